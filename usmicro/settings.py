@@ -1,0 +1,196 @@
+"""Settings: one frozen dataclass a stage; every field carries its unit, its meaning and its limits."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from usmicro.errors import SettingsError
+
+
+def described(default: Any, *, says: str, unit: str = "", least: float | None = None, most: float | None = None) -> Any:
+    """A dataclass field with its default, what it means, its unit and the limits it is checked against."""
+    return field(default=default, metadata={"says": says, "unit": unit, "least": least, "most": most})
+
+
+def limits(metadata: Mapping[str, Any]) -> str:
+    """The limits of a setting in words, empty if it has none."""
+    given = [f"{words} {metadata[key]}" for words, key in (("at least", "least"), ("at most", "most")) if metadata[key] is not None]
+    return ", ".join(given)
+
+
+class Checked:
+    """Checks every field of a settings dataclass when it is made."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        kinds = get_type_hints(type(self))
+        for item in fields(self):  # type: ignore[arg-type]
+            if item.default is MISSING:
+                continue
+            value, kind = getattr(self, item.name), kinds[item.name]
+            accepted = (int, float) if kind is float else (kind,)
+            if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+                raise SettingsError(f"{item.name} = {value!r}: expected {kind.__name__}; {item.metadata['says']}")
+            least, most = item.metadata["least"], item.metadata["most"]
+            # written so that NaN fails too
+            if (least is not None and not value >= least) or (most is not None and not value <= most):
+                raise SettingsError(f"{item.name} = {value!r}: expected {limits(item.metadata)}; {item.metadata['says']}")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadingSettings(Checked):
+    """What is read."""
+
+    largest_image: int = described(100_000_000, unit="pixels", says="a frame with more pixels than this is refused", least=1)
+    keep_truncated: bool = described(
+        False, says="analyse the frames that are there when a file is truncated, with a note, instead of failing"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PreparationSettings(Checked):
+    """How a frame becomes a view."""
+
+    grid_mm: float = described(0.08, unit="mm", says="edge of a pixel of the working grid", least=0.02, most=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeckleSettings(Checked):
+    """How speckle is reduced for the anatomy; foci are detected on the unfiltered image."""
+
+    iterations: int = described(30, says="iterations of speckle-reducing anisotropic diffusion", least=0, most=1000)
+
+
+@dataclass(frozen=True, slots=True)
+class FociSettings(Checked):
+    """How echogenic foci are detected."""
+
+    false_positives: float = described(
+        1.0, unit="per 10 cm2", says="expected false foci from speckle alone among the candidates", least=1e-6
+    )
+    smallest: float = described(0.2, unit="mm", says="smallest diameter looked for", least=0.05)
+    largest: float = described(3.0, unit="mm", says="largest diameter looked for", least=0.1)
+    coarse: float = described(0.5, unit="mm", says="a focus from this diameter on is coarse, a smaller one punctate", least=0.05)
+    minimum_confidence: float = described(0.5, says="foci with a lower confidence are not listed; 0 lists every candidate", least=0, most=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AnatomySettings(Checked):
+    """How masses, ducts and nonmass areas are found."""
+
+    mass_threshold: float = described(0.5, says="mass probability from which a region is a mass", least=0, most=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowSettings(Checked):
+    """How posterior shadow is judged."""
+
+    length: float = described(6.0, unit="mm", says="how far behind a focus a shadow is looked for", least=0.5)
+    significance: float = described(0.01, says="a shadow needs a p value below this", least=0, most=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TwinklingSettings(Checked):
+    """How Doppler twinkling is judged."""
+
+    tail: float = described(4.0, unit="mm", says="how far behind a focus twinkling is looked for", least=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSettings(Checked):
+    """How foci are labelled and grouped."""
+
+    cluster_distance: float = described(5.0, unit="mm", says="foci nearer than this to another belong to one cluster", least=0.1)
+    cluster_size: int = described(3, says="smallest number of foci that makes a cluster", least=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, by stage."""
+
+    loading: LoadingSettings = field(default_factory=LoadingSettings)
+    preparation: PreparationSettings = field(default_factory=PreparationSettings)
+    speckle: SpeckleSettings = field(default_factory=SpeckleSettings)
+    foci: FociSettings = field(default_factory=FociSettings)
+    anatomy: AnatomySettings = field(default_factory=AnatomySettings)
+    shadow: ShadowSettings = field(default_factory=ShadowSettings)
+    twinkling: TwinklingSettings = field(default_factory=TwinklingSettings)
+    labels: LabelSettings = field(default_factory=LabelSettings)
+
+
+def with_values(settings: Settings, values: Mapping[str, Mapping[str, Any]], *, source: str) -> Settings:
+    """Settings with some values replaced: `{"foci": {"false_positives": 0.5}}`.
+
+    Raises
+    ------
+    SettingsError
+        If a group or setting is unknown, or a value is of the wrong type or out of range; the message begins with `source`.
+    """
+    groups = {}
+    for group, changes in values.items():
+        if group not in (names := [item.name for item in fields(settings)]):
+            raise SettingsError(f"{source}: there is no group of settings {group!r}; the groups are {', '.join(names)}")
+        if not isinstance(changes, Mapping):
+            raise SettingsError(f"{source}: {group} is a group of settings; write {group}.NAME = VALUE")
+        current = getattr(settings, group)
+        known = [item.name for item in fields(current)]
+        for name in changes:
+            if name not in known:
+                raise SettingsError(f"{source}: there is no setting {group}.{name}; {group} has {', '.join(known)}")
+        try:
+            groups[group] = replace(current, **changes)
+        except SettingsError as error:
+            raise SettingsError(f"{source}: {group}.{error}") from None
+    return replace(settings, **groups)
+
+
+def read_settings(file: Path | None = None, assignments: Iterable[str] = ()) -> Settings:
+    """Settings from a TOML file and from assignments such as "foci.false_positives=0.5", which win.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read or is not TOML, or as in `with_values`.
+    """
+    settings = Settings()
+    if file is not None:
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(
+                f"{file}: expected a TOML file of settings, found: {error}; `usmicro settings` prints a valid one"
+            ) from error
+        settings = with_values(settings, values, source=str(file))
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        group, dot, name = key.strip().partition(".")
+        if not (equals and dot and name):
+            raise SettingsError(f"--set {text}: expected GROUP.NAME=VALUE, for example foci.false_positives=0.5")
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value.strip()
+        settings = with_values(settings, {group: {name: parsed}}, source=f"--set {text}")
+    return settings
+
+
+def to_toml(settings: Settings) -> str:
+    """All settings as TOML, each with its unit, meaning and limits in a comment."""
+    lines = []
+    for group in fields(settings):
+        values = getattr(settings, group.name)
+        lines += [f"[{group.name}]  # {(type(values).__doc__ or '').strip()}"]
+        for item in fields(values):
+            value, notes = getattr(values, item.name), item.metadata
+            text = str(value).lower() if isinstance(value, bool) else repr(value)
+            if isinstance(value, str):
+                text = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            comment = "; ".join(filter(None, [notes["says"], notes["unit"], limits(notes)]))
+            lines.append(f"{item.name} = {text}  # {comment}")
+        lines.append("")
+    return "\n".join(lines)
