@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from usmicro.arrays import Frame
+from usmicro.arrays import BoolImage, Frame, LabelImage
 
 RegionKind = Literal["tissue", "colour flow", "spectral", "m-mode", "colour bar", "grey bar", "other"]
 SpacingSource = Literal["region", "pixel spacing", "given", "none"]
@@ -68,3 +68,15 @@ class Scan:
     def frames(self) -> Iterator[Frame]:
         """Yield the frames one at a time; bright is always echogenic (MONOCHROME1 is inverted on reading)."""
         return self.read()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenMasks:
+    """Outlines that a user supplies, at the size of the input image; None where the program finds its own."""
+
+    masses: LabelImage | None = None
+    """0 none, 1 to n the masses."""
+    ducts: LabelImage | None = None
+    nonmass: BoolImage | None = None
+    sources: tuple[str, ...] = ()
+    """Files that they came from."""

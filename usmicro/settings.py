@@ -47,9 +47,7 @@ class LoadingSettings(Checked):
     """What is read."""
 
     largest_image: int = described(100_000_000, unit="pixels", says="a frame with more pixels than this is refused", least=1)
-    keep_truncated: bool = described(
-        False, says="analyse the frames that are there when a file is truncated, with a note, instead of failing"
-    )
+    keep_truncated: bool = described(False, says="analyse the frames that are there in a truncated file, with a note, instead of failing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ class FociSettings(Checked):
     """How echogenic foci are detected."""
 
     false_positives: float = described(
-        1.0, unit="per 10 cm2", says="expected false foci from speckle alone among the candidates", least=1e-6
+        1.0, unit="per 10 cm2", says="false foci expected from speckle alone among the candidates", least=1e-6
     )
     smallest: float = described(0.2, unit="mm", says="smallest diameter looked for", least=0.05)
     largest: float = described(3.0, unit="mm", says="largest diameter looked for", least=0.1)
@@ -162,9 +160,7 @@ def read_settings(file: Path | None = None, assignments: Iterable[str] = ()) -> 
         try:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(
-                f"{file}: expected a TOML file of settings, found: {error}; `usmicro settings` prints a valid one"
-            ) from error
+            raise SettingsError(f"{file}: expected a TOML file of settings, found {error}; see `usmicro settings`") from error
         settings = with_values(settings, values, source=str(file))
     for text in assignments:
         key, equals, value = text.partition("=")
