@@ -1,0 +1,141 @@
+"""Labels: intramass, extramass or intraductal, with a confidence and a reason; clusters; what the image shows as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from usmicro.arrays import LabelImage
+from usmicro.findings import Anatomy, Label
+from usmicro.settings import LabelSettings
+from usmicro.view import View
+
+DUCT_CONFIDENCE = 0.9
+"""Ducts are reported on strong evidence only; the finder gives no probability of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one focus lies in the anatomy of its view."""
+
+    label: Label
+    confidence: float
+    reason: str
+    mass: int | None
+    """Number in `Anatomy.masses` of the mass that the focus lies in; None outside."""
+    duct: int | None
+    """Number in `Anatomy.ducts` of the duct that the focus lies in; None outside."""
+    nonmass: bool
+    mass_distance: float | None
+    """Distance to the nearest mass in grid pixels, 0 inside; None without masses."""
+
+
+def place_foci(view: View, anatomy: Anatomy, x: ArrayLike, y: ArrayLike, settings: LabelSettings | None = None) -> list[Place]:
+    """Say where foci lie, by the rules of docs/method.md.
+
+    A focus belongs to a mass or a duct with a probability that is a logistic of its signed distance to the edge (an edge wider by
+    `settings.edge` and as soft), times the confidence of the mass or duct. A duct that lies mostly inside masses is part of them.
+    What neither claims is extramass. The likeliest label wins, and its probability is the confidence.
+
+    Parameters
+    ----------
+    view, anatomy
+        Of one frame, on one grid.
+    x, y : array, shape (n,)
+        Grid columns and rows.
+    """
+    from scipy.special import expit
+
+    settings = settings or LabelSettings()
+    rows, columns = view.shape
+    row = np.clip(np.rint(np.asarray(y)).astype(int), 0, rows - 1)
+    column = np.clip(np.rint(np.asarray(x)).astype(int), 0, columns - 1)
+    edge = view.grid.pixels(settings.edge)
+    mass_depth, mass = _depth_in(anatomy.masses, row, column)
+    duct_depth, duct = _depth_in(_ducts_outside_masses(anatomy), row, column)
+    confidences = np.array([0.0, *anatomy.mass_confidence])
+    p_duct = DUCT_CONFIDENCE * expit((duct_depth + edge) / edge)
+    p_mass = confidences[mass] * expit((mass_depth + edge) / edge) * (1 - p_duct)
+    shares = np.stack([p_mass, p_duct, 1 - p_mass - p_duct])
+    names: tuple[Label, ...] = ("intramass", "intraductal", "extramass")
+    places = []
+    for i, winner in enumerate(shares.argmax(axis=0)):
+        label = names[winner]
+        nonmass = bool(anatomy.nonmass[row[i], column[i]])
+        places.append(
+            Place(
+                label=label,
+                confidence=float(shares[winner, i]),
+                reason=_reason(view, label, int(mass[i]), mass_depth[i], int(duct[i]), duct_depth[i], nonmass),
+                mass=int(mass[i]) if label == "intramass" else None,
+                duct=int(duct[i]) if label == "intraductal" else None,
+                nonmass=nonmass,
+                mass_distance=float(max(-mass_depth[i], 0.0)) if mass[i] else None,
+            )
+        )
+    return places
+
+
+def _depth_in(regions: LabelImage, row: NDArray[np.int_], column: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """Signed distance to the edge of the nearest region (positive inside, -inf where there is none) and its number (0: none)."""
+    from scipy import ndimage
+
+    if not regions.any():
+        return np.full(len(row), -np.inf), np.zeros(len(row), int)
+    inside = ndimage.distance_transform_edt(regions > 0)
+    outside, nearest = ndimage.distance_transform_edt(regions == 0, return_indices=True)
+    depth = np.where(regions > 0, inside - 0.5, 0.5 - outside)
+    return depth[row, column], regions[nearest[0][row, column], nearest[1][row, column]].astype(int)
+
+
+def _ducts_outside_masses(anatomy: Anatomy) -> LabelImage:
+    """The ducts, without those of which more than half lies inside masses."""
+    count = int(anatomy.ducts.max(initial=0))
+    area = np.bincount(anatomy.ducts.ravel(), minlength=count + 1)
+    within = np.bincount(anatomy.ducts[anatomy.masses > 0], minlength=count + 1)
+    keep = within <= 0.5 * area
+    return np.where(keep[anatomy.ducts], anatomy.ducts, 0).astype(np.int32)
+
+
+def _reason(view: View, label: Label, mass: int, mass_depth: float, duct: int, duct_depth: float, nonmass: bool) -> str:
+    def length(pixels: float) -> str:
+        mm = view.grid.in_mm(abs(pixels))
+        return f"{abs(pixels) * view.grid.step_x:.0f} px" if mm is None else f"{mm:.1f} mm"
+
+    def relative(depth: float, what: str) -> str:
+        return f"{length(depth)} inside {what}" if depth > 0 else f"on the edge of {what}, {length(depth)} outside its outline"
+
+    if label == "intraductal":
+        return f"Lies {relative(duct_depth, 'a duct')}."
+    if label == "intramass":
+        return f"Lies {relative(mass_depth, 'a mass')}."
+    where = f"Lies {length(mass_depth)} from the nearest mass" if mass else "No mass was found"
+    where += f" and {length(duct_depth)} from the nearest duct" if duct else ", no duct was found" if mass else " and no duct"
+    return f"{where}; in a nonmass area of altered echotexture." if nonmass else f"{where}."
+
+
+def find_clusters(x_mm: ArrayLike, y_mm: ArrayLike, settings: LabelSettings | None = None) -> list[int | None]:
+    """Number the clusters of foci, 1 to n from left to right; None for a focus in no cluster.
+
+    Foci nearer than `settings.cluster_distance` to one another are linked (single linkage); a cluster has at least
+    `settings.cluster_size` of them. Positions in mm, or in assumed mm where the spacing is unknown.
+    """
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    settings = settings or LabelSettings()
+    points = np.column_stack([np.asarray(x_mm, float), np.asarray(y_mm, float)])
+    if len(points) < settings.cluster_size:
+        return [None] * len(points)
+    groups = fcluster(linkage(points, "single"), settings.cluster_distance, "distance")
+    large = [group for group in np.unique(groups) if np.count_nonzero(groups == group) >= settings.cluster_size]
+    large.sort(key=lambda group: tuple(points[groups == group].mean(axis=0)))
+    return [large.index(group) + 1 if group in large else None for group in groups]
+
+
+def describe_calcification(labels: Sequence[Label]) -> str:
+    """Calcification descriptor of the BI-RADS ultrasound lexicon for an image with foci of these labels."""
+    words: dict[Label, str] = {"intramass": "in a mass", "extramass": "outside a mass", "intraductal": "intraductal"}
+    return "+".join(word for label, word in words.items() if label in labels) or "none"
