@@ -1,1 +1,147 @@
-"""To be filled."""
+"""Preparation: from the frame of a scan to one View a tissue region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from usmicro.arrays import BoolImage, ByteImage, FloatImage, Frame
+from usmicro.errors import ImageError
+from usmicro.preparation.beams import fit_beams
+from usmicro.preparation.colour import ScreenColour, separate_colour
+from usmicro.preparation.grid import credible, grid_over, on_grid, sampled, touched
+from usmicro.preparation.overlays import find_overlays
+from usmicro.preparation.speckle_cell import speckle_cell
+from usmicro.preparation.tissue import ScanArea, bounding_box, find_scan_areas
+from usmicro.scan import Region, Spacing
+from usmicro.settings import PreparationSettings
+from usmicro.view import ColourFlow, View
+
+USUAL_DEPTH_MM = 40.0
+"""Depth of a typical breast scan; sets the scale where the spacing is unknown."""
+USUAL_CELL = (5.0, 3.0)
+"""Speckle cell in grid pixels, taken where none can be measured."""
+
+
+def prepare(
+    frame: Frame,
+    *,
+    spacing: Spacing = Spacing(),  # noqa: B008  (frozen)
+    regions: Sequence[Region] = (),
+    settings: PreparationSettings = PreparationSettings(),  # noqa: B008  (frozen)
+) -> list[View]:
+    """Prepare a frame for the stages: one View a tissue region, from left to right.
+
+    Parameters
+    ----------
+    frame : array, shape (rows, columns) or (rows, columns, 3) RGB, uint8 or uint16
+        Bright is echogenic.
+    spacing : Spacing
+        Of the whole frame; a tissue region that knows its own wins.
+    regions : sequence of Region
+        What the file declares about its screen; without any, tissue is found from the pixels alone.
+    settings : PreparationSettings
+
+    Returns
+    -------
+    list of View
+        Never empty.
+
+    Raises
+    ------
+    ImageError
+        If the array is not a frame, or no tissue is found on it.
+    """
+    grey, colours = _grey_and_colours(frame)
+    colour = separate_colour(colours, regions) if colours is not None else None
+    views: list[View] = []
+    for area, own_spacing in _areas(grey, regions, spacing):
+        views.append(_view(grey, colours, colour, area, own_spacing, settings, number=len(views)))
+    if not views:
+        raise ImageError(
+            f"no tissue found on a frame of {grey.shape[0]} x {grey.shape[1]} pixels (grey levels {grey.min()} to {grey.max()}); "
+            "expected a B-mode scan: check that the image is not blank and not a worksheet"
+        )
+    return views
+
+
+def _grey_and_colours(frame: Frame) -> tuple[ByteImage, ByteImage | None]:
+    """Luminance as 8 bit, and the RGB frame if it has colours."""
+    array = np.asarray(frame)
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.dtype not in (np.uint8, np.uint16) or array.size == 0:
+        raise ImageError(
+            f"expected a frame of shape (rows, columns) or (rows, columns, 3), uint8 or uint16; found shape {array.shape}, {array.dtype}"
+        )
+    if array.dtype == np.uint16:
+        array = np.round(array.astype(np.float32) / 257).astype(np.uint8)
+    array = np.ascontiguousarray(array)
+    if array.ndim == 2:
+        return array, None
+    return np.asarray(cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)), array
+
+
+def _areas(grey: ByteImage, regions: Sequence[Region], spacing: Spacing) -> list[tuple[ScanArea, Spacing]]:
+    """Scan areas with their spacing: inside each declared tissue region, else wherever they are found."""
+    declared = [region for region in regions if region.kind == "tissue"] or [region for region in regions if region.kind == "colour flow"]
+    if not declared:
+        return [(area, spacing) for area in find_scan_areas(grey)]
+    found = []
+    for region in sorted(declared, key=lambda region: (region.left, region.top)):
+        window = (slice(region.top, region.bottom), slice(region.left, region.right))
+        for area in find_scan_areas(grey[window], single=True):
+            mask = np.zeros(grey.shape, dtype=bool)
+            mask[window] = area.mask
+            found.append((ScanArea(mask, bounding_box(mask), area.sides), region.spacing if region.spacing.known else spacing))
+    return found
+
+
+def _view(
+    grey: ByteImage,
+    colours: ByteImage | None,
+    colour: ScreenColour | None,
+    area: ScanArea,
+    spacing: Spacing,
+    settings: PreparationSettings,
+    *,
+    number: int,
+) -> View:
+    """One scan area on its grid."""
+    left, top, right, bottom = area.box
+    spacing, notes = credible(spacing, right - left, bottom - top)
+    if not spacing.known:
+        notes = (*notes, "spacing unknown: sizes rest on an assumed depth of 40 mm and are not given in mm")
+    grid, shape = grid_over(area.box, spacing, USUAL_DEPTH_MM / (bottom - top), settings.grid_mm)
+    window = (slice(top, bottom), slice(left, right))
+    graphics = find_overlays(grey, area.mask)
+    if colour is not None:
+        graphics |= colour.interface
+    tissue = sampled(area.mask, grid, shape)
+    overlay = touched(graphics[window], grid, shape) & tissue
+    flow = None
+    if colour is not None and colours is not None and colour.box[window].any():
+        flow = ColourFlow(
+            rgb=sampled(colours, grid, shape),
+            mask=sampled(colour.mask, grid, shape) & tissue & ~overlay,
+            box=sampled(colour.box, grid, shape) & tissue,
+            bar=colour.bar,
+            power=colour.power,
+        )
+    hidden = overlay if flow is None else overlay | flow.mask
+    filled = _filled(on_grid(grey[window].astype(np.float32), grid, shape), hidden)
+    beams = fit_beams(tissue, area.sides, grid)
+    cell = speckle_cell(filled, tissue & ~hidden, beams)
+    if cell is None:
+        notes = (*notes, "no tissue homogeneous enough to measure the speckle cell; a usual one is taken")
+    return View(filled, tissue, overlay, grid, beams, cell or USUAL_CELL, flow, number, notes)
+
+
+def _filled(grey: FloatImage, hidden: BoolImage) -> FloatImage:
+    """The image with hidden pixels filled from their surroundings."""
+    if not hidden.any():
+        return grey
+    return np.asarray(cv2.inpaint(grey, hidden.astype(np.uint8), 3, cv2.INPAINT_TELEA), dtype=np.float32)
+
+
+__all__ = ["prepare"]

@@ -1,0 +1,122 @@
+"""The working grid: square pixels of a fixed physical size over the tissue's bounding box."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from usmicro.arrays import BoolImage, ByteImage, FloatImage
+from usmicro.scan import Spacing
+from usmicro.view import Grid
+
+MOST_ENLARGED = 4.0
+"""Grid pixels per input pixel along an axis; interpolating further adds work, not detail."""
+MOST_PIXELS = 4_000_000
+"""Grid pixels: 160 x 160 mm at 0.08 mm."""
+PLAUSIBLE_MM = (4.0, 400.0)
+"""Smallest and largest depth and width of a breast scan that is believed."""
+PLAUSIBLE_ASPECT = 5.0
+"""Largest believed ratio of the pixel sizes along the two axes."""
+
+
+def credible(spacing: Spacing, width: float, height: float) -> tuple[Spacing, tuple[str, ...]]:
+    """Spacing if both axes are known and give a believable scan, else unknown spacing and a note that says why.
+
+    Parameters
+    ----------
+    spacing : Spacing
+    width, height : float
+        Size of the tissue in input pixels.
+    """
+    x_mm, y_mm = spacing.x_mm, spacing.y_mm
+    if x_mm is None and y_mm is None:
+        return Spacing(), ()
+    if x_mm is None or y_mm is None:
+        return Spacing(), (f"spacing is known along {'x' if y_mm is None else 'y'} only, so no lengths in mm are given",)
+    if not (np.isfinite(x_mm) and np.isfinite(y_mm) and x_mm > 0 and y_mm > 0):
+        return Spacing(), (f"spacing of {x_mm:g} x {y_mm:g} mm is not a length; it is not used",)
+    least, most = PLAUSIBLE_MM
+    size = (width * x_mm, height * y_mm)
+    if min(size) < least or max(size) > most or not 1 / PLAUSIBLE_ASPECT <= x_mm / y_mm <= PLAUSIBLE_ASPECT:
+        return Spacing(), (
+            f"spacing of {x_mm:g} x {y_mm:g} mm makes the tissue {size[0]:.3g} x {size[1]:.3g} mm, which no breast scan is; it is not used",
+        )
+    return spacing, ()
+
+
+def grid_over(box: tuple[int, int, int, int], spacing: Spacing, nominal_mm: float, grid_mm: float) -> tuple[Grid, tuple[int, int]]:
+    """The grid over a box of the input image, and its shape (rows, columns).
+
+    Parameters
+    ----------
+    box : tuple
+        Left, top, right, bottom in input pixels, right and bottom one past the last.
+    spacing : Spacing
+        Credible spacing, or unknown.
+    nominal_mm : float
+        Estimated edge of an input pixel, used where the spacing is unknown.
+    grid_mm : float
+        Wanted edge of a grid pixel; larger where the image is too coarse or too large for it.
+    """
+    left, top, right, bottom = box
+    x_mm, y_mm = (spacing.x_mm, spacing.y_mm) if spacing.known else (nominal_mm, nominal_mm)
+    assert x_mm is not None and y_mm is not None
+    pixel_mm = max(grid_mm, min(x_mm, y_mm) / MOST_ENLARGED)
+    area = (right - left) * x_mm * (bottom - top) * y_mm
+    pixel_mm = max(pixel_mm, float(np.sqrt(area / MOST_PIXELS)))
+    grid = Grid(left=left, top=top, step_x=pixel_mm / x_mm, step_y=pixel_mm / y_mm, pixel_mm=pixel_mm, spacing=spacing)
+    rows = max(1, round((bottom - top) / grid.step_y))
+    columns = max(1, round((right - left) / grid.step_x))
+    return grid, (rows, columns)
+
+
+def _resize_axis(image: FloatImage, size: int, step: float, axis: int) -> FloatImage:
+    """Resize one axis so that a grid pixel covers exactly `step` input pixels."""
+    if step == 1 and image.shape[axis] == size:
+        return image
+    shape = (image.shape[1], size) if axis == 0 else (size, image.shape[0])
+    matrix_scale = (1.0, 1.0 / step) if axis == 0 else (1.0 / step, 1.0)
+    if step > 1:
+        # cv2 keeps the exact scale only if it chooses the size, which rounds as `grid_over` does
+        out = cv2.resize(image, None, fx=matrix_scale[0], fy=matrix_scale[1], interpolation=cv2.INTER_AREA)
+        if out.shape[axis] == size:
+            return np.asarray(out, dtype=np.float32)
+        return np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA), dtype=np.float32)
+    out = cv2.resize(image, None, fx=matrix_scale[0], fy=matrix_scale[1], interpolation=cv2.INTER_CUBIC)
+    if out.shape[axis] != size:
+        out = cv2.resize(image, shape, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(out, dtype=np.float32)
+
+
+def on_grid(image: FloatImage, grid: Grid, shape: tuple[int, int]) -> FloatImage:
+    """A grey image, cut to the grid's box, on the grid: area average where it shrinks, cubic where it grows."""
+    out = _resize_axis(_resize_axis(image, shape[1], grid.step_x, 1), shape[0], grid.step_y, 0)
+    return np.clip(out, 0, 255)
+
+
+def nearest(grid: Grid, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the input image nearest to the grid's."""
+    rows = np.floor((np.arange(shape[0]) + 0.5) * grid.step_y + grid.top).astype(np.intp)
+    columns = np.floor((np.arange(shape[1]) + 0.5) * grid.step_x + grid.left).astype(np.intp)
+    return rows, columns
+
+
+def touched(mask: BoolImage, grid: Grid, shape: tuple[int, int]) -> BoolImage:
+    """Grid pixels that any pixel of the mask, cut to the grid's box, reaches into."""
+    image = mask.astype(np.float32)
+    for axis, step in ((1, grid.step_x), (0, grid.step_y)):
+        if step <= 1:
+            # a grid pixel inside one input pixel takes its value, so nothing of the mask is lost
+            index = np.minimum(((np.arange(shape[axis]) + 0.5) * step).astype(np.intp), image.shape[axis] - 1)
+            image = np.take(image, index, axis=axis)
+        else:
+            image = _resize_axis(image, shape[axis], step, axis)
+    return np.asarray(image > 1e-3)
+
+
+def sampled(image: ByteImage | BoolImage, grid: Grid, shape: tuple[int, int]) -> np.ndarray:
+    """A full input image on the grid by nearest neighbour, so that no colours or labels mix."""
+    rows, columns = nearest(grid, shape)
+    rows = np.minimum(rows, image.shape[0] - 1)
+    columns = np.minimum(columns, image.shape[1] - 1)
+    return np.asarray(image[rows[:, None], columns[None, :]])
