@@ -71,12 +71,11 @@ def test_nothing_found_is_said(view):
 
 
 def test_clusters_are_groups_of_three_within_the_distance():
-    x = [0, 2, 4, 40, 42, 100, 101, 102, 103]
-    assert find_clusters(x, np.zeros(9)) == [1, 1, 1, None, None, 2, 2, 2, 2]
+    places = np.array([[x, 0] for x in (0, 2, 4, 40, 42, 100, 101, 102, 103)])
+    assert find_clusters(places) == [1, 1, 1, None, None, 2, 2, 2, 2]
     order = [8, 3, 0, 5, 2, 7, 1, 4, 6]
-    shuffled = find_clusters(np.array(x)[order], np.zeros(9))
-    assert shuffled == [find_clusters(x, np.zeros(9))[i] for i in order]
-    assert find_clusters([1, 2], [0, 0]) == [None, None]
+    assert find_clusters(places[order]) == [find_clusters(places)[i] for i in order]
+    assert find_clusters(places[:2]) == [None, None]
 
 
 def test_the_descriptor_joins_what_is_there():

@@ -117,16 +117,21 @@ def _reason(view: View, label: Label, mass: int, mass_depth: float, duct: int, d
     return f"{where}; in a nonmass area of altered echotexture." if nonmass else f"{where}."
 
 
-def find_clusters(x_mm: ArrayLike, y_mm: ArrayLike, settings: LabelSettings | None = None) -> list[int | None]:
+def find_clusters(places: ArrayLike, settings: LabelSettings | None = None) -> list[int | None]:
     """Number the clusters of foci, 1 to n from left to right; None for a focus in no cluster.
 
     Foci nearer than `settings.cluster_distance` to one another are linked (single linkage); a cluster has at least
-    `settings.cluster_size` of them. Positions in mm, or in assumed mm where the spacing is unknown.
+    `settings.cluster_size` of them.
+
+    Parameters
+    ----------
+    places : array, shape (n, dimensions)
+        Positions in mm, x first.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
     settings = settings or LabelSettings()
-    points = np.column_stack([np.asarray(x_mm, float), np.asarray(y_mm, float)])
+    points = np.asarray(places, float)
     if len(points) < settings.cluster_size:
         return [None] * len(points)
     groups = fcluster(linkage(points, "single"), settings.cluster_distance, "distance")

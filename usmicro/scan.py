@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from usmicro.arrays import BoolImage, Frame, LabelImage
+from usmicro.errors import ImageError
 
 RegionKind = Literal["tissue", "colour flow", "spectral", "m-mode", "colour bar", "grey bar", "other"]
 SpacingSource = Literal["region", "pixel spacing", "given", "none"]
@@ -64,6 +68,34 @@ class Scan:
     """Library, and plug-in, that decodes the pixels; with the transfer syntax for DICOM."""
     notes: tuple[str, ...] = ()
     """What a reader of the results must know: a fallback taken, a frame lost, a region that could not be used."""
+
+    @classmethod
+    def of_array(cls, frames: ArrayLike, *, spacing: float | Spacing | None = None, name: str = "array") -> Scan:
+        """Make a scan of an array in memory.
+
+        Parameters
+        ----------
+        frames : array, shape (rows, columns), (rows, columns, 3) RGB, (frames, rows, columns) or (frames, rows, columns, 3)
+            uint8, or uint16 that uses the full 16 bits.
+        spacing : float or Spacing, optional
+            mm between pixel centres.
+
+        Raises
+        ------
+        ImageError
+            If the array has another shape or type.
+        """
+        array = np.asarray(frames)
+        if array.dtype not in (np.uint8, np.uint16):
+            raise ImageError(f"{name}: expected uint8 or uint16 pixels, found {array.dtype}; scale the image to 0 to 255 first")
+        colour = array.ndim >= 3 and array.shape[-1] == 3
+        if array.ndim - colour == 2:
+            array = array[np.newaxis]
+        if array.ndim - colour != 3 or array.size == 0:
+            raise ImageError(f"{name}: expected one or more grey or RGB frames, found an array of shape {np.shape(frames)}")
+        if isinstance(spacing, float | int):
+            spacing = Spacing(float(spacing), float(spacing), "given")
+        return cls(name, None, array.shape[1], array.shape[2], len(array), lambda: iter(array), spacing or Spacing())
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames one at a time; bright is always echogenic (MONOCHROME1 is inverted on reading)."""

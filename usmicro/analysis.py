@@ -1,0 +1,269 @@
+"""Analysis: the stages in order, for one scan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from usmicro.anatomy import find_anatomy
+from usmicro.arrays import ByteImage, Frame
+from usmicro.confidence import calcification_score, focus_confidence
+from usmicro.errors import ImageError, ScanError
+from usmicro.findings import Anatomy, Focus, Mass, Summary, Table
+from usmicro.foci import find_candidates
+from usmicro.labels import describe_calcification, place_foci
+from usmicro.preparation import prepare
+from usmicro.scan import GivenMasks, Scan
+from usmicro.settings import Settings
+from usmicro.shadow import focus_shadows, posterior
+from usmicro.sightings import Sightings
+from usmicro.twinkling import colour_evidence
+from usmicro.view import View
+
+NOT_TISSUE = 255
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What usmicro says of one scan."""
+
+    scan: Scan
+    settings: Settings
+    foci: Table[Focus]
+    """Surest first; those that reach `foci.minimum_confidence`."""
+    masses: Table[Mass]
+    summary: Summary
+    frame: int
+    """The key frame, whose foci are the surest: overlay and masks show it."""
+    image: Frame = field(repr=False)
+    """The key frame's pixels."""
+    labels: ByteImage = field(repr=False)
+    """The key frame's anatomy at input size: 0 tissue, 1 mass, 2 duct, 3 nonmass area, 255 not tissue."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the results must know: a fallback taken, a frame lost."""
+    seconds: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
+    """Time spent, by stage."""
+
+    def overlay(self) -> ByteImage:
+        """The key frame with its findings drawn, RGB."""
+        from usmicro.writing.overlays import draw
+
+        return draw(self)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What has been gathered from the frames so far."""
+
+    sightings: Sightings = field(default_factory=Sightings)
+    notes: dict[str, None] = field(default_factory=dict)
+    """In order of appearance, each once."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    geometry: str = ""
+    colour_flow: bool = False
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time of what runs inside to its stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def analyze(scan: Scan, *, settings: Settings | None = None, masks: GivenMasks | None = None) -> Analysis:
+    """Find the echogenic foci, masses, ducts and nonmass areas of a scan; say of each focus how it behaves and where it lies.
+
+    Parameters
+    ----------
+    scan : Scan
+        From `usmicro.load`, or `Scan.of_array` for an array.
+    settings : Settings, optional
+    masks : GivenMasks, optional
+        Outlines of one's own, at the size of the scan; they replace what the program would find.
+
+    Raises
+    ------
+    ScanError
+        If the file cannot be read, or no frame shows tissue.
+    """
+    settings = settings or Settings()
+    gathered = Gathered(notes=dict.fromkeys(scan.notes))
+    key: tuple[float, int, Frame, ByteImage] | None = None
+    without_tissue: list[int] = []
+    reason = "no frame could be read"
+    frames = 0
+    reader = scan.frames()
+    while True:
+        with gathered.timed("loading"):
+            frame = next(reader, None)
+        if frame is None:
+            break
+        try:
+            with gathered.timed("preparation"):
+                views = prepare(frame, spacing=scan.spacing, regions=scan.regions, settings=settings.preparation)
+        except ImageError as error:
+            without_tissue.append(frames)
+            reason = str(error)
+        else:
+            labels = np.full(frame.shape[:2], NOT_TISSUE, np.uint8)
+            surest = sum(_analyze_view(view, frames, labels, gathered, settings, masks) for view in views)
+            if key is None or surest > key[0]:
+                key = (surest, frames, frame, labels)
+        frames += 1
+    if key is None:
+        raise ScanError(f"{scan.name}: {reason}")
+    if without_tissue:
+        gathered.notes[f"{len(without_tissue)} of {frames} frames show no tissue, the first is frame {without_tissue[0]}: {reason}"] = None
+    foci, masses = gathered.sightings.gathered(frames, settings)
+    listed = Table(focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence)
+    return Analysis(
+        scan=scan,
+        settings=settings,
+        foci=listed,
+        masses=masses,
+        summary=_summary(scan, frames, gathered, foci, listed, masses, settings),
+        frame=key[1],
+        image=key[2],
+        labels=key[3],
+        notes=tuple(gathered.notes),
+        seconds=gathered.seconds,
+    )
+
+
+def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered, settings: Settings, given: GivenMasks | None) -> float:
+    """Run the stages on one view, gather what they find, draw the anatomy into `labels`; gives the sum of the foci's confidences."""
+    timed, grid = gathered.timed, view.grid
+    with timed("anatomy"):
+        anatomy = find_anatomy(view, settings.anatomy, settings.speckle, given)
+    with timed("foci"):
+        candidates = find_candidates(view, settings.foci)
+    x, y, diameter = candidates.x, candidates.y, candidates.diameter
+    with timed("shadow"):
+        shadows = focus_shadows(view, x, y, diameter, settings.shadow, anatomy.masses)
+    with timed("twinkling"):
+        evidence = [colour_evidence(view, *focus, settings.twinkling) for focus in zip(x, y, diameter, strict=True)]
+    with timed("labels"):
+        confidence = focus_confidence(view, candidates, anatomy)
+        places = place_foci(view, anatomy, x, y, settings.labels)
+    mass_numbers = _add_masses(view, anatomy, frame, gathered, settings)
+    x_px, y_px = grid.to_image(x, y)
+    depth = view.beams.depth(x, y)
+    rows = [
+        Focus(
+            frame=frame,
+            focus=0,
+            x_px=float(x_px[i]),
+            y_px=float(y_px[i]),
+            x_mm=grid.in_mm(float(x[i] - view.beams.middle_x)),
+            depth_mm=grid.in_mm(float(depth[i])),
+            diameter_mm=grid.in_mm(float(diameter[i])),
+            diameter_px=float(diameter[i] * np.sqrt(grid.step_x * grid.step_y)),
+            contrast=float(candidates.contrast[i]),
+            false_alarm=float(candidates.false_alarm[i]),
+            confidence=float(confidence[i]),
+            kind="coarse" if candidates.coarse[i] else "punctate",
+            label=place.label,
+            label_confidence=place.confidence,
+            label_reason=place.reason,
+            mass=None if place.mass is None else mass_numbers[place.mass - 1],
+            duct=place.duct,
+            nonmass="yes" if place.nonmass else "no",
+            distance_to_mass_mm=grid.in_mm(place.mass_distance),
+            cluster=None,
+            shadow=shadow.verdict,
+            shadow_drop=shadow.drop,
+            shadow_p=shadow.p,
+            shadow_length_mm=grid.in_mm(shadow.length),
+            twinkling="not assessable",
+            twinkling_score=None,
+            track=None,
+            seen_frames=None,
+        )
+        for i, (place, shadow) in enumerate(zip(places, shadows, strict=True))
+    ]
+    with timed("tracking"):
+        gathered.sightings.add_foci(view.number, grid, x, y, rows, evidence)
+    gathered.notes.update(dict.fromkeys(view.notes))
+    gathered.geometry = gathered.geometry or view.beams.geometry
+    gathered.colour_flow |= view.colour is not None
+    _draw_labels(view, anatomy, labels)
+    return float(confidence.sum())
+
+
+def _add_masses(view: View, anatomy: Anatomy, frame: int, gathered: Gathered, settings: Settings) -> list[int]:
+    """Measure and gather the masses of a view; gives the number of each that stays the same over the frames."""
+    grid = view.grid
+    rows, x, y = [], [], []
+    for number, confidence in enumerate(anatomy.mass_confidence, 1):
+        mass = anatomy.masses == number
+        in_row, in_column = np.nonzero(mass)
+        width, height = float(np.ptp(in_column) + 1), float(np.ptp(view.beams.depth(in_column, in_row)) + 1)
+        x.append(in_column.mean())
+        y.append(in_row.mean())
+        x_px, y_px = grid.to_image(x[-1], y[-1])
+        with gathered.timed("shadow"):
+            behind = posterior(view, mass, settings.shadow)
+        rows.append(
+            Mass(
+                frame=frame,
+                mass=0,
+                x_px=float(x_px),
+                y_px=float(y_px),
+                width_mm=grid.in_mm(width),
+                height_mm=grid.in_mm(height),
+                area_mm2=grid.in_mm(grid.in_mm(float(len(in_row)))),
+                orientation="parallel" if width >= height else "not parallel",
+                posterior=behind.feature,
+                posterior_score=behind.score,
+                confidence=confidence,
+                foci=0,
+            )
+        )
+    return gathered.sightings.add_masses(view.number, grid, np.array(x), np.array(y), rows)
+
+
+def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
+    """Resample the view's anatomy to the input image by nearest neighbour and draw it into `labels`."""
+    import cv2
+
+    on_grid = np.where(anatomy.nonmass, 3, 0).astype(np.uint8)
+    on_grid[anatomy.masses > 0] = 1
+    on_grid[anatomy.ducts > 0] = 2
+    on_grid[~view.tissue] = NOT_TISSUE
+    left, top = view.grid.to_image(0.0, 0.0)
+    to_image = np.array([[view.grid.step_x, 0, left], [0, view.grid.step_y, top]])
+    size = (labels.shape[1], labels.shape[0])
+    drawn = cv2.warpAffine(on_grid, to_image, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=NOT_TISSUE)
+    np.copyto(labels, drawn, where=drawn != NOT_TISSUE)
+
+
+def _summary(
+    scan: Scan, frames: int, gathered: Gathered, foci: Table[Focus], listed: Table[Focus], masses: Table[Mass], settings: Settings
+) -> Summary:
+    score = calcification_score(foci)
+    # the foci that are listed, or at least the surest one where the image is called calcified
+    shown = listed or foci[:1]
+    labels = [focus.label for focus in listed]
+    return Summary(
+        frames=frames,
+        rows=scan.rows,
+        columns=scan.columns,
+        spacing_x_mm=scan.spacing.x_mm,
+        spacing_y_mm=scan.spacing.y_mm,
+        spacing_source=scan.spacing.source,
+        geometry=gathered.geometry,
+        colour_flow="yes" if gathered.colour_flow else "no",
+        foci=len(listed),
+        intramass=labels.count("intramass"),
+        extramass=labels.count("extramass"),
+        intraductal=labels.count("intraductal"),
+        masses=len(masses),
+        calcification=describe_calcification([focus.label for focus in shown] if score >= settings.labels.calcification else []),
+        calcification_score=score,
+    )
