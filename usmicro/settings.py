@@ -90,6 +90,9 @@ class ShadowSettings(Checked):
 
     length: float = described(6.0, unit="mm", says="how far behind a focus a shadow is looked for", least=0.5)
     significance: float = described(0.01, says="a shadow needs a p value below this", least=0, most=1)
+    least_cells: float = described(
+        6.0, unit="speckle cells", says="a strip with fewer independent cells along the beam is not assessable", least=2
+    )
 
 
 @dataclass(frozen=True, slots=True)
