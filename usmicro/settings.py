@@ -62,6 +62,8 @@ class SpeckleSettings(Checked):
     """How speckle is reduced for the anatomy; foci are detected on the unfiltered image."""
 
     iterations: int = described(30, says="iterations of speckle-reducing anisotropic diffusion", least=0, most=1000)
+    time_step: float = described(0.5, says="time step of an iteration", least=0.001, most=1)
+    dynamic_range: float = described(60.0, unit="dB", says="dynamic range that the grey levels are taken to span", least=10, most=200)
 
 
 @dataclass(frozen=True, slots=True)
