@@ -1,0 +1,51 @@
+"""Echoes of foci, each with the contrast asked for."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from usmicro.arrays import FloatImage
+from usmicro.phantom.scan_conversion import LINE_STEP, SAMPLE_STEP, Probe
+from usmicro.phantom.scene import FocusShape
+from usmicro.phantom.settings import PhantomSettings
+from usmicro.phantom.speckle import ComplexImage, blur, sigmas
+
+NEIGHBOURHOOD = 1.0
+"""Standard deviation of the Gaussian weights of the local mean envelope, mm."""
+
+
+def local_mean(envelope: FloatImage, probe: Probe) -> FloatImage:
+    """Local mean envelope that the contrast of a focus refers to."""
+    lateral = NEIGHBOURHOOD / float(probe.line_spacing(probe.depth / 2))
+    return np.asarray(cv2.GaussianBlur(envelope, (0, 0), lateral, sigmaY=NEIGHBOURHOOD / SAMPLE_STEP))
+
+
+def add_focus(
+    field: ComplexImage, focus: FocusShape, level: float, rng: np.random.Generator, settings: PhantomSettings, probe: Probe
+) -> None:
+    """Add the echo of a focus to a filtered field, its peak `contrast_db` over the envelope `level`."""
+    u, d = (float(value) for value in probe.beam(focus.x, focus.z))
+    column, row = (u - float(probe.u[0])) / LINE_STEP, (d - float(probe.d[0])) / SAMPLE_STEP
+    lines, samples = (float(value) for value in sigmas(settings, probe, d))
+    spacing = float(probe.line_spacing(d))
+    reach_x, reach_y = int(focus.diameter / spacing + 4 * lines) + 3, int(focus.diameter / SAMPLE_STEP + 4 * samples) + 3
+    left, top = int(round(column)) - reach_x, int(round(row)) - reach_y
+    x = (np.arange(left, left + 2 * reach_x + 1) - column)[None, :] * spacing
+    y = (np.arange(top, top + 2 * reach_y + 1) - row)[:, None] * SAMPLE_STEP
+    radius = focus.diameter / 2
+    angle, ragged = np.arctan2(y, x), np.zeros(np.broadcast(x, y).shape)
+    surface = np.zeros_like(ragged)
+    if focus.kind == "coarse":  # a rough lump: ragged outline, uneven surface; symmetric to the second order so that it stays centred
+        for order in (2, 3, 5):
+            ragged = ragged + rng.uniform(0, 0.12) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
+        tilt = rng.uniform(0, 2 * np.pi)
+        surface = 0.4 * np.cos(2 * np.pi * (x * np.cos(tilt) + y * np.sin(tilt)) / (1.5 * focus.diameter) + rng.uniform(0, 6))
+    # a soft edge keeps the sub-sample position of a focus that is smaller than the sampling
+    body = 0.5 - 0.5 * np.tanh((np.hypot(x, y) - radius * (1 + ragged)) / 0.05)
+    echo = blur((body * np.exp(1j * (rng.uniform(0, 2 * np.pi) + surface))).astype(np.complex64), lines, samples)
+    echo *= level * 10 ** (focus.contrast_db / 20) / np.abs(echo).max()
+    rows, columns = field.shape
+    above, before = max(-top, 0), max(-left, 0)
+    part = echo[above : rows - top, before : columns - left]
+    field[top + above : top + above + part.shape[0], left + before : left + before + part.shape[1]] += part
