@@ -16,6 +16,9 @@ from usmicro.phantom.speckle import MEAN_ENVELOPE, ComplexImage, k_shape, sigmas
 
 FAT_DB, MUSCLE_DB, SKIN_DB = -9.0, -8.0, 3.0
 
+SEPTA = (((4.0, 2.0), (9.0, 3.2)), ((5.0, 2.0), (5.0, 1.6)))
+"""Extent of the patches where strands are seen and of the meshes between them, mm along the face and in depth: fat, then gland."""
+
 
 @dataclass(frozen=True)
 class TissueMaps:
@@ -41,6 +44,13 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], lines: float,
     return np.asarray((noise - noise.mean()) / noise.std())
 
 
+def strands(noise: FloatImage, width: float) -> FloatImage:
+    """Thin curved strands, 0 to 1: the zero contours of smooth noise, strongest where they lie square to the beam; width in mm."""
+    along, across = np.gradient(noise, SAMPLE_STEP, LINE_STEP)
+    steep = np.hypot(along, across) + np.float32(1e-6)
+    return np.asarray(np.exp(-0.5 * (noise / steep / width) ** 2) * (along / steep) ** 2, dtype=np.float32)
+
+
 def smooth_step(distance: Any, width: float) -> FloatImage:
     """1 where the distance is negative, 0 where it is positive, over a transition of this width."""
     return np.asarray(0.5 - 0.5 * np.tanh(np.asarray(distance) / max(width, 0.02)), dtype=np.float32)
@@ -56,9 +66,8 @@ def draw_line(out: ComplexImage, line: Line, probe: Probe) -> None:
     steepness = np.gradient(depth, u)
     cosine = 1 / np.hypot(1, steepness)
     # an oblique interface sends less back to the probe
-    amplitude = 10 ** (np.interp(u, line.path.u, line.level_db) / 20) * MEAN_ENVELOPE * cosine
-    ends = np.minimum(u - u[0], u[-1] - u)
-    amplitude *= np.clip(ends / 0.8, 0.15, 1)
+    amplitude = 10 ** (np.interp(u, line.path.u, line.level_db) / 20) * MEAN_ENVELOPE * cosine**4
+    amplitude *= np.clip(np.minimum(u - u[0], u[-1] - u) / 1.2, 0, 1)
     echo = amplitude * np.exp(1j * np.interp(u, line.path.u, line.phase))
     reach = 4 * line.thickness * float(np.max(1 / cosine))
     top, bottom = np.searchsorted(probe.d, (depth.min() - reach, depth.max() + reach))
@@ -120,11 +129,15 @@ def render(rng: np.random.Generator, scene: Scene, settings: PhantomSettings, pr
             log_shape[:] = log_shape + mask * (log_k - log_shape)
 
     if scene.fat is not None and scene.muscle is not None:
-        level += 2.2 * noise(3.0, 1.0) + 1.5 * noise(8.0, 3.0)
-        fat_texture = FAT_DB + 1.2 * noise(2.0, 0.6) + 1.5 * noise(6.0, 3.0)
+        # glandular tissue: darker islands and bright fibrous strands, both drawn out along the face
+        level += 2.0 * noise(3.5, 0.8) + 1.8 * noise(7.0, 2.5) - 6.0 * smooth_step(0.9 - noise(2.6, 1.1), 0.4)
+        fat_texture = FAT_DB + 1.0 * noise(2.0, 0.6) + 1.5 * noise(6.0, 3.0)
+        septa, fibres = (np.clip(noise(*patch), 0, 1.6) * strands(noise(*mesh), 0.07) for patch, mesh in SEPTA)
+        fatty = smooth_step(d - scene.fat(probe.u)[None, :], 0.3)
         for lobule in scene.lobules:
-            lay(smooth_step(lobule.distance(x, z), 0.3), fat_texture, nearly_rayleigh)
-        lay(smooth_step(d - scene.fat(probe.u)[None, :], 0.3), fat_texture, nearly_rayleigh)
+            lay(smooth_step(lobule.distance(x, z), 0.25), fat_texture, nearly_rayleigh)
+        lay(fatty, fat_texture, nearly_rayleigh)
+        specular += (MEAN_ENVELOPE * (2.0 * septa * fatty + 2.2 * fibres * (1 - fatty)) * np.exp(2j * noise(3.0, 1.0))).astype(np.complex64)
         striation = noise(7.0, 0.5)
         lay(smooth_step(scene.muscle(probe.u)[None, :] - d, 0.3), MUSCLE_DB + 2.5 * striation + 2 * noise(9.0, 3.0))
         lay(smooth_step(d - scene.skin, 0.1), SKIN_DB + 1.0 * noise(4.0, 0.4))
@@ -132,7 +145,7 @@ def render(rng: np.random.Generator, scene: Scene, settings: PhantomSettings, pr
         for line in scene.lines:
             draw_line(specular, line, probe)
         # bands of lesser contact or deeper fat: slow losses along whole beams
-        loss += np.clip(1.6 * noise(5.0, 400.0), -2, 5) * np.clip(d / 15, 0, 1)
+        loss += np.clip(2.0 * noise(4.0, 400.0), -2, 6) * np.clip(d / 15, 0, 1) + np.float32(scene.attenuation) * np.maximum(d - 8, 0)
     for area in scene.nonmass:
         distance = area.outline.distance(x, z)
         lay(smooth_step(distance, area.margin), area.level_db + area.mottle_db * noise(1.2, 0.7))

@@ -25,29 +25,31 @@ def wavy(rng: np.random.Generator, probe: Probe, depth: float, swing: float, ste
 
 
 def line_along(rng: np.random.Generator, path: Curve, level_db: float, uneven_db: float, thickness: float) -> Line:
-    """A specular line whose strength comes and goes."""
-    nodes = len(path.u)
-    levels = level_db + uneven_db * rng.standard_normal(nodes)
-    return Line(path, tuple(levels), thickness, tuple(np.cumsum(rng.normal(0, 0.5, nodes))))
+    """A specular line whose strength comes and goes every millimetre or two."""
+    u = np.linspace(path.u[0], path.u[-1], max(int((path.u[-1] - path.u[0]) / 1.3), 5))
+    levels = level_db + uneven_db * np.minimum(rng.standard_normal(len(u)), 1.2)
+    return Line(Curve(tuple(u), tuple(path(u))), tuple(levels), thickness, tuple(np.cumsum(rng.normal(0, 0.7, len(u)))))
 
 
 def part_of(rng: np.random.Generator, path: Curve, length: float, shift: float) -> Curve:
-    """A piece of a curve, at a random place, moved in depth."""
+    """A piece of a curve, at a random place, moved and tilted in depth."""
     start = rng.uniform(path.u[0], max(path.u[-1] - length, path.u[0] + 0.1))
-    u = np.arange(start, start + length, min(1.5, length / 4))
-    return Curve(tuple(u), tuple(path(u) + shift))
+    u = np.arange(start, start + length, min(2.5, length / 4))
+    d = path(u) + shift + rng.normal(0, 0.08) * (u - start) + rng.normal(0, 0.08, len(u))
+    return Curve(tuple(u), tuple(np.maximum(d, 2.0)))
 
 
 def ligament(rng: np.random.Generator, probe: Probe, bottom: Curve) -> Line:
-    """A Cooper ligament: an arch that rises from the glandular tissue through the fat, on one side or both."""
+    """A Cooper ligament: a thin septum that rises from the glandular tissue through the fat, or arches over a fat lobule."""
     half = probe.width / 2
-    middle, length = rng.uniform(-half, half), rng.uniform(5, 16)
-    u = np.linspace(middle - length / 2, middle + length / 2, 9)
-    height = rng.uniform(0.15, 0.8) * max(float(bottom(middle)) - 2.5, 1)
+    middle, length = rng.uniform(-half, half), rng.uniform(5, 18)
     t = np.linspace(-1, 1, 9)
-    rise = height * (1 - np.abs(t) ** rng.uniform(1.2, 2.5)) if rng.random() < 0.5 else height * (t * rng.choice([-1, 1]) + 1) / 2
-    d = np.maximum(bottom(u) - rise + rng.normal(0, 0.15, 9) - rng.uniform(0, 1.5), 2.0)
-    return line_along(rng, Curve(tuple(u), tuple(d)), rng.uniform(3, 12), 3, rng.uniform(0.07, 0.14))
+    u = middle + t * length / 2
+    room = max(float(bottom(middle)) - 2.5, 1)
+    rise = rng.uniform(0.05, 0.5) * min(room, length / 3)
+    shape = 1 - t**2 if rng.random() < 0.4 else (t * rng.choice([-1, 1]) + 1) * rng.uniform(0.5, 1.0)
+    d = bottom(middle) - rise * shape - rng.uniform(0, 0.8) * room + 0.12 * np.cumsum(rng.normal(0, 1, 9))
+    return line_along(rng, Curve(tuple(u), tuple(np.maximum(d, 2.0))), rng.uniform(2, 12), 4, rng.uniform(0.05, 0.1))
 
 
 def lines_of(rng: np.random.Generator, settings: PhantomSettings, probe: Probe, fat: Curve, muscle: Curve) -> list[Line]:
@@ -55,23 +57,24 @@ def lines_of(rng: np.random.Generator, settings: PhantomSettings, probe: Probe, 
     half = probe.width / 2
     across = np.linspace(-half - 2, half + 2, 12)
     lines = []
-    for depth, level in ((0.15, 14.0), (1.6, 12.0)):  # both faces of the skin
-        lines.append(line_along(rng, Curve(tuple(across), tuple(depth + 0.04 * rng.standard_normal(12))), level, 1.5, 0.1))
+    for depth, level in ((0.1, 15.0), (0.45, 8.0), (1.6, 10.0)):  # gel and both faces of the skin
+        lines.append(line_along(rng, Curve(tuple(across), tuple(depth + 0.04 * rng.standard_normal(12))), level, 2, 0.07))
     lines += [ligament(rng, probe, fat) for _ in range(settings.ligaments)]
     for _ in range(settings.ligaments // 2):  # the interface of fat and gland, in pieces
-        lines.append(line_along(rng, part_of(rng, fat, rng.uniform(5, 15), rng.normal(0, 0.2)), rng.uniform(4, 11), 3, 0.1))
-    for shift in (0.0, rng.uniform(0.8, 2.0)):  # the retromammary fascia has two leaves
-        lines.append(line_along(rng, Curve(muscle.u, tuple(np.asarray(muscle.d) + shift)), rng.uniform(9, 15), 4, 0.13))
+        lines.append(line_along(rng, part_of(rng, fat, rng.uniform(3, 12), rng.normal(0, 0.3)), rng.uniform(2, 11), 4, 0.08))
+    for shift in (0.0, rng.uniform(0.6, 2.5)):  # the retromammary fascia has two leaves, seen in pieces
+        for _ in range(3):
+            leaf = part_of(rng, muscle, rng.uniform(10, probe.width), shift + rng.normal(0, 0.15))
+            lines.append(line_along(rng, leaf, rng.uniform(4, 13), 4, rng.uniform(0.07, 0.13)))
     deepest = settings.depth
-    for _ in range(int(0.8 * max(deepest - float(np.mean(muscle.d)), 0))):
+    for _ in range(int(1.2 * max(deepest - float(np.mean(muscle.d)), 0))):
         shift = rng.uniform(1, max(deepest - min(muscle.d), 1.5))
-        tilt = part_of(rng, muscle, rng.uniform(3, 14), shift)
-        lines.append(line_along(rng, tilt, rng.uniform(-2, 9), 4, rng.uniform(0.08, 0.15)))
+        lines.append(line_along(rng, part_of(rng, muscle, rng.uniform(3, 14), shift), rng.uniform(-3, 9), 4, rng.uniform(0.06, 0.13)))
     for _ in range(settings.dashes):
-        length, middle = rng.uniform(1.2, 5), rng.uniform(-half, half)
+        length, middle = rng.uniform(1.2, 6), rng.uniform(-half, half)
         u = np.linspace(middle - length / 2, middle + length / 2, 5)
-        d = rng.uniform(2.5, deepest - 1) + rng.normal(0, 0.18) * (u - middle) + rng.normal(0, 0.05, 5)
-        lines.append(line_along(rng, Curve(tuple(u), tuple(d)), rng.uniform(-1, 9), 2, rng.uniform(0.08, 0.14)))
+        d = rng.uniform(2.5, deepest - 1) + rng.normal(0, 0.15) * (u - middle) + rng.normal(0, 0.06, 5)
+        lines.append(line_along(rng, Curve(tuple(u), tuple(d)), rng.uniform(0, 10), 2, rng.uniform(0.06, 0.12)))
     return lines
 
 
@@ -180,8 +183,9 @@ def random_foci(rng: np.random.Generator, settings: PhantomSettings, probe: Prob
     def outside(x: float, z: float, gap: float) -> bool:
         return all(mass.outline.distance(x, z) > gap for mass in scene.masses) and all(duct.distance(x, z) > gap for duct in scene.ducts)
 
-    for _ in range(settings.intramass if scene.masses else 0):
-        number = int(rng.integers(len(scene.masses)))
+    solid = [number for number, mass in enumerate(scene.masses) if mass.content == "solid"]
+    for _ in range(settings.intramass if solid else 0):
+        number = int(rng.choice(solid))
         outline = scene.masses[number].outline
         for _ in range(TRIES):
             x = outline.x + rng.uniform(-1, 1) * outline.half_width
@@ -262,7 +266,7 @@ def random_scene(rng: np.random.Generator, settings: PhantomSettings, probe: Pro
         begins = ends + rng.uniform(0.75, 1.25) * settings.gland
         muscle = wavy(rng, probe, begins, 0.5, 9.0)
         lines = lines_of(rng, settings, probe, fat, muscle)
-        for _ in range(int(rng.integers(2, 7))):
+        for _ in range(int(rng.integers(3, 10))):
             u, d = rng.uniform(-probe.width / 2, probe.width / 2), rng.uniform(ends, begins)
             x, z = probe.position(u, d)
             lobules.append(
@@ -301,5 +305,6 @@ def random_scene(rng: np.random.Generator, settings: PhantomSettings, probe: Pro
                 for x, z, radius in points:
                     places.take(x, z, radius + 0.5)
                 break
-    scene = Scene(1.6, fat, muscle, tuple(lobules), tuple(lines), tuple(masses), tuple(ducts), tuple(nonmass))
+    attenuation = rng.uniform(0, 0.35) if settings.anatomy else 0.0
+    scene = Scene(1.6, fat, muscle, attenuation, tuple(lobules), tuple(lines), tuple(masses), tuple(ducts), tuple(nonmass))
     return scene.with_foci(*random_foci(rng, settings, probe, scene))

@@ -163,6 +163,8 @@ class Scene:
     """Where the subcutaneous fat ends."""
     muscle: Curve | None = None
     """Where the pectoral muscle begins."""
+    attenuation: float = 0.0
+    """Loss with depth that time-gain compensation leaves, dB/mm."""
     lobules: tuple[Outline, ...] = ()
     """Fat lobules within the glandular tissue."""
     lines: tuple[Line, ...] = ()

@@ -27,11 +27,12 @@ class PhantomSettings(Checked):
     lateral: float = described(0.40, unit="mm", says="lateral resolution at the focal depth", least=0.1, most=2)
     focal_depth: float = described(16.0, unit="mm", says="depth of the best lateral resolution", least=1)
     snr: float = described(1.5, says="amplitude mean over standard deviation in glandular tissue; 1.91 is Rayleigh", least=0.8, most=1.9)
-    looks: int = described(1, says="independent envelopes averaged, as spatial compounding does", least=1, most=9)
+    looks: int = described(2, says="views of the same scatterers averaged, as spatial compounding does", least=1, most=9)
 
     # the display
     dynamic_range: float = described(60.0, unit="dB", says="range of echo level that the grey scale shows", least=20, most=100)
     grey: float = described(105.0, unit="grey levels", says="grey level of the mean envelope of glandular tissue", least=1, most=254)
+    curve: float = described(0.0, says="how far the grey map is S-shaped rather than straight in dB", least=0, most=1)
     noise: float = described(-42.0, unit="dB", says="electronic noise at the bottom, relative to the envelope of glandular tissue", most=0)
 
     # the anatomy

@@ -16,7 +16,7 @@ from usmicro.phantom.random_scene import random_scene
 from usmicro.phantom.scan_conversion import LINE_STEP, SAMPLE_STEP, Probe
 from usmicro.phantom.scene import FocusShape, Scene
 from usmicro.phantom.settings import PhantomSettings
-from usmicro.phantom.speckle import MEAN_ENVELOPE, ComplexImage, compressed, filtered, scatterers
+from usmicro.phantom.speckle import MEAN_ENVELOPE, ComplexImage, compressed, filtered, scatterer_power, scatterers
 from usmicro.phantom.truth import TrueFocus, TrueMass, TrueView, Truth
 from usmicro.scan import Region, Scan, Spacing
 
@@ -79,9 +79,10 @@ def echoes(
     """One complex beam-space field a look, losses included, and the peak of every focus in dB over the local mean envelope."""
     loss = (10 ** (-maps.loss_db / 20)).astype(np.float32)
     amplitude = (10 ** (maps.level_db / 20)).astype(np.float32)
+    power = scatterer_power(rng, maps.shape, settings, probe)
     tissue = []
     for _ in range(settings.looks):
-        raw = scatterers(rng, maps.shape, settings, probe) * amplitude
+        raw = scatterers(rng, power, settings, probe) * amplitude
         tissue.append(filtered((raw + maps.specular).astype(np.complex64), settings, probe))
     level = local_mean(np.mean([np.abs(look) for look in tissue], axis=0), probe)
     places = [_sample(focus, probe) for focus in scene.foci]

@@ -79,8 +79,8 @@ def filtered(field: ComplexImage, settings: PhantomSettings, probe: Probe) -> Co
     return out
 
 
-def scatterers(rng: np.random.Generator, shape: FloatImage, settings: PhantomSettings, probe: Probe) -> ComplexImage:
-    """Random complex scatterers that give unit mean power after `filtered`.
+def scatterer_power(rng: np.random.Generator, shape: FloatImage, settings: PhantomSettings, probe: Probe) -> FloatImage:
+    """Random scattering power of unit mean at each sample.
 
     Parameters
     ----------
@@ -91,21 +91,35 @@ def scatterers(rng: np.random.Generator, shape: FloatImage, settings: PhantomSet
         What sets the point-spread function.
     """
     lines, samples = sigmas(settings, probe, probe.d)
-    product = (lines * samples).astype(np.float32)[:, None]
     # the fourth moment of a Gaussian cell: 2 pi sigma sigma samples share the shape parameter
-    cell = 2 * np.pi * product
-    power = rng.standard_gamma(shape / cell, dtype=np.float32) * cell / shape
-    values = rng.standard_normal((2, *probe.shape), dtype=np.float32) * np.sqrt(power * 2 * np.pi * product)
+    cell = (2 * np.pi * lines * samples).astype(np.float32)[:, None]
+    return np.asarray(rng.standard_gamma(shape / cell, dtype=np.float32) * cell / shape)
+
+
+def scatterers(rng: np.random.Generator, power: FloatImage, settings: PhantomSettings, probe: Probe) -> ComplexImage:
+    """Random complex scatterers of this power, scaled so that `filtered` keeps the mean power."""
+    lines, samples = sigmas(settings, probe, probe.d)
+    gain = (2 * np.pi * lines * samples).astype(np.float32)[:, None]
+    values = rng.standard_normal((2, *probe.shape), dtype=np.float32) * np.sqrt(power * gain)
     return np.asarray(values[0] + np.complex64(1j) * values[1])
 
 
 def compressed(envelope: FloatImage, settings: PhantomSettings) -> FloatImage:
     """Display grey level, 0 to 255, of an envelope whose reference level is `MEAN_ENVELOPE`."""
     level = 20 * np.log10(np.maximum(envelope, np.float32(1e-6)) / np.float32(MEAN_ENVELOPE))
-    return np.clip(settings.grey + level * np.float32(255 / settings.dynamic_range), 0, 255)
+    grey = np.clip(settings.grey + level * np.float32(255 / settings.dynamic_range), 0, 255)
+    return np.asarray(grey + np.float32(settings.curve) * (s_curve(grey) - grey), dtype=np.float32)
+
+
+def s_curve(grey: NDArray[Any]) -> NDArray[Any]:
+    """The grey map of scanners that flatten the darkest and brightest levels."""
+    t = grey / np.float32(255)
+    return np.asarray(255 * t * t * (3 - 2 * t))
 
 
 def decompressed(grey: NDArray[Any], settings: PhantomSettings) -> FloatImage:
     """Envelope of display grey levels: what `compressed` undoes, but for clipping and rounding."""
-    level = (np.asarray(grey, np.float32) - settings.grey) * np.float32(settings.dynamic_range / 255)
-    return np.asarray(np.float32(MEAN_ENVELOPE) * 10 ** (level / np.float32(20)))
+    straight = np.linspace(0, 255, 2001)
+    grey = np.interp(np.asarray(grey, float), straight + settings.curve * (s_curve(straight) - straight), straight)
+    level = (grey - settings.grey) * settings.dynamic_range / 255
+    return np.asarray(MEAN_ENVELOPE * 10 ** (level / 20), dtype=np.float32)
