@@ -1,0 +1,87 @@
+"""run.json: with what a run was made, what it lost on the way, and how long each stage took."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from usmicro import __version__
+from usmicro.batch.jobs import Result
+from usmicro.settings import Settings
+
+PACKAGES = (
+    "numpy", "scipy", "scikit-image", "tifffile", "opencv-python-headless", "pydicom", "numba",
+    "python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg",
+)  # fmt: skip
+SUMMED = ("frames", "foci", "intramass", "extramass", "intraductal", "masses")
+
+
+def package_versions() -> dict[str, str | None]:
+    """Versions of the packages that results may depend on; None for those not installed."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+class Record:
+    """Gathers what run.json tells; holds no path, host or user name."""
+
+    def __init__(
+        self, settings: Settings, *, workers: int, spacing: str | float | Path | None, masks: str | Path | None, remarks: list[str]
+    ) -> None:
+        self.settings, self.workers, self.remarks = settings, workers, remarks
+        self.spacing = spacing if isinstance(spacing, int | float) or spacing is None else Path(spacing).name
+        self.masks = None if masks is None else Path(masks).name
+        self.started, self.finished = datetime.now(UTC), None  # type: datetime, datetime | None
+        self.complete = False
+        """Whether every input was reached."""
+        self._counts: Counter[str] = Counter()
+        self._decoders: Counter[str] = Counter()
+        self._seconds: Counter[str] = Counter()
+        self._images: dict[str, dict[str, Any]] = {}
+
+    def add(self, result: Result) -> None:
+        """Count a result; called once for each, in the order of their names."""
+        self._counts.update(["images", result.status])
+        if result.summary is not None:
+            self._counts.update({name: getattr(result.summary, name) for name in SUMMED})
+        if result.decoder:
+            self._decoders[result.decoder] += 1
+        self._seconds.update(result.seconds)
+        told = {"error": result.error, "where": result.log, "notes": result.notes}
+        if told := {key: value for key, value in told.items() if value}:
+            self._images[result.image] = told
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many images, by status, and findings."""
+        return {name: self._counts[name] for name in ("images", "ok", "failed", *SUMMED)}
+
+    def to_json(self) -> bytes:
+        """The whole record."""
+        record = {
+            "usmicro": __version__,
+            "complete": self.complete,
+            "started": self.started.isoformat(timespec="seconds"),
+            "finished": None if self.finished is None else self.finished.isoformat(timespec="seconds"),
+            "options": {"spacing": self.spacing, "masks": self.masks, "workers": self.workers},
+            "settings": asdict(self.settings),
+            "remarks": self.remarks,
+            "counts": self.counts,
+            "seconds": {stage: round(seconds, 3) for stage, seconds in self._seconds.items()},
+            "decoders": dict(sorted(self._decoders.items())),
+            "images": self._images,
+            "versions": {"python": platform.python_version(), **package_versions()},
+            "platform": {"system": platform.system(), "machine": platform.machine()},
+        }
+        return (json.dumps(record, indent=1) + "\n").encode()

@@ -1,0 +1,220 @@
+"""A run: inputs to jobs, jobs to results, results to tables."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from usmicro.batch.jobs import Job, Result, fingerprint
+from usmicro.batch.progress import Progress
+from usmicro.batch.record import Record
+from usmicro.batch.state import RECORD, STATE, TABLES, State, is_result
+from usmicro.batch.workers import available_cores, in_process, in_workers
+from usmicro.errors import UsageError
+from usmicro.loading.discover import find_scans
+from usmicro.loading.spacing import read_spacing
+from usmicro.settings import Settings, read_settings
+from usmicro.writing.files import replacing, write_atomically
+from usmicro.writing.tables import FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, plain, table_writer
+
+SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z][A-Za-z0-9]{0,4}$")
+"""A file type; not the last number of a name such as 1.2.840.113."""
+
+Inputs = str | Path | Sequence[str | Path]
+
+
+def run(
+    inputs: Inputs,
+    *,
+    out: str | Path,
+    settings: Settings | str | Path | None = None,
+    workers: int | None = None,
+    spacing: str | float | Path | None = None,
+    masks: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    limit: int | None = None,
+    quiet: bool = True,
+) -> Iterator[Result]:
+    """Analyse scans and write tables, overlays and masks; the same as `usmicro run`.
+
+    The arguments are checked at once; the work is done while the results are taken, in the order of the inputs' names. When the
+    last one is taken, or the loop is left, the tables are written from the results so far.
+
+    Parameters
+    ----------
+    inputs : path or sequence of paths
+        Files, folders (searched through) or glob patterns.
+    out : path
+        Folder for the results; must be empty or new unless `resume` or `overwrite`.
+    settings : Settings or path, optional
+        Or a TOML file of them.
+    workers : int, optional
+        Processes; one a core if not given, 1 computes in this process.
+    spacing : float or path, optional
+        Spacing in mm for inputs without one, or a CSV table whose rows win for their images.
+    masks : path, optional
+        Folder of outlines of one's own.
+    resume : bool
+        Keep the results in `out` whose input, masks and settings have not changed.
+    overwrite : bool
+        Delete what a former run wrote to `out`.
+    limit : int, optional
+        Analyse only so many inputs, the first by name.
+    quiet : bool
+        Report no progress on standard error.
+
+    Yields
+    ------
+    Result
+        One for each input, in the order of their names; failed ones have `status` "failed" and an `error`.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to analyse, an argument makes no sense, or the output cannot be written.
+    SettingsError
+        If a setting is unknown or out of range.
+    """
+    if resume and overwrite:
+        raise UsageError("--resume keeps former results and --overwrite deletes them; give one of the two")
+    for name, value in (("--workers", workers), ("--limit", limit)):
+        if value is not None and value < 1:
+            raise UsageError(f"{name} {value}: expected a whole number of at least 1")
+    out = Path(out)
+    if settings is None or isinstance(settings, str | Path):
+        settings = read_settings(None if settings is None else Path(settings))
+    jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit)
+    state = open_state(out, resume=resume, overwrite=overwrite)
+    record = Record(settings, workers=min(workers or available_cores(), len(jobs)), spacing=spacing, masks=masks, remarks=remarks)
+    return _results(jobs, state, record, resume=resume, progress=Progress(len(jobs), None if quiet else sys.stderr))
+
+
+def make_jobs(
+    inputs: Inputs, *, out: Path, settings: Settings, spacing: str | float | Path | None, masks: str | Path | None, limit: int | None
+) -> tuple[list[Job], list[str]]:
+    """One job an input, sorted by name, and what the user should know of the arguments."""
+    found = find_scans([inputs] if isinstance(inputs, str | Path) else list(inputs))
+    found = sorted(found, key=lambda item: item.name)
+    if repeated := [name for name, count in Counter(item.name for item in found).items() if count > 1]:
+        raise UsageError(
+            f"{len(repeated)} inputs have the name of another, such as {repeated[0]}; give their common parent folder as INPUT"
+        )
+    given = read_spacing(spacing)
+    remarks = []
+    if unused := given.unused(item.name for item in found):
+        remarks.append(f"--spacing: {len(unused)} rows name no input, such as {unused[0]}")
+    folder = None if masks is None else Path(masks)
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"--masks {folder}: expected a folder of PNG masks, found {'a file' if folder.exists() else 'nothing there'}")
+    stems = file_stems([item.name for item in found])
+    jobs = [
+        Job(item.name, item.path, out, stem, settings, *given.for_image(item.name), folder)
+        for item, stem in zip(found[:limit], stems, strict=False)
+    ]
+    return jobs, remarks
+
+
+def file_stems(names: Sequence[str]) -> list[str]:
+    """Names without the file type; it stays where two would be the same without it, as for a.png beside a.dcm."""
+    stems = [SUFFIX.sub("", name) for name in names]
+    counts = Counter(stem.casefold() for stem in stems)
+    return [stem if counts[stem.casefold()] == 1 else name for stem, name in zip(stems, names, strict=True)]
+
+
+def open_state(out: Path, *, resume: bool, overwrite: bool) -> State:
+    """Take hold of the output folder; refuses one that holds anything but the run that the user wants to continue or replace."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: expected a folder for the results, found a file")
+    try:
+        content = sorted(path.name for path in out.iterdir()) if out.exists() else []
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be read ({error.strerror}); give --out a folder that you may write to") from error
+    begun = set(content) <= {STATE, f"{STATE}-journal"}  # a run that was never let begin
+    if content and not is_result(out):
+        raise UsageError(f"{out}: is not empty ({content[0]}, ...) and holds no results of usmicro; give --out a new or empty folder")
+    if not (begun or resume or overwrite):
+        raise UsageError(
+            f"{out}: holds results already; add --resume to continue that run, --overwrite to replace it, or give --out another folder"
+        )
+    state = State.open(out)
+    if overwrite:
+        state.clear()
+    return state
+
+
+def _results(jobs: list[Job], state: State, record: Record, *, resume: bool, progress: Progress) -> Iterator[Result]:
+    """Compute what is not there yet; yield in the order of the jobs; write the tables whatever happens."""
+    with ExitStack() as cleanup:
+        cleanup.callback(state.close)
+        cleanup.callback(_write_tables, jobs, state, record)
+        cleanup.callback(progress.close)
+        for remark in record.remarks:
+            progress.say(remark)
+        state.expect(jobs)
+        write_atomically(state.out / RECORD, record.to_json())  # tells that this folder holds results, not scans
+        ready: dict[int, Result] = _unchanged(jobs, state) if resume else {}
+        for result in ready.values():
+            progress.add(result.image, kept=True)
+        waiting = [index for index in range(len(jobs)) if index not in ready]
+        todo = [jobs[index] for index in waiting]
+        computed = in_process(todo) if record.workers == 1 else in_workers(todo, record.workers)
+        cleanup.callback(computed.close)  # the workers end before the tables are written
+        following = 0
+        while following in ready:
+            yield ready.pop(following)
+            following += 1
+        for place, result in computed:
+            state.keep(result)
+            progress.add(result.image, result.error)
+            ready[waiting[place]] = result
+            while following in ready:
+                yield ready.pop(following)
+                following += 1
+        record.complete = True
+
+
+def _unchanged(jobs: list[Job], state: State) -> dict[int, Result]:
+    """Results, by index, that need not be computed again."""
+    known = {index: result for index, job in enumerate(jobs) if (result := state.result(job)) is not None and result.status == "ok"}
+
+    def same(index: int) -> bool:
+        job = jobs[index]
+        try:
+            written = job.overlay_file.exists() and job.mask_file.exists()
+            return written and fingerprint(job) == known[index].fingerprint
+        except OSError:
+            return False  # the job itself will say why the file cannot be read
+
+    with ThreadPoolExecutor(min(8, available_cores())) as threads:
+        unchanged = list(threads.map(same, known))
+    return {index: known[index] for index, keep in zip(known, unchanged, strict=True) if keep}
+
+
+def _write_tables(jobs: list[Job], state: State, record: Record) -> None:
+    images, masses, foci = (state.out / name for name in TABLES)
+    with replacing(images) as images_file, replacing(masses) as masses_file, replacing(foci) as foci_file:
+        add_image = table_writer(images_file, IMAGES_COLUMNS)
+        add_mass = table_writer(masses_file, MASSES_COLUMNS)
+        add_focus = table_writer(foci_file, FOCI_COLUMNS)
+        empty: dict[str, Any] = dict.fromkeys(IMAGES_COLUMNS)
+        for job in jobs:
+            if (result := state.result(job)) is None:
+                continue  # not reached before the run was stopped
+            summary = {} if result.summary is None else plain(result.summary)
+            head = {"image": result.image, "status": result.status, "error": result.error or None}
+            add_image({**empty, **head, **summary, "seconds": result.seconds.get("total")})
+            for mass in result.masses:
+                add_mass({"image": result.image, **plain(mass)})
+            for focus in result.foci:
+                add_focus({"image": result.image, **plain(focus)})
+            record.add(result)
+    record.finished = datetime.now(UTC)
+    write_atomically(state.out / RECORD, record.to_json())

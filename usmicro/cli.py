@@ -1,0 +1,175 @@
+"""The command line. Heavy imports happen in the commands, so that help comes at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from usmicro import __version__
+from usmicro.errors import SettingsError, UsageError, UsmicroError
+
+DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+DESCRIPTION = """\
+Finds echogenic foci in breast ultrasound that may be calcifications, measures posterior shadow and Doppler twinkling,
+and labels each focus intramass, extramass or intraductal. For research only; not for diagnosis."""
+
+STATUS = """\
+exit status: 0 all inputs done; 1 some failed (each with its reason in images.csv, the rest complete); 2 wrong usage;
+130 interrupted"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = argparse.ArgumentParser(prog="usmicro", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"usmicro {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, action: Callable[[argparse.Namespace], int], says: str, epilog: str | None = None) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=says, description=says[0].upper() + says[1:] + ".", epilog=epilog)
+        added.set_defaults(action=action)
+        return added
+
+    run = command("run", run_command, "analyse scans and write tables, overlays and masks", STATUS)
+    run.add_argument("inputs", nargs="+", metavar="INPUT", help="a scan, a folder of scans (searched through), or a glob pattern in quotes")
+    run.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results; new or empty")
+    run.add_argument("--settings", type=Path, metavar="FILE.toml", help="settings to use; `usmicro settings` prints them all")
+    run.add_argument("--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="one setting; wins over --settings; repeatable")
+    run.add_argument("--workers", type=int, metavar="N", help="processes; one a core if not given")
+    run.add_argument(
+        "--spacing",
+        metavar="MM|TABLE.csv",
+        help="pixel spacing in mm for inputs without one, or a table (image, spacing_mm or spacing_x_mm and spacing_y_mm) whose rows win",
+    )
+    run.add_argument("--masks", type=Path, metavar="DIR", help="PNG masks of masses, ducts and nonmass areas to use, by file name")
+    former = run.add_mutually_exclusive_group()
+    former.add_argument("--resume", action="store_true", help="continue a run: keep results whose input and settings are unchanged")
+    former.add_argument("--overwrite", action="store_true", help="replace the results of a former run in DIR")
+    run.add_argument("--limit", type=int, metavar="N", help="analyse only the first N inputs by name")
+    run.add_argument("--quiet", action="store_true", help="print errors only")
+
+    inspect = command("inspect", inspect_command, "print what usmicro understands of a scan, without analysing it")
+    inspect.add_argument("file", type=Path, metavar="FILE")
+    inspect.add_argument("--out", type=Path, metavar="PICTURE.png", help="also draw it")
+
+    sample = command("sample", sample_command, "write simulated sample scans and their truth")
+    sample.add_argument("folder", type=Path, metavar="DIR", help="new or empty")
+
+    command("settings", settings_command, "print every setting with its default, unit and meaning, as TOML")
+    return parser
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """Run the main job."""
+    # before NumPy is imported: results must not depend on how many threads add up a sum
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    from time import monotonic
+
+    from usmicro.batch import run
+    from usmicro.batch.progress import duration
+    from usmicro.settings import read_settings
+
+    start = monotonic()
+    results = run(
+        arguments.inputs,
+        out=arguments.out,
+        settings=read_settings(arguments.settings, arguments.set),
+        workers=arguments.workers,
+        spacing=arguments.spacing,
+        masks=arguments.masks,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        limit=arguments.limit,
+        quiet=arguments.quiet,
+    )
+    counts = dict.fromkeys(("images", "failed", "foci", "intramass", "extramass", "intraductal", "masses"), 0)
+    try:
+        for result in results:
+            counts["images"] += 1
+            counts["failed"] += result.status == "failed"
+            if result.summary is not None:
+                for name in ("foci", "intramass", "extramass", "intraductal", "masses"):
+                    counts[name] += getattr(result.summary, name)
+    except KeyboardInterrupt:
+        print(f"\nusmicro: stopped; what is finished is kept: add --resume to continue in {arguments.out}", file=sys.stderr)
+        return INTERRUPTED
+    if not arguments.quiet:
+        failed = f", {counts['failed']} failed (reasons in {arguments.out / 'images.csv'})" if counts["failed"] else ""
+        print(f"{counts['images'] - counts['failed']} of {counts['images']} images done{failed} in {duration(monotonic() - start)}")
+        places = ", ".join(f"{counts[name]} {name}" for name in ("intramass", "extramass", "intraductal"))
+        print(f"{counts['foci']} foci ({places}), {counts['masses']} masses; results in {arguments.out}")
+    return SOME_FAILED if counts["failed"] else DONE
+
+
+def inspect_command(arguments: argparse.Namespace) -> int:
+    """Print what the loader and the preparation understood."""
+    from usmicro.inspection import describe, draw_views, inspect
+    from usmicro.writing import encode_png, write_atomically
+
+    inspection = inspect(arguments.file)
+    print("\n".join(describe(inspection)))
+    if arguments.out is not None:
+        write_atomically(arguments.out, encode_png(draw_views(inspection)))
+    return DONE
+
+
+def sample_command(arguments: argparse.Namespace) -> int:
+    """Write the sample scans."""
+    from usmicro.phantom import write_samples
+
+    if arguments.folder.exists() and (not arguments.folder.is_dir() or any(arguments.folder.iterdir())):
+        raise UsageError(f"{arguments.folder}: is not an empty folder; give a new one")
+    write_samples(arguments.folder)
+    print(f"samples in {arguments.folder}")
+    return DONE
+
+
+def settings_command(arguments: argparse.Namespace) -> int:
+    """Print the settings."""
+    from usmicro.settings import Settings, to_toml
+
+    print(to_toml(Settings()), end="")
+    return DONE
+
+
+def stop(*_: Any) -> None:
+    """Make a request to end, as a cluster sends it, the same as an interrupt from the keyboard."""
+    raise KeyboardInterrupt
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and give its exit status; no traceback reaches the user."""
+    import logging
+
+    logging.captureWarnings(True)  # what matters of libraries' warnings is in the notes of a result
+    logging.getLogger("py.warnings").addHandler(logging.NullHandler())
+    arguments = make_parser().parse_args(argv)
+    try:
+        signal.signal(signal.SIGTERM, stop)
+        status: int = arguments.action(arguments)
+        return status
+    except (UsageError, SettingsError) as error:
+        message, status = str(error), WRONG_USAGE
+    except UsmicroError as error:
+        message, status = str(error), SOME_FAILED
+    except KeyboardInterrupt:
+        message, status = "stopped", INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as error:
+        message, status = f"{error.filename or 'a file'}: {error.strerror or error}", SOME_FAILED
+    except MemoryError:
+        message, status = "not enough memory", SOME_FAILED
+    except Exception as error:
+        from usmicro.batch.jobs import trace
+
+        message, status = f"internal error: {type(error).__name__}: {error} at {trace(error)[-1]}; please report it", SOME_FAILED
+    print(f"usmicro: error: {message}", file=sys.stderr)
+    return status

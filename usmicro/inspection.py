@@ -1,0 +1,165 @@
+"""What the loader and the preparation understand of a scan, in words and as a picture; nothing is analysed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from usmicro.arrays import BoolImage, ByteImage, Frame
+from usmicro.errors import ImageError, ScanError
+from usmicro.loading import load
+from usmicro.preparation import prepare
+from usmicro.scan import Scan, Spacing
+from usmicro.settings import Settings
+from usmicro.view import View
+from usmicro.writing.overlays import GREEN, ORANGE, PURPLE, SKY_BLUE, YELLOW, Pen, enlarge, outline, rgb_of, scaled
+
+RAYS = 9
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A scan, its first frame and what the stages would see of it."""
+
+    scan: Scan
+    frame: Frame
+    frames: int
+    """Frames that could be read."""
+    views: list[View]
+    problem: str = ""
+    """Why there are no views."""
+
+
+def inspect(path: Path, settings: Settings | None = None) -> Inspection:
+    """Load a scan, count its frames and prepare the first.
+
+    Raises
+    ------
+    ScanError
+        If the file cannot be read.
+    """
+    settings = settings or Settings()
+    scan = load(path, settings=settings.loading)
+    frames = scan.frames()
+    first = next(frames, None)
+    if first is None:
+        raise ScanError(f"{path}: holds no frame")
+    count = 1 + sum(1 for _ in frames)
+    try:
+        return Inspection(scan, first, count, prepare(first, spacing=scan.spacing, regions=scan.regions, settings=settings.preparation))
+    except ImageError as error:
+        return Inspection(scan, first, count, [], str(error))
+
+
+def describe(inspection: Inspection) -> list[str]:
+    """Lines for a person: frames, size, spacing, regions, geometry, tissue, colour, overlays, decoder, notes."""
+    scan, frame = inspection.scan, inspection.frame
+    promised = "" if scan.promised_frames == inspection.frames else f" of {scan.promised_frames} promised"
+    kind = "grey" if frame.ndim == 2 else "colour"
+    lines = [
+        _line("file", scan.name.encode("utf-8", "backslashreplace").decode()),
+        _line("frames", f"{inspection.frames}{promised}"),
+        _line("size", f"{scan.rows} rows x {scan.columns} columns, {kind}, {frame.dtype.itemsize * 8} bit"),
+        _line("spacing", _spacing(scan.spacing)),
+        _line("decoder", scan.decoder),
+    ]
+    for region in scan.regions:
+        own = f", {_spacing(region.spacing)}" if region.spacing.known else ""
+        lines.append(
+            _line("region", f"{region.kind}: columns {region.left} to {region.right - 1}, rows {region.top} to {region.bottom - 1}{own}")
+        )
+    for view in inspection.views:
+        lines += _view_lines(view)
+    if inspection.problem:
+        lines.append(_line("problem", inspection.problem))
+    notes = dict.fromkeys(chain(scan.notes, *(view.notes for view in inspection.views)))
+    return lines + [_line("note", note) for note in notes]
+
+
+def _view_lines(view: View) -> list[str]:
+    unit = "mm" if view.grid.spacing.known else "mm if the scan has the usual depth"
+    rows, columns = np.nonzero(view.tissue)
+    depth = float(view.beams.depth(columns, rows).max()) * view.grid.pixel_mm
+    area = f", {view.tissue.sum() * view.grid.pixel_mm**2 / 100:.1f} cm2" if view.grid.spacing.known else ""
+    (left, top), (right, bottom) = view.grid.to_image(columns.min(), rows.min()), view.grid.to_image(columns.max(), rows.max())
+    across, along = (size * view.grid.pixel_mm for size in view.speckle)
+    lines = [
+        _line("tissue", f"columns {left:.0f} to {right:.0f}, rows {top:.0f} to {bottom:.0f}{area}"),
+        _line("  geometry", f"{view.beams.geometry}, {depth:.0f} {unit} deep"),
+        _line("  spacing", _spacing(view.grid.spacing)),
+        _line("  speckle cell", f"{across:.2f} across x {along:.2f} along the beam, {unit}"),
+        _line("  overlays", f"{100 * (view.overlay & view.tissue).sum() / view.tissue.sum():.1f} % of the tissue"),
+    ]
+    if (colour := view.colour) is not None:
+        box, flow = (100 * (mask & view.tissue).sum() / view.tissue.sum() for mask in (colour.box, colour.mask))
+        bar = "no colour bar found" if colour.bar is None else f"{colour.bar.kind} bar of {len(colour.bar.colours)} colours"
+        lines.append(
+            _line("  colour flow", f"box {box:.0f} %, flow {flow:.1f} % of the tissue; {bar}{', power Doppler' if colour.power else ''}")
+        )
+    return lines
+
+
+def draw_views(inspection: Inspection) -> ByteImage:
+    """Draw on the first frame: tissue outline (green), overlays (orange), beams (blue), colour box (purple), colour bar (yellow).
+
+    Returns
+    -------
+    array, shape (rows, columns, 3), uint8 RGB
+    """
+    shape = inspection.frame.shape[:2]
+    seen = np.zeros(shape, bool)
+    for view in inspection.views:
+        seen |= _in_image(view, view.tissue, shape)
+    picture = rgb_of(inspection.frame)
+    if inspection.views:
+        picture[~seen] //= 3  # dimmed, not hidden: this picture shows what was left out
+    picture, scale = enlarge(picture)
+    pen = Pen(picture, unit=max(1.0, picture.shape[1] / 1000))
+    for view in inspection.views:
+        outline(pen, _in_image(view, view.tissue, shape), scale, GREEN)
+        outline(pen, _in_image(view, view.overlay, shape), scale, ORANGE)
+        for ray in _rays(view):
+            pen.line([scaled(point, scale) for point in zip(*view.grid.to_image(ray[:, 0], ray[:, 1]), strict=True)], SKY_BLUE)
+        if view.colour is not None:
+            outline(pen, _in_image(view, view.colour.box, shape), scale, PURPLE)
+            if view.colour.bar is not None:
+                left, top, right, bottom = view.colour.bar.box
+                corners = [(left, top), (right - 1, top), (right - 1, bottom - 1), (left, bottom - 1)]
+                pen.line([scaled(corner, scale) for corner in corners], YELLOW, closed=True)
+    return picture
+
+
+def _rays(view: View) -> list[NDArray[np.float64]]:
+    """Some beams, each as grid positions (n, 2) from the transducer face to the end of the tissue."""
+    rows, columns = np.nonzero(view.tissue)
+    deepest = float(view.beams.depth(columns, rows).max())
+    if view.beams.geometry == "linear":
+        starts = np.linspace(columns.min(), columns.max(), RAYS + 2)[1:-1]
+        return [np.array([[x, view.beams.face], [x, view.beams.face + deepest]]) for x in starts]
+    angles = np.arctan2(columns - view.beams.apex_x, rows - view.beams.apex_y)
+    ends = np.array([view.beams.face, view.beams.face + deepest])
+    apex = np.array([view.beams.apex_x, view.beams.apex_y])
+    chosen = np.linspace(angles.min(), angles.max(), RAYS + 2)[1:-1]
+    return [apex + ends[:, None] * np.array([np.sin(angle), np.cos(angle)]) for angle in chosen]
+
+
+def _in_image(view: View, mask: BoolImage, shape: tuple[int, ...]) -> BoolImage:
+    """A mask of the grid in pixels of the input image."""
+    shift_x, shift_y = view.grid.to_image(0.0, 0.0)
+    to_image = np.array([[view.grid.step_x, 0, shift_x], [0, view.grid.step_y, shift_y]])
+    return np.asarray(cv2.warpAffine(mask.astype(np.uint8), to_image, (shape[1], shape[0]), flags=cv2.INTER_NEAREST) > 0)
+
+
+def _spacing(spacing: Spacing) -> str:
+    if not spacing.known:
+        return "unknown"
+    return f"{spacing.x_mm:.4g} x {spacing.y_mm:.4g} mm (x, y), from: {spacing.source}"
+
+
+def _line(what: str, words: str) -> str:
+    return f"{what:<16}{words}"
