@@ -1,0 +1,129 @@
+"""What a file is, by its first bytes, and the guard around the libraries that decode it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from usmicro.errors import ScanError, UsmicroError
+
+READ = ("dicom", "png", "jpeg", "bmp", "tiff")
+"""Formats that are read as scans."""
+SUFFIXES = frozenset((".dcm", ".dicom", ".dic", ".ima", ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff"))
+"""Endings that say that a file is meant as a scan, whatever it holds."""
+OTHER_SUFFIXES = frozenset(
+    (".gif", ".webp", ".jp2", ".j2k", ".jxl", ".heic", ".avif", ".mp4", ".avi", ".mov", ".mkv", ".wmv", ".nii", ".nrrd", ".mha")
+)
+"""Endings of images and videos that are not read: such a file gets a row that says so."""
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+    (b"BM", "bmp"),
+    (b"GIF8", "GIF"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\x1aE\xdf\xa3", "Matroska video"),
+    (b"NRRD", "NRRD"),
+    (b"%PDF", "PDF"),
+    (b"PK\x03\x04", "ZIP archive"),
+    (b"\x1f\x8b", "gzip archive"),
+)
+
+
+def content_of(path: Path) -> str:
+    """What a file holds, by its first bytes: one of `READ`, the name of a format that is not read, "empty", "text" or "unknown".
+
+    Raises
+    ------
+    ScanError
+        If the file cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(256)
+    except OSError as error:
+        raise ScanError(f"{path}: cannot be opened: {error.strerror or error}") from error
+    if not head:
+        return "empty"
+    if head[128:132] == b"DICM":
+        return "dicom"  # first, since a DICOM preamble may hold the signature of another format
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    if head[4:8] == b"ftyp":
+        return "MP4 video or HEIF"
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "WebP", b"AVI ": "AVI video"}.get(head[8:12], "RIFF")
+    if _bare_dicom(head):
+        return "dicom"
+    return "text" if _is_text(head) else "unknown"
+
+
+def _bare_dicom(head: bytes) -> bool:
+    """Whether a file without a DICOM preamble begins with a plausible element of group 0002 or 0008, in any of the three encodings."""
+    for order in ("little", "big"):
+        group, element = (int.from_bytes(head[i : i + 2], order) for i in (0, 2))
+        if group in (0x0002, 0x0008) and element <= 0x0100 and len(head) > 8:
+            explicit = head[4:6].isalpha() and head[4:6].isupper()
+            implicit = order == "little" and int.from_bytes(head[4:8], "little") <= 256
+            if explicit or implicit:
+                return True
+    return False
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        head[:-3].decode("utf-8")  # a character may be cut at the end
+    except UnicodeDecodeError:
+        return False
+    return not any(byte < 9 or 13 < byte < 32 for byte in head)
+
+
+@contextmanager
+def decoding(path: Path, what: str) -> Iterator[list[warnings.WarningMessage]]:
+    """Turn whatever a decoder raises into a ScanError that names the file, and keep its warnings off the terminal.
+
+    Gives the list of warnings caught, for the notes.
+
+    Raises
+    ------
+    ScanError
+        "{path}: {what}: {the decoder's own words}".
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield caught
+        except (UsmicroError, MemoryError):
+            raise
+        except Exception as error:  # damaged files make the decoders raise nearly every kind there is
+            words = " ".join(str(error).split()) or type(error).__name__
+            raise ScanError(f"{path}: {what}: {words[:300]}") from error
+
+
+def checked_size(path: Path, rows: int, columns: int, largest: int) -> None:
+    """Refuse an image without pixels, or with more than a user allows, by its header alone.
+
+    Raises
+    ------
+    ScanError
+    """
+    if rows < 1 or columns < 1:
+        raise ScanError(f"{path}: the header says {rows} rows x {columns} columns; expected at least 1 x 1: the file is damaged")
+    if rows * columns > largest:
+        raise ScanError(
+            f"{path}: {rows} rows x {columns} columns are {rows * columns} pixels; at most {largest} are read. "
+            f"Set loading.largest_image = {rows * columns} if this is a scan"
+        )
+
+
+def warned(caught: list[warnings.WarningMessage]) -> list[str]:
+    """What a decoder warned of, each once, on one line; not that a text is encoded oddly, since no text is read."""
+    lines = (" ".join(str(item.message).split())[:300] for item in caught)
+    return list(dict.fromkeys(line for line in lines if "Character Set" not in line))
