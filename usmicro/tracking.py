@@ -29,9 +29,9 @@ class Track:
 class Tracker:
     """Gives each focus of a cine one number, from 1 on, that stays with it.
 
-    Between two frames the tissue moves as a whole and each focus a little on its own. The movement of the whole is what the caller gives, else
-    the displacement that most pairs of near foci share; then the foci are assigned to the tracks at the least sum of squared distances, none
-    further than the gate.
+    Between two frames the tissue moves as a whole and each focus a little on its own. The movement of the whole is what the caller
+    gives, else the displacement that most pairs of near foci share; then the foci are assigned to the tracks at the least sum of squared
+    distances, none further than the gate.
 
     Parameters
     ----------

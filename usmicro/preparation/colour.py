@@ -1,15 +1,40 @@
-"""Colour Doppler pixels, colour box and colour bar of a frame."""
+"""Colour Doppler on a screen: coloured pixels told from tinted grey, and sorted into flow, colour box, colour bar and interface."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, ByteImage
+from usmicro.preparation.colour_bar import find_bars
+from usmicro.preparation.colour_box import find_box
 from usmicro.scan import Region
 from usmicro.view import ColourBar
+
+BoxSource = Literal["outline", "region", "extent", "none"]
+
+GREY_CHROMA = 14
+"""Up to this chroma a frame is grey whatever its tint: what JPEG adds to a grey image."""
+DEPARTURE = 28
+"""From this departure from the grey curve a pixel is coloured: over JPEG noise, under the darkest red and blue of a colour map."""
+TINT_CHROMA = 90
+"""No display tints grey more strongly than this."""
+TINT_WINDOW = 41
+"""Grey levels over which the tint is smoothed, so that one flat colour of the interface cannot pass for it."""
+BLACK = 14
+"""Brightest channel up to which a pixel is background."""
+LEAST_PATCH = 12
+"""Pixels that a patch of flow keeps at least after an opening by 3 x 3, which thin strokes do not survive."""
+LEAST_FLOW = 40
+"""Pixels of such patches that make a frame one with colour flow."""
+FLAT = 0.6
+"""A patch of which this fraction has one colour is drawn, not measured."""
+HELD = 0.9
+"""Fraction of the flow that a colour box must hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +49,148 @@ class ScreenColour:
     power: bool
     """Power Doppler: no sign."""
     interface: BoolImage
-    """Saturated pixels that are not flow: colour bar, coloured text, calipers, outline of the colour box, body marks."""
+    """Coloured pixels that are not flow: colour bar, coloured text, calipers, body marks; and the outline of the colour box."""
+    box_source: BoxSource = "none"
+    """How the box was found: its drawn outline, the region that the file declares, or only how far the flow reaches."""
 
 
 def separate_colour(frame: ByteImage, regions: Sequence[Region] = ()) -> ScreenColour | None:
-    """Tell colour flow and coloured interface elements from grey echoes.
+    """Tell colour flow and coloured parts of the interface from grey echoes.
+
+    A tinted grey image has one chroma at each grey level; what departs from that curve is coloured. Of the coloured pixels the colour
+    bar is a strip of graded colours; the colour box is the drawn outline that holds the rest, else the region that the file declares,
+    else how far thick, uneven patches of colour reach; and the flow is what is coloured in the box.
 
     Parameters
     ----------
     frame : array, shape (rows, columns, 3), uint8
         RGB.
     regions : sequence of Region
-        Rectangles that the file declares; "colour flow" and "colour bar" are used.
+        Rectangles that the file declares; those of colour flow and of a colour bar are used.
 
     Returns
     -------
     ScreenColour or None
-        None where nothing is coloured beyond one tint of grey.
+        None where nothing is coloured beyond one tint of grey. With an empty box there is no colour flow, but a coloured interface.
     """
-    values = frame.astype(np.int16)
-    if int((values.max(axis=2) - values.min(axis=2)).max()) < 24:
+    frame = np.ascontiguousarray(frame)
+    departs = departure_from_grey(frame)
+    if departs is None or not (coloured := without_specks(departs >= DEPARTURE)).any():
         return None
-    box = np.zeros(frame.shape[:2], dtype=bool)
-    for region in regions:
-        if region.kind == "colour flow":
-            box[region.top : region.bottom, region.left : region.right] = True
-    coloured = values.max(axis=2) - values.min(axis=2) > 60
-    return ScreenColour(mask=coloured & box, box=box, bar=None, power=False, interface=coloured & ~box)
+    bars, elasticity = find_bars(frame, coloured, [region for region in regions if region.kind == "colour bar"])
+    bar = bars[0] if bars else None
+    interface = np.zeros_like(coloured)
+    for left, top, right, bottom in [*(found.box for found in bars), *elasticity]:
+        interface[max(top - 2, 0) : bottom + 2, max(left - 2, 0) : right + 2] = True
+    rest = coloured & ~interface
+    mask, box, source = np.zeros_like(coloured), np.zeros_like(coloured), "none"
+    # with the scale of an elastogram on the screen, and none of a flow, the colours are stiffness
+    if bars or not elasticity:
+        flow = flow_patches(frame, rest, anywhere=bar is not None)
+        declared = np.zeros_like(coloured)
+        for region in regions:
+            if region.kind == "colour flow":
+                declared[region.top : region.bottom, region.left : region.right] = True
+        if bar is not None or flow.any() or (declared.any() and (rest & declared).any()):
+            box, outline, source = _choose_box(frame, flow, declared, interface)
+            mask = rest & box & ~outline
+            interface |= outline
+    return ScreenColour(mask, box, bar, bar is not None and bar.kind == "power", interface | (coloured & ~mask), source)  # type: ignore[arg-type]
+
+
+def _choose_box(frame: ByteImage, flow: BoolImage, declared: BoolImage, bars: BoolImage) -> tuple[BoolImage, BoolImage, str]:
+    """Colour box, its outline and how it was found."""
+    none = np.zeros_like(flow)
+    found = find_box(frame, flow, bars)
+    if found is not None:
+        box, outline = found
+        if (flow & box).sum() >= HELD * flow.sum():
+            return box, outline, "outline"
+    if declared.any() and (flow & declared).sum() >= HELD * flow.sum():
+        return declared, none, "region"
+    if flow.any():
+        rows, columns = np.flatnonzero(flow.any(axis=1)), np.flatnonzero(flow.any(axis=0))
+        extent = np.zeros_like(flow)
+        extent[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+        return extent, none, "extent"
+    return none, none, "none"
+
+
+def departure_from_grey(frame: ByteImage) -> ByteImage | None:
+    """How far each pixel's chroma lies from the tint of the grey image, 0 to 255; None for a frame without chroma."""
+    import cv2
+
+    from usmicro.kernels.colour import chroma_histograms, departure
+
+    red, green, blue = cv2.split(frame)
+    if max(int(cv2.absdiff(red, green).max()), int(cv2.absdiff(blue, green).max())) <= GREY_CHROMA:
+        return None
+    counts = np.zeros((2, 256, 2 * TINT_CHROMA + 1), dtype=np.int32)
+    chroma_histograms(frame, TINT_CHROMA, counts[0], counts[1])
+    out = np.empty(frame.shape[:2], dtype=np.uint8)
+    departure(frame, grey_curve(counts[0]), grey_curve(counts[1]), out)
+    return out
+
+
+def grey_curve(counts: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Median chroma by green level from a histogram (256, 2 * most + 1), smoothed by a running median over the levels that occur."""
+    most = counts.shape[1] // 2
+    totals = counts.sum(axis=1)
+    medians = (counts.cumsum(axis=1) * 2 < totals[:, None]).sum(axis=1) - most
+    levels = np.flatnonzero(totals >= max(1e-5 * totals.sum(), 1))
+    if not len(levels):
+        return np.zeros(256, dtype=np.float32)
+    filled = np.interp(np.arange(256), levels, medians[levels])
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(filled, TINT_WINDOW // 2, mode="edge"), TINT_WINDOW)
+    return np.median(windows, axis=1).astype(np.float32)
+
+
+def without_specks(mask: BoolImage) -> BoolImage:
+    """The pixels of a mask that have at least two neighbours in it."""
+    import cv2
+
+    count = cv2.boxFilter(mask.view(np.uint8), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return mask & (count >= 3)
+
+
+def echo_field(frame: ByteImage, drawn: BoolImage) -> BoolImage:
+    """Large areas that are neither background nor drawn: where the image is, not the text and icons around it."""
+    import cv2
+
+    rows, columns = frame.shape[:2]
+    shown = ((frame.max(axis=2) > BLACK) & ~drawn).astype(np.float32)
+    small = cv2.resize(shown, (max(columns // 4, 1), max(rows // 4, 1)), interpolation=cv2.INTER_AREA)
+    dense = (cv2.blur(small, (7, 7)) > 0.4).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(dense)
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    large = (areas > 0) & (areas >= 0.2 * areas.max())
+    return cv2.resize(large[labels].astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST) > 0
+
+
+def flow_patches(frame: ByteImage, coloured: BoolImage, *, anywhere: bool) -> BoolImage:
+    """Patches of colour that are thick and uneven, as measured colours are and drawn ones are not; empty where they are too few.
+
+    Only those over echoes count, unless there are none there and `anywhere` allows others: over a dark B-mode image flow may lie in black.
+    """
+    import cv2
+
+    thick = cv2.morphologyEx(coloured.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, labels = cv2.connectedComponents(thick)
+    where = np.nonzero(thick)
+    if not len(where[0]):
+        return np.zeros_like(coloured)
+    number = labels[where].astype(np.int64)
+    area = np.maximum(np.bincount(number, minlength=count), 1)
+    coarse = (frame[where] >> 3).astype(np.int64) @ np.array([1024, 32, 1])
+    kinds, pixels = np.unique(number * 32768 + coarse, return_counts=True)
+    one_colour = np.zeros(count, dtype=np.int64)
+    np.maximum.at(one_colour, kinds // 32768, pixels)
+    drawn = one_colour > FLAT * area
+    patch = (area >= LEAST_PATCH) & ~drawn
+    drawn[0] = patch[0] = False
+    over_echoes = np.bincount(number, echo_field(frame, drawn[labels])[where], count) >= 0.5 * area
+    for chosen in [patch & over_echoes, patch] if anywhere else [patch & over_echoes]:
+        if area[chosen].sum() >= LEAST_FLOW:
+            return chosen[labels]
+    return np.zeros_like(coloured)

@@ -1,0 +1,77 @@
+"""Kernels for colour Doppler: chroma against the grey curve, and the nearest colour of a bar."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from usmicro.kernels._jit import Float1D, jit
+
+
+@jit
+def chroma_histograms(frame: NDArray[np.uint8], most: int, red: NDArray[np.int32], blue: NDArray[np.int32]) -> None:
+    """Count red - green and blue - green by green level into (256, 2 * most + 1); stronger chroma is left out."""
+    rows, columns, _ = frame.shape
+    for r in range(rows):
+        for c in range(columns):
+            green = np.int32(frame[r, c, 1])
+            red_chroma = np.int32(frame[r, c, 0]) - green
+            blue_chroma = np.int32(frame[r, c, 2]) - green
+            if abs(red_chroma) <= most and abs(blue_chroma) <= most:
+                red[green, red_chroma + most] += 1
+                blue[green, blue_chroma + most] += 1
+
+
+@jit
+def departure(frame: NDArray[np.uint8], red: Float1D, blue: Float1D, out: NDArray[np.uint8]) -> None:
+    """Distance of every pixel's chroma from the segment between neutral grey and the tint of its green level, 0 to 255."""
+    rows, columns, _ = frame.shape
+    for r in range(rows):
+        for c in range(columns):
+            green = np.int32(frame[r, c, 1])
+            x = np.float32(np.int32(frame[r, c, 0]) - green)
+            y = np.float32(np.int32(frame[r, c, 2]) - green)
+            tint_x = red[green]
+            tint_y = blue[green]
+            share = (x * tint_x + y * tint_y) / (tint_x * tint_x + tint_y * tint_y + np.float32(1e-6))
+            share = min(max(share, np.float32(0)), np.float32(1))
+            out[r, c] = np.uint8(max(abs(x - share * tint_x), abs(y - share * tint_y)))
+
+
+@jit
+def nearest(lab: NDArray[np.float32], palette: NDArray[np.float32], index: NDArray[np.int32], distance: Float1D) -> None:
+    """Find for each of n colours the nearest of m palette colours, the first of equals; (n, 3) and (m, 3)."""
+    for i in range(lab.shape[0]):
+        least = np.float32(np.inf)
+        best = 0
+        for j in range(palette.shape[0]):
+            a = lab[i, 0] - palette[j, 0]
+            b = lab[i, 1] - palette[j, 1]
+            c = lab[i, 2] - palette[j, 2]
+            squared = a * a + b * b + c * c
+            if squared < least:
+                least = squared
+                best = j
+        index[i] = best
+        distance[i] = np.sqrt(least)
+
+
+@jit
+def chains(mask: NDArray[np.bool_], out: NDArray[np.int32]) -> None:
+    """Length of the longest chain through each pixel that takes one pixel of every row, each at most one column beside the last."""
+    rows, columns = mask.shape
+    for r in range(rows):
+        for c in range(columns):
+            longest = 0
+            if mask[r, c]:
+                if r > 0:
+                    for k in range(max(c - 1, 0), min(c + 2, columns)):
+                        longest = max(longest, out[r - 1, k])
+                longest += 1
+            out[r, c] = longest
+    # a chain is as long everywhere as at its end
+    for r in range(rows - 2, -1, -1):
+        for c in range(columns):
+            if mask[r, c]:
+                for k in range(max(c - 1, 0), min(c + 2, columns)):
+                    out[r, c] = max(out[r, c], out[r + 1, k])
