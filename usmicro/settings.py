@@ -95,6 +95,12 @@ class ShadowSettings(Checked):
     least_cells: float = described(
         6.0, unit="speckle cells", says="a strip with fewer independent cells along the beam is not assessable", least=2
     )
+    posterior_shadowing: float = described(
+        -0.27, unit="log ratio", says="behind a mass this much darker than beside it is posterior shadowing", most=0
+    )
+    posterior_enhancement: float = described(
+        0.35, unit="log ratio", says="behind a mass this much brighter than beside it is posterior enhancement", least=0
+    )
 
 
 @dataclass(frozen=True, slots=True)
