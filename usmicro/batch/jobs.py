@@ -116,8 +116,7 @@ def _read_picture(file: Path | None, name: str) -> ByteImage:
 
     if file is None:
         raise ScanError(f"{name} failed, so that there is no picture of it; its `error` says why")
-    picture: ByteImage = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)
-    return picture
+    return np.asarray(cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR))
 
 
 def fingerprint(job: Job) -> str:
@@ -193,7 +192,8 @@ def _analyse(job: Job, start: float) -> Result:
     write_atomically(job.overlay_file, encode_png(analysis.overlay()))
     write_atomically(job.mask_file, encode_png(analysis.labels))
     end = time.perf_counter()
-    odd = {name: None for finding in (analysis.summary, *analysis.foci, *analysis.masses) for name in not_finite(finding)}
+    findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
+    odd = dict.fromkeys(name for finding in findings for name in not_finite(finding))
     return Result(
         image=job.name,
         status="ok",

@@ -26,6 +26,7 @@ ONE_THREAD = dict.fromkeys(
     ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from usmicro.batch.workers import serve; serve()"
+NEW_PROCESS_GROUP = 0x200  # subprocess.CREATE_NEW_PROCESS_GROUP, which only Windows has
 ALONE = 3
 """The first job runs alone until one succeeds, at most so many: it compiles the kernels, which the other workers then load."""
 
@@ -150,7 +151,8 @@ class Worker:
             process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        apart: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"process_group": 0}
+        # an interrupt from the keyboard is for the main process, which then stops the workers
+        apart: dict[str, Any] = {"creationflags": NEW_PROCESS_GROUP} if sys.platform == "win32" else {"process_group": 0}
         self._errors.seek(0)
         self._errors.truncate()
         with self._changing:
@@ -162,7 +164,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 env={**os.environ, **ONE_THREAD},
-                **apart,  # an interrupt from the keyboard is for the main process, which then stops the workers
+                **apart,
             )
         assert process.stdout is not None
         try:

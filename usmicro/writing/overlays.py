@@ -55,7 +55,7 @@ def draw(analysis: Analysis) -> ByteImage:
     for value, _, colour in AREAS:
         outline(pen, analysis.labels == value, scale, colour)
     centres = [scaled((focus.x_px, focus.y_px), scale) for focus in foci]
-    radii = [max(7 * pen.unit, focus.diameter_px / 2 * scale + 4 * pen.unit) for focus in foci]
+    radii = [max(8 * pen.unit, focus.diameter_px / 2 * scale + 5 * pen.unit) for focus in foci]
     for focus, centre, radius in zip(foci, centres, radii, strict=True):
         mark(pen, focus, centre, radius, dotted=focus.frame != analysis.frame)
     taken = [around(centre, 0.7 * radius) for centre, radius in zip(centres, radii, strict=True)]
@@ -88,25 +88,33 @@ def enlarge(picture: ByteImage) -> tuple[ByteImage, float]:
 
 
 class Pen:
-    """Draws antialiased lines with a dark rim, so that they show on bright and dark tissue alike."""
+    """Draws thin antialiased marks on an RGB picture."""
 
     def __init__(self, picture: ByteImage, unit: float = 1.0) -> None:
         self.picture = picture
         self.unit = unit
+        """Width of a line in pixels, which grows with the picture."""
         self.width = max(1, round(unit))
 
     def line(self, points: Sequence[Point] | NDArray[np.float64], colour: Colour, *, closed: bool = False) -> None:
         """A polygon or open line through points (column, row)."""
         fixed = np.rint(np.asarray(points, dtype=float) * (1 << SHIFT)).astype(np.int32)[:, None, :]
-        for shade, width in ((BLACK, self.width + 2), (colour, self.width)):
-            cv2.polylines(self.picture, [fixed], closed, shade, width, cv2.LINE_AA, SHIFT)
+        cv2.polylines(self.picture, [fixed], closed, colour, self.width, cv2.LINE_AA, SHIFT)
 
     def ring(self, centre: Point, radius: float, colour: Colour, *, dotted: bool = False) -> None:
-        """A circle."""
-        dots = 8 if dotted else 1
-        for dot in range(dots):
-            angles = np.linspace(dot, dot + (0.5 if dotted else 1), 48 // dots) * 2 * np.pi / dots
-            self.line(np.array(centre) + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), colour, closed=not dotted)
+        """A circle with a dark rim, so that it shows on bright tissue and on colour flow."""
+        rows, columns = self.picture.shape[:2]
+        reach = radius + 3 * self.unit
+        left, right = max(0, int(centre[0] - reach)), min(columns, int(centre[0] + reach) + 2)
+        top, bottom = max(0, int(centre[1] - reach)), min(rows, int(centre[1] + reach) + 2)
+        y, x = np.mgrid[top:bottom, left:right].astype(float)
+        # by distance, since OpenCV's wide antialiased lines spread over what the ring surrounds
+        off_line = abs(np.hypot(x - centre[0], y - centre[1]) - radius)
+        drawn = np.sin(8 * np.arctan2(y - centre[1], x - centre[0])) > 0 if dotted else np.ones(x.shape, bool)
+        window = self.picture[top:bottom, left:right]
+        for shade, half in ((BLACK, 1.5 * self.unit), (colour, 0.6 * self.unit)):
+            opacity = (np.clip(half + 0.5 - off_line, 0, 1) * drawn)[..., None]
+            window[:] = np.rint(window * (1 - opacity) + np.array(shade) * opacity).astype(np.uint8)
 
     def diamond(self, centre: Point, size: float, colour: Colour, *, filled: bool) -> None:
         """A square on its corner."""
@@ -243,8 +251,8 @@ def legend(analysis: Analysis, foci: Sequence[Focus], columns: int, scale: float
 
 
 def scale_bar(spacing_mm: float | None, columns: int, scale: float) -> tuple[float, str] | None:
-    """Length in pixels and name of the longest round length that fills at most a fifth of the width; None if the spacing is unknown."""
+    """Length in pixels and name of a round length that fits a fifth of the width; None if none does or the spacing is unknown."""
     if spacing_mm is None:
         return None
-    fitting = [length for length in (50, 20, 10, 5, 2, 1) if length / spacing_mm * scale <= columns / 5]
+    fitting = [length for length in (50, 20, 10, 5, 2, 1) if 20 <= length / spacing_mm * scale <= columns / 5]
     return (fitting[0] / spacing_mm * scale, f"{fitting[0]} mm") if fitting else None
