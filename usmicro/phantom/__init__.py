@@ -1,11 +1,27 @@
 """Simulated breast ultrasound scans with exact truth: for tests, benchmarks and the sample scans."""
 
-from usmicro.phantom.scene import Curve, DuctShape, FocusShape, Line, MassShape, NonmassShape, Outline, Scene
+from usmicro.phantom.files import write_dicom, write_png
+from usmicro.phantom.samples import SAMPLES, write_samples
+from usmicro.phantom.scene import (
+    ColourBox,
+    Curve,
+    DuctShape,
+    FocusShape,
+    Line,
+    MassShape,
+    NonmassShape,
+    Outline,
+    Scene,
+    VesselShape,
+)
+from usmicro.phantom.sets import phantom_set, random_settings
 from usmicro.phantom.settings import PhantomSettings
 from usmicro.phantom.simulation import Phantom, simulate
 from usmicro.phantom.truth import TrueColour, TrueFocus, TrueMass, TrueVessel, TrueView, Truth
 
 __all__ = [
+    "SAMPLES",
+    "ColourBox",
     "Curve",
     "DuctShape",
     "FocusShape",
@@ -22,5 +38,11 @@ __all__ = [
     "TrueVessel",
     "TrueView",
     "Truth",
+    "VesselShape",
+    "phantom_set",
+    "random_settings",
     "simulate",
+    "write_dicom",
+    "write_png",
+    "write_samples",
 ]

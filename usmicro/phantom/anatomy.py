@@ -10,7 +10,7 @@ import numpy as np
 
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.phantom.scan_conversion import LINE_STEP, SAMPLE_STEP, Probe
-from usmicro.phantom.scene import Line, MassShape, Scene
+from usmicro.phantom.scene import DuctShape, Line, MassShape, Scene
 from usmicro.phantom.settings import PhantomSettings
 from usmicro.phantom.speckle import MEAN_ENVELOPE, ComplexImage, k_shape, sigmas
 
@@ -174,6 +174,11 @@ def render(rng: np.random.Generator, scene: Scene, settings: PhantomSettings, pr
         specular *= 1 - smooth_step(distance - duct.wall, 0.1)
         specular += (MEAN_ENVELOPE * 10 ** (duct.wall_db / 20) * wall).astype(np.complex64)
         ducts[distance < duct.wall] = number
+    for vessel in scene.vessels:
+        tube = DuctShape((tuple((x, z, vessel.radius) for x, z in vessel.path),))
+        lumen = smooth_step(tube.distance(x, z), 0.08)
+        lay(lumen, vessel.level_db, nearly_rayleigh)
+        specular *= 1 - lumen
     loss += focus_loss(scene, settings, probe)
     lines, _ = sigmas(settings, probe, settings.focal_depth)
     loss = cv2.GaussianBlur(loss, (0, 0), float(lines), sigmaY=1)

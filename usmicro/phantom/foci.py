@@ -30,7 +30,7 @@ def add_focus(
     lines, samples = (float(value) for value in sigmas(settings, probe, d))
     spacing = float(probe.line_spacing(d))
     reach_x, reach_y = int(focus.diameter / spacing + 4 * lines) + 3, int(focus.diameter / SAMPLE_STEP + 4 * samples) + 3
-    left, top = int(round(column)) - reach_x, int(round(row)) - reach_y
+    left, top = round(column) - reach_x, round(row) - reach_y
     x = (np.arange(left, left + 2 * reach_x + 1) - column)[None, :] * spacing
     y = (np.arange(top, top + 2 * reach_y + 1) - row)[:, None] * SAMPLE_STEP
     radius = focus.diameter / 2

@@ -99,7 +99,8 @@ class Probe:
         return (x - self.origin[0]) / self.spacing - 0.5, (z - self.origin[1]) / self.spacing - 0.5
 
     @cached_property
-    def _pixel_beams(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def pixel_beams(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Beam-space position u, d in mm of every pixel of the picture."""
         rows, columns = self.image_shape
         x = self.origin[0] + (np.arange(columns) + 0.5) * self.spacing
         z = self.origin[1] + (np.arange(rows) + 0.5) * self.spacing
@@ -109,12 +110,12 @@ class Probe:
     @cached_property
     def tissue(self) -> BoolImage:
         """Pixels of the picture that scan lines reach."""
-        u, d = self._pixel_beams
+        u, d = self.pixel_beams
         return np.asarray((np.abs(u) <= self.width / 2) & (d >= 0) & (d <= self.depth))
 
     def convert(self, beams: NDArray[Any], *, nearest: bool = False) -> FloatImage:
         """Picture, shape `image_shape`, of a beam-space array; bilinear, or the nearest sample."""
-        u, d = self._pixel_beams
+        u, d = self.pixel_beams
         columns, rows = (u - self.u[0]) / LINE_STEP, (d - self.d[0]) / SAMPLE_STEP
         how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
         return np.asarray(cv2.remap(beams.astype(np.float32), columns, rows, how, borderMode=cv2.BORDER_REPLICATE))

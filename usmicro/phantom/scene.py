@@ -154,6 +154,41 @@ class FocusShape:
 
 
 @dataclass(frozen=True, slots=True)
+class VesselShape:
+    """A blood vessel with laminar, pulsatile flow."""
+
+    path: tuple[tuple[float, float], ...]
+    """Points (x, z) some 0.2 mm apart, in the direction of the flow."""
+    radius: float
+    velocity: float
+    """Systolic velocity in the middle, cm/s."""
+    level_db: float = -14.0
+    """Echo level of the lumen, dB over glandular tissue."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColourBox:
+    """Where colour Doppler is measured, in beam space, mm; a steered box is a parallelogram."""
+
+    first: float
+    """Position of its left edge along the face, at its top."""
+    last: float
+    top: float
+    bottom: float
+    steering: float = 0.0
+    """Angle of the colour beams to the scan lines, radians, positive to the right; linear only."""
+
+    def lean(self, d: Any) -> Any:
+        """How far a colour beam has moved along the face at a depth, mm."""
+        return np.tan(self.steering) * (np.asarray(d) - self.top)
+
+    def holds(self, u: Any, d: Any) -> Any:
+        """Whether beam-space points lie in the box."""
+        straight = np.asarray(u) - self.lean(d)
+        return (straight >= self.first) & (straight <= self.last) & (np.asarray(d) >= self.top) & (np.asarray(d) <= self.bottom)
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """A breast, or homogeneous tissue where `fat` is None."""
 
@@ -172,6 +207,9 @@ class Scene:
     ducts: tuple[DuctShape, ...] = ()
     nonmass: tuple[NonmassShape, ...] = ()
     foci: tuple[FocusShape, ...] = ()
+    vessels: tuple[VesselShape, ...] = ()
+    box: ColourBox | None = None
+    """Where colour is measured; without a box there is none."""
 
     def with_foci(self, *foci: FocusShape) -> Scene:
         """The same scene with these foci added."""

@@ -59,6 +59,7 @@ class PhantomSettings(Checked):
     shadow: float = described(0.5, says="fraction of the coarse foci outside masses that cast a shadow", least=0, most=1)
 
     # what is burned in
+    views: int = described(1, says="tissue regions side by side on the screen, each with its own scene", least=1, most=2)
     screen: bool = described(False, says="a whole screen with black borders; otherwise the picture fills the image")
     header: bool = described(False, says="header text; screen only")
     ruler: bool = described(False, says="depth ruler beside the tissue")
@@ -89,5 +90,7 @@ class PhantomSettings(Checked):
                 raise SettingsError(f"{name} = {getattr(self, name)!r}: expected one of {', '.join(known)}")
         if self.geometry == "sector" and self.width > 2.6 * self.radius:
             raise SettingsError(f"width = {self.width}: a sector of radius {self.radius} mm opens by at most {2.6 * self.radius:.0f} mm")
+        if self.colour and self.views > 1:
+            raise SettingsError(f"views = {self.views}: a colour Doppler screen has one tissue region")
         if self.least_contrast > self.most_contrast:
             raise SettingsError(f"least_contrast = {self.least_contrast}: expected at most most_contrast = {self.most_contrast}")

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from usmicro.arrays import ByteImage, FloatImage, Frame
 from usmicro.phantom.anatomy import TissueMaps, render
+from usmicro.phantom.doppler import colour_frames
 from usmicro.phantom.foci import add_focus, local_mean
 from usmicro.phantom.random_scene import random_scene
 from usmicro.phantom.scan_conversion import LINE_STEP, SAMPLE_STEP, Probe
 from usmicro.phantom.scene import FocusShape, Scene
+from usmicro.phantom.screen import Panel, compose
 from usmicro.phantom.settings import PhantomSettings
 from usmicro.phantom.speckle import MEAN_ENVELOPE, ComplexImage, compressed, filtered, scatterer_power, scatterers
 from usmicro.phantom.truth import TrueFocus, TrueMass, TrueView, Truth
@@ -58,19 +60,25 @@ def simulate(seed: int, settings: PhantomSettings | None = None, *, scene: Scene
         Name of the scan; by default made from the seed.
     """
     settings = settings or PhantomSettings()
-    rng = np.random.default_rng(seed)
-    scene_rng, speckle_rng, motion_rng, noise_rng = rng.spawn(4)
+    generators = np.random.default_rng(seed).spawn(settings.views)
+    panels = [panel(rng, settings, scene) for rng in generators]
+    frames, truth, regions = compose(panels, settings, seed)
+    spacing = Spacing(settings.spacing, settings.spacing, "given")
+    return Phantom(name or f"phantom-{seed}", frames, spacing, regions, truth, settings, seed)
+
+
+def panel(rng: np.random.Generator, settings: PhantomSettings, scene: Scene | None = None) -> Panel:
+    """One tissue region: pictures, colour data and truth."""
+    scene_rng, texture_rng, speckle_rng, motion_rng, noise_rng, colour_rng = rng.spawn(6)
     probe = Probe.of(settings)
     scene = scene or random_scene(scene_rng, settings, probe)
-    maps = render(scene_rng, scene, settings, probe)
+    maps = render(texture_rng, scene, settings, probe)
     fields, peaks = echoes(speckle_rng, scene, maps, settings, probe)
     motion = displacements(motion_rng, settings)
-    frames = np.stack([bmode(fields, shift, noise_rng, settings, probe) for shift in motion])
+    grey = np.stack([bmode(fields, shift, noise_rng, settings, probe) for shift in motion])
     truth = panel_truth(scene, maps, peaks, motion, settings, probe)
-    spacing = Spacing(settings.spacing, settings.spacing, "given")
-    view = truth.views[0]
-    regions = (Region("tissue", view.left, view.top, view.right, view.bottom, spacing),)
-    return Phantom(name or f"phantom-{seed}", frames, spacing, regions, truth, settings, seed)
+    colour = None if scene.box is None else colour_frames(colour_rng, scene, scene.box, motion, settings, probe)
+    return Panel(probe, scene, grey, truth, colour)
 
 
 def echoes(

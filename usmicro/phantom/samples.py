@@ -1,0 +1,138 @@
+"""The sample scans that come with the project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from usmicro.errors import UsageError
+from usmicro.phantom.files import Compression, write_dicom, write_png
+from usmicro.phantom.settings import PhantomSettings
+from usmicro.phantom.simulation import Phantom, simulate
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample scan."""
+
+    file: str
+    seed: int
+    settings: PhantomSettings
+    shows: str
+    compression: Compression = "none"
+
+    def simulate(self) -> Phantom:
+        """The scan."""
+        return simulate(self.seed, self.settings, name=self.file)
+
+
+SAMPLES = (
+    Sample(
+        "mass_linear.png",
+        3,
+        PhantomSettings(cysts=0.0, irregular=1.0, looks=3, intramass=5, intraductal=0, ducts=0),
+        "linear probe; foci in an irregular mass and beside it",
+    ),
+    Sample(
+        "mass_tinted.png",
+        11,
+        PhantomSettings(cysts=0.0, looks=3, tint=True, curve=0.4, masses=2),
+        "the same kind of scene with the blue-grey tint of many scanners, which is not Doppler",
+    ),
+    Sample(
+        "mass_sector.png",
+        5,
+        PhantomSettings(geometry="sector", width=50.0, depth=45.0, spacing=0.11, cysts=0.0, looks=2),
+        "curved probe: shadows run along rays",
+    ),
+    Sample(
+        "mass_calipers.png",
+        8,
+        PhantomSettings(cysts=0.0, looks=2, screen=True, header=True, ruler=True, grey_bar=True, body_mark=True, calipers=True, text=True),
+        "a whole screen with header, ruler, grey bar, body mark, calipers and text on the tissue",
+    ),
+    Sample(
+        "ducts_nonmass.png",
+        14,
+        PhantomSettings(masses=0, ducts=2, nonmass=1, in_nonmass=4, intraductal=4, extramass=1, looks=3),
+        "foci in two ducts and in a nonmass area",
+    ),
+    Sample(
+        "no_foci.png",
+        17,
+        PhantomSettings(intramass=0, intraductal=0, extramass=0, masses=1, cysts=1.0, looks=2),
+        "a cyst, ligaments and short bright echoes, but no focus",
+    ),
+    Sample(
+        "mass_regions.dcm",
+        21,
+        PhantomSettings(cysts=0.0, looks=3, screen=True, header=True, ruler=True, extramass=3, coarse=0.6, shadow=1.0),
+        "DICOM single frame with its regions; coarse foci with shadow",
+    ),
+    Sample(
+        "dual_view.dcm",
+        26,
+        PhantomSettings(width=28.0, depth=36.0, spacing=0.08, views=2, screen=True, header=True, ruler=True, looks=2, cysts=0.0),
+        "DICOM with two tissue regions side by side, RLE",
+        "rle",
+    ),
+    Sample(
+        "colour_cine.dcm",
+        34,
+        PhantomSettings(
+            width=34.0,
+            depth=34.0,
+            spacing=0.08,
+            cysts=0.0,
+            looks=2,
+            colour=True,
+            screen=True,
+            header=True,
+            frames=16,
+            coarse=0.5,
+            twinkling=0.6,
+        ),
+        "colour Doppler cine, JPEG: twinkling foci and a vessel",
+        "jpeg",
+    ),
+)
+
+
+def write_samples(folder: str | Path) -> list[Path]:
+    """Write the sample scans, `spacing.csv` with the pixel sizes of the PNG files, and `truth.json`.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there; files of the same names are replaced.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return list(_written(folder))
+    except OSError as error:
+        raise UsageError(f"{folder}: expected a folder that can be written to, found {error}; choose another folder") from error
+
+
+def _written(folder: Path) -> Iterator[Path]:
+    truths, spacings = [], ["image,spacing_mm"]
+    for sample in SAMPLES:
+        phantom = sample.simulate()
+        path = folder / sample.file
+        if path.suffix == ".png":
+            spacings.append(f"{sample.file},{sample.settings.spacing}")
+            yield write_png(phantom, path)
+        else:
+            yield write_dicom(phantom, path, compression=sample.compression)
+        entry = {"image": sample.file, "shows": sample.shows, "seed": sample.seed, "spacing_mm": sample.settings.spacing}
+        truths.append(json.dumps(entry | phantom.truth.to_dict(), separators=(",", ":")))
+    for name, text in (("spacing.csv", "\n".join(spacings)), ("truth.json", "[\n" + ",\n".join(truths) + "\n]")):
+        (folder / name).write_bytes((text + "\n").encode())
+        yield folder / name
