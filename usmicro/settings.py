@@ -108,6 +108,12 @@ class TwinklingSettings(Checked):
     """How Doppler twinkling is judged."""
 
     tail: float = described(4.0, unit="mm", says="how far behind a focus twinkling is looked for", least=0.5)
+    margin: float = described(0.25, unit="mm", says="how far beside a focus, and in front of it, twinkling is looked for", least=0)
+    cell: float = described(0.5, unit="mm", says="colour resolution cell taken where too few colours are there to measure it", least=0.05)
+    flash: float = described(0.5, says="a frame whose colour box is coloured to more than this fraction is a flash and left out", least=0, most=1)
+    frames: int = described(3, says="frames that must show a focus in the colour box before twinkling can be sure", least=2)
+    certain: float = described(0.5, says="twinkling score from which the verdict is yes", least=0, most=1)
+    possible: float = described(0.25, says="twinkling score from which the verdict is at least possible", least=0, most=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,8 @@ def echo_field(frame: ByteImage, drawn: BoolImage) -> BoolImage:
     import cv2
 
     rows, columns = frame.shape[:2]
-    shown = ((frame.max(axis=2) > BLACK) & ~drawn).astype(np.float32)
+    red, green, blue = cv2.split(frame)
+    shown = ((cv2.max(cv2.max(red, green), blue) > BLACK) & ~drawn).astype(np.float32)
     small = cv2.resize(shown, (max(columns // 4, 1), max(rows // 4, 1)), interpolation=cv2.INTER_AREA)
     dense = (cv2.blur(small, (7, 7)) > 0.4).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(dense)

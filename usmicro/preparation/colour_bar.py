@@ -61,26 +61,32 @@ def find_bars(frame: ByteImage, coloured: BoolImage, declared: Sequence[Region] 
     """
     bars: list[tuple[float, ColourBar]] = []
     elasticity: list[Box] = []
+    filled = _filled_rectangles(coloured)
     for upright in (True, False):
-        image, mask = (frame, coloured) if upright else (frame.transpose(1, 0, 2), np.ascontiguousarray(coloured.T))
-        rectangles = stacked(_filled_rectangles(mask))
+        image = frame if upright else frame.transpose(1, 0, 2)
+        rectangles = stacked(filled if upright else [turned(rectangle) for rectangle in filled])
         for region in declared:
-            box = (region.left, region.top, region.right, region.bottom)
-            if upright == (region.bottom - region.top >= region.right - region.left):
-                rectangles.insert(0, Rectangle(*(box if upright else (box[1], box[0], box[3], box[2]))))
+            place = Rectangle(region.left, region.top, region.right, region.bottom)
+            if upright == (place.bottom - place.top >= place.right - place.left):
+                rectangles.insert(0, place if upright else turned(place))
         for place in rectangles:
             length, width = place.bottom - place.top, place.right - place.left
             if length < LEAST_LENGTH or length < LEAST_SLIMNESS * width or width < 3:
                 continue
-            box = place if upright else (place.top, place.left, place.bottom, place.right)
+            box = tuple(place if upright else turned(place))
             read = read_bar(image[place.top : place.bottom, place.left : place.right], box, upright=upright)
             if read == "elasticity":
-                elasticity.append(tuple(box))  # type: ignore[arg-type]
+                elasticity.append(box)
             elif read is not None:
                 flat = read.colours if read.colours.ndim == 2 else read.colours.mean(axis=1)
                 bars.append((path(flat.astype(np.float32)), read))
     bars.sort(key=lambda item: (-item[0], item[1].box))
     return [bar for _, bar in bars], elasticity
+
+
+def turned(place: Rectangle) -> Rectangle:
+    """The same rectangle in the transposed image."""
+    return Rectangle(place.top, place.left, place.bottom, place.right)
 
 
 def _filled_rectangles(mask: BoolImage) -> list[Rectangle]:
@@ -90,7 +96,7 @@ def _filled_rectangles(mask: BoolImage) -> list[Rectangle]:
     _, _, stats, _ = cv2.connectedComponentsWithStats(thick, connectivity=4)
     found = []
     for left, top, width, height, area in stats[1:].tolist():
-        if width >= 3 and height >= LEAST_LENGTH // 4 and area >= FILLED * width * height:
+        if min(width, height) >= 3 and max(width, height) >= LEAST_LENGTH // 4 and area >= FILLED * width * height:
             found.append(Rectangle(left, top, left + width, top + height))
     return found
 

@@ -75,8 +75,11 @@ def find_box(frame: ByteImage, flow: BoolImage, ignored: BoolImage) -> tuple[Boo
     (inside, outline) or None
         Bool images of what lies within the outline and of the outline itself.
     """
+    import cv2
+
     # white, grey, yellow and green outlines are bright in green; beside yellow or cyan flow the first two still are in the darkest channel
-    channels = [np.ascontiguousarray(frame[..., 1]), frame.min(axis=2)]
+    red, green, blue = cv2.split(frame)
+    channels = [green, cv2.min(cv2.min(red, green), blue)]
     steep = (thin_lines(channels[0]) | thin_lines(channels[1])) & ~ignored
     sides = find_sides(steep)
     level = thin_lines(np.ascontiguousarray(channels[0].T)).T | thin_lines(np.ascontiguousarray(channels[1].T)).T
