@@ -1,0 +1,116 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from made_analysis import BREAKS, CRASHES, EXITS, PRINTS
+
+import usmicro
+from usmicro.batch import workers
+from usmicro.errors import UsageError, UsmicroError
+
+
+def rows(folder):
+    """The tables without the one measured column."""
+    images = [line.rpartition(",")[0] for line in (folder / "images.csv").read_text().splitlines()]
+    return images, (folder / "foci.csv").read_bytes(), (folder / "masses.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("made_analyze")
+def test_workers_write_what_one_process_writes(bad_scans, tmp_path):
+    for count in (1, 3):
+        results = list(usmicro.run(bad_scans, out=tmp_path / str(count), workers=count))
+        assert [result.image for result in results] == sorted(result.image for result in results)
+    assert rows(tmp_path / "1") == rows(tmp_path / "3")
+
+
+@pytest.mark.usefixtures("made_analyze")
+def test_a_crash_costs_the_file_that_caused_it(scans, tmp_path, write_scan):
+    write_scan(scans / "crashes.png", 21, first=CRASHES)
+    write_scan(scans / "exits.png", 22, first=EXITS)
+    write_scan(scans / "prints.png", 23, first=PRINTS)
+    results = {result.image: result for result in usmicro.run(scans, out=tmp_path / "r", workers=2)}
+    assert {name for name, result in results.items() if result.status == "failed"} == {"crashes.png", "exits.png"}
+    assert "killed by SIGSEGV" in results["crashes.png"].error
+    assert any("made_analysis.py" in line and "in analyze" in line for line in results["crashes.png"].log)
+    assert not any(line.startswith("/") for line in results["crashes.png"].log)
+    assert "status 3" in results["exits.png"].error
+
+
+@pytest.mark.usefixtures("made_analyze")
+def test_the_first_job_is_alone_until_one_succeeds(tmp_path, write_scan):
+    for number in range(6):
+        write_scan(tmp_path / "scans" / f"{number}.png", number, first=BREAKS)
+    results = list(usmicro.run(tmp_path / "scans", out=tmp_path / "r", workers=2))
+    assert [result.status for result in results] == ["failed"] * 6
+
+
+@pytest.mark.usefixtures("made_analyze")
+def test_workers_end_when_the_loop_is_left(scans, tmp_path, monkeypatch):
+    started = []
+    real = subprocess.Popen
+    monkeypatch.setattr(workers.subprocess, "Popen", lambda *args, **options: started.append(real(*args, **options)) or started[-1])
+    results = usmicro.run(scans, out=tmp_path / "r", workers=2)
+    next(results)
+    results.close()
+    assert started
+    assert all(process.poll() is not None for process in started)
+
+
+@pytest.mark.usefixtures("made_analyze")
+def test_an_output_that_fails_on_the_way_ends_the_run(scans, tmp_path):
+    results = usmicro.run(scans, out=tmp_path / "r", workers=2)
+    (tmp_path / "r" / "overlays").write_text("in the way")
+    with pytest.raises(UsageError, match="cannot be written"):
+        list(results)
+
+
+def test_a_worker_that_cannot_start_is_told(scans, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "START", "raise SystemExit('no such thing')")
+    with pytest.raises(UsmicroError, match="could not start: no such thing"):
+        list(usmicro.run(scans, out=tmp_path / "r", workers=2))
+
+
+def test_a_plain_script_needs_no_guard(scans, tmp_path):
+    """With multiprocessing, a script without `if __name__ == "__main__"` would run itself again in every worker."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nsys.path.insert(0, sys.argv[1])\nimport usmicro, usmicro.batch.workers as workers\n"
+        "from made_analysis import START_WORKER\nworkers.START = START_WORKER\n"
+        "for result in usmicro.run(sys.argv[2], out=sys.argv[3], workers=2):\n    print(result.image)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script), os.path.dirname(__file__), str(scans), str(tmp_path / "r")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["a.png", "b.png", "sub/a.png", "sub/deep/c.png", "z.bmp"], done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_command_keeps_what_is_finished(scans, tmp_path, number):
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a background job inherits it switched off
+        "sys.path.insert(0, sys.argv.pop(1)); import made_analysis, time; "
+        "analyze = made_analysis.analyze; module = made_analysis.stand_in(); sys.modules['usmicro.analysis'] = module; "
+        "module.analyze = lambda scan, **options: (time.sleep(60 * (scan.name != 'a.png')), analyze(scan, **options))[1]; "
+        "from usmicro.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["run", str(scans), "--out", str(tmp_path / "r"), "--workers", "1"]
+    process = subprocess.Popen([sys.executable, "-c", program, os.path.dirname(__file__), *arguments], stderr=subprocess.PIPE, text=True)
+    overlay = tmp_path / "r" / "overlays" / "a.png"
+    for _ in range(300):
+        if overlay.exists():
+            break
+        time.sleep(0.1)
+    time.sleep(0.3)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "--resume" in errors
+    assert "Traceback" not in errors
+    assert (tmp_path / "r" / "images.csv").read_text().splitlines()[1].startswith("a.png,ok")
