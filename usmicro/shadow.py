@@ -24,6 +24,10 @@ CELL = 1.1215
 """Integral of the autocovariance of log-compressed speckle, the dilogarithm of a Gaussian, over its full width at half maximum."""
 BILINEAR = 1.36
 """Full width at half maximum, in pixels, by which bilinear sampling at random offsets blurs the autocovariance on average."""
+WIDEST = 2.0
+"""Width of a speckle cell over its length, beyond which the width is not believed."""
+LAGS = 3
+"""Speckle cells over which differences along the beam may be correlated: tissue has layers, speckle has none."""
 BRIGHT = 4.0
 """Quantile-test value at which an echo is a focus and no longer speckle; brighter samples are cut to it."""
 NEAR_BLACK = 2.0
@@ -43,7 +47,7 @@ def focus_shadows(
     A strip as wide as the focus, and at least as wide as a speckle cell, runs along the beam from one cell below the focus. It is
     compared at equal depth with a flank of the same width on either side. Both flanks must be brighter: the p value is that of the
     less bright one, corrected for having taken the smaller of two differences that share a strip. It comes from a paired t test
-    over depth that counts independent speckle cells, not pixels.
+    over depth that counts independent speckle cells, not pixels, or layers of tissue where these are thicker.
 
     Parameters
     ----------
@@ -61,7 +65,8 @@ def focus_shadows(
     References
     ----------
     The less bright of two flanks: median side difference of Horsch, Giger, Vyborny, Venta, Medical Physics 29 (2002) 157.
-    Probability that two normal variables of correlation 1/2 both pass a threshold: Owen, Annals of Mathematical Statistics 27 (1956) 1075.
+    Probability that two normal variables of correlation 1/2 both pass a threshold: Owen, Annals of Mathematical Statistics 27 (1956)
+    1075. Variance of the mean of correlated samples: Newey, West, Econometrica 55 (1987) 703.
     """
     x, y, diameter = (np.atleast_1d(np.asarray(values, dtype=float)) for values in (x, y, diameter))
     if len(x) == 0:
@@ -85,7 +90,7 @@ def focus_shadows(
     cells = compared.sum(axis=1) / _cell(view)
     enough = cells >= settings.least_cells
     p = np.ones(len(x))
-    p[enough] = _p_values(falls[enough], compared[enough], cells[enough])
+    p[enough] = _p_values(falls[enough], compared[enough], _cell(view))
     dark = _at_noise_floor(view, middle, unit)
     reasons = _reasons(rays, view, usable, settings) if not enough.all() else []
     shadows = []
@@ -180,7 +185,9 @@ def _rays(beams: Beams, x: Floats, y: Floats, ahead: Floats | float = 0.0) -> _R
 
 def _strips(view: View, x: Floats, y: Floats, diameter: Floats) -> _Rays:
     """Rays behind each focus, shape (n, 3, LINES): left flank, strip, right flank."""
-    across, along = view.speckle
+    along = view.speckle[1]
+    # tissue layers stretch the measured cell sideways, beyond the beam width that sets the width of a shadow
+    across = min(view.speckle[0], WIDEST * along)
     width = np.maximum(diameter, across)
     within = (np.arange(LINES) + 0.5) / LINES - 0.5
     # one cell between strip and flank, so that neither shares speckle nor the blurred edge of the shadow
@@ -216,17 +223,24 @@ def _mean(values: NDArray[np.floating], axis: int) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _p_values(falls: Floats, compared: Bools, cells: Floats) -> Floats:
+def _p_values(falls: Floats, compared: Bools, cell: float) -> Floats:
     """Probability that speckle alone makes the smaller of two falls as large.
 
-    `falls` (n, 2, steps) is zero where not `compared` (n, steps); `cells` (n,) is the number of independent cells among them.
+    `falls` (n, 2, steps) is zero where not `compared` (n, steps); `cell` is the length of an independent cell in steps.
     """
     count = compared.sum(axis=1)[:, None]
     mean = falls.sum(axis=2) / count
-    variance = np.maximum((falls**2).sum(axis=2) / count - mean**2, 1e-6)
+    rest = np.where(compared[:, None], falls - mean[:, :, None], 0)
+    power = (rest**2).sum(axis=2)
     # correlated samples show only 1 - 1/cells of their variance, whose estimate has sqrt(2) times as many independent cells
-    t = mean / np.sqrt(variance / (cells - 1)[:, None])
-    one_side = special.stdtr(np.sqrt(2) * cells - 1, -t.min(axis=1))
+    cells = count / cell
+    by_speckle = power / count / (cells - 1)
+    lags = min(round(LAGS * cell), falls.shape[2])
+    for lag in range(1, lags):
+        power = power + 2 * (1 - lag / lags) * (rest[:, :, lag:] * rest[:, :, :-lag]).sum(axis=2)
+    by_layers = power / count**2
+    t = mean / np.sqrt(np.maximum(np.maximum(by_speckle, by_layers), 1e-6))
+    one_side = special.stdtr(np.sqrt(2) * cells[:, 0] - 1, -t.min(axis=1))
     threshold = -special.ndtri(np.clip(one_side, 1e-300, 1 - 1e-15))
     return np.asarray(np.clip(one_side - 2 * special.owens_t(threshold, 1 / np.sqrt(3)), 0.0, 1.0))
 
