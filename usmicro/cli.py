@@ -139,37 +139,49 @@ def settings_command(arguments: argparse.Namespace) -> int:
 
 
 def stop(*_: Any) -> None:
-    """Make a request to end, as a cluster sends it, the same as an interrupt from the keyboard."""
+    """Take a request to end, as a cluster sends it, as an interrupt from the keyboard."""
     raise KeyboardInterrupt
+
+
+def answer(arguments: argparse.Namespace) -> tuple[int, str]:
+    """Run a command; gives its exit status and what to say of an error."""
+    try:
+        status: int = arguments.action(arguments)
+        return status, ""
+    except (UsageError, SettingsError) as error:
+        return WRONG_USAGE, str(error)
+    except UsmicroError as error:
+        return SOME_FAILED, str(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED, "stopped"
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE, ""
+    except OSError as error:
+        return SOME_FAILED, f"{error.filename or 'a file'}: {error.strerror or error}"
+    except MemoryError:
+        return SOME_FAILED, "not enough memory"
+    except Exception as error:
+        from usmicro.batch.jobs import trace
+
+        return SOME_FAILED, f"internal error: {type(error).__name__}: {error} ({trace(error)[-1]}); please report it"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and give its exit status; no traceback reaches the user."""
     import logging
 
-    logging.captureWarnings(True)  # what matters of libraries' warnings is in the notes of a result
-    logging.getLogger("py.warnings").addHandler(logging.NullHandler())
     arguments = make_parser().parse_args(argv)
+    logging.captureWarnings(True)  # what matters of a library's warning is in the notes of a result
+    silent = logging.NullHandler()
+    logging.getLogger("py.warnings").addHandler(silent)
+    former = signal.signal(signal.SIGTERM, stop)
     try:
-        signal.signal(signal.SIGTERM, stop)
-        status: int = arguments.action(arguments)
-        return status
-    except (UsageError, SettingsError) as error:
-        message, status = str(error), WRONG_USAGE
-    except UsmicroError as error:
-        message, status = str(error), SOME_FAILED
-    except KeyboardInterrupt:
-        message, status = "stopped", INTERRUPTED
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except OSError as error:
-        message, status = f"{error.filename or 'a file'}: {error.strerror or error}", SOME_FAILED
-    except MemoryError:
-        message, status = "not enough memory", SOME_FAILED
-    except Exception as error:
-        from usmicro.batch.jobs import trace
-
-        message, status = f"internal error: {type(error).__name__}: {error} at {trace(error)[-1]}; please report it", SOME_FAILED
-    print(f"usmicro: error: {message}", file=sys.stderr)
+        status, message = answer(arguments)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+        logging.getLogger("py.warnings").removeHandler(silent)
+        logging.captureWarnings(False)
+    if message:
+        print(f"usmicro: error: {message}", file=sys.stderr)
     return status
