@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
 import traceback
@@ -161,6 +162,8 @@ def failure(job: Job, reason: str, *, log: tuple[str, ...] = (), seconds: float 
     """The result of an input that failed; the reason is cut to one line without the paths of this machine."""
     for path, name in ((job.path, job.name), (job.masks, "the masks folder")):
         reason = reason.replace(str(path), name) if path is not None else reason
+    for folder in sorted((folder for folder in sys.path if len(Path(folder).parts) > 1), key=len, reverse=True):
+        reason = reason.replace(f"{folder}{os.sep}", "")
     reason = " ".join(reason.split()).removeprefix(f"{job.name}: ")
     return Result(image=job.name, status="failed", error=reason, log=log, seconds={"total": seconds})
 
