@@ -19,6 +19,9 @@ FAT_DB, MUSCLE_DB, SKIN_DB = -9.0, -8.0, 3.0
 SEPTA = (((4.0, 2.0), (9.0, 3.2)), ((5.0, 2.0), (5.0, 1.6)))
 """Extent of the patches where strands are seen and of the meshes between them, mm along the face and in depth: fat, then gland."""
 
+REACH = 6.0
+"""How far from its edge an object is drawn, mm: beyond every transition and rim."""
+
 
 @dataclass(frozen=True)
 class TissueMaps:
@@ -130,16 +133,16 @@ def render(rng: np.random.Generator, scene: Scene, settings: PhantomSettings, pr
 
     if scene.fat is not None and scene.muscle is not None:
         # glandular tissue: darker islands and bright fibrous strands, both drawn out along the face
-        level += 2.0 * noise(3.5, 0.8) + 1.8 * noise(7.0, 2.5) - 6.0 * smooth_step(0.9 - noise(2.6, 1.1), 0.4)
-        fat_texture = FAT_DB + 1.0 * noise(2.0, 0.6) + 1.5 * noise(6.0, 3.0)
+        level += 2.0 * noise(2.5, 0.35) + 2.0 * noise(4.0, 0.9) + 2.0 * noise(8.0, 2.5) - 6.0 * smooth_step(0.9 - noise(2.6, 1.1), 0.4)
+        fat_texture = FAT_DB + 1.2 * noise(2.0, 0.35) + 1.5 * noise(6.0, 3.0)
         septa, fibres = (np.clip(noise(*patch), 0, 1.6) * strands(noise(*mesh), 0.07) for patch, mesh in SEPTA)
         fatty = smooth_step(d - scene.fat(probe.u)[None, :], 0.3)
         for lobule in scene.lobules:
-            lay(smooth_step(lobule.distance(x, z), 0.25), fat_texture, nearly_rayleigh)
+            lay(smooth_step(lobule.distance(x, z, REACH), 0.25), fat_texture, nearly_rayleigh)
         lay(fatty, fat_texture, nearly_rayleigh)
-        specular += (MEAN_ENVELOPE * (2.0 * septa * fatty + 2.2 * fibres * (1 - fatty)) * np.exp(2j * noise(3.0, 1.0))).astype(np.complex64)
+        specular += (MEAN_ENVELOPE * (2.0 * septa * fatty + 3.0 * fibres * (1 - fatty)) * np.exp(2j * noise(3.0, 1.0))).astype(np.complex64)
         striation = noise(7.0, 0.5)
-        lay(smooth_step(scene.muscle(probe.u)[None, :] - d, 0.3), MUSCLE_DB + 2.5 * striation + 2 * noise(9.0, 3.0))
+        lay(smooth_step(scene.muscle(probe.u)[None, :] - d, 0.3), MUSCLE_DB + 3.0 * striation + 2.5 * noise(9.0, 3.0))
         lay(smooth_step(d - scene.skin, 0.1), SKIN_DB + 1.0 * noise(4.0, 0.4))
         lay(smooth_step(d, 0.05), -6.0)
         for line in scene.lines:
@@ -147,11 +150,11 @@ def render(rng: np.random.Generator, scene: Scene, settings: PhantomSettings, pr
         # bands of lesser contact or deeper fat: slow losses along whole beams
         loss += np.clip(2.0 * noise(4.0, 400.0), -2, 6) * np.clip(d / 15, 0, 1) + np.float32(scene.attenuation) * np.maximum(d - 8, 0)
     for area in scene.nonmass:
-        distance = area.outline.distance(x, z)
+        distance = area.outline.distance(x, z, REACH)
         lay(smooth_step(distance, area.margin), area.level_db + area.mottle_db * noise(1.2, 0.7))
         nonmass |= distance < 0
     for number, mass in enumerate(scene.masses, start=1):
-        distance = mass.outline.distance(x, z).astype(np.float32)
+        distance = mass.outline.distance(x, z, REACH).astype(np.float32)
         inside = smooth_step(distance, mass.margin)
         if mass.rim_db:
             rim = np.exp(-0.5 * ((distance - mass.rim / 2) / (mass.rim / 2)) ** 2) * (1 - inside)

@@ -54,6 +54,7 @@ class Cells:
         self.d = np.repeat(depths[:, None], len(straight), axis=1)
         self.u = straight[None, :] + box.lean(self.d)
         self.x, self.z = probe.position(self.u, self.d)
+        self.slope = float(np.tan(box.steering))
         # unit vector back towards the transducer
         angle = self.u / probe.radius if probe.geometry == "sector" else np.full(self.shape, box.steering)
         self.towards = -np.sin(angle), -np.cos(angle)
@@ -62,10 +63,17 @@ class Cells:
         self.columns = ((u - box.lean(d) - box.first) / CELL_ACROSS).astype(np.float32)
         self.rows = ((d - box.top) / CELL_ALONG).astype(np.float32)
 
-    def picture(self, field: NDArray[np.complex128]) -> NDArray[np.complex64]:
-        """The field on the picture's pixels, interpolated as a complex number so that aliased phases stay continuous."""
-        parts = [cv2.remap(part.astype(np.float32), self.columns, self.rows, cv2.INTER_LINEAR) for part in (field.real, field.imag)]
-        return np.asarray(parts[0] + np.complex64(1j) * parts[1])
+    def picture(self, field: NDArray[np.complex128]) -> tuple[FloatImage, FloatImage]:
+        """Power and phase on the picture's pixels.
+
+        Neighbours that agree are interpolated as complex numbers, so that aliased phases stay continuous; cells that do not agree
+        keep their own phase, which makes the mosaic of twinkling.
+        """
+        parts = [field.real.astype(np.float32), field.imag.astype(np.float32), np.abs(field).astype(np.float32)]
+        real, imaginary, power = (cv2.remap(part, self.columns, self.rows, cv2.INTER_LINEAR) for part in parts)
+        nearest = [cv2.remap(part, self.columns, self.rows, cv2.INTER_NEAREST) for part in parts[:2]]
+        agree = np.hypot(real, imaginary) > 0.7 * power
+        return power, np.where(agree, np.arctan2(imaginary, real), np.arctan2(nearest[1], nearest[0])).astype(np.float32)
 
 
 def pulse(time: float) -> float:
@@ -90,7 +98,8 @@ def flow(vessel: VesselShape, cells: Cells, shift: tuple[float, float], speed: f
 def twinkle(rng: np.random.Generator, focus: FocusShape, cells: Cells, shift: tuple[float, float], probe: Probe) -> NDArray[np.complex128]:
     """Autocorrelation of a twinkling focus and its tail: every cell and frame has a phase of its own."""
     u, d = (float(value) for value in probe.beam(focus.x, focus.z))
-    behind, beside = cells.d - d - shift[1], np.abs(cells.u - u - shift[0])
+    behind = cells.d - d - shift[1]
+    beside = np.abs(cells.u - u - shift[0] - cells.slope * behind)  # the tail follows the colour beam, not the scan line
     tail = 2.5 + 2.5 * min(focus.diameter, 2)
     half = max(focus.diameter / 2, 0.55) + 0.3 * np.clip(behind / tail, 0, 1)
     chance = 0.9 * np.exp(-np.maximum(behind, 0) / tail) * (behind > -focus.diameter / 2 - 0.3) * (behind < 2 * tail) * (beside <= half)
@@ -129,9 +138,7 @@ def colour_frames(
                 field += twinkle(rng, focus, cells, shift, probe)
         if number in flashes:
             field += flash(rng, cells)
-        picture = cells.picture(field)
-        power = np.abs(picture)
-        phase = np.angle(picture).astype(np.float32)
+        power, phase = cells.picture(field)
         lit = cells.inside & (power > SHOWN_FROM) & (np.abs(phase) > np.pi * WALL_FILTER / 2)
         shown.append(lit)
         phases.append(np.where(lit, phase, 0))

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from usmicro.arrays import FloatImage
+from usmicro.phantom.anatomy import smooth_noise
 from usmicro.phantom.scan_conversion import LINE_STEP, SAMPLE_STEP, Probe
 from usmicro.phantom.scene import FocusShape
 from usmicro.phantom.settings import PhantomSettings
@@ -36,13 +37,16 @@ def add_focus(
     radius = focus.diameter / 2
     angle, ragged = np.arctan2(y, x), np.zeros(np.broadcast(x, y).shape)
     surface = np.zeros_like(ragged)
-    if focus.kind == "coarse":  # a rough lump: ragged outline, uneven surface; symmetric to the second order so that it stays centred
-        for order in (2, 3, 5):
-            ragged = ragged + rng.uniform(0, 0.12) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
-        tilt = rng.uniform(0, 2 * np.pi)
-        surface = 0.4 * np.cos(2 * np.pi * (x * np.cos(tilt) + y * np.sin(tilt)) / (1.5 * focus.diameter) + rng.uniform(0, 6))
+    strength = np.ones_like(ragged)
+    if focus.kind == "coarse":  # a rough lump, brightest where the sound meets it
+        for order in (2, 3, 5, 7):
+            ragged = ragged + rng.uniform(0, 0.3 / np.sqrt(order)) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
+        strength = np.exp(-0.5 * np.clip(1 + y / radius, 0, 2)) * (
+            1 + 0.35 * smooth_noise(rng, ragged.shape, 0.3 / spacing, 0.3 / SAMPLE_STEP)
+        )
+        surface = 1.1 * smooth_noise(rng, ragged.shape, 0.4 / spacing, 0.4 / SAMPLE_STEP)
     # a soft edge keeps the sub-sample position of a focus that is smaller than the sampling
-    body = 0.5 - 0.5 * np.tanh((np.hypot(x, y) - radius * (1 + ragged)) / 0.05)
+    body = (0.5 - 0.5 * np.tanh((np.hypot(x, y) - radius * (1 + ragged)) / 0.05)) * np.maximum(strength, 0)
     echo = blur((body * np.exp(1j * (rng.uniform(0, 2 * np.pi) + surface))).astype(np.complex64), lines, samples)
     echo *= level * 10 ** (focus.contrast_db / 20) / np.abs(echo).max()
     rows, columns = field.shape

@@ -42,7 +42,7 @@ def ligament(rng: np.random.Generator, probe: Probe, bottom: Curve) -> Line:
     rise = rng.uniform(0.05, 0.5) * min(room, length / 3)
     shape = 1 - t**2 if rng.random() < 0.4 else (t * rng.choice([-1, 1]) + 1) * rng.uniform(0.5, 1.0)
     d = bottom(middle) - rise * shape - rng.uniform(0, 0.8) * room + 0.12 * np.cumsum(rng.normal(0, 1, 9))
-    return line_along(rng, Curve(tuple(u), tuple(np.maximum(d, 2.0))), rng.uniform(2, 12), 4, rng.uniform(0.05, 0.1))
+    return line_along(rng, Curve(tuple(u), tuple(np.maximum(d, 2.0))), rng.uniform(2, 18), 4, rng.uniform(0.05, 0.1))
 
 
 def lines_of(rng: np.random.Generator, settings: PhantomSettings, probe: Probe, fat: Curve, muscle: Curve) -> list[Line]:
@@ -54,18 +54,18 @@ def lines_of(rng: np.random.Generator, settings: PhantomSettings, probe: Probe, 
         lines.append(line_along(rng, Curve(tuple(across), tuple(depth + 0.04 * rng.standard_normal(12))), level, 2, 0.07))
     lines += [ligament(rng, probe, fat) for _ in range(settings.ligaments)]
     for _ in range(settings.ligaments // 2):  # the interface of fat and gland, in pieces
-        lines.append(line_along(rng, part_of(rng, fat, rng.uniform(3, 12), rng.normal(0, 0.3)), rng.uniform(2, 11), 4, 0.08))
+        lines.append(line_along(rng, part_of(rng, fat, rng.uniform(3, 12), rng.normal(0, 0.3)), rng.uniform(3, 17), 4, 0.07))
     for shift in (0.0, rng.uniform(0.6, 2.5)):  # the retromammary fascia has two leaves, seen in pieces
         for _ in range(3):
             leaf = part_of(rng, muscle, rng.uniform(10, probe.width), shift + rng.normal(0, 0.15))
-            lines.append(line_along(rng, leaf, rng.uniform(4, 13), 4, rng.uniform(0.07, 0.13)))
+            lines.append(line_along(rng, leaf, rng.uniform(6, 22), 4, rng.uniform(0.06, 0.11)))
     deepest = settings.depth
     for _ in range(int(1.2 * max(deepest - float(np.mean(muscle.d)), 0))):
         shift = rng.uniform(1, max(deepest - min(muscle.d), 1.5))
-        lines.append(line_along(rng, part_of(rng, muscle, rng.uniform(3, 14), shift), rng.uniform(-3, 9), 4, rng.uniform(0.06, 0.13)))
+        lines.append(line_along(rng, part_of(rng, muscle, rng.uniform(3, 14), shift), rng.uniform(-2, 15), 4, rng.uniform(0.05, 0.11)))
     for _ in range(settings.dashes):
-        length, middle = rng.uniform(1.2, 6), rng.uniform(-half, half)
+        length, middle = rng.uniform(2.8, 8), rng.uniform(-half, half)
         u = np.linspace(middle - length / 2, middle + length / 2, 5)
         d = rng.uniform(2.5, deepest - 1) + rng.normal(0, 0.15) * (u - middle) + rng.normal(0, 0.06, 5)
-        lines.append(line_along(rng, Curve(tuple(u), tuple(d)), rng.uniform(0, 10), 2, rng.uniform(0.06, 0.12)))
+        lines.append(line_along(rng, Curve(tuple(u), tuple(d)), rng.uniform(0, 18), 1.5, rng.uniform(0.05, 0.1)))
     return lines

@@ -11,7 +11,6 @@ from usmicro.phantom.scan_conversion import Probe
 from usmicro.phantom.scene import ColourBox, DuctShape, MassShape, Outline, VesselShape
 from usmicro.phantom.settings import PhantomSettings
 
-
 IRREGULAR = (2, 3, 4, 5, 7, 9, 12)
 """Orders of the waves of an irregular outline."""
 
@@ -85,7 +84,7 @@ def random_duct(rng: np.random.Generator, x: float, z: float) -> DuctShape:
                 )
             )
         )
-    return DuctShape(tuple(paths), rng.uniform(-20, -14), rng.uniform(4, 9))
+    return DuctShape(tuple(paths), rng.uniform(-18, -9), rng.uniform(1, 8))
 
 
 def random_vessel(rng: np.random.Generator, settings: PhantomSettings, probe: Probe, box: ColourBox) -> VesselShape:

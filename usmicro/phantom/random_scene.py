@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from usmicro.phantom.random_foci import random_foci
 from usmicro.phantom.random_layers import lines_of, wavy
@@ -92,7 +93,7 @@ def random_scene(rng: np.random.Generator, settings: PhantomSettings, probe: Pro
                 for x, z, radius in points:
                     places.take(x, z, radius + 0.5)
                 break
-    attenuation = rng.uniform(0, 0.35) if settings.anatomy else 0.0
+    attenuation = rng.uniform(0, 0.5) if settings.anatomy else 0.0
     scene = Scene(1.6, fat, muscle, attenuation, tuple(lobules), tuple(lines), tuple(masses), tuple(ducts), tuple(nonmass))
     scene = scene.with_foci(*random_foci(rng, settings, probe, scene))
     return with_colour(rng, settings, probe, scene) if settings.colour else scene
@@ -116,12 +117,10 @@ def with_colour(rng: np.random.Generator, settings: PhantomSettings, probe: Prob
     for _ in range(settings.vessels):
         for _ in range(TRIES):
             vessel = random_vessel(rng, settings, probe, box)
-            if all(math.hypot(x - focus.x, z - focus.z) > vessel.radius + 2.5 for x, z in vessel.path[::3] for focus in foci) and all(
-                math.hypot(x - a, z - b) > vessel.radius + other.radius + 1
-                for x, z in vessel.path[::3]
-                for other in vessels
-                for a, b in other.path[::3]
-            ):
+            path = np.asarray(vessel.path)
+            to_foci = [np.hypot(*(path - (focus.x, focus.z)).T).min() - 2.5 for focus in foci]
+            to_vessels = [cdist(path, other.path).min() - other.radius - 1 for other in vessels]
+            if min([*to_foci, *to_vessels], default=np.inf) > vessel.radius:
                 vessels.append(vessel)
                 break
     return replace(scene, foci=foci, vessels=tuple(vessels), box=box)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -52,21 +53,22 @@ class Outline:
     waves: tuple[tuple[int, float, float], ...] = ()
     """Order, amplitude relative to the radius and phase of each wave of the edge."""
 
-    def distance(self, x: Any, z: Any) -> FloatArray:
-        """Distance from the edge in mm, negative inside; exact on the edge, near enough beside it."""
+    def distance(self, x: Any, z: Any, reach: float = math.inf) -> FloatArray:
+        """Distance from the edge in mm, negative inside; exact on the edge, near enough beside it; `reach` where it is surely more."""
+        x, z = np.broadcast_arrays(np.asarray(x, float), np.asarray(z, float))
+        widest = max(self.half_width, self.half_height) * (1 + sum(amplitude for _, amplitude, _ in self.waves))
+        near = (np.abs(x - self.x) < widest + reach) & (np.abs(z - self.z) < widest + reach)
+        out = np.full(x.shape, reach)
+        x, z = x[near] - self.x, z[near] - self.z
         cosine, sine = np.cos(self.tilt), np.sin(self.tilt)
-        along, across = (x - self.x) * cosine + (z - self.z) * sine, (z - self.z) * cosine - (x - self.x) * sine
-        a, b = along / self.half_width, across / self.half_height
-        rho, angle = np.hypot(a, b), np.arctan2(b, a)
-        edge = 1.0 + 0 * angle
+        across, along = (x * cosine + z * sine) / self.half_width, (z * cosine - x * sine) / self.half_height
+        rho, angle = np.hypot(across, along), np.arctan2(along, across)
+        edge = np.ones(rho.shape)
         for order, amplitude, phase in self.waves:
-            edge = edge + amplitude * np.cos(order * angle + phase)
-        radius = (
-            self.half_width
-            * self.half_height
-            / np.maximum(np.hypot(self.half_height * np.cos(angle), self.half_width * np.sin(angle)), 1e-9)
-        )
-        return np.asarray((rho - edge) * radius)
+            edge += amplitude * np.cos(order * angle + phase)
+        spread = np.hypot(self.half_height * np.cos(angle), self.half_width * np.sin(angle))
+        out[near] = np.minimum((rho - edge) * self.half_width * self.half_height / spread, reach)
+        return out
 
 
 @dataclass(frozen=True, slots=True)

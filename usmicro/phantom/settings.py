@@ -23,11 +23,11 @@ class PhantomSettings(Checked):
     spacing: float = described(0.07, unit="mm", says="distance between pixel centres", least=0.02, most=0.5)
 
     # resolution and speckle
-    axial: float = described(0.22, unit="mm", says="axial resolution, full width at half maximum of the amplitude", least=0.1, most=1)
+    axial: float = described(0.20, unit="mm", says="axial resolution, full width at half maximum of the amplitude", least=0.1, most=1)
     lateral: float = described(0.40, unit="mm", says="lateral resolution at the focal depth", least=0.1, most=2)
     focal_depth: float = described(16.0, unit="mm", says="depth of the best lateral resolution", least=1)
     snr: float = described(1.5, says="amplitude mean over standard deviation in glandular tissue; 1.91 is Rayleigh", least=0.8, most=1.9)
-    looks: int = described(2, says="views of the same scatterers averaged, as spatial compounding does", least=1, most=9)
+    looks: int = described(3, says="views of the same scatterers averaged, as spatial compounding does", least=1, most=9)
 
     # the display
     dynamic_range: float = described(60.0, unit="dB", says="range of echo level that the grey scale shows", least=20, most=100)
@@ -40,7 +40,7 @@ class PhantomSettings(Checked):
     fat: float = described(9.0, unit="mm", says="mean depth at which the subcutaneous fat ends", least=2)
     gland: float = described(16.0, unit="mm", says="mean thickness of the glandular tissue", least=0)
     ligaments: int = described(8, says="Cooper ligaments and bright septa", least=0)
-    dashes: int = described(20, says="short bright echoes that are no foci", least=0)
+    dashes: int = described(25, says="short bright echoes that are no foci", least=0)
     masses: int = described(1, says="masses", least=0, most=5)
     cysts: float = described(0.2, says="fraction of the masses that are simple cysts", least=0, most=1)
     irregular: float = described(0.4, says="fraction of the solid masses that are irregular rather than oval", least=0, most=1)
