@@ -164,7 +164,8 @@ def answer(arguments: argparse.Namespace) -> tuple[int, str]:
     except Exception as error:
         from usmicro.batch.jobs import trace
 
-        return SOME_FAILED, f"internal error: {type(error).__name__}: {error} ({trace(error)[-1]}); please report it"
+        words = " ".join(str(error).split())
+        return SOME_FAILED, f"internal error: {type(error).__name__}: {words} ({trace(error)[-1]}); please report it"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

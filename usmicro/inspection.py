@@ -60,7 +60,7 @@ def describe(inspection: Inspection) -> list[str]:
     """Lines for a person: frames, size, spacing, regions, geometry, tissue, colour, overlays, decoder, notes."""
     scan, frame = inspection.scan, inspection.frame
     promised = "" if scan.promised_frames == inspection.frames else f" of {scan.promised_frames} promised"
-    kind = "grey" if frame.ndim == 2 else "colour"
+    kind = "grey" if frame.ndim == 2 else "RGB"
     lines = [
         _line("file", scan.name.encode("utf-8", "backslashreplace").decode()),
         _line("frames", f"{inspection.frames}{promised}"),
@@ -82,17 +82,18 @@ def describe(inspection: Inspection) -> list[str]:
 
 
 def _view_lines(view: View) -> list[str]:
-    unit = "mm" if view.grid.spacing.known else "mm if the scan has the usual depth"
+    unit = "mm" if view.grid.spacing.known else "mm (assumed)"
     rows, columns = np.nonzero(view.tissue)
     depth = float(view.beams.depth(columns, rows).max()) * view.grid.pixel_mm
     area = f", {view.tissue.sum() * view.grid.pixel_mm**2 / 100:.1f} cm2" if view.grid.spacing.known else ""
-    (left, top), (right, bottom) = view.grid.to_image(columns.min(), rows.min()), view.grid.to_image(columns.max(), rows.max())
+    corners = (*view.grid.to_image(columns.min(), rows.min()), *view.grid.to_image(columns.max(), rows.max()))
+    left, top, right, bottom = (round(float(value)) for value in corners)
     across, along = (size * view.grid.pixel_mm for size in view.speckle)
     lines = [
-        _line("tissue", f"columns {left:.0f} to {right:.0f}, rows {top:.0f} to {bottom:.0f}{area}"),
-        _line("  geometry", f"{view.beams.geometry}, {depth:.0f} {unit} deep"),
+        _line("tissue", f"columns {left} to {right}, rows {top} to {bottom}{area}"),
+        _line("  geometry", f"{view.beams.geometry}, depth {depth:.0f} {unit}"),
         _line("  spacing", _spacing(view.grid.spacing)),
-        _line("  speckle cell", f"{across:.2f} across x {along:.2f} along the beam, {unit}"),
+        _line("  speckle cell", f"{across:.2f} across x {along:.2f} {unit} along the beam"),
         _line("  overlays", f"{100 * (view.overlay & view.tissue).sum() / view.tissue.sum():.1f} % of the tissue"),
     ]
     if (colour := view.colour) is not None:
@@ -117,7 +118,7 @@ def draw_views(inspection: Inspection) -> ByteImage:
         seen |= _in_image(view, view.tissue, shape)
     picture = rgb_of(inspection.frame)
     if inspection.views:
-        picture[~seen] //= 3  # dimmed, not hidden: this picture shows what was left out
+        picture[~seen] = _unreadable(picture)[~seen]
     picture, scale = enlarge(picture)
     pen = Pen(picture, unit=max(1.0, picture.shape[1] / 1000))
     for view in inspection.views:
@@ -132,6 +133,14 @@ def draw_views(inspection: Inspection) -> ByteImage:
                 corners = [(left, top), (right - 1, top), (right - 1, bottom - 1), (left, bottom - 1)]
                 pen.line([scaled(corner, scale) for corner in corners], YELLOW, closed=True)
     return picture
+
+
+def _unreadable(picture: ByteImage) -> ByteImage:
+    """Dimmed and in coarse blocks: one sees that something is there, but not the name that a header shows."""
+    rows, columns = picture.shape[:2]
+    block = max(16, rows // 30)
+    coarse = cv2.resize(picture, (max(1, columns // block), max(1, rows // block)), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_NEAREST) // 2, dtype=np.uint8)
 
 
 def _rays(view: View) -> list[NDArray[np.float64]]:

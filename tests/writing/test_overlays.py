@@ -64,7 +64,9 @@ def test_sixteen_bit_and_colour_frames_look_alike(make_analysis):
     analysis = make_analysis()
     deep = replace(analysis, image=analysis.image.astype(np.uint16) * 257)
     coloured = replace(analysis, image=np.repeat(analysis.image[..., None], 3, axis=2))
+    transposed = replace(coloured, image=np.asfortranarray(coloured.image))
     np.testing.assert_array_equal(draw(deep), draw(analysis))
+    np.testing.assert_array_equal(draw(transposed), draw(analysis))
     np.testing.assert_array_equal(draw(coloured), draw(analysis))
 
 

@@ -71,8 +71,9 @@ def draw(analysis: Analysis) -> ByteImage:
 
 def rgb_of(frame: Frame) -> ByteImage:
     """A copy of a frame as 8-bit RGB."""
-    bytes_ = (frame >> 8).astype(np.uint8) if frame.dtype == np.uint16 else np.array(frame, dtype=np.uint8)
-    return bytes_ if bytes_.ndim == 3 else np.repeat(bytes_[..., None], 3, axis=2)
+    bytes_ = frame >> 8 if frame.dtype == np.uint16 else frame
+    three = bytes_ if bytes_.ndim == 3 else np.repeat(bytes_[..., None], 3, axis=2)
+    return np.array(three, dtype=np.uint8, order="C")  # a frame may lie transposed in memory, which OpenCV cannot draw on
 
 
 def enlarge(picture: ByteImage) -> tuple[ByteImage, float]:
