@@ -1,0 +1,1 @@
+"""How accurate usmicro is, and how fast."""

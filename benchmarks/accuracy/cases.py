@@ -1,0 +1,219 @@
+"""Labelled scans: what the data folders hold, and simulated ones; one reader a layout."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import cv2
+import numpy as np
+
+from usmicro.arrays import LabelImage
+from usmicro.errors import UsageError
+from usmicro.findings import PosteriorFeature
+from usmicro.phantom import Phantom, phantom_set
+from usmicro.phantom.sets import SetKind
+from usmicro.scan import Scan, Spacing
+
+FIRST_SEED = 10_000
+"""Phantoms of the benchmark have seeds from here on, which nothing is built or tuned with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A focus that is there; in pixels of the image. What a data set does not say is None."""
+
+    x: tuple[float, ...]
+    """Column in each frame; a single value holds for all."""
+    y: tuple[float, ...]
+    diameter: float
+    label: str | None = None
+    shadow: bool | None = None
+    twinkling: bool | None = None
+
+    def at(self, frame: int) -> tuple[float, float, float]:
+        """Column, row and diameter in a frame."""
+        return self.x[min(frame, len(self.x) - 1)], self.y[min(frame, len(self.y) - 1)], self.diameter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One labelled scan; it is read, or simulated, where it is analysed."""
+
+    dataset: str
+    name: str
+    path: Path | None = None
+    phantom: tuple[SetKind, int] | None = None
+    """Set and seed of a simulated scan."""
+    spacing: Spacing = Spacing()
+    outlines: tuple[Path, ...] | None = None
+    """One mask a mass; None where masses are not outlined."""
+    targets: tuple[Target, ...] | None = None
+    """Foci; None where they are not marked. Those of a phantom come with its scan."""
+    ignored: tuple[Target, ...] = ()
+    """Marks that are neither hit nor false."""
+    calcification: str | None = None
+    """none, in a mass, intraductal; None where not assessed."""
+    posterior: PosteriorFeature | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """What is known of a case once it is open."""
+
+    masses: LabelImage | None
+    """At the size of the image: 0 none, 1 to n the masses."""
+    targets: tuple[Target, ...] | None
+
+
+def open_case(case: Case) -> tuple[Scan, Truth]:
+    """Read or simulate the scan of a case, with what is known of it."""
+    if case.phantom is not None:
+        kind, seed = case.phantom
+        phantom = next(phantom_set(kind, [seed]))
+        return phantom.scan(), Truth(masses=phantom.truth.mass_labels, targets=_phantom_targets(phantom))
+    from usmicro.loading import load
+
+    assert case.path is not None, f"{case.name} has neither a path nor a phantom"
+    scan = load(case.path, spacing=case.spacing if case.spacing.known else None)
+    masses = None if case.outlines is None else read_outlines(case.outlines, (scan.rows, scan.columns))
+    return scan, Truth(masses=masses, targets=case.targets)
+
+
+def read_outlines(paths: Sequence[Path], shape: tuple[int, int]) -> LabelImage:
+    """Masks as one label image, numbered in the order of the files."""
+    labels = np.zeros(shape, np.int32)
+    for number, path in enumerate(paths, start=1):
+        mask = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if mask is None or mask.shape[:2] != shape:
+            found = "nothing that can be read" if mask is None else f"a mask of {mask.shape[0]} x {mask.shape[1]} pixels"
+            raise UsageError(f"{path}: expected a mask of {shape[0]} x {shape[1]} pixels, found {found}")
+        labels[mask.max(axis=2) > 127] = number
+    return labels
+
+
+def find_cases(data: Path) -> list[Case]:
+    """All cases of the data sets that lie below a folder, in sorted order.
+
+    Raises
+    ------
+    UsageError
+        If it holds none of the layouts.
+    """
+    if (data / "marks.json").is_file() or (data / "cases.csv").is_file() or (data / "bus_data.csv").is_file():
+        data = data.parent
+    cases = [case for name, reader in READERS.items() if (data / name).is_dir() for case in reader(data)]
+    if not cases:
+        raise UsageError(f"{data}: expected a folder with one of {', '.join(READERS)}; found none of them")
+    return cases
+
+
+def breast_lesions_usg(data: Path) -> list[Case]:
+    """BrEaST-Lesions-USG: outlines, calcification, posterior features, pixel size.
+
+    "not applicable" (no lesion) and "indefinable" are taken as not assessed.
+    """
+    folder = data / "breast-lesions-usg"
+    calcification = {"no": "none", "in a mass": "in a mass", "intraductal": "intraductal"}
+    posterior: dict[str, PosteriorFeature] = {
+        "no": "none",
+        "shadowing": "shadowing",
+        "enhancement": "enhancement",
+        "combined": "combined",
+    }
+    return [
+        Case(
+            dataset="breast-lesions-usg",
+            name=row["Image_filename"],
+            path=folder / "images" / row["Image_filename"],
+            spacing=_spacing(row),
+            outlines=tuple(sorted((folder / "masks").glob(f"{Path(row['Image_filename']).stem}_tumor*.png"))),
+            calcification=calcification.get(row["Calcifications"]),
+            posterior=posterior.get(row["Posterior_features"]),
+        )
+        for row in _table(folder / "cases.csv")
+        if (folder / "images" / row["Image_filename"]).is_file()
+    ]
+
+
+def bus_bra(data: Path) -> list[Case]:
+    """BUS-BRA: outlines; no pixel size."""
+    folder = data / "bus-bra"
+    cases = []
+    for path in sorted((folder / "images").iterdir()):
+        mask = folder / "masks" / f"mask_{path.stem.removeprefix('bus_')}.png"
+        if mask.is_file():
+            cases.append(Case(dataset="bus-bra", name=path.name, path=path, outlines=(mask,)))
+    return cases
+
+
+def echogenic_foci_marks(data: Path) -> list[Case]:
+    """Foci that both readers marked are targets; other marks are ignored. Pixel size and outlines where BrEaST gives them."""
+    known = {case.name: case for case in breast_lesions_usg(data)} if (data / "breast-lesions-usg" / "cases.csv").is_file() else {}
+    cases = []
+    for name, marks in sorted(json.loads((data / "echogenic-foci-marks" / "marks.json").read_text(encoding="utf-8")).items()):
+        path = data / marks["path"]
+        if path.is_file():
+            other = known.get(path.name)
+            cases.append(
+                Case(
+                    dataset="echogenic-foci-marks",
+                    name=name,
+                    path=path,
+                    spacing=other.spacing if other else Spacing(),
+                    outlines=other.outlines if other else None,
+                    targets=_marks(marks["both"]),
+                    ignored=_marks(marks["one"]),
+                )
+            )
+    return cases
+
+
+READERS: dict[str, Callable[[Path], list[Case]]] = {
+    "breast-lesions-usg": breast_lesions_usg,
+    "bus-bra": bus_bra,
+    "echogenic-foci-marks": echogenic_foci_marks,
+}
+
+
+def phantom_cases(count: int) -> list[Case]:
+    """So many simulated scans of each set."""
+    return [
+        Case(dataset=f"phantom {kind}", name=f"{kind}-{seed}", phantom=(kind, seed))
+        for kind in get_args(SetKind)
+        for seed in range(FIRST_SEED, FIRST_SEED + count)
+    ]
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _spacing(row: dict[str, str]) -> Spacing:
+    """Pixel size, which the table has in cm."""
+    mm = float(row["Pixel_size"]) * 10
+    return Spacing(mm, mm, "given")
+
+
+def _marks(marks: Sequence[dict[str, Any]]) -> tuple[Target, ...]:
+    return tuple(Target(x=(mark["x"],), y=(mark["y"],), diameter=mark["d"]) for mark in marks)
+
+
+def _phantom_targets(phantom: Phantom) -> tuple[Target, ...]:
+    mm = phantom.settings.spacing
+    return tuple(
+        Target(
+            x=tuple(focus.x_px),
+            y=tuple(focus.y_px),
+            diameter=focus.diameter_mm / mm,
+            label=focus.label,
+            shadow=focus.shadow,
+            twinkling=focus.twinkling if phantom.settings.colour else None,
+        )
+        for focus in phantom.truth.foci
+    )

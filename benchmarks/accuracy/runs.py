@@ -1,0 +1,142 @@
+"""usmicro on every case, in two processes; what comes back is small."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from benchmarks.accuracy.cases import Case, Target, open_case
+from benchmarks.accuracy.metrics import dice
+from usmicro.analysis import Analysis, analyze
+from usmicro.arrays import BoolImage, LabelImage
+from usmicro.errors import UsmicroError
+from usmicro.findings import Focus, Mass
+from usmicro.scan import GivenMasks
+from usmicro.settings import Settings
+
+FOUND = 0.5
+"""A true mass is found by a mass that overlaps it with more than this Dice; the Jaccard index is then above 1/3."""
+
+
+@dataclass(frozen=True, slots=True)
+class MassOverlap:
+    """How the masses found compare with the true ones."""
+
+    union: float
+    """Dice of all masses found with all true ones."""
+    found: tuple[float | None, ...]
+    """For each true mass the Dice of the mass that finds it; None if it is missed."""
+    extra: int
+    """Masses that find no true one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What usmicro says of one case, and what is true."""
+
+    case: Case
+    error: str = ""
+    foci: tuple[Focus, ...] = ()
+    """Every candidate."""
+    in_outline: tuple[bool, ...] | None = None
+    """Whether each focus lies within a true mass."""
+    targets: tuple[Target, ...] | None = None
+    targets_in_outline: tuple[bool, ...] | None = None
+    masses: MassOverlap | None = None
+    mass: Mass | None = None
+    """What is said of the largest true mass, if it is found."""
+    calcification: str = ""
+    """Descriptor at the default confidence; empty where the case does not need it."""
+    score: float = float("nan")
+    """Calcification score."""
+    seconds: float = float("nan")
+
+
+def run_cases(cases: Sequence[Case], settings: Settings, *, given_outlines: bool = False, processes: int = 2) -> Iterator[Outcome]:
+    """Analyse the cases in worker processes; outcomes come in the order of the cases.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    settings : Settings
+    given_outlines : bool
+        Give the true outlines to usmicro as the user's own masks.
+    processes : int
+    """
+    work = partial(examine, settings=settings, given_outlines=given_outlines)
+    if processes == 1:
+        yield from map(work, cases)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes, initializer=_one_thread) as pool:
+        yield from pool.imap(work, cases, chunksize=1)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
+    """Analyse one case: every candidate for curves, and the descriptor as a user would get it."""
+    try:
+        scan, truth = open_case(case)
+        masks = GivenMasks(masses=truth.masses) if given_outlines and truth.masses is not None and truth.masses.any() else None
+        start = time.perf_counter()
+        analysis = analyze(scan, settings=replace(settings, foci=replace(settings.foci, minimum_confidence=0.0)), masks=masks)
+        seconds = time.perf_counter() - start
+        described = analyze(scan, settings=settings, masks=masks) if case.calcification is not None else None
+    except UsmicroError as error:
+        return Outcome(case=case, error=str(error))
+    overlap, mass = (None, None) if truth.masses is None else compare_masses(analysis, truth.masses)
+    inside = None if truth.masses is None else truth.masses > 0
+    targets = truth.targets
+    return Outcome(
+        case=case,
+        foci=tuple(analysis.foci),
+        in_outline=None if inside is None else _within(inside, [(focus.x_px, focus.y_px) for focus in analysis.foci]),
+        targets=targets,
+        targets_in_outline=None if inside is None or targets is None else _within(inside, [target.at(0)[:2] for target in targets]),
+        masses=overlap,
+        mass=mass,
+        calcification="" if described is None else described.summary.calcification,
+        score=analysis.summary.calcification_score,
+        seconds=seconds,
+    )
+
+
+def _within(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[bool, ...]:
+    rows, columns = mask.shape
+    return tuple(bool(mask[min(max(round(y), 0), rows - 1), min(max(round(x), 0), columns - 1)]) for x, y in points)
+
+
+def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, Mass | None]:
+    """Overlap of the masses found with the true ones, matched one to one; and the mass that finds the largest true one."""
+    found = components(analysis.labels == 1)
+    numbers = [number for number in np.unique(true) if number > 0]
+    scores = np.array([[dice(true == a, found == b) for b in range(1, found.max() + 1)] for a in numbers]).reshape(len(numbers), -1)
+    pairs = {int(a): int(b) for a, b in zip(*linear_sum_assignment(-scores), strict=True) if scores[a, b] > FOUND}
+    overlap = MassOverlap(
+        dice(true > 0, found > 0),
+        tuple(float(scores[a, pairs[a]]) if a in pairs else None for a in range(len(numbers))),
+        found.max() - len(pairs),
+    )
+    if not numbers:
+        return overlap, None
+    largest = int(np.argmax([(true == number).sum() for number in numbers]))
+    if largest not in pairs or not analysis.masses:
+        return overlap, None
+    rows, columns = np.nonzero(found == pairs[largest] + 1)
+    middle = np.array([columns.mean(), rows.mean()])
+    return overlap, min(analysis.masses, key=lambda mass: float(np.hypot(*(middle - (mass.x_px, mass.y_px)))))
+
+
+def components(mask: ArrayLike) -> NDArray[np.int32]:
+    """Connected parts of a mask, numbered from 1."""
+    return np.asarray(cv2.connectedComponents(np.asarray(mask, dtype=np.uint8))[1], dtype=np.int32)
