@@ -1,0 +1,168 @@
+"""Hyperechoic foci: multi-scale bright-blob detection with a constant false-alarm rate, on the unfiltered image."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from usmicro.errors import ImageError
+from usmicro.false_alarm import cell_area, false_alarm, response_at
+from usmicro.findings import Candidates
+from usmicro.foci_measures import Blobs, measure
+from usmicro.kernels import foci as kernels
+from usmicro.scale_space import Scale, scale_space
+from usmicro.scan import Spacing
+from usmicro.settings import FociSettings
+from usmicro.view import View
+
+TEN_CM2 = 1000.0
+"""mm2."""
+RING_MM = 2.0
+"""Width of the background ring, to which three standard deviations of the scale are added."""
+LEAST_RING = 0.2
+"""Smallest usable share of a ring."""
+LEAST_TEXTURE = 0.8
+"""Local texture counts as at least this share of the view's: quiet areas, such as cysts, would turn every echo into a focus."""
+TEXTURE_LEVELS = 64.0
+"""Histogram level of the view's typical texture."""
+UPPER_QUARTILE = np.array([0.75], np.float32)
+
+
+def detect(scale: Scale, view: View, least: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Positions (x, y) and responses of the bright blobs of one scale that respond with `least` or more.
+
+    The response is the blobness sqrt(l1 l2), l1 and l2 the eigenvalues of the Hessian, over the upper quartile of the magnitude of the
+    Laplacian of the same scale in a ring around the blob. Numerator and denominator see speckle through the same filter, so the
+    response of speckle alone hardly depends on gain, display slope, speckle size or scale, and a slow brightness change counts
+    as little as a bright neighbour: quartiles of the grey level itself call every ligament in the ring background.
+    """
+    nothing = np.empty(0), np.empty(0), np.empty(0)
+    factor, sigma = scale.factor, scale.sigma / scale.factor
+    shape = scale.smooth.shape
+    usable = view.usable
+    if factor > 1:
+        resized = cv2.resize(usable.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+        usable = resized > 0.5
+    texture = np.abs(cv2.Laplacian(scale.smooth, cv2.CV_32F, ksize=1))
+    inside = texture[usable]
+    typical = float(np.quantile(inside[:: max(1, inside.size // 20000)], 0.75)) if inside.size else 0.0
+    if not typical > 0:
+        return nothing
+    most = inside.size // 4 + 1  # maxima are at least two pixels apart
+    position, strength = np.empty((most, 2), np.float32), np.empty(most, np.float32)
+    count = kernels.blob_maxima(scale.smooth, usable, np.float32(least * LEAST_TEXTURE * typical), position, strength)
+    if count == 0:
+        return nothing
+    x, y = np.ascontiguousarray(position[:count, 0]), np.ascontiguousarray(position[:count, 1])
+    guard = 2.5 * sigma + 0.5 * np.sqrt(view.speckle[0] * view.speckle[1]) / factor
+    width = view.grid.pixels(RING_MM) / factor + 3 * sigma
+    levels = np.minimum(texture * np.float32(TEXTURE_LEVELS / typical) + np.float32(0.5), 255).astype(np.uint8)
+    quartile, counted = np.empty((count, 1), np.float32), np.empty(count, np.float32)
+    inner, outer = np.full(count, guard, np.float32), np.full(count, guard + width, np.float32)
+    step = np.full(count, 2 if factor == 1 else 1, np.int32)
+    kernels.ring_quantiles(levels, usable, x, y, inner, outer, step, UPPER_QUARTILE, quartile, counted)
+    local = np.maximum(quartile[:, 0] * (typical / TEXTURE_LEVELS), LEAST_TEXTURE * typical)
+    response = strength[:count] / local
+    kept = (response >= least) & (counted >= LEAST_RING * np.pi * (outer**2 - inner**2))
+    return scale.to_view(x[kept]), scale.to_view(y[kept]), response[kept].astype(np.float64)
+
+
+def suppress(
+    x: NDArray[np.float64], y: NDArray[np.float64], sigma: NDArray[np.float64], response: NDArray[np.float64], cell: float
+) -> NDArray[np.intp]:
+    """Indices of the responses that no stronger one lies close to, strongest first; close is within 1.2 of its sigma, or the speckle cell."""
+    order = np.lexsort((y, x, -response))
+    kept: list[int] = []
+    free = np.ones(len(order), bool)
+    x, y, sigma = x[order], y[order], sigma[order]
+    for i in range(len(order)):
+        if free[i]:
+            kept.append(i)
+            free &= (x - x[i]) ** 2 + (y - y[i]) ** 2 > max(1.2 * sigma[i], cell) ** 2
+    return order[np.array(kept, dtype=np.intp)]
+
+
+def blob_responses(view: View, settings: FociSettings, least: float) -> Blobs:
+    """All blobs of the view that respond with `least` or more, strongest first, the weaker of two close ones left out."""
+    scales = scale_space(view, settings.smallest, settings.largest)
+    found = [detect(scale, view, least) for scale in scales]
+    x, y, response = (np.concatenate([part[k] for part in found]) for k in range(3))
+    index = np.repeat(np.arange(len(scales)), [len(part[0]) for part in found])
+    sigma = np.array([scale.sigma for scale in scales])[index]
+    kept = suppress(x, y, sigma, response, 0.5 * float(np.sqrt(view.speckle[0] * view.speckle[1])))
+    return Blobs(x[kept], y[kept], index[kept], response[kept], scales)
+
+
+def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Candidates:  # noqa: B008  (frozen)
+    """Find hyperechoic foci on a view.
+
+    Bright blobs from `settings.smallest` to `settings.largest` are kept while speckle alone would give fewer than
+    `settings.false_positives` of them in 10 cm2. Nothing is rejected for being a line, lying in fat or being large: `line` and
+    `features` measure it, for a confidence to weigh.
+
+    Parameters
+    ----------
+    view : View
+        Its unfiltered grey image is used; overlay and colour pixels hold no focus.
+    settings : FociSettings
+
+    Returns
+    -------
+    Candidates
+        Strongest first; positions and diameters in grid pixels. `features` are those of `usmicro.foci_measures.measure`.
+    """
+    cells = TEN_CM2 / (cell_area(view.speckle) * view.grid.pixel_mm**2)
+    blobs = blob_responses(view, settings, response_at(settings.false_positives / cells))
+    return measure(view, settings, blobs, false_alarm(blobs.response))
+
+
+def find_foci(
+    image: ArrayLike, *, spacing: float | tuple[float, float] | Spacing | None = None, settings: FociSettings | None = None
+) -> Candidates:
+    """Find hyperechoic foci in a bare B-mode image.
+
+    Parameters
+    ----------
+    image : array, shape (rows, columns) or (rows, columns, 3)
+        Display grey levels (or RGB) 0 to 255, bright is echogenic; uint16 is taken to span 0 to 65535.
+    spacing : float, pair of float or Spacing, optional
+        Distance between pixel centres in mm; a pair is (between columns, between rows). Without it a usual depth is assumed,
+        which only chooses the scales.
+    settings : FociSettings, optional
+
+    Returns
+    -------
+    Candidates
+        As `find_candidates`, but positions and diameters in pixels of `image`.
+
+    Raises
+    ------
+    ImageError
+        If the array is not an image or shows no tissue, or the spacing is not positive.
+    """
+    from usmicro.preparation import prepare
+
+    frame = np.asarray(image)
+    if frame.dtype.kind == "f":
+        if not np.isfinite(frame).all():
+            raise ImageError("the image holds values that are NaN or infinite; replace them first")
+        frame = np.clip(np.round(frame), 0, 255)
+    if frame.dtype != np.uint16:
+        frame = frame.astype(np.uint8)
+    if not isinstance(spacing, Spacing):
+        pair = (spacing, spacing) if spacing is None or np.isscalar(spacing) else tuple(spacing)  # type: ignore[arg-type]
+        if any(value is not None and not value > 0 for value in pair):
+            raise ImageError(f"expected a positive spacing in mm, found {spacing}")
+        spacing = Spacing() if spacing is None else Spacing(float(pair[0]), float(pair[1]), "given")
+    found = []
+    for view in prepare(frame, spacing=spacing):
+        candidates = find_candidates(view, settings or FociSettings())
+        x, y = view.grid.to_image(candidates.x, candidates.y)
+        diameter = candidates.diameter * np.sqrt(view.grid.step_x * view.grid.step_y)
+        found.append(replace(candidates, x=x, y=y, diameter=diameter))
+    columns = {f.name: np.concatenate([getattr(part, f.name) for part in found]) for f in fields(Candidates) if f.name != "features"}
+    features = {name: np.concatenate([part.features[name] for part in found]) for name in found[0].features}
+    return Candidates(**columns, features=features).take(np.argsort(-features["response"], kind="stable"))
