@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.phantom.scan_conversion import LINE_STEP, SAMPLE_STEP, Probe
@@ -78,7 +79,7 @@ def draw_line(out: ComplexImage, line: Line, probe: Probe) -> None:
     out[top:bottom, first:last] += (np.exp(-0.5 * offset**2) * echo).astype(np.complex64)
 
 
-def mass_loss(mass: MassShape, distance: FloatImage, x: FloatImage, z: FloatImage) -> FloatImage:
+def mass_loss(mass: MassShape, distance: NDArray[Any], x: FloatImage, z: FloatImage) -> FloatImage:
     """Loss along the beam that a mass adds, dB, in beam space."""
     inside = smooth_step(distance, 0.1)
     path = np.cumsum(inside, axis=0) * np.float32(SAMPLE_STEP)

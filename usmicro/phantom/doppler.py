@@ -104,7 +104,7 @@ def twinkle(rng: np.random.Generator, focus: FocusShape, cells: Cells, shift: tu
     half = max(focus.diameter / 2, 0.55) + 0.3 * np.clip(behind / tail, 0, 1)
     chance = 0.9 * np.exp(-np.maximum(behind, 0) / tail) * (behind > -focus.diameter / 2 - 0.3) * (behind < 2 * tail) * (beside <= half)
     lit = rng.random(cells.shape) < chance
-    return np.where(lit, rng.uniform(0.8, 1.5, cells.shape) * np.exp(1j * rng.uniform(-np.pi, np.pi, cells.shape)), 0)
+    return np.asarray(np.where(lit, rng.uniform(0.8, 1.5, cells.shape) * np.exp(1j * rng.uniform(-np.pi, np.pi, cells.shape)), 0))
 
 
 def flash(rng: np.random.Generator, cells: Cells) -> NDArray[np.complex128]:
@@ -112,7 +112,7 @@ def flash(rng: np.random.Generator, cells: Cells) -> NDArray[np.complex128]:
     rows, columns = cells.shape
     phase = rng.uniform(-np.pi, np.pi) + 0.5 * smooth_noise(rng, cells.shape, columns / 3, rows / 3)
     power = 1.1 + 0.5 * smooth_noise(rng, cells.shape, max(columns / 5, 2), max(rows / 5, 2))
-    return np.clip(power, 0, 1.5) * np.exp(1j * (phase + 0.15 * rng.standard_normal(cells.shape)))
+    return np.asarray(np.clip(power, 0, 1.5) * np.exp(1j * (phase + 0.15 * rng.standard_normal(cells.shape))))
 
 
 def colour_frames(
@@ -138,9 +138,9 @@ def colour_frames(
                 field += twinkle(rng, focus, cells, shift, probe)
         if number in flashes:
             field += flash(rng, cells)
-        power, phase = cells.picture(field)
-        lit = cells.inside & (power > SHOWN_FROM) & (np.abs(phase) > np.pi * WALL_FILTER / 2)
+        strength, angle = cells.picture(field)
+        lit = cells.inside & (strength > SHOWN_FROM) & (np.abs(angle) > np.pi * WALL_FILTER / 2)
         shown.append(lit)
-        phases.append(np.where(lit, phase, 0))
-        powers.append(np.where(lit, np.clip(power / 1.3, 0, 1), 0))
-    return ColourFrames(np.stack(shown), np.stack(phases), np.stack(powers).astype(np.float32), flashes, cells.inside)
+        phases.append(np.where(lit, angle, 0))
+        powers.append(np.where(lit, np.clip(strength / 1.3, 0, 1), 0))
+    return ColourFrames(np.stack(shown), np.stack(phases).astype(np.float32), np.stack(powers).astype(np.float32), flashes, cells.inside)

@@ -35,16 +35,14 @@ def add_focus(
     x = (np.arange(left, left + 2 * reach_x + 1) - column)[None, :] * spacing
     y = (np.arange(top, top + 2 * reach_y + 1) - row)[:, None] * SAMPLE_STEP
     radius = focus.diameter / 2
-    angle, ragged = np.arctan2(y, x), np.zeros(np.broadcast(x, y).shape)
-    surface = np.zeros_like(ragged)
-    strength = np.ones_like(ragged)
+    x, y = np.broadcast_arrays(x, y)
+    angle, size = np.arctan2(y, x), (x.shape[0], x.shape[1])
+    ragged, surface, strength = np.zeros(size), np.zeros(size), np.ones(size)
     if focus.kind == "coarse":  # a rough lump, brightest where the sound meets it
         for order in (2, 3, 5, 7):
-            ragged = ragged + rng.uniform(0, 0.3 / np.sqrt(order)) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
-        strength = np.exp(-0.5 * np.clip(1 + y / radius, 0, 2)) * (
-            1 + 0.35 * smooth_noise(rng, ragged.shape, 0.3 / spacing, 0.3 / SAMPLE_STEP)
-        )
-        surface = 1.1 * smooth_noise(rng, ragged.shape, 0.4 / spacing, 0.4 / SAMPLE_STEP)
+            ragged += rng.uniform(0, 0.3 / np.sqrt(order)) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
+        strength *= np.exp(-0.5 * np.clip(1 + y / radius, 0, 2)) * (1 + 0.35 * smooth_noise(rng, size, 0.3 / spacing, 0.3 / SAMPLE_STEP))
+        surface += 1.1 * smooth_noise(rng, size, 0.4 / spacing, 0.4 / SAMPLE_STEP)
     # a soft edge keeps the sub-sample position of a focus that is smaller than the sampling
     body = (0.5 - 0.5 * np.tanh((np.hypot(x, y) - radius * (1 + ragged)) / 0.05)) * np.maximum(strength, 0)
     echo = blur((body * np.exp(1j * (rng.uniform(0, 2 * np.pi) + surface))).astype(np.complex64), lines, samples)

@@ -104,7 +104,9 @@ def random_foci(rng: np.random.Generator, settings: PhantomSettings, probe: Prob
             foci.append(random_focus(rng, settings, *place, "extramass"))
     for cluster in range(1, settings.clusters + 1):
         middle = places.undisturbed(rng, 4.5, side=5, least=6, nonmass=None)
-        for _ in range(int(rng.integers(4, 8)) if middle else 0):
+        if middle is None:
+            continue
+        for _ in range(int(rng.integers(4, 8))):
             for _ in range(TRIES):
                 x, z = middle[0] + rng.normal(0, 1.6), middle[1] + rng.normal(0, 1.2)
                 if places.apart(x, z, 1.2) and places.outside(x, z, 1.5):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -173,14 +174,14 @@ def through_jpeg(frame: ByteImage, quality: int) -> ByteImage:
     """A frame after JPEG compression."""
     channels = frame if frame.ndim == 2 else frame[..., ::-1]
     _, data = cv2.imencode(".jpg", channels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    back = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if frame.ndim == 2 else cv2.IMREAD_COLOR)
-    return np.asarray(back if frame.ndim == 2 else back[..., ::-1], dtype=np.uint8)
+    back = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if frame.ndim == 2 else cv2.IMREAD_COLOR), dtype=np.uint8)
+    return back if frame.ndim == 2 else back[..., ::-1]
 
 
 def placed(truth: Truth, left: int, top: int, rows: int, columns: int, number: int) -> Truth:
     """The truth of a panel on a screen of this size, with its corner at (left, top)."""
 
-    def image(panel: NDArray[np.generic]) -> NDArray[np.generic]:
+    def image(panel: NDArray[Any]) -> NDArray[Any]:
         out = np.zeros((rows, columns), panel.dtype)
         out[top : top + panel.shape[0], left : left + panel.shape[1]] = panel
         return out
