@@ -36,10 +36,6 @@ class Coarse:
     """Fraction of the pixel that is tissue."""
     depth_mm: FloatImage
     """Distance from the transducer along the beam."""
-    height_mm: float
-    width_mm: float
-    pixel: tuple[float, float]
-    """Rows and columns of the grid in a coarse pixel."""
 
 
 def weighted_blur(image: FloatImage, weight: FloatImage, sigma: float) -> FloatImage:
@@ -93,9 +89,6 @@ def coarse_view(view: View) -> Coarse:
         texture=fill[2],
         tissue=coarse_tissue,
         depth_mm=np.maximum(depth, 0).astype(np.float32),
-        height_mm=view.shape[0] * view.grid.pixel_mm,
-        width_mm=view.shape[1] * view.grid.pixel_mm,
-        pixel=pixel,
     )
 
 
@@ -139,7 +132,7 @@ def pixel_features(coarse: Coarse) -> NDArray[np.float32]:
     share = np.broadcast_to(((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None], (rows, columns))
     across = np.broadcast_to(((np.arange(columns, dtype=np.float32) + 0.5) / columns - 0.5)[None, :], (rows, columns))
     planes += [np.minimum(coarse.depth_mm, 60) / 20, np.sqrt(np.minimum(coarse.depth_mm, 60) / 20), share, np.abs(across) * 2]
-    planes += [np.full((rows, columns), min(coarse.height_mm, 100) / 50, np.float32), coarse.tissue]
+    planes.append(coarse.tissue)
     for radius in GREY_RADII_MM:
         blurred, *around = ring(coarse.grey, coarse.tissue, radius)
         planes += [blurred, *(seen - centre for seen in around)]
@@ -160,7 +153,12 @@ def context_features(probability: FloatImage, tissue: FloatImage) -> NDArray[np.
     return np.stack([np.asarray(plane, dtype=np.float32) for plane in planes])
 
 
-_SINGLE = 16
+def with_context(features: NDArray[np.float32], probability: FloatImage, tissue: FloatImage) -> NDArray[np.float32]:
+    """Features of the second pass: those of the first and what it says around."""
+    return np.concatenate([features, context_features(probability, tissue)])
+
+
+_SINGLE = 15
 _FLIP = [0, *(1 + (4 - k) % DIRECTIONS for k in range(DIRECTIONS))]
 
 
@@ -177,3 +175,5 @@ PIXEL_MIRRORED = _mirrored(_SINGLE, len(GREY_RADII_MM) + len(TEXTURE_RADII_MM), 
 """Order of `pixel_features` as seen in a mirror."""
 CONTEXT_MIRRORED = _mirrored(1, len(CONTEXT_RADII_MM), 3)
 """Order of `context_features` as seen in a mirror."""
+BOTH_MIRRORED = np.concatenate([PIXEL_MIRRORED, len(PIXEL_MIRRORED) + CONTEXT_MIRRORED])
+"""Order of `with_context` as seen in a mirror."""

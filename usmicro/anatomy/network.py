@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.anatomy.features import CONTEXT_MIRRORED, PIXEL_MIRRORED, Coarse, context_features, pixel_features
+from usmicro.anatomy.features import BOTH_MIRRORED, PIXEL_MIRRORED, Coarse, pixel_features, with_context
 from usmicro.arrays import FloatImage
 
 WEIGHTS = Path(__file__).with_name("mass_pixels.npz")
@@ -47,9 +47,13 @@ class MassModel:
     def probability(self, coarse: Coarse) -> FloatImage:
         """Mass probability of every coarse pixel, the mean of the image and its mirror image."""
         features = pixel_features(coarse)
-        first = _both_ways(self.first, features, PIXEL_MIRRORED)
-        context = np.concatenate([features, context_features(first, coarse.tissue)])
-        return _both_ways(self.second, context, np.concatenate([PIXEL_MIRRORED, len(PIXEL_MIRRORED) + CONTEXT_MIRRORED]))
+        context = with_context(features, first_pass(self.first, features), coarse.tissue)
+        return _both_ways(self.second, context, BOTH_MIRRORED)
+
+
+def first_pass(layer: Perceptron, features: NDArray[np.float32]) -> FloatImage:
+    """What the first pass says of `pixel_features`; shape (rows, columns)."""
+    return _both_ways(layer, features, PIXEL_MIRRORED)
 
 
 def _both_ways(layer: Perceptron, features: NDArray[np.float32], mirrored: NDArray[np.intp]) -> FloatImage:

@@ -1,0 +1,71 @@
+"""Public breast-ultrasound scans with the outlines that radiologists drew."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from usmicro.anatomy.features import Coarse
+from usmicro.anatomy.given import on_grid
+from usmicro.arrays import BoolImage, FloatImage, Frame
+from usmicro.preparation import prepare
+from usmicro.scan import Spacing
+from usmicro.view import View
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """One scan, its largest tissue region as a view, and the union of its lesion outlines on the grid."""
+
+    image: str
+    source: str
+    half: int
+    """0 or 1; all scans of a patient are in one half."""
+    view: View
+    outline: BoolImage
+
+
+def read_outlined(data: Path) -> Iterator[Outlined]:
+    """Yield BUS-BRA (Gomez-Flores et al. 2024), whose spacing is unknown, then BrEaST-Lesions-USG (Pawlowska et al. 2024)."""
+    folder = data / "bus-bra"
+    with open(folder / "5-fold-cv.csv", encoding="utf-8") as file:
+        folds = {row["ID"]: int(row["kFold"]) for row in csv.DictReader(file)}
+    for name, fold in sorted(folds.items()):
+        masks = [folder / "masks" / f"{name.replace('bus', 'mask')}.png"]
+        yield _outlined(folder / "images" / f"{name}.jpg", masks, Spacing(), "bus-bra", fold % 2)
+    folder = data / "breast-lesions-usg"
+    with open(folder / "cases.csv", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if (folder / "images" / row["Image_filename"]).is_file()]
+    for number, row in enumerate(rows):
+        path = folder / "images" / row["Image_filename"]
+        pixel_mm = 10 * float(row["Pixel_size"])
+        masks = sorted((folder / "masks").glob(f"{path.stem}_tumor*.png"))
+        yield _outlined(path, masks, Spacing(pixel_mm, pixel_mm, "given"), "breast-lesions-usg", number % 2)
+
+
+def _outlined(path: Path, masks: list[Path], spacing: Spacing, source: str, half: int) -> Outlined:
+    frame = _read(path)
+    outline = np.zeros(frame.shape[:2], bool)
+    for mask in masks:
+        outline |= np.atleast_3d(_read(mask)).max(axis=2) > 0
+    views = prepare(frame, spacing=spacing)
+    view = max(views, key=lambda view: int(view.tissue.sum()))
+    return Outlined(path.stem, source, half, view, on_grid(outline.astype(np.int32), view) > 0)
+
+
+def _read(path: Path) -> Frame:
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise FileNotFoundError(f"{path}: expected an image of the data set as it is distributed")
+    return np.ascontiguousarray(image if image.ndim == 2 else image[..., 2::-1])
+
+
+def coarse_outline(outline: BoolImage, coarse: Coarse) -> FloatImage:
+    """Fraction of each coarse pixel inside the outline."""
+    rows, columns = coarse.grey.shape
+    return np.asarray(cv2.resize(outline.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.float32)
