@@ -9,7 +9,7 @@ _SIZE_MARKERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 
 
 def coded_size(data: bytes) -> tuple[int, int] | None:
-    """Rows and columns of a JPEG, JPEG-LS or JPEG 2000 stream; None if it is none of them or does not say."""
+    """Rows and columns of a JPEG, JPEG-LS or JPEG 2000 stream; None if it is none of them or is damaged."""
     if data.startswith(b"\xff\x4f\xff\x51") and len(data) >= 24:
         columns, rows, left, top = struct.unpack(">LLLL", data[8:24])
         return rows - top, columns - left
@@ -23,6 +23,6 @@ def coded_size(data: bytes) -> tuple[int, int] | None:
             continue
         if marker in _SIZE_MARKERS:
             rows, columns = struct.unpack(">HH", data[place + 5 : place + 9])
-            return (rows, columns) if rows else None
+            return rows, columns
         place += 2 + int(struct.unpack(">H", data[place + 2 : place + 4])[0])
     return None

@@ -165,7 +165,7 @@ def _options(path: Path, header: Any, **element: str) -> dict[str, Any]:
         if options.get(missing) is None:
             options[missing] = default
     needed = ("samples_per_pixel", "photometric_interpretation", "bits_allocated")
-    if lacking := [option for option in needed if options.get(option) is None]:
+    if lacking := [option for option in needed if options.get(option) in (None, "")]:
         raise ScanError(f"{path}: the header lacks {', '.join(lacking).replace('_', ' ')}; the file is damaged")
     if options["bits_allocated"] not in (8, 16):
         raise ScanError(f"{path}: expected 8 or 16 bits a pixel, found {options['bits_allocated']}; convert the image")

@@ -52,14 +52,14 @@ def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
     UsageError
         If an input does not exist, a folder cannot be read, or there is no scan at all.
     """
-    found: dict[Path, tuple[Path, Path]] = {}
+    found: dict[str, tuple[Path, Path]] = {}  # by the real file
     for given in inputs:
         for root in _expanded(given):
             if root.is_dir():
                 for path in _walk(root):
-                    found.setdefault(path.resolve(), (root, path))
+                    found.setdefault(os.path.realpath(path), (root, path))
             else:
-                found.setdefault(root.resolve(), (root.parent, root))
+                found.setdefault(os.path.realpath(root), (root.parent, root))
     if not found:
         raise UsageError(
             f"{', '.join(map(str, inputs)) or 'no input'}: no scan found; expected DICOM, PNG, JPEG, BMP or TIFF files "
@@ -85,11 +85,11 @@ def _expanded(given: str | Path) -> list[Path]:
 
 def _walk(root: Path) -> Iterator[Path]:
     """Scans below a folder; links are followed, each real folder once, so that a loop ends."""
-    seen: set[Path] = set()
+    seen: set[str] = set()
     pending = [root]
     while pending:
         folder = pending.pop()
-        real = folder.resolve()
+        real = os.path.realpath(folder)
         if real in seen or is_result(folder):
             continue
         seen.add(real)
@@ -117,7 +117,7 @@ def _is_scan(path: Path, stems: set[str]) -> bool:
         sidecar = _SIDECAR.search(path.stem)
         return not (_MASK.search(path.stem) or (sidecar and path.stem[: sidecar.start()] in stems))
     try:
-        return content_of(path) == "dicom"
+        return os.path.isfile(path) and content_of(path) == "dicom"
     except ScanError:
         return True  # whether it is one cannot be known: its row will say why
 

@@ -7,16 +7,19 @@ import struct
 import zlib
 from io import BytesIO
 from itertools import pairwise
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from usmicro.errors import ScanError
 
 Stretch = tuple[int, int]
 """Offset in the file and length, in bytes."""
+Cut = Literal["", "between", "inside"]
+"""Where the file ends too early: nowhere, between two items, or inside one."""
 
 UNDEFINED = 0xFFFFFFFF
 _ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
-_JPEG_END = b"\xff\xd9"
+_STREAM_BEGINS, _STREAM_END = (b"\xff\xd8\xff", b"\xff\x4f\xff"), b"\xff\xd9"
+"""Of JPEG and JPEG-LS, and of JPEG 2000; both end alike."""
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 LARGEST_INFLATED = 2**31
 """Bytes that a deflated file may grow to: it is held in memory."""
@@ -59,7 +62,7 @@ def encapsulated_frames(file: BinaryIO, promised: int, extended: tuple[bytes, by
     """Frames of compressed pixel data that begins at the file's position, each as its fragments (DICOM PS3.5 A.4).
 
     The extended or basic offset table says which fragments make a frame. Without one it is one fragment a frame, or all of them
-    for one frame, or else a frame ends with the fragment that ends a JPEG stream.
+    for one frame, or a frame begins with the fragment that begins a JPEG stream.
 
     Parameters
     ----------
@@ -76,7 +79,7 @@ def encapsulated_frames(file: BinaryIO, promised: int, extended: tuple[bytes, by
         Frames that are there to their last byte: fewer than promised if the file is cut short, more if there are more.
     """
     size = _size(file)
-    items, torn = _items(file, size)
+    items, cut = _items(file, size)
     if len(items) < 2:
         return []
     (table_at, table_length), fragments = items[0], items[1:]
@@ -89,28 +92,28 @@ def encapsulated_frames(file: BinaryIO, promised: int, extended: tuple[bytes, by
     entries = table_length // 4
     starts = [first + offset for offset in struct.unpack(f"<{entries}L", file.read(4 * entries))]
     if entries == promised and starts == sorted(set(starts)):
-        frames = _by_table(fragments, starts, torn)
+        frames = _by_table(fragments, starts, cut)
         if frames is not None:
             return frames
-    return _by_content(file, fragments, promised, torn)
+    return _by_content(file, fragments, promised, cut)
 
 
-def _items(file: BinaryIO, size: int) -> tuple[list[Stretch], bool]:
-    """Items of the pixel data that are complete, and whether the file ends inside one."""
+def _items(file: BinaryIO, size: int) -> tuple[list[Stretch], Cut]:
+    """Items of the pixel data that are complete, and where the file is cut if it is."""
     items: list[Stretch] = []
     while len(head := file.read(8)) == 8:
         group, element, length = struct.unpack("<HHL", head)
         if (group, element) == _END:
-            return items, False
+            return items, ""
         start = file.tell()
         if (group, element) != _ITEM or length == UNDEFINED or start + length > size:
-            return items, True
+            return items, "inside"
         items.append((start, length))
         file.seek(start + length)
-    return items, bool(head)
+    return items, "inside" if head[2:3] == b"\0" else "between"  # a piece of the end mark is as good as none
 
 
-def _by_table(fragments: list[Stretch], starts: list[int], torn: bool) -> list[list[Stretch]] | None:
+def _by_table(fragments: list[Stretch], starts: list[int], cut: Cut) -> list[list[Stretch]] | None:
     """Frames by a table of where each begins; None if the table does not fit the fragments, so that it cannot be trusted."""
     place = {offset - 8: i for i, (offset, _) in enumerate(fragments)}
     end = sum(fragments[-1])
@@ -120,27 +123,25 @@ def _by_table(fragments: list[Stretch], starts: list[int], torn: bool) -> list[l
     edges = [*(place[start] for start in begun), len(fragments)]
     frames = [fragments[a:b] for a, b in pairwise(edges)]
     following = starts[len(begun)] if len(begun) < len(starts) else None
-    complete = following == end if following is not None else not torn
+    complete = following == end if following is not None else cut != "inside"
     return frames if complete else frames[:-1]
 
 
-def _by_content(file: BinaryIO, fragments: list[Stretch], promised: int, torn: bool) -> list[list[Stretch]]:
+def _by_content(file: BinaryIO, fragments: list[Stretch], promised: int, cut: Cut) -> list[list[Stretch]]:
     if promised == 1:
-        return [] if torn else [fragments]
-    if len(fragments) <= promised:
-        return [[fragment] for fragment in fragments]
+        return [] if cut == "inside" else [fragments]
     frames: list[list[Stretch]] = []
-    gathered: list[Stretch] = []
     for offset, length in fragments:
-        gathered.append((offset, length))
-        tail = min(10, length)
-        file.seek(offset + length - tail)
-        if _JPEG_END in file.read(tail):
-            frames.append(gathered)
-            gathered = []
-    if gathered and not torn:
-        frames.append(gathered)
-    return frames if torn or len(frames) >= promised else [[fragment] for fragment in fragments]
+        file.seek(offset)
+        if file.read(min(3, length)) in _STREAM_BEGINS:
+            frames.append([])
+        elif not frames:  # not JPEG
+            return [[fragment] for fragment in fragments]
+        frames[-1].append((offset, length))
+    offset, length = frames[-1][-1]
+    file.seek(offset + max(0, length - 10))
+    ended = _STREAM_END in file.read(min(10, length))
+    return frames if ended or not cut else frames[:-1]
 
 
 def _size(file: BinaryIO) -> int:

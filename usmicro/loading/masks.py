@@ -52,12 +52,13 @@ def find_masks(folder: Path, name: str) -> list[Path]:
         If the folder cannot be read.
     """
     image = PurePosixPath(name)
+    in_all = image.stem.partition("_")[2] or image.stem  # a quick look before a close one: folders hold thousands
     for place in dict.fromkeys((folder / image.parent, folder)):
         try:
             files = sorted(os.listdir(place)) if place.is_dir() else []
         except OSError as error:
             raise ScanError(f"{place}: the masks cannot be read: {error.strerror or error}") from error
-        if found := [place / file for file in files if _part(file, image) is not None]:
+        if found := [place / file for file in files if in_all in file and _part(file, image) is not None]:
             return found
     return []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,10 +21,16 @@ from usmicro.loading.content import decoding, warned
 from usmicro.loading.depth import stretch, used_range
 from usmicro.loading.fragments import Stretch, inflated, is_deflated
 
-_ORDER = ("pydicom", "pyjpegls", "gdcm", "pylibjpeg", "pillow")
+_ORDER = ("pydicom", "pyjpegls", "pylibjpeg", "gdcm", "pillow")
 _ORDER_JPEG = ("pillow", *_ORDER)
 """For lossy JPEG: Pillow is always installed, so that the pixels do not depend on the extra."""
-_LOSSY_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
+_JPEG_BASELINE, _JPEG_EXTENDED = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 51))
+_REMEDIES = {
+    module: tuple(f"1.2.840.10008.1.2.4.{number}" for number in numbers)
+    for module, numbers in {"gdcm": (57, 70), "jpeg_ls": (80, 81), "openjpeg": (90, 91, 201, 202, 203)}.items()
+}
+"""Module of the extra that decodes the transfer syntaxes for which nothing else may do."""
+_RLE = "1.2.840.10008.1.2.5"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _CODECS = 'pip install "usmicro[codecs]"'
 
@@ -101,16 +108,18 @@ def with_plugin(pixels: Pixels) -> tuple[Pixels, str, list[str]]:
         raise CodecError(f"{pixels.path}: the transfer syntax {name} is not one that pydicom decodes; convert the file") from None
     if not decoder.is_encapsulated:
         return pixels, f"pydicom {pydicom.__version__}, {name}", []
-    order = _ORDER_JPEG if pixels.syntax in _LOSSY_JPEG else _ORDER
+    order = _ORDER_JPEG if pixels.syntax in (_JPEG_BASELINE, _JPEG_EXTENDED) else _ORDER
     available = sorted(decoder.available_plugins, key=order.index)
     with pixels.path.open("rb") as file:
         first = pixels.encoded(file, 0)
+    if available:
+        _check_stream(pixels, first, 0)
     failures = []
     for plugin in available:
         chosen = replace(pixels, plugin=plugin)
         try:
             with decoding(pixels.path, "the first frame cannot be decoded") as caught:
-                _values(chosen, first, 0)
+                _values(chosen, first)
         except ScanError as error:
             failures.append(f"{plugin} ({str(error).removeprefix(f'{pixels.path}: ')})")
             continue
@@ -118,16 +127,21 @@ def with_plugin(pixels: Pixels) -> tuple[Pixels, str, list[str]]:
         if failures:
             notes.append(f"decoded by {plugin} after {failures[0]} failed")
         return chosen, f"pydicom {pydicom.__version__} with {plugin}, {name}", notes
-    missing = sorted(set(decoder.missing_dependencies))
-    if not available or (missing and pixels.syntax not in _LOSSY_JPEG[:1]):
-        tried = f"; tried {'; '.join(failures)}" if failures else ""
-        raise CodecError(f"{pixels.path}: no installed package decodes {name} ({pixels.syntax}){tried}. Install them with {_CODECS}")
-    raise ScanError(f"{pixels.path}: the first frame, {name}, cannot be decoded; the file is damaged: {'; '.join(failures)}")
+    tried = f"; tried {'; '.join(failures)}" if failures else ""
+    remedy = next((module for module, syntaxes in _REMEDIES.items() if pixels.syntax in syntaxes), None)
+    if remedy is not None and find_spec(remedy) is None:
+        raise CodecError(f"{pixels.path}: no installed package decodes {name} ({pixels.syntax}){tried}. Install what does: {_CODECS}")
+    if pixels.syntax == _JPEG_EXTENDED and pixels.bits > 8:
+        raise CodecError(
+            f"{pixels.path}: no package that usmicro may use decodes {pixels.bits}-bit {name}; "
+            "decompress the file first, for example with dcmdjpeg of DCMTK"
+        )
+    raise ScanError(f"{pixels.path}: the first frame, {name}, cannot be decoded; the file is damaged{tried}")
 
 
 def depth_notes(pixels: Pixels) -> list[str]:
     """Say how values of another depth than 8 bits become brightness."""
-    notes = []
+    notes: list[str] = []
     window = _window(pixels)
     if pixels.options["photometric_interpretation"] == "PALETTE COLOR":
         return notes
@@ -169,12 +183,28 @@ def _decoded(pixels: Pixels) -> Iterator[tuple[Frame, str]]:
         source = inflated(file) if is_deflated(file) else file
         for index in range(len(pixels.places)):
             data = pixels.encoded(source, index)
+            _check_stream(pixels, data, index)
             with decoding(pixels.path, f"frame {index + 1} of {pixels.promised} cannot be decoded; the file is damaged"):
-                values, photometric = _values(pixels, data, index)
+                values, photometric = _values(pixels, data)
             yield values, photometric
 
 
-def _values(pixels: Pixels, data: bytes, index: int) -> tuple[Frame, str]:
+def _check_stream(pixels: Pixels, data: bytes, index: int) -> None:
+    """Refuse a stream of another size than the header's before it is decoded: a small one may unfold to any size."""
+    from pydicom.uid import UID
+
+    if pixels.syntax == _RLE or not UID(pixels.syntax).is_encapsulated:
+        return
+    coded, stated = coded_size(data), (pixels.options["rows"], pixels.options["columns"])
+    if coded != stated:
+        found = "no JPEG stream" if coded is None else f"{coded[0]} rows x {coded[1]} columns"
+        raise ScanError(
+            f"{pixels.path}: frame {index + 1} of {pixels.promised} holds {found} where the header says {stated[0]} rows x {stated[1]} "
+            "columns; the file is damaged"
+        )
+
+
+def _values(pixels: Pixels, data: bytes) -> tuple[Frame, str]:
     """Decode one frame: stored values and their photometric interpretation, RGB if it was YBR."""
     from pydicom.encaps import encapsulate
     from pydicom.pixels import get_decoder
@@ -182,13 +212,6 @@ def _values(pixels: Pixels, data: bytes, index: int) -> tuple[Frame, str]:
 
     decoder = get_decoder(UID(pixels.syntax))
     if decoder.is_encapsulated:
-        rows, columns = pixels.options["rows"], pixels.options["columns"]
-        coded = coded_size(data)
-        if coded is not None and coded != (rows, columns):  # before decoding: a small stream may unfold to any size
-            raise ScanError(
-                f"{pixels.path}: frame {index + 1} holds {coded[0]} rows x {coded[1]} columns where the header says {rows} x {columns}; "
-                "the file is damaged"
-            )
         data = encapsulate([data], has_bot=False)
     options = {**pixels.options, "pixel_vr": "OB"} if pixels.swapped else pixels.options
     values, properties = decoder.as_array(data, index=0, decoding_plugin=pixels.plugin, **options)
@@ -200,9 +223,10 @@ def _frame(pixels: Pixels, values: Frame, photometric: str, black: float, white:
         return _palette(pixels, values)
     if photometric not in ("MONOCHROME1", "MONOCHROME2", "RGB", "YBR_RCT", "YBR_ICT"):  # the last two are RGB once decoded
         raise ScanError(f"{pixels.path}: the photometric interpretation {photometric} is not read; convert the file to RGB or MONOCHROME2")
-    frame = stretch(values, black, white)
+    frame: Frame = stretch(values, black, white)
     slope = float(pixels.header.get("RescaleSlope") or 1)
-    return np.invert(frame) if pixels.grey and ((photometric == "MONOCHROME1") != (slope < 0)) else frame
+    inverted = pixels.grey and (photometric == "MONOCHROME1") != (slope < 0)
+    return np.asarray(np.invert(frame)) if inverted else frame
 
 
 def _palette(pixels: Pixels, values: Frame) -> Frame:
@@ -210,11 +234,11 @@ def _palette(pixels: Pixels, values: Frame) -> Frame:
     from pydicom.pixels import apply_color_lut
 
     with decoding(pixels.path, "the colour palette cannot be read; the file is damaged"):
-        colours = apply_color_lut(values, pixels.header)
+        colours: Frame = apply_color_lut(values, pixels.header)
     if colours.dtype == np.uint16 and pixels.bits <= 8:
         # entries of 16 bits hold the colour in the upper byte; some files have it in the lower one only
-        return (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
-    return np.asarray(colours)
+        colours = (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
+    return colours
 
 
 def _range(pixels: Pixels) -> tuple[float, float]:

@@ -6,7 +6,9 @@ decodes 16-bit colour, which Pillow cuts to 8 bits.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,9 @@ from usmicro.loading.depth import stretch, used_range
 from usmicro.scan import Scan
 from usmicro.settings import LoadingSettings
 
-_TIFF_BITS, _TIFF_ORIENTATION, _TIFF_PLANAR, _TIFF_SUBFILE = 258, 274, 284, 254
+_TIFF_SUBFILE, _TIFF_BITS, _TIFF_PHOTOMETRIC, _ORIENTATION, _TIFF_PLANAR = 254, 258, 262, 274, 284
+_TIFF_SIZE = (256, 257)
+_WHITE_IS_ZERO = 0
 _DEEP_GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _WITH_ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 _CONVERTED = {
@@ -58,52 +62,56 @@ def load_raster(path: Path, content: str, *, name: str, settings: LoadingSetting
 
     notes = []
     with decoding(path, f"expected a {content.upper()} image, but it cannot be read"), opened(path, content) as image:
-        orientation = 1 if content == "tiff" else image.getexif().get(_TIFF_ORIENTATION, 1)  # Pillow turns TIFF by itself
-        columns, rows = image.size if orientation < 5 else image.size[::-1]
-        checked_size(path, rows, columns, settings.largest_image)
-        pages, other = _pages(image) if content == "tiff" else ([0], [])
-        image.seek(pages[0])
-        mode, deep = image.mode, _deep_colour(image, content)
-        if other:
-            notes.append(f"{len(other)} of {len(pages) + len(other)} TIFF pages have another size than the first and are left out")
+        checked_size(path, image.size[1], image.size[0], settings.largest_image)
+        pages, other = _frame_pages(image) if content == "tiff" else ([0], [])
+        image.seek(0)
+        mode, orientation = image.mode, _orientation(path, image, content)
+        # of a TIFF that is to be turned, Pillow gives the size before or after turning, by its version
+        stored = tuple(image.tag_v2[tag] for tag in _TIFF_SIZE) if content == "tiff" else image.size
+        columns, rows = stored if orientation < 5 else stored[::-1]
+        deep_colour = _is_deep_colour(path, image, content, orientation)
     if mode not in _CONVERTED and mode not in _DEEP_GREY and mode not in _WITH_ALPHA:
         raise ScanError(
             f"{path}: pixels of the kind {mode!r} (floating point, Lab or the like) have no display brightness; "
             "convert the image to 8-bit or 16-bit grey or to RGB"
         )
+    if other:
+        notes.append(f"{len(other)} of {len(pages) + len(other)} TIFF pages have another size than the first and are left out")
     if _CONVERTED.get(mode):
         notes.append(_CONVERTED[mode])
     if orientation != 1:
         notes.append(f"turned as its EXIF orientation {orientation} says")
-    if mode in _DEEP_GREY or deep == "opencv":
+    library = f"Pillow {PIL.__version__}"
+    if mode in _DEEP_GREY or deep_colour:
         notes.append("16-bit pixels were stretched so that the highest bit used in the file is the top bit")
-    if deep == "pillow":
-        notes.append("16-bit colour in an unusual layout: the upper 8 bits are used")
-    library = "Pillow " + PIL.__version__
-    if deep == "opencv":
+    if deep_colour:
         import cv2
 
-        library = "OpenCV " + cv2.__version__
-    read = partial(_frames, path, content, pages, deep == "opencv")
+        library = f"OpenCV {cv2.__version__}"
+    read = partial(_frames, path, content, pages, deep_colour)
     return Scan(name, path, rows, columns, len(pages), read, decoder=library, notes=tuple(notes))
 
 
-def opened(path: Path, content: str) -> Any:
+@contextmanager
+def opened(path: Path, content: str) -> Iterator[Any]:
     """Open with one format's own class: `PIL.Image.open` would guess, and has a size limit that a user cannot set."""
     from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
-    classes = {
+    classes: dict[str, Any] = {
         "png": PngImagePlugin.PngImageFile,
         "jpeg": JpegImagePlugin.JpegImageFile,
         "bmp": BmpImagePlugin.BmpImageFile,
         "tiff": TiffImagePlugin.TiffImageFile,
     }
-    return classes[content](path)
+    # not by its name: Pillow 13 would map the file into memory, and then breaks an uncompressed grey TIFF that is to be turned
+    with path.open("rb") as file, classes[content](file) as image:
+        yield image
 
 
-def _pages(image: Any) -> tuple[list[int], list[int]]:
+def _frame_pages(image: Any) -> tuple[list[int], list[int]]:
     """Pages of a TIFF that are frames, of the size of the first, and those that are not (thumbnails, pyramid levels)."""
-    frames, other = [], []
+    frames: list[int] = []
+    other: list[int] = []
     for page in range(image.n_frames):
         image.seek(page)
         if page == 0:
@@ -113,60 +121,121 @@ def _pages(image: Any) -> tuple[list[int], list[int]]:
     return frames, other
 
 
-def _deep_colour(image: Any, content: str) -> str:
-    """Which library decodes 16-bit colour, or "" if the image is not that."""
-    if image.mode not in ("RGB", "RGBA"):
-        return ""
+def _orientation(path: Path, image: Any, content: str) -> int:
+    """EXIF orientation of the page; from 5 on rows and columns change places."""
+    from PIL import Image
+
+    if content == "tiff":
+        orientation = image.tag_v2.get(_ORIENTATION, 1)
+    elif content == "png":  # Pillow would decode all pixels to look behind them
+        exif = Image.Exif()
+        exif.load(_png_chunk(path, b"eXIf"))
+        orientation = exif.get(_ORIENTATION, 1)
+    else:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _upright(stored: Frame, orientation: int) -> Frame:
+    """Turn an image as its EXIF orientation says."""
+    if orientation >= 5:
+        stored = stored.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        stored = stored[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        stored = stored[::-1]
+    return np.ascontiguousarray(stored)
+
+
+def _png_chunk(path: Path, wanted: bytes) -> bytes:
+    """Content of the first chunk of a kind in a PNG file; empty if there is none."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length = int.from_bytes(head[:4], "big")
+            if head[4:] == wanted:
+                return file.read(length)
+            file.seek(length + 4, os.SEEK_CUR)
+    return b""
+
+
+def _is_deep_colour(path: Path, image: Any, content: str, orientation: int) -> bool:
+    """Whether the pixels have 16 bits in each of several channels, which OpenCV decodes."""
+    if image.mode in _DEEP_GREY:
+        return False
     if content == "png":
-        return "opencv" if image.tile and "16" in str(image.tile[0][3]) else ""
-    if content == "tiff" and max(image.tag_v2.get(_TIFF_BITS, (8,))) == 16:
-        plain = image.tag_v2.get(_TIFF_PLANAR, 1) == 1 and image.tag_v2.get(_TIFF_ORIENTATION, 1) == 1 and image.mode == "RGB"
-        return "opencv" if plain else "pillow"
-    return ""
+        deep = bool(image.tile) and "16" in str(image.tile[0][3])
+        readable = image.mode in ("RGB", "RGBA")
+    else:
+        deep = content == "tiff" and max(image.tag_v2.get(_TIFF_BITS, (8,))) == 16
+        readable = deep and image.mode == "RGB" and image.tag_v2.get(_TIFF_PLANAR, 1) == 1 and orientation == 1
+    if deep and not readable:
+        raise ScanError(f"{path}: 16-bit pixels in a layout that is not read (planes, transparency or turned); convert the image to 8 bits")
+    return deep
 
 
-def _frames(path: Path, content: str, pages: list[int], deep: bool) -> Iterator[Frame]:
-    """Yield the pages as frames, one at a time."""
-    decode = partial(_deep_page, path) if deep else partial(_page, path, content)
-    image = decode(pages[0])
-    if image.dtype == np.uint8:
-        yield image
-        for page in pages[1:]:
-            yield decode(page)
+def _frames(path: Path, content: str, pages: list[int], deep_colour: bool) -> Iterator[Frame]:
+    """Yield the pages as frames, one at a time, 16-bit pixels stretched."""
+    decode = partial(_deep_colour_pages, path, content) if deep_colour else partial(_decoded_pages, path, content)
+    decoded = decode(pages)
+    first = next(decoded)
+    if first.dtype == np.uint8:
+        yield first
+        yield from decoded
         return
-    black, white = used_range(decode(page) for page in pages)  # one range for all pages
+    black, white = used_range(decode(pages))  # one range for all pages
     if black < 0 or white > 65535:
         raise ScanError(f"{path}: its pixel values reach from {black} to {white}; expected 0 to 65535: convert the image to 8 or 16 bits")
-    for page in pages:
-        yield stretch(decode(page), black, white)
+    for frame in decode(pages):
+        yield stretch(frame, black, white)
 
 
-def _page(path: Path, content: str, page: int) -> Frame:
-    from PIL import ImageOps
-
-    with decoding(path, f"page {page + 1} cannot be decoded; the file is damaged or truncated"), opened(path, content) as image:
-        image.seek(page)
-        image.load()
-        if content != "tiff":
-            image = ImageOps.exif_transpose(image)
-        if image.mode in _DEEP_GREY:
-            values = np.asarray(image)
-            # Pillow inverts 8-bit pixels whose 0 is white, but not 16-bit ones
-            return 65535 - values if content == "tiff" and image.tag_v2.get(262) == 0 and values.dtype == np.uint16 else values
-        if image.mode in _WITH_ALPHA or "transparency" in image.info:
-            rgba = np.asarray(image.convert("RGBA"), dtype=np.uint16)
-            return ((rgba[..., :3] * rgba[..., 3:] + 127) // 255).astype(np.uint8)
-        return np.array(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+def _decoded_pages(path: Path, content: str, pages: list[int]) -> Iterator[Frame]:
+    with ExitStack() as opening:
+        with decoding(path, "it cannot be opened"):
+            image = opening.enter_context(opened(path, content))
+        for page in pages:
+            with decoding(path, _fault(page)):
+                frame = _decoded(path, image, content, page)
+            yield frame
 
 
-def _deep_page(path: Path, page: int) -> Frame:
+def _decoded(path: Path, image: Any, content: str, page: int) -> Frame:
+    image.seek(page)
+    orientation = 1 if content == "tiff" else _orientation(path, image, content)  # Pillow turns TIFF by itself
+    white_is_zero = content == "tiff" and image.tag_v2.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
+    image.load()
+    if image.mode in _DEEP_GREY:
+        pixels = np.asarray(image)
+        if white_is_zero and pixels.dtype == np.uint16:  # Pillow inverts only 8-bit ones
+            pixels = np.invert(pixels)
+    elif image.mode in _WITH_ALPHA or "transparency" in image.info:
+        rgba = np.asarray(image.convert("RGBA"), dtype=np.uint16)
+        pixels = ((rgba[..., :3] * rgba[..., 3:] + 127) // 255).astype(np.uint8)
+    else:
+        pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+    return _upright(np.array(pixels), orientation)
+
+
+def _deep_colour_pages(path: Path, content: str, pages: list[int]) -> Iterator[Frame]:
+    """Yield pages of 16 bits a channel: RGB, transparent pixels black."""
     import cv2
 
-    with decoding(path, f"page {page + 1} cannot be decoded; the file is damaged or truncated"):
-        done, images = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)
-        if not done or images[0].ndim != 3 or images[0].dtype != np.uint16:
-            raise ScanError(f"{path}: page {page + 1} cannot be decoded; the file is damaged or truncated")
-        colour = images[0]
-        if colour.shape[2] == 4:
-            colour = (colour[..., :3].astype(np.uint32) * colour[..., 3:] // 65535).astype(np.uint16)
-        return np.ascontiguousarray(colour[..., ::-1])
+    for _ in _decoded_pages(path, content, pages):
+        pass  # Pillow says what is damaged; OpenCV would write it to the terminal
+    with opened(path, content) as image:
+        orientation = _orientation(path, image, content)
+    data = np.fromfile(path, dtype=np.uint8)  # by its bytes: OpenCV cannot open every file name on Windows
+    for page in pages:
+        with decoding(path, _fault(page)):
+            done, images = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page, page + 1))
+            if not done or images[0].ndim != 3 or images[0].dtype != np.uint16:
+                raise ScanError(f"{path}: {_fault(page)}")
+            colour = images[0]
+            if colour.shape[2] == 4:
+                colour = (colour[..., :3].astype(np.uint32) * colour[..., 3:] // 65535).astype(np.uint16)
+        yield _upright(colour[..., 2::-1], orientation)
+
+
+def _fault(page: int) -> str:
+    return f"page {page + 1} cannot be decoded; the file is damaged or truncated"

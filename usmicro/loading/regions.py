@@ -15,6 +15,8 @@ _BARS: dict[int, RegionKind] = {0xD: "grey bar", 0xE: "colour bar"}
 _FLAT_KINDS: dict[int, RegionKind] = {1: "tissue", 2: "colour flow"}
 _SPECTRAL_DATA = range(3, 8)
 """RegionDataType: pulsed and continuous wave Doppler and their mean, mode and maximum traces."""
+_FOREIGN = 1.5
+"""A region that ends so many times farther than the image, across and down, was written for another size of the image."""
 LARGEST_EXTENT_MM = 350.0
 SMALLEST_EXTENT_MM = 2.0
 """No ultrasound image is deeper or shallower: a spacing that says so is wrong."""
@@ -62,6 +64,11 @@ def _region(item: Any, rows: int, columns: int) -> tuple[Region | None, list[str
     cut = Region(kind, max(left, 0), max(top, 0), min(right, columns), min(bottom, rows))
     if cut.right <= cut.left or cut.bottom <= cut.top:
         return None, [f"{words} has no pixel inside the image of {columns} columns x {rows} rows and is not used"]
+    if right > _FOREIGN * columns and bottom > _FOREIGN * rows:
+        return None, [
+            f"{words} is that of a larger image than this one of {columns} columns x {rows} rows, which may have been made smaller: "
+            "neither its place nor its spacing is used"
+        ]
     if right > columns + 1 or bottom > rows + 1 or left < 0 or top < 0:  # one past the end is a common slip that changes nothing
         notes.append(f"{words} reaches outside the image of {columns} columns x {rows} rows and was cut")
     if kind not in ("tissue", "colour flow"):

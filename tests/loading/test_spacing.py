@@ -1,0 +1,76 @@
+import math
+
+import pytest
+
+from usmicro.errors import UsageError
+from usmicro.loading.spacing import read_spacing
+from usmicro.scan import Spacing
+
+GIVEN = Spacing(0.1, 0.2, "given")
+
+
+def table(tmp_path, text):
+    path = tmp_path / "spacing.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("number", ["0.08", 0.08])
+def test_a_number_serves_every_image_and_does_not_win(number):
+    assert read_spacing(number).for_image("any/scan.png") == (Spacing(0.08, 0.08, "given"), False)
+
+
+def test_nothing_given():
+    assert read_spacing(None).for_image("scan.png") == (None, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image,spacing_x_mm,spacing_y_mm\na/1.png,0.1,0.2\n2.png,0.1,0.2\n",
+        "\ufeffimage;spacing_x_mm;spacing_y_mm;remark\na/1.png;0.1;0.2;x\n2.png;0.1;0.2;\n",
+        "spacing_y_mm, image, spacing_x_mm\n0.2, a\\1.png, 0.1\n0.2, 2.png, 0.1\n\n",
+    ],
+)
+def test_a_table_by_path_and_by_file_name(tmp_path, text):
+    given = read_spacing(table(tmp_path, text))
+    assert given.for_image("a/1.png") == (GIVEN, True)
+    assert given.for_image("b/2.png") == (GIVEN, True)
+    assert given.for_image("b/1.png") == (None, False)
+    assert given.unused(["a/1.png", "3.png"]) == ("2.png",)
+
+
+def test_one_column_for_both_axes(tmp_path):
+    assert read_spacing(str(table(tmp_path, "image,spacing_mm\n1.png,0.1\n"))).for_image("1.png") == (Spacing(0.1, 0.1, "given"), True)
+
+
+@pytest.mark.parametrize("value", ["0", "-0.1", "nan", "inf", 0, -1.0, math.nan])
+def test_a_number_that_is_no_spacing(value):
+    with pytest.raises(UsageError, match="above 0"):
+        read_spacing(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "expected the columns"),
+        ("name,spacing_mm\n1.png,0.1\n", "expected the columns"),
+        ("image,spacing_x_mm\n1.png,0.1\n", "expected the columns"),
+        ("image,spacing_mm\n1.png,wide\n", "line 2.*found 'wide'"),
+        ("image,spacing_mm\n1.png\n", "line 2"),
+        ("image,spacing_mm\n1.png,0\n", "line 2.*above 0"),
+        ("image,spacing_mm\n1.png,0.1\n1.png,0.2\n", "line 3.*two rows"),
+        ("image,spacing_mm\n,0.1\n", "empty cell"),
+    ],
+)
+def test_a_table_that_cannot_be_used_says_where(tmp_path, text, says):
+    with pytest.raises(UsageError, match=says):
+        read_spacing(table(tmp_path, text))
+
+
+def test_a_missing_table_and_a_binary_one(tmp_path):
+    with pytest.raises(UsageError, match="expected a number in mm or a UTF-8 CSV file"):
+        read_spacing("nowhere.csv")
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x80")
+    with pytest.raises(UsageError, match="UTF-8"):
+        read_spacing(tmp_path / "binary.csv")
