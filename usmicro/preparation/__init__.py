@@ -114,11 +114,11 @@ def _view(
         notes = (*notes, "spacing unknown: sizes rest on an assumed depth of 40 mm and are not given in mm")
     grid, shape = grid_over(area.box, spacing, USUAL_DEPTH_MM / (bottom - top), settings.grid_mm)
     window = (slice(top, bottom), slice(left, right))
-    graphics = find_overlays(grey, area.mask)
+    graphics = find_overlays(grey[window], area.mask[window])
     if colour is not None:
-        graphics |= colour.interface
+        graphics |= colour.interface[window]
     tissue = sampled(area.mask, grid, shape)
-    overlay = touched(graphics[window], grid, shape) & tissue
+    overlay = touched(graphics, grid, shape) & tissue
     flow = None
     if colour is not None and colours is not None and colour.box[window].any():
         flow = ColourFlow(

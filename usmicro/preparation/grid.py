@@ -60,7 +60,8 @@ def grid_over(box: tuple[int, int, int, int], spacing: Spacing, nominal_mm: floa
     """
     left, top, right, bottom = box
     x_mm, y_mm = (spacing.x_mm, spacing.y_mm) if spacing.known else (nominal_mm, nominal_mm)
-    assert x_mm is not None and y_mm is not None
+    assert x_mm is not None
+    assert y_mm is not None
     pixel_mm = max(grid_mm, min(x_mm, y_mm) / MOST_ENLARGED)
     area = (right - left) * x_mm * (bottom - top) * y_mm
     pixel_mm = max(pixel_mm, float(np.sqrt(area / MOST_PIXELS)))

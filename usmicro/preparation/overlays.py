@@ -1,4 +1,9 @@
-"""Burned-in text, calipers and cursors: bright, small and sharp, and none of them an echo."""
+"""Burned-in text, calipers and cursors: graphics, drawn sharper than any scanner resolves.
+
+The lateral resolution of a scan is several pixels, so no echo is a bright vertical or diagonal stroke, one or two pixels wide, that
+stands out against both sides two pixels away. Letters, digits, crosses, cursors and the dots between calipers all have such strokes.
+They are the seeds; what is thin and bright around a seed belongs to its graphic.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +11,125 @@ import cv2
 import numpy as np
 
 from usmicro.arrays import BoolImage, ByteImage
+from usmicro.preparation.glyphs import find_marks
+
+STROKE = 40
+"""Grey levels by which a stroke of 1 to 2 pixels stands out against both sides; echoes reach 32."""
+DOT = 46
+"""Grey levels by which a dot of 1 to 3 pixels stands out against a ring of radius 2; marked echogenic foci reach 33."""
+FAINT = 16
+"""Grey levels by which a stroke in a line of text stands out; echoes reach it too, but not side by side."""
+GRAIN = (2.0, 1.5)
+"""A stroke, and one in a line of text, stands out by this many times the grain of the image, where that is more."""
+BOLD = 48
+"""Grey levels by which a stroke of 3 to 6 pixels stands out; counted only in lines of text, since a coarse focus may reach it too."""
+TALLEST = 40
+"""Height of the largest letters, in pixels."""
+REACH = 6
+"""Pixels from a seed to the rim of its cross or letter."""
+MARGIN = 4
+"""Pixels of padding, the largest shift below."""
+
+
+def _shifted(padded: ByteImage, dy: int, dx: int) -> ByteImage:
+    """View of a padded image whose pixel (y, x) is the image's (y + dy, x + dx)."""
+    rows, columns = padded.shape[0] - 2 * MARGIN, padded.shape[1] - 2 * MARGIN
+    return padded[MARGIN + dy : MARGIN + dy + rows, MARGIN + dx : MARGIN + dx + columns]
+
+
+def _padded(image: ByteImage) -> ByteImage:
+    return np.asarray(cv2.copyMakeBorder(image, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE))
+
+
+def _stands_out(padded: ByteImage, dy: int, dx: int) -> ByteImage:
+    """Grey levels by which each pixel exceeds both of its opposite neighbours at (dy, dx) and (-dy, -dx); 0 if it does not."""
+    sides = cv2.max(np.ascontiguousarray(_shifted(padded, dy, dx)), np.ascontiguousarray(_shifted(padded, -dy, -dx)))
+    return np.asarray(cv2.subtract(np.ascontiguousarray(_shifted(padded, 0, 0)), sides))
+
+
+def _vertical(padded: ByteImage, distance: int, length: int) -> ByteImage:
+    """Strength of vertical strokes `length` pixels long against both sides at a distance."""
+    return np.asarray(cv2.erode(_stands_out(padded, 0, distance), np.ones((length, 1), np.uint8)))
+
+
+def _dots(padded: ByteImage) -> ByteImage:
+    """Grey levels by which each pixel exceeds a ring of radius 2 around it."""
+    ring = np.array([[0, 1, 1, 1, 0], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [0, 1, 1, 1, 0]], np.uint8)
+    image = np.ascontiguousarray(_shifted(padded, 0, 0))
+    return np.asarray(cv2.subtract(image, cv2.dilate(image, ring)))
+
+
+def _singles(seeds: ByteImage) -> ByteImage:
+    """Zones of the marks or letters that seeds belong to: 0 or 1."""
+    zone = np.zeros_like(seeds)
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(seeds, connectivity=8)
+    for x, y, width, height in boxes[1:count, :4]:
+        reach = max(REACH, min(int(height) + 2, 3 * REACH))  # an arm across is as long as the arm down
+        zone[max(0, y - REACH + 1) : y + height + REACH - 1, max(0, x - reach) : x + width + reach] = 1
+    return zone
+
+
+def _lines(strokes: ByteImage) -> ByteImage:
+    """Zones of the lines of text that strokes form: 0 or 1.
+
+    A line of text is three or more strokes, no further apart than letters are, in a strip wider than high.
+    """
+    zone = np.zeros_like(strokes)
+    joined = cv2.dilate(strokes, np.ones((5, 2 * REACH + 7), np.uint8))
+    _, labels = cv2.connectedComponents(joined, connectivity=8)
+    count, _, boxes, centres = cv2.connectedComponentsWithStats(strokes, connectivity=8)
+    members: dict[int, list[int]] = {}
+    for stroke in range(1, count):
+        x, y = np.round(centres[stroke]).astype(int)
+        members.setdefault(int(labels[y, x]), []).append(stroke)
+    for parts in members.values():
+        box = boxes[parts]
+        left, top = int(box[:, 0].min()), int(box[:, 1].min())
+        right, bottom = int((box[:, 0] + box[:, 2]).max()), int((box[:, 1] + box[:, 3]).max())
+        height = bottom - top
+        if len(np.unique(box[:, 0] // 3)) >= 3 and right - left > 1.5 * height and height <= TALLEST:
+            reach = max(REACH, height)
+            zone[max(0, top - 4) : bottom + 4, max(0, left - reach) : right + reach] = 1
+    return zone
 
 
 def find_overlays(grey: ByteImage, tissue: BoolImage) -> BoolImage:
-    """Find burned-in graphics on a frame.
+    """Find burned-in graphics on a frame, or on the part of it that holds the tissue.
 
     Parameters
     ----------
     grey : array, shape (rows, columns), uint8
+        In the pixels that the graphics were drawn in: resampling blurs them.
     tissue : array, shape (rows, columns), bool
-        Scan area.
+        Scan area; graphics outside are of no concern.
 
     Returns
     -------
     array, shape (rows, columns), bool
-        Pixels that a graphic touches.
+        Pixels that a graphic touches, with a rim of one pixel.
     """
-    thin = np.minimum(
-        cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((5, 5), np.uint8)),
-        cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((1, 5), np.uint8)),
-    )
-    strokes = (thin > 110) & tissue
-    return np.asarray(cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    if min(grey.shape) < 2 * MARGIN:
+        return np.zeros(grey.shape, dtype=bool)
+    # the border of the scan area is as sharp as a stroke
+    inside = cv2.erode(tissue.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1)
+    padded = _padded(grey)
+    vertical = _vertical(padded, 2, 3) * inside
+    # coarse pixels on fine speckle: the mean step over four pixels tells how sharp the echoes themselves are
+    grain = 3 + float(cv2.absdiff(grey[:, 4:], grey[:, :-4])[tissue[:, 4:]].mean())
+    zone = _singles(((vertical >= max(STROKE, GRAIN[0] * grain)) | (_dots(padded) * inside >= DOT)).astype(np.uint8))
+    text = _lines((vertical >= max(FAINT, GRAIN[1] * grain)).astype(np.uint8))
+    bold = (_vertical(padded, 4, 7) * inside >= BOLD).astype(np.uint8)
+    if bold.any():
+        text |= _lines(bold)
+    zone |= text
+    marks = find_marks(grey, tissue)
+    if not zone.any():
+        return marks
+    thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8))
+    # a graphic is drawn in one grey level, so its faint parts are blurred edges, not dimmer strokes
+    peak = cv2.dilate(thin * zone, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8))
+    drawn = (zone > 0) & (thin > 0.5 * peak.astype(np.float32))
+    mask = cv2.dilate(drawn.astype(np.uint8), np.ones((3, 3), np.uint8))
+    # inside letters little tissue is left to judge
+    mask |= cv2.morphologyEx(mask & text, cv2.MORPH_CLOSE, np.ones((5, 7), np.uint8))
+    return np.asarray((mask > 0) | marks)
