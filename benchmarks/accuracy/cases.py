@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -49,7 +49,7 @@ class Case:
     path: Path | None = None
     phantom: tuple[SetKind, int] | None = None
     """Set and seed of a simulated scan."""
-    spacing: Spacing = Spacing()
+    spacing: Spacing = field(default_factory=Spacing)
     outlines: tuple[Path, ...] | None = None
     """One mask a mass; None where masses are not outlined."""
     targets: tuple[Target, ...] | None = None
@@ -97,16 +97,17 @@ def read_outlines(paths: Sequence[Path], shape: tuple[int, int]) -> LabelImage:
 
 
 def find_cases(data: Path) -> list[Case]:
-    """All cases of the data sets that lie below a folder, in sorted order.
+    """All cases of the data sets that lie below a folder, or of the one that it is.
 
     Raises
     ------
     UsageError
         If it holds none of the layouts.
     """
-    if (data / "marks.json").is_file() or (data / "cases.csv").is_file() or (data / "bus_data.csv").is_file():
-        data = data.parent
-    cases = [case for name, reader in READERS.items() if (data / name).is_dir() for case in reader(data)]
+    names = [name for name in READERS if (data / name).is_dir()]
+    if not names and data.is_dir() and data.resolve().name in READERS:
+        data, names = data.resolve().parent, [data.resolve().name]
+    cases = [case for name in names for case in READERS[name](data)]
     if not cases:
         raise UsageError(f"{data}: expected a folder with one of {', '.join(READERS)}; found none of them")
     return cases

@@ -44,6 +44,8 @@ def dice(one: ArrayLike, other: ArrayLike) -> float:
 class Detections:
     """How the detections of one image compare with its targets; one entry a detection, strongest first."""
 
+    index: Indices
+    """Which of the detections given it is."""
     confidence: Floats
     target: Indices
     """Index of the target that it hits; -1 for none."""
@@ -86,7 +88,7 @@ def match(
             free[hit[i]] = False
         else:
             false[i] = not (_distance(point, ignored) <= np.maximum(ignored[:, 2] / 2, least_distance)).any()
-    return Detections(np.asarray(confidence, dtype=float)[order], hit, false, len(targets))
+    return Detections(order, np.asarray(confidence, dtype=float)[order], hit, false, len(targets))
 
 
 def _distance(point: Floats, marks: Floats) -> Floats:

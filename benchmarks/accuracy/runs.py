@@ -120,13 +120,11 @@ def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, M
     """Overlap of the masses found with the true ones, matched one to one; and the mass that finds the largest true one."""
     found = components(analysis.labels == 1)
     numbers = [number for number in np.unique(true) if number > 0]
-    scores = np.array([[dice(true == a, found == b) for b in range(1, found.max() + 1)] for a in numbers]).reshape(len(numbers), -1)
+    count = int(found.max())
+    scores = np.array([[dice(true == a, found == b) for b in range(1, count + 1)] for a in numbers]).reshape(len(numbers), count)
     pairs = {int(a): int(b) for a, b in zip(*linear_sum_assignment(-scores), strict=True) if scores[a, b] > FOUND}
-    overlap = MassOverlap(
-        dice(true > 0, found > 0),
-        tuple(float(scores[a, pairs[a]]) if a in pairs else None for a in range(len(numbers))),
-        found.max() - len(pairs),
-    )
+    each = tuple(float(scores[a, pairs[a]]) if a in pairs else None for a in range(len(numbers)))
+    overlap = MassOverlap(dice(true > 0, found > 0), each, count - len(pairs))
     if not numbers:
         return overlap, None
     largest = int(np.argmax([(true == number).sum() for number in numbers]))

@@ -1,0 +1,93 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.accuracy.cases import Case, Target, find_cases, open_case, phantom_cases
+from usmicro.errors import UsageError
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A small folder in each of the layouts."""
+    image, mask = np.full((40, 50), 90, np.uint8), np.zeros((40, 50), np.uint8)
+    mask[10:20, 10:30] = 255
+    for folder in (
+        "breast-lesions-usg/images",
+        "breast-lesions-usg/masks",
+        "bus-bra/images",
+        "bus-bra/masks",
+        "echogenic-foci-marks/images",
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+    rows = ["Image_filename,Pixel_size,Posterior_features,Calcifications"]
+    for name, posterior, calcification in (("a", "no", "in a mass"), ("b", "shadowing", "indefinable"), ("c", "not applicable", "no")):
+        rows.append(f"{name}.png,0.008,{posterior},{calcification}")
+        cv2.imwrite(str(tmp_path / f"breast-lesions-usg/images/{name}.png"), image)
+    (tmp_path / "breast-lesions-usg/cases.csv").write_text("\n".join(rows))
+    cv2.imwrite(str(tmp_path / "breast-lesions-usg/masks/a_tumor1.png"), mask)
+    cv2.imwrite(str(tmp_path / "breast-lesions-usg/masks/a_tumor2.png"), np.roll(mask, 15, axis=0))
+    cv2.imwrite(str(tmp_path / "breast-lesions-usg/masks/a_other1.png"), image)
+    cv2.imwrite(str(tmp_path / "bus-bra/images/bus_0001-l.jpg"), image)
+    cv2.imwrite(str(tmp_path / "bus-bra/masks/mask_0001-l.png"), mask)
+    cv2.imwrite(str(tmp_path / "echogenic-foci-marks/images/n.png"), image)
+    marks = {
+        "n": {"path": "echogenic-foci-marks/images/n.png", "both": [{"x": 5, "y": 6, "d": 4}], "one": [{"x": 9, "y": 9, "d": 3}]},
+        "a": {"path": "breast-lesions-usg/images/a.png", "both": [], "one": []},
+        "gone": {"path": "echogenic-foci-marks/images/gone.png", "both": [], "one": []},
+    }
+    (tmp_path / "echogenic-foci-marks/marks.json").write_text(json.dumps(marks))
+    return tmp_path
+
+
+def test_every_layout_is_read(data):
+    cases = find_cases(data)
+    assert [(case.dataset, case.name) for case in cases] == [
+        ("breast-lesions-usg", "a.png"),
+        ("breast-lesions-usg", "b.png"),
+        ("breast-lesions-usg", "c.png"),
+        ("bus-bra", "bus_0001-l.jpg"),
+        ("echogenic-foci-marks", "a"),
+        ("echogenic-foci-marks", "n"),
+    ]
+    assert [case.calcification for case in cases[:3]] == ["in a mass", None, "none"]
+    assert [case.posterior for case in cases[:3]] == ["none", "shadowing", None]
+    assert cases[0].spacing.x_mm == pytest.approx(0.08)
+    assert not cases[3].spacing.known
+    assert cases[4].spacing == cases[0].spacing
+    assert cases[4].targets == ()
+    assert cases[5].targets == (Target(x=(5,), y=(6,), diameter=4),)
+    assert len(cases[5].ignored) == 1
+
+
+def test_outlines_are_numbered_at_the_size_of_the_image(data):
+    scan, truth = open_case(find_cases(data)[0])
+    assert (scan.rows, scan.columns) == truth.masses.shape == (40, 50)
+    assert [(truth.masses == number).sum() for number in (1, 2)] == [200, 200]
+    assert scan.spacing.source == "given"
+
+
+def test_one_data_set_may_be_named_itself(data):
+    assert find_cases(data / "bus-bra") == [case for case in find_cases(data) if case.dataset == "bus-bra"]
+
+
+def test_a_folder_without_data_and_a_mask_of_another_size_are_refused(data, tmp_path):
+    with pytest.raises(UsageError, match="expected a folder with one of breast-lesions-usg"):
+        find_cases(tmp_path / "bus-bra" / "images")
+    cv2.imwrite(str(data / "bus-bra/masks/mask_0001-l.png"), np.zeros((4, 5), np.uint8))
+    with pytest.raises(UsageError, match="expected a mask of 40 x 50 pixels, found a mask of 4 x 5"):
+        open_case(find_cases(data)[3])
+
+
+def test_phantoms_bring_their_truth():
+    cases = phantom_cases(2)
+    assert len({case.name for case in cases}) == len(cases) == 2 * len({case.dataset for case in cases})
+    scan, truth = open_case(Case(dataset="phantom mixed", name="x", phantom=("mixed", 3)))
+    assert truth.masses.shape == (scan.rows, scan.columns)
+    for target in truth.targets:
+        x, y, diameter = target.at(0)
+        assert 0 <= x < scan.columns
+        assert 0 <= y < scan.rows
+        assert diameter > 1
+        assert target.label in ("intramass", "extramass", "intraductal")
