@@ -141,7 +141,10 @@ def render(rng: np.random.Generator, scene: Scene, settings: PhantomSettings, pr
         for lobule in scene.lobules:
             lay(smooth_step(lobule.distance(x, z, REACH), 0.25), fat_texture, nearly_rayleigh)
         lay(fatty, fat_texture, nearly_rayleigh)
-        specular += (MEAN_ENVELOPE * (2.0 * septa * fatty + 3.0 * fibres * (1 - fatty)) * np.exp(2j * noise(3.0, 1.0))).astype(np.complex64)
+        strand = 2.0 * septa * fatty + 3.0 * fibres * (1 - fatty)
+        for focus in scene.foci:  # no strand runs through a focus: nothing could tell the two apart
+            strand *= 1 - smooth_step(np.hypot(x - focus.x, z - focus.z) - 1.0 - focus.diameter / 2, 0.2)
+        specular += (MEAN_ENVELOPE * strand * np.exp(2j * noise(3.0, 1.0))).astype(np.complex64)
         striation = noise(7.0, 0.5)
         lay(smooth_step(scene.muscle(probe.u)[None, :] - d, 0.3), MUSCLE_DB + 3.0 * striation + 2.5 * noise(9.0, 3.0))
         lay(smooth_step(d - scene.skin, 0.1), SKIN_DB + 1.0 * noise(4.0, 0.4))

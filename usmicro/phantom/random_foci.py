@@ -52,6 +52,12 @@ class FocusPlaces:
             and (nonmass is None or all(area.outline.distance(x, z) > nonmass for area in self.scene.nonmass))
         )
 
+    def off_lines(self, x: float, z: float, gap: float = 1.0) -> bool:
+        """Whether a place is further than a gap in mm from ligaments, fasciae and dashes, on which no reader could tell a focus."""
+        u, d = (float(value) for value in self.probe.beam(x, z))
+        crossed = (line.path for line in self.scene.lines if line.path.u[0] - gap < u < line.path.u[-1] + gap)
+        return all(abs(float(path(u)) - d) > gap for path in crossed)
+
     def undisturbed(
         self, rng: np.random.Generator, gap: float, *, side: float, least: float, nonmass: float | None
     ) -> tuple[float, float] | None:
@@ -60,7 +66,8 @@ class FocusPlaces:
         for _ in range(TRIES):
             u, d = rng.uniform(-probe.width / 2 + side, probe.width / 2 - side), rng.uniform(3.5, probe.depth - 4)
             x, z = (float(value) for value in probe.position(u, d))
-            if (muscle is None or d < muscle(u) - 1) and self.apart(x, z, least) and self.outside(x, z, gap, nonmass=nonmass):
+            free = self.apart(x, z, least) and self.outside(x, z, gap, nonmass=nonmass) and self.off_lines(x, z)
+            if free and (muscle is None or d < muscle(u) - 1):
                 return x, z
         return None
 
@@ -96,7 +103,7 @@ def random_foci(rng: np.random.Generator, settings: PhantomSettings, probe: Prob
         for _ in range(TRIES):
             x = outline.x + rng.uniform(-1, 1) * outline.half_width
             z = outline.z + rng.uniform(-1, 1) * outline.half_height
-            if outline.distance(x, z) < -0.8 and places.apart(x, z, 1.2) and places.outside(x, z, 0.8):
+            if outline.distance(x, z) < -0.8 and places.apart(x, z, 1.2) and places.outside(x, z, 0.8) and places.off_lines(x, z):
                 foci.append(random_focus(rng, settings, x, z, "extramass", nonmass=True))
                 break
     for _ in range(settings.extramass):
@@ -109,7 +116,7 @@ def random_foci(rng: np.random.Generator, settings: PhantomSettings, probe: Prob
         for _ in range(int(rng.integers(4, 8))):
             for _ in range(TRIES):
                 x, z = middle[0] + rng.normal(0, 1.6), middle[1] + rng.normal(0, 1.2)
-                if places.apart(x, z, 1.2) and places.outside(x, z, 1.5):
+                if places.apart(x, z, 1.2) and places.outside(x, z, 1.5) and places.off_lines(x, z):
                     inside = any(area.outline.distance(x, z) < 0 for area in scene.nonmass)
                     focus = random_focus(rng, settings, x, z, "extramass", nonmass=inside, cluster=cluster)
                     foci.append(replace(focus, diameter=min(focus.diameter, 0.8), shadow_db=0.0))

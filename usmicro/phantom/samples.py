@@ -84,7 +84,7 @@ SAMPLES = (
     ),
     Sample(
         "colour_cine.dcm",
-        38,
+        41,
         replace(
             replace(SCREEN, width=34.0, depth=34.0, spacing=0.08, coarse=0.5, ruler=False),
             colour=True,
