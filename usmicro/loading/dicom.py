@@ -16,9 +16,9 @@ from usmicro.scan import Scan
 from usmicro.settings import LoadingSettings
 
 _TAGS = """
-    SOPClassUID Modality SequenceOfUltrasoundRegions PixelSpacing NominalScannedPixelSpacing NumberOfFrames SamplesPerPixel
-    PhotometricInterpretation PlanarConfiguration Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation
-    WindowCenter WindowWidth RescaleSlope RescaleIntercept ModalityLUTSequence
+    SOPClassUID Modality SequenceOfUltrasoundRegions PixelSpacing NominalScannedPixelSpacing SharedFunctionalGroupsSequence
+    NumberOfFrames SamplesPerPixel PhotometricInterpretation PlanarConfiguration Rows Columns
+    BitsAllocated BitsStored HighBit PixelRepresentation WindowCenter WindowWidth RescaleSlope RescaleIntercept ModalityLUTSequence
     RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor BluePaletteColorLookupTableDescriptor
     RedPaletteColorLookupTableData GreenPaletteColorLookupTableData BluePaletteColorLookupTableData
     SegmentedRedPaletteColorLookupTableData SegmentedGreenPaletteColorLookupTableData SegmentedBluePaletteColorLookupTableData
@@ -27,6 +27,7 @@ _TAGS = """
 """All that is read: nothing that names a patient."""
 _ULTRASOUND = ("1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3")
 """Roots of ultrasound (single frame, enhanced volume) and of ultrasound multi-frame; themselves the retired classes."""
+_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _IMPLICIT, _EXPLICIT, _BIG_ENDIAN, _DEFLATED = (f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".1.99"))
@@ -119,6 +120,8 @@ def _ultrasound_notes(path: Path, header: Any) -> list[str]:
     words = f"{kind.name or 'no SOP class'}, modality {modality or 'not given'}"
     if kind.startswith(_DIRECTORY):
         raise ScanError(f"{path}: a DICOMDIR lists other files and has no pixels; give the folder that it lies in")
+    if kind == _VOLUME:
+        return ["an ultrasound volume: its slices are read as frames"]
     if any(kind == root or kind.startswith(root + ".") for root in _ULTRASOUND) or modality == "US":
         return []
     if (not kind or kind == _SECONDARY_CAPTURE or kind.startswith(_SECONDARY_CAPTURE + ".")) and modality in ("", "OT", "SC"):

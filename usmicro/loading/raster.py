@@ -210,8 +210,10 @@ def _decoded(path: Path, image: Any, content: str, page: int) -> Frame:
         if white_is_zero and pixels.dtype == np.uint16:  # Pillow inverts only 8-bit ones
             pixels = np.invert(pixels)
     elif image.mode in _WITH_ALPHA or "transparency" in image.info:
-        rgba = np.asarray(image.convert("RGBA"), dtype=np.uint16)
-        pixels = ((rgba[..., :3] * rgba[..., 3:] + 127) // 255).astype(np.uint8)
+        rgba = np.asarray(image.convert("RGBA"))
+        pixels, alpha = rgba[..., :3].copy(), rgba[..., 3]
+        clear = alpha < 255
+        pixels[clear] = (pixels[clear].astype(np.uint16) * alpha[clear, np.newaxis] + 127) // 255
     else:
         pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
     return _upright(np.array(pixels), orientation)

@@ -162,7 +162,7 @@ def file_spacing(header: Any, regions: tuple[Region, ...], rows: int, columns: i
 
 def _stated(header: Any) -> list[tuple[str, Any]]:
     """Attributes of the image as a whole that hold its spacing; ImagerPixelSpacing is that of a detector and so is not one of them."""
-    found = []
+    found: list[tuple[str, Any]] = []
     for keyword in ("PixelSpacing", "NominalScannedPixelSpacing"):
         try:
             value = header.get(keyword)
@@ -170,4 +170,6 @@ def _stated(header: Any) -> list[tuple[str, Any]]:
             value = "unreadable"
         if value is not None and value != "":
             found.append((keyword, value))
+    for group in header.get("SharedFunctionalGroupsSequence") or []:  # of an enhanced ultrasound volume
+        found += [("PixelSpacing", item.PixelSpacing) for item in group.get("PixelMeasuresSequence") or [] if "PixelSpacing" in item]
     return found
