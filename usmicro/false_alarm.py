@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-LOG10_PROBABILITY = np.array([-1.0, -2.0, -3.0, -4.0, -5.0])
-RESPONSES = np.array([0.8, 1.06, 1.36, 1.63, 1.87])
+RESPONSES = np.arange(0.7, 1.75, 0.1)
+LOG10_PROBABILITY = np.array([-1.09, -1.30, -1.53, -1.80, -2.09, -2.41, -2.75, -3.10, -3.47, -3.86, -4.31])
+"""From `python -m training.false_alarm`: mean over Rayleigh and K-distributed speckle and cell shapes, which differ by 0.13 (1 sd)."""
+SLOPE = (LOG10_PROBABILITY[-1] - LOG10_PROBABILITY[-2]) / (RESPONSES[-1] - RESPONSES[-2])
+"""At which the table goes on beyond what could be simulated."""
 
 
 def cell_area(speckle: tuple[float, float]) -> float:
@@ -19,11 +22,14 @@ def cell_area(speckle: tuple[float, float]) -> float:
     return float(np.pi / (4 * np.log(2)) * speckle[0] * speckle[1])
 
 
-def false_alarm(response: ArrayLike) -> NDArray[np.float64]:
-    """Probability that speckle alone gives a response as strong, per speckle cell."""
-    return np.asarray(10 ** np.interp(response, RESPONSES, LOG10_PROBABILITY))
+def false_alarm(response: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability that speckle alone gives a response as strong, per speckle cell; below the table it is that of its first entry."""
+    beyond = np.maximum(response - RESPONSES[-1], 0)
+    return np.asarray(10 ** (np.interp(response, RESPONSES, LOG10_PROBABILITY) + SLOPE * beyond))
 
 
 def response_at(probability: float) -> float:
     """The response that speckle alone reaches with a probability, per speckle cell."""
-    return float(np.interp(-np.log10(probability), -LOG10_PROBABILITY, RESPONSES))
+    wanted = float(np.log10(probability))
+    inside = float(np.interp(-wanted, -LOG10_PROBABILITY, RESPONSES))
+    return inside + float(min(wanted - LOG10_PROBABILITY[-1], 0.0) / SLOPE)

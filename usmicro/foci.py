@@ -73,7 +73,7 @@ def detect(scale: Scale, view: View, least: float) -> tuple[NDArray[np.float64],
 def suppress(
     x: NDArray[np.float64], y: NDArray[np.float64], sigma: NDArray[np.float64], response: NDArray[np.float64], cell: float
 ) -> NDArray[np.intp]:
-    """Indices of the responses that no stronger one lies close to, strongest first; close is within 1.2 of its sigma, or the speckle cell."""
+    """Indices of the responses that no stronger one is close to, strongest first; close is within 1.2 of its sigma, or within `cell`."""
     order = np.lexsort((y, x, -response))
     kept: list[int] = []
     free = np.ones(len(order), bool)
@@ -152,11 +152,13 @@ def find_foci(
         frame = np.clip(np.round(frame), 0, 255)
     if frame.dtype != np.uint16:
         frame = frame.astype(np.uint8)
-    if not isinstance(spacing, Spacing):
-        pair = (spacing, spacing) if spacing is None or np.isscalar(spacing) else tuple(spacing)  # type: ignore[arg-type]
-        if any(value is not None and not value > 0 for value in pair):
+    if spacing is None:
+        spacing = Spacing()
+    elif not isinstance(spacing, Spacing):
+        across, down = np.broadcast_to(np.asarray(spacing, dtype=float), 2)
+        if not (across > 0 and down > 0):
             raise ImageError(f"expected a positive spacing in mm, found {spacing}")
-        spacing = Spacing() if spacing is None else Spacing(float(pair[0]), float(pair[1]), "given")
+        spacing = Spacing(float(across), float(down), "given")
     found = []
     for view in prepare(frame, spacing=spacing):
         candidates = find_candidates(view, settings or FociSettings())

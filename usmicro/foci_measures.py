@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.findings import Candidates
 from usmicro.kernels import foci as kernels
 from usmicro.scale_space import FWHM, Scale, scale_space
@@ -21,18 +21,22 @@ DIRECTIONS = 32
 QUARTILES = np.array([0.25, 0.5, 0.75], np.float32)
 RING_MM = 2.0
 """Width of the ring that tells the grey level around a focus."""
-FAR_MM = (2.0, 5.0)
+REGION_MM = (2.0, 5.0)
 """Inner and outer radius of the ring that tells the grey level of the region a focus lies in."""
 RIDGE_MM = 6.0
 """How far a bright ridge is followed each way."""
 BLOBNESS_MM = (0.16, 0.48)
-"""Standard deviations between which the blobness is largest for marked foci."""
-TEXTURE_MM = 0.12
-"""Standard deviation of the smoothing that fine texture is measured against."""
-AREA_MM = 1.2
+"""Standard deviations between which the blobness of small calcifications is largest."""
+TEXTURE_MM = 0.16
+"""Standard deviation of the smoothing whose remainder is fine texture."""
+AREA_MM = 1.0
 """Standard deviation of the neighbourhood that fine texture is averaged over."""
+FINE = 1.0
+"""Standard deviation in pixels of the smoothing in which the smallest foci are measured."""
 LEAST_SPREAD = 1.0
-"""Smallest spread of a ring in grey levels: below it the display has cut the speckle off."""
+"""Smallest grey-level spread of a ring: below it the display has cut the speckle off."""
+WHITE = 250
+"""Grey level from which a pixel counts as saturated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,136 +51,158 @@ class Blobs:
     scales: list[Scale]
 
 
-def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array) -> Candidates:
-    """Measure blobs whose response has a `probability` in speckle alone.
+@dataclass(frozen=True, slots=True)
+class Extents:
+    """How far each blob reaches, in grid pixels."""
 
-    Features, all arrays of float, lengths by the estimated scale where the spacing is unknown:
+    peak: Array
+    """Grey level at its middle, smoothed at half the blob's scale."""
+    widths: Array
+    """(n, DIRECTIONS / 2) full widths at half maximum along evenly spread directions."""
+    smoothing: Array
+    """Full width at half maximum of the smoothing that the widths include."""
+    ridge: Array
+    """Length of the ridge through it above a half of its height."""
+    faint_ridge: Array
+    """Length of the ridge through it above a quarter of its height."""
+
+
+def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array) -> Candidates:
+    """Measure blobs, of which each has a response that speckle alone reaches with a `probability`.
+
+    `diameter` is the median full width at half maximum over the ring's median, less the smoothing it was measured in. `line` is
+    1 - 2 * width / length, at least 0, of the smallest width and of the length of the ridge at half maximum: 0 up to twice as long as wide.
+    `contrast` is that of the peak at half the blob's scale against a ring with a guard band of two sigma and a speckle cell.
+
+    Features, all arrays of float; lengths by the estimated scale where the spacing is unknown:
 
     - `response`: blobness over the local texture at the focus' scale, the detection statistic;
     - `scale_mm`: standard deviation of the scale that it was found at;
-    - `blobness`: largest sqrt(l1 l2) sigma^2 over sigma 0.16 to 0.48 mm at the focus, grey levels, over the 75th grey percentile of the tissue;
-    - `blobness_to_texture`: the same over the mean fine texture (sigma 1.2 mm), in which the focus itself takes part: tempers foci on black;
-    - `grey_contrast`: grey level at the peak less the median of the ring, grey levels;
+    - `blobness`: largest sqrt(l1 l2) sigma^2 over sigma 0.16 to 0.48 mm, over the 75th grey percentile of the tissue;
+    - `blobness_to_texture`: the same over the mean fine texture around (sigma 1 mm), the focus included, which tempers foci on black;
+    - `grey_contrast`: grey level of the peak less the median of the ring;
     - `peak_quantile`: share of the tissue that is darker than the peak;
     - `saturation`: share of the focus at grey level 250 or more;
-    - `ring_quantile`, `region_quantile`: share of the tissue darker than the median of the ring, and of a ring from 2 to 5 mm: low inside a mass;
+    - `ring_quantile`, `region_quantile`: share of the tissue darker than the median of the ring, and of a ring from 2 to 5 mm;
     - `ring_spread`: q75 - q25 of the ring over that of the tissue;
-    - `roundness`: smaller over larger eigenvalue of the Hessian at the focus' scale, `roundness_wide` at twice the scale (-1 to 1; below
-      0 a saddle): 1 round, 0 a straight line;
+    - `roundness`, `roundness_wide`: smaller over larger eigenvalue of the Hessian at the focus' scale and at twice that: 1 round,
+      0 a straight line, below 0 a saddle;
     - `across_beam`: 1 where the focus is long across the beam, as skin and fascia are, 0 along it;
     - `elongation`: longest over shortest width at half maximum;
-    - `ridge_mm`, `ridge_quarter_mm`: how far the brightness continues along the ridge through the focus, both ways together, above a half
-      and above a quarter of its height over the ring;
+    - `ridge_mm`, `faint_ridge_mm`: how far the brightness continues along the ridge through the focus, both ways together, above a
+      half and above a quarter of its height over the ring;
     - `depth_mm`: distance from the transducer face.
-
-    `line` is 1 - width / length, of the width at half maximum across the ridge and the length of the ridge at half maximum.
     """
-    grey, usable, grid = view.grey, view.usable, view.grid
-    x, y, index, scales = blobs.x, blobs.y, blobs.index, blobs.scales
-    sigma = np.array([scale.sigma for scale in scales])[index]
-    x32, y32 = x.astype(np.float32), y.astype(np.float32)
+    grid, index = view.grid, blobs.index
+    sigma = np.array([scale.sigma for scale in blobs.scales])[index]
     cell = float(np.sqrt(view.speckle[0] * view.speckle[1]))
-    levels = np.clip(np.round(grey), 0, 255).astype(np.uint8)
-    tissue = np.sort(levels[usable]) if usable.any() else np.zeros(1, np.uint8)
-    tissue_quartiles = np.quantile(tissue, QUARTILES)
+    levels = np.clip(np.round(view.grey), 0, 255).astype(np.uint8)
+    tissue = np.sort(levels[view.usable])
 
-    inner = FWHM * sigma / 2 + cell
-    ring = _ring(levels, usable, x32, y32, inner, inner + grid.pixels(RING_MM))
-    near, far = (np.full(len(x), grid.pixels(radius)) for radius in FAR_MM)
-    region = _ring(levels, usable, x32, y32, np.maximum(near, inner), np.maximum(far, inner + grid.pixels(RING_MM)))
-    peak = _at_own_scale(scales, index, x, y)
-    height = np.maximum(peak - ring[:, 1], LEAST_SPREAD)
+    guard = 2 * sigma + cell
+    outer = guard + grid.pixels(RING_MM)
+    ring = _quartiles(levels, view.usable, blobs, guard, outer)
+    inner, far = (grid.pixels(radius) for radius in REGION_MM)
+    region = _quartiles(levels, view.usable, blobs, np.maximum(guard, inner), np.maximum(outer, far))
+    small, large, angle = _eigen(_curvatures(blobs, 0))
+    small_wide, large_wide, _ = _eigen(_curvatures(blobs, 2))
+    extents = _extents(view, blobs, ring[:, 1], angle)
 
-    fine = cv2.GaussianBlur(grey, (0, 0), 1.0)
-    top = _sampled(fine, x32, y32)
-    half = (ring[:, 1] + 0.5 * np.maximum(top - ring[:, 1], LEAST_SPREAD)).astype(np.float32)
-    quarter = (ring[:, 1] + 0.25 * np.maximum(top - ring[:, 1], LEAST_SPREAD)).astype(np.float32)
-    radius = np.empty((len(x), DIRECTIONS), np.float32)
-    most = (3 * FWHM * sigma + 4).astype(np.float32)
-    kernels.radii(fine, x32, y32, half, most, radius)
-    widths = (radius[:, : DIRECTIONS // 2] + radius[:, DIRECTIONS // 2 :]).astype(float)
-    diameter = np.sqrt(np.maximum(np.median(widths, axis=1) ** 2 - FWHM**2, 1.0)) if len(x) else np.empty(0)
-
-    curvature, wide = _curvatures(scales, index, x, y, 0), _curvatures(scales, index, x, y, 2)
-    small, large, angle = _eigen(curvature)
-    small_wide, large_wide, angle_wide = _eigen(wide)
-    reach = np.float32(grid.pixels(RIDGE_MM))
-    ridge, ridge_quarter = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
-    kernels.ridge_lengths(fine, x32, y32, angle.astype(np.float32), half, reach, ridge)
-    kernels.ridge_lengths(fine, x32, y32, angle.astype(np.float32), quarter, reach, ridge_quarter)
-    shortest, longest = widths.min(axis=1, initial=np.inf), widths.max(axis=1, initial=0)
-    length = np.maximum(ridge, longest)
-    line = np.clip(1 - shortest / np.maximum(length, 1), 0, 1)
-
-    beam_x, beam_y = view.beams.direction(x, y)
-    blobness = _blobness(view, x, y)
-    texture = _texture(view, x32, y32)
+    contrast = extents.peak - ring[:, 1]
+    shortest, longest = np.maximum(extents.widths.min(axis=1), 1), extents.widths.max(axis=1)
+    diameter = np.sqrt(np.maximum(np.median(extents.widths, axis=1) ** 2 - extents.smoothing**2, 1))
+    beam_x, beam_y = view.beams.direction(blobs.x, blobs.y)
+    blobness = _blobness(view, blobs)
+    tissue_quartiles = np.quantile(tissue, QUARTILES) if tissue.size else np.zeros(3)
+    darker = max(tissue.size, 1)
     features = {
         "response": blobs.response,
         "scale_mm": sigma * grid.pixel_mm,
-        "blobness": blobness / max(float(tissue_quartiles[2]), 1.0),
-        "blobness_to_texture": blobness / np.maximum(texture, 0.3),
-        "grey_contrast": height,
-        "peak_quantile": np.searchsorted(tissue, peak) / tissue.size,
-        "saturation": _saturation(levels, x32, y32, np.maximum(diameter / 2, 1)),
-        "ring_quantile": np.searchsorted(tissue, ring[:, 1]) / tissue.size,
-        "region_quantile": np.searchsorted(tissue, region[:, 1]) / tissue.size,
-        "ring_spread": (ring[:, 2] - ring[:, 0]) / max(float(tissue_quartiles[2] - tissue_quartiles[0]), 1.0),
+        "blobness": blobness / max(float(tissue_quartiles[2]), 1),
+        "blobness_to_texture": blobness / np.maximum(_texture(view, blobs), 0.3),
+        "grey_contrast": contrast,
+        "peak_quantile": np.searchsorted(tissue, extents.peak) / darker,
+        "saturation": _saturation(levels, blobs, diameter / 2),
+        "ring_quantile": np.searchsorted(tissue, ring[:, 1]) / darker,
+        "region_quantile": np.searchsorted(tissue, region[:, 1]) / darker,
+        "ring_spread": (ring[:, 2] - ring[:, 0]) / max(float(tissue_quartiles[2] - tissue_quartiles[0]), 1),
         "roundness": _ratio(small, large),
         "roundness_wide": _ratio(small_wide, large_wide),
         "across_beam": np.abs(np.cos(angle) * beam_y - np.sin(angle) * beam_x),
-        "elongation": longest / np.maximum(shortest, 1),
-        "ridge_mm": ridge * grid.pixel_mm,
-        "ridge_quarter_mm": ridge_quarter * grid.pixel_mm,
-        "depth_mm": view.beams.depth(x, y) * grid.pixel_mm,
+        "elongation": np.maximum(longest / shortest, 1),
+        "ridge_mm": extents.ridge * grid.pixel_mm,
+        "faint_ridge_mm": extents.faint_ridge * grid.pixel_mm,
+        "depth_mm": view.beams.depth(blobs.x, blobs.y) * grid.pixel_mm,
     }
     return Candidates(
-        x=x,
-        y=y,
+        x=blobs.x,
+        y=blobs.y,
         diameter=diameter,
-        contrast=(peak - ring[:, 1]) / np.maximum(ring[:, 2] - ring[:, 1], LEAST_SPREAD),
+        contrast=contrast / np.maximum(ring[:, 2] - ring[:, 1], LEAST_SPREAD),
         false_alarm=probability,
-        line=line,
+        line=np.clip(1 - 2 * shortest / np.maximum(np.maximum(extents.ridge, longest), 1), 0, 1),
         coarse=diameter >= max(grid.pixels(settings.coarse), 1.25 * cell),
-        features={name: np.asarray(values, dtype=np.float64) for name, values in features.items()},
+        features=features,
     )
 
 
-def _ring(
-    levels: NDArray[np.uint8], usable: NDArray[np.bool_], x: NDArray[np.float32], y: NDArray[np.float32], inner: Array, outer: Array
-) -> Array:
-    """Quartiles of the usable grey levels in rings; the tissue's where a ring holds none."""
-    out, counted = np.empty((x.size, 3), np.float32), np.empty(x.size, np.float32)
+def _quartiles(levels: ByteImage, usable: BoolImage, blobs: Blobs, inner: Array, outer: Array) -> Array:
+    """Quartiles of the usable grey levels in a ring around each blob, (n, 3)."""
+    count = len(blobs.x)
+    out, counted = np.empty((count, 3), np.float32), np.empty(count, np.float32)
     step = np.maximum(1, (outer - inner) // 12).astype(np.int32)
-    kernels.ring_quantiles(levels, usable, x, y, inner.astype(np.float32), outer.astype(np.float32), step, QUARTILES, out, counted)
+    x, y, least, most = (values.astype(np.float32) for values in (blobs.x, blobs.y, inner, outer))
+    kernels.ring_quantiles(levels, usable, x, y, least, most, step, QUARTILES, out, counted)
     return out.astype(np.float64)
 
 
-def _sampled(image: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> Array:
+def _extents(view: View, blobs: Blobs, background: Array, angle: Array) -> Extents:
+    """Widths and ridges of each blob, in the image smoothed at half of its scale: speckle is quieter there and the blob little wider."""
+    count = len(blobs.x)
+    fine = Scale(FINE, 1, cv2.GaussianBlur(view.grey, (0, 0), FINE))
+    peak, smoothing = np.zeros(count), np.zeros(count)
+    widths, ridges = np.zeros((count, DIRECTIONS // 2)), np.zeros((2, count))
+    for k in np.unique(blobs.index):
+        own = np.flatnonzero(blobs.index == k)
+        scale = blobs.scales[k - 2] if k >= 2 else fine
+        x, y = scale.from_view(blobs.x[own]), scale.from_view(blobs.y[own])
+        peak[own] = _sampled(scale.smooth, x, y)
+        smoothing[own] = FWHM * scale.sigma
+        height = np.maximum(peak[own] - background[own], LEAST_SPREAD)
+        half, quarter = ((background[own] + share * height).astype(np.float32) for share in (0.5, 0.25))
+        radii = np.empty((own.size, DIRECTIONS), np.float32)
+        most = np.full(own.size, 3 * FWHM * blobs.scales[k].sigma / scale.factor, np.float32)
+        kernels.radii(scale.smooth, x, y, half, most, radii)
+        widths[own] = (radii[:, : DIRECTIONS // 2] + radii[:, DIRECTIONS // 2 :]) * scale.factor
+        reach = np.float32(view.grid.pixels(RIDGE_MM) / scale.factor)
+        for ridge, level in zip(ridges, (half, quarter), strict=True):
+            length = np.empty(own.size, np.float32)
+            kernels.ridge_lengths(scale.smooth, x, y, angle[own].astype(np.float32), level, reach, length)
+            ridge[own] = length * scale.factor
+    return Extents(peak, widths, smoothing, ridges[0], ridges[1])
+
+
+def _sampled(image: FloatImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> Array:
     if not x.size:
-        return np.empty(0)
+        return np.empty(0)  # OpenCV refuses empty maps
     return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float64).ravel()
 
 
-def _at_own_scale(scales: Sequence[Scale], index: NDArray[np.intp], x: Array, y: Array) -> Array:
-    """Smoothed grey level of each candidate at the scale that it was found at."""
-    out = np.empty(len(x))
-    for k in np.unique(index):
-        own, scale = index == k, scales[k]
-        out[own] = _sampled(scale.smooth, scale.from_view(x[own]), scale.from_view(y[own]))
+def _curvatures(blobs: Blobs, coarser: int) -> Array:
+    """Second differences (xx, yy, xy) of each blob some scales coarser than its own, or at the coarsest, (n, 3)."""
+    out = np.empty((len(blobs.x), 3))
+    wanted = np.minimum(blobs.index + coarser, len(blobs.scales) - 1)
+    for k in np.unique(wanted):
+        own = np.flatnonzero(wanted == k)
+        out[own] = _curvatures_at(blobs.scales[k], blobs.x[own], blobs.y[own])
     return out
 
 
-def _curvatures(scales: Sequence[Scale], index: NDArray[np.intp], x: Array, y: Array, coarser: int) -> Array:
-    """Second differences (xx, yy, xy) of each candidate some scales coarser than its own, or at the coarsest."""
+def _curvatures_at(scale: Scale, x: Array, y: Array) -> Array:
+    """Second differences (xx, yy, xy) times sigma squared at positions on the view's grid, (n, 3)."""
     out = np.empty((len(x), 3), np.float32)
-    wanted = np.minimum(index + coarser, len(scales) - 1)
-    for k in np.unique(wanted):
-        own, scale = wanted == k, scales[k]
-        part = np.empty((np.count_nonzero(own), 3), np.float32)
-        kernels.curvatures(scale.smooth, scale.from_view(x[own]), scale.from_view(y[own]), part)
-        out[own] = part * (scale.sigma / scale.factor) ** 2
-    return out.astype(np.float64)
+    kernels.curvatures(scale.smooth, scale.from_view(x), scale.from_view(y), out)
+    return out.astype(np.float64) * (scale.sigma / scale.factor) ** 2
 
 
 def _eigen(curvature: Array) -> tuple[Array, Array, Array]:
@@ -192,41 +218,35 @@ def _ratio(small: Array, large: Array) -> Array:
     return np.clip(small / np.maximum(large, 1e-6), -1, 1)
 
 
-def _blobness(view: View, x: Array, y: Array) -> Array:
-    """Largest sqrt(l1 l2) sigma^2 over the scales where marked foci answer, grey levels."""
-    best = np.zeros(len(x))
+def _blobness(view: View, blobs: Blobs) -> Array:
+    """Largest sqrt(l1 l2) sigma^2 over the scales where small calcifications answer, grey levels."""
+    best = np.zeros(len(blobs.x))
     low, high = BLOBNESS_MM
     for scale in scale_space(view, low * FWHM, high * FWHM):
-        small, large, _ = _eigen(_curvatures([scale], np.zeros(len(x), np.intp), x, y, 0))
+        small, large, _ = _eigen(_curvatures_at(scale, blobs.x, blobs.y))
         best = np.maximum(best, np.sqrt(np.maximum(small, 0) * np.maximum(large, 0)))
     return best
 
 
-def _texture(view: View, x: NDArray[np.float32], y: NDArray[np.float32]) -> Array:
-    """Mean magnitude of what a fine smoothing takes away, around each candidate, grey levels."""
+def _texture(view: View, blobs: Blobs) -> Array:
+    """Mean magnitude of what a fine smoothing takes away, around each blob, grey levels."""
     tissue = view.tissue.astype(np.float32)
-    grey = view.grey * tissue
-    fine, area = max(view.grid.pixels(TEXTURE_MM), 0.5), max(view.grid.pixels(AREA_MM), 1.0)
-    share = np.maximum(cv2.GaussianBlur(tissue, (0, 0), fine), np.float32(1e-3))
-    detail = np.abs(view.grey - cv2.GaussianBlur(grey, (0, 0), fine) / share) * tissue
-    share = np.maximum(cv2.GaussianBlur(tissue, (0, 0), area), np.float32(1e-3))
-    return _sampled(cv2.GaussianBlur(detail, (0, 0), area) / share, x, y)
+    fine, area = max(view.grid.pixels(TEXTURE_MM), 0.5), max(view.grid.pixels(AREA_MM), 1)
+    smooth = _blurred(view.grey * tissue, tissue, fine)
+    mean = _blurred(np.abs(view.grey - smooth) * tissue, tissue, area)
+    return _sampled(mean, blobs.x.astype(np.float32), blobs.y.astype(np.float32))
 
 
-def _saturation(levels: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float32], radius: Array) -> Array:
-    """Share of each focus that the display has cut off at white."""
-    everywhere = np.ones(levels.shape, bool)
-    return 1 - _share_below(levels, everywhere, x, y, radius, 250)
+def _blurred(image: FloatImage, weight: FloatImage, sigma: float) -> FloatImage:
+    """Gaussian mean of an image that is 0 where the weight is."""
+    mean, share = (cv2.GaussianBlur(part, (0, 0), sigma) for part in (image, weight))
+    return np.asarray(mean / np.maximum(share, np.float32(1e-3)))
 
 
-def _share_below(
-    levels: NDArray[np.uint8], usable: NDArray[np.bool_], x: NDArray[np.float32], y: NDArray[np.float32], radius: Array, level: int
-) -> Array:
-    """Share of the pixels within a radius that lie below a grey level."""
-    out = np.empty(x.size)
-    for i, (column, row, reach) in enumerate(
-        zip(np.round(x).astype(int), np.round(y).astype(int), np.ceil(radius).astype(int), strict=True)
-    ):
-        window = (slice(max(row - reach, 0), row + reach + 1), slice(max(column - reach, 0), column + reach + 1))
-        out[i] = np.mean(levels[window][usable[window]] < level)
+def _saturation(levels: ByteImage, blobs: Blobs, radius: Array) -> Array:
+    """Share of the pixels of each focus, out to its radius, that the display has cut off at white."""
+    out = np.empty(len(blobs.x))
+    columns, rows, reaches = (np.round(values).astype(int) for values in (blobs.x, blobs.y, np.maximum(radius, 1)))
+    for i, (column, row, reach) in enumerate(zip(columns, rows, reaches, strict=True)):
+        out[i] = np.mean(levels[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1] >= WHITE)
     return out
