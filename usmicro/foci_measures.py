@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from usmicro.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.findings import Candidates
 from usmicro.kernels import foci as kernels
-from usmicro.scale_space import FWHM, Scale, scale_space
+from usmicro.scale_space import FWHM, Scale, filled_outside, scale_space
 from usmicro.settings import FociSettings
 from usmicro.view import View
 
@@ -97,7 +97,8 @@ def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array
     sigma = np.array([scale.sigma for scale in blobs.scales])[index]
     cell = float(np.sqrt(view.speckle[0] * view.speckle[1]))
     levels = np.clip(np.round(view.grey), 0, 255).astype(np.uint8)
-    tissue = np.sort(levels[view.usable])
+    histogram = np.bincount(levels[view.usable], minlength=256)
+    share_darker = np.cumsum(histogram) / max(histogram.sum(), 1)
 
     guard = 2 * sigma + cell
     outer = guard + grid.pixels(RING_MM)
@@ -113,19 +114,19 @@ def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array
     diameter = np.sqrt(np.maximum(np.median(extents.widths, axis=1) ** 2 - extents.smoothing**2, 1))
     beam_x, beam_y = view.beams.direction(blobs.x, blobs.y)
     blobness = _blobness(view, blobs)
-    tissue_quartiles = np.quantile(tissue, QUARTILES) if tissue.size else np.zeros(3)
-    darker = max(tissue.size, 1)
+    lower, upper = np.searchsorted(share_darker, (0.25, 0.75))
+    whole_levels = np.arange(256) + 0.5
     features = {
         "response": blobs.response,
         "scale_mm": sigma * grid.pixel_mm,
-        "blobness": blobness / max(float(tissue_quartiles[2]), 1),
+        "blobness": blobness / max(int(upper), 1),
         "blobness_to_texture": blobness / np.maximum(_texture(view, blobs), 0.3),
         "grey_contrast": contrast,
-        "peak_quantile": np.searchsorted(tissue, extents.peak) / darker,
+        "peak_quantile": np.interp(extents.peak, whole_levels, share_darker),
         "saturation": _saturation(levels, blobs, diameter / 2),
-        "ring_quantile": np.searchsorted(tissue, ring[:, 1]) / darker,
-        "region_quantile": np.searchsorted(tissue, region[:, 1]) / darker,
-        "ring_spread": (ring[:, 2] - ring[:, 0]) / max(float(tissue_quartiles[2] - tissue_quartiles[0]), 1),
+        "ring_quantile": np.interp(ring[:, 1], whole_levels, share_darker),
+        "region_quantile": np.interp(region[:, 1], whole_levels, share_darker),
+        "ring_spread": (ring[:, 2] - ring[:, 0]) / max(int(upper - lower), 1),
         "roundness": _ratio(small, large),
         "roundness_wide": _ratio(small_wide, large_wide),
         "across_beam": np.abs(np.cos(angle) * beam_y - np.sin(angle) * beam_x),
@@ -230,17 +231,15 @@ def _blobness(view: View, blobs: Blobs) -> Array:
 
 def _texture(view: View, blobs: Blobs) -> Array:
     """Mean magnitude of what a fine smoothing takes away, around each blob, grey levels."""
-    tissue = view.tissue.astype(np.float32)
+    image = filled_outside(view.grey, view.tissue)
     fine, area = max(view.grid.pixels(TEXTURE_MM), 0.5), max(view.grid.pixels(AREA_MM), 1)
-    smooth = _blurred(view.grey * tissue, tissue, fine)
-    mean = _blurred(np.abs(view.grey - smooth) * tissue, tissue, area)
-    return _sampled(mean, blobs.x.astype(np.float32), blobs.y.astype(np.float32))
-
-
-def _blurred(image: FloatImage, weight: FloatImage, sigma: float) -> FloatImage:
-    """Gaussian mean of an image that is 0 where the weight is."""
-    mean, share = (cv2.GaussianBlur(part, (0, 0), sigma) for part in (image, weight))
-    return np.asarray(mean / np.maximum(share, np.float32(1e-3)))
+    detail = np.abs(image - cv2.GaussianBlur(image, (0, 0), fine))
+    halves = (max(image.shape[1] // 2, 1), max(image.shape[0] // 2, 1))
+    small = [cv2.resize(part, halves, interpolation=cv2.INTER_AREA) for part in (detail * view.tissue, view.tissue.astype(np.float32))]
+    total, share = (cv2.GaussianBlur(part, (0, 0), area / 2) for part in small)
+    scale = np.array(halves) / (image.shape[1], image.shape[0])
+    x, y = ((positions + 0.5) * step - 0.5 for positions, step in zip((blobs.x, blobs.y), scale, strict=True))
+    return _sampled(total / np.maximum(share, np.float32(1e-3)), x.astype(np.float32), y.astype(np.float32))
 
 
 def _saturation(levels: ByteImage, blobs: Blobs, radius: Array) -> Array:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import FloatImage
+from usmicro.arrays import BoolImage, FloatImage
 from usmicro.view import View
 
 FWHM = 2 * np.sqrt(2 * np.log(2))
@@ -17,6 +17,8 @@ STEP = np.sqrt(2)
 """Ratio of neighbouring scales."""
 FINEST = 1.4
 """Smallest standard deviation in pixels at which second differences still follow the derivatives."""
+FILL = 12.0
+"""Standard deviation in pixels of the mean that fills what is not tissue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +40,42 @@ class Scale:
 
 
 def scale_space(view: View, smallest_mm: float, largest_mm: float) -> list[Scale]:
-    """The view smoothed to a geometric series of scales, tissue only: what lies outside does not bleed in.
+    """Smooth a view to a geometric series of scales, one for every blob diameter from `smallest_mm` to `largest_mm`.
 
     A Gaussian blob of full width at half maximum d answers most at the standard deviation d / 2.35. Diameters below the
-    speckle cell along the beam are skipped, since no echo is narrower than the resolution.
+    speckle cell along the beam are skipped, since no echo is narrower than the resolution. What lies outside the tissue does not bleed in.
     """
     smallest = max(view.grid.pixels(smallest_mm), 0.8 * min(view.speckle)) / FWHM
-    largest = view.grid.pixels(largest_mm) / FWHM
+    largest = max(view.grid.pixels(largest_mm) / FWHM, FINEST)
+    image, factor = filled_outside(view.grey, view.tissue), 1
     sigma = max(smallest, FINEST)
-    tissue = view.tissue.astype(np.float32)
-    levels = {1: (view.grey * tissue, tissue)}
     scales = []
-    while sigma <= max(largest, FINEST) * 1.001:
-        factor = 1
+    while sigma <= largest * 1.001:
         while sigma / (2 * factor) >= FINEST:
             factor *= 2
-        if factor not in levels:
-            rows, columns = (-(-length // factor) * factor for length in view.shape)
-            padded = [
-                cv2.copyMakeBorder(part, 0, rows - view.shape[0], 0, columns - view.shape[1], cv2.BORDER_CONSTANT, value=0)
-                for part in levels[1]
-            ]
-            size = (columns // factor, rows // factor)
-            grey, weight = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in padded)
-            levels[factor] = (grey, weight)
-        grey, weight = levels[factor]
+            image = _halved(image)
         # averaging over factor x factor pixels has smoothed already
         own = float(np.sqrt((sigma / factor) ** 2 - (1 - 1 / factor**2) / 12))
-        smooth, share = (cv2.GaussianBlur(part, (0, 0), own, borderType=cv2.BORDER_REFLECT) for part in (grey, weight))
-        scales.append(Scale(sigma, factor, smooth / np.maximum(share, np.float32(1e-3))))
+        scales.append(Scale(sigma, factor, cv2.GaussianBlur(image, (0, 0), own, borderType=cv2.BORDER_REFLECT)))
         sigma *= STEP
     return scales
+
+
+def filled_outside(grey: FloatImage, tissue: BoolImage) -> FloatImage:
+    """The image with what is not tissue replaced by the mean of the tissue nearby, so that its outline is no edge."""
+    if tissue.all() or not tissue.any():
+        return grey
+    weight = tissue.astype(np.float32)
+    size = (max(grey.shape[1] // 4, 1), max(grey.shape[0] // 4, 1))
+    parts = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (grey * weight, weight)]
+    total, share = (cv2.GaussianBlur(part, (0, 0), FILL / 4) for part in parts)
+    trust = np.float32(1e-3)  # far from any tissue the mean of all of it takes over
+    mean = (total + trust * np.float32(grey[tissue].mean())) / (share + trust)
+    nearby = cv2.resize(mean, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.where(tissue, grey, nearby), dtype=np.float32)
+
+
+def _halved(image: FloatImage) -> FloatImage:
+    rows, columns = image.shape
+    even = cv2.copyMakeBorder(image, 0, rows % 2, 0, columns % 2, cv2.BORDER_REPLICATE) if rows % 2 or columns % 2 else image
+    return np.asarray(cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA))
