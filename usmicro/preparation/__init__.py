@@ -11,7 +11,7 @@ from usmicro.arrays import BoolImage, ByteImage, FloatImage, Frame
 from usmicro.errors import ImageError
 from usmicro.preparation.beams import fit_beams
 from usmicro.preparation.colour import ScreenColour, separate_colour
-from usmicro.preparation.grid import credible, grid_over, on_grid, sampled, touched
+from usmicro.preparation.grid import credible, grid_over, nominal_pixel_mm, on_grid, sampled, touched
 from usmicro.preparation.overlays import find_overlays
 from usmicro.preparation.speckle_cell import speckle_cell
 from usmicro.preparation.tissue import ScanArea, bounding_box, find_scan_areas
@@ -19,8 +19,6 @@ from usmicro.scan import Region, Spacing
 from usmicro.settings import PreparationSettings
 from usmicro.view import ColourFlow, View
 
-USUAL_DEPTH_MM = 40.0
-"""Depth of a typical breast scan; sets the scale where the spacing is unknown."""
 USUAL_CELL = (5.0, 3.0)
 """Speckle cell in grid pixels, taken where none can be measured."""
 
@@ -54,11 +52,11 @@ def prepare(
     ImageError
         If the array is not a frame, or no tissue is found on it.
     """
-    grey, colours = _grey_and_colours(frame)
+    grey, fine, colours = _grey_and_colours(frame)
     colour = separate_colour(colours, regions) if colours is not None else None
     views: list[View] = []
     for area, own_spacing in _areas(grey, regions, spacing):
-        views.append(_view(grey, colours, colour, area, own_spacing, settings, number=len(views)))
+        views.append(_view(grey, fine, colours, colour, area, own_spacing, settings, number=len(views)))
     if not views:
         raise ImageError(
             f"no tissue found on a frame of {grey.shape[0]} x {grey.shape[1]} pixels (grey levels {grey.min()} to {grey.max()}); "
@@ -67,19 +65,20 @@ def prepare(
     return views
 
 
-def _grey_and_colours(frame: Frame) -> tuple[ByteImage, ByteImage | None]:
-    """Luminance as 8 bit, and the RGB frame if it has colours."""
+def _grey_and_colours(frame: Frame) -> tuple[ByteImage, FloatImage, ByteImage | None]:
+    """Luminance as 8 bit and as 0 to 255 with all bits, and the RGB frame if it is one."""
     array = np.asarray(frame)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.dtype not in (np.uint8, np.uint16) or array.size == 0:
         raise ImageError(
             f"expected a frame of shape (rows, columns) or (rows, columns, 3), uint8 or uint16; found shape {array.shape}, {array.dtype}"
         )
-    if array.dtype == np.uint16:
-        array = np.round(array.astype(np.float32) / 257).astype(np.uint8)
     array = np.ascontiguousarray(array)
-    if array.ndim == 2:
-        return array, None
-    return np.asarray(cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)), array
+    luminance = array if array.ndim == 2 else cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)
+    fine = luminance.astype(np.float32)
+    if array.dtype == np.uint16:
+        fine /= 257
+        luminance, array = (np.round(values / np.float32(257)).astype(np.uint8) for values in (luminance, array))
+    return np.asarray(luminance), fine, array if array.ndim == 3 else None
 
 
 def _areas(grey: ByteImage, regions: Sequence[Region], spacing: Spacing) -> list[tuple[ScanArea, Spacing]]:
@@ -99,6 +98,7 @@ def _areas(grey: ByteImage, regions: Sequence[Region], spacing: Spacing) -> list
 
 def _view(
     grey: ByteImage,
+    fine: FloatImage,
     colours: ByteImage | None,
     colour: ScreenColour | None,
     area: ScanArea,
@@ -110,9 +110,10 @@ def _view(
     """One scan area on its grid."""
     left, top, right, bottom = area.box
     spacing, notes = credible(spacing, right - left, bottom - top)
+    nominal = nominal_pixel_mm(right - left, bottom - top, sector=area.sides is not None)
     if not spacing.known:
-        notes = (*notes, "spacing unknown: sizes rest on an assumed depth of 40 mm and are not given in mm")
-    grid, shape = grid_over(area.box, spacing, USUAL_DEPTH_MM / (bottom - top), settings.grid_mm)
+        notes = (*notes, f"spacing unknown: scales rest on an estimate of {nominal:.3f} mm a pixel, and nothing is given in mm")
+    grid, shape = grid_over(area.box, spacing, nominal, settings.grid_mm)
     window = (slice(top, bottom), slice(left, right))
     graphics = find_overlays(grey[window], area.mask[window])
     if colour is not None:
@@ -129,7 +130,7 @@ def _view(
             power=colour.power,
         )
     hidden = overlay if flow is None else overlay | flow.mask
-    filled = _filled(on_grid(grey[window].astype(np.float32), grid, shape), hidden)
+    filled = _filled(on_grid(fine[window], grid, shape), hidden)
     beams = fit_beams(tissue, area.sides, grid)
     cell = speckle_cell(filled, tissue & ~hidden, beams)
     if cell is None:

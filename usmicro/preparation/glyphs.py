@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from usmicro.arrays import BoolImage, ByteImage, FloatImage
+from usmicro.kernels.overlays import match_drawing
 
 SHARPEN = np.array([[-0.5, -0.5, 0, 2, 0, -0.5, -0.5]], np.float32)
 """Lateral high pass: it leaves little of an echo, which is several pixels wide, and all of a mark."""
@@ -47,6 +48,22 @@ DRAWINGS = {
         +.........+
         """,
     ),
+    "saltire on a bar": (
+        0.52,
+        """
+        #.......##
+        .#.....##.
+        ..#...##..
+        ...#.##...
+        ....##....
+        ##########
+        ...#..#...
+        ..##...#..
+        .##....##.
+        .#......##
+        #........#
+        """,
+    ),
     "circle with dot": (
         0.54,
         """
@@ -66,10 +83,6 @@ DRAWINGS = {
     ),
 }
 """Least correlation with the sharpened image, above what tissue reaches, and the mark: blank, half and full grey."""
-TILE = 64
-"""Edge of the squares that are searched or passed over as a whole."""
-OVERLAP = 8
-"""Pixels by which they overlap: half a mark and more."""
 LEAST_GREY = 28.0
 """Grey levels by which a mark must stand out; tissue that happens to correlate reaches 22."""
 
@@ -96,7 +109,8 @@ def _marks() -> tuple[_Mark, ...]:
         # screens are seldom stored without any resampling
         image = cv2.GaussianBlur(image, (0, 0), 0.45)
         template = cv2.filter2D(image, -1, SHARPEN)[:, 1:-1].copy()
-        marks.append(_Mark(template, correlation, float(((template - template.mean()) ** 2).sum())))
+        template -= template.mean()
+        marks.append(_Mark(template, correlation, float((template**2).sum())))
     return tuple(marks)
 
 
@@ -115,26 +129,17 @@ def find_marks(grey: ByteImage, tissue: BoolImage) -> BoolImage:
     array, shape (rows, columns), bool
     """
     found = np.zeros(grey.shape, dtype=bool)
-    marks = _marks()
-    sharp = cv2.filter2D(grey.astype(np.float32), -1, SHARPEN, borderType=cv2.BORDER_REFLECT_101)
-    # no mark where the sharpened image has less power than the faintest one brings; few tiles of most frames pass
-    power = cv2.blur(sharp * sharp, (13, 13))
-    least = min(mark.energy * LEAST_GREY**2 / mark.template.size for mark in marks)
+    sharp = cv2.filter2D(grey, cv2.CV_32F, SHARPEN, borderType=cv2.BORDER_REFLECT_101)
+    # no mark where the sharpened image has less power than the faintest one brings
+    power = cv2.sqrBoxFilter(sharp, cv2.CV_32F, (13, 13))
+    least = min(mark.energy * LEAST_GREY**2 / mark.template.size for mark in _marks())
     possible = (power >= least) & tissue
-    for top in range(0, grey.shape[0], TILE):
-        for left in range(0, grey.shape[1], TILE):
-            if not possible[top : top + TILE, left : left + TILE].any():
-                continue
-            first_row, first_column = max(0, top - OVERLAP), max(0, left - OVERLAP)
-            window = sharp[first_row : top + TILE + OVERLAP, first_column : left + TILE + OVERLAP]
-            for mark in marks:
-                height, width = mark.template.shape
-                if window.shape[0] < height or window.shape[1] < width:
-                    continue
-                correlation = cv2.matchTemplate(window, mark.template, cv2.TM_CCOEFF_NORMED)
-                for y, x in np.argwhere(correlation >= mark.correlation):
-                    patch = window[y : y + height, x : x + width]
-                    if float(((patch - patch.mean()) * mark.template).sum()) >= LEAST_GREY * mark.energy:
-                        row, column = first_row + y, first_column + x
-                        found[row : row + height, column + RIM - 2 : column + width - RIM + 2] = True
+    if not possible.any():
+        return found
+    for mark in _marks():
+        height, width = mark.template.shape
+        corners = np.empty((grey.size // 8, 2), np.int32)
+        count = match_drawing(sharp, possible, mark.template, mark.correlation, LEAST_GREY * mark.energy, corners)
+        for row, column in corners[:count]:
+            found[row : row + height, column + RIM - 2 : column + width - RIM + 2] = True
     return found

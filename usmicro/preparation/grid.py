@@ -19,6 +19,16 @@ PLAUSIBLE_ASPECT = 5.0
 """Largest believed ratio of the pixel sizes along the two axes."""
 
 
+def nominal_pixel_mm(width: float, height: float, *, sector: bool) -> float:
+    """Estimate the edge of an input pixel in mm from the size of the scan area in pixels, where the file does not tell.
+
+    A breast transducer is 38 to 50 mm wide and is set to a depth of some 40 mm; a sector is wider than its transducer. Fitted on 128
+    images of BrEaST-Lesions-USG of known spacing (left-one-out: median error 8 %, ninth decile 16 %); the size of the speckle cell
+    adds nothing (alone: 13 % and 34 %; the depth alone: 7 % and 35 %).
+    """
+    return float(np.exp(3.727 + 0.225 * sector) / (width**0.6 * height**0.4))
+
+
 def credible(spacing: Spacing, width: float, height: float) -> tuple[Spacing, tuple[str, ...]]:
     """Spacing if both axes are known and give a believable scan, else unknown spacing and a note that says why.
 

@@ -21,10 +21,16 @@ FAINT = 16
 """Grey levels by which a stroke in a line of text stands out; echoes reach it too, but not side by side."""
 GRAIN = (2.0, 1.5)
 """A stroke, and one in a line of text, stands out by this many times the grain of the image, where that is more."""
-BOLD = 48
-"""Grey levels by which a stroke of 3 to 6 pixels stands out; counted only in lines of text, since a coarse focus may reach it too."""
+EDGE = 80
+"""Grey levels between the two lateral neighbours of a pixel on the edge of a solid letter, logo, arrow or bar; marked foci reach 58."""
+EDGE_GRAIN = 5.0
+"""Such an edge has at least this many times the grain."""
+WIDEST = 24
+"""Width of the widest solid in pixels."""
 TALLEST = 40
 """Height of the largest letters, in pixels."""
+BLOCK = (4, 8)
+"""Rows and columns of the blocks in which strokes are grouped: strokes in touching blocks belong together."""
 REACH = 6
 """Pixels from a seed to the rim of its cross or letter."""
 MARGIN = 4
@@ -59,14 +65,36 @@ def _dots(padded: ByteImage) -> ByteImage:
     return np.asarray(cv2.subtract(image, cv2.dilate(image, ring)))
 
 
+def _solids(grey: ByteImage, inside: ByteImage, level: float) -> ByteImage:
+    """Pixels between a rising edge and the falling edge to its right, both sharper than the lateral resolution: 0 or 1."""
+    solid = np.zeros_like(grey)
+    rising, falling = np.zeros_like(grey), np.zeros_like(grey)
+    rising[:, 1:-1] = cv2.subtract(grey[:, 2:], grey[:, :-2])
+    falling[:, 1:-1] = cv2.subtract(grey[:, :-2], grey[:, 2:])
+    column = np.ones((3, 1), np.uint8)
+    rise = (cv2.erode(rising, column) * inside) >= level
+    fall = (cv2.erode(falling, column) * inside) >= level
+    rows = np.flatnonzero(rise.any(axis=1) & fall.any(axis=1))
+    if rows.size == 0:
+        return solid
+    rise, fall = rise[rows], fall[rows]
+    index = np.broadcast_to(np.arange(grey.shape[1], dtype=np.int32), rise.shape)
+    far = np.int32(-4 * WIDEST)
+    last_rise = np.maximum.accumulate(np.where(rise, index, far), axis=1)
+    last_fall = np.maximum.accumulate(np.where(fall, index, far), axis=1)
+    next_fall = np.minimum.accumulate(np.where(fall, index, grey.shape[1] - far)[:, ::-1], axis=1)[:, ::-1]
+    solid[rows] = ((last_rise > last_fall) | fall) & (next_fall - last_rise <= WIDEST)
+    return solid
+
+
 def _singles(seeds: ByteImage) -> ByteImage:
     """Zones of the marks or letters that seeds belong to: 0 or 1."""
-    zone = np.zeros_like(seeds)
-    count, _, boxes, _ = cv2.connectedComponentsWithStats(seeds, connectivity=8)
-    for x, y, width, height in boxes[1:count, :4]:
-        reach = max(REACH, min(int(height) + 2, 3 * REACH))  # an arm across is as long as the arm down
-        zone[max(0, y - REACH + 1) : y + height + REACH - 1, max(0, x - reach) : x + width + reach] = 1
-    return zone
+    if not seeds.any():
+        return seeds
+    zone = cv2.dilate(seeds, np.ones((2 * REACH - 1, 2 * REACH + 1), np.uint8))
+    # an arm across is as long as the arm down
+    long = cv2.erode(seeds, np.ones((REACH, 1), np.uint8))
+    return np.asarray(zone | cv2.dilate(long, np.ones((4 * REACH - 1, 4 * REACH + 1), np.uint8))) if long.any() else np.asarray(zone)
 
 
 def _lines(strokes: ByteImage) -> ByteImage:
@@ -75,19 +103,19 @@ def _lines(strokes: ByteImage) -> ByteImage:
     A line of text is three or more strokes, no further apart than letters are, in a strip wider than high.
     """
     zone = np.zeros_like(strokes)
-    joined = cv2.dilate(strokes, np.ones((5, 2 * REACH + 7), np.uint8))
-    _, labels = cv2.connectedComponents(joined, connectivity=8)
-    count, _, boxes, centres = cv2.connectedComponentsWithStats(strokes, connectivity=8)
-    members: dict[int, list[int]] = {}
-    for stroke in range(1, count):
-        x, y = np.round(centres[stroke]).astype(int)
-        members.setdefault(int(labels[y, x]), []).append(stroke)
-    for parts in members.values():
-        box = boxes[parts]
-        left, top = int(box[:, 0].min()), int(box[:, 1].min())
-        right, bottom = int((box[:, 0] + box[:, 2]).max()), int((box[:, 1] + box[:, 3]).max())
+    points = cv2.findNonZero(strokes)
+    if points is None or len(points) < 3:
+        return zone
+    columns, rows = points.reshape(-1, 2).T
+    blocks = np.zeros((strokes.shape[0] // BLOCK[0] + 1, strokes.shape[1] // BLOCK[1] + 1), np.uint8)
+    blocks[rows // BLOCK[0], columns // BLOCK[1]] = 1
+    count, labels = cv2.connectedComponents(blocks, connectivity=8)
+    group = labels[rows // BLOCK[0], columns // BLOCK[1]]
+    for number in range(1, count):
+        y, x = rows[group == number], columns[group == number]
+        left, top, right, bottom = int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1
         height = bottom - top
-        if len(np.unique(box[:, 0] // 3)) >= 3 and right - left > 1.5 * height and height <= TALLEST:
+        if len(np.unique(x // 3)) >= 3 and right - left > 1.5 * height and height <= TALLEST:
             reach = max(REACH, height)
             zone[max(0, top - 4) : bottom + 4, max(0, left - reach) : right + reach] = 1
     return zone
@@ -118,13 +146,12 @@ def find_overlays(grey: ByteImage, tissue: BoolImage) -> BoolImage:
     grain = 3 + float(cv2.absdiff(grey[:, 4:], grey[:, :-4])[tissue[:, 4:]].mean())
     zone = _singles(((vertical >= max(STROKE, GRAIN[0] * grain)) | (_dots(padded) * inside >= DOT)).astype(np.uint8))
     text = _lines((vertical >= max(FAINT, GRAIN[1] * grain)).astype(np.uint8))
-    bold = (_vertical(padded, 4, 7) * inside >= BOLD).astype(np.uint8)
-    if bold.any():
-        text |= _lines(bold)
+    solid = _solids(grey, inside, max(EDGE, EDGE_GRAIN * grain))
+    text |= _lines(solid)
     zone |= text
-    marks = find_marks(grey, tissue)
+    marks = find_marks(grey, tissue) | (cv2.dilate(solid, np.ones((3, 5), np.uint8)) > 0)
     if not zone.any():
-        return marks
+        return np.asarray(marks)
     thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8))
     # a graphic is drawn in one grey level, so its faint parts are blurred edges, not dimmer strokes
     peak = cv2.dilate(thin * zone, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8))

@@ -28,48 +28,53 @@ def _half_width(profile: NDArray[np.float64]) -> float:
 def speckle_cell(grey: FloatImage, usable: BoolImage, beams: Beams) -> tuple[float, float] | None:
     """Full width at half maximum of the grey autocovariance across and along the beam, in pixels of `grey`.
 
-    The median over the most homogeneous patches; None where no patch can be used.
+    The third decile over the most homogeneous patches; None where no patch can be used.
 
     References
     ----------
-    Wagner, Smith, Sandrik, Lopez, IEEE Trans. Sonics and Ultrasonics 30 (1983) 156: the autocovariance of speckle is set by the resolution cell.
+    Wagner, Smith, Sandrik, Lopez, IEEE Trans. Sonics and Ultrasonics 30 (1983) 156: the resolution cell sets the autocovariance of speckle.
     """
     size = min(PATCH, *grey.shape)
     if size < 8:
         return None
     # the slow change of brightness is anatomy, not speckle
-    smooth = cv2.GaussianBlur(grey, (0, 0), size / 4, borderType=cv2.BORDER_REFLECT_101)
+    smooth = cv2.blur(grey, (size // 2 | 1, size // 2 | 1), borderType=cv2.BORDER_REFLECT_101)
     fine = grey - smooth
-    found = []
     step = max(size // 2, int(np.sqrt(grey.size / 400)))
-    for top in range(0, grey.shape[0] - size + 1, step):
-        for left in range(0, grey.shape[1] - size + 1, step):
-            window = (slice(top, top + size), slice(left, left + size))
-            if not usable[window].all():
-                continue
-            patch = fine[window]
-            variance = float(patch.var())
-            mean = float(smooth[window].mean())
-            if variance < 1 or mean < 8 or mean > 235:
-                continue
-            # anatomy is what makes the variance of the smooth part large against that of the fine one
-            found.append((float(smooth[window].var()) / variance, top, left))
-    if not found:
+    corners = np.ix_(range(0, grey.shape[0] - size + 1, step), range(0, grey.shape[1] - size + 1, step))
+    whole = cv2.erode(usable.astype(np.uint8), np.ones((size, size), np.uint8), anchor=(0, 0))[corners] > 0
+    mean = _mean_over(grey, size)[corners]
+    slow = _mean_over(smooth**2, size)[corners] - mean**2
+    fast = _mean_over(fine**2, size)[corners]
+    suitable = whole & (fast > 1) & (mean > 8) & (mean < 235)
+    if not suitable.any():
         return None
+    # anatomy is what makes the slow variance large against the fast one
+    order = np.argsort(np.where(suitable, slow / np.maximum(fast, 1), np.inf), axis=None, kind="stable")
+    chosen = order[: min(PATCHES, int(suitable.sum()))]
+    tops, lefts = (index.ravel()[axis_index] for index, axis_index in zip(corners, np.unravel_index(chosen, suitable.shape), strict=True))
+    patches = np.stack([fine[top : top + size, left : left + size] for top, left in zip(tops, lefts, strict=True)])
+    patches -= patches.mean(axis=(1, 2), keepdims=True)
+    spectra = np.abs(np.fft.rfft2(patches, s=(2 * size, 2 * size))) ** 2
+    lags = np.arange(size // 2)
     widths = []
-    for _, top, left in sorted(found)[:PATCHES]:
-        patch = fine[top : top + size, left : left + size]
-        spectrum = np.abs(np.fft.rfft2(patch - patch.mean(), s=(2 * size, 2 * size))) ** 2
-        covariance = np.fft.irfft2(spectrum)
-        down, right = beams.direction(left + size / 2, top + size / 2)[::-1]
-        lags = np.arange(size // 2)
-        along = _sample(covariance, lags * float(right), lags * float(down))
-        across = _sample(covariance, lags * float(down), -lags * float(right))
+    for top, left, covariance in zip(tops, lefts, np.fft.irfft2(spectra), strict=True):
+        right, down = (float(component) for component in beams.direction(left + size / 2, top + size / 2))
+        along = _sample(covariance, lags * right, lags * down)
+        across = _sample(covariance, lags * down, -lags * right)
         widths.append((_half_width(across / covariance[0, 0]), _half_width(along / covariance[0, 0])))
-    across_width, along_width = np.nanmedian(np.asarray(widths), axis=0)
-    if not (np.isfinite(across_width) and np.isfinite(along_width)):
+    measured = np.asarray(widths)
+    measured = measured[np.isfinite(measured).all(axis=1)]
+    if measured.size == 0:
         return None
+    # layers of tissue lengthen the autocovariance and nothing shortens it, so the narrow patches are the pure ones
+    across_width, along_width = np.percentile(measured, 30, axis=0)
     return float(across_width), float(along_width)
+
+
+def _mean_over(image: FloatImage, size: int) -> FloatImage:
+    """Mean over the square of an edge `size` whose top left corner is at each pixel."""
+    return np.asarray(cv2.boxFilter(image, cv2.CV_32F, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT), dtype=np.float32)
 
 
 def _sample(covariance: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -136,8 +136,8 @@ def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
     parts = []
     for begin, end in zip(cuts[::2], cuts[1::2], strict=True):
         part = np.zeros_like(component)
-        window = slice(int(np.ceil(begin / scale)), int(end / scale))
-        part[:, window] = component[:, window]
+        between = slice(int(np.ceil(begin / scale)), int(end / scale))
+        part[:, between] = component[:, between]
         if part.any():
             parts.append(part)
     return parts
@@ -166,7 +166,7 @@ def _with_depths(component: BoolImage, dense: ByteImage) -> BoolImage:
     joined = component.copy()
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
     for index in range(1, count):
-        x, y, width, height, _ = statistics[index]
+        x, y, width = statistics[index, :3]
         inside = min(x + width, right) - max(x, left) > 0.8 * width
         below = bottom - 0.2 * (bottom - top) < y < bottom + 0.5 * (bottom - top)
         if inside and below and width < 0.8 * (right - left):
@@ -244,7 +244,7 @@ def _between_arcs(
     left, right = sides
     apex_y = (right.offset - left.offset) / (left.slope - right.slope)
     apex_x = left.offset + left.slope * apex_y
-    radius = np.hypot(x - np.float32(apex_x), (y - np.float32(apex_y)) * np.float32(aspect))
+    squared = (x - np.float32(apex_x)) ** 2 + ((y - np.float32(apex_y)) * np.float32(aspect)) ** 2
     inner = np.hypot(column - apex_x, (highest - apex_y) * aspect)
     outer = np.hypot(column - apex_x, (lowest - apex_y) * aspect)
     # columns where the edge belongs to a side, not to the top, are left out
@@ -252,12 +252,12 @@ def _between_arcs(
     under = highest > np.maximum((column - left.offset) / left.slope, (column - right.offset) / right.slope) + slack
     under = under if under.sum() >= 8 else np.ones(column.size, dtype=bool)
     if _spread(inner[under]) < _spread(highest[under]):
-        inside = radius > np.percentile(inner[under], 20)
+        inside = squared > np.float32(np.percentile(inner[under], 20) ** 2)
     else:
-        inside = np.broadcast_to(y > np.percentile(highest[under], 20), radius.shape)
+        inside = np.broadcast_to(y > np.percentile(highest[under], 20), squared.shape)
     middle = np.abs(column - apex_x) < 0.35 * (column[-1] - column[0])
     middle = middle if middle.sum() >= 8 else np.ones(column.size, dtype=bool)
-    return np.asarray(inside & (radius < np.percentile(outer[middle], 90)) & (y < lowest.max()))
+    return np.asarray(inside & (squared < np.float32(np.percentile(outer[middle], 90) ** 2)) & (y < lowest.max()))
 
 
 def _spread(values: NDArray[np.float64]) -> float:
