@@ -135,6 +135,7 @@ def test_a_spacing_that_wins_replaces_that_of_the_regions_too(scan_with):
     assert any("given by the user" in note for note in scan.notes)
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
 @pytest.mark.parametrize("value", [[0, 0.1], [-0.1, 0.1], [100, 100], [0.1], ["nan", 0.1]])
 def test_a_pixel_spacing_that_cannot_be_is_noted(write_dicom, grey, value):
     scan = load(write_dicom(grey, PixelSpacing=value))
