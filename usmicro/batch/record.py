@@ -16,7 +16,7 @@ from usmicro.batch.jobs import Result
 from usmicro.settings import Settings
 
 PACKAGES = (
-    "numpy", "scipy", "scikit-image", "tifffile", "opencv-python-headless", "pydicom", "numba",
+    "numpy", "scipy", "scikit-image", "tifffile", "opencv-python-headless", "pillow", "pydicom", "numba",
     "python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg",
 )  # fmt: skip
 SUMMED = ("frames", "foci", "intramass", "extramass", "intraductal", "masses")

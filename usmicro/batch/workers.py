@@ -7,6 +7,7 @@ script again, so that `usmicro.run` works in a plain script and in a notebook, a
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 import queue
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from usmicro.batch.jobs import Job, Result, failure, module_path, process
@@ -28,14 +30,17 @@ ONE_THREAD = dict.fromkeys(
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from usmicro.batch.workers import serve; serve()"
 NEW_PROCESS_GROUP = 0x200  # subprocess.CREATE_NEW_PROCESS_GROUP, which only Windows has
 ALONE = 3
-"""The first job runs alone until one succeeds, at most so many: it compiles the kernels, which the other workers then load."""
+"""The smallest jobs run alone until one succeeds, at most so many: it compiles the kernels, which the other workers then load."""
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use, also in a container that is given only some."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no control group, or "max": no limit
+        return cores
 
 
 def in_process(jobs: Sequence[Job]) -> Generator[tuple[int, Result], None, None]:
@@ -57,6 +62,8 @@ def in_workers(jobs: Sequence[Job], workers: int) -> Generator[tuple[int, Result
     """Compute jobs in worker processes; gives each job's index with its result, as they come."""
     answers: queue.SimpleQueue[tuple[int, Result | BaseException]] = queue.SimpleQueue()
     todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    smallest = sorted(range(len(jobs)), key=lambda index: _size(jobs[index].path))[:ALONE]
+    order = smallest + [index for index in range(len(jobs)) if index not in smallest]
     pool: list[Worker] = []
     threads: list[threading.Thread] = []
 
@@ -92,7 +99,7 @@ def in_workers(jobs: Sequence[Job], workers: int) -> Generator[tuple[int, Result
         while finished < len(jobs):
             wanted = len(jobs) if succeeded or finished >= ALONE else finished + 1
             while given < min(wanted, len(jobs)):
-                todo.put(given)
+                todo.put(order[given])
                 given += 1
             while given == len(jobs) and len(pool) < min(workers, len(jobs) - finished):
                 hire()
@@ -106,6 +113,13 @@ def in_workers(jobs: Sequence[Job], workers: int) -> Generator[tuple[int, Result
             todo.put(None)
         for thread in threads:
             thread.join(timeout=5)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0  # its job will say why it cannot be read
 
 
 class Worker:
