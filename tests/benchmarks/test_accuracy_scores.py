@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import cv2
@@ -6,14 +7,22 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from benchmarks.accuracy import scores
 from benchmarks.accuracy.__main__ import limited, main, written
-from benchmarks.accuracy.cases import Case, Target
+from benchmarks.accuracy.cases import Case, Target, Truth
 from benchmarks.accuracy.metrics import Estimate
 from benchmarks.accuracy.peers import PEERS
 from benchmarks.accuracy.report import BEGIN, END, as_json, refresh, table
 from benchmarks.accuracy.runs import MassOverlap, Outcome, compare_masses
 from benchmarks.accuracy.scores import Row, one_descriptor, score
+from benchmarks.accuracy.sheets import TRUE, fitted, sheet, with_truth
 from usmicro.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch):
+    """Intervals are not what these tests look at."""
+    monkeypatch.setattr(scores, "bootstrap", partial(scores.bootstrap, rounds=5))
 
 
 def focus(x, y, confidence, **more):
@@ -189,3 +198,14 @@ def test_wrong_usage_has_exit_status_2(tmp_path, capsys):
     with pytest.raises(SystemExit) as leaving:
         main([])
     assert leaving.value.code == 2
+
+
+def test_a_sheet_shows_the_truth_on_every_tile():
+    masses = np.zeros((60, 90), np.int32)
+    masses[20:40, 30:60] = 1
+    truth = Truth(masses=masses, targets=(target(45, 30),))
+    drawn = with_truth(np.zeros((60, 90, 3), np.uint8), truth, 0)
+    assert (drawn[20, 30:60] == TRUE).all()
+    assert (drawn[30, 33:40] == TRUE).all()
+    tiles = [fitted(drawn, 90, "one") for _ in range(3)]
+    assert sheet(tiles, 2).shape == (2 * 110, 2 * 90, 3)
