@@ -14,7 +14,7 @@ from usmicro.preparation.colour import ScreenColour, separate_colour
 from usmicro.preparation.grid import credible, grid_over, nominal_pixel_mm, on_grid, sampled, touched
 from usmicro.preparation.overlays import find_overlays
 from usmicro.preparation.speckle_cell import speckle_cell
-from usmicro.preparation.tissue import ScanArea, bounding_box, find_scan_areas
+from usmicro.preparation.tissue import ScanArea, Side, bounding_box, find_scan_areas
 from usmicro.scan import Region, Spacing
 from usmicro.settings import PreparationSettings
 from usmicro.view import ColourFlow, View
@@ -92,8 +92,18 @@ def _areas(grey: ByteImage, regions: Sequence[Region], spacing: Spacing) -> list
         for area in find_scan_areas(grey[window], single=True):
             mask = np.zeros(grey.shape, dtype=bool)
             mask[window] = area.mask
-            found.append((ScanArea(mask, bounding_box(mask), area.sides), region.spacing if region.spacing.known else spacing))
+            found.append(
+                (ScanArea(mask, bounding_box(mask), _moved(area.sides, region)), region.spacing if region.spacing.known else spacing)
+            )
     return found
+
+
+def _moved(sides: tuple[Side, Side] | None, region: Region) -> tuple[Side, Side] | None:
+    """Sides found in a region, on the frame."""
+    if sides is None:
+        return None
+    left, right = (Side(side.offset + region.left - side.slope * region.top, side.slope) for side in sides)
+    return left, right
 
 
 def _view(
@@ -115,8 +125,11 @@ def _view(
         notes = (*notes, f"spacing unknown: scales rest on an estimate of {nominal:.3f} mm a pixel, and nothing is given in mm")
     grid, shape = grid_over(area.box, spacing, nominal, settings.grid_mm)
     window = (slice(top, bottom), slice(left, right))
-    graphics = find_overlays(grey[window], area.mask[window])
-    if colour is not None:
+    if colour is None:
+        graphics = find_overlays(grey[window], area.mask[window])
+    else:
+        # lone colour pixels are as sharp as graphics
+        graphics = find_overlays(grey[window], area.mask[window] & ~colour.mask[window]) & ~colour.mask[window]
         graphics |= colour.interface[window]
     tissue = sampled(area.mask, grid, shape)
     overlay = touched(graphics, grid, shape) & tissue

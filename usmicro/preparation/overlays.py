@@ -87,25 +87,28 @@ def _solids(grey: ByteImage, inside: ByteImage, level: float) -> ByteImage:
     return solid
 
 
-def _singles(seeds: ByteImage) -> ByteImage:
-    """Zones of the marks or letters that seeds belong to: 0 or 1."""
+def _singles(seeds: BoolImage, thin: ByteImage) -> ByteImage:
+    """Around the seeds, where marks and letters may reach: the grey levels by which the seed stands out; 0 elsewhere."""
+    strength = thin * seeds
     if not seeds.any():
-        return seeds
-    zone = cv2.dilate(seeds, np.ones((2 * REACH - 1, 2 * REACH + 1), np.uint8))
+        return strength
+    level = cv2.dilate(strength, np.ones((2 * REACH - 1, 2 * REACH + 1), np.uint8))
     # an arm across is as long as the arm down
-    long = cv2.erode(seeds, np.ones((REACH, 1), np.uint8))
-    return np.asarray(zone | cv2.dilate(long, np.ones((4 * REACH - 1, 4 * REACH + 1), np.uint8))) if long.any() else np.asarray(zone)
+    long = cv2.erode(strength, np.ones((REACH, 1), np.uint8))
+    if long.any():
+        level = cv2.max(level, cv2.dilate(long, np.ones((4 * REACH - 1, 4 * REACH + 1), np.uint8)))
+    return np.asarray(level)
 
 
-def _lines(strokes: ByteImage) -> ByteImage:
-    """Zones of the lines of text that strokes form: 0 or 1.
+def _lines(strokes: BoolImage, thin: ByteImage) -> ByteImage:
+    """Over the lines of text that strokes form: the grey levels by which the text stands out; 0 elsewhere.
 
     A line of text is three or more strokes, no further apart than letters are, in a strip wider than high.
     """
-    zone = np.zeros_like(strokes)
-    points = cv2.findNonZero(strokes)
+    level = np.zeros_like(thin)
+    points = cv2.findNonZero(strokes.astype(np.uint8))
     if points is None or len(points) < 3:
-        return zone
+        return level
     columns, rows = points.reshape(-1, 2).T
     blocks = np.zeros((strokes.shape[0] // BLOCK[0] + 1, strokes.shape[1] // BLOCK[1] + 1), np.uint8)
     blocks[rows // BLOCK[0], columns // BLOCK[1]] = 1
@@ -117,8 +120,9 @@ def _lines(strokes: ByteImage) -> ByteImage:
         height = bottom - top
         if len(np.unique(x // 3)) >= 3 and right - left > 1.5 * height and height <= TALLEST:
             reach = max(REACH, height)
-            zone[max(0, top - 4) : bottom + 4, max(0, left - reach) : right + reach] = 1
-    return zone
+            line = level[max(0, top - 4) : bottom + 4, max(0, left - reach) : right + reach]
+            np.maximum(line, np.uint8(np.median(thin[y, x])), out=line)
+    return level
 
 
 def find_overlays(grey: ByteImage, tissue: BoolImage) -> BoolImage:
@@ -144,19 +148,17 @@ def find_overlays(grey: ByteImage, tissue: BoolImage) -> BoolImage:
     vertical = _vertical(padded, 2, 3) * inside
     # coarse pixels on fine speckle: the mean step over four pixels tells how sharp the echoes themselves are
     grain = 3 + float(cv2.absdiff(grey[:, 4:], grey[:, :-4])[tissue[:, 4:]].mean())
-    zone = _singles(((vertical >= max(STROKE, GRAIN[0] * grain)) | (_dots(padded) * inside >= DOT)).astype(np.uint8))
-    text = _lines((vertical >= max(FAINT, GRAIN[1] * grain)).astype(np.uint8))
-    solid = _solids(grey, inside, max(EDGE, EDGE_GRAIN * grain))
-    text |= _lines(solid)
-    zone |= text
-    marks = find_marks(grey, tissue) | (cv2.dilate(solid, np.ones((3, 5), np.uint8)) > 0)
-    if not zone.any():
-        return np.asarray(marks)
     thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8))
+    strokes = (vertical >= max(STROKE, GRAIN[0] * grain)) | (_dots(padded) * inside >= DOT)
+    solid = _solids(grey, inside, max(EDGE, EDGE_GRAIN * grain))
+    text = cv2.max(_lines(vertical >= max(FAINT, GRAIN[1] * grain), thin), _lines(solid > 0, thin))
+    level = cv2.max(_singles(strokes, thin), text)
+    marks = find_marks(grey, tissue) | (cv2.dilate(solid, np.ones((3, 5), np.uint8)) > 0)
+    if not level.any():
+        return np.asarray(marks)
     # a graphic is drawn in one grey level, so its faint parts are blurred edges, not dimmer strokes
-    peak = cv2.dilate(thin * zone, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8))
-    drawn = (zone > 0) & (thin > 0.5 * peak.astype(np.float32))
-    mask = cv2.dilate(drawn.astype(np.uint8), np.ones((3, 3), np.uint8))
+    drawn = ((level > 0) & (thin > level // 2)).astype(np.uint8)
+    mask = cv2.dilate(drawn, np.ones((3, 3), np.uint8))
     # inside letters little tissue is left to judge
-    mask |= cv2.morphologyEx(mask & text, cv2.MORPH_CLOSE, np.ones((5, 7), np.uint8))
+    mask |= cv2.morphologyEx(mask * (text > 0), cv2.MORPH_CLOSE, np.ones((5, 7), np.uint8))
     return np.asarray((mask > 0) | marks)
