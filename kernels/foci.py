@@ -156,6 +156,24 @@ def radii(image: Float2D, x: Float1D, y: Float1D, level: Float1D, most: Float1D,
 
 
 @jit
+def centroids(image: Float2D, x: Float1D, y: Float1D, level: Float1D, radius: Float1D, out: Float2D) -> None:
+    """Centre (x, y) of what rises above `level` within a radius of each position; the position itself where nothing does."""
+    rows, columns = image.shape
+    for i in range(x.size):
+        column, row, reach = int(np.round(x[i])), int(np.round(y[i])), int(np.ceil(radius[i])) + 1
+        total, total_x, total_y = 0.0, 0.0, 0.0
+        for r in range(max(row - reach, 0), min(row + reach + 1, rows)):
+            for c in range(max(column - reach, 0), min(column + reach + 1, columns)):
+                weight = float(image[r, c] - level[i])
+                if weight > 0 and (c - x[i]) ** 2 + (r - y[i]) ** 2 <= radius[i] ** 2:
+                    total += weight
+                    total_x += weight * (c - x[i])
+                    total_y += weight * (r - y[i])
+        out[i, 0] = x[i] + (total_x / total if total > 0 else 0.0)
+        out[i, 1] = y[i] + (total_y / total if total > 0 else 0.0)
+
+
+@jit
 def ridge_lengths(image: Float2D, x: Float1D, y: Float1D, angle: Float1D, level: Float1D, most: np.float32, out: Float1D) -> None:
     """How far a bright ridge through each position reaches, both ways together, while it stays above `level`.
 

@@ -100,8 +100,8 @@ def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Cand
     """Find hyperechoic foci on a view.
 
     Bright blobs from `settings.smallest` to `settings.largest` are kept while speckle alone would give fewer than
-    `settings.false_positives` of them in 10 cm2. Nothing is rejected for being a line, lying in fat or being large: `line` and
-    `features` measure it, for a confidence to weigh.
+    `settings.false_positives` of them in 10 cm2; what is measured to be larger than `settings.largest` is left out. Nothing is
+    rejected for being a line or for where it lies: `line` and `features` measure it, for a confidence to weigh.
 
     Parameters
     ----------
@@ -116,7 +116,8 @@ def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Cand
     """
     cells = TEN_CM2 / (cell_area(view.speckle) * view.grid.pixel_mm**2)
     blobs = blob_responses(view, settings, response_at(settings.false_positives / cells))
-    return measure(view, settings, blobs, false_alarm(blobs.response))
+    candidates = measure(view, settings, blobs, false_alarm(blobs.response))
+    return candidates.take(candidates.diameter <= view.grid.pixels(settings.largest))
 
 
 def find_foci(

@@ -31,6 +31,8 @@ TEXTURE_MM = 0.16
 """Standard deviation of the smoothing whose remainder is fine texture."""
 AREA_MM = 1.0
 """Standard deviation of the neighbourhood that fine texture is averaged over."""
+CORE = 0.6
+"""Share of its height above which a blob's centre is taken: speckle on the flanks would pull a maximum of the response about."""
 FINE = 1.0
 """Standard deviation in pixels of the smoothing in which the smallest foci are measured."""
 LEAST_SPREAD = 1.0
@@ -53,8 +55,11 @@ class Blobs:
 
 @dataclass(frozen=True, slots=True)
 class Extents:
-    """How far each blob reaches, in grid pixels."""
+    """Where each blob is brightest and how far it reaches, in grid pixels."""
 
+    x: Array
+    y: Array
+    """Centre of what rises above CORE of its height."""
     peak: Array
     """Grey level at its middle, smoothed at half the blob's scale."""
     widths: Array
@@ -70,9 +75,10 @@ class Extents:
 def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array) -> Candidates:
     """Measure blobs, of which each has a response that speckle alone reaches with a `probability`.
 
-    `diameter` is the median full width at half maximum over the ring's median, less the smoothing it was measured in. `line` is
-    1 - 2 * width / length, at least 0, of the smallest width and of the length of the ridge at half maximum: 0 up to twice as long as wide.
-    `contrast` is that of the peak at half the blob's scale against a ring with a guard band of two sigma and a speckle cell.
+    Positions are centres of the core above 0.6 of the height. `diameter` is the median full width at half maximum over the ring's
+    median, less the smoothing it was measured in. `line` is 1 - 2 * width / length, at least 0, of the smallest width and of the
+    length of the ridge at half maximum: 0 up to twice as long as wide. `contrast` is that of the peak at half the blob's scale
+    against a ring with a guard band of two sigma and a speckle cell.
 
     Features, all arrays of float; lengths by the estimated scale where the spacing is unknown:
 
@@ -109,6 +115,10 @@ def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array
     small_wide, large_wide, _ = _eigen(_curvatures(blobs, 2))
     extents = _extents(view, blobs, ring[:, 1], angle)
 
+    columns, rows = (np.clip(np.round(p).astype(int), 0, n - 1) for p, n in zip((extents.x, extents.y), view.shape[::-1], strict=True))
+    usable = view.usable[rows, columns]
+    x, y = np.where(usable, extents.x, blobs.x), np.where(usable, extents.y, blobs.y)  # an overlay beside a focus may pull its centre
+
     contrast = extents.peak - ring[:, 1]
     shortest, longest = np.maximum(extents.widths.min(axis=1), 1), extents.widths.max(axis=1)
     diameter = np.sqrt(np.maximum(np.median(extents.widths, axis=1) ** 2 - extents.smoothing**2, 1))
@@ -136,8 +146,8 @@ def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array
         "depth_mm": view.beams.depth(blobs.x, blobs.y) * grid.pixel_mm,
     }
     return Candidates(
-        x=blobs.x,
-        y=blobs.y,
+        x=x,
+        y=y,
         diameter=diameter,
         contrast=contrast / np.maximum(ring[:, 2] - ring[:, 1], LEAST_SPREAD),
         false_alarm=probability,
@@ -161,7 +171,7 @@ def _extents(view: View, blobs: Blobs, background: Array, angle: Array) -> Exten
     """Widths and ridges of each blob, in the image smoothed at half of its scale: speckle is quieter there and the blob little wider."""
     count = len(blobs.x)
     fine = Scale(FINE, 1, cv2.GaussianBlur(view.grey, (0, 0), FINE))
-    peak, smoothing = np.zeros(count), np.zeros(count)
+    middle, peak, smoothing = np.zeros((count, 2)), np.zeros(count), np.zeros(count)
     widths, ridges = np.zeros((count, DIRECTIONS // 2)), np.zeros((2, count))
     for k in np.unique(blobs.index):
         own = np.flatnonzero(blobs.index == k)
@@ -170,17 +180,21 @@ def _extents(view: View, blobs: Blobs, background: Array, angle: Array) -> Exten
         peak[own] = _sampled(scale.smooth, x, y)
         smoothing[own] = FWHM * scale.sigma
         height = np.maximum(peak[own] - background[own], LEAST_SPREAD)
-        half, quarter = ((background[own] + share * height).astype(np.float32) for share in (0.5, 0.25))
+        core, half, quarter = ((background[own] + share * height).astype(np.float32) for share in (CORE, 0.5, 0.25))
         radii = np.empty((own.size, DIRECTIONS), np.float32)
         most = np.full(own.size, 3 * FWHM * blobs.scales[k].sigma / scale.factor, np.float32)
         kernels.radii(scale.smooth, x, y, half, most, radii)
         widths[own] = (radii[:, : DIRECTIONS // 2] + radii[:, DIRECTIONS // 2 :]) * scale.factor
+        centre = np.empty((own.size, 2), np.float32)
+        near = (0.75 * np.median(widths[own], axis=1) / scale.factor).astype(np.float32)
+        kernels.centroids(scale.smooth, x, y, core, near, centre)
+        middle[own] = scale.to_view(centre)
         reach = np.float32(view.grid.pixels(RIDGE_MM) / scale.factor)
         for ridge, level in zip(ridges, (half, quarter), strict=True):
             length = np.empty(own.size, np.float32)
             kernels.ridge_lengths(scale.smooth, x, y, angle[own].astype(np.float32), level, reach, length)
             ridge[own] = length * scale.factor
-    return Extents(peak, widths, smoothing, ridges[0], ridges[1])
+    return Extents(middle[:, 0], middle[:, 1], peak, widths, smoothing, ridges[0], ridges[1])
 
 
 def _sampled(image: FloatImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> Array:

@@ -1,0 +1,270 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from usmicro.errors import ImageError
+from usmicro.false_alarm import LOG10_PROBABILITY, RESPONSES, cell_area, false_alarm, response_at
+from usmicro.findings import Candidates
+from usmicro.foci import find_candidates, find_foci
+from usmicro.scale_space import FWHM
+from usmicro.scan import Spacing
+from usmicro.settings import FociSettings
+from usmicro.view import Beams, Grid, View
+
+PIXEL_MM = 0.08
+SHAPE = (320, 400)
+CELL = (5.2, 2.8)
+
+
+def speckle_of(seed: int, shape: tuple[int, int] = SHAPE, level: float = 80.0) -> np.ndarray:
+    """Log-compressed Rayleigh speckle, 60 dB, with a cell of CELL."""
+    parts = np.random.default_rng(seed).normal(size=(2, *shape)).astype(np.float32)
+    real, imaginary = (cv2.GaussianBlur(part, (0, 0), 3.4, sigmaY=1.7) for part in parts)
+    envelope = np.hypot(real, imaginary)
+    return np.clip(np.round(level + 85 * np.log10(envelope / envelope.mean() + 1e-9)), 0, 255).astype(np.float32)
+
+
+def view_of(grey: np.ndarray, **changes) -> View:
+    tissue = changes.pop("tissue", np.ones(grey.shape, bool))
+    overlay = changes.pop("overlay", np.zeros(grey.shape, bool))
+    grid = Grid(0, 0, 1, 1, PIXEL_MM, Spacing(PIXEL_MM, PIXEL_MM, "given"))
+    return View(np.ascontiguousarray(grey, np.float32), tissue, overlay, grid, Beams("linear", 0.0), CELL)
+
+
+def with_blobs(grey: np.ndarray, blobs: list[tuple[float, float, float]], height: float = 110) -> np.ndarray:
+    """Gaussian blobs (x, y, full width at half maximum) that take the place of the speckle as they rise."""
+    rows, columns = np.indices(grey.shape)
+    out = grey.copy()
+    for x, y, diameter in blobs:
+        share = np.exp(-0.5 * ((columns - x) ** 2 + (rows - y) ** 2) / (diameter / FWHM) ** 2)
+        out = out * (1 - share) + (80 + height) * share
+    return out.astype(np.float32)
+
+
+BLOBS = [(60.3, 50.7, 5.0), (200.5, 60.25, 8.0), (330.8, 70.1, 12.0), (90.4, 220.6, 18.0), (290.2, 210.3, 26.0)]
+
+
+@pytest.fixture(scope="module")
+def blobs() -> tuple[View, Candidates]:
+    view = view_of(with_blobs(speckle_of(1), BLOBS))
+    return view, find_candidates(view)
+
+
+def nearest(candidates: Candidates, x: float, y: float) -> int:
+    return int(np.argmin(np.hypot(candidates.x - x, candidates.y - y)))
+
+
+@pytest.mark.parametrize("blob", BLOBS)
+def test_a_blob_is_found_where_it_is_and_as_large_as_it_is(blobs, blob):
+    candidates, (x, y, diameter) = blobs[1], blob
+    i = nearest(candidates, x, y)
+    assert np.hypot(candidates.x[i] - x, candidates.y[i] - y) < 0.9  # the speckle under it moves it: rms 0.3 to 0.4 an axis
+    assert candidates.diameter[i] == pytest.approx(diameter, rel=0.2)
+    assert candidates.line[i] < 0.2
+    assert candidates.false_alarm[i] < 1e-5
+    assert candidates.coarse[i] == (diameter * PIXEL_MM >= 0.5)
+
+
+def test_blobs_come_before_speckle_and_all_arrays_have_one_length(blobs):
+    candidates = blobs[1]
+    first = candidates.take(np.arange(len(BLOBS)))
+    assert {nearest(first, x, y) for x, y, _ in BLOBS} == set(range(len(BLOBS)))
+    assert (np.diff(candidates.features["response"]) <= 0).all()
+    assert (np.diff(candidates.false_alarm) >= 0).all()
+    for values in candidates.features.values():
+        assert values.shape == candidates.x.shape
+        assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("diameter", [5.0, 10.0, 20.0])
+def test_diameter_and_position_have_no_bias(diameter):
+    found = []
+    for seed in range(3):
+        places = [(x + 0.1 * seed, y + 0.3, diameter) for x in (70, 200, 330) for y in (80, 240)]
+        candidates = find_candidates(view_of(with_blobs(speckle_of(seed), places)))
+        for x, y, _ in places:
+            i = nearest(candidates, x, y)
+            found.append((candidates.diameter[i], candidates.x[i] - x, candidates.y[i] - y))
+    measured, dx, dy = np.array(found).T
+    assert measured.mean() == pytest.approx(diameter, rel=0.1)
+    assert np.hypot(dx.mean(), dy.mean()) < 0.25
+    assert np.sqrt(np.mean(dx**2 + dy**2) / 2) < 0.65  # the speckle that the blob rises from pulls it about
+
+
+@pytest.mark.parametrize("blob", BLOBS)
+def test_a_clear_blob_is_measured_closely(blob):
+    x, y, diameter = blob
+    candidates = find_candidates(view_of(with_blobs(80 + 0.1 * (speckle_of(2) - 80), [blob])))
+    assert np.hypot(candidates.x[0] - x, candidates.y[0] - y) < 0.15
+    assert candidates.diameter[0] == pytest.approx(diameter, rel=0.1)
+    assert candidates.line[0] == 0
+    assert candidates.features["roundness"][0] > 0.8
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.0, 30.0), (0.6, 0.0), (0.7, 50.0)])
+def test_gain_and_slope_of_the_display_change_nothing(blobs, gain, offset):
+    view, candidates = blobs
+    changed = find_candidates(view_of(view.grey * gain + offset))
+    for x, y, _ in BLOBS:
+        i, j = nearest(candidates, x, y), nearest(changed, x, y)
+        assert changed.contrast[j] == pytest.approx(candidates.contrast[i], rel=0.05)
+        assert changed.features["response"][j] == pytest.approx(candidates.features["response"][i], rel=0.05)
+        assert changed.diameter[j] == pytest.approx(candidates.diameter[i], rel=0.05)
+
+
+@pytest.mark.parametrize("turn", [np.fliplr, np.flipud])
+def test_flips_pass_through(blobs, turn):
+    view, candidates = blobs
+    turned = find_candidates(view_of(turn(view.grey)))
+    rows, columns = view.shape
+    x, y = (columns - 1 - turned.x, turned.y) if turn is np.fliplr else (turned.x, rows - 1 - turned.y)
+    assert len(turned) == len(candidates)
+    for i in range(len(candidates)):
+        j = int(np.argmin(np.hypot(x - candidates.x[i], y - candidates.y[i])))
+        assert np.hypot(x[j] - candidates.x[i], y[j] - candidates.y[i]) < 0.05
+        assert turned.contrast[j] == pytest.approx(candidates.contrast[i], rel=0.01)
+        assert turned.diameter[j] == pytest.approx(candidates.diameter[i], rel=0.02)
+        assert turned.line[j] == pytest.approx(candidates.line[i], abs=0.1)
+
+
+@pytest.mark.parametrize("angle", [0, 25, 90])
+def test_a_long_line_is_called_one_and_a_point_is_not(angle):
+    rows, columns = np.indices(SHAPE) - np.array(SHAPE)[:, None, None] / 2
+    turn = np.deg2rad(angle)
+    across = -columns * np.sin(turn) + rows * np.cos(turn)
+    along = columns * np.cos(turn) + rows * np.sin(turn)
+    share = np.exp(-0.5 * (across / 2) ** 2) * (np.abs(along) < 90)
+    bright = 150 + 0.5 * (speckle_of(3) - 80)  # beads on the line, as a ligament has
+    grey = speckle_of(2) * (1 - share) + bright * share
+    candidates = find_candidates(view_of(with_blobs(grey, [(60, 40, 5)])), FociSettings(false_positives=20.0))
+    column, row = candidates.x - SHAPE[1] / 2, candidates.y - SHAPE[0] / 2
+    on_line = np.abs(-column * np.sin(turn) + row * np.cos(turn)) < 3
+    assert on_line.sum() >= 1
+    assert np.median(candidates.line[on_line]) > 0.7
+    assert candidates.line[nearest(candidates, 60, 40)] < 0.2
+    beam = np.median(candidates.features["across_beam"][on_line])
+    assert beam == pytest.approx(np.cos(turn), abs=0.25)
+
+
+def test_no_focus_on_overlay_or_outside_tissue():
+    grey = with_blobs(speckle_of(4), [(60, 60, 6), (200, 160, 6), (340, 60, 6)])
+    tissue, overlay = np.ones(SHAPE, bool), np.zeros(SHAPE, bool)
+    tissue[:, 300:] = False
+    overlay[40:80, 40:80] = True
+    view = view_of(grey, tissue=tissue, overlay=overlay)
+    candidates = find_candidates(view, FociSettings(false_positives=100.0))
+    assert np.hypot(candidates.x - 200, candidates.y - 160).min() < 1
+    assert view.usable[np.round(candidates.y).astype(int), np.round(candidates.x).astype(int)].all()
+    assert candidates.x.max() < 300
+
+
+def test_the_outline_of_the_tissue_is_no_focus():
+    rows, columns = np.indices(SHAPE)
+    tissue = (columns - 200) ** 2 + (rows - 160) ** 2 < 140**2
+    grey = np.where(tissue, speckle_of(5, level=150.0), 0)
+    candidates = find_candidates(view_of(grey, tissue=tissue))
+    inside = 140 - np.hypot(candidates.x - 200, candidates.y - 160)
+    assert np.count_nonzero(inside < 6) <= 1
+
+
+@pytest.mark.parametrize("grey", [np.zeros(SHAPE), np.full(SHAPE, 255.0), np.add.outer(np.arange(320.0), np.zeros(400)) / 2])
+def test_an_image_without_detail_has_no_foci(grey):
+    candidates = find_candidates(view_of(grey))
+    assert len(candidates) == 0
+    assert all(len(values) == 0 for values in candidates.features.values())
+
+
+def test_a_view_without_usable_pixels_has_no_foci():
+    assert len(find_candidates(view_of(speckle_of(1), tissue=np.zeros(SHAPE, bool)))) == 0
+
+
+@pytest.mark.parametrize("expected", [1.0, 10.0])
+def test_speckle_alone_gives_as_many_false_foci_as_promised(expected):
+    shape = (512, 640)
+    found = sum(len(find_candidates(view_of(speckle_of(seed, shape)), FociSettings(false_positives=expected))) for seed in range(20, 26))
+    promised = expected * 6 * shape[0] * shape[1] * PIXEL_MM**2 / 1000
+    assert promised / 2.2 < found < promised * 2.2
+
+
+def test_more_false_positives_allowed_give_more_candidates(blobs):
+    view, _ = blobs
+    counts = [len(find_candidates(view, FociSettings(false_positives=allowed))) for allowed in (0.1, 1.0, 10.0, 100.0)]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
+
+
+def test_diameters_outside_the_limits_are_left_out(blobs):
+    view, _ = blobs
+    small = find_candidates(view, FociSettings(largest=0.8))
+    assert (small.diameter * PIXEL_MM <= 0.8).all()
+    assert np.hypot(small.x - BLOBS[-1][0], small.y - BLOBS[-1][1]).min() > 2
+
+
+def test_false_alarm_and_its_inverse():
+    for probability in (1e-2, 1e-3, 1e-6, 1e-9):
+        assert false_alarm(np.array([response_at(probability)]))[0] == pytest.approx(probability, rel=1e-6)
+    assert (np.diff(false_alarm(np.linspace(RESPONSES[0], 4, 50))) < 0).all()
+    assert (np.diff(LOG10_PROBABILITY) < 0).all()
+
+
+def test_cell_area_is_the_integral_of_the_autocovariance():
+    rows, columns = np.indices((101, 101)) - 50.0
+    covariance = np.exp(-0.5 * ((columns * FWHM / 12) ** 2 + (rows * FWHM / 7) ** 2))
+    assert cell_area((12, 7)) == pytest.approx(covariance.sum(), rel=1e-3)
+
+
+def test_a_bare_image_gives_positions_in_its_own_pixels():
+    grey = cv2.resize(with_blobs(speckle_of(6), [(100, 120, 7), (300, 200, 7)]), None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
+    candidates = find_foci(grey, spacing=PIXEL_MM / 0.8)
+    for x, y in ((100, 120), (300, 200)):
+        i = nearest(candidates, (x + 0.5) * 0.8 - 0.5, (y + 0.5) * 0.8 - 0.5)
+        assert np.hypot(candidates.x[i] - (x + 0.5) * 0.8 + 0.5, candidates.y[i] - (y + 0.5) * 0.8 + 0.5) < 0.5
+        assert candidates.diameter[i] == pytest.approx(7 * 0.8, rel=0.2)
+    assert (np.diff(candidates.features["response"]) <= 0).all()
+
+
+def test_all_kinds_of_bare_image_agree():
+    grey = with_blobs(speckle_of(6), [(100, 120, 7)]).astype(np.uint8)
+    first = find_foci(grey, spacing=PIXEL_MM)
+    others = (
+        find_foci(np.repeat(grey[..., None], 3, axis=2), spacing=(PIXEL_MM, PIXEL_MM)),
+        find_foci(grey.astype(np.uint16) * 257, spacing=Spacing(PIXEL_MM, PIXEL_MM, "given")),
+        find_foci(grey.astype(float), spacing=PIXEL_MM),
+    )
+    for other in others:
+        np.testing.assert_allclose(other.x, first.x, atol=1e-3)
+        np.testing.assert_allclose(other.contrast, first.contrast, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: find_foci(np.zeros(9)), "frame of shape"),
+        (lambda: find_foci(np.zeros((300, 300), np.uint8)), "no tissue"),
+        (lambda: find_foci(np.full((300, 300), np.nan)), "NaN"),
+        (lambda: find_foci(speckle_of(6), spacing=0), "positive spacing"),
+        (lambda: find_foci(speckle_of(6), spacing=(0.1, float("nan"))), "positive spacing"),
+    ],
+)
+def test_errors_say_what_was_expected(call, words):
+    with pytest.raises(ImageError, match=words):
+        call()
+
+
+@pytest.mark.slow
+def test_the_candidates_hold_the_marked_foci(data_folder):
+    """At least 0.9 of the marks that both readers set, among at most 150 candidates an image."""
+    marks = json.loads((data_folder / "echogenic-foci-marks" / "marks.json").read_text())
+    found, candidates, images = [], 0, 0
+    for entry in marks.values():
+        if not entry["both"]:
+            continue
+        image = cv2.imread(str(data_folder / entry["path"]), cv2.IMREAD_COLOR)
+        foci = find_foci(np.ascontiguousarray(image[..., ::-1]))
+        images, candidates = images + 1, candidates + len(foci)
+        for mark in entry["both"]:
+            found.append(np.hypot(foci.x - mark["x"], foci.y - mark["y"]).min() <= max(mark["d"] / 2, 6))
+    assert np.mean(found) >= 0.9
+    assert candidates / images <= 150
