@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESPONSES = np.arange(0.7, 1.75, 0.1)
-LOG10_PROBABILITY = np.array([-1.09, -1.30, -1.53, -1.80, -2.09, -2.41, -2.75, -3.10, -3.47, -3.86, -4.31])
-"""From `python -m training.false_alarm`: mean over Rayleigh and K-distributed speckle and cell shapes, which differ by 0.13 (1 sd)."""
+LOG10_PROBABILITY = np.array([-1.07, -1.26, -1.49, -1.74, -2.02, -2.32, -2.65, -2.99, -3.37, -3.76, -4.19])
+"""From `python -m training.false_alarm`: mean over Rayleigh and K-distributed speckle, one and three looks, and cell shapes, of
+which one standard deviation is 0.2."""
 SLOPE = (LOG10_PROBABILITY[-1] - LOG10_PROBABILITY[-2]) / (RESPONSES[-1] - RESPONSES[-2])
 """At which the table goes on beyond what could be simulated."""
 
