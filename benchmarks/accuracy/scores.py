@@ -31,7 +31,7 @@ class Row:
 
 
 def score(outcomes: Sequence[Outcome], *, listed: float) -> list[Row]:
-    """All rows of results, data set by data set.
+    """All rows of results that could be measured, data set by data set.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def score(outcomes: Sequence[Outcome], *, listed: float) -> list[Row]:
         for measure in (calcification, posterior_features, masses, foci, foci_in_outlines, behaviour, speed):
             rows += [Row(dataset, *result) for result in measure(own, listed)]
     clips = [outcome for outcome in outcomes if any(target.twinkling is not None for target in outcome.targets or ())]
-    return rows + [Row("phantom colour clips", *result) for result in twinkling(clips, listed)]
+    rows += [Row("phantom colour clips", *result) for result in twinkling(clips, listed)]
+    return [row for row in rows if np.isfinite(row.estimate.value)]
 
 
 Result = tuple[str, Estimate, int]
@@ -226,8 +227,8 @@ def foci_in_outlines(outcomes: Sequence[Outcome], listed: float) -> list[Result]
 
 
 def behaviour(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
-    """Label and shadow of the listed foci that hit a target which knows them."""
-    own = [hits(outcome, listed) for outcome in outcomes if any(target.label for target in outcome.targets or ())]
+    """Label and shadow of the listed foci that hit a target which knows them; colour clips are about twinkling only."""
+    own = [hits(outcome, listed) for outcome in outcomes if any(t.label and t.twinkling is None for t in outcome.targets or ())]
     if not own:
         return []
 
