@@ -171,7 +171,7 @@ def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered,
             label=place.label,
             label_confidence=place.confidence,
             label_reason=place.reason,
-            mass=None if place.mass is None else mass_numbers[place.mass - 1],
+            mass=None if place.mass is None else mass_numbers[place.mass],
             duct=place.duct,
             nonmass="yes" if place.nonmass else "no",
             distance_to_mass_mm=grid.in_mm(place.mass_distance),
@@ -196,11 +196,13 @@ def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered,
     return float(confidence.sum())
 
 
-def _add_masses(view: View, anatomy: Anatomy, frame: int, gathered: Gathered, settings: Settings) -> list[int]:
-    """Measure and gather the masses of a view; gives the number of each that stays the same over the frames."""
+def _add_masses(view: View, anatomy: Anatomy, frame: int, gathered: Gathered, settings: Settings) -> dict[int, int]:
+    """Measure and gather the masses of a view; gives for each the number that stays the same over the frames."""
     grid = view.grid
+    # a mass that a user outlined on one view of the screen is absent from the others
+    present = [number for number in range(1, len(anatomy.mass_confidence) + 1) if (anatomy.masses == number).any()]
     rows, x, y = [], [], []
-    for number, confidence in enumerate(anatomy.mass_confidence, 1):
+    for number in present:
         mass = anatomy.masses == number
         in_row, in_column = np.nonzero(mass)
         width, height = float(np.ptp(in_column) + 1), float(np.ptp(view.beams.depth(in_column, in_row)) + 1)
@@ -221,11 +223,11 @@ def _add_masses(view: View, anatomy: Anatomy, frame: int, gathered: Gathered, se
                 orientation="parallel" if width >= height else "not parallel",
                 posterior=behind.feature,
                 posterior_score=behind.score,
-                confidence=confidence,
+                confidence=anatomy.mass_confidence[number - 1],
                 foci=0,
             )
         )
-    return gathered.sightings.add_masses(view.number, grid, np.array(x), np.array(y), rows)
+    return dict(zip(present, gathered.sightings.add_masses(view.number, grid, np.array(x), np.array(y), rows), strict=True))
 
 
 def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:

@@ -71,7 +71,7 @@ class FociSettings(Checked):
     """How echogenic foci are detected."""
 
     false_positives: float = described(
-        2.0, unit="per 10 cm2", says="false foci expected from speckle alone among the candidates", least=1e-6
+        4.0, unit="per 10 cm2", says="false foci expected from speckle alone among the candidates", least=1e-6
     )
     smallest: float = described(0.2, unit="mm", says="smallest diameter looked for", least=0.05)
     largest: float = described(3.0, unit="mm", says="largest diameter looked for", least=0.1)
@@ -84,6 +84,7 @@ class AnatomySettings(Checked):
     """How masses, ducts and nonmass areas are found."""
 
     mass_threshold: float = described(0.5, says="mass probability from which a region is a mass", least=0, most=1)
+    duct_threshold: float = described(0.5, says="probability from which a dark tube is a duct", least=0, most=1)
 
 
 @dataclass(frozen=True, slots=True)
