@@ -289,3 +289,17 @@ def test_an_output_that_fails_on_the_way_ends_the_run(scans, tmp_path):
 )
 def test_file_stems(names, stems):
     assert file_stems(names) == stems
+
+
+def test_a_scan_that_vanished_is_told(scans, tmp_path):
+    results = usmicro.run(scans, out=tmp_path / "r", workers=1)
+    (scans / "a.png").unlink()
+    assert next(results).error == "cannot be read: No such file or directory"
+    results.close()
+
+
+def test_a_file_that_the_program_lacks_is_a_fault_of_the_program(scans, tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setattr(sys.modules["usmicro.analysis"], "analyze", lambda scan, **options: open("gone.json"))
+    assert run(scans, tmp_path / "r")[0].error.startswith("internal error: FileNotFoundError")

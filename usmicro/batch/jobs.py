@@ -151,10 +151,11 @@ def process(job: Job) -> Result:
         reason = str(error)
     except MemoryError:
         reason = "not enough memory for this image; use fewer --workers, or lower loading.largest_image to refuse it early"
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}"
-    except Exception as error:  # a fault of the program costs one row, not the run
-        reason, log = f"internal error: {type(error).__name__}: {error}", trace(error)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename in (None, str(job.path)):
+            reason = f"cannot be read: {error.strerror or error}"
+        else:  # a fault of the program costs one row, not the run
+            reason, log = f"internal error: {type(error).__name__}: {error}", trace(error)
     return failure(job, reason, log=log, seconds=time.perf_counter() - start)
 
 
