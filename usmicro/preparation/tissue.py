@@ -22,6 +22,12 @@ WINDOW = 11
 """Window for the share of textured pixels, in reduced pixels: wider than the spaces in text, narrower than a shadow."""
 LEAST_SHARE = 0.5
 """Share of textured pixels in the window from which it is tissue; lines of text reach 0.4."""
+SPARSE_SHARE = 0.15
+"""Share that is enough in touch with such tissue, where a low gain leaves much of it black."""
+LOW_GAIN = 1.25
+"""That is so where the area with the sparse share is this many times larger."""
+SMALLEST = 16
+"""Pixels that a scan area measures at least in both directions."""
 LEAST_SLOPE = 0.08
 """Columns a row from which a side counts as slanted: 4.6 degrees."""
 CROPPED = 0.97
@@ -72,7 +78,7 @@ def find_scan_areas(grey: ByteImage, *, aspect: float = 1.0, single: bool = Fals
         Several where dark gaps from top to bottom split the screen (dual view); empty if nothing looks like tissue.
     """
     rows, columns = grey.shape
-    if min(rows, columns) < 8:
+    if min(rows, columns) < SMALLEST:
         return []
     scale = min(1.0, WORKING_SIZE / max(rows, columns))
     dense = _dense(grey, (max(1, round(columns * scale)), max(1, round(rows * scale))))
@@ -96,11 +102,27 @@ def _textured(grey: ByteImage) -> ByteImage:
 
 
 def _dense(grey: ByteImage, size: tuple[int, int]) -> ByteImage:
-    """1 where nearly every pixel is textured, at a reduced size (columns, rows)."""
+    """1 where nearly every pixel is textured, and where some are next to that, at a reduced size (columns, rows)."""
     share = cv2.resize(_textured(grey) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
     window = min(WINDOW, (min(size) // 4) | 1)
-    dense = (cv2.blur(share, (window, window), borderType=cv2.BORDER_REFLECT_101) > LEAST_SHARE * 255).astype(np.uint8)
-    padded = cv2.copyMakeBorder(dense, window, window, window, window, cv2.BORDER_REPLICATE)
+    mean = cv2.blur(share, (window, window), borderType=cv2.BORDER_REFLECT_101)
+    dense = _opened((mean > LEAST_SHARE * 255).astype(np.uint8), window)
+    # at low gain much of the tissue is black; text, as sparse as that, is apart from the tissue
+    sparse = _opened((mean > SPARSE_SHARE * 255).astype(np.uint8), window)
+    count, labels = cv2.connectedComponents(sparse, connectivity=4)
+    held = np.bincount(labels[dense > 0], minlength=count)
+    held[0] = 0
+    whole = (held > 0.1 * held.sum())[labels]
+    # the window reaches over the border, which for well filled tissue is told better from the dense part
+    if np.count_nonzero(whole) <= LOW_GAIN * np.count_nonzero(dense):
+        return dense
+    reach = 2 * int((0.5 - SPARSE_SHARE) * window) + 1
+    return np.asarray(cv2.erode(whole.astype(np.uint8), np.ones((reach, reach), np.uint8), borderValue=1))
+
+
+def _opened(mask: ByteImage, window: int) -> ByteImage:
+    """Without parts narrower than the window, except at the border."""
+    padded = cv2.copyMakeBorder(mask, window, window, window, window, cv2.BORDER_REPLICATE)
     opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, np.ones((window, window), np.uint8))
     return np.ascontiguousarray(opened[window:-window, window:-window])
 
@@ -155,7 +177,7 @@ def _side_by_side(components: list[BoolImage]) -> list[BoolImage]:
             shared_rows = min(bottom, other_bottom) - max(top, other_top)
             shared_columns = min(right, other_right) - max(left, other_left)
             beside &= shared_rows > 0.5 * (other_bottom - other_top) and shared_columns < 0.1 * (right - left)
-        if beside and np.count_nonzero(component) > 0.25 * np.count_nonzero(kept[0]):
+        if beside and np.count_nonzero(component) > 0.35 * np.count_nonzero(kept[0]):
             kept.append(component)
     return kept
 
@@ -203,7 +225,10 @@ def _completed(component: BoolImage, shape: tuple[int, int], aspect: float, *, a
         mask = (x > sides[0].offset + sides[0].slope * y) & (x < sides[1].offset + sides[1].slope * y)
         mask &= _between_arcs(x, y, sides, column, highest, lowest, aspect)
     mask = np.ascontiguousarray(mask)
-    return ScanArea(mask, bounding_box(mask), sides) if mask.any() else None
+    if not mask.any():
+        return None
+    box = bounding_box(mask)
+    return ScanArea(mask, box, sides) if min(box[2] - box[0], box[3] - box[1]) >= SMALLEST else None
 
 
 def _slanted_side(row: NDArray[np.float64], edge: NDArray[np.float64], free: BoolImage, tolerance: float) -> Side | None:

@@ -1,0 +1,7 @@
+import pytest
+from preparation_pictures import speckle
+
+
+@pytest.fixture
+def picture():
+    return speckle(360, 400)
