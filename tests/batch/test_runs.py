@@ -301,5 +301,5 @@ def test_a_scan_that_vanished_is_told(scans, tmp_path):
 def test_a_file_that_the_program_lacks_is_a_fault_of_the_program(scans, tmp_path, monkeypatch):
     import sys
 
-    monkeypatch.setattr(sys.modules["usmicro.analysis"], "analyze", lambda scan, **options: open("gone.json"))
+    monkeypatch.setattr(sys.modules["usmicro.analysis"], "analyze", lambda scan, **options: Path("gone.json").read_text())
     assert run(scans, tmp_path / "r")[0].error.startswith("internal error: FileNotFoundError")
