@@ -166,7 +166,7 @@ def despeckle(
         filtered = srad(amplitude, iterations=iterations, time_step=time_step, region=region)
     else:
         filtered = lee(amplitude, looks=looks, region=region)
-    return np.log(filtered) / slope + np.float32(WHITE) if display else filtered
+    return np.asarray(np.log(filtered) / slope + np.float32(WHITE), dtype=np.float32) if display else filtered
 
 
 def _checked_amplitude(image: ArrayLike, *, least: int) -> FloatImage:
@@ -190,4 +190,4 @@ def _variation(image: FloatImage, region: BoolImage | None, *, margin: int = 0) 
             inside = region[: shape[0] * block, : shape[1] * block].reshape(shape[0], block, shape[1], block).all(axis=(1, 3))
             if inside.any():
                 variation = variation[inside]
-    return variation[variation > _CONSTANT]
+    return np.asarray(variation[variation > _CONSTANT], dtype=np.float32)
