@@ -8,7 +8,7 @@ from usmicro.preparation.overlays import find_overlays
 EVERYWHERE = np.ones((360, 400), dtype=bool)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("across", [5.0, 8.0, 12.0])
 def test_speckle_holds_no_graphics(seed, across):
     assert not find_overlays(speckle(360, 400, seed=seed, across=across, along=across / 2), EVERYWHERE).any()

@@ -12,6 +12,7 @@ import numpy as np
 
 from usmicro.arrays import BoolImage, ByteImage
 from usmicro.preparation.glyphs import find_marks
+from usmicro.preparation.rulers import find_rulers
 
 STROKE = 40
 """Grey levels by which a stroke of 1 to 2 pixels stands out against both sides; echoes reach 32."""
@@ -155,7 +156,8 @@ def find_overlays(grey: ByteImage, tissue: BoolImage) -> BoolImage:
     strokes = (sharpness >= max(STROKE, GRAIN[0] * grain)) & (sharpness > SHARP_SHARE * thin)
     solid = _solids(grey, inside, max(EDGE, EDGE_GRAIN * grain))
     text = cv2.max(_lines(vertical >= max(FAINT, GRAIN[1] * grain), thin), _lines(solid > 0, thin))
-    level = cv2.max(_singles(strokes, thin), text)
+    rulers = find_rulers(grey, _stands_out(padded, 2, 0), thin)
+    level = cv2.max(cv2.max(_singles(strokes, thin), text), rulers)
     marks = find_marks(grey, tissue) | (cv2.dilate(solid, np.ones((3, 5), np.uint8)) > 0)
     if not level.any():
         return np.asarray(marks)

@@ -38,7 +38,7 @@ def speckle_cell(grey: FloatImage, usable: BoolImage, beams: Beams) -> tuple[flo
     if size < 8:
         return None
     # the slow change of brightness is anatomy, not speckle
-    smooth = cv2.blur(grey, (size // 2 | 1, size // 2 | 1), borderType=cv2.BORDER_REFLECT_101)
+    smooth = cv2.blur(grey, (size | 1, size | 1), borderType=cv2.BORDER_REFLECT_101)
     fine = grey - smooth
     step = max(size // 2, int(np.sqrt(grey.size / 400)))
     corners = np.ix_(range(0, grey.shape[0] - size + 1, step), range(0, grey.shape[1] - size + 1, step))
