@@ -1,4 +1,4 @@
-"""How strongly speckle alone responds: `python -m training.false_alarm` simulates it and prints the table of `usmicro.false_alarm`.
+"""How strongly speckle alone responds: `python -m training.false_alarm` simulates it and prints the table of `usmicro.foci.false_alarm`.
 
 Log-compressed speckle, Rayleigh and K-distributed as in the breast, with and without compounding, of several cell sizes and shapes
 goes through the detector. The table is the mean over these kinds of the logarithm of the probability; the spread between them is
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.arrays import FloatImage
-from usmicro.false_alarm import cell_area
 from usmicro.foci import blob_responses
+from usmicro.foci.false_alarm import cell_area
 from usmicro.preparation.speckle_cell import speckle_cell
 from usmicro.scan import Spacing
 from usmicro.settings import FociSettings

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.findings import Candidates
+from usmicro.foci.scale_space import FWHM, Scale, filled_outside, scale_space
 from usmicro.kernels import foci as kernels
-from usmicro.scale_space import FWHM, Scale, filled_outside, scale_space
 from usmicro.settings import FociSettings
 from usmicro.view import View
 

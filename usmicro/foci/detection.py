@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from usmicro.errors import ImageError
-from usmicro.false_alarm import cell_area, false_alarm, response_at
 from usmicro.findings import Candidates
-from usmicro.foci_measures import Blobs, measure
+from usmicro.foci.false_alarm import cell_area, false_alarm, response_at
+from usmicro.foci.measures import Blobs, measure
+from usmicro.foci.scale_space import Scale, scale_space
 from usmicro.kernels import foci as kernels
-from usmicro.scale_space import Scale, scale_space
 from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
 from usmicro.view import View
@@ -112,7 +112,7 @@ def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Cand
     Returns
     -------
     Candidates
-        Strongest first; positions and diameters in grid pixels. `features` are those of `usmicro.foci_measures.measure`.
+        Strongest first; positions and diameters in grid pixels. `features` are those of `usmicro.foci.measures.measure`.
     """
     cells = TEN_CM2 / (cell_area(view.speckle) * view.grid.pixel_mm**2)
     blobs = blob_responses(view, settings, response_at(settings.false_positives / cells))

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from usmicro.errors import ImageError
-from usmicro.false_alarm import LOG10_PROBABILITY, RESPONSES, cell_area, false_alarm, response_at
 from usmicro.findings import Candidates
 from usmicro.foci import find_candidates, find_foci
-from usmicro.scale_space import FWHM
+from usmicro.foci.false_alarm import LOG10_PROBABILITY, RESPONSES, cell_area, false_alarm, response_at
+from usmicro.foci.scale_space import FWHM
 from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
 from usmicro.view import Beams, Grid, View
