@@ -148,7 +148,8 @@ def main() -> None:
         found = [f"{sensitivity(examples[part], scores[part], rate):.2f} at {rate}" for rate in (1, 3.1)]
         marks, hits = sum(e.marks for e in examples[part]), sum(int((e.hit == 1).sum()) for e in examples[part])
         print(
-            f"{name}: {len(examples[part])}, foci {marks}, among the candidates {hits}; sensitivity {', '.join(found)} false positives an image"
+            f"{name}: {len(examples[part])} with {marks} foci, {hits} of them candidates;"
+            f" sensitivity {', '.join(found)} false positives an image"
         )
     model = fit(examples)
     parameters = {
