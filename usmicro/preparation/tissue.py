@@ -229,8 +229,8 @@ def _completed(component: BoolImage, shape: tuple[int, int], aspect: float, *, a
     mask = np.ascontiguousarray(mask)
     if not mask.any():
         return None
-    box = bounding_box(mask)
-    return ScanArea(mask, box, sides) if min(box[2] - box[0], box[3] - box[1]) >= SMALLEST else None
+    bounds = bounding_box(mask)
+    return ScanArea(mask, bounds, sides) if min(bounds[2] - bounds[0], bounds[3] - bounds[1]) >= SMALLEST else None
 
 
 def _slanted_side(row: NDArray[np.float64], edge: NDArray[np.float64], free: BoolImage, tolerance: float) -> Side | None:
