@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from usmicro.anatomy.features import Coarse
 from usmicro.anatomy.given import on_grid
 from usmicro.arrays import BoolImage, FloatImage, Frame
+from usmicro.phantom import phantom_set
 from usmicro.preparation import prepare
 from usmicro.scan import Spacing
 from usmicro.view import View
@@ -46,6 +47,15 @@ def read_outlined(data: Path) -> Iterator[Outlined]:
         pixel_mm = 10 * float(row["Pixel_size"])
         masks = sorted((folder / "masks").glob(f"{path.stem}_tumor*.png"))
         yield _outlined(path, masks, Spacing(pixel_mm, pixel_mm, "given"), "breast-lesions-usg", number % 2)
+
+
+def phantoms(seeds: Sequence[int]) -> Iterator[Outlined]:
+    """Yield simulated scans: several masses or none, ducts and nonmass areas beside them, none of which the data sets have much of."""
+    for seed, phantom in zip(seeds, phantom_set("mixed", seeds), strict=True):
+        scan = phantom.scan()
+        for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
+            outline = on_grid(phantom.truth.mass_labels, view) > 0
+            yield Outlined(f"{scan.name}-{view.number}", "phantom", seed % 2, view, outline)
 
 
 def _outlined(path: Path, masks: list[Path], spacing: Spacing, source: str, half: int) -> Outlined:

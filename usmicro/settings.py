@@ -83,8 +83,8 @@ class FociSettings(Checked):
 class AnatomySettings(Checked):
     """How masses, ducts and nonmass areas are found."""
 
-    mass_threshold: float = described(0.5, says="mass probability from which a region is a mass", least=0, most=1)
-    duct_threshold: float = described(0.5, says="probability from which a dark tube is a duct", least=0, most=1)
+    mass_threshold: float = described(0.3, says="confidence from which a region that looks like a mass is one", least=0, most=1)
+    duct_threshold: float = described(0.5, says="confidence from which a dark tube is a duct", least=0, most=1)
 
 
 @dataclass(frozen=True, slots=True)

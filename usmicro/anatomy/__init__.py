@@ -6,7 +6,7 @@ import numpy as np
 
 from usmicro.anatomy.features import coarse_view
 from usmicro.anatomy.given import on_grid, soft_probability
-from usmicro.anatomy.masses import find_masses, on_view
+from usmicro.anatomy.masses import MASS_PIXEL_MM, find_masses, on_view
 from usmicro.anatomy.network import shipped_model
 from usmicro.findings import Anatomy
 from usmicro.scan import GivenMasks
@@ -43,8 +43,8 @@ def find_anatomy(
         probability = soft_probability(masses, view)
         confidence = (1.0,) * int(masses.max(initial=0))
     else:
-        coarse = coarse_view(view)
-        low = shipped_model().probability(coarse)
+        coarse = coarse_view(view, MASS_PIXEL_MM)
+        low = shipped_model("mass").probability(coarse)
         probability = on_view(low, view) * view.tissue
         masses, confidence = find_masses(view, coarse, low, settings)
     ducts = on_grid(given.ducts, view) if given.ducts is not None else np.zeros(view.shape, np.int32)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from usmicro.arrays import FloatImage
 from usmicro.view import View
 
-COARSE_MM = 0.5
-"""Edge of a coarse pixel, mm: about two speckle cells, small against the smallest mass."""
-GREY_RADII_MM = (1.5, 3.0, 5.0, 8.0, 12.0, 18.0)
-TEXTURE_RADII_MM = (2.0, 5.0, 10.0)
-CONTEXT_RADII_MM = (1.0, 2.0, 4.0, 7.0, 11.0, 16.0)
+GREY_RADII = (3, 6, 10, 16, 24, 36)
+TEXTURE_RADII = (4, 10, 20)
+CONTEXT_RADII = (2, 4, 8, 14, 22, 32)
+"""Distances that are looked at, in coarse pixels."""
 DIRECTIONS = 8
+COLUMNS_BESIDE = 16
 BLUR = 0.4
 """Blur at a distance, over that distance: what is far is seen coarsely, as in a retina."""
 _OVERSAMPLING = 2
@@ -31,7 +31,7 @@ class Coarse:
     level: FloatImage
     """Grey between the 2 % and 98 % quantiles of the tissue: tells anechoic from merely dark."""
     texture: FloatImage
-    """Standard deviation of the equalised grey over about 1 mm."""
+    """Standard deviation of the equalised grey over about two pixels."""
     tissue: FloatImage
     """Fraction of the pixel that is tissue."""
     depth_mm: FloatImage
@@ -46,13 +46,10 @@ def weighted_blur(image: FloatImage, weight: FloatImage, sigma: float) -> FloatI
     return np.asarray(above / below, dtype=np.float32)
 
 
-def coarse_view(view: View) -> Coarse:
-    """Reduce a view to the coarse grid.
-
-    Burned-in text and colour count as missing. Shapes: `rows x columns` of about 0.5 mm pixels, whatever the view's own grid.
-    """
-    rows = max(round(view.shape[0] * view.grid.pixel_mm / COARSE_MM), 4)
-    columns = max(round(view.shape[1] * view.grid.pixel_mm / COARSE_MM), 4)
+def coarse_view(view: View, pixel_mm: float) -> Coarse:
+    """Reduce a view to pixels of about `pixel_mm`, whatever its own grid; burned-in text and colour count as missing."""
+    rows = max(round(view.shape[0] * view.grid.pixel_mm / pixel_mm), 4)
+    columns = max(round(view.shape[1] * view.grid.pixel_mm / pixel_mm), 4)
     fine = (columns * _OVERSAMPLING, rows * _OVERSAMPLING)
     usable = view.usable.astype(np.float32)
     weight = cv2.resize(usable, fine, interpolation=cv2.INTER_AREA)
@@ -92,17 +89,17 @@ def coarse_view(view: View) -> Coarse:
     )
 
 
-def ring(image: FloatImage, weight: FloatImage, radius_mm: float) -> list[FloatImage]:
-    """The blurred image itself, then as seen from each pixel at `radius_mm` in eight directions, clockwise from the right."""
-    blurred = weighted_blur(image, weight, max(BLUR * radius_mm / COARSE_MM, 0.5))
-    reach = int(np.ceil(radius_mm / COARSE_MM)) + 1
+def ring(image: FloatImage, weight: FloatImage, radius: int) -> list[FloatImage]:
+    """The blurred image itself, then as seen from each pixel at `radius` in eight directions, clockwise from the right."""
+    blurred = weighted_blur(image, weight, max(BLUR * radius, 0.5))
+    reach = radius + 1
     padded = cv2.copyMakeBorder(blurred, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     rows, columns = image.shape
     seen = [blurred]
     for k in range(DIRECTIONS):
         angle = 2 * np.pi * k / DIRECTIONS
-        dx = int(np.rint(np.cos(angle) * radius_mm / COARSE_MM))
-        dy = int(np.rint(np.sin(angle) * radius_mm / COARSE_MM))
+        dx = int(np.rint(np.cos(angle) * radius))
+        dy = int(np.rint(np.sin(angle) * radius))
         seen.append(padded[reach + dy : reach + dy + rows, reach + dx : reach + dx + columns])
     return seen
 
@@ -116,7 +113,7 @@ def _column_clues(coarse: Coarse) -> list[FloatImage]:
         order = slice(None, None, -1) if reverse else slice(None)
         total, count = np.cumsum(grey[order], axis=0)[order], np.cumsum(weight[order], axis=0)[order]
         mean = np.asarray(total / np.maximum(count, 1e-3), dtype=np.float32)
-        wide = cv2.blur(mean, (2 * round(8 / COARSE_MM) + 1, 1), borderType=cv2.BORDER_REPLICATE)
+        wide = cv2.blur(mean, (2 * COLUMNS_BESIDE + 1, 1), borderType=cv2.BORDER_REPLICATE)
         clues += [mean, mean - wide]
     return clues
 
@@ -133,10 +130,10 @@ def pixel_features(coarse: Coarse) -> NDArray[np.float32]:
     across = np.broadcast_to(((np.arange(columns, dtype=np.float32) + 0.5) / columns - 0.5)[None, :], (rows, columns))
     planes += [np.minimum(coarse.depth_mm, 60) / 20, np.sqrt(np.minimum(coarse.depth_mm, 60) / 20), share, np.abs(across) * 2]
     planes.append(coarse.tissue)
-    for radius in GREY_RADII_MM:
+    for radius in GREY_RADII:
         blurred, *around = ring(coarse.grey, coarse.tissue, radius)
         planes += [blurred, *(seen - centre for seen in around)]
-    for radius in TEXTURE_RADII_MM:
+    for radius in TEXTURE_RADII:
         planes += ring(coarse.texture, coarse.tissue, radius)
     return np.stack([np.asarray(plane, dtype=np.float32) for plane in planes])
 
@@ -144,12 +141,12 @@ def pixel_features(coarse: Coarse) -> NDArray[np.float32]:
 def context_features(probability: FloatImage, tissue: FloatImage) -> NDArray[np.float32]:
     """What the first pass says around every coarse pixel, shape (features, rows, columns)."""
     planes: list[FloatImage] = [probability]
-    for radius in CONTEXT_RADII_MM:
+    for radius in CONTEXT_RADII:
         planes += ring(probability, tissue, radius)
-    height = probability.shape[0]
-    planes.append(np.broadcast_to(probability.max(initial=0), probability.shape))
-    planes.append(np.broadcast_to(probability.mean(axis=0), (height, probability.shape[1])))
-    planes.append(np.broadcast_to(np.float32(probability.mean()), probability.shape))
+    inside = probability * tissue
+    planes.append(np.broadcast_to(inside.max(initial=0), inside.shape))
+    planes.append(np.broadcast_to(inside.mean(axis=0), inside.shape))
+    planes.append(np.broadcast_to(np.float32(inside.mean()), inside.shape))
     return np.stack([np.asarray(plane, dtype=np.float32) for plane in planes])
 
 
@@ -171,9 +168,9 @@ def _mirrored(singles: int, rings: int, after: int) -> NDArray[np.intp]:
     return np.array(order)
 
 
-PIXEL_MIRRORED = _mirrored(_SINGLE, len(GREY_RADII_MM) + len(TEXTURE_RADII_MM), 0)
+PIXEL_MIRRORED = _mirrored(_SINGLE, len(GREY_RADII) + len(TEXTURE_RADII), 0)
 """Order of `pixel_features` as seen in a mirror."""
-CONTEXT_MIRRORED = _mirrored(1, len(CONTEXT_RADII_MM), 3)
+CONTEXT_MIRRORED = _mirrored(1, len(CONTEXT_RADII), 3)
 """Order of `context_features` as seen in a mirror."""
 BOTH_MIRRORED = np.concatenate([PIXEL_MIRRORED, len(PIXEL_MIRRORED) + CONTEXT_MIRRORED])
 """Order of `with_context` as seen in a mirror."""

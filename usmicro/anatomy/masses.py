@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from usmicro.anatomy.features import Coarse
-from usmicro.arrays import FloatImage, LabelImage
+from usmicro.anatomy.logistic import shipped
+from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.settings import AnatomySettings
 from usmicro.view import View
 
-SMALLEST_MM = 3.0
-CORE = 0.5
-RIM = 0.4
+MASS_PIXEL_MM = 0.5
+"""Coarse pixel that masses are looked for on: about two speckle cells, small against the smallest mass."""
+EDGE = 0.55
+"""Mass probability at the outline; chosen for the best Dice on images not trained on."""
+CORE = 0.6
+"""A region without a pixel of this probability is none."""
+SMOOTHING = 1.0
+"""Blur of the logit before the outline is drawn, coarse pixels: the probability keeps some of the speckle."""
+SMALLEST_MM, LARGEST_MM = 2.5, 60.0
+"""Diameters of the circles of the smallest and largest area taken for a mass."""
+FEATURES = ("peak", "mean", "size", "solidity", "flatness", "share", "contrast", "fit", "border")
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region of high mass probability."""
+
+    box: tuple[slice, slice]
+    inside: BoolImage
+    """On the view's grid, within the box."""
+    features: dict[str, float]
+
+
+def find_masses(view: View, coarse: Coarse, probability: FloatImage, settings: AnatomySettings) -> tuple[LabelImage, tuple[float, ...]]:
+    """Masses of a view, 1 to n from the surest on, with a confidence each.
+
+    Parameters
+    ----------
+    view : View
+    coarse : Coarse
+        The view on the coarse grid.
+    probability : array, shape of the coarse grid
+        Mass probability.
+    settings : AnatomySettings
+        `mass_threshold` decides from which confidence on a region is a mass.
+    """
+    scored = [(shipped("masses").probability(region.features), region) for region in regions(view, coarse, probability)]
+    scored = sorted((item for item in scored if item[0] >= settings.mass_threshold), key=lambda item: -item[0])
+    labels = np.zeros(view.shape, np.int32)
+    for number, (_, region) in enumerate(scored, start=1):
+        part = labels[region.box]
+        part[region.inside & (part == 0)] = number
+    return labels, tuple(confidence for confidence, _ in scored)
+
+
+def smoothed(probability: FloatImage) -> FloatImage:
+    """The probability without its speckle: its logit, blurred."""
+    inside = np.clip(probability, 1e-4, 1 - 1e-4)
+    logit = cv2.GaussianBlur(np.log(inside / (1 - inside)), (0, 0), SMOOTHING, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
 
 
 def on_view(image: FloatImage, view: View) -> FloatImage:
@@ -21,21 +70,57 @@ def on_view(image: FloatImage, view: View) -> FloatImage:
     return np.asarray(cv2.resize(image, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
-def find_masses(view: View, coarse: Coarse, probability: FloatImage, settings: AnatomySettings) -> tuple[LabelImage, tuple[float, ...]]:
-    """Regions of high mass probability, most certain first, with a confidence each."""
-    fine = on_view(probability, view)
-    found, count = ndimage.label(fine > RIM)
-    labels = np.zeros(view.shape, np.int32)
-    smallest = np.pi / 4 * view.grid.pixels(SMALLEST_MM) ** 2
-    regions = []
-    for number, box in enumerate(ndimage.find_objects(found, count), start=1):
-        region = found[box] == number
-        if region.sum() < smallest:
+def regions(view: View, coarse: Coarse, probability: FloatImage) -> list[Region]:
+    """Every region that may be a mass, with what tells masses from the rest."""
+    smooth = smoothed(probability)
+    fine = on_view(smooth, view) * view.tissue
+    count, found, stats, _ = cv2.connectedComponentsWithStats((fine > EDGE).astype(np.uint8), connectivity=4)
+    grey = on_view(coarse.grey, view)
+    total = float((smooth * coarse.tissue).sum()) * fine.size / smooth.size
+    least, most = (np.pi / 4 * view.grid.pixels(diameter) ** 2 for diameter in (SMALLEST_MM, LARGEST_MM))
+    out = []
+    for number in range(1, count):
+        left, top, width, height, area = (int(value) for value in stats[number])
+        box = (slice(top, top + height), slice(left, left + width))
+        if not least <= area <= most or fine[box][found[box] == number].max() < CORE:
             continue
-        confidence = float(np.quantile(fine[box][region], 0.75))
-        if confidence >= settings.mass_threshold:
-            regions.append((confidence, box, ndimage.binary_fill_holes(region)))
-    regions.sort(key=lambda item: -item[0])
-    for number, (_, box, region) in enumerate(regions, start=1):
-        labels[box][region & (labels[box] == 0)] = number
-    return labels, tuple(confidence for confidence, _, _ in regions)
+        inside = _without_holes(found[box] == number)
+        out.append(Region(box, inside, _features(view, inside, box, fine, grey, total)))
+    return out
+
+
+def _without_holes(region: BoolImage) -> BoolImage:
+    contours, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(np.zeros(region.shape, np.uint8), contours, -1, 1, cv2.FILLED) > 0)
+
+
+def _features(
+    view: View, inside: BoolImage, box: tuple[slice, slice], fine: FloatImage, grey: FloatImage, total: float
+) -> dict[str, float]:
+    contours, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(contours, key=len)
+    area = float(inside.sum())
+    hull = max(cv2.contourArea(cv2.convexHull(outline)), area)
+    reach = round(view.grid.pixels(3.0))
+    around = tuple(slice(max(part.start - reach, 0), min(part.stop + reach, size)) for part, size in zip(box, view.shape, strict=True))
+    padded = np.zeros([part.stop - part.start for part in around], np.uint8)
+    padded[tuple(slice(b.start - a.start, b.stop - a.start) for a, b in zip(around, box, strict=True))] = inside
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    ring = (cv2.dilate(padded, kernel) > 0) & (padded == 0) & view.tissue[around]
+    values = fine[box][inside]
+    outside = float(grey[around][ring].mean()) if ring.any() else 0.5
+    beyond = float(fine[around][ring].mean()) if ring.any() else 0.0
+    rows, columns = inside.shape
+    touching = (box[0].start == 0) * inside[0].sum() + (box[0].stop == view.shape[0]) * inside[-1].sum()
+    touching += (box[1].start == 0) * inside[:, 0].sum() + (box[1].stop == view.shape[1]) * inside[:, -1].sum()
+    return {
+        "peak": float(np.log(values.max() / (1.0001 - values.max()))),
+        "mean": float(values.mean()),
+        "size": float(np.log(area) + 2 * np.log(view.grid.pixel_mm)),
+        "solidity": area / hull,
+        "flatness": float(np.log(columns / rows)),
+        "share": float(values.sum() / max(total, 1e-6)),
+        "contrast": outside - float(grey[box][inside].mean()),
+        "fit": float(values.mean()) - beyond,
+        "border": float(touching) / len(outline),
+    }

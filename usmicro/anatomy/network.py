@@ -1,4 +1,4 @@
-"""A two-layer perceptron that says of each coarse pixel how much it looks like the inside of a mass; NumPy only."""
+"""A small two-pass perceptron that says of each coarse pixel how much it looks like the inside of something; NumPy only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.anatomy.features import BOTH_MIRRORED, PIXEL_MIRRORED, Coarse, pixel_features, with_context
-from usmicro.arrays import FloatImage
-
-WEIGHTS = Path(__file__).with_name("mass_pixels.npz")
+from usmicro.arrays import BoolImage, FloatImage
 
 
 @dataclass(frozen=True)
@@ -26,14 +24,16 @@ class Perceptron:
 
     def logit(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logit of features of shape (features, n)."""
-        values = (features - self.mean[:, None]) / self.scale[:, None]
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            values = np.maximum(weight.T @ values + bias[:, None], 0)
-        return np.asarray((self.weights[-1].T @ values + self.biases[-1][:, None])[0], dtype=np.float32)
+        # the standardisation is folded into the first layer
+        weight, bias = self.weights[0] / self.scale[:, None], self.biases[0] - (self.mean / self.scale) @ self.weights[0]
+        values = weight.T @ features + bias[:, None]
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+            values = weight.T @ np.maximum(values, 0) + bias[:, None]
+        return np.asarray(values[0], dtype=np.float32)
 
 
 @dataclass(frozen=True)
-class MassModel:
+class PixelModel:
     """Two passes: the second also sees what the first says of the surroundings (auto-context).
 
     References
@@ -44,39 +44,40 @@ class MassModel:
     first: Perceptron
     second: Perceptron
 
-    def probability(self, coarse: Coarse) -> FloatImage:
-        """Mass probability of every coarse pixel, the mean of the image and its mirror image."""
+    def probability(self, coarse: Coarse, where: BoolImage | None = None) -> FloatImage:
+        """Probability of every coarse pixel, the mean of the image and its mirror image; 0 where `where` is not set."""
         features = pixel_features(coarse)
-        context = with_context(features, first_pass(self.first, features), coarse.tissue)
-        return _both_ways(self.second, context, BOTH_MIRRORED)
+        seen = with_context(features, one_pass(self.first, features, where), coarse.tissue)
+        return one_pass(self.second, seen, where)
 
 
-def first_pass(layer: Perceptron, features: NDArray[np.float32]) -> FloatImage:
-    """What the first pass says of `pixel_features`; shape (rows, columns)."""
-    return _both_ways(layer, features, PIXEL_MIRRORED)
-
-
-def _both_ways(layer: Perceptron, features: NDArray[np.float32], mirrored: NDArray[np.intp]) -> FloatImage:
-    flat = features.reshape(len(features), -1)
-    logit = (layer.logit(flat) + layer.logit(flat[mirrored])) / 2
+def one_pass(layer: Perceptron, features: NDArray[np.float32], where: BoolImage | None = None) -> FloatImage:
+    """What a pass says of its features, of shape (features, rows, columns), seen as they are and in the mirror."""
+    mirrored = PIXEL_MIRRORED if len(features) == len(PIXEL_MIRRORED) else BOTH_MIRRORED
+    chosen = features.reshape(len(features), -1) if where is None else features[:, where]
+    logit = (layer.logit(chosen) + layer.logit(chosen[mirrored])) / 2
     # beyond 30 the logistic function is 0 or 1 in single precision, and exp would overflow
-    return np.asarray(1 / (1 + np.exp(-np.clip(logit, -30, 30))), dtype=np.float32).reshape(features.shape[1:])
+    probability = (1 / (1 + np.exp(-np.clip(logit, -30, 30)))).astype(np.float32)
+    if where is None:
+        return probability.reshape(features.shape[1:])
+    out = np.zeros(features.shape[1:], np.float32)
+    out[where] = probability
+    return out
 
 
-def read_model(file: Path) -> MassModel:
-    """Weights as `training.mass_pixels` writes them."""
+def read_model(file: Path) -> PixelModel:
+    """Weights as the scripts in `training` write them."""
     with np.load(file) as arrays:
         passes = []
         for name in ("first", "second"):
-            count = sum(key.startswith(f"{name}_weight") for key in arrays)
-            read = {key: arrays[key].astype(np.float32) for key in arrays if key.startswith(name)}
-            weights = tuple(read[f"{name}_weight{i}"] for i in range(count))
-            biases = tuple(read[f"{name}_bias{i}"] for i in range(count))
-            passes.append(Perceptron(read[f"{name}_mean"], read[f"{name}_scale"], weights, biases))
-    return MassModel(*passes)
+            read = {key.removeprefix(f"{name}_"): arrays[key].astype(np.float32) for key in arrays if key.startswith(name)}
+            count = sum(key.startswith("weight") for key in read)
+            weights, biases = (tuple(read[f"{kind}{i}"] for i in range(count)) for kind in ("weight", "bias"))
+            passes.append(Perceptron(read["mean"], read["scale"], weights, biases))
+    return PixelModel(*passes)
 
 
-def write_model(model: MassModel, file: Path) -> None:
+def write_model(model: PixelModel, file: Path) -> None:
     """Write weights as half-precision floats."""
     arrays = {}
     for name, layer in (("first", model.first), ("second", model.second)):
@@ -86,7 +87,12 @@ def write_model(model: MassModel, file: Path) -> None:
     np.savez(file, **{key: value.astype(np.float16) for key, value in arrays.items()})
 
 
+def weights_file(name: str) -> Path:
+    """Where the weights for `name`, "mass" or "duct", lie in the package."""
+    return Path(__file__).with_name(f"{name}_pixels.npz")
+
+
 @cache
-def shipped_model() -> MassModel:
-    """The model that comes with the package."""
-    return read_model(WEIGHTS)
+def shipped_model(name: str) -> PixelModel:
+    """The model for `name`, "mass" or "duct", that comes with the package."""
+    return read_model(weights_file(name))
