@@ -102,6 +102,23 @@ def test_a_run_prints_counts_and_where_its_results_are(scan, tmp_path, capsys):
     assert (tmp_path / "r" / "images.csv").read_text().splitlines()[1].startswith("scan.png,ok,")
 
 
+def test_workers_do_not_change_the_tables(scan, tmp_path):
+    cv2.imwrite(str(scan.parent / "turned.png"), cv2.imread(str(scan))[:, ::-1])
+    spots = cv2.imread(str(scan), cv2.IMREAD_GRAYSCALE)
+    for x, y in ((120, 90), (300, 150), (220, 240)):
+        cv2.circle(spots, (x, y), 3, 255, -1)
+    cv2.imwrite(str(scan.parent / "spots.png"), cv2.GaussianBlur(spots, (0, 0), 1))
+    for workers in (1, 2):
+        options = ("--workers", workers, "--spacing", 0.1, "--set", "foci.minimum_confidence=0", "--quiet")
+        assert exit_status("run", scan.parent, "--out", tmp_path / str(workers), *options) == 0
+    one, two = (
+        {name: (tmp_path / workers / name).read_bytes() for name in ("foci.csv", "masses.csv", "overlays/spots.png", "masks/spots.png")}
+        for workers in "12"
+    )
+    assert one == two
+    assert one["foci.csv"].count(b"\nspots.png,") >= 3
+
+
 def test_a_failing_file_gives_status_1_and_its_reason(scan, tmp_path, capsys):
     (scan.parent / "empty.png").write_bytes(b"")
     assert exit_status("run", scan.parent, "--out", tmp_path / "r", "--workers", 1) == 1
