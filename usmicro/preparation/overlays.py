@@ -1,7 +1,7 @@
 """Burned-in text, calipers and cursors: graphics, drawn sharper than any scanner resolves.
 
-The lateral resolution of a scan is several pixels, so no echo is a bright vertical or diagonal stroke, one or two pixels wide, that
-stands out against both sides two pixels away. Letters, digits, crosses, cursors and the dots between calipers all have such strokes.
+The lateral resolution of a scan is several pixels, so no echo is a bright vertical stroke, one or two pixels wide, that
+stands out against both sides two pixels away. Letters, digits, crosses, cursors and the dots between calipers all are as sharp.
 They are the seeds; what is thin and bright around a seed belongs to its graphic.
 """
 
