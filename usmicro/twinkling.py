@@ -18,12 +18,18 @@ from usmicro.findings import Twinkling, TwinklingVerdict
 from usmicro.settings import TwinklingSettings
 from usmicro.view import View
 
+HEAD = 1.0
+"""How far behind a focus that twinkles there must be colour, mm."""
 SURROUNDINGS = 5.0
 """How far around the focus and its tail colour is compared with, mm."""
 LARGEST_CELL = 1.5
 """Colour cells are not larger than this, mm; what stays alike further is flow."""
 LEAST_PAIRS = 6
 """Pairs of pixels that a coherence must rest on."""
+APART = 1.3
+"""Neighbours are this many cells apart: the display smooths colours over one."""
+DIRECTIONS = 8
+"""Directions that coherence is looked for in: a vessel may run anywhere."""
 HALF_COHERENT = 0.5
 """Coherence that defines the size of a colour cell."""
 
@@ -33,13 +39,15 @@ class ColourEvidence:
     """What the colours of one frame show at one focus and behind it; None where not measured."""
 
     in_box: bool
-    """Whether most of the focus and its tail lies in the colour box."""
+    """Whether most of the focus lies in the colour box."""
     power: bool = False
     """Power Doppler: colours have no phase."""
     fraction: float = 0.0
     """Coloured fraction of the zone: the focus and its tail."""
+    head: float = 0.0
+    """The same of the focus and the first millimetre behind it; small in the tail of another focus."""
     background: float = 0.0
-    """Coloured fraction of the box around the zone, less the patches that reach into the zone."""
+    """Coloured fraction of places like the zone beside it, their lower quartile: noise that is everywhere."""
     box_fraction: float = 0.0
     """Coloured fraction of the colour box; large in a flash."""
     spill: float | None = None
@@ -50,10 +58,12 @@ class ColourEvidence:
     """Length of the mean phasor of the zone: 1 for one phase, about 0.886 / sqrt(cells) for random ones."""
     phase: float | None = None
     """Angle of the mean phasor, radians."""
-    coherence: float | None = None
-    """Mean cosine of the phase difference one cell apart, in the direction in which it is largest: 1 along flow, 0 in a mosaic."""
+    pairs: tuple[int, ...] = ()
+    """Pairs of coloured pixels about one cell apart, by direction."""
+    cosines: tuple[float, ...] = ()
+    """Sum over them of the cosine of the phase difference."""
     flips: float | None = None
-    """Fraction of the pairs one cell apart whose phases differ by more than a quarter turn; a half in a mosaic."""
+    """Fraction of the pairs whose phases differ by more than a quarter turn; a half in a mosaic."""
 
 
 NO_COLOUR = ColourEvidence(in_box=False)
@@ -94,45 +104,63 @@ def colour_evidence(view: View, x: float, y: float, diameter: float, settings: T
     window = slice(top, bottom), slice(left, right)
     box, mask = colour.box[window], colour.mask[window] & colour.box[window]
     half = diameter / 2 + pixels(settings.margin)
-    zone = _zone(view, x, y, half, pixels(settings.tail), window)
-    size = int(zone.sum())
-    if size == 0 or (zone & box).sum() < 0.5 * size:
+    beam = _colour_beam(view, x, y)
+    head = _zone(view, x, y, beam, half, pixels(HEAD), window)
+    if not head.any() or (head & box).sum() < 0.5 * head.sum():
         return NO_COLOUR
-    zone &= box
+    head &= box
+    zone = _zone(view, x, y, beam, half, pixels(settings.tail), window) & box
     fraction = float(mask[zone].sum()) / float(zone.sum())
+    in_head = float(mask[head].sum()) / float(head.sum())
     box_fraction = float(colour.mask.sum()) / float(colour.box.sum())
     touching = _touching(mask, zone)
-    outside = box & ~zone & ~touching
-    background = float((mask & outside).sum()) / max(float(outside.sum()), 1.0)
+    background = _beside(mask, box, zone)
     spill = float((touching & ~_grown(zone, pixels(settings.margin))).sum()) / float(touching.sum()) if touching.any() else None
     if colour.power or not (zone & mask).any():
-        return ColourEvidence(True, colour.power, fraction, background, box_fraction, spill)
+        return ColourEvidence(True, colour.power, fraction, in_head, background, box_fraction, spill)
     phasor = _phasors(view, window, mask)
     lit = zone & mask
     across, along = (measured or pixels(settings.cell) for measured in _cell(phasor, lit, pixels(LARGEST_CELL)))
     mean = complex(phasor[lit].mean())
-    coherence, flips = _neighbours(phasor, lit, max(round(across), 1), max(round(along), 1))
+    directions = [_pairs(phasor, lit, *step) for step in _steps(APART * across, APART * along)]
+    compared = np.concatenate(directions)
     return ColourEvidence(
         True,
         False,
         fraction,
+        in_head,
         background,
         box_fraction,
         spill,
         cells=float(lit.sum()) / max(across * along, 1.0),
         resultant=abs(mean),
         phase=float(np.angle(mean)),
-        coherence=coherence,
-        flips=flips,
+        pairs=tuple(len(cosines) for cosines in directions),
+        cosines=tuple(float(cosines.sum()) for cosines in directions),
+        flips=float((compared < 0).mean()) if len(compared) >= LEAST_PAIRS else None,
     )
 
 
-def _zone(view: View, x: float, y: float, half: float, tail: float, window: tuple[slice, slice]) -> BoolImage:
-    """The focus and its tail along the beam, in a window of the grid."""
+def _colour_beam(view: View, x: float, y: float) -> tuple[float, float]:
+    """Unit vector away from the transducer along the colour beam, which a leaning colour box shows to be steered."""
+    assert view.colour is not None
     dx, dy = (float(value) for value in view.beams.direction(x, y))
+    if view.beams.geometry == "sector":
+        return dx, dy
+    box = view.colour.box
+    rows = np.flatnonzero(box.any(axis=1))
+    if len(rows) < 2:
+        return dx, dy
+    middle = (box[rows].argmax(axis=1) + box.shape[1] - 1 - box[rows, ::-1].argmax(axis=1)) / 2
+    lean = float(np.polyfit(rows, middle, 1)[0])
+    return lean / float(np.hypot(lean, 1)), 1 / float(np.hypot(lean, 1))
+
+
+def _zone(view: View, x: float, y: float, beam: tuple[float, float], half: float, tail: float, window: tuple[slice, slice]) -> BoolImage:
+    """The focus and its tail along the beam, in a window of the grid."""
     down, over = np.ogrid[window]
-    behind = (over - x) * dx + (down - y) * dy
-    beside = (over - x) * dy - (down - y) * dx
+    behind = (over - x) * beam[0] + (down - y) * beam[1]
+    beside = (over - x) * beam[1] - (down - y) * beam[0]
     zone: BoolImage = (np.abs(beside) <= half) & (behind >= -half) & (behind <= tail + half)
     return zone & view.tissue[window]
 
@@ -146,6 +174,19 @@ def _touching(mask: BoolImage, zone: BoolImage) -> BoolImage:
     reach[labels[zone]] = True
     reach[0] = False
     return reach[labels]
+
+
+def _beside(mask: BoolImage, box: BoolImage, zone: BoolImage) -> float:
+    """Lower quartile of the coloured fraction of the strips as high and wide as a zone that lie beside it in the box."""
+    rows, columns = np.flatnonzero(zone.any(axis=1)), np.flatnonzero(zone.any(axis=0))
+    strip = slice(rows[0], rows[-1] + 1)
+    width = len(columns)
+    kernel = np.ones(width)
+    inside = np.convolve(box[strip].sum(axis=0), kernel, "same")
+    coloured = np.convolve((mask & box)[strip].sum(axis=0), kernel, "same")
+    apart = np.abs(np.arange(mask.shape[1]) - (columns[0] + columns[-1]) / 2) >= width
+    usable = apart & (inside >= 0.5 * len(rows) * width)
+    return float(np.quantile(coloured[usable] / inside[usable], 0.25)) if usable.any() else 0.0
 
 
 def _grown(mask: BoolImage, by: float) -> BoolImage:
@@ -195,16 +236,28 @@ def _cell(phasor: NDArray[np.complex64], lit: BoolImage, largest: float) -> tupl
     return found[0], found[1]
 
 
-def _neighbours(phasor: NDArray[np.complex64], lit: BoolImage, across: int, along: int) -> tuple[float | None, float | None]:
-    """Coherence, and flips, of pixels one cell apart."""
-    slant = max(round(across * 0.7), 1), max(round(along * 0.7), 1)
-    directions = [_pairs(phasor, lit, *step) for step in ((across, 0), (0, along), slant, (-slant[0], slant[1]))]
-    enough = [pairs for pairs in directions if len(pairs) >= LEAST_PAIRS]
-    if not enough:
-        return None, None
-    # flow is alike along the vessel at least, whatever its direction
-    coherence = max(float(pairs.mean()) for pairs in enough)
-    return coherence, float(np.mean([(pairs < 0).mean() for pairs in enough]))
+def _steps(across: float, along: float) -> list[tuple[int, int]]:
+    """Columns and rows of a step in each direction of a half turn."""
+    turns = (np.arange(DIRECTIONS) * np.pi / DIRECTIONS).tolist()
+    return [(round(across * np.cos(turn)), max(round(along * np.sin(turn)), 0)) for turn in turns]
+
+
+def coherence(evidence: Sequence[ColourEvidence]) -> float | None:
+    """Mean cosine of the phase difference of neighbouring cells over frames, in the direction in which it is largest.
+
+    Near 1 along flow, whatever its direction, and near 0 in a mosaic; less what the largest of a few random means has by chance. None
+    where there are too few pairs.
+    """
+    measured = [item for item in evidence if item.cells is not None]
+    if not measured:
+        return None
+    pairs = np.sum([item.pairs for item in measured], axis=0)
+    cosines = np.sum([item.cosines for item in measured], axis=0)
+    enough = pairs >= max(LEAST_PAIRS, pairs.max() / 5)
+    if not enough.any():
+        return None
+    cells = sum(item.cells or 0.0 for item in measured)
+    return float((cosines[enough] / pairs[enough]).max()) - 1 / float(np.sqrt(2 * max(cells, 2.0)))
 
 
 def judge(evidence: Sequence[ColourEvidence], settings: TwinklingSettings | None = None) -> Twinkling:
@@ -248,27 +301,24 @@ def _logistic(value: float, middle: float, width: float) -> float:
 
 
 def _presence(evidence: Sequence[ColourEvidence]) -> float:
-    """Colour at the focus against its surroundings."""
-    return _logistic(float(np.median([item.fraction - 2 * item.background for item in evidence])), 0.12, 0.03)
+    """Colour at the focus and behind it, more than noise leaves everywhere, in two frames of three."""
+    colour = [min(item.fraction, item.head) - 1.5 * item.background for item in evidence]
+    return _logistic(float(np.quantile(colour, 0.35)), 0.2, 0.04)
 
 
 def _disorder(evidence: Sequence[ColourEvidence]) -> float:
     """Neighbouring cells that disagree; a half where it could not be measured."""
-    measured = [(item.coherence, item.fraction) for item in evidence if item.coherence is not None]
-    if not measured:
-        return 0.5
-    coherence, weight = np.array(measured).T
-    return _logistic(-float((coherence * weight).sum() / weight.sum()), -0.5, 0.08)
+    measured = coherence(evidence)
+    return 0.5 if measured is None else _logistic(-measured, -0.42, 0.07)
 
 
 def _confinement(evidence: Sequence[ColourEvidence]) -> float:
+    """Colour at a point rather than all over the place; a half where there is none."""
     measured = [item.spill for item in evidence if item.spill is not None]
-    return _logistic(-float(np.median(measured)), -0.5, 0.08) if measured else 0.5
+    return _logistic(-float(np.median(measured)), -0.9, 0.03) if measured else 0.5
 
 
 def _wandering(evidence: Sequence[ColourEvidence]) -> float:
-    """Mean phases that disagree over the frames; 1 where there are too few."""
+    """Mean phasors that cancel over the frames; 1 where there are too few."""
     phasors = [item.resultant * np.exp(1j * item.phase) for item in evidence if item.resultant is not None and item.phase is not None]
-    if len(phasors) < 3:
-        return 1.0
-    return _logistic(-float(abs(np.sum(phasors)) / np.sum(np.abs(phasors))), -0.85, 0.05)
+    return _logistic(-float(abs(np.mean(phasors))), -0.5, 0.05) if len(phasors) >= 3 else 1.0

@@ -25,6 +25,10 @@ TINT_CHROMA = 90
 """No display tints grey more strongly than this."""
 TINT_WINDOW = 41
 """Grey levels over which the tint is smoothed, so that one flat colour of the interface cannot pass for it."""
+CHROMA_NOISE = 8
+"""The chroma of a grey image stays this near to its tint, mostly."""
+RARE = 1e-3
+"""Fraction of the pixels that are not black below which a grey level says nothing of the tint."""
 BLACK = 14
 """Brightest channel up to which a pixel is background."""
 LEAST_PATCH = 12
@@ -133,14 +137,20 @@ def departure_from_grey(frame: ByteImage) -> ByteImage | None:
 
 
 def grey_curve(counts: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Median chroma by green level from a histogram (256, 2 * most + 1), smoothed by a running median over the levels that occur."""
+    """Median chroma by green level from a histogram (256, 2 * most + 1), smoothed by a running median.
+
+    Only levels that are frequent and of one chroma are of the grey image; the others may be flow or the colour bar, and are interpolated.
+    """
     most = counts.shape[1] // 2
-    totals = counts.sum(axis=1)
-    medians = (counts.cumsum(axis=1) * 2 < totals[:, None]).sum(axis=1) - most
-    levels = np.flatnonzero(totals >= max(1e-5 * totals.sum(), 1))
+    before = counts.cumsum(axis=1)
+    totals = before[:, -1]
+    middle = (before * 2 < totals[:, None]).sum(axis=1)
+    first, last = np.maximum(middle - CHROMA_NOISE, 0), np.minimum(middle + CHROMA_NOISE, 2 * most)
+    near = np.take_along_axis(before, last[:, None], 1) - np.take_along_axis(before - counts, first[:, None], 1)
+    levels = np.flatnonzero((totals >= max(RARE * totals[BLACK:].sum(), 1)) & (near[:, 0] >= 0.6 * totals))
     if not len(levels):
         return np.zeros(256, dtype=np.float32)
-    filled = np.interp(np.arange(256), levels, medians[levels])
+    filled = np.interp(np.arange(256), levels, middle[levels] - most)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(filled, TINT_WINDOW // 2, mode="edge"), TINT_WINDOW)
     return np.median(windows, axis=1).astype(np.float32)
 
