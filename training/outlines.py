@@ -29,6 +29,8 @@ class Outlined:
     """0 or 1; all scans of a patient are in one half."""
     view: View
     outline: BoolImage
+    ducts: BoolImage | None = None
+    """Lumen and wall of the ducts, where they are known."""
 
 
 def read_outlined(data: Path) -> Iterator[Outlined]:
@@ -55,7 +57,8 @@ def phantoms(seeds: Sequence[int]) -> Iterator[Outlined]:
         scan = phantom.scan()
         for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
             outline = on_grid(phantom.truth.mass_labels, view) > 0
-            yield Outlined(f"{scan.name}-{view.number}", "phantom", seed % 2, view, outline)
+            ducts = on_grid(phantom.truth.duct_labels, view) > 0
+            yield Outlined(f"{scan.name}-{view.number}", "phantom", seed % 2, view, outline, ducts)
 
 
 def _outlined(path: Path, masks: list[Path], spacing: Spacing, source: str, half: int) -> Outlined:

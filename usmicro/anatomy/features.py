@@ -128,7 +128,8 @@ def pixel_features(coarse: Coarse) -> NDArray[np.float32]:
     rows, columns = coarse.grey.shape
     share = np.broadcast_to(((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None], (rows, columns))
     across = np.broadcast_to(((np.arange(columns, dtype=np.float32) + 0.5) / columns - 0.5)[None, :], (rows, columns))
-    planes += [np.minimum(coarse.depth_mm, 60) / 20, np.sqrt(np.minimum(coarse.depth_mm, 60) / 20), share, np.abs(across) * 2]
+    deep = np.asarray(np.minimum(coarse.depth_mm, 60) / 20, dtype=np.float32)
+    planes += [deep, np.sqrt(deep), share, np.abs(across) * 2]
     planes.append(coarse.tissue)
     for radius in GREY_RADII:
         blurred, *around = ring(coarse.grey, coarse.tissue, radius)

@@ -40,4 +40,4 @@ def soft_probability(masses: LabelImage, view: View) -> FloatImage:
     if inside.all():
         return np.ones(masses.shape, np.float32)
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
-    return np.clip(0.5 + distance * view.grid.pixel_mm / SOFT_EDGE_MM, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(0.5 + distance * view.grid.pixel_mm / SOFT_EDGE_MM, 0, 1), dtype=np.float32)

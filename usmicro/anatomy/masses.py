@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -36,26 +37,31 @@ class Region:
     features: dict[str, float]
 
 
-def find_masses(view: View, coarse: Coarse, probability: FloatImage, settings: AnatomySettings) -> tuple[LabelImage, tuple[float, ...]]:
+def find_masses(view: View, scored: Sequence[tuple[float, Region]], settings: AnatomySettings) -> tuple[LabelImage, tuple[float, ...]]:
     """Masses of a view, 1 to n from the surest on, with a confidence each.
 
     Parameters
     ----------
     view : View
-    coarse : Coarse
-        The view on the coarse grid.
-    probability : array, shape of the coarse grid
-        Mass probability.
+    scored : sequence of (confidence, Region)
+        As `scored_regions` gives them.
     settings : AnatomySettings
         `mass_threshold` decides from which confidence on a region is a mass.
     """
-    scored = [(shipped("masses").probability(region.features), region) for region in regions(view, coarse, probability)]
-    scored = sorted((item for item in scored if item[0] >= settings.mass_threshold), key=lambda item: -item[0])
+    sure = [(confidence, region) for confidence, region in scored if confidence >= settings.mass_threshold]
     labels = np.zeros(view.shape, np.int32)
-    for number, (_, region) in enumerate(scored, start=1):
+    for number, (_, region) in enumerate(sure, start=1):
         part = labels[region.box]
         part[region.inside & (part == 0)] = number
-    return labels, tuple(confidence for confidence, _ in scored)
+    return labels, tuple(confidence for confidence, _ in sure)
+
+
+def scored_regions(view: View, coarse: Coarse, probability: FloatImage) -> list[tuple[float, Region]]:
+    """Every region that may be a mass with its confidence, the surest first; `probability` lies on the coarse grid."""
+    model = shipped("masses")
+    return sorted(
+        ((model.probability(region.features), region) for region in regions(view, coarse, probability)), key=lambda item: -item[0]
+    )
 
 
 def smoothed(probability: FloatImage) -> FloatImage:

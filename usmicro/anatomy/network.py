@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,8 @@ class Perceptron:
     def logit(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logit of features of shape (features, n)."""
         # the standardisation is folded into the first layer
-        weight, bias = self.weights[0] / self.scale[:, None], self.biases[0] - (self.mean / self.scale) @ self.weights[0]
-        values = weight.T @ features + bias[:, None]
+        scaled = self.weights[0] / self.scale[:, None]
+        values: NDArray[np.floating[Any]] = scaled.T @ features + (self.biases[0] - self.mean @ scaled)[:, None]
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             values = weight.T @ np.maximum(values, 0) + bias[:, None]
         return np.asarray(values[0], dtype=np.float32)
@@ -79,12 +80,12 @@ def read_model(file: Path) -> PixelModel:
 
 def write_model(model: PixelModel, file: Path) -> None:
     """Write weights as half-precision floats."""
-    arrays = {}
+    arrays: dict[str, NDArray[np.float32]] = {}
     for name, layer in (("first", model.first), ("second", model.second)):
         arrays |= {f"{name}_mean": layer.mean, f"{name}_scale": layer.scale}
         arrays |= {f"{name}_weight{i}": weight for i, weight in enumerate(layer.weights)}
         arrays |= {f"{name}_bias{i}": bias for i, bias in enumerate(layer.biases)}
-    np.savez(file, **{key: value.astype(np.float16) for key, value in arrays.items()})
+    np.savez(file, **{key: value.astype(np.float16) for key, value in arrays.items()})  # type: ignore[arg-type]
 
 
 def weights_file(name: str) -> Path:
