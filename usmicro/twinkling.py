@@ -173,7 +173,7 @@ def _touching(mask: BoolImage, zone: BoolImage) -> BoolImage:
     reach = np.zeros(count, dtype=bool)
     reach[labels[zone]] = True
     reach[0] = False
-    return reach[labels]
+    return np.asarray(reach[labels])
 
 
 def _beside(mask: BoolImage, box: BoolImage, zone: BoolImage) -> float:
@@ -193,7 +193,7 @@ def _grown(mask: BoolImage, by: float) -> BoolImage:
     import cv2
 
     width = 2 * round(by) + 1
-    return cv2.dilate(mask.view(np.uint8), np.ones((width, width), np.uint8)) > 0
+    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((width, width), np.uint8)) > 0)
 
 
 def _phasors(view: View, window: tuple[slice, slice], mask: BoolImage) -> NDArray[np.complex64]:

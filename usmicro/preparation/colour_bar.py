@@ -73,7 +73,8 @@ def find_bars(frame: ByteImage, coloured: BoolImage, declared: Sequence[Region] 
             length, width = place.bottom - place.top, place.right - place.left
             if length < LEAST_LENGTH or length < LEAST_SLIMNESS * width or width < 3:
                 continue
-            box = tuple(place if upright else turned(place))
+            left, top, right, bottom = place if upright else turned(place)
+            box = left, top, right, bottom
             read = read_bar(image[place.top : place.bottom, place.left : place.right], box, upright=upright)
             if read == "elasticity":
                 elasticity.append(box)
@@ -134,9 +135,9 @@ def read_bar(strip: ByteImage, box: Box, *, upright: bool) -> ColourBar | Litera
     colours = np.median(inner, axis=1)
     if path(colours) < LEAST_PATH or not graded(colours):
         return None
-    across = float(np.abs(inner - colours[:, None]).mean())
+    across = float(np.abs(inner - colours[:, None]).mean(axis=(0, 1)).max())
     if across > ACROSS:
-        variance = bool(np.abs(np.diff(inner, axis=1)).mean() < 0.5 * across and inner.shape[1] >= 4)
+        variance = bool(np.abs(np.diff(inner, axis=1)).mean(axis=(0, 1)).max() < 0.5 * across and inner.shape[1] >= 4)
         if not variance:
             return None
     else:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, ByteImage
+from usmicro.arrays import BoolImage, ByteImage, FloatImage
 
 TOP, BOTTOM = 0, 1
 Curve = NDArray[np.float64]
@@ -24,6 +24,10 @@ STEEPEST = 0.9
 """Columns per row that a side leans at most: a steered or diverging box."""
 GAP = 12
 """Rows of a side that may be hidden, by flow, text or dots."""
+ARC_SLACK = 6
+"""Pixels by which the end of a side may miss the arc that it ends on."""
+MOST_ARCS = 60
+"""Arcs that are tried for one end of a box."""
 MOST_SIDES = 24
 """Longest candidates for a side that are looked at."""
 SUPPORT = 0.6
@@ -82,9 +86,10 @@ def find_box(frame: ByteImage, flow: BoolImage, ignored: BoolImage) -> tuple[Boo
     channels = [green, cv2.min(cv2.min(red, green), blue)]
     steep = (thin_lines(channels[0]) | thin_lines(channels[1])) & ~ignored
     sides = find_sides(steep)
-    level = thin_lines(np.ascontiguousarray(channels[0].T)).T | thin_lines(np.ascontiguousarray(channels[1].T)).T
-    level = level | np.roll(level, 1, axis=0) | np.roll(level, -1, axis=0)
-    drawn_before = np.pad(level.cumsum(axis=1, dtype=np.int32), ((0, 0), (1, 0)))
+    thin = thin_lines(np.ascontiguousarray(channels[0].T)).T | thin_lines(np.ascontiguousarray(channels[1].T)).T
+    # an edge a row beside the drawn one counts a little less
+    level = np.where(thin, np.float32(1), np.float32(0.97) * (np.roll(thin, 1, axis=0) | np.roll(thin, -1, axis=0)))
+    drawn_before = np.pad(level.cumsum(axis=1, dtype=np.float32), ((0, 0), (1, 0)))
     rows, columns = np.nonzero(flow)
     every = max(len(rows) // 1000, 1)
     points = columns[::every], rows[::every]
@@ -95,13 +100,16 @@ def find_box(frame: ByteImage, flow: BoolImage, ignored: BoolImage) -> tuple[Boo
         for right in sides:
             if not _apart(left, right) or not _between(left, right, *points):
                 continue
-            upper, lower = (
-                max(_ends(left, right, end, drawn_before, reach), key=lambda curve: _drawn(level, curve)) for end in (TOP, BOTTOM)
-            )
+            ends = [list(_ends(left, right, end, drawn_before, reach)) for end in (TOP, BOTTOM)]
+            upper = max(ends[TOP], key=lambda curve: (_holds(curve, TOP, reach), _drawn(level, curve)))
+            lower = max(ends[BOTTOM], key=lambda curve: (_holds(curve, BOTTOM, reach), _drawn(level, curve)))
             top, bottom = upper[[0, -1], 1], lower[[0, -1], 1]
-            if (bottom - top).min() < SHORTEST or not _rows_between(upper, lower, reach):
+            if (bottom - top).min() < SHORTEST or not (_holds(upper, TOP, reach) and _holds(lower, BOTTOM, reach)):
                 continue
             edges = [left.support(top[0], bottom[0]), right.support(top[1], bottom[1]), _drawn(level, upper), _drawn(level, lower)]
+            # the screen may end before the box does
+            for i, cut in ((2, upper[:, 1].min() < GAP), (3, lower[:, 1].max() >= flow.shape[0] - GAP)):
+                edges[i] = max(edges[i], 0.5) if cut else edges[i]
             support = float(np.mean(edges))
             if support < (SUPPORT if len(rows) else SUPPORT_EMPTY) or min(edges) < 0.25 * support:
                 continue
@@ -140,7 +148,7 @@ def find_sides(steep: BoolImage) -> list[Side]:
     for i in tall[: 2 * MOST_SIDES]:
         x, y, width, height = stats[i, :4]
         in_row, in_column = np.nonzero(labels[y : y + height, x : x + width] == i)
-        line = steep_line(in_column + float(x), in_row + float(y))
+        line = steep_line((in_column + x).astype(np.float64), (in_row + y).astype(np.float64))
         if line is None:
             continue
         at, lean = line
@@ -207,11 +215,14 @@ def _between(left: Side, right: Side, x: NDArray[np.intp], y: NDArray[np.intp]) 
     return not len(x) or float(inside.mean()) >= HELD
 
 
-def _rows_between(upper: Curve, lower: Curve, reach: tuple[float, float] | None) -> bool:
-    return reach is None or bool(reach[0] >= upper[:, 1].min() - 1 and reach[1] <= lower[:, 1].max() + 1)
+def _holds(curve: Curve, end: int, reach: tuple[float, float] | None) -> bool:
+    """Whether an end lies beyond the flow."""
+    if reach is None:
+        return True
+    return bool(reach[TOP] >= curve[:, 1].min() - 1) if end == TOP else bool(reach[BOTTOM] <= curve[:, 1].max() + 1)
 
 
-def _ends(left: Side, right: Side, end: int, drawn_before: NDArray[np.int32], reach: tuple[float, float] | None) -> Iterator[Curve]:
+def _ends(left: Side, right: Side, end: int, drawn_before: FloatImage, reach: tuple[float, float] | None) -> Iterator[Curve]:
     """Level lines and arcs that join two sides at the end of either; and the best drawn level line between there and the flow."""
     rows = (left.top, right.top) if end == TOP else (left.bottom - 1, right.bottom - 1)
     middle = (max(left.top, right.top) + min(left.bottom, right.bottom)) / 2
@@ -231,14 +242,15 @@ def _ends(left: Side, right: Side, end: int, drawn_before: NDArray[np.int32], re
     apex_y = (left.at - right.at) / spread
     apex_x = left.column(apex_y)
     angles = np.arctan(left.lean), np.arctan(right.lean)
-    for side, row in zip((left, right), rows, strict=True):
-        radius = np.hypot(side.column(row) - apex_x, row - apex_y)
+    ends = [np.hypot(side.column(row) - apex_x, row - apex_y) for side, row in zip((left, right), rows, strict=True)]
+    # the ends of the sides, and so the radius, are off by a few pixels
+    for radius in np.arange(min(ends) - ARC_SLACK, max(ends) + ARC_SLACK + 1)[:MOST_ARCS]:
         angle = np.linspace(*angles, max(int(radius * (angles[1] - angles[0])), 2))
         yield np.stack([apex_x + radius * np.sin(angle), apex_y + radius * np.cos(angle)], axis=1)
 
 
-def _drawn(level: BoolImage, curve: Curve) -> float:
-    """Fraction of a curve that a mask shows."""
+def _drawn(level: FloatImage, curve: Curve) -> float:
+    """Fraction of a curve that is drawn."""
     x, y = curve.round().astype(int).T
     inside = (x >= 0) & (x < level.shape[1]) & (y >= 0) & (y < level.shape[0])
     return float(level[y[inside], x[inside]].sum()) / len(x)
@@ -249,7 +261,8 @@ def _filled(polygon: Curve, shape: tuple[int, ...]) -> tuple[BoolImage, BoolImag
     import cv2
 
     corners = polygon.round().astype(np.int32)[:, None]
-    inside, outline = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
+    inside, line = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
     cv2.fillPoly(inside, [corners], 1)
-    cv2.polylines(outline, [corners], True, 1, thickness=3)
-    return (inside > 0) & (outline == 0), outline > 0
+    cv2.polylines(line, [corners], True, 1)
+    outline = cv2.dilate(line, np.ones((3, 3), np.uint8)) > 0
+    return (inside > 0) & ~outline, outline

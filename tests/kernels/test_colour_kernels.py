@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from usmicro.kernels.colour import chains, chroma_histograms, departure, nearest
+
+
+@pytest.fixture
+def frame():
+    return np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+
+
+def test_histograms_equal_their_numpy_twin(frame):
+    red, blue = np.zeros((2, 256, 2 * 60 + 1), np.int32)
+    chroma_histograms(frame, 60, red, blue)
+    r, g, b = (frame[..., i].astype(int) for i in range(3))
+    kept = (abs(r - g) <= 60) & (abs(b - g) <= 60)
+    for counts, chroma in ((red, r - g), (blue, b - g)):
+        twin = np.histogram2d(g[kept], chroma[kept], bins=(np.arange(257) - 0.5, np.arange(-60, 62) - 0.5))[0]
+        np.testing.assert_array_equal(counts, twin)
+
+
+def test_departure_equals_its_numpy_twin(frame):
+    rng = np.random.default_rng(1)
+    red, blue = rng.uniform(-40, 40, (2, 256)).astype(np.float32)
+    out = np.empty(frame.shape[:2], np.uint8)
+    departure(frame, red, blue, out)
+    r, g, b = (frame[..., i].astype(np.float32) for i in range(3))
+    x, y, tx, ty = r - g, b - g, red[frame[..., 1]], blue[frame[..., 1]]
+    share = np.clip((x * tx + y * ty) / (tx**2 + ty**2 + np.float32(1e-6)), 0, 1)
+    twin = np.maximum(abs(x - share * tx), abs(y - share * ty))
+    np.testing.assert_allclose(out, twin, atol=1.01)
+
+
+def test_grey_and_tinted_pixels_do_not_depart():
+    levels = np.arange(200, dtype=np.uint8)
+    tinted = np.stack([levels, levels, levels + 20], axis=1)[None]
+    neutral = np.repeat(levels[:, None], 3, axis=1)[None]
+    for picture in (tinted, neutral):
+        out = np.empty(picture.shape[:2], np.uint8)
+        departure(np.ascontiguousarray(picture), np.zeros(256, np.float32), np.full(256, 20, np.float32), out)
+        assert out.max() == 0
+
+
+def test_nearest_equals_its_numpy_twin():
+    rng = np.random.default_rng(2)
+    colours, palette = rng.normal(0, 50, (300, 3)).astype(np.float32), rng.normal(0, 50, (40, 3)).astype(np.float32)
+    index, distance = np.empty(300, np.int32), np.empty(300, np.float32)
+    nearest(colours, palette, index, distance)
+    twin = np.linalg.norm(colours[:, None] - palette[None], axis=2)
+    np.testing.assert_array_equal(index, twin.argmin(axis=1))
+    np.testing.assert_allclose(distance, twin.min(axis=1), rtol=1e-5)
+
+
+def test_chains_are_as_long_as_the_lines_drawn():
+    mask = np.zeros((40, 40), bool)
+    mask[5:25, 8] = True
+    for step in range(15):
+        mask[10 + step, 15 + step] = True
+    mask[30, :] = True
+    out = np.zeros(mask.shape, np.int32)
+    chains(mask, out)
+    assert (out[5:25, 8] == 20).all()
+    assert all(out[10 + step, 15 + step] == 15 for step in range(15))
+    assert (out[30] == 1).all()
+    assert (out[~mask] == 0).all()
