@@ -172,7 +172,7 @@ def auc(scores, truth):
 
 
 def simulated(seeds, frames):
-    """Scores over a whole clip, scores of single frames, and the truth of both."""
+    """Scores over a whole clip, scores of the first frame without a flash, and the truth of both."""
     clips, singles = ([], []), ([], [])
     for seed in seeds:
         settings = PhantomSettings(
@@ -185,12 +185,13 @@ def simulated(seeds, frames):
         )
         phantom = simulate(seed, settings)
         views = [prepare(frame, spacing=phantom.spacing, regions=phantom.regions)[0] for frame in phantom.frames]
+        still = next(number for number in range(frames + 1) if number not in phantom.truth.colour.flash_frames)
         for focus in phantom.truth.foci:
             evidence = []
             for view, x, y in zip(views, focus.x_px, focus.y_px, strict=True):
                 place = view.grid.from_image(x, y)
                 evidence.append(colour_evidence(view, *place, focus.diameter_mm / view.grid.pixel_mm))
-            for found, into in ((judge(evidence), clips), (judge(evidence[:1]), singles)):
+            for found, into in ((judge(evidence), clips), (judge(evidence[still : still + 1]), singles)):
                 if found.score is not None:
                     into[0].append(found.score)
                     into[1].append(focus.twinkling)

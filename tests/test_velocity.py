@@ -56,17 +56,15 @@ def test_a_foreign_colour_has_no_quality():
 
 
 def test_lab_of_known_colours():
-    np.testing.assert_allclose(
-        lab(np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0]], np.uint8)), [[100, 0, 0], [0, 0, 0], [53.2, 80.1, 67.2]], atol=0.5
-    )
+    colours = np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0]], np.uint8)
+    np.testing.assert_allclose(lab(colours), [[100, 0, 0], [0, 0, 0], [53.2, 80.1, 67.2]], atol=0.5)
 
 
 def test_there_is_no_velocity_where_there_is_no_flow():
+    rgb, box = np.full((4, 5, 3), (200, 0, 0), np.uint8), np.ones((4, 5), bool)
     mask = np.zeros((4, 5), bool)
     mask[1, 2] = True
-    fraction, quality = velocity(
-        ColourFlow(np.full((4, 5, 3), (200, 0, 0), np.uint8), mask, np.ones((4, 5), bool), bar_of("red-blue plain"))
-    )
+    fraction, quality = velocity(ColourFlow(rgb, mask, box, bar_of("red-blue plain")))
     np.testing.assert_array_equal(np.isfinite(fraction), mask)
     assert (quality[~mask] == 0).all()
 
