@@ -1,7 +1,8 @@
-"""Fit the confidence of foci: `python -m training.confidence DATA` writes usmicro/confidence.json.
+"""Fit the confidence of foci and the calcification score: `python -m training.confidence DATA` writes usmicro/confidence.json.
 
-Learns from the marks of `echogenic-foci-marks` below DATA and from simulated scans. The figures printed are cross-validated over
-images: each is scored by a model that has not seen it. The weights written are those of all images.
+The confidence learns from the marks of `echogenic-foci-marks` below DATA and from simulated scans, the score from the radiologist's
+descriptors of `breast-lesions-usg`. The figures printed are cross-validated over images: each is scored by a model that has not seen
+it. (The masses are found by the shipped mass model, which has seen the BrEaST images.) The models written are those of all images.
 """
 
 from __future__ import annotations
@@ -9,28 +10,31 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from benchmarks.accuracy.metrics import auc
+from training.logistic import fit_logistic
 from usmicro.anatomy import find_anatomy
-from usmicro.confidence import LogisticModel, focus_features
+from usmicro.confidence import LEAST_PROMINENCE, MODELS, focus_features, prominence
+from usmicro.findings import Anatomy, Candidates
 from usmicro.foci import find_candidates
 from usmicro.loading import load
+from usmicro.logistic import Logistic, write_models
 from usmicro.phantom import phantom_set
 from usmicro.preparation import prepare
 from usmicro.scan import Scan, Spacing
+from usmicro.view import View
 
-MODEL = Path(__file__).parents[1] / "usmicro" / "confidence.json"
-PENALTY = 1.0
-"""Of the squared weights, in units of one candidate."""
 PHANTOM_WEIGHT = 0.3
-"""Of a simulated image against a real one."""
+"""Of a candidate in a simulated image against one in a real image."""
+RIDGE = 2e-4
 FOLDS = 10
-FIRST_SEED = 10_000
+FIRST_SEED = 50_000
 """Of the simulated scans; other seeds serve tests and benchmarks."""
 
 
@@ -46,14 +50,19 @@ class Example:
     weight: float
 
 
+def found_on(scan: Scan) -> Iterator[tuple[View, Candidates, Anatomy]]:
+    """What is found on the views of the first frame of a scan."""
+    for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
+        yield view, find_candidates(view), find_anatomy(view)
+
+
 def matched(
     x: NDArray[np.float64], y: NDArray[np.float64], marks: list[dict[str, float]], ignored: list[dict[str, float]]
 ) -> NDArray[np.float64]:
     """1 for the nearest candidate to each mark within its radius or 6 px, NaN for others there and at ignored marks, else 0."""
     hit = np.zeros(len(x))
-    for group, value in ((ignored, np.nan), (marks, np.nan)):
-        for mark in group:
-            hit[np.hypot(x - mark["x"], y - mark["y"]) <= max(mark["d"] / 2, 6)] = value
+    for mark in ignored + marks:
+        hit[np.hypot(x - mark["x"], y - mark["y"]) <= max(mark["d"] / 2, 6)] = np.nan
     for mark in marks:
         distance = np.hypot(x - mark["x"], y - mark["y"])
         if len(x) and distance.min() <= max(mark["d"] / 2, 6):
@@ -64,27 +73,31 @@ def matched(
 def example(scan: Scan, marks: list[dict[str, float]], ignored: list[dict[str, float]], weight: float) -> Example:
     """Detect on the first frame of a scan and compare with its marks."""
     tables, positions = [], []
-    for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
-        candidates = find_candidates(view)
-        tables.append(focus_features(view, candidates, find_anatomy(view)))
+    for view, candidates, anatomy in found_on(scan):
+        tables.append(focus_features(view, candidates, anatomy))
         positions.append(np.column_stack(view.grid.to_image(candidates.x, candidates.y)))
     where = np.concatenate(positions)
     features = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     return Example(features, matched(where[:, 0], where[:, 1], marks, ignored), len(marks), weight)
 
 
+def cases(data: Path) -> dict[str, dict[str, str]]:
+    """Rows of breast-lesions-usg by file name."""
+    with (data / "breast-lesions-usg" / "cases.csv").open(encoding="utf-8") as file:
+        return {row["Image_filename"]: row for row in csv.DictReader(file)}
+
+
+def spacing_of(case: dict[str, str] | None) -> Spacing | None:
+    """Pixel size of a case, which the table gives in cm."""
+    return Spacing(10 * float(case["Pixel_size"]), 10 * float(case["Pixel_size"]), "given") if case else None
+
+
 def real_examples(data: Path) -> list[Example]:
     """The marked images, with the pixel sizes that are known."""
-    with (data / "breast-lesions-usg" / "cases.csv").open(encoding="utf-8") as file:
-        millimetres = {row["Image_filename"]: 10 * float(row["Pixel_size"]) for row in csv.DictReader(file)}
     marks = json.loads((data / "echogenic-foci-marks" / "marks.json").read_text(encoding="utf-8"))
-    examples = []
-    for entry in marks.values():
-        path = data / entry["path"]
-        size = millimetres.get(path.name)
-        scan = load(path, spacing=Spacing(size, size, "given") if size else None)
-        examples.append(example(scan, entry["both"], entry["one"], weight=1.0))
-    return examples
+    known = cases(data)
+    paths = [(data / entry["path"], entry) for entry in marks.values()]
+    return [example(load(path, spacing=spacing_of(known.get(path.name))), entry["both"], entry["one"], 1.0) for path, entry in paths]
 
 
 def simulated_examples(seeds: range) -> list[Example]:
@@ -97,45 +110,51 @@ def simulated_examples(seeds: range) -> list[Example]:
     return examples
 
 
-def fit(examples: list[Example]) -> LogisticModel:
-    """Logistic regression with a penalty on the squared weights, by maximum likelihood."""
-    names = tuple(examples[0].features)
-    values = np.concatenate([np.column_stack([e.features[name] for name in names]) for e in examples])
+def fit(examples: list[Example]) -> Logistic:
+    """The confidence that suits the examples best."""
+    names = list(examples[0].features)
+    features = {name: np.concatenate([e.features[name] for e in examples]) for name in names}
     hit = np.concatenate([e.hit for e in examples])
     weight = np.concatenate([np.full(len(e.hit), e.weight) for e in examples])
     known = np.isfinite(hit)
-    values, hit, weight = values[known], hit[known], weight[known]
-    mean, scale = values.mean(axis=0), values.std(axis=0) + 1e-9
-    table = np.column_stack([np.ones(len(values)), (values - mean) / scale])
-
-    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logit = table @ w
-        slack = np.r_[0.0, w[1:]]
-        value = float(weight @ (np.logaddexp(0, logit) - hit * logit) + PENALTY * slack @ slack / 2)
-        return value, table.T @ (weight * (1 / (1 + np.exp(-logit)) - hit)) + PENALTY * slack
-
-    w = minimize(loss, np.zeros(table.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
-    return LogisticModel(names, mean, scale, w[1:], float(w[0]))
-
-
-def sensitivity(examples: list[Example], scores: list[NDArray[np.float64]], false_positives: float) -> float:
-    """Share of the marks found at a number of false positives an image."""
-    hit = np.concatenate([e.hit for e in examples])
-    score = np.concatenate(scores)
-    order = np.argsort(-score[np.isfinite(hit)], kind="stable")
-    hit = hit[np.isfinite(hit)][order]
-    allowed = np.cumsum(1 - hit) <= false_positives * len(examples)
-    return float(hit[allowed].sum() / sum(e.marks for e in examples))
+    return fit_logistic({name: values[known] for name, values in features.items()}, hit[known], weight[known], ridge=RIDGE)
 
 
 def cross_validated(examples: list[Example]) -> list[NDArray[np.float64]]:
     """Scores of each example by a model fitted to the other folds; an image's fold is its place in the list modulo FOLDS."""
     models = [fit([e for i, e in enumerate(examples) if i % FOLDS != fold]) for fold in range(FOLDS)]
-    return [models[i % FOLDS].probability(e.features) for i, e in enumerate(examples)]
+    return [np.asarray(models[i % FOLDS].probability(e.features)) for i, e in enumerate(examples)]
+
+
+def operating_point(examples: list[Example], scores: list[NDArray[np.float64]], false_positives: float) -> tuple[float, float]:
+    """Share of the marks found at a number of false positives an image, and the confidence at which that is reached."""
+    hit, score = np.concatenate([e.hit for e in examples]), np.concatenate(scores)
+    known = np.isfinite(hit)
+    order = np.argsort(-score[known], kind="stable")
+    allowed = np.cumsum(1 - hit[known][order]) <= false_positives * len(examples)
+    return float(hit[known][order][allowed].sum() / sum(e.marks for e in examples)), float(score[known][order][allowed][-1])
+
+
+def fit_image_score(data: Path) -> Logistic:
+    """The score that tells calcified from other BrEaST images, both counted alike; "indefinable" and "not applicable" are left out."""
+    largest, calcified = [], []
+    for name, case in cases(data).items():
+        if case["Calcifications"] in ("no", "in a mass", "intraductal"):
+            scan = load(data / "breast-lesions-usg" / "images" / name, spacing=spacing_of(case))
+            largest.append(max([LEAST_PROMINENCE, *(v for found in found_on(scan) for v in prominence(*found))]))
+            calcified.append(case["Calcifications"] != "no")
+    truth = np.array(calcified)
+    model = fit_logistic({"log_prominence": np.log(largest)}, truth, np.where(truth, 1 / truth.sum(), 1 / (~truth).sum()))
+    print(f"image score: {len(truth)} images, {truth.sum()} calcified; AUC {auc(largest, truth):.3f}")
+    score = model.probability({"log_prominence": np.log(largest)})
+    for share in (0.1, 0.15, 0.2):
+        cut = np.quantile(score[~truth], 1 - share)
+        print(f"  {share:.0%} of the others reach {cut:.3f}, and {np.mean(score[truth] >= cut):.0%} of the calcified")
+    return model
 
 
 def main() -> None:
-    """Fit, report and write the model."""
+    """Fit, report and write the models."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder with echogenic-foci-marks and breast-lesions-usg")
     parser.add_argument("--phantoms", type=int, default=100, help="how many simulated scans to learn from")
@@ -145,23 +164,14 @@ def main() -> None:
     examples = real + simulated
     scores = cross_validated(examples)
     for name, part in (("marked scans", slice(None, len(real))), ("simulated scans", slice(len(real), None))):
-        found = [f"{sensitivity(examples[part], scores[part], rate):.2f} at {rate}" for rate in (1, 3.1)]
         marks, hits = sum(e.marks for e in examples[part]), sum(int((e.hit == 1).sum()) for e in examples[part])
-        print(
-            f"{name}: {len(examples[part])} with {marks} foci, {hits} of them candidates;"
-            f" sensitivity {', '.join(found)} false positives an image"
-        )
-    model = fit(examples)
-    parameters = {
-        "features": list(model.features),
-        "mean": np.round(model.mean, 6).tolist(),
-        "scale": np.round(model.scale, 6).tolist(),
-        "weights": np.round(model.weights, 6).tolist(),
-        "intercept": round(model.intercept, 6),
-    }
-    for name, weight in zip(model.features, model.weights, strict=True):
-        print(f"{name:26s}{weight:+.2f}")
-    MODEL.write_text(json.dumps(parameters, indent=1) + "\n", encoding="utf-8")
+        print(f"{name}: {len(examples[part])} with {marks} foci, {hits} of them candidates")
+        for rate in (1, 3.1):
+            sensitivity, confidence = operating_point(examples[part], scores[part], rate)
+            print(f"  sensitivity {sensitivity:.2f} at {rate} false positives an image, where the confidence is {confidence:.2f}")
+    models = {"focus": fit(examples), "image": fit_image_score(arguments.data)}
+    write_models(models, MODELS)
+    print(MODELS.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from training.logistic import fit_logistic
 from training.outlines import Outlined, coarse_outline, phantoms, read_outlined
 from training.perceptron import Example, fit_model, report
 from usmicro.anatomy.features import coarse_view
-from usmicro.anatomy.logistic import Logistic, write_models
-from usmicro.anatomy.masses import FEATURES, MASS_PIXEL_MM, Region, regions
+from usmicro.anatomy.masses import FEATURES, MASS_PIXEL_MM, REGION_MODELS, Region, regions
 from usmicro.anatomy.network import PixelModel, weights_file, write_model
 from usmicro.arrays import BoolImage
+from usmicro.logistic import Logistic, write_models
 
 HIDDEN = (96, 32)
 SCALE_SPREAD = 0.25
@@ -77,7 +77,7 @@ def fit_regions(data: Path, without: Sequence[PixelModel]) -> Logistic:
 
     def fitted(chosen: list[int]) -> Logistic:
         features, target, weight = ([column[i] for i in chosen] for column in columns[:3])
-        return fit_logistic(features, FEATURES, target, weight)
+        return fit_logistic({name: [row[name] for row in features] for name in FEATURES}, target, weight)
 
     models = [fitted([i for i, row in enumerate(rows) if row[3] != half]) for half in (0, 1)]
     for name in COPIES:
@@ -129,7 +129,7 @@ def main() -> None:
     elsewhere = "breast-lesions-usg"
     model = fit_model([e for e in training if e.source != elsewhere], HIDDEN, seed=300)
     report(f"trained without {elsewhere}, on it", model, [e for e in plain if e.source == elsewhere])
-    write_models({"masses": fit_regions(options.data, without)})
+    write_models({"masses": fit_regions(options.data, without)}, REGION_MODELS)
     write_model(fit_model(training, HIDDEN, seed=0), weights_file("mass"))
     print(f"weights written, {time.perf_counter() - started:.0f} s")
 

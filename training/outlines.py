@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +13,7 @@ import numpy as np
 from usmicro.anatomy.features import Coarse
 from usmicro.anatomy.given import on_grid
 from usmicro.arrays import BoolImage, FloatImage, Frame
-from usmicro.phantom import phantom_set
+from usmicro.phantom import random_settings, simulate
 from usmicro.preparation import prepare
 from usmicro.scan import Spacing
 from usmicro.view import View
@@ -51,14 +51,18 @@ def read_outlined(data: Path) -> Iterator[Outlined]:
         yield _outlined(path, masks, Spacing(pixel_mm, pixel_mm, "given"), "breast-lesions-usg", number % 2)
 
 
-def phantoms(seeds: Sequence[int]) -> Iterator[Outlined]:
-    """Yield simulated scans: several masses or none, ducts and nonmass areas beside them, none of which the data sets have much of."""
-    for seed, phantom in zip(seeds, phantom_set("mixed", seeds), strict=True):
+def phantoms(seeds: Sequence[int], **changes: int) -> Iterator[Outlined]:
+    """Yield simulated scans: several masses or none, ducts and nonmass areas beside them, none of which the data sets have much of.
+
+    `changes` are phantom settings that all of them share.
+    """
+    for seed in seeds:
+        phantom = simulate(seed, replace(random_settings(seed), **changes))
         scan = phantom.scan()
         for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
             outline = on_grid(phantom.truth.mass_labels, view) > 0
             ducts = on_grid(phantom.truth.duct_labels, view) > 0
-            yield Outlined(f"{scan.name}-{view.number}", "phantom", seed % 2, view, outline, ducts)
+            yield Outlined(f"phantom-{seed}-{view.number}", "phantom", seed % 2, view, outline, ducts)
 
 
 def _outlined(path: Path, masks: list[Path], spacing: Spacing, source: str, half: int) -> Outlined:

@@ -11,7 +11,7 @@ import numpy as np
 
 from usmicro.anatomy import find_anatomy
 from usmicro.arrays import ByteImage, Frame
-from usmicro.confidence import calcification_score, focus_confidence
+from usmicro.confidence import calcification_score, focus_confidence, prominence
 from usmicro.errors import ImageError, ScanError
 from usmicro.findings import Anatomy, Focus, Mass, Summary, Table
 from usmicro.foci import find_candidates
@@ -21,7 +21,7 @@ from usmicro.scan import GivenMasks, Scan
 from usmicro.settings import Settings
 from usmicro.shadow import focus_shadows, posterior
 from usmicro.sightings import Sightings
-from usmicro.twinkling import colour_evidence
+from usmicro.twinkling import ColourEvidence, colour_evidence
 from usmicro.view import View
 
 NOT_TISSUE = 255
@@ -146,8 +146,6 @@ def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered,
     x, y, diameter = candidates.x, candidates.y, candidates.diameter
     with timed("shadow"):
         shadows = focus_shadows(view, x, y, diameter, settings.shadow, anatomy.masses)
-    with timed("twinkling"):
-        evidence = [colour_evidence(view, *focus, settings.twinkling) for focus in zip(x, y, diameter, strict=True)]
     with timed("labels"):
         confidence = focus_confidence(view, candidates, anatomy)
         places = place_foci(view, anatomy, x, y, settings.labels)
@@ -187,8 +185,13 @@ def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered,
         )
         for i, (place, shadow) in enumerate(zip(places, shadows, strict=True))
     ]
-    with timed("tracking"):
-        gathered.sightings.add_foci(view.number, grid, x, y, rows, evidence)
+
+    def colours(x: float, y: float, diameter: float) -> ColourEvidence:
+        return colour_evidence(view, x, y, diameter, settings.twinkling)
+
+    with timed("twinkling"):
+        outstanding = prominence(view, candidates, anatomy)
+        gathered.sightings.add_foci(view.number, grid, x, y, rows, diameter, outstanding, colours, frame)
     gathered.notes.update(dict.fromkeys(view.notes))
     gathered.geometry = gathered.geometry or view.beams.geometry
     gathered.colour_flow |= view.colour is not None
@@ -248,7 +251,8 @@ def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
 def _summary(
     scan: Scan, frames: int, gathered: Gathered, foci: Table[Focus], listed: Table[Focus], masses: Table[Mass], settings: Settings
 ) -> Summary:
-    score = calcification_score(foci)
+    twinkling = max((focus.twinkling_score or 0.0 for focus in foci if focus.twinkling == "yes"), default=0.0)
+    score = calcification_score(gathered.sightings.most_prominent(frames), twinkling)
     # the foci that are listed, or at least the surest one where the image is called calcified
     shown = listed or foci[:1]
     labels = [focus.label for focus in listed]

@@ -2,70 +2,43 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.findings import Anatomy, Candidates, Focus
+from usmicro.findings import Anatomy, Candidates
+from usmicro.logistic import Logistic, read_models
 from usmicro.view import View
+
+MODELS = Path(__file__).with_name("confidence.json")
+"""`focus` and `image`, as `python -m training.confidence` fits them."""
 
 AROUND_MM = 0.3
 """The mass probability at a focus is averaged over this distance (standard deviation)."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogisticModel:
-    """p = 1 / (1 + exp(-(intercept + sum of weight * (feature - mean) / scale)))."""
-
-    features: tuple[str, ...]
-    """Names from `focus_features`."""
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    intercept: float
-
-    def probability(self, values: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Probability for n items, from arrays of n values by feature name."""
-        table = np.column_stack([values[name] for name in self.features])
-        logit = self.intercept + ((table - self.mean) / self.scale) @ self.weights
-        return np.asarray(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
-
-
-@cache
-def shipped_model() -> LogisticModel:
-    """The model that `python -m training.confidence` fitted."""
-    return model_from(json.loads(files("usmicro").joinpath("confidence.json").read_text(encoding="utf-8")))
-
-
-def model_from(parameters: dict[str, object]) -> LogisticModel:
-    """A model from its JSON form."""
-    arrays = {name: np.asarray(parameters[name], float) for name in ("mean", "scale", "weights")}
-    return LogisticModel(features=tuple(parameters["features"]), intercept=float(parameters["intercept"]), **arrays)  # type: ignore[arg-type]
+CROWD = 0.8
+"""A candidate stands out as much as another from this share of its contrast and blobness on."""
+LEAST_PROMINENCE = 1e-3
+"""An image without any candidate counts as having one of this prominence."""
 
 
 def focus_features(view: View, candidates: Candidates, anatomy: Anatomy) -> dict[str, NDArray[np.float64]]:
     """What the confidence is judged by, for each candidate: what was measured at it, and the anatomy around it.
 
     Lengths are in mm by the grid's scale, which is an estimate where the spacing is unknown. Quantities that span decades are
-    taken as logarithms, the mass probability as log odds. `usmicro.foci.measures.measure` says what the others are.
+    taken as logarithms, the mass probability as log odds. `log_crowd` counts the candidates of the view, itself included, that stand out
+    as much: where a scanner shows every speckle grain as a bright point there are many. For the others see
+    `usmicro.foci.measures.measure`.
     """
-    import cv2
-
     measured = candidates.features
-    rows, columns = view.shape
-    row = np.clip(np.rint(candidates.y).astype(int), 0, rows - 1)
-    column = np.clip(np.rint(candidates.x).astype(int), 0, columns - 1)
-    around = cv2.GaussianBlur(anatomy.mass_probability, (0, 0), view.grid.pixels(AROUND_MM))
-    mass = np.clip(around[row, column].astype(float), 0.001, 0.999)
+    mass = np.clip(_mass_probability(view, candidates, anatomy), 0.001, 0.999)
+    contrast, blobness = np.maximum(measured["grey_contrast"], 1.0), np.maximum(measured["blobness_to_texture"], 1e-3)
+    alike = (contrast >= CROWD * contrast[:, np.newaxis]) & (blobness >= CROWD * blobness[:, np.newaxis])
     return {
-        "log_blobness_to_texture": np.log(np.maximum(measured["blobness_to_texture"], 1e-3)),
+        "log_blobness_to_texture": np.log(blobness),
         "log_response": np.log(np.maximum(measured["response"], 0.1)),
-        "log_grey_contrast": np.log(np.maximum(measured["grey_contrast"], 1.0)),
+        "log_grey_contrast": np.log(contrast),
+        "log_crowd": np.log(np.maximum(alike.sum(axis=1), 1)),
         "log_scale_mm": np.log(measured["scale_mm"]),
         "log_ridge_mm": np.log(np.maximum(measured["ridge_mm"], 0.0) + 0.1),
         "line": candidates.line,
@@ -78,28 +51,62 @@ def focus_features(view: View, candidates: Candidates, anatomy: Anatomy) -> dict
     }
 
 
-def focus_confidence(view: View, candidates: Candidates, anatomy: Anatomy, model: LogisticModel | None = None) -> NDArray[np.float64]:
+def _mass_probability(view: View, candidates: Candidates, anatomy: Anatomy) -> NDArray[np.float64]:
+    import cv2
+
+    around = cv2.GaussianBlur(anatomy.mass_probability, (0, 0), view.grid.pixels(AROUND_MM))
+    return np.asarray(around[_pixels(view, candidates)], dtype=float)
+
+
+def _pixels(view: View, candidates: Candidates) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Rows and columns of the grid pixels nearest to the candidates."""
+    rows, columns = view.shape
+    row = np.clip(np.rint(candidates.y).astype(int), 0, rows - 1)
+    return row, np.clip(np.rint(candidates.x).astype(int), 0, columns - 1)
+
+
+def focus_confidence(view: View, candidates: Candidates, anatomy: Anatomy, model: Logistic | None = None) -> NDArray[np.float64]:
     """Confidence of each candidate, 0 to 1: the probability that a reader would mark it as an echogenic focus.
 
     Parameters
     ----------
     view, candidates, anatomy
         Of one frame, on one grid.
-    model : LogisticModel, optional
+    model : Logistic, optional
         The shipped one if not given.
 
     Returns
     -------
     array, shape (n,)
     """
-    if not len(candidates):
-        return np.empty(0)
-    return (model or shipped_model()).probability(focus_features(view, candidates, anatomy))
+    return np.asarray((model or read_models(MODELS)["focus"]).probability(focus_features(view, candidates, anatomy)))
 
 
-def calcification_score(foci: Sequence[Focus]) -> float:
-    """How strongly an image as a whole shows calcification, 0 to 1: the probability that at least one of its foci is real.
+def prominence(view: View, candidates: Candidates, anatomy: Anatomy) -> NDArray[np.float64]:
+    """How much each candidate stands out, in places where calcifications are reported: its blobness times the probability of its place.
 
-    Foci are taken as independent; `foci` are all candidates, so that the score does not depend on which are listed.
+    The blobness is relative to the 75th grey percentile of the tissue, not to the texture around; the place is a mass or a duct.
+
+    Returns
+    -------
+    array, shape (n,), not negative
     """
-    return float(1 - np.prod([1 - focus.confidence for focus in foci]))
+    place = np.maximum(_mass_probability(view, candidates, anatomy), anatomy.ducts[_pixels(view, candidates)] > 0)
+    return np.asarray(candidates.features["blobness"] * place)
+
+
+def calcification_score(most_prominent: float, twinkling: float = 0.0, model: Logistic | None = None) -> float:
+    """How strongly an image as a whole shows calcification, 0 to 1.
+
+    Parameters
+    ----------
+    most_prominent : float
+        Largest `prominence` of its candidates, listed or not; 0 without any.
+    twinkling : float
+        Largest score of a focus that twinkles; it supports a calcification, its absence says nothing.
+    model : Logistic, optional
+        The shipped one if not given.
+    """
+    model = model or read_models(MODELS)["image"]
+    score = float(model.probability({"log_prominence": np.log(max(most_prominent, LEAST_PROMINENCE))}))
+    return 1 - (1 - score) * (1 - twinkling)

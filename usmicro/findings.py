@@ -183,7 +183,7 @@ class Summary:
     calcification_score: float
 
 
-Row = TypeVar("Row", Focus, Mass)
+Row = TypeVar("Row", bound=Focus | Mass)
 
 
 class Table(list[Row], Generic[Row]):

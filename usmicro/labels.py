@@ -81,14 +81,19 @@ def place_foci(view: View, anatomy: Anatomy, x: ArrayLike, y: ArrayLike, setting
 
 def _depth_in(regions: LabelImage, row: NDArray[np.int_], column: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
     """Signed distance to the edge of the nearest region (positive inside, -inf where there is none) and its number (0: none)."""
-    from scipy import ndimage
+    import cv2
 
     if not regions.any():
         return np.full(len(row), -np.inf), np.zeros(len(row), int)
-    inside = ndimage.distance_transform_edt(regions > 0)
-    outside, nearest = ndimage.distance_transform_edt(regions == 0, return_indices=True)
-    depth = np.where(regions > 0, inside - 0.5, 0.5 - outside)
-    return depth[row, column], regions[nearest[0][row, column], nearest[1][row, column]].astype(int)
+    within = (regions > 0).astype(np.uint8)
+    inside = cv2.distanceTransform(within, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    outside = cv2.distanceTransform(1 - within, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # the number of the nearest region pixel, as OpenCV counts them, and which region that pixel belongs to
+    _, pixel = cv2.distanceTransformWithLabels(1 - within, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    region_of = np.zeros(int(pixel.max()) + 1, int)
+    region_of[pixel[within > 0]] = regions[within > 0]
+    depth = np.where(within > 0, inside - 0.5, 0.5 - outside).astype(float)
+    return depth[row, column], region_of[pixel[row, column]]
 
 
 def _ducts_outside_masses(anatomy: Anatomy) -> LabelImage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,16 +30,20 @@ class FocusTrack:
     """Its row on the frame where it is surest."""
     place_mm: tuple[float, float, float]
     """Grid position of `best` in mm (assumed mm where the spacing is unknown), and its view, kept apart by far more than any image."""
+    diameter: float
+    """Of `best`, grid pixels."""
     first: int
     last: int
     seen: int = 0
     confidence: float = 0.0
     """Sum over the frames."""
+    prominence: float = 0.0
+    """Sum over the frames, as the confidence."""
     evidence: list[ColourEvidence] = field(default_factory=list)
 
-    def mean_confidence(self, frames: int) -> float:
-        """Mean confidence over its life, in which a frame that does not show it counts 0."""
-        return self.confidence / max(self.last - self.first + 1, min(SHORTEST_LIFE, frames))
+    def life(self, frames: int) -> int:
+        """Frames over which confidence and prominence are averaged; one that does not show the focus counts 0."""
+        return max(self.last - self.first + 1, min(SHORTEST_LIFE, frames))
 
 
 @dataclass(slots=True)
@@ -71,24 +76,43 @@ class Sightings:
         return numbers
 
     def add_foci(
-        self, view: int, grid: Grid, x: NDArray[np.float64], y: NDArray[np.float64], rows: list[Focus], evidence: list[ColourEvidence]
+        self,
+        view: int,
+        grid: Grid,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        rows: list[Focus],
+        diameter: NDArray[np.float64],
+        prominence: NDArray[np.float64],
+        colours: Callable[[float, float, float], ColourEvidence],
+        frame: int,
     ) -> None:
-        """Add the foci of one view of one frame, at grid positions; `Focus.mass` is a number that `add_masses` gave."""
-        if not rows:
-            return
+        """Add the foci of one view of one frame, at grid positions; `Focus.mass` is a number that `add_masses` gave.
+
+        `colours` gives the evidence at a position for a diameter. It is also asked where a known focus is not seen on this frame:
+        twinkling hides the echo that it comes from.
+        """
         tracker = self.focus_trackers.setdefault(view, Tracker(grid.pixels(FOCUS_GATE_MM)))
-        for i, track in enumerate(tracker.update(rows[0].frame, x, y)):
+        for i, track in enumerate(tracker.update(frame, x, y)):
             row = rows[i]
             known = self.foci.get((view, track))
             if known is None or row.confidence > known.best.confidence:
                 place_mm = (float(x[i]) * grid.pixel_mm, float(y[i]) * grid.pixel_mm, view * 1e6)
                 if known is None:
-                    known = self.foci[view, track] = FocusTrack(row, place_mm, first=row.frame, last=row.frame)
-                known.best, known.place_mm = row, place_mm
+                    known = self.foci[view, track] = FocusTrack(row, place_mm, diameter=0.0, first=row.frame, last=row.frame)
+                known.best, known.place_mm, known.diameter = row, place_mm, float(diameter[i])
             known.last = row.frame
             known.seen += 1
             known.confidence += row.confidence
-            known.evidence.append(evidence[i])
+            known.prominence += float(prominence[i])
+            known.evidence.append(colours(float(x[i]), float(y[i]), float(diameter[i])))
+        for track, track_x, track_y in tracker.unseen():
+            hidden = self.foci[view, track]
+            hidden.evidence.append(colours(track_x, track_y, hidden.diameter))
+
+    def most_prominent(self, frames: int) -> float:
+        """Largest prominence of a focus, 0 without any."""
+        return max((track.prominence / track.life(frames) for track in self.foci.values()), default=0.0)
 
     def gathered(self, frames: int, settings: Settings) -> tuple[Table[Focus], Table[Mass]]:
         """Every focus, surest first, and every mass that was seen long enough, by frame and position.
@@ -100,7 +124,7 @@ class Sightings:
         rows = []
         for serial, track in enumerate(tracks, 1):
             twinkling = judge(track.evidence, settings.twinkling)
-            confidence = track.mean_confidence(frames)
+            confidence = track.confidence / track.life(frames)
             if twinkling.verdict == "yes" and twinkling.score is not None:
                 # twinkling supports a calcification; its absence says nothing
                 confidence = 1 - (1 - confidence) * (1 - twinkling.score)

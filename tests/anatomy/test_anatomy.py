@@ -134,7 +134,7 @@ def test_a_view_without_tissue_and_a_tiny_one_have_nothing():
 
 
 def test_nothing_is_found_outside_the_tissue(scene):
-    view, mass = scene
+    view, _ = scene
     inside = np.ones(view.shape, np.bool_)
     inside[:, : view.shape[1] // 3] = False
     anatomy = find_anatomy(replace(view, tissue=inside))
@@ -196,6 +196,35 @@ def test_an_empty_given_mask_means_no_mass(scene):
 def test_a_mask_of_three_dimensions_is_refused(scene):
     with pytest.raises(ImageError, match="two-dimensional label image"):
         find_anatomy(scene[0], given=GivenMasks(masses=np.zeros((10, 10, 3), np.int32)))
+
+
+def with_tube(level: np.ndarray, distance: np.ndarray, radius_mm: float) -> np.ndarray:
+    """The level with a dark lumen and an echogenic wall, from the distance to the middle line in mm."""
+    level = level.copy()
+    level[(distance >= radius_mm) & (distance < radius_mm + 0.3)] += 5
+    level[distance < radius_mm] = -26
+    return level
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3, -0.4])
+def test_a_dark_tube_with_walls_is_a_duct(slope):
+    level = tissue(seed=6)
+    y, x = np.mgrid[: level.shape[0], : level.shape[1]] * PIXEL_MM
+    along = np.clip(x, 11, 27) - 19
+    distance = np.hypot(x - 19 - along, (y - 19 - slope * along))
+    anatomy = find_anatomy(as_view(with_tube(level, distance, 1.0)))
+    assert anatomy.ducts.max() == 1
+    assert dice(anatomy.ducts > 0, distance < 1.3) > 0.7
+    assert not (anatomy.masses > 0)[distance < 1].any()
+
+
+def test_a_shadow_is_no_duct_and_no_mass():
+    level = tissue(seed=7)
+    x = np.arange(level.shape[1]) * PIXEL_MM
+    level[round(12 / PIXEL_MM) :, np.abs(x - 20) < 1.2] -= 14
+    anatomy = find_anatomy(as_view(level))
+    assert anatomy.ducts.max() == 0
+    assert anatomy.masses.max() == 0
 
 
 def test_phantom_masses_are_found():

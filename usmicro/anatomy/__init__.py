@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from usmicro.anatomy.ducts import find_ducts
 from usmicro.anatomy.features import coarse_view
 from usmicro.anatomy.given import on_grid, soft_probability
 from usmicro.anatomy.masses import MASS_PIXEL_MM, find_masses, on_view, scored_regions
@@ -51,7 +52,7 @@ def find_anatomy(
     else:
         masses, confidence = find_masses(view, scored, settings)
         probability = np.where(view.tissue, on_view(low, view), np.float32(0))
-    ducts = on_grid(given.ducts, view) if given.ducts is not None else np.zeros(view.shape, np.int32)
+    ducts = on_grid(given.ducts, view) if given.ducts is not None else find_ducts(view, probability, settings)
     if given.nonmass is not None:
         nonmass = on_grid(given.nonmass.astype(np.int32), view) > 0
     else:

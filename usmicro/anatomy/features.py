@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import FloatImage
+from usmicro.arrays import BoolImage, FloatImage
 from usmicro.view import View
 
 GREY_RADII = (3, 6, 10, 16, 24, 36)
@@ -16,6 +16,8 @@ TEXTURE_RADII = (4, 10, 20)
 CONTEXT_RADII = (2, 4, 8, 14, 22, 32)
 """Distances that are looked at, in coarse pixels."""
 DIRECTIONS = 8
+GREY_BINS = 4096
+"""Steps of the grey histogram, fine enough that none shows."""
 COLUMNS_BESIDE = 16
 BLUR = 0.4
 """Blur at a distance, over that distance: what is far is seen coarsely, as in a retina."""
@@ -54,13 +56,7 @@ def coarse_view(view: View, pixel_mm: float) -> Coarse:
     usable = view.usable.astype(np.float32)
     weight = cv2.resize(usable, fine, interpolation=cv2.INTER_AREA)
     grey = cv2.resize(view.grey * usable, fine, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-3)
-    inside = weight > 0.5
-    quantiles = np.quantile(grey[inside], np.linspace(0, 1, 65)) if inside.any() else np.linspace(0, 1, 65)
-    # strictly rising positions, so that a black tissue keeps one value
-    steps = quantiles + np.arange(65) * 1e-4 * (quantiles[-1] - quantiles[0] + 1e-6)
-    equal = np.interp(grey, steps, np.linspace(0, 1, 65)).astype(np.float32)
-    low, high = quantiles[1], quantiles[-2]
-    level = np.clip((grey - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+    equal, level = equalised(grey, weight > 0.5)
 
     sigma = 1.0
     mean = weighted_blur(equal, weight, sigma)
@@ -87,6 +83,22 @@ def coarse_view(view: View, pixel_mm: float) -> Coarse:
         tissue=coarse_tissue,
         depth_mm=np.maximum(depth, 0).astype(np.float32),
     )
+
+
+def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatImage]:
+    """Rank of each pixel's grey among the tissue, 0 to 1, and where it lies between the darkest and brightest 1.5 % of the tissue.
+
+    The first is the same under every rising map of the grey, the second under every linear one.
+    """
+    values = grey[tissue] if tissue.any() else grey.ravel()
+    low, high = float(values.min()), float(values.max())
+    bins = np.clip((grey - low) * ((GREY_BINS - 1) / max(high - low, 1e-6)) + 0.5, 0, GREY_BINS - 1).astype(np.intp)
+    count = np.bincount(bins[tissue] if tissue.any() else bins.ravel(), minlength=GREY_BINS)
+    below = np.cumsum(count)
+    rank = ((below - count / 2) / below[-1]).astype(np.float32)
+    dark, bright = np.searchsorted(below, (0.015 * below[-1], 0.985 * below[-1]))
+    level = np.clip((bins - dark) / np.float32(max(bright - dark, 1)), 0, 1)
+    return rank[bins], np.asarray(level, dtype=np.float32)
 
 
 def ring(image: FloatImage, weight: FloatImage, radius: int) -> list[FloatImage]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from usmicro.anatomy.features import Coarse
-from usmicro.anatomy.logistic import shipped
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
+from usmicro.logistic import read_models
 from usmicro.settings import AnatomySettings
 from usmicro.view import View
 
+REGION_MODELS = Path(__file__).with_name("regions.json")
+"""`masses` and `ducts`: how sure a region is, as `training.mass_pixels` and `training.ducts` fit it."""
 MASS_PIXEL_MM = 0.5
 """Coarse pixel that masses are looked for on: about two speckle cells, small against the smallest mass."""
 EDGE = 0.55
@@ -58,7 +61,7 @@ def find_masses(view: View, scored: Sequence[tuple[float, Region]], settings: An
 
 def scored_regions(view: View, coarse: Coarse, probability: FloatImage) -> list[tuple[float, Region]]:
     """Every region that may be a mass with its confidence, the surest first; `probability` lies on the coarse grid."""
-    model = shipped("masses")
+    model = read_models(REGION_MODELS)["masses"]
     return sorted(
         ((model.probability(region.features), region) for region in regions(view, coarse, probability)), key=lambda item: -item[0]
     )

@@ -23,13 +23,17 @@ class Perceptron:
     weights: tuple[NDArray[np.float32], ...]
     biases: tuple[NDArray[np.float32], ...]
 
-    def logit(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logit of features of shape (features, n)."""
-        # the standardisation is folded into the first layer
-        scaled = self.weights[0] / self.scale[:, None]
-        values: NDArray[np.floating[Any]] = scaled.T @ features + (self.biases[0] - self.mean @ scaled)[:, None]
+    def logit(self, features: NDArray[np.float32], order: NDArray[np.intp] | None = None) -> NDArray[np.float32]:
+        """Logit of features of shape (features, n), taken in an order of their own if one is given."""
+        scaled = self.weights[0] / self.scale[:, None]  # the standardisation is folded into the first layer
+        offset = self.biases[0] - self.mean @ scaled
+        if order is not None:
+            scaled = scaled[np.argsort(order)]  # the weights are far fewer than the features
+        values: NDArray[np.floating[Any]] = scaled.T @ features
+        values += offset[:, None]
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
-            values = weight.T @ np.maximum(values, 0) + bias[:, None]
+            values = weight.T @ np.maximum(values, 0, out=values)
+            values += bias[:, None]
         return np.asarray(values[0], dtype=np.float32)
 
 
@@ -56,7 +60,7 @@ def one_pass(layer: Perceptron, features: NDArray[np.float32], where: BoolImage 
     """What a pass says of its features, of shape (features, rows, columns), seen as they are and in the mirror."""
     mirrored = PIXEL_MIRRORED if len(features) == len(PIXEL_MIRRORED) else BOTH_MIRRORED
     chosen = features.reshape(len(features), -1) if where is None else features[:, where]
-    logit = (layer.logit(chosen) + layer.logit(chosen[mirrored])) / 2
+    logit = (layer.logit(chosen) + layer.logit(chosen, mirrored)) / 2
     # beyond 30 the logistic function is 0 or 1 in single precision, and exp would overflow
     probability = (1 / (1 + np.exp(-np.clip(logit, -30, 30)))).astype(np.float32)
     if where is None:

@@ -1,0 +1,153 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import usmicro
+from usmicro.errors import ImageError, ScanError
+from usmicro.phantom import phantom_set, simulate
+from usmicro.scan import GivenMasks, Scan
+from usmicro.settings import Settings, with_values
+
+
+def every_candidate(**groups):
+    return with_values(Settings(), {"foci": {"minimum_confidence": 0.0}, **groups}, source="test")
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return simulate(11)
+
+
+@pytest.fixture(scope="module")
+def analysis(phantom):
+    return usmicro.analyze(phantom.scan(), settings=every_candidate())
+
+
+def test_true_foci_are_found_where_they_are(phantom, analysis):
+    pixel = phantom.spacing.x_mm
+    found = np.array([(focus.x_px, focus.y_px) for focus in analysis.foci])
+    near = [np.hypot(*(found - (f.x_px[0], f.y_px[0])).T).min() <= max(f.diameter_mm / pixel / 2, 6) for f in phantom.truth.foci]
+    assert np.mean(near) >= 0.7
+
+
+def test_foci_are_numbered_surest_first(analysis):
+    assert [focus.focus for focus in analysis.foci] == list(range(1, len(analysis.foci) + 1))
+    confidence = [focus.confidence for focus in analysis.foci]
+    assert confidence == sorted(confidence, reverse=True)
+    assert {focus.track for focus in analysis.foci} == {None}
+
+
+def test_the_counts_agree_with_the_tables(analysis):
+    summary = analysis.summary
+    assert summary.foci == len(analysis.foci) == summary.intramass + summary.extramass + summary.intraductal
+    assert summary.masses == len(analysis.masses)
+    for mass in analysis.masses:
+        assert mass.foci == sum(focus.mass == mass.mass for focus in analysis.foci)
+
+
+def test_a_higher_threshold_lists_the_first_of_the_same_foci_and_leaves_the_score_alone(phantom, analysis):
+    fewer = usmicro.analyze(phantom.scan(), settings=with_values(Settings(), {"foci": {"minimum_confidence": 0.3}}, source="test"))
+    assert len(fewer.foci) < len(analysis.foci)
+    for some, same in zip(fewer.foci, analysis.foci, strict=False):
+        assert replace(some, cluster=None) == replace(same, cluster=None)
+    assert fewer.summary.calcification_score == analysis.summary.calcification_score
+
+
+def test_mm_cells_are_empty_where_the_spacing_is_unknown(phantom):
+    analysis = usmicro.analyze(Scan.of_array(phantom.frames), settings=every_candidate())
+    assert len(analysis.foci) > 0
+    for row in analysis.foci.to_rows() + analysis.masses.to_rows():
+        assert all(value is None for name, value in row.items() if name.endswith(("_mm", "_mm2")))
+    assert any("spacing" in note for note in analysis.notes)
+
+
+def test_given_masks_take_the_place_of_what_is_found(phantom):
+    masses = np.zeros(phantom.frames.shape[1:3], np.int32)
+    masses[200:300, 200:320] = 1
+    analysis = usmicro.analyze(phantom.scan(), settings=every_candidate(), masks=GivenMasks(masses=masses))
+    drawn = analysis.labels == 1
+    assert np.mean(drawn == (masses == 1)) > 0.995
+    inside = [focus for focus in analysis.foci if masses[round(focus.y_px), round(focus.x_px)] and focus.label == "intramass"]
+    assert all(focus.mass == 1 for focus in inside)
+    assert [mass.confidence for mass in analysis.masses] == [1.0]
+
+
+def test_the_label_image_has_the_size_of_the_scan_and_no_other_values(phantom, analysis):
+    assert analysis.labels.shape == phantom.frames.shape[1:3]
+    assert set(np.unique(analysis.labels)) <= {0, 1, 2, 3, 255}
+
+
+def test_the_same_scan_gives_the_same_findings(phantom, analysis):
+    again = usmicro.analyze(phantom.scan(), settings=every_candidate())
+    assert again.foci.to_rows() == analysis.foci.to_rows()
+    assert again.summary == analysis.summary
+    np.testing.assert_array_equal(again.labels, analysis.labels)
+
+
+def test_a_still_cine_gives_one_row_a_focus(phantom, analysis):
+    three = Scan.of_array(np.repeat(phantom.frames[:1], 3, axis=0), spacing=phantom.spacing)
+    cine = usmicro.analyze(three, settings=every_candidate())
+    assert len(cine.foci) == len(analysis.foci)
+    for still, tracked in zip(analysis.foci, cine.foci, strict=True):
+        assert tracked.seen_frames == 3
+        assert tracked.confidence == pytest.approx(still.confidence)
+        assert (tracked.x_px, tracked.y_px) == (still.x_px, still.y_px)
+    assert len({focus.track for focus in cine.foci}) == len(cine.foci)
+
+
+def test_what_one_frame_of_many_shows_is_less_sure(phantom, analysis):
+    dark = np.full_like(phantom.frames[0], 40)
+    dark[::2] += 20
+    frames = np.stack([phantom.frames[0], dark, dark])
+    glimpsed = usmicro.analyze(Scan.of_array(frames, spacing=phantom.spacing), settings=every_candidate())
+    best = max(glimpsed.foci, key=lambda focus: focus.confidence)
+    assert best.confidence < 0.5 * analysis.foci[0].confidence
+
+
+def test_frames_without_tissue_are_noted_and_a_scan_without_any_fails(phantom):
+    black = np.zeros_like(phantom.frames[0])
+    analysis = usmicro.analyze(Scan.of_array(np.stack([black, phantom.frames[0]]), spacing=phantom.spacing))
+    assert any("1 of 2 frames show no tissue" in note for note in analysis.notes)
+    assert analysis.frame == 1
+    with pytest.raises(ScanError, match="array"):
+        usmicro.analyze(Scan.of_array(black))
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return next(iter(phantom_set("twinkling", range(3, 4))))
+
+
+def verdicts(clip, frames):
+    """Whether the scan has colour flow, and the twinkling verdicts near the foci that truly twinkle."""
+    analysis = usmicro.analyze(replace(clip.scan(), read=lambda: iter(frames)), settings=every_candidate())
+    true = [f for f in clip.truth.foci if f.twinkling]
+    near = [
+        focus for focus in analysis.foci for f in true if np.hypot(focus.x_px - f.x_px[focus.frame], focus.y_px - f.y_px[focus.frame]) < 10
+    ]
+    return analysis.summary.colour_flow, {focus.twinkling for focus in near}
+
+
+def test_one_colour_frame_never_twinkles_for_sure(clip):
+    colour_flow, near = verdicts(clip, clip.frames[:1])
+    assert colour_flow == "yes"
+    assert near
+    assert "yes" not in near
+
+
+@pytest.mark.slow
+def test_twinkling_is_found_in_a_clip(clip):
+    assert "yes" in verdicts(clip, clip.frames)[1]
+
+
+@pytest.mark.parametrize("array", [np.zeros((4, 4)), np.zeros((0, 4), np.uint8), np.zeros((2, 3, 4, 5), np.uint8), np.zeros(4, np.uint8)])
+def test_arrays_that_are_no_scan_are_refused(array):
+    with pytest.raises(ImageError):
+        Scan.of_array(array)
+
+
+def test_a_table_turns_into_rows(analysis):
+    rows = analysis.foci.to_rows()
+    assert rows[0]["confidence"] == analysis.foci[0].confidence
+    assert list(rows[0])[:3] == ["frame", "focus", "x_px"]

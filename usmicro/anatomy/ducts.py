@@ -1,0 +1,151 @@
+"""Ducts: dark tubes, found by a pixel model that learnt them from simulated ducts, then judged one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from usmicro.anatomy.features import Coarse, coarse_view, weighted_blur
+from usmicro.anatomy.masses import REGION_MODELS
+from usmicro.anatomy.network import shipped_model
+from usmicro.arrays import BoolImage, FloatImage, LabelImage
+from usmicro.logistic import read_models
+from usmicro.settings import AnatomySettings
+from usmicro.view import View
+
+DUCT_PIXEL_MM = 0.25
+"""Coarse pixel that ducts are looked for on: half the narrowest lumen."""
+EDGE = 0.5
+CORE = 0.7
+"""Probability at the outline of a duct, and the least that one must reach somewhere."""
+SMOOTHING = 0.8
+"""Blur of the logit before the outline is drawn, coarse pixels."""
+SHORTEST_MM = 4.0
+ELONGATION = 3.0
+"""A duct is at least this many times longer than wide."""
+WIDEST_MM = 5.0
+WALL_MM = 0.3
+"""How far the wall reaches beyond the lumen."""
+FEATURES = ("mean", "length", "elongation", "width", "weaker_flank", "stronger_flank", "lumen", "texture", "along_beam", "mass", "depth")
+SHALLOWEST_MM = 2.0
+"""What lies nearer to the transducer is skin."""
+
+
+@dataclass(frozen=True)
+class Tube:
+    """A region that may be a duct, on the coarse grid."""
+
+    box: tuple[slice, slice]
+    inside: BoolImage
+    """Lumen, within the box."""
+    features: dict[str, float]
+
+
+def find_ducts(view: View, mass: FloatImage, settings: AnatomySettings) -> LabelImage:
+    """Ducts of a view, wall included, 1 to n from the surest on.
+
+    Parameters
+    ----------
+    view : View
+    mass : array, shape of the view
+        Mass probability: a cleft in a mass is no duct.
+    settings : AnatomySettings
+        `duct_threshold` decides from which confidence on a tube is a duct.
+    """
+    coarse = coarse_view(view, DUCT_PIXEL_MM)
+    probability = shipped_model("duct").probability(coarse, dark_pixels(coarse))
+    scored = [(read_models(REGION_MODELS)["ducts"].probability(tube.features), tube) for tube in tubes(view, coarse, probability, mass)]
+    scored = sorted((item for item in scored if item[0] >= settings.duct_threshold), key=lambda item: -item[0])
+    labels = np.zeros(view.shape, np.int32)
+    for number, (_, tube) in enumerate(scored, start=1):
+        _draw(labels, view, coarse, tube, number)
+    return labels
+
+
+def dark_pixels(coarse: Coarse) -> BoolImage:
+    """Pixels darker than their surroundings, and bright spots among them: only there can a duct lie."""
+    here = weighted_blur(coarse.grey, coarse.tissue, 1.0)
+    around = weighted_blur(coarse.grey, coarse.tissue, 12.0)
+    dark = cv2.morphologyEx((here < around).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    return np.asarray((dark > 0) & (coarse.tissue > 0.5))
+
+
+def tubes(view: View, coarse: Coarse, probability: FloatImage, mass: FloatImage) -> list[Tube]:
+    """Every long dark region, with what tells ducts from the rest."""
+    inside = np.clip(probability, 1e-4, 1 - 1e-4)
+    logit = cv2.GaussianBlur(np.log(inside / (1 - inside)), (0, 0), SMOOTHING, borderType=cv2.BORDER_REPLICATE)
+    smooth = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    count, found, stats, _ = cv2.connectedComponentsWithStats((smooth > EDGE).astype(np.uint8), connectivity=8)
+    masses = cv2.resize(mass, (smooth.shape[1], smooth.shape[0]), interpolation=cv2.INTER_AREA)
+    out = []
+    for number in range(1, count):
+        left, top, width, height, _ = (int(value) for value in stats[number])
+        if np.hypot(width, height) * DUCT_PIXEL_MM < SHORTEST_MM:
+            continue
+        box = (slice(top, top + height), slice(left, left + width))
+        region = found[box] == number
+        features = _features(view, coarse, region, box, smooth, masses)
+        fits = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION) and features["depth"] >= SHALLOWEST_MM / 10
+        if fits and smooth[box][region].max() >= CORE:
+            out.append(Tube(box, region, features))
+    return out
+
+
+def _features(
+    view: View, coarse: Coarse, region: BoolImage, box: tuple[slice, slice], smooth: FloatImage, masses: FloatImage
+) -> dict[str, float]:
+    """Size, shape and contrast of a tube; lengths in mm."""
+    y, x = np.nonzero(region)
+    padded = np.pad(region, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    # the mean distance to the edge of a long tube is a quarter of its width
+    width = max(4 * (float(distance[region].mean()) - 0.25), 1.0)
+    length = float(region.sum()) / width
+    centred = np.column_stack([x - x.mean(), y - y.mean()])
+    axis = np.linalg.eigh(centred.T @ centred)[1][:, 1]
+    scale = DUCT_PIXEL_MM / view.grid.pixel_mm
+    middle = ((x.mean() + box[1].start + 0.5) * scale, (y.mean() + box[0].start + 0.5) * scale)
+    beam_x, beam_y = view.beams.direction(*middle)
+    grown = tuple(slice(max(part.start - 8, 0), part.stop + 8) for part in box)
+    mask = np.zeros(smooth.shape, np.uint8)
+    mask[box] = region
+    near = cv2.dilate(mask[grown], np.ones((5, 5), np.uint8)) > 0
+    ring = (cv2.dilate(mask[grown], np.ones((13, 13), np.uint8)) > 0) & ~near & (coarse.tissue[grown] > 0.5)
+    lumen = float(coarse.grey[box][region].mean())
+    side = -(np.arange(ring.shape[1]) - x.mean() - box[1].start + grown[1].start) * axis[1]
+    side = side + ((np.arange(ring.shape[0]) - y.mean() - box[0].start + grown[0].start) * axis[0])[:, None]
+    flanks = [float(coarse.grey[grown][part].mean()) - lumen if part.any() else 0.0 for part in (ring & (side < 0), ring & (side > 0))]
+    values = smooth[box][region]
+    return {
+        "mean": float(values.mean()),
+        "length": float(np.log(length * DUCT_PIXEL_MM)),
+        "elongation": float(np.log(length / width)),
+        "width": width * DUCT_PIXEL_MM,
+        "weaker_flank": min(flanks),
+        "stronger_flank": max(flanks),
+        "lumen": float(coarse.level[box][region].mean()),
+        "texture": float(coarse.texture[box][region].mean()),
+        "along_beam": float(abs(axis[0] * beam_x + axis[1] * beam_y)),
+        "mass": float(masses[box][region].mean()),
+        "depth": float(view.beams.depth(*middle)) * view.grid.pixel_mm / 10,
+    }
+
+
+def _draw(labels: LabelImage, view: View, coarse: Coarse, tube: Tube, number: int) -> None:
+    """Label a tube and its wall on the view's grid."""
+    mask = np.zeros(coarse.grey.shape, np.float32)
+    mask[tube.box] = tube.inside
+    lumen = cv2.resize(mask, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR) > 0.5
+    rows, columns = np.flatnonzero(lumen.any(axis=1)), np.flatnonzero(lumen.any(axis=0))
+    reach = view.grid.pixels(WALL_MM)
+    margin = int(np.ceil(reach)) + 1
+    box = (
+        slice(max(rows[0] - margin, 0), rows[-1] + 1 + margin),
+        slice(max(columns[0] - margin, 0), columns[-1] + 1 + margin),
+    )
+    distance = ndimage.distance_transform_edt(~lumen[box])
+    part = labels[box]
+    part[(distance <= reach) & view.tissue[box] & (part == 0)] = number
