@@ -2,7 +2,8 @@
 
 No public data set outlines ducts. So ducts are drawn into real scans, in whose tissue the model must tell them from fat, clefts and
 fascia, and simulated scans bring their own. The confidence of a tube is fitted to what models fitted without an image find on it:
-on the scans as they are, where a duct is rare and what is found counts as false, and on simulated scans.
+on the real scans as they are, where a duct is rare and what is found counts as false, on the same with ducts drawn in, and on
+simulated scans.
 NumPy only, some ten minutes on one core. The mass model must be trained first.
 """
 
@@ -20,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from training.logistic import fit_logistic
-from training.mass_pixels import SCALE_SPREAD
+from training.mass_pixels import SCALE_SPREAD, SPECKLE_SEEDS
 from training.outlines import Outlined, coarse_outline, phantoms, read_outlined
 from training.perceptron import Example, fit_model, report
 from usmicro.anatomy.ducts import DUCT_PIXEL_MM, FEATURES, WALL_MM, Tube, dark_pixels, tubes
@@ -41,7 +42,13 @@ LUMEN_DB = (5.0, 15.0)
 WALL_DB = (0.0, 6.0)
 DARKEST = 25.0
 """Where the mean grey level is lower, a duct would not be seen."""
-WEIGHT = {"bus-bra": 1.0, "breast-lesions-usg": 4.0, "phantom": 1.0}
+WEIGHT = {
+    "bus-bra": 1.0,
+    "bus-bra with ducts": 0.5,
+    "breast-lesions-usg": 4.0,
+    "breast-lesions-usg with ducts": 1.0,
+    "phantom": 1.0,
+}
 """Weight of a tube in the logistic model: a false duct on a good real scan is worse than a missed simulated one."""
 MATCH = 0.4
 """A tube is a duct if more than this of it lies in one."""
@@ -50,7 +57,7 @@ MATCH = 0.4
 def scans(data: Path) -> Iterator[Outlined]:
     """Everything to learn from."""
     real = (scan for i, scan in enumerate(read_outlined(data)) if scan.source != "bus-bra" or i % BUS_BRA_EVERY == 0)
-    return chain(real, phantoms(PHANTOM_SEEDS, ducts=4, intraductal=4))
+    return chain(real, phantoms(PHANTOM_SEEDS, ducts=4, intraductal=4), phantoms(SPECKLE_SEEDS, "speckle"))
 
 
 def with_ducts(scan: Outlined, generator: np.random.Generator) -> Outlined:
@@ -95,11 +102,13 @@ def scored(scan: Outlined, model: PixelModel, masses: PixelModel) -> list[tuple[
 
 def fit_tubes(data: Path, without: list[PixelModel]) -> Logistic:
     """Fit the confidence of a tube, and print how many are found."""
-    masses = shipped_model("mass")
+    masses, generator = shipped_model("mass"), np.random.default_rng(1)
     kept = []
     for scan in scans(data):
-        ducts = 0 if scan.ducts is None else cv2.connectedComponents(scan.ducts.astype(np.uint8))[0] - 1
-        kept.append((scan.source, scan.half, ducts, scored(scan, without[scan.half], masses)))
+        shown = [scan] if scan.source == "phantom" else [scan, replace(with_ducts(scan, generator), source=f"{scan.source} with ducts")]
+        for each in shown:
+            ducts = 0 if each.ducts is None else cv2.connectedComponents(each.ducts.astype(np.uint8))[0] - 1
+            kept.append((each.source, each.half, ducts, scored(each, without[each.half], masses)))
     rows = [(tube.features, match > MATCH, half, WEIGHT[source]) for source, half, _, found in kept for tube, match in found]
 
     def fitted(chosen: list[int]) -> Logistic:
@@ -107,7 +116,7 @@ def fit_tubes(data: Path, without: list[PixelModel]) -> Logistic:
         return fit_logistic(features, [rows[i][1] for i in chosen], [rows[i][3] for i in chosen])
 
     models = [fitted([i for i, row in enumerate(rows) if row[2] != half]) for half in (0, 1)]
-    for name in COPIES:
+    for name in WEIGHT:
         mine = [entry for entry in kept if entry[0] == name]
         for threshold in (0.3, 0.5, 0.7):
             sure = [match for _, half, _, found in mine for tube, match in found if models[half].probability(tube.features) >= threshold]

@@ -34,6 +34,7 @@ COPIES = {"bus-bra": 1, "breast-lesions-usg": 4, "phantom": 2}
 WEIGHT = {"bus-bra": 0.7, "breast-lesions-usg": 2.0, "phantom": 0.7}
 """Weight of a region in the logistic model; BUS-BRA shows a lesion on every image, and so does not teach doubt."""
 PHANTOM_SEEDS = range(700_000, 700_120)
+SPECKLE_SEEDS = range(720_000, 720_024)
 FOUND = 0.4
 """A region is a mass if its Dice coefficient with an outline is higher."""
 CONFIDENCE = 0.3
@@ -42,7 +43,7 @@ CONFIDENCE = 0.3
 
 def scans(data: Path) -> Iterator[Outlined]:
     """Everything to learn from."""
-    return chain(read_outlined(data), phantoms(PHANTOM_SEEDS))
+    return chain(read_outlined(data), phantoms(PHANTOM_SEEDS), phantoms(SPECKLE_SEEDS, "speckle"))
 
 
 def example(scan: Outlined, factor: float = 1.0) -> Example:

@@ -14,6 +14,7 @@ from usmicro.anatomy.features import Coarse
 from usmicro.anatomy.given import on_grid
 from usmicro.arrays import BoolImage, FloatImage, Frame
 from usmicro.phantom import random_settings, simulate
+from usmicro.phantom.sets import SetKind
 from usmicro.preparation import prepare
 from usmicro.scan import Spacing
 from usmicro.view import View
@@ -51,13 +52,13 @@ def read_outlined(data: Path) -> Iterator[Outlined]:
         yield _outlined(path, masks, Spacing(pixel_mm, pixel_mm, "given"), "breast-lesions-usg", number % 2)
 
 
-def phantoms(seeds: Sequence[int], **changes: int) -> Iterator[Outlined]:
+def phantoms(seeds: Sequence[int], kind: SetKind = "mixed", **changes: int) -> Iterator[Outlined]:
     """Yield simulated scans: several masses or none, ducts and nonmass areas beside them, none of which the data sets have much of.
 
-    `changes` are phantom settings that all of them share.
+    `kind` is that of `usmicro.phantom.random_settings`, `changes` are phantom settings that all of them share.
     """
     for seed in seeds:
-        phantom = simulate(seed, replace(random_settings(seed), **changes))
+        phantom = simulate(seed, replace(random_settings(seed, kind), **changes))
         scan = phantom.scan()
         for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
             outline = on_grid(phantom.truth.mass_labels, view) > 0

@@ -218,13 +218,24 @@ def test_a_dark_tube_with_walls_is_a_duct(slope):
     assert not (anatomy.masses > 0)[distance < 1].any()
 
 
-def test_a_shadow_is_no_duct_and_no_mass():
+@pytest.mark.parametrize("top_mm", [2, 12])
+def test_a_shadow_is_no_duct(top_mm):
     level = tissue(seed=7)
     x = np.arange(level.shape[1]) * PIXEL_MM
-    level[round(12 / PIXEL_MM) :, np.abs(x - 20) < 1.2] -= 14
-    anatomy = find_anatomy(as_view(level))
-    assert anatomy.ducts.max() == 0
-    assert anatomy.masses.max() == 0
+    level[round(top_mm / PIXEL_MM) :, np.abs(x - 20) < 1.2] -= 14
+    assert find_anatomy(as_view(level)).ducts.max() == 0
+
+
+def test_a_shadow_from_the_skin_is_no_mass():
+    level = tissue(seed=7)
+    x = np.arange(level.shape[1]) * PIXEL_MM
+    level[round(2 / PIXEL_MM) :, np.abs(x - 20) < 2] -= 12
+    assert find_anatomy(as_view(level)).masses.max() == 0
+
+
+def test_given_ducts_are_no_masses(scene):
+    view, mass = scene
+    assert find_anatomy(view, given=GivenMasks(ducts=mass.astype(np.int32))).masses.max() == 0
 
 
 def test_phantom_masses_are_found():

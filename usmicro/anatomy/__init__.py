@@ -15,6 +15,9 @@ from usmicro.scan import GivenMasks
 from usmicro.settings import AnatomySettings, SpeckleSettings
 from usmicro.view import View
 
+MOSTLY = 0.6
+"""A region covered to this part by a duct is the duct."""
+
 
 def find_anatomy(
     view: View,
@@ -44,19 +47,22 @@ def find_anatomy(
     settings, given = settings or AnatomySettings(), given or GivenMasks()
     coarse = coarse_view(view, MASS_PIXEL_MM)
     low = shipped_model("mass").probability(coarse)
-    scored = scored_regions(view, coarse, low)
-    if given.masses is not None:
+    if given.masses is None:
+        probability = np.where(view.tissue, on_view(low, view), np.float32(0))
+    else:
+        probability = soft_probability(on_grid(given.masses, view), view)
+    ducts = find_ducts(view, probability, settings) if given.ducts is None else on_grid(given.ducts, view)
+    # a dark tube looks like the inside of a mass too, but no mass is that long and thin
+    scored = [item for item in scored_regions(view, coarse, low) if (ducts[item[1].box] > 0)[item[1].inside].mean() < MOSTLY]
+    if given.masses is None:
+        masses, confidence = find_masses(view, scored, settings)
+    else:
         masses = on_grid(given.masses, view)
         confidence = (1.0,) * int(masses.max(initial=0))
-        probability = soft_probability(masses, view)
-    else:
-        masses, confidence = find_masses(view, scored, settings)
-        probability = np.where(view.tissue, on_view(low, view), np.float32(0))
-    ducts = on_grid(given.ducts, view) if given.ducts is not None else find_ducts(view, probability, settings)
-    if given.nonmass is not None:
-        nonmass = on_grid(given.nonmass.astype(np.int32), view) > 0
-    else:
+    if given.nonmass is None:
         nonmass = find_nonmass(view, scored, masses, ducts, settings)
+    else:
+        nonmass = on_grid(given.nonmass.astype(np.int32), view) > 0
     names = tuple(name for name in ("masses", "ducts", "nonmass") if getattr(given, name) is not None)
     return Anatomy(probability, masses, confidence, ducts, nonmass, names)
 

@@ -27,6 +27,8 @@ SHORTEST_MM = 4.0
 ELONGATION = 3.0
 """A duct is at least this many times longer than wide."""
 WIDEST_MM = 5.0
+LEAST_FLANK = 0.1
+"""Least difference in rank of grey between a duct and either side of it."""
 WALL_MM = 0.3
 """How far the wall reaches beyond the lumen."""
 FEATURES = ("mean", "length", "elongation", "width", "weaker_flank", "stronger_flank", "lumen", "texture", "along_beam", "mass", "depth")
@@ -88,8 +90,9 @@ def tubes(view: View, coarse: Coarse, probability: FloatImage, mass: FloatImage)
         box = (slice(top, top + height), slice(left, left + width))
         region = found[box] == number
         features = _features(view, coarse, region, box, smooth, masses)
-        fits = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION) and features["depth"] >= SHALLOWEST_MM / 10
-        if fits and smooth[box][region].max() >= CORE:
+        slim = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION)
+        clear = features["weaker_flank"] >= LEAST_FLANK and smooth[box][region].max() >= CORE
+        if slim and clear and features["depth"] >= SHALLOWEST_MM / 10:
             out.append(Tube(box, region, features))
     return out
 

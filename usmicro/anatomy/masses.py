@@ -63,7 +63,7 @@ def scored_regions(view: View, coarse: Coarse, probability: FloatImage) -> list[
     """Every region that may be a mass with its confidence, the surest first; `probability` lies on the coarse grid."""
     model = read_models(REGION_MODELS)["masses"]
     return sorted(
-        ((model.probability(region.features), region) for region in regions(view, coarse, probability)), key=lambda item: -item[0]
+        ((float(model.probability(region.features)), region) for region in regions(view, coarse, probability)), key=lambda item: -item[0]
     )
 
 
