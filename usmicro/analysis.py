@@ -140,7 +140,7 @@ def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered,
     """Run the stages on one view, gather what they find, draw the anatomy into `labels`; gives the sum of the foci's confidences."""
     timed, grid = gathered.timed, view.grid
     with timed("anatomy"):
-        anatomy = find_anatomy(view, settings.anatomy, settings.speckle, given)
+        anatomy = find_anatomy(view, settings.anatomy, given)
     with timed("foci"):
         candidates = find_candidates(view, settings.foci)
     x, y, diameter = candidates.x, candidates.y, candidates.diameter

@@ -58,15 +58,6 @@ class PreparationSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class SpeckleSettings(Checked):
-    """How speckle is reduced for the anatomy; foci are detected on the unfiltered image."""
-
-    iterations: int = described(30, says="iterations of speckle-reducing anisotropic diffusion", least=0, most=1000)
-    time_step: float = described(0.5, says="time step of an iteration", least=0.001, most=1)
-    dynamic_range: float = described(60.0, unit="dB", says="dynamic range that the grey levels are taken to span", least=10, most=200)
-
-
-@dataclass(frozen=True, slots=True)
 class FociSettings(Checked):
     """How echogenic foci are detected."""
 
@@ -136,7 +127,6 @@ class Settings:
 
     loading: LoadingSettings = field(default_factory=LoadingSettings)
     preparation: PreparationSettings = field(default_factory=PreparationSettings)
-    speckle: SpeckleSettings = field(default_factory=SpeckleSettings)
     foci: FociSettings = field(default_factory=FociSettings)
     anatomy: AnatomySettings = field(default_factory=AnatomySettings)
     shadow: ShadowSettings = field(default_factory=ShadowSettings)

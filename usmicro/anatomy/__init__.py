@@ -12,7 +12,7 @@ from usmicro.anatomy.network import shipped_model
 from usmicro.anatomy.nonmass import find_nonmass
 from usmicro.findings import Anatomy
 from usmicro.scan import GivenMasks
-from usmicro.settings import AnatomySettings, SpeckleSettings
+from usmicro.settings import AnatomySettings
 from usmicro.view import View
 
 MOSTLY = 0.6
@@ -22,7 +22,6 @@ MOSTLY = 0.6
 def find_anatomy(
     view: View,
     settings: AnatomySettings | None = None,
-    speckle: SpeckleSettings | None = None,
     given: GivenMasks | None = None,
 ) -> Anatomy:
     """Find masses, ducts and nonmass areas.
@@ -34,8 +33,6 @@ def find_anatomy(
     ----------
     view : View
     settings : AnatomySettings, optional
-    speckle : SpeckleSettings, optional
-        Not used: averaging over coarse pixels reduces the speckle as far as the anatomy needs.
     given : GivenMasks, optional
         Outlines at the size of the input image; what is given is taken as it is, what is None is looked for.
 
