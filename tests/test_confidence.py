@@ -20,7 +20,8 @@ def found():
 
 def anatomy(view, probability, ducts=False):
     nothing = np.zeros(view.shape, np.int32)
-    return Anatomy(np.full(view.shape, probability, np.float32), nothing, (), nothing + ducts, nothing > 0)
+    duct = np.full(view.shape, float(ducts), np.float32)
+    return Anatomy(np.full(view.shape, probability, np.float32), nothing, (), duct, nothing + ducts, (1.0,) * ducts, nothing > 0)
 
 
 def test_a_logistic_gives_the_textbook_value_for_numbers_and_arrays():

@@ -23,7 +23,15 @@ def anatomy(view, *, mass=None, duct=None, nonmass=None, confidence=0.9):
         return image
 
     masses = drawn(mass)
-    return Anatomy(masses.astype(np.float32), masses, (confidence,) if mass else (), drawn(duct), drawn(nonmass) > 0)
+    return Anatomy(
+        masses.astype(np.float32),
+        masses,
+        (confidence,) if mass else (),
+        drawn(duct) * np.float32(1),
+        drawn(duct),
+        (0.9,) if duct else (),
+        drawn(nonmass) > 0,
+    )
 
 
 def test_a_focus_is_labelled_by_what_it_lies_in(view):

@@ -1,8 +1,8 @@
-"""Fit the confidence of foci and the calcification score: `python -m training.confidence DATA` writes usmicro/confidence.json.
+"""Fit the confidence of foci and the calcification score: `python -m training.confidence DATA WORK` writes usmicro/confidence.json.
 
 The confidence learns from the marks of `echogenic-foci-marks` below DATA and from simulated scans, the score from the radiologist's
-descriptors of `breast-lesions-usg`. The figures printed are cross-validated over images: each is scored by a model that has not seen
-it. (The masses are found by the shipped mass model, which has seen the BrEaST images.) The models written are those of all images.
+descriptors of `breast-lesions-usg`. The figures printed are cross-validated over images: each is scored by a confidence and a mass model
+that have not seen it. The models written are those of all images.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.metrics import auc
 from training.logistic import fit_logistic
+from training.unseen import unseen_networks
 from usmicro.anatomy import find_anatomy
 from usmicro.confidence import LEAST_PROMINENCE, MODELS, focus_features, prominence
 from usmicro.findings import Anatomy, Candidates
@@ -28,11 +29,12 @@ from usmicro.logistic import Logistic, write_models
 from usmicro.phantom import phantom_set
 from usmicro.preparation import prepare
 from usmicro.scan import Scan, Spacing
+from usmicro.settings import AnatomySettings
 from usmicro.view import View
 
 PHANTOM_WEIGHT = 0.3
 """Of a candidate in a simulated image against one in a real image."""
-RIDGE = 2e-4
+RIDGE = 1e-3
 FOLDS = 10
 FIRST_SEED = 50_000
 """Of the simulated scans; other seeds serve tests and benchmarks."""
@@ -50,10 +52,12 @@ class Example:
     weight: float
 
 
-def found_on(scan: Scan) -> Iterator[tuple[View, Candidates, Anatomy]]:
-    """What is found on the views of the first frame of a scan."""
+def found_on(scan: Scan, networks: Mapping[str, Path]) -> Iterator[tuple[View, Candidates, Anatomy]]:
+    """What is found on the views of the first frame of a scan, with the network that has not seen it."""
+    own = networks.get(Path(scan.name).stem)
+    settings = AnatomySettings(mass_network=str(own)) if own else AnatomySettings()
     for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
-        yield view, find_candidates(view), find_anatomy(view)
+        yield view, find_candidates(view), find_anatomy(view, settings)
 
 
 def matched(
@@ -70,10 +74,12 @@ def matched(
     return hit
 
 
-def example(scan: Scan, marks: list[dict[str, float]], ignored: list[dict[str, float]], weight: float) -> Example:
+def example(
+    scan: Scan, marks: list[dict[str, float]], ignored: list[dict[str, float]], weight: float, networks: Mapping[str, Path]
+) -> Example:
     """Detect on the first frame of a scan and compare with its marks."""
     tables, positions = [], []
-    for view, candidates, anatomy in found_on(scan):
+    for view, candidates, anatomy in found_on(scan, networks):
         tables.append(focus_features(view, candidates, anatomy))
         positions.append(np.column_stack(view.grid.to_image(candidates.x, candidates.y)))
     where = np.concatenate(positions)
@@ -92,12 +98,14 @@ def spacing_of(case: dict[str, str] | None) -> Spacing | None:
     return Spacing(10 * float(case["Pixel_size"]), 10 * float(case["Pixel_size"]), "given") if case else None
 
 
-def real_examples(data: Path) -> list[Example]:
+def real_examples(data: Path, networks: Mapping[str, Path]) -> list[Example]:
     """The marked images, with the pixel sizes that are known."""
     marks = json.loads((data / "echogenic-foci-marks" / "marks.json").read_text(encoding="utf-8"))
     known = cases(data)
     paths = [(data / entry["path"], entry) for entry in marks.values()]
-    return [example(load(path, spacing=spacing_of(known.get(path.name))), entry["both"], entry["one"], 1.0) for path, entry in paths]
+    return [
+        example(load(path, spacing=spacing_of(known.get(path.name))), entry["both"], entry["one"], 1.0, networks) for path, entry in paths
+    ]
 
 
 def simulated_examples(seeds: range) -> list[Example]:
@@ -106,7 +114,7 @@ def simulated_examples(seeds: range) -> list[Example]:
     for phantom in phantom_set("mixed", seeds):
         pixel = phantom.spacing.x_mm or 0.08
         marks = [{"x": f.x_px[0], "y": f.y_px[0], "d": f.diameter_mm / pixel} for f in phantom.truth.foci]
-        examples.append(example(phantom.scan(), marks, [], PHANTOM_WEIGHT))
+        examples.append(example(phantom.scan(), marks, [], PHANTOM_WEIGHT, {}))
     return examples
 
 
@@ -135,13 +143,13 @@ def operating_point(examples: list[Example], scores: list[NDArray[np.float64]], 
     return float(hit[known][order][allowed].sum() / sum(e.marks for e in examples)), float(score[known][order][allowed][-1])
 
 
-def fit_image_score(data: Path) -> Logistic:
+def fit_image_score(data: Path, networks: Mapping[str, Path]) -> Logistic:
     """The score that tells calcified from other BrEaST images, both counted alike; "indefinable" and "not applicable" are left out."""
     largest, calcified = [], []
     for name, case in cases(data).items():
         if case["Calcifications"] in ("no", "in a mass", "intraductal"):
             scan = load(data / "breast-lesions-usg" / "images" / name, spacing=spacing_of(case))
-            largest.append(max([LEAST_PROMINENCE, *(v for found in found_on(scan) for v in prominence(*found))]))
+            largest.append(max([LEAST_PROMINENCE, *(v for found in found_on(scan, networks) for v in prominence(*found))]))
             calcified.append(case["Calcifications"] != "no")
     truth = np.array(calcified)
     model = fit_logistic({"log_prominence": np.log(largest)}, truth, np.where(truth, 1 / truth.sum(), 1 / (~truth).sum()))
@@ -158,8 +166,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder with echogenic-foci-marks and breast-lesions-usg")
     parser.add_argument("--phantoms", type=int, default=100, help="how many simulated scans to learn from")
+    parser.add_argument("work", type=Path, help="folder with the networks that training.masses fitted without some of the patients")
     arguments = parser.parse_args()
-    real = real_examples(arguments.data)
+    networks = unseen_networks(arguments.work)
+    real = real_examples(arguments.data, networks)
     simulated = simulated_examples(range(FIRST_SEED, FIRST_SEED + arguments.phantoms))
     examples = real + simulated
     scores = cross_validated(examples)
@@ -169,7 +179,7 @@ def main() -> None:
         for rate in (1, 3.1):
             sensitivity, confidence = operating_point(examples[part], scores[part], rate)
             print(f"  sensitivity {sensitivity:.2f} at {rate} false positives an image, where the confidence is {confidence:.2f}")
-    models = {"focus": fit(examples), "image": fit_image_score(arguments.data)}
+    models = {"focus": fit(examples), "image": fit_image_score(arguments.data, networks)}
     write_models(models, MODELS)
     print(MODELS.read_text(encoding="utf-8"))
 

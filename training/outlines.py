@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from usmicro.anatomy.features import Coarse
 from usmicro.anatomy.given import on_grid
-from usmicro.arrays import BoolImage, FloatImage, Frame
+from usmicro.arrays import BoolImage, Frame
 from usmicro.phantom import random_settings, simulate
 from usmicro.phantom.sets import SetKind
 from usmicro.preparation import prepare
 from usmicro.scan import Spacing
 from usmicro.view import View
+
+FOLDS = range(1, 6)
 
 
 @dataclass(frozen=True)
@@ -26,22 +27,27 @@ class Outlined:
 
     image: str
     source: str
-    half: int
-    """0 or 1; all scans of a patient are in one half."""
+    fold: int
+    """1 to 5; all scans of a patient are in one fold."""
     view: View
     outline: BoolImage
     ducts: BoolImage | None = None
     """Lumen and wall of the ducts, where they are known."""
 
 
-def read_outlined(data: Path) -> Iterator[Outlined]:
-    """Yield BUS-BRA (Gomez-Flores et al. 2024), whose spacing is unknown, then BrEaST-Lesions-USG (Pawlowska et al. 2024)."""
+def read_bus_bra(data: Path, folds: Iterable[int] = FOLDS) -> Iterator[Outlined]:
+    """Yield scans of BUS-BRA (Gomez-Flores et al. 2024), whose spacing is unknown; the folds are those it is published with."""
     folder = data / "bus-bra"
     with open(folder / "5-fold-cv.csv", encoding="utf-8") as file:
-        folds = {row["ID"]: int(row["kFold"]) for row in csv.DictReader(file)}
-    for name, fold in sorted(folds.items()):
-        masks = [folder / "masks" / f"{name.replace('bus', 'mask')}.png"]
-        yield _outlined(folder / "images" / f"{name}.jpg", masks, Spacing(), "bus-bra", fold % 2)
+        fold_of = {row["ID"]: int(row["kFold"]) for row in csv.DictReader(file)}
+    for name, fold in sorted(fold_of.items()):
+        if fold in folds:
+            masks = [folder / "masks" / f"{name.replace('bus', 'mask')}.png"]
+            yield _outlined(folder / "images" / f"{name}.jpg", masks, Spacing(), "bus-bra", fold)
+
+
+def read_breast_lesions(data: Path) -> Iterator[Outlined]:
+    """Yield scans of BrEaST-Lesions-USG (Pawlowska et al. 2024); it has one scan a patient."""
     folder = data / "breast-lesions-usg"
     with open(folder / "cases.csv", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if (folder / "images" / row["Image_filename"]).is_file()]
@@ -49,10 +55,10 @@ def read_outlined(data: Path) -> Iterator[Outlined]:
         path = folder / "images" / row["Image_filename"]
         pixel_mm = 10 * float(row["Pixel_size"])
         masks = sorted((folder / "masks").glob(f"{path.stem}_tumor*.png"))
-        yield _outlined(path, masks, Spacing(pixel_mm, pixel_mm, "given"), "breast-lesions-usg", number % 2)
+        yield _outlined(path, masks, Spacing(pixel_mm, pixel_mm, "given"), "breast-lesions-usg", number % len(FOLDS) + 1)
 
 
-def phantoms(seeds: Sequence[int], kind: SetKind = "mixed", **changes: int) -> Iterator[Outlined]:
+def phantoms(seeds: Iterable[int], kind: SetKind = "mixed", **changes: int) -> Iterator[Outlined]:
     """Yield simulated scans: several masses or none, ducts and nonmass areas beside them, none of which the data sets have much of.
 
     `kind` is that of `usmicro.phantom.random_settings`, `changes` are phantom settings that all of them share.
@@ -63,17 +69,17 @@ def phantoms(seeds: Sequence[int], kind: SetKind = "mixed", **changes: int) -> I
         for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
             outline = on_grid(phantom.truth.mass_labels, view) > 0
             ducts = on_grid(phantom.truth.duct_labels, view) > 0
-            yield Outlined(f"phantom-{seed}-{view.number}", "phantom", seed % 2, view, outline, ducts)
+            yield Outlined(f"phantom-{seed}-{view.number}", "phantom", seed % len(FOLDS) + 1, view, outline, ducts)
 
 
-def _outlined(path: Path, masks: list[Path], spacing: Spacing, source: str, half: int) -> Outlined:
+def _outlined(path: Path, masks: list[Path], spacing: Spacing, source: str, fold: int) -> Outlined:
     frame = _read(path)
     outline = np.zeros(frame.shape[:2], bool)
     for mask in masks:
         outline |= np.atleast_3d(_read(mask)).max(axis=2) > 0
     views = prepare(frame, spacing=spacing)
     view = max(views, key=lambda view: int(view.tissue.sum()))
-    return Outlined(path.stem, source, half, view, on_grid(outline.astype(np.int32), view) > 0)
+    return Outlined(path.stem, source, fold, view, on_grid(outline.astype(np.int32), view) > 0)
 
 
 def _read(path: Path) -> Frame:
@@ -81,9 +87,3 @@ def _read(path: Path) -> Frame:
     if image is None:
         raise FileNotFoundError(f"{path}: expected an image of the data set as it is distributed")
     return np.ascontiguousarray(image if image.ndim == 2 else image[..., 2::-1])
-
-
-def coarse_outline(outline: BoolImage, coarse: Coarse) -> FloatImage:
-    """Fraction of each coarse pixel inside the outline."""
-    rows, columns = coarse.grey.shape
-    return np.asarray(cv2.resize(outline.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.float32)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.arrays import FloatImage
 from usmicro.findings import Anatomy, Candidates
 from usmicro.logistic import Logistic, read_models
 from usmicro.view import View
@@ -15,7 +16,9 @@ MODELS = Path(__file__).with_name("confidence.json")
 """`focus` and `image`, as `python -m training.confidence` fits them."""
 
 AROUND_MM = 0.3
-"""The mass probability at a focus is averaged over this distance (standard deviation)."""
+"""The probability of a mass or duct at a focus is averaged over this distance (standard deviation)."""
+WEIGHED_BY_PLACE = ("log_grey_contrast", "log_response", "log_blobness_to_texture", "log_crowd", "region_quantile", "line")
+"""What counts differently in a mass or duct, dark and even as they are, than in the tissue outside."""
 CROWD = 0.8
 """A candidate stands out as much as another from this share of its contrast and blobness on."""
 LEAST_PROMINENCE = 1e-3
@@ -26,15 +29,14 @@ def focus_features(view: View, candidates: Candidates, anatomy: Anatomy) -> dict
     """What the confidence is judged by, for each candidate: what was measured at it, and the anatomy around it.
 
     Lengths are in mm by the grid's scale, which is an estimate where the spacing is unknown. Quantities that span decades are
-    taken as logarithms, the mass probability as log odds. `log_crowd` counts the candidates of the view, itself included, that stand out
-    as much: where a scanner shows every speckle grain as a bright point there are many. For the others see
-    `usmicro.foci.measures.measure`.
+    taken as logarithms, the probabilities of mass and duct as log odds. `log_crowd` counts the candidates of the view, itself included,
+    that stand out as much: where a scanner shows every speckle grain as a bright point there are many. The place is a mass or duct,
+    whichever is likelier. For the others see `usmicro.foci.measures.measure`.
     """
     measured = candidates.features
-    mass = np.clip(_mass_probability(view, candidates, anatomy), 0.001, 0.999)
     contrast, blobness = np.maximum(measured["grey_contrast"], 1.0), np.maximum(measured["blobness_to_texture"], 1e-3)
     alike = (contrast >= CROWD * contrast[:, np.newaxis]) & (blobness >= CROWD * blobness[:, np.newaxis])
-    return {
+    features = {
         "log_blobness_to_texture": np.log(blobness),
         "log_response": np.log(np.maximum(measured["response"], 0.1)),
         "log_grey_contrast": np.log(contrast),
@@ -47,15 +49,24 @@ def focus_features(view: View, candidates: Candidates, anatomy: Anatomy) -> dict
         "depth_mm": measured["depth_mm"],
         "ring_quantile": measured["ring_quantile"],
         "region_quantile": measured["region_quantile"],
-        "mass_log_odds": np.log(mass / (1 - mass)),
+        "mass_log_odds": _log_odds(_around(view, candidates, anatomy.mass_probability)),
+        "duct_log_odds": _log_odds(_around(view, candidates, anatomy.duct_probability)),
     }
+    place = np.maximum(features["mass_log_odds"], features["duct_log_odds"])
+    return features | {"place_log_odds": place} | {f"place_times_{name}": place * features[name] for name in WEIGHED_BY_PLACE}
 
 
-def _mass_probability(view: View, candidates: Candidates, anatomy: Anatomy) -> NDArray[np.float64]:
+def _around(view: View, candidates: Candidates, probability: FloatImage) -> NDArray[np.float64]:
+    """A probability at each candidate, averaged over its surroundings."""
     import cv2
 
-    around = cv2.GaussianBlur(anatomy.mass_probability, (0, 0), view.grid.pixels(AROUND_MM))
-    return np.asarray(around[_pixels(view, candidates)], dtype=float)
+    blurred = cv2.GaussianBlur(probability, (0, 0), view.grid.pixels(AROUND_MM))
+    return np.asarray(blurred[_pixels(view, candidates)], dtype=float)
+
+
+def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    within = np.clip(probability, 0.001, 0.999)
+    return np.asarray(np.log(within / (1 - within)))
 
 
 def _pixels(view: View, candidates: Candidates) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
@@ -91,7 +102,7 @@ def prominence(view: View, candidates: Candidates, anatomy: Anatomy) -> NDArray[
     -------
     array, shape (n,), not negative
     """
-    place = np.maximum(_mass_probability(view, candidates, anatomy), anatomy.ducts[_pixels(view, candidates)] > 0)
+    place = np.maximum(_around(view, candidates, anatomy.mass_probability), anatomy.ducts[_pixels(view, candidates)] > 0)
     return np.asarray(candidates.features["blobness"] * place)
 
 

@@ -65,8 +65,12 @@ class Anatomy:
     """0 none, 1 to n the masses."""
     mass_confidence: tuple[float, ...]
     """One value a mass, 0 to 1."""
+    duct_probability: FloatImage
+    """0 to 1: how much each pixel looks like the inside of a duct."""
     ducts: LabelImage
     """0 none, 1 to n the ducts, lumen and wall."""
+    duct_confidence: tuple[float, ...]
+    """One value a duct, 0 to 1."""
     nonmass: BoolImage
     """Discrete areas of altered echotexture that do not form a mass."""
     given: tuple[str, ...] = ()

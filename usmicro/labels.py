@@ -13,9 +13,6 @@ from usmicro.findings import Anatomy, Label
 from usmicro.settings import LabelSettings
 from usmicro.view import View
 
-DUCT_CONFIDENCE = 0.9
-"""Ducts are reported on strong evidence only; the finder gives no probability of its own."""
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -57,7 +54,7 @@ def place_foci(view: View, anatomy: Anatomy, x: ArrayLike, y: ArrayLike, setting
     mass_depth, mass = _depth_in(anatomy.masses, row, column)
     duct_depth, duct = _depth_in(_ducts_outside_masses(anatomy), row, column)
     confidences = np.array([0.0, *anatomy.mass_confidence])
-    p_duct = DUCT_CONFIDENCE * expit((duct_depth + edge) / edge)
+    p_duct = np.array([0.0, *anatomy.duct_confidence])[duct] * expit((duct_depth + edge) / edge)
     p_mass = confidences[mass] * expit((mass_depth + edge) / edge) * (1 - p_duct)
     shares = np.stack([p_mass, p_duct, 1 - p_mass - p_duct])
     names: tuple[Label, ...] = ("intramass", "intraductal", "extramass")

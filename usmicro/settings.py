@@ -62,7 +62,7 @@ class FociSettings(Checked):
     """How echogenic foci are detected."""
 
     false_positives: float = described(
-        4.0, unit="per 10 cm2", says="false foci expected from speckle alone among the candidates", least=1e-6
+        15.0, unit="per 10 cm2", says="false foci expected from speckle alone among the candidates", least=1e-6
     )
     smallest: float = described(0.2, unit="mm", says="smallest diameter looked for", least=0.05)
     largest: float = described(3.0, unit="mm", says="largest diameter looked for", least=0.1)
@@ -76,7 +76,10 @@ class AnatomySettings(Checked):
 
     mass_threshold: float = described(0.3, says="confidence from which a region that looks like a mass is one", least=0, most=1)
     nonmass_threshold: float = described(0.1, says="confidence from which an area that is no mass is a nonmass area", least=0, most=1)
-    duct_threshold: float = described(0.5, says="confidence from which a dark tube is a duct", least=0, most=1)
+    mass_network: str = described(
+        "", says="ONNX file of a network of one's own in place of the mass model, see docs/method.md; empty: the one that comes along"
+    )
+    duct_threshold: float = described(0.3, says="confidence from which a dark tube is a duct", least=0, most=1)
 
 
 @dataclass(frozen=True, slots=True)

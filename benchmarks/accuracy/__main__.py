@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.accuracy.cases import Case, find_cases, phantom_cases
+from benchmarks.accuracy.cases import Case, find_cases, phantom_cases, with_unseen_networks
 from benchmarks.accuracy.peers import score_peers
 from benchmarks.accuracy.report import as_json, refresh, table
 from benchmarks.accuracy.runs import Outcome, run_cases
@@ -24,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--phantoms", type=int, default=0, metavar="N", help="simulated scans of each set")
     parser.add_argument("--limit", type=int, metavar="N", help="only about N cases of each data set, evenly spread")
     parser.add_argument("--given-outlines", action="store_true", help="a second pass with the true outlines as the user's masks")
+    parser.add_argument(
+        "--unseen-networks", type=Path, metavar="WORK", help="mass models of training.masses: each scan by one that has not seen it"
+    )
     parser.add_argument("--peers", action="store_true", help="detectors of general libraries on the marked foci")
     parser.add_argument("--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="a setting of usmicro")
     parser.add_argument("--processes", type=int, default=2, metavar="N")
@@ -35,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings(assignments=options.set)
         cases = find_cases(options.data) if options.data is not None else []
+        if options.unseen_networks is not None:
+            cases = with_unseen_networks(cases, options.unseen_networks)
         cases = limited([*cases, *phantom_cases(options.phantoms)], options.limit, options.only)
         if not cases:
             parser.error(f"--only {' '.join(options.only)}: no case of such a set")
@@ -86,7 +91,8 @@ def written(arguments: Sequence[str]) -> str:
     parser.add_argument("--out")
     parser.add_argument("--docs")
     _, rest = parser.parse_known_args(list(arguments))
-    shown = ["DATA" if Path(word).is_dir() else word for word in rest]
+    folders = iter(("DATA", "WORK"))
+    shown = [next(folders) if Path(word).is_dir() else word for word in rest]
     return " ".join(["python -m benchmarks.accuracy", *shown])
 
 

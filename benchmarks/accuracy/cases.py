@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,6 +19,8 @@ from usmicro.phantom import Phantom, phantom_set
 from usmicro.phantom.sets import SetKind
 from usmicro.scan import Scan, Spacing
 
+TRAINED_ON = ("bus-bra", "breast-lesions-usg")
+"""Sets that the mass model learns from."""
 FIRST_SEED = 10_000
 """Phantoms of the benchmark have seeds from here on, which nothing is built or tuned with."""
 
@@ -59,6 +61,8 @@ class Case:
     calcification: str | None = None
     """none, in a mass, intraductal; None where not assessed."""
     posterior: PosteriorFeature | None = None
+    mass_network: Path | None = None
+    """A mass model that has not seen the patient; None: the shipped one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,28 @@ class Truth:
     masses: LabelImage | None
     """At the size of the image: 0 none, 1 to n the masses."""
     targets: tuple[Target, ...] | None
+
+
+def with_unseen_networks(cases: Sequence[Case], folder: Path) -> list[Case]:
+    """The cases that a mass model of `folder` has not seen, each with that model, and those of sets that none was trained on.
+
+    Raises
+    ------
+    UsageError
+        If the folder has no unseen.json, which `python -m training.masses` writes.
+    """
+    file = folder / "unseen.json"
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file; expected the folder in which python -m training.masses left its networks")
+    networks = json.loads(file.read_text(encoding="utf-8"))
+    kept = []
+    for case in cases:
+        name = None if case.path is None else networks.get(case.path.stem)
+        if name is not None:
+            kept.append(replace(case, mass_network=folder / name))
+        elif case.dataset not in TRAINED_ON:
+            kept.append(case)
+    return kept
 
 
 def open_case(case: Case) -> tuple[Scan, Truth]:

@@ -85,6 +85,8 @@ def _one_thread() -> None:
 
 def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
     """Analyse one case: every candidate for curves, and the descriptor as a user would get it."""
+    if case.mass_network is not None:
+        settings = replace(settings, anatomy=replace(settings.anatomy, mass_network=str(case.mass_network)))
     try:
         scan, truth = open_case(case)
         masks = GivenMasks(masses=truth.masses) if given_outlines and truth.masses is not None and truth.masses.any() else None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from usmicro.anatomy.ducts import find_ducts
-from usmicro.anatomy.features import coarse_view
+from usmicro.anatomy.ducts import find_ducts, judge_ducts
 from usmicro.anatomy.given import on_grid, soft_probability
-from usmicro.anatomy.masses import MASS_PIXEL_MM, find_masses, on_view, scored_regions
-from usmicro.anatomy.network import shipped_model
+from usmicro.anatomy.masses import NETWORK, SIZE, find_masses, scored_regions
 from usmicro.anatomy.nonmass import find_nonmass
+from usmicro.anatomy.unet import judge, logistic
 from usmicro.findings import Anatomy
 from usmicro.scan import GivenMasks
 from usmicro.settings import AnatomySettings
@@ -26,8 +27,7 @@ def find_anatomy(
 ) -> Anatomy:
     """Find masses, ducts and nonmass areas.
 
-    A pixel model looks at smoothed grey and texture around every coarse pixel (`usmicro.anatomy.features`), its connected regions are
-    judged by size, shape and contrast. Equalised grey makes the result the same for every gain and grey map.
+    Networks (`usmicro.anatomy.unet`) look for the insides of masses and of ducts; what they find is judged by size, shape and contrast.
 
     Parameters
     ----------
@@ -42,15 +42,20 @@ def find_anatomy(
         On the grid of the view. Given masks keep their numbers and have confidence 1.
     """
     settings, given = settings or AnatomySettings(), given or GivenMasks()
-    coarse = coarse_view(view, MASS_PIXEL_MM)
-    low = shipped_model("mass").probability(coarse)
+    judged = judge(view, Path(settings.mass_network) if settings.mass_network else NETWORK, SIZE)
     if given.masses is None:
-        probability = np.where(view.tissue, on_view(low, view), np.float32(0))
+        mass = np.where(view.tissue, logistic(judged.logit_on(view)), np.float32(0))
     else:
-        probability = soft_probability(on_grid(given.masses, view), view)
-    ducts = find_ducts(view, probability, settings) if given.ducts is None else on_grid(given.ducts, view)
+        mass = soft_probability(on_grid(given.masses, view), view)
+    if given.ducts is None:
+        tubes = judge_ducts(view)
+        ducts, duct_confidence = find_ducts(view, tubes, mass, settings)
+        duct = np.where(view.tissue, logistic(tubes.logit_on(view)), np.float32(0))
+    else:
+        ducts = on_grid(given.ducts, view)
+        duct, duct_confidence = soft_probability(ducts, view), (1.0,) * int(ducts.max(initial=0))
     # a dark tube looks like the inside of a mass too, but no mass is that long and thin
-    scored = [item for item in scored_regions(view, coarse, low) if (ducts[item[1].box] > 0)[item[1].inside].mean() < MOSTLY]
+    scored = [item for item in scored_regions(view, judged) if (ducts[item[1].box] > 0)[item[1].inside].mean() < MOSTLY]
     if given.masses is None:
         masses, confidence = find_masses(view, scored, settings)
     else:
@@ -61,7 +66,7 @@ def find_anatomy(
     else:
         nonmass = on_grid(given.nonmass.astype(np.int32), view) > 0
     names = tuple(name for name in ("masses", "ducts", "nonmass") if getattr(given, name) is not None)
-    return Anatomy(probability, masses, confidence, ducts, nonmass, names)
+    return Anatomy(mass, masses, confidence, duct, ducts, duct_confidence, nonmass, names)
 
 
 __all__ = ["find_anatomy"]

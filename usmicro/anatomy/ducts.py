@@ -1,44 +1,42 @@
-"""Ducts: dark tubes, found by a pixel model that learnt them from simulated ducts, then judged one by one."""
+"""Ducts: dark tubes, found by a network that learnt them from simulated ducts, then judged one by one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
-from usmicro.anatomy.features import Coarse, coarse_view, weighted_blur
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.network import shipped_model
+from usmicro.anatomy.unet import STEP, Judged, judge
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.logistic import read_models
 from usmicro.settings import AnatomySettings
 from usmicro.view import View
 
-DUCT_PIXEL_MM = 0.25
-"""Coarse pixel that ducts are looked for on: half the narrowest lumen."""
+NETWORK = Path(__file__).with_name("ducts.onnx")
+"""The network, as `training.ducts` fits it."""
+DUCT_PIXEL_MM = 0.2
+"""Pixel that ducts are looked for on: less than half the narrowest lumen."""
 EDGE = 0.5
 CORE = 0.7
 """Probability at the outline of a duct, and the least that one must reach somewhere."""
-SMOOTHING = 0.8
-"""Blur of the logit before the outline is drawn, coarse pixels."""
 SHORTEST_MM = 4.0
 ELONGATION = 3.0
 """A duct is at least this many times longer than wide."""
 WIDEST_MM = 5.0
-LEAST_FLANK = 0.1
-"""Least difference in rank of grey between a duct and either side of it."""
 WALL_MM = 0.3
 """How far the wall reaches beyond the lumen."""
-FEATURES = ("mean", "length", "elongation", "width", "weaker_flank", "stronger_flank", "lumen", "texture", "along_beam", "mass", "depth")
+FEATURES = ("mean", "length", "elongation", "width", "weaker_flank", "stronger_flank", "lumen", "along_beam", "mass", "depth")
 SHALLOWEST_MM = 2.0
 """What lies nearer to the transducer is skin."""
 
 
 @dataclass(frozen=True)
 class Tube:
-    """A region that may be a duct, on the coarse grid."""
+    """A region that may be a duct, on the network's pixels."""
 
     box: tuple[slice, slice]
     inside: BoolImage
@@ -46,42 +44,39 @@ class Tube:
     features: dict[str, float]
 
 
-def find_ducts(view: View, mass: FloatImage, settings: AnatomySettings) -> LabelImage:
-    """Ducts of a view, wall included, 1 to n from the surest on.
+def judge_ducts(view: View) -> Judged:
+    """What the network says of a view, on pixels of about `DUCT_PIXEL_MM`."""
+    rows, columns = (max(round(n * view.grid.pixel_mm / DUCT_PIXEL_MM / STEP), 1) * STEP for n in view.shape)
+    return judge(view, NETWORK, (rows, columns))
+
+
+def find_ducts(view: View, judged: Judged, mass: FloatImage, settings: AnatomySettings) -> tuple[LabelImage, tuple[float, ...]]:
+    """Ducts of a view, wall included, 1 to n from the surest on, with a confidence each.
 
     Parameters
     ----------
     view : View
+    judged : Judged
+        As `judge_ducts` gives it.
     mass : array, shape of the view
         Mass probability: a cleft in a mass is no duct.
     settings : AnatomySettings
         `duct_threshold` decides from which confidence on a tube is a duct.
     """
-    coarse = coarse_view(view, DUCT_PIXEL_MM)
-    probability = shipped_model("duct").probability(coarse, dark_pixels(coarse))
-    scored = [(read_models(REGION_MODELS)["ducts"].probability(tube.features), tube) for tube in tubes(view, coarse, probability, mass)]
-    scored = sorted((item for item in scored if item[0] >= settings.duct_threshold), key=lambda item: -item[0])
+    model = read_models(REGION_MODELS)["ducts"]
+    scored = [(float(model.probability(tube.features)), tube) for tube in tubes(view, judged, mass)]
+    sure = sorted((item for item in scored if item[0] >= settings.duct_threshold), key=lambda item: -item[0])
     labels = np.zeros(view.shape, np.int32)
-    for number, (_, tube) in enumerate(scored, start=1):
-        _draw(labels, view, coarse, tube, number)
-    return labels
+    for number, (_, tube) in enumerate(sure, start=1):
+        _draw(labels, view, judged, tube, number)
+    return labels, tuple(confidence for confidence, _ in sure)
 
 
-def dark_pixels(coarse: Coarse) -> BoolImage:
-    """Pixels darker than their surroundings, and bright spots among them: only there can a duct lie."""
-    here = weighted_blur(coarse.grey, coarse.tissue, 1.0)
-    around = weighted_blur(coarse.grey, coarse.tissue, 12.0)
-    dark = cv2.morphologyEx((here < around).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    return np.asarray((dark > 0) & (coarse.tissue > 0.5))
-
-
-def tubes(view: View, coarse: Coarse, probability: FloatImage, mass: FloatImage) -> list[Tube]:
+def tubes(view: View, judged: Judged, mass: FloatImage) -> list[Tube]:
     """Every long dark region, with what tells ducts from the rest."""
-    inside = np.clip(probability, 1e-4, 1 - 1e-4)
-    logit = cv2.GaussianBlur(np.log(inside / (1 - inside)), (0, 0), SMOOTHING, borderType=cv2.BORDER_REPLICATE)
-    smooth = (1 / (1 + np.exp(-logit))).astype(np.float32)
-    count, found, stats, _ = cv2.connectedComponentsWithStats((smooth > EDGE).astype(np.uint8), connectivity=8)
-    masses = cv2.resize(mass, (smooth.shape[1], smooth.shape[0]), interpolation=cv2.INTER_AREA)
+    probability = judged.probability
+    count, found, stats, _ = cv2.connectedComponentsWithStats((probability > EDGE).astype(np.uint8), connectivity=8)
+    masses = cv2.resize(mass, probability.shape[::-1], interpolation=cv2.INTER_AREA)
     out = []
     for number in range(1, count):
         left, top, width, height, _ = (int(value) for value in stats[number])
@@ -89,16 +84,15 @@ def tubes(view: View, coarse: Coarse, probability: FloatImage, mass: FloatImage)
             continue
         box = (slice(top, top + height), slice(left, left + width))
         region = found[box] == number
-        features = _features(view, coarse, region, box, smooth, masses)
+        features = _features(view, judged, region, box, probability, masses)
         slim = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION)
-        clear = features["weaker_flank"] >= LEAST_FLANK and smooth[box][region].max() >= CORE
-        if slim and clear and features["depth"] >= SHALLOWEST_MM / 10:
+        if slim and probability[box][region].max() >= CORE and features["depth"] >= SHALLOWEST_MM / 10:
             out.append(Tube(box, region, features))
     return out
 
 
 def _features(
-    view: View, coarse: Coarse, region: BoolImage, box: tuple[slice, slice], smooth: FloatImage, masses: FloatImage
+    view: View, judged: Judged, region: BoolImage, box: tuple[slice, slice], probability: FloatImage, masses: FloatImage
 ) -> dict[str, float]:
     """Size, shape and contrast of a tube; lengths in mm."""
     y, x = np.nonzero(region)
@@ -113,15 +107,15 @@ def _features(
     middle = ((x.mean() + box[1].start + 0.5) * scale, (y.mean() + box[0].start + 0.5) * scale)
     beam_x, beam_y = view.beams.direction(*middle)
     grown = tuple(slice(max(part.start - 8, 0), part.stop + 8) for part in box)
-    mask = np.zeros(smooth.shape, np.uint8)
+    mask = np.zeros(probability.shape, np.uint8)
     mask[box] = region
     near = cv2.dilate(mask[grown], np.ones((5, 5), np.uint8)) > 0
-    ring = (cv2.dilate(mask[grown], np.ones((13, 13), np.uint8)) > 0) & ~near & (coarse.tissue[grown] > 0.5)
-    lumen = float(coarse.grey[box][region].mean())
+    ring = (cv2.dilate(mask[grown], np.ones((13, 13), np.uint8)) > 0) & ~near & judged.tissue[grown]
+    lumen = float(judged.rank[box][region].mean())
     side = -(np.arange(ring.shape[1]) - x.mean() - box[1].start + grown[1].start) * axis[1]
     side = side + ((np.arange(ring.shape[0]) - y.mean() - box[0].start + grown[0].start) * axis[0])[:, None]
-    flanks = [float(coarse.grey[grown][part].mean()) - lumen if part.any() else 0.0 for part in (ring & (side < 0), ring & (side > 0))]
-    values = smooth[box][region]
+    flanks = [float(judged.rank[grown][part].mean()) - lumen if part.any() else 0.0 for part in (ring & (side < 0), ring & (side > 0))]
+    values = probability[box][region]
     return {
         "mean": float(values.mean()),
         "length": float(np.log(length * DUCT_PIXEL_MM)),
@@ -129,17 +123,16 @@ def _features(
         "width": width * DUCT_PIXEL_MM,
         "weaker_flank": min(flanks),
         "stronger_flank": max(flanks),
-        "lumen": float(coarse.level[box][region].mean()),
-        "texture": float(coarse.texture[box][region].mean()),
+        "lumen": float(judged.level[box][region].mean()),
         "along_beam": float(abs(axis[0] * beam_x + axis[1] * beam_y)),
         "mass": float(masses[box][region].mean()),
         "depth": float(view.beams.depth(*middle)) * view.grid.pixel_mm / 10,
     }
 
 
-def _draw(labels: LabelImage, view: View, coarse: Coarse, tube: Tube, number: int) -> None:
+def _draw(labels: LabelImage, view: View, judged: Judged, tube: Tube, number: int) -> None:
     """Label a tube and its wall on the view's grid."""
-    mask = np.zeros(coarse.grey.shape, np.float32)
+    mask = np.zeros(judged.rank.shape, np.float32)
     mask[tube.box] = tube.inside
     lumen = cv2.resize(mask, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR) > 0.5
     rows, columns = np.flatnonzero(lumen.any(axis=1)), np.flatnonzero(lumen.any(axis=0))

@@ -9,22 +9,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from usmicro.anatomy.features import Coarse
+from usmicro.anatomy.unet import Judged, logistic
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.logistic import read_models
 from usmicro.settings import AnatomySettings
 from usmicro.view import View
 
 REGION_MODELS = Path(__file__).with_name("regions.json")
-"""`masses` and `ducts`: how sure a region is, as `training.mass_pixels` and `training.ducts` fit it."""
-MASS_PIXEL_MM = 0.5
-"""Coarse pixel that masses are looked for on: about two speckle cells, small against the smallest mass."""
-EDGE = 0.55
-"""Mass probability at the outline; chosen for the best Dice on images not trained on."""
+"""`masses` and `ducts`: how sure a region is, as `training.mass_regions` and `training.ducts` fit it."""
+NETWORK = Path(__file__).with_name("masses.onnx")
+"""The network, as `training.masses` fits it."""
+SIZE = (160, 160)
+"""Rows and columns of its input: the whole view, stretched."""
+EDGE = 0.5
+"""Mass probability at the outline."""
 CORE = 0.6
 """A region without a pixel of this probability is none."""
-SMOOTHING = 1.0
-"""Blur of the logit before the outline is drawn, coarse pixels: the probability keeps some of the speckle."""
 SMALLEST_MM, LARGEST_MM = 2.5, 60.0
 """Diameters of the circles of the smallest and largest area taken for a mass."""
 FEATURES = ("peak", "mean", "size", "solidity", "flatness", "share", "contrast", "fit", "border")
@@ -59,33 +59,19 @@ def find_masses(view: View, scored: Sequence[tuple[float, Region]], settings: An
     return labels, tuple(confidence for confidence, _ in sure)
 
 
-def scored_regions(view: View, coarse: Coarse, probability: FloatImage) -> list[tuple[float, Region]]:
-    """Every region that may be a mass with its confidence, the surest first; `probability` lies on the coarse grid."""
+def scored_regions(view: View, judged: Judged) -> list[tuple[float, Region]]:
+    """Every region that may be a mass with its confidence, the surest first; `judged` is what the network says of the view."""
     model = read_models(REGION_MODELS)["masses"]
-    return sorted(
-        ((float(model.probability(region.features)), region) for region in regions(view, coarse, probability)), key=lambda item: -item[0]
-    )
+    scored = ((float(model.probability(region.features)), region) for region in regions(view, judged))
+    return sorted(scored, key=lambda item: -item[0])
 
 
-def smoothed(probability: FloatImage) -> FloatImage:
-    """The probability without its speckle: its logit, blurred."""
-    inside = np.clip(probability, 1e-4, 1 - 1e-4)
-    logit = cv2.GaussianBlur(np.log(inside / (1 - inside)), (0, 0), SMOOTHING, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
-
-
-def on_view(image: FloatImage, view: View) -> FloatImage:
-    """A coarse image on the view's grid."""
-    return np.asarray(cv2.resize(image, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-
-
-def regions(view: View, coarse: Coarse, probability: FloatImage) -> list[Region]:
+def regions(view: View, judged: Judged) -> list[Region]:
     """Every region that may be a mass, with what tells masses from the rest."""
-    smooth = smoothed(probability)
-    fine = on_view(smooth, view) * view.tissue
+    fine = logistic(judged.logit_on(view)) * view.tissue
     count, found, stats, _ = cv2.connectedComponentsWithStats((fine > EDGE).astype(np.uint8), connectivity=4)
-    grey = on_view(coarse.grey, view)
-    total = float((smooth * coarse.tissue).sum()) * fine.size / smooth.size
+    grey = np.asarray(cv2.resize(judged.rank, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+    total = float(fine.sum())
     least, most = (np.pi / 4 * view.grid.pixels(diameter) ** 2 for diameter in (SMALLEST_MM, LARGEST_MM))
     out = []
     for number in range(1, count):

@@ -1,0 +1,54 @@
+"""Train the mass model: `python -m training.masses WORK`, with WORK as `python -m training.pictures DATA WORK` fills it.
+
+One network is fitted to all scans and shipped. Two are each fitted without some of the patients and one without BrEaST, to see what
+such a network does on scans it has not seen; which those are is written to WORK/unseen.json. Each takes some 40 minutes on one core;
+`--only` trains one of them. A run that is stopped goes on from its last epoch. The seeds are fixed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from training.augmentation import Geometry
+from training.fitting import Plan, fit
+from training.pictures import Picture, read_pictures
+from training.unseen import left_out, write_unseen
+from usmicro.anatomy.masses import NETWORK, SIZE
+
+PLAN = Plan(sizes=((128, 128), SIZE), epochs=(20, 12), batch=16, rate=4e-3, geometry=Geometry())
+COPIES = {"bus-bra": 1, "breast-lesions-usg": 4, "phantom": 1}
+"""How often a scan is seen in an epoch: the smaller sets would drown."""
+
+
+NETWORKS: dict[str, Callable[[Picture], bool]] = {
+    "all": lambda picture: True,
+    "without-1": lambda picture: not left_out(picture, 1),
+    "without-2": lambda picture: not left_out(picture, 2),
+    "without-breast-lesions-usg": lambda picture: picture.source != "breast-lesions-usg",
+}
+"""By name, which scans a network learns from."""
+
+
+def main() -> None:
+    """Train the networks; the one fitted to all scans goes into the package."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("work", type=Path, help="folder that training.pictures filled; networks and checkpoints go there too")
+    parser.add_argument("--only", choices=NETWORKS, action="append", help="which network to train; all if not given")
+    parser.add_argument("--threads", type=int, default=0, help="threads that a run may use; 0: all")
+    options = parser.parse_args()
+    pictures = read_pictures(options.work)
+    write_unseen(options.work, pictures)
+    for name in options.only or NETWORKS:
+        known = [(picture, picture.outline.astype(np.float32)) for picture in pictures]
+        samples = [sample for sample in known if NETWORKS[name](sample[0]) for _ in range(COPIES[sample[0].source])]
+        unseen = [sample for sample in known if not NETWORKS[name](sample[0])]
+        file = NETWORK if name == "all" else options.work / f"masses-{name}.onnx"
+        fit(samples, PLAN, file, options.work / f"masses-{name}.pt", unseen=unseen, threads=options.threads)
+
+
+if __name__ == "__main__":
+    main()

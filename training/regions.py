@@ -1,0 +1,184 @@
+"""Fit how sure a mass or a duct is: `python -m training.regions WORK` writes usmicro/anatomy/regions.json.
+
+WORK is filled by `training.pictures`, and holds the networks that `training.masses` fitted without some of the patients. The regions learnt
+from are those that a network finds on scans it has not seen. The figures printed are of such scans too, with a confidence fitted to others.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from training.ducts import FOLD, with_ducts
+from training.logistic import fit_logistic
+from training.pictures import Picture, read_pictures
+from training.unseen import left_out
+from usmicro.anatomy.ducts import FEATURES as DUCT_FEATURES
+from usmicro.anatomy.ducts import judge_ducts, tubes
+from usmicro.anatomy.masses import FEATURES as MASS_FEATURES
+from usmicro.anatomy.masses import NETWORK, REGION_MODELS, SIZE, regions
+from usmicro.anatomy.unet import judge, logistic
+from usmicro.arrays import BoolImage
+from usmicro.logistic import Logistic, write_models
+from usmicro.settings import AnatomySettings
+from usmicro.view import Beams, Grid, View
+
+MASS_WEIGHT = {"bus-bra": 0.7, "breast-lesions-usg": 2.0, "phantom": 0.7}
+"""Weight of a region; BUS-BRA shows a lesion on every scan, and so does not teach doubt."""
+MASS_MATCH = 0.4
+"""A region is a mass if its Dice coefficient with an outline is higher."""
+FOUND = 0.5
+"""A mass is found, in the figures, if the Dice coefficient is higher."""
+DUCT_WEIGHT = {
+    "bus-bra": 1.0,
+    "bus-bra with ducts": 0.5,
+    "breast-lesions-usg": 4.0,
+    "breast-lesions-usg with ducts": 1.0,
+    "phantom": 1.0,
+}
+"""Weight of a tube; a false duct on a good real scan is worse than a missed simulated one."""
+DUCT_MATCH = 0.4
+"""A tube is a duct if more than this of it lies in one."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a network finds on one scan."""
+
+    source: str
+    features: list[dict[str, float]]
+    match: list[float]
+    """Of each region, how well it agrees with the truth."""
+    masks: list[tuple[tuple[slice, slice], BoolImage]]
+    truth: BoolImage
+    part: int
+    """0 or 1: the figures of one are from a confidence fitted to the other."""
+
+
+def as_view(picture: Picture) -> View:
+    """The picture as a view; its beams are taken to be straight."""
+    beams = Beams("linear", float(picture.tissue.any(axis=1).argmax()), middle_x=picture.grey.shape[1] / 2)
+    nothing = np.zeros(picture.grey.shape, np.bool_)
+    cell = (0.5 / picture.pixel_mm, 0.25 / picture.pixel_mm)
+    return View(picture.grey.astype(np.float32), picture.tissue, nothing, Grid(0, 0, 1, 1, picture.pixel_mm), beams, cell)
+
+
+def overlap(one: BoolImage, other: BoolImage) -> float:
+    """Dice coefficient."""
+    return float(2 * (one & other).sum() / max(one.sum() + other.sum(), 1))
+
+
+def masses_on(picture: Picture, network: Path, part: int) -> Found:
+    """The regions that a network finds, each with its best overlap with one outline."""
+    view = as_view(picture)
+    count, outlines = cv2.connectedComponents(picture.outline.astype(np.uint8))
+    found = regions(view, judge(view, network, SIZE))
+    match = []
+    for region in found:
+        mask = np.zeros(view.shape, np.bool_)
+        mask[region.box] = region.inside
+        match.append(max((overlap(mask, outlines == number) for number in range(1, count)), default=0.0))
+    return Found(picture.source, [region.features for region in found], match, [(r.box, r.inside) for r in found], picture.outline, part)
+
+
+def ducts_on(picture: Picture, part: int, name: str) -> Found:
+    """The tubes that the shipped network finds, each with the part of it that lies in a duct."""
+    view = as_view(picture)
+    judged = judge_ducts(view)
+    size = judged.rank.shape[::-1]
+    known = cv2.resize(picture.ducts.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+    mass = logistic(judge(view, NETWORK, SIZE).logit_on(view)) * view.tissue
+    found = tubes(view, judged, mass)
+    match = [float(known[tube.box][tube.inside].mean()) for tube in found]
+    return Found(name, [tube.features for tube in found], match, [(t.box, t.inside) for t in found], np.asarray(known), part)
+
+
+def confidence(found: Sequence[Found], names: tuple[str, ...], weight: dict[str, float], match: float, part: int | None = None) -> Logistic:
+    """The logistic of regions that agree with the truth, without those of `part`."""
+    chosen = [scan for scan in found if scan.part != part]
+    rows = [row for scan in chosen for row in scan.features]
+    target = [value > match for scan in chosen for value in scan.match]
+    weights = [weight[scan.source] for scan in chosen for _ in scan.match]
+    return fit_logistic({name: [row[name] for row in rows] for name in names}, target, weights)
+
+
+def report_masses(found: Sequence[Found], models: Sequence[Logistic], threshold: float) -> None:
+    """Print what is found at a confidence."""
+    for source in MASS_WEIGHT:
+        dice, lesions, matched, extra = [], 0, 0, 0
+        mine = [scan for scan in found if scan.source == source]
+        for scan in mine:
+            union = np.zeros(scan.truth.shape, np.bool_)
+            for features, match, (box, inside) in zip(scan.features, scan.match, scan.masks, strict=True):
+                if models[scan.part].probability(features) >= threshold:
+                    union[box] |= inside
+                    matched += match > FOUND
+                    extra += not (scan.truth[box] & inside).any()
+            if scan.truth.any():
+                lesions += cv2.connectedComponents(scan.truth.astype(np.uint8))[0] - 1
+                dice.append(overlap(union, scan.truth))
+        print(
+            f"{source}, confidence {threshold}: Dice mean {np.mean(dice):.3f} median {np.median(dice):.3f} on {len(dice)} scans, found "
+            f"{matched / lesions:.3f} of {lesions} masses, {extra / len(mine):.3f} others a scan",
+            flush=True,
+        )
+
+
+def report_ducts(found: Sequence[Found], models: Sequence[Logistic], threshold: float) -> None:
+    """Print what is found at a confidence."""
+    for source in DUCT_WEIGHT:
+        mine = [scan for scan in found if scan.source == source]
+        known = hit = false = 0
+        for scan in mine:
+            count, ducts = cv2.connectedComponents(scan.truth.astype(np.uint8))
+            sure = [models[scan.part].probability(features) >= threshold for features in scan.features]
+            lumens = np.zeros(scan.truth.shape, np.bool_)
+            for (box, inside), kept in zip(scan.masks, sure, strict=True):
+                lumens[box] |= inside & kept
+            known += count - 1
+            hit += sum(bool((lumens & (ducts == number)).sum() > 0.3 * (ducts == number).sum()) for number in range(1, count))
+            false += sum(kept and match <= DUCT_MATCH for kept, match in zip(sure, scan.match, strict=True))
+        print(f"{source}, confidence {threshold}: {hit} of {known} ducts found, {false / max(len(mine), 1):.3f} others a scan", flush=True)
+
+
+def main() -> None:
+    """Fit, print figures, write the models."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("work", type=Path, help="folder that training.pictures and training.masses filled")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    pictures, settings = read_pictures(options.work), AnatomySettings()
+    masses = [
+        masses_on(picture, options.work / f"masses-without-{number}.onnx", number - 1)
+        for number in (1, 2)
+        for picture in pictures
+        if left_out(picture, number)
+    ]
+    models = [confidence(masses, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH, part) for part in (0, 1)]
+    for threshold in (settings.mass_threshold, 0.5):
+        report_masses(masses, models, threshold)
+    generator = np.random.default_rng(1)
+    ducts = []
+    for i, picture in enumerate(picture for picture in pictures if picture.fold == FOLD):
+        ducts.append(ducts_on(picture, i % 2, picture.source))
+        if picture.source != "phantom":
+            ducts.append(ducts_on(with_ducts(picture, generator), i % 2, f"{picture.source} with ducts"))
+    models = [confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH, part) for part in (0, 1)]
+    for threshold in (0.3, settings.duct_threshold):
+        report_ducts(ducts, models, threshold)
+    write_models(
+        {
+            "masses": confidence(masses, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH),
+            "ducts": confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH),
+        },
+        REGION_MODELS,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Run a segmentation network through OpenCV."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from usmicro.arrays import BoolImage, FloatImage
+from usmicro.errors import SettingsError
+from usmicro.view import View
+
+CHANNELS = 3
+STEP = 16
+"""The sides of an input are multiples of this: a network halves them four times."""
+GREY_BINS = 4096
+"""Steps of the grey histogram, fine enough that none shows."""
+ENDS = 0.015
+"""Part of the tissue that is as dark, or as bright, as grey goes."""
+STEEPEST = 12.0
+"""Largest logit: what a network is surer of than this is certain."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a network saw and says of it; all arrays lie on the network's pixels and have one shape."""
+
+    rank: FloatImage
+    """Rank of the grey among the tissue's, 0 to 1."""
+    level: FloatImage
+    """Grey between the darkest and the brightest of the tissue, 0 to 1: tells anechoic from merely dark."""
+    tissue: BoolImage
+    logit: FloatImage
+
+    @property
+    def probability(self) -> FloatImage:
+        """0 to 1."""
+        return logistic(self.logit)
+
+    def logit_on(self, view: View) -> FloatImage:
+        """The logit on the view's grid; it, and not the probability, is what runs straight across an edge."""
+        return np.asarray(cv2.resize(self.logit, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def logistic(logit: FloatImage) -> FloatImage:
+    """Probability of a logit."""
+    return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
+
+
+def judge(view: View, network: Path, size: tuple[int, int]) -> Judged:
+    """What a network says of a view, stretched to `size` (rows, columns); the mean over the view and its mirror image."""
+    shape = (size[1], size[0])
+    weight = cv2.resize(view.tissue.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
+    grey = cv2.resize(view.grey * view.tissue, shape, interpolation=cv2.INTER_AREA) / np.maximum(weight, 0.01)
+    tissue = np.asarray(weight > 0.5)
+    planes = network_input(grey, tissue)
+    logit = np.clip(_logit(network, planes), -STEEPEST, STEEPEST)
+    return Judged((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
+
+
+def network_input(grey: FloatImage, tissue: BoolImage) -> NDArray[np.float32]:
+    """What a network sees, shape (CHANNELS, rows, columns), -1 to 1: grey by rank, grey as it is, and where there is tissue.
+
+    The rank is the same under every rising map of the grey, the other under every linear one; missing pixels are 0 in both.
+    """
+    rank, level = equalised(grey, tissue)
+    planes = [np.where(tissue, 2 * rank - 1, 0), np.where(tissue, 2 * level - 1, 0), tissue]
+    return np.stack(planes).astype(np.float32)
+
+
+def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatImage]:
+    """Rank of each pixel's grey among the tissue, 0 to 1, and where it lies between the darkest and brightest 1.5 % of the tissue."""
+    values = grey[tissue] if tissue.any() else grey.ravel()
+    low, high = float(values.min()), float(values.max())
+    bins = np.clip((grey - low) * ((GREY_BINS - 1) / max(high - low, 1e-6)) + 0.5, 0, GREY_BINS - 1).astype(np.intp)
+    count = np.bincount(bins[tissue] if tissue.any() else bins.ravel(), minlength=GREY_BINS)
+    below = np.cumsum(count)
+    rank = ((below - count / 2) / below[-1]).astype(np.float32)
+    dark, bright = np.searchsorted(below, (ENDS * below[-1], (1 - ENDS) * below[-1]))
+    level = np.clip((bins - dark) / np.float32(max(bright - dark, 1)), 0, 1)
+    return rank[bins], np.asarray(level, dtype=np.float32)
+
+
+@cache
+def _network(file: Path) -> cv2.dnn.Net:
+    try:
+        return cv2.dnn.readNetFromONNX(str(file))
+    except cv2.error as error:
+        found = "no such file" if not file.is_file() else f"what OpenCV cannot read: {error.err}"
+        raise SettingsError(f"{file}: expected a network as an ONNX file, found {found}") from error
+
+
+def _logit(file: Path, image: NDArray[np.float32]) -> FloatImage:
+    network = _network(file)
+    total = np.zeros(image.shape[1:], np.float32)
+    for flip in (slice(None), slice(None, None, -1)):
+        try:
+            network.setInput(np.ascontiguousarray(image[None, :, :, flip]))
+            out = network.forward()
+        except cv2.error as error:
+            raise SettingsError(f"{file}: expected a network that takes an input of shape {(1, *image.shape)}; {error.err}") from error
+        if out.shape != (1, 1, *image.shape[1:]):
+            raise SettingsError(f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}")
+        total += out[0, 0][:, flip]
+    return np.asarray(total / 2, dtype=np.float32)
