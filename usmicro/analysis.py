@@ -11,9 +11,10 @@ import numpy as np
 
 from usmicro.anatomy import find_anatomy
 from usmicro.arrays import ByteImage, Frame
+from usmicro.clusters import measure_clusters
 from usmicro.confidence import calcification_score, focus_confidence, prominence
 from usmicro.errors import ImageError, ScanError
-from usmicro.findings import Anatomy, Focus, Mass, Summary, Table
+from usmicro.findings import Anatomy, Cluster, Focus, Mass, Summary, Table
 from usmicro.foci import find_candidates
 from usmicro.labels import describe_calcification, place_foci
 from usmicro.preparation import prepare
@@ -47,6 +48,11 @@ class Analysis:
     """What a reader of the results must know: a fallback taken, a frame lost."""
     seconds: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
     """Time spent, by stage."""
+
+    @property
+    def clusters(self) -> Table[Cluster]:
+        """The clusters that the foci form, by number."""
+        return measure_clusters(self.foci)
 
     def overlay(self) -> ByteImage:
         """The key frame with its findings drawn, RGB."""

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from usmicro import __version__
 from usmicro.arrays import ByteImage
+from usmicro.clusters import measure_clusters
 from usmicro.errors import ScanError, UsageError, UsmicroError
-from usmicro.findings import Focus, Mass, Summary, Table
+from usmicro.findings import Cluster, Focus, Mass, Summary, Table
 from usmicro.scan import Spacing
 from usmicro.settings import Settings, to_toml
 
@@ -69,6 +70,11 @@ class Result:
     """Where in the program an unforeseen error arose."""
     overlay_file: Path | None = None
     mask_file: Path | None = None
+
+    @property
+    def clusters(self) -> Table[Cluster]:
+        """The clusters that the foci form, as in `Analysis.clusters`."""
+        return measure_clusters(self.foci)
 
     def overlay(self) -> ByteImage:
         """The key frame with its findings drawn, RGB, read from the output folder."""

@@ -22,7 +22,7 @@ from usmicro.loading.discover import find_scans
 from usmicro.loading.spacing import read_spacing
 from usmicro.settings import Settings, read_settings
 from usmicro.writing.files import replacing, write_atomically
-from usmicro.writing.tables import FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, plain, table_writer
+from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, plain, table_writer
 
 SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z][A-Za-z0-9]{0,4}$")
 """A file type; not the last number of a name such as 1.2.840.113."""
@@ -199,11 +199,12 @@ def _unchanged(jobs: list[Job], state: State) -> dict[int, Result]:
 
 
 def _write_tables(jobs: list[Job], state: State, record: Record) -> None:
-    images, masses, foci = (state.out / name for name in TABLES)
-    with replacing(images) as images_file, replacing(masses) as masses_file, replacing(foci) as foci_file:
-        add_image = table_writer(images_file, IMAGES_COLUMNS)
-        add_mass = table_writer(masses_file, MASSES_COLUMNS)
-        add_focus = table_writer(foci_file, FOCI_COLUMNS)
+    all_columns = (IMAGES_COLUMNS, MASSES_COLUMNS, FOCI_COLUMNS, CLUSTERS_COLUMNS)
+    with ExitStack() as files:
+        add_image, add_mass, add_focus, add_cluster = (
+            table_writer(files.enter_context(replacing(state.out / name)), columns)
+            for name, columns in zip(TABLES, all_columns, strict=True)
+        )
         empty: dict[str, Any] = dict.fromkeys(IMAGES_COLUMNS)
         for job in jobs:
             if (result := state.result(job)) is None:
@@ -215,6 +216,8 @@ def _write_tables(jobs: list[Job], state: State, record: Record) -> None:
                 add_mass({"image": result.image, **plain(mass)})
             for focus in result.foci:
                 add_focus({"image": result.image, **plain(focus)})
+            for cluster in result.clusters:
+                add_cluster({"image": result.image, **plain(cluster)})
             record.add(result)
     record.finished = datetime.now(UTC)
     write_atomically(state.out / RECORD, record.to_json())
