@@ -143,6 +143,15 @@ def test_a_segment_is_one_mass_however_many_parts_and_an_empty_one_says_that_the
     assert (found.ducts.max(), found.nonmass) == (0, None)
 
 
+def test_a_described_background_of_a_label_map_is_no_segment(masks):
+    dataset = segmentation([(square(3, 3), None, None)], ["A", "B"], kind="LABELMAP")
+    for number, segment in enumerate(dataset.SegmentSequence):
+        segment.SegmentNumber = number
+    found = read_masks(masks(dataset), "case1.png", SHAPE)
+    np.testing.assert_array_equal(found.masses, square(3, 3))
+    assert found.notes == ()
+
+
 def test_several_files_are_joined_and_the_name_of_a_file_wins_over_its_labels(masks):
     masks(segmentation([(square(3, 3), 1, None)]), "case1_mass1.dcm")
     masks(segmentation([(square(20, 3), 1, None)]), "case1_mass2.seg.dcm")

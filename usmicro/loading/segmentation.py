@@ -110,7 +110,7 @@ class Segmentation:
         return np.unpackbits(packed, bitorder="little")[first % 8 :][:pixels].reshape(dataset.Rows, dataset.Columns)
 
     def _labelled(self, values: NDArray[np.integer]) -> Iterator[tuple[int, BoolImage]]:
-        background = {0, self.dataset.get("PixelPaddingValue")}
+        background = _background(self.dataset)
         present = [int(value) for value in np.unique(values) if value not in background]
         if unknown := [value for value in present if value not in self.parts]:
             raise ScanError(
@@ -196,7 +196,8 @@ def read_segmentation(path: Path, shape: tuple[int, int], *, frames: int = 1, im
     with decoding(path, "the segmentation cannot be read; the file is damaged"):
         dataset = dcmread(path, force=True)
         size = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-        parts = {int(segment.SegmentNumber): _part_of(segment) for segment in dataset.get("SegmentSequence") or []}
+        segments = {int(segment.SegmentNumber): segment for segment in dataset.get("SegmentSequence") or []}
+        parts = {number: _part_of(segment) for number, segment in segments.items() if number not in _background(dataset)}
         _check_whole(path, dataset, parts)
         if size != shape:
             raise ScanError(
@@ -215,6 +216,11 @@ def read_segmentation(path: Path, shape: tuple[int, int], *, frames: int = 1, im
     elif unused := [str(number) for number, sort in parts.items() if sort == "other"]:
         notes.append(f"{path.name}: what is no mass, duct or nonmass area is not used: segment {', '.join(unused)}")
     return Segmentation(path, dataset, parts, tuple(stored), tuple(notes))
+
+
+def _background(dataset: Any) -> set[int | None]:
+    """Values of a label map where no segment is, which it may describe all the same; segments are numbered from 1."""
+    return {0, dataset.get("PixelPaddingValue")} if dataset.get("SegmentationType") == "LABELMAP" else {0}
 
 
 def _part_of(segment: Any) -> Part:
