@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from usmicro.analysis import Analysis, analyze
     from usmicro.batch import run
-    from usmicro.findings import Focus, Mass
+    from usmicro.findings import Cluster, Focus, Mass
     from usmicro.foci import find_foci
     from usmicro.loading import load
     from usmicro.scan import Scan
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Analysis": "usmicro.analysis",
+    "Cluster": "usmicro.findings",
     "Focus": "usmicro.findings",
     "Mass": "usmicro.findings",
     "Scan": "usmicro.scan",
@@ -28,7 +29,7 @@ _HOMES = {
     "load": "usmicro.loading",
     "run": "usmicro.batch",
 }
-__all__ = ["Analysis", "Focus", "Mass", "Scan", "Settings", "__version__", "analyze", "despeckle", "find_foci", "load", "run"]
+__all__ = ["Analysis", "Cluster", "Focus", "Mass", "Scan", "Settings", "__version__", "analyze", "despeckle", "find_foci", "load", "run"]
 
 
 def __getattr__(name: str) -> Any:

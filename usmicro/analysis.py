@@ -11,11 +11,13 @@ import numpy as np
 
 from usmicro.anatomy import find_anatomy
 from usmicro.arrays import ByteImage, Frame
+from usmicro.clusters import measure_clusters
 from usmicro.confidence import calcification_score, focus_confidence, prominence
 from usmicro.errors import ImageError, ScanError
-from usmicro.findings import Anatomy, Focus, Mass, Summary, Table
+from usmicro.findings import Anatomy, Cluster, Focus, Mass, Summary, Table
 from usmicro.foci import find_candidates
 from usmicro.labels import describe_calcification, place_foci
+from usmicro.outlines import MaskFunction, Outlines, outlines_on
 from usmicro.preparation import prepare
 from usmicro.scan import GivenMasks, Scan
 from usmicro.settings import Settings
@@ -48,6 +50,11 @@ class Analysis:
     seconds: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
     """Time spent, by stage."""
 
+    @property
+    def clusters(self) -> Table[Cluster]:
+        """The clusters that the foci form, by number."""
+        return measure_clusters(self.foci)
+
     def overlay(self) -> ByteImage:
         """The key frame with its findings drawn, RGB."""
         from usmicro.writing.overlays import draw
@@ -76,7 +83,7 @@ class Gathered:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
-def analyze(scan: Scan, *, settings: Settings | None = None, masks: GivenMasks | None = None) -> Analysis:
+def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | MaskFunction | None = None) -> Analysis:
     """Find the echogenic foci, masses, ducts and nonmass areas of a scan; say of each focus how it behaves and where it lies.
 
     Parameters
@@ -84,16 +91,18 @@ def analyze(scan: Scan, *, settings: Settings | None = None, masks: GivenMasks |
     scan : Scan
         From `usmicro.load`, or `Scan.of_array` for an array.
     settings : Settings, optional
-    masks : GivenMasks, optional
-        Outlines of one's own, at the size of the scan; they replace what the program would find.
+    masks : GivenMasks, mapping or function, optional
+        Outlines of one's own, at the size of the scan; they replace what the program would find. A mapping has any of the keys "masses",
+        "ducts" and "nonmass", each with an array that is binary or numbers its areas. A function is called with each frame, uint8 of shape
+        (rows, columns) or (rows, columns, 3), and the scan's `Spacing`, and gives either, or None where the program is to look itself.
 
     Raises
     ------
     ScanError
-        If the file cannot be read, or no frame shows tissue.
+        If the file cannot be read, no frame shows tissue, or `masks` is no outline of this scan.
     """
     settings = settings or Settings()
-    gathered = Gathered(notes=dict.fromkeys(scan.notes))
+    gathered = Gathered(notes=dict.fromkeys((*scan.notes, *(masks.notes if isinstance(masks, GivenMasks) else ()))))
     key: tuple[float, int, Frame, ByteImage] | None = None
     without_tissue: list[int] = []
     reason = "no frame could be read"
@@ -112,7 +121,9 @@ def analyze(scan: Scan, *, settings: Settings | None = None, masks: GivenMasks |
             reason = str(error)
         else:
             labels = np.full(frame.shape[:2], NOT_TISSUE, np.uint8)
-            surest = sum(_analyze_view(view, frames, labels, gathered, settings, masks) for view in views)
+            with gathered.timed("anatomy"):
+                given = None if masks is None else outlines_on(masks, frame, frames, scan)
+            surest = sum(_analyze_view(view, frames, labels, gathered, settings, given) for view in views)
             if key is None or surest > key[0]:
                 key = (surest, frames, frame, labels)
         frames += 1

@@ -46,7 +46,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="MM|TABLE.csv",
         help="pixel spacing in mm for inputs without one, or a table (image, spacing_mm or spacing_x_mm and spacing_y_mm) whose rows win",
     )
-    run.add_argument("--masks", type=Path, metavar="DIR", help="PNG masks of masses, ducts and nonmass areas to use, by file name")
+    run.add_argument(
+        "--masks", type=Path, metavar="DIR", help="PNG or DICOM SEG masks of masses, ducts and nonmass areas, by file name or UID"
+    )
     former = run.add_mutually_exclusive_group()
     former.add_argument("--resume", action="store_true", help="continue a run: keep results whose input and settings are unchanged")
     former.add_argument("--overwrite", action="store_true", help="replace the results of a former run in DIR")

@@ -167,6 +167,22 @@ class Mass:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """One cluster of foci: a row of clusters.csv."""
+
+    frame: int
+    cluster: int
+    foci: int
+    x_px: float
+    y_px: float
+    x_mm: float | None
+    depth_mm: float | None
+    width_mm: float | None
+    height_mm: float | None
+    label: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """What is said of the image as a whole: a row of images.csv, less image, status, error and seconds."""
 
@@ -187,7 +203,7 @@ class Summary:
     calcification_score: float
 
 
-Row = TypeVar("Row", bound=Focus | Mass)
+Row = TypeVar("Row", bound=Focus | Mass | Cluster)
 
 
 class Table(list[Row], Generic[Row]):

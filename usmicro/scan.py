@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -112,3 +112,11 @@ class GivenMasks:
     nonmass: BoolImage | None = None
     sources: tuple[str, ...] = ()
     """Files that they came from."""
+    frames: Mapping[int, GivenMasks] = field(default_factory=dict)
+    """Outlines of single frames, by number from 0, in the place of these."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the results must know of them."""
+
+    def on_frame(self, number: int) -> GivenMasks:
+        """The outlines of one frame."""
+        return self.frames.get(number, self)

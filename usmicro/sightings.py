@@ -18,6 +18,8 @@ from usmicro.view import Grid
 FOCUS_GATE_MM = 1.5
 """A focus that moves further than this from one frame to the next is a new one."""
 MASS_GATE_MM = 6.0
+GIVEN = 1.0
+"""Confidence of a mass that the user outlined; it counts however few frames show it."""
 SHORTEST_LIFE = 3
 """In a cine, the confidence of what was glimpsed only once or twice is spread over this many frames."""
 
@@ -148,8 +150,11 @@ class Sightings:
         return Table(replace(row, focus=number) for number, row in enumerate(rows, 1)), Table(masses)
 
     def _masses(self, frames: int) -> tuple[list[Mass], dict[int, int]]:
-        """Masses seen long enough, numbered anew, and the new number of each old one."""
-        kept = [(old, track.best) for old, track in enumerate(self.masses.values()) if track.seen >= min(SHORTEST_LIFE, frames)]
+        """Masses seen long enough or given, numbered anew, and the new number of each old one."""
+        least = min(SHORTEST_LIFE, frames)
+        kept = [
+            (old, track.best) for old, track in enumerate(self.masses.values()) if track.seen >= least or track.best.confidence == GIVEN
+        ]
         kept.sort(key=lambda item: (item[1].frame, item[1].x_px, item[1].y_px))
         numbers = {old: new for new, (old, _) in enumerate(kept, 1)}
         return [replace(mass, mass=numbers[old]) for old, mass in kept], numbers

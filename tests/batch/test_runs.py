@@ -130,6 +130,27 @@ def test_masks_reach_the_analysis(scans, tmp_path):
     assert rows["a.png"] == "1"
 
 
+def test_clusters_are_written_also_when_a_run_is_resumed(scans, tmp_path, monkeypatch):
+    import sys
+    from dataclasses import replace
+
+    def clustered(scan, *, analyze=sys.modules["usmicro.analysis"].analyze, **options):
+        made = analyze(scan, **options)
+        rows = [replace(made.foci[0], focus=i + 1, x_px=float(10 * i), y_px=4.0, cluster=1) for i in range(3)]
+        return replace(made, foci=usmicro.findings.Table(rows))
+
+    monkeypatch.setattr(sys.modules["usmicro.analysis"], "analyze", clustered)
+    run(scans, tmp_path / "r", limit=2)
+    (tmp_path / "r" / "clusters.csv").unlink()
+    results = run(scans, tmp_path / "r", resume=True, limit=3)
+    rows = table(tmp_path / "r" / "clusters.csv")
+    assert [row["image"] for row in rows] == ["a.png", "b.png", "sub/a.png"]
+    assert [(row["cluster"], row["foci"], row["x_px"], row["y_px"], row["width_mm"], row["label"]) for row in rows] == [
+        ("1", "3", "10", "4", "", "extramass")
+    ] * 3
+    assert results[0].clusters[0].foci == 3
+
+
 def test_limit_takes_the_first_by_name(scans, tmp_path):
     assert [result.image for result in run(scans, tmp_path / "r", limit=2)] == ["a.png", "b.png"]
 
@@ -207,7 +228,7 @@ def test_overwrite_deletes_only_what_runs_wrote(scans, tmp_path):
     (tmp_path / "r" / "overlays" / "mine.png").write_text("mine")
     run(scans / "sub", tmp_path / "r", overwrite=True)
     kept = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*") if path.is_file()}
-    ours = {"foci.csv", "images.csv", "masses.csv", "run.json", "run.sqlite"}
+    ours = {"clusters.csv", "foci.csv", "images.csv", "masses.csv", "run.json", "run.sqlite"}
     theirs = {"notes.txt", "overlays/mine.png"}
     assert kept == ours | theirs | {f"{kind}/{name}.png" for kind in ("overlays", "masks") for name in ("a", "deep/c")}
 

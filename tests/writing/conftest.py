@@ -115,7 +115,7 @@ def contract() -> dict[str, tuple[str, ...]]:
     """The columns as docs/outputs.md describes them."""
     text = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text(encoding="utf-8")
     tables = {}
-    for table in ("images.csv", "masses.csv", "foci.csv"):
+    for table in ("images.csv", "masses.csv", "foci.csv", "clusters.csv"):
         section = text.split(f"\n## {table}\n")[1].split("\n## ")[0]
         tables[table] = tuple(line.split("`")[1] for line in section.splitlines() if line.startswith("| `"))
     return tables

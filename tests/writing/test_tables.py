@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from usmicro.writing.tables import FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, cell, not_finite, plain, table_writer
+from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, cell, not_finite, plain, table_writer
 
 
 def written(columns, rows):
@@ -20,7 +20,12 @@ def read(content):
 
 
 def test_columns_are_those_of_the_documentation(contract):
-    assert contract == {"images.csv": IMAGES_COLUMNS, "masses.csv": MASSES_COLUMNS, "foci.csv": FOCI_COLUMNS}
+    assert contract == {
+        "images.csv": IMAGES_COLUMNS,
+        "masses.csv": MASSES_COLUMNS,
+        "foci.csv": FOCI_COLUMNS,
+        "clusters.csv": CLUSTERS_COLUMNS,
+    }
 
 
 def test_columns_are_those_of_the_contract():
@@ -36,6 +41,7 @@ def test_columns_are_those_of_the_contract():
         "label_reason,mass,duct,nonmass,distance_to_mass_mm,cluster,shadow,shadow_drop,shadow_p,shadow_length_mm,twinkling,"
         "twinkling_score,track,seen_frames"
     )
+    assert ",".join(CLUSTERS_COLUMNS) == "image,frame,cluster,foci,x_px,y_px,x_mm,depth_mm,width_mm,height_mm,label"
 
 
 def test_a_focus_survives_the_table(focus):

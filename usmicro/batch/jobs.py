@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 from usmicro import __version__
 from usmicro.arrays import ByteImage
+from usmicro.clusters import measure_clusters
 from usmicro.errors import ScanError, UsageError, UsmicroError
-from usmicro.findings import Focus, Mass, Summary, Table
+from usmicro.findings import Cluster, Focus, Mass, Summary, Table
+from usmicro.outlines import MaskFunction, Outlines
 from usmicro.scan import Spacing
 from usmicro.settings import Settings, to_toml
 
@@ -35,6 +37,11 @@ class Job:
     spacing_wins: bool = False
     """The user's spacing replaces that of the file."""
     masks: Path | None = None
+    """Folder of the user's masks."""
+    mask_function: MaskFunction | None = None
+    """The user's function that gives masks, in the place of a folder."""
+    function_mark: str = ""
+    """Tells whether that is the same function as in a former run."""
 
     @property
     def overlay_file(self) -> Path:
@@ -69,6 +76,11 @@ class Result:
     """Where in the program an unforeseen error arose."""
     overlay_file: Path | None = None
     mask_file: Path | None = None
+
+    @property
+    def clusters(self) -> Table[Cluster]:
+        """The clusters that the foci form, as in `Analysis.clusters`."""
+        return measure_clusters(self.foci)
 
     def overlay(self) -> ByteImage:
         """The key frame with its findings drawn, RGB, read from the output folder."""
@@ -124,8 +136,8 @@ def fingerprint(job: Job) -> str:
     """Hash of everything that the result of a job depends on."""
     from usmicro.loading.masks import find_masks
 
-    digest = hashlib.sha256(f"{__version__}\n{to_toml(job.settings)}\n{job.spacing}\n{job.spacing_wins}\n".encode())
-    masks = [] if job.masks is None else find_masks(job.masks, job.name)
+    digest = hashlib.sha256(f"{__version__}\n{to_toml(job.settings)}\n{job.spacing}\n{job.spacing_wins}\n{job.function_mark}".encode())
+    masks = [] if job.masks is None else find_masks(job.masks, job.name, job.path)
     for file in (job.path, *masks):
         digest.update(f"{file.name}\n".encode("utf-8", "backslashreplace"))
         with open(file, "rb") as stream:
@@ -190,8 +202,10 @@ def _analyse(job: Job, start: float) -> Result:
 
     mark = fingerprint(job)
     scan = load(job.path, name=job.name, spacing=job.spacing, spacing_wins=job.spacing_wins, settings=job.settings.loading)
-    masks = None if job.masks is None else read_masks(job.masks, job.name, (scan.rows, scan.columns))
-    analysis = analyze(scan, settings=job.settings, masks=masks)
+    given: Outlines | MaskFunction | None = job.mask_function
+    if job.masks is not None:
+        given = read_masks(job.masks, job.name, (scan.rows, scan.columns), scan=job.path, frames=scan.promised_frames)
+    analysis = analyze(scan, settings=job.settings, masks=given)
     analysed = time.perf_counter()
     write_atomically(job.overlay_file, encode_png(analysis.overlay()))
     write_atomically(job.mask_file, encode_png(analysis.labels))

@@ -13,6 +13,7 @@ from typing import Any
 
 from usmicro import __version__
 from usmicro.batch.jobs import Result
+from usmicro.outlines import MaskFunction, function_name
 from usmicro.settings import Settings
 
 PACKAGES = (
@@ -37,11 +38,17 @@ class Record:
     """Gathers what run.json tells; holds no path, host or user name."""
 
     def __init__(
-        self, settings: Settings, *, workers: int, spacing: str | float | Path | None, masks: str | Path | None, remarks: list[str]
+        self,
+        settings: Settings,
+        *,
+        workers: int,
+        spacing: str | float | Path | None,
+        masks: str | Path | MaskFunction | None,
+        remarks: list[str],
     ) -> None:
         self.settings, self.workers, self.remarks = settings, workers, remarks
         self.spacing = spacing if isinstance(spacing, int | float) or spacing is None else Path(spacing).name
-        self.masks = None if masks is None else Path(masks).name
+        self.masks = function_name(masks) if callable(masks) else None if masks is None else Path(masks).name
         self.started, self.finished = datetime.now(UTC), None  # type: datetime, datetime | None
         self.complete = False
         """Whether every input was reached."""

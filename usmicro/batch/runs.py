@@ -12,17 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from usmicro.batch.functions import check_importable, mark_of
 from usmicro.batch.jobs import Job, Result, fingerprint
 from usmicro.batch.progress import Progress
 from usmicro.batch.record import Record
 from usmicro.batch.state import RECORD, STATE, TABLES, State, is_result
 from usmicro.batch.workers import available_cores, in_process, in_workers
-from usmicro.errors import UsageError
+from usmicro.errors import ScanError, UsageError
 from usmicro.loading.discover import find_scans
 from usmicro.loading.spacing import read_spacing
+from usmicro.outlines import MaskFunction
 from usmicro.settings import Settings, read_settings
 from usmicro.writing.files import replacing, write_atomically
-from usmicro.writing.tables import FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, plain, table_writer
+from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, plain, table_writer
 
 SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z][A-Za-z0-9]{0,4}$")
 """A file type; not the last number of a name such as 1.2.840.113."""
@@ -37,7 +39,7 @@ def run(
     settings: Settings | str | Path | None = None,
     workers: int | None = None,
     spacing: str | float | Path | None = None,
-    masks: str | Path | None = None,
+    masks: str | Path | MaskFunction | None = None,
     resume: bool = False,
     overwrite: bool = False,
     limit: int | None = None,
@@ -60,10 +62,11 @@ def run(
         Processes; one a core if not given, 1 computes in this process.
     spacing : float or path, optional
         Spacing in mm for inputs without one, or a CSV table whose rows win for their images.
-    masks : path, optional
-        Folder of outlines of one's own.
+    masks : path or function, optional
+        Folder of outlines of one's own, or a function that gives them for a frame, as in `usmicro.analyze`. What it gives must depend on
+        its arguments alone. With several workers it must be one that they can import: a function of a module, not of the script itself.
     resume : bool
-        Keep the results in `out` whose input, masks and settings have not changed.
+        Keep the results in `out` whose input, masks and settings have not changed; of a masks function, the file that it is written in.
     overwrite : bool
         Delete what a former run wrote to `out`.
     limit : int, optional
@@ -92,13 +95,22 @@ def run(
     if settings is None or isinstance(settings, str | Path):
         settings = read_settings(None if settings is None else Path(settings))
     jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit)
+    count = min(workers or available_cores(), len(jobs))
+    if callable(masks) and count > 1:
+        check_importable(masks)
     state = open_state(out, resume=resume, overwrite=overwrite)
-    record = Record(settings, workers=min(workers or available_cores(), len(jobs)), spacing=spacing, masks=masks, remarks=remarks)
+    record = Record(settings, workers=count, spacing=spacing, masks=masks, remarks=remarks)
     return _results(jobs, state, record, resume=resume, progress=Progress(len(jobs), None if quiet else sys.stderr))
 
 
 def make_jobs(
-    inputs: Inputs, *, out: Path, settings: Settings, spacing: str | float | Path | None, masks: str | Path | None, limit: int | None
+    inputs: Inputs,
+    *,
+    out: Path,
+    settings: Settings,
+    spacing: str | float | Path | None,
+    masks: str | Path | MaskFunction | None,
+    limit: int | None,
 ) -> tuple[list[Job], list[str]]:
     """One job an input, sorted by name, and what the user should know of the arguments."""
     found = find_scans([inputs] if isinstance(inputs, str | Path) else list(inputs))
@@ -111,12 +123,13 @@ def make_jobs(
     remarks = []
     if unused := given.unused(item.name for item in found):
         remarks.append(f"--spacing: {len(unused)} rows name no input, such as {unused[0]}")
-    folder = None if masks is None else Path(masks)
+    function, folder = (masks, None) if callable(masks) else (None, None if masks is None else Path(masks))
     if folder is not None and not folder.is_dir():
-        raise UsageError(f"--masks {folder}: expected a folder of PNG masks, found {'a file' if folder.exists() else 'nothing there'}")
+        raise UsageError(f"--masks {folder}: expected a folder of masks, found {'a file' if folder.exists() else 'nothing there'}")
     stems = file_stems([item.name for item in found])
+    mark = "" if function is None else mark_of(function)
     jobs = [
-        Job(item.name, item.path, out, stem, settings, *given.for_image(item.name), folder)
+        Job(item.name, item.path, out, stem, settings, *given.for_image(item.name), folder, function, mark)
         for item, stem in zip(found[:limit], stems, strict=False)
     ]
     return jobs, remarks
@@ -190,7 +203,7 @@ def _unchanged(jobs: list[Job], state: State) -> dict[int, Result]:
         try:
             written = job.overlay_file.exists() and job.mask_file.exists()
             return written and fingerprint(job) == known[index].fingerprint
-        except OSError:
+        except (OSError, ScanError):
             return False  # the job itself will say why the file cannot be read
 
     with ThreadPoolExecutor(min(8, available_cores())) as threads:
@@ -199,11 +212,12 @@ def _unchanged(jobs: list[Job], state: State) -> dict[int, Result]:
 
 
 def _write_tables(jobs: list[Job], state: State, record: Record) -> None:
-    images, masses, foci = (state.out / name for name in TABLES)
-    with replacing(images) as images_file, replacing(masses) as masses_file, replacing(foci) as foci_file:
-        add_image = table_writer(images_file, IMAGES_COLUMNS)
-        add_mass = table_writer(masses_file, MASSES_COLUMNS)
-        add_focus = table_writer(foci_file, FOCI_COLUMNS)
+    all_columns = (IMAGES_COLUMNS, MASSES_COLUMNS, FOCI_COLUMNS, CLUSTERS_COLUMNS)
+    with ExitStack() as files:
+        add_image, add_mass, add_focus, add_cluster = (
+            table_writer(files.enter_context(replacing(state.out / name)), columns)
+            for name, columns in zip(TABLES, all_columns, strict=True)
+        )
         empty: dict[str, Any] = dict.fromkeys(IMAGES_COLUMNS)
         for job in jobs:
             if (result := state.result(job)) is None:
@@ -215,6 +229,8 @@ def _write_tables(jobs: list[Job], state: State, record: Record) -> None:
                 add_mass({"image": result.image, **plain(mass)})
             for focus in result.foci:
                 add_focus({"image": result.image, **plain(focus)})
+            for cluster in result.clusters:
+                add_cluster({"image": result.image, **plain(cluster)})
             record.add(result)
     record.finished = datetime.now(UTC)
     write_atomically(state.out / RECORD, record.to_json())

@@ -12,7 +12,7 @@ from usmicro.batch.jobs import Job, Result
 from usmicro.errors import UsageError
 
 STATE, RECORD = "run.sqlite", "run.json"
-TABLES = ("images.csv", "masses.csv", "foci.csv")
+TABLES = ("images.csv", "masses.csv", "foci.csv", "clusters.csv")
 APPLICATION = 0x75736D63  # "usmc": tells our database from another program's
 VERSION = 1
 COMMIT_SECONDS = 1.0

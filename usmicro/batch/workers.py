@@ -233,6 +233,11 @@ def _answer_all(questions: IO[bytes], answers: IO[bytes], compute: Callable[[Job
             job = pickle.load(questions)
         except EOFError:
             return
+        except Exception as error:  # nothing in a job but the user's masks function can fail to load, and its module may raise anything
+            words = " ".join(f"{type(error).__name__}: {error}".split())
+            pickle.dump(UsageError(f"masks: a worker process cannot import the function ({words}); give workers=1"), answers)
+            answers.flush()
+            return
         try:
             answer: Result | UsageError = compute(job)
         except UsageError as error:

@@ -13,6 +13,7 @@ READ = ("dicom", "png", "jpeg", "bmp", "tiff")
 """Formats that are read as scans."""
 SUFFIXES = frozenset((".dcm", ".dicom", ".dic", ".ima", ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff"))
 """Endings that say that a file is meant as a scan, whatever it holds."""
+DICOM_SUFFIXES = frozenset((".dcm", ".dicom", ".dic", ".ima"))
 OTHER_SUFFIXES = frozenset(
     (".gif", ".webp", ".jp2", ".j2k", ".jxl", ".heic", ".avif", ".mp4", ".avi", ".mov", ".mkv", ".wmv", ".nii", ".nrrd", ".mha")
 )

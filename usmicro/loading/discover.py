@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.content import OTHER_SUFFIXES, SUFFIXES, content_of
+from usmicro.loading.content import DICOM_SUFFIXES, OTHER_SUFFIXES, SUFFIXES, content_of
+from usmicro.loading.segmentation import header_of
 
-_MASK = re.compile(r"^masks?_|_(mask|tumou?r)(_?\d+)?$", re.IGNORECASE)
-"""Stems of masks wherever they lie: benign (1)_mask_1, case001_tumor, mask_0001-l."""
+_MASK = re.compile(r"^masks?_|_(mask|tumou?r)(_?\d+)?$|\.seg$", re.IGNORECASE)
+"""Stems of masks wherever they lie: benign (1)_mask_1, case001_tumor, mask_0001-l, case001.seg."""
 _SIDECAR = re.compile(r"_(mass|duct|nonmass|other)(_?\d+)?$", re.IGNORECASE)
 """Stems of masks only if the scan lies beside them: case001_other2 beside case001.png."""
 _MASK_FOLDERS = frozenset(("mask", "masks"))
-_DICOM_SUFFIXES = frozenset((".dcm", ".dicom", ".dic", ".ima"))
 _NO_SCANS = frozenset((".csv", ".json", ".txt", ".xml", ".toml", ".yaml", ".yml", ".md", ".pdf", ".html", ".htm", ".xlsx", ".log", ".db"))
 
 
@@ -111,12 +111,13 @@ def _is_scan(path: Path, stems: set[str]) -> bool:
     suffix = path.suffix.lower()
     if suffix in _NO_SCANS or path.name.upper() == "DICOMDIR" or not (os.path.isfile(path) or os.path.islink(path)):
         return False
-    if suffix in _DICOM_SUFFIXES:
-        return True
-    if suffix in SUFFIXES or suffix in OTHER_SUFFIXES:
-        sidecar = _SIDECAR.search(path.stem)
-        return not (_MASK.search(path.stem) or (sidecar and path.stem[: sidecar.start()] in stems))
+    sidecar = _SIDECAR.search(path.stem)
+    like_a_mask = bool(_MASK.search(path.stem) or (sidecar and path.stem[: sidecar.start()] in stems))
     try:
+        if suffix in DICOM_SUFFIXES:
+            return not (like_a_mask and header_of(path).segmentation)
+        if suffix in SUFFIXES or suffix in OTHER_SUFFIXES:
+            return not like_a_mask
         return os.path.isfile(path) and content_of(path) == "dicom"
     except ScanError:
         return True  # whether it is one cannot be known: its row will say why

@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import IO, Any
 
-from usmicro.findings import Focus, Mass, Summary
+from usmicro.findings import Cluster, Focus, Mass, Summary
 
 IMAGES_COLUMNS = ("image", "status", "error", *(field.name for field in fields(Summary)), "seconds")
 MASSES_COLUMNS = ("image", *(field.name for field in fields(Mass)))
 FOCI_COLUMNS = ("image", *(field.name for field in fields(Focus)))
+CLUSTERS_COLUMNS = ("image", *(field.name for field in fields(Cluster)))
 
 
-def plain(finding: Focus | Mass | Summary) -> dict[str, Any]:
+def plain(finding: Focus | Mass | Cluster | Summary) -> dict[str, Any]:
     """A finding as a dictionary of Python's own types; a number that is NaN or infinite becomes None."""
     row = {}
     for field in fields(finding):
