@@ -74,7 +74,8 @@ def test_reasons_give_mm_only_where_they_are_known(view):
 
 def test_nothing_found_is_said(view):
     place = place_foci(view, anatomy(view), [10], [10])[0]
-    assert (place.label, place.confidence, place.mass_distance) == ("extramass", 1.0, None)
+    assert (place.label, place.mass_distance) == ("extramass", None)
+    assert 0.8 < place.confidence < 1  # a mass may have been missed
     assert place.reason == "No mass was found and no duct."
 
 

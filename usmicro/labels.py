@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usmicro.arrays import LabelImage
+from usmicro.arrays import FloatImage, LabelImage
 from usmicro.findings import Anatomy, Label
+from usmicro.logistic import read_models
 from usmicro.settings import LabelSettings
 from usmicro.view import View
+
+MODELS = Path(__file__).with_name("labels.json")
+"""`mass` and `duct`, as `python -m training.labels` fits them."""
+AROUND_MM = 0.3
+"""The probability around a focus is averaged over this distance (standard deviation)."""
+REACH = 3.0
+"""A focus belongs to no mass or duct whose outline is further away than this many edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +42,9 @@ class Place:
 def place_foci(view: View, anatomy: Anatomy, x: ArrayLike, y: ArrayLike, settings: LabelSettings | None = None) -> list[Place]:
     """Say where foci lie, by the rules of docs/method.md.
 
-    A focus belongs to a mass or a duct with a probability that is a logistic of its signed distance to the edge (an edge wider by
-    `settings.edge` and as soft), times the confidence of the mass or duct. A duct that lies mostly inside masses is part of them.
-    What neither claims is extramass. The likeliest label wins, and its probability is the confidence.
+    A focus lies in a mass with a probability that is a logistic of two things: how far inside the nearest outline it lies, and what the
+    mass model says of the pixels around it; likewise in a duct. A duct that lies mostly inside masses is part of them. What neither
+    claims is extramass. The likeliest label wins, and its probability is the confidence.
 
     Parameters
     ----------
@@ -44,22 +53,22 @@ def place_foci(view: View, anatomy: Anatomy, x: ArrayLike, y: ArrayLike, setting
     x, y : array, shape (n,)
         Grid columns and rows.
     """
-    from scipy.special import expit
-
     settings = settings or LabelSettings()
     rows, columns = view.shape
     row = np.clip(np.rint(np.asarray(y)).astype(int), 0, rows - 1)
     column = np.clip(np.rint(np.asarray(x)).astype(int), 0, columns - 1)
-    edge = view.grid.pixels(settings.edge)
-    mass_depth, mass = _depth_in(anatomy.masses, row, column)
-    duct_depth, duct = _depth_in(_ducts_outside_masses(anatomy), row, column)
-    confidences = np.array([0.0, *anatomy.mass_confidence])
-    p_duct = np.array([0.0, *anatomy.duct_confidence])[duct] * expit((duct_depth + edge) / edge)
-    p_mass = confidences[mass] * expit((mass_depth + edge) / edge) * (1 - p_duct)
+    evidence = place_evidence(view, anatomy, row, column, settings)
+    (mass, mass_depth), (duct, duct_depth) = evidence.mass.nearest, evidence.duct.nearest
+    models = read_models(MODELS)
+    p_duct = np.asarray(models["duct"].probability(evidence.duct.features))
+    p_mass = np.asarray(models["mass"].probability(evidence.mass.features)) * (1 - p_duct)
     shares = np.stack([p_mass, p_duct, 1 - p_mass - p_duct])
+    reach = REACH * view.grid.pixels(settings.edge)
+    # without an outline near enough there is no mass or duct to name, however likely the place
+    possible = np.stack([mass_depth > -reach, duct_depth > -reach, np.ones(len(row), np.bool_)])
     names: tuple[Label, ...] = ("intramass", "intraductal", "extramass")
     places = []
-    for i, winner in enumerate(shares.argmax(axis=0)):
+    for i, winner in enumerate(np.where(possible, shares, -1.0).argmax(axis=0)):
         label = names[winner]
         nonmass = bool(anatomy.nonmass[row[i], column[i]])
         places.append(
@@ -74,6 +83,46 @@ def place_foci(view: View, anatomy: Anatomy, x: ArrayLike, y: ArrayLike, setting
             )
         )
     return places
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for some foci lying in masses, or in ducts."""
+
+    nearest: tuple[NDArray[np.int_], NDArray[np.float64]]
+    """Number of the nearest one (0: none) and the signed distance to its outline, positive inside, in grid pixels."""
+    features: dict[str, NDArray[np.float64]]
+    """`outline`: confidence of the nearest one times a logistic of the distance, with an edge that lies `LabelSettings.edge` outside the
+    outline and is as soft; `around`: what the network says of the pixels around."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceEvidence:
+    """The same for both."""
+
+    mass: Evidence
+    duct: Evidence
+
+
+def place_evidence(view: View, anatomy: Anatomy, row: NDArray[np.int_], column: NDArray[np.int_], settings: LabelSettings) -> PlaceEvidence:
+    """What the labels of foci at grid pixels are judged by."""
+    edge, ducts = view.grid.pixels(settings.edge), _ducts_outside_masses(anatomy)
+    # the inside of a duct that counts as part of a mass speaks for no duct
+    around_duct = np.where((anatomy.ducts > 0) & (ducts == 0), np.float32(0), anatomy.duct_probability)
+
+    def evidence(regions: LabelImage, confidence: tuple[float, ...], probability: FloatImage) -> Evidence:
+        import cv2
+        from scipy.special import expit
+
+        depth, number = _depth_in(regions, row, column)
+        blurred = cv2.GaussianBlur(probability, (0, 0), view.grid.pixels(AROUND_MM))
+        outline = np.array([0.0, *confidence])[number] * expit((depth + edge) / edge)
+        return Evidence((number, depth), {"outline": outline, "around": np.asarray(blurred[row, column], dtype=float)})
+
+    return PlaceEvidence(
+        evidence(anatomy.masses, anatomy.mass_confidence, anatomy.mass_probability),
+        evidence(ducts, anatomy.duct_confidence, around_duct),
+    )
 
 
 def _depth_in(regions: LabelImage, row: NDArray[np.int_], column: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
