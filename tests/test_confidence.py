@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from usmicro.confidence import MODELS, calcification_score, focus_confidence, focus_features, prominence
+from usmicro.confidence import MODELS, calcification_score, focus_confidence, focus_features
 from usmicro.findings import Anatomy
 from usmicro.foci import find_candidates
 from usmicro.logistic import Logistic, read_models
@@ -55,15 +55,7 @@ def test_no_candidates_no_confidence(found):
     assert focus_confidence(view, none, anatomy(view, 0.5)).shape == (0,)
 
 
-def test_prominence_counts_in_masses_and_ducts_only(found):
-    view, candidates = found
-    assert np.allclose(prominence(view, candidates, anatomy(view, 0.0)), 0)
-    np.testing.assert_allclose(prominence(view, candidates, anatomy(view, 1.0)), candidates.features["blobness"], rtol=1e-5)
-    np.testing.assert_allclose(prominence(view, candidates, anatomy(view, 0.0, ducts=True)), candidates.features["blobness"])
-
-
-def test_the_score_of_an_image_grows_with_prominence_and_twinkling():
-    scores = [calcification_score(v) for v in (0.0, 0.01, 0.1, 0.5)]
+def test_the_score_of_an_image_grows_with_its_surest_focus():
+    scores = [calcification_score(v) for v in (0.0, 0.05, 0.3, 0.9, 1.0)]
     assert scores == sorted(scores)
-    assert 0 <= scores[0] < 0.2 < 0.5 < scores[-1] <= 1
-    assert calcification_score(0.1) < calcification_score(0.1, twinkling=0.9) <= 1
+    assert 0 <= scores[0] < 0.3 < 0.5 < scores[-1] <= 1

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from benchmarks.accuracy.metrics import auc
 from training.logistic import fit_logistic
 from training.unseen import unseen_networks
 from usmicro.anatomy import find_anatomy
-from usmicro.confidence import LEAST_PROMINENCE, MODELS, focus_features, prominence
+from usmicro.confidence import MODELS, focus_confidence, focus_features
 from usmicro.findings import Anatomy, Candidates
 from usmicro.foci import find_candidates
 from usmicro.loading import load
@@ -98,14 +99,19 @@ def spacing_of(case: dict[str, str] | None) -> Spacing | None:
     return Spacing(10 * float(case["Pixel_size"]), 10 * float(case["Pixel_size"]), "given") if case else None
 
 
+def marks_of(data: Path) -> list[dict[str, Any]]:
+    """The images that two readings marked: their `path` below `data`, foci that `both` marked and that only `one` did."""
+    return list(json.loads((data / "echogenic-foci-marks" / "marks.json").read_text(encoding="utf-8")).values())
+
+
 def real_examples(data: Path, networks: Mapping[str, Path]) -> list[Example]:
     """The marked images, with the pixel sizes that are known."""
-    marks = json.loads((data / "echogenic-foci-marks" / "marks.json").read_text(encoding="utf-8"))
-    known = cases(data)
-    paths = [(data / entry["path"], entry) for entry in marks.values()]
-    return [
-        example(load(path, spacing=spacing_of(known.get(path.name))), entry["both"], entry["one"], 1.0, networks) for path, entry in paths
-    ]
+    known, examples = cases(data), []
+    for entry in marks_of(data):
+        path = data / entry["path"]
+        scan = load(path, spacing=spacing_of(known.get(path.name)))
+        examples.append(example(scan, entry["both"], entry["one"], 1.0, networks))
+    return examples
 
 
 def simulated_examples(seeds: range) -> list[Example]:
@@ -128,10 +134,9 @@ def fit(examples: list[Example]) -> Logistic:
     return fit_logistic({name: values[known] for name, values in features.items()}, hit[known], weight[known], ridge=RIDGE)
 
 
-def cross_validated(examples: list[Example]) -> list[NDArray[np.float64]]:
-    """Scores of each example by a model fitted to the other folds; an image's fold is its place in the list modulo FOLDS."""
-    models = [fit([e for i, e in enumerate(examples) if i % FOLDS != fold]) for fold in range(FOLDS)]
-    return [np.asarray(models[i % FOLDS].probability(e.features)) for i, e in enumerate(examples)]
+def fold_models(examples: list[Example]) -> list[Logistic]:
+    """One model a fold, fitted to the other folds; an image's fold is its place in the list modulo FOLDS."""
+    return [fit([e for i, e in enumerate(examples) if i % FOLDS != fold]) for fold in range(FOLDS)]
 
 
 def operating_point(examples: list[Example], scores: list[NDArray[np.float64]], false_positives: float) -> tuple[float, float]:
@@ -143,22 +148,27 @@ def operating_point(examples: list[Example], scores: list[NDArray[np.float64]], 
     return float(hit[known][order][allowed].sum() / sum(e.marks for e in examples)), float(score[known][order][allowed][-1])
 
 
-def fit_image_score(data: Path, networks: Mapping[str, Path]) -> Logistic:
-    """The score that tells calcified from other BrEaST images, both counted alike; "indefinable" and "not applicable" are left out."""
+def fit_image_score(data: Path, networks: Mapping[str, Path], marked: Mapping[str, Logistic], model: Logistic) -> Logistic:
+    """The score that tells calcified from other BrEaST images, both counted alike; "indefinable" and "not applicable" are left out.
+
+    `marked` has a confidence model for each image with marks, one that has not seen it; the others are judged by `model`.
+    """
     largest, calcified = [], []
     for name, case in cases(data).items():
         if case["Calcifications"] in ("no", "in a mass", "intraductal"):
             scan = load(data / "breast-lesions-usg" / "images" / name, spacing=spacing_of(case))
-            largest.append(max([LEAST_PROMINENCE, *(v for found in found_on(scan, networks) for v in prominence(*found))]))
+            found = [focus_confidence(*parts, marked.get(name, model)) for parts in found_on(scan, networks)]
+            largest.append(max(float(part.max(initial=0.001)) for part in found))
             calcified.append(case["Calcifications"] != "no")
-    truth = np.array(calcified)
-    model = fit_logistic({"log_prominence": np.log(largest)}, truth, np.where(truth, 1 / truth.sum(), 1 / (~truth).sum()))
+    truth, odds = np.array(calcified), np.clip(largest, 0.001, 0.999)
+    features = {"confidence_log_odds": np.log(odds / (1 - odds))}
+    image = fit_logistic(features, truth, np.where(truth, 1 / truth.sum(), 1 / (~truth).sum()))
     print(f"image score: {len(truth)} images, {truth.sum()} calcified; AUC {auc(largest, truth):.3f}")
-    score = model.probability({"log_prominence": np.log(largest)})
+    score = image.probability(features)
     for share in (0.1, 0.15, 0.2):
         cut = np.quantile(score[~truth], 1 - share)
         print(f"  {share:.0%} of the others reach {cut:.3f}, and {np.mean(score[truth] >= cut):.0%} of the calcified")
-    return model
+    return image
 
 
 def main() -> None:
@@ -172,15 +182,17 @@ def main() -> None:
     real = real_examples(arguments.data, networks)
     simulated = simulated_examples(range(FIRST_SEED, FIRST_SEED + arguments.phantoms))
     examples = real + simulated
-    scores = cross_validated(examples)
+    models = fold_models(examples)
+    scores = [np.asarray(models[i % FOLDS].probability(e.features)) for i, e in enumerate(examples)]
     for name, part in (("marked scans", slice(None, len(real))), ("simulated scans", slice(len(real), None))):
         marks, hits = sum(e.marks for e in examples[part]), sum(int((e.hit == 1).sum()) for e in examples[part])
         print(f"{name}: {len(examples[part])} with {marks} foci, {hits} of them candidates")
         for rate in (1, 3.1):
             sensitivity, confidence = operating_point(examples[part], scores[part], rate)
             print(f"  sensitivity {sensitivity:.2f} at {rate} false positives an image, where the confidence is {confidence:.2f}")
-    models = {"focus": fit(examples), "image": fit_image_score(arguments.data, networks)}
-    write_models(models, MODELS)
+    focus = fit(examples)
+    unseen = {Path(entry["path"]).name: models[i % FOLDS] for i, entry in enumerate(marks_of(arguments.data))}
+    write_models({"focus": focus, "image": fit_image_score(arguments.data, networks, unseen, focus)}, MODELS)
     print(MODELS.read_text(encoding="utf-8"))
 
 

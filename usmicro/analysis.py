@@ -12,7 +12,7 @@ import numpy as np
 from usmicro.anatomy import find_anatomy
 from usmicro.arrays import ByteImage, Frame
 from usmicro.clusters import measure_clusters
-from usmicro.confidence import calcification_score, focus_confidence, prominence
+from usmicro.confidence import calcification_score, focus_confidence
 from usmicro.errors import ImageError, ScanError
 from usmicro.findings import Anatomy, Cluster, Focus, Mass, Summary, Table
 from usmicro.foci import find_candidates
@@ -201,8 +201,7 @@ def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered,
         return colour_evidence(view, x, y, diameter, settings.twinkling)
 
     with timed("twinkling"):
-        outstanding = prominence(view, candidates, anatomy)
-        gathered.sightings.add_foci(view.number, grid, x, y, rows, diameter, outstanding, colours, frame)
+        gathered.sightings.add_foci(view.number, grid, x, y, rows, diameter, colours, frame)
     gathered.notes.update(dict.fromkeys(view.notes))
     gathered.geometry = gathered.geometry or view.beams.geometry
     gathered.colour_flow |= view.colour is not None
@@ -262,8 +261,7 @@ def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
 def _summary(
     scan: Scan, frames: int, gathered: Gathered, foci: Table[Focus], listed: Table[Focus], masses: Table[Mass], settings: Settings
 ) -> Summary:
-    twinkling = max((focus.twinkling_score or 0.0 for focus in foci if focus.twinkling == "yes"), default=0.0)
-    score = calcification_score(gathered.sightings.most_prominent(frames), twinkling)
+    score = calcification_score(max((focus.confidence for focus in foci), default=0.0))
     # the foci that are listed, or at least the surest one where the image is called calcified
     shown = listed or foci[:1]
     labels = [focus.label for focus in listed]

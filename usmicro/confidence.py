@@ -21,8 +21,6 @@ WEIGHED_BY_PLACE = ("log_grey_contrast", "log_response", "log_blobness_to_textur
 """What counts differently in a mass or duct, dark and even as they are, than in the tissue outside."""
 CROWD = 0.8
 """A candidate stands out as much as another from this share of its contrast and blobness on."""
-LEAST_PROMINENCE = 1e-3
-"""An image without any candidate counts as having one of this prominence."""
 
 
 def focus_features(view: View, candidates: Candidates, anatomy: Anatomy) -> dict[str, NDArray[np.float64]]:
@@ -93,31 +91,14 @@ def focus_confidence(view: View, candidates: Candidates, anatomy: Anatomy, model
     return np.asarray((model or read_models(MODELS)["focus"]).probability(focus_features(view, candidates, anatomy)))
 
 
-def prominence(view: View, candidates: Candidates, anatomy: Anatomy) -> NDArray[np.float64]:
-    """How much each candidate stands out, in places where calcifications are reported: its blobness times the probability of its place.
-
-    The blobness is relative to the 75th grey percentile of the tissue, not to the texture around; the place is a mass or a duct.
-
-    Returns
-    -------
-    array, shape (n,), not negative
-    """
-    place = np.maximum(_around(view, candidates, anatomy.mass_probability), anatomy.ducts[_pixels(view, candidates)] > 0)
-    return np.asarray(candidates.features["blobness"] * place)
-
-
-def calcification_score(most_prominent: float, twinkling: float = 0.0, model: Logistic | None = None) -> float:
+def calcification_score(largest: float, model: Logistic | None = None) -> float:
     """How strongly an image as a whole shows calcification, 0 to 1.
 
     Parameters
     ----------
-    most_prominent : float
-        Largest `prominence` of its candidates, listed or not; 0 without any.
-    twinkling : float
-        Largest score of a focus that twinkles; it supports a calcification, its absence says nothing.
+    largest : float
+        Confidence of its surest focus, listed or not; 0 without any.
     model : Logistic, optional
         The shipped one if not given.
     """
-    model = model or read_models(MODELS)["image"]
-    score = float(model.probability({"log_prominence": np.log(max(most_prominent, LEAST_PROMINENCE))}))
-    return 1 - (1 - score) * (1 - twinkling)
+    return float((model or read_models(MODELS)["image"]).probability({"confidence_log_odds": _log_odds(np.asarray(largest))}))

@@ -39,12 +39,10 @@ class FocusTrack:
     seen: int = 0
     confidence: float = 0.0
     """Sum over the frames."""
-    prominence: float = 0.0
-    """Sum over the frames, as the confidence."""
     evidence: list[ColourEvidence] = field(default_factory=list)
 
     def life(self, frames: int) -> int:
-        """Frames over which confidence and prominence are averaged; one that does not show the focus counts 0."""
+        """Frames over which the confidence is averaged; one that does not show the focus counts 0."""
         return max(self.last - self.first + 1, min(SHORTEST_LIFE, frames))
 
 
@@ -85,7 +83,6 @@ class Sightings:
         y: NDArray[np.float64],
         rows: list[Focus],
         diameter: NDArray[np.float64],
-        prominence: NDArray[np.float64],
         colours: Callable[[float, float, float], ColourEvidence],
         frame: int,
     ) -> None:
@@ -106,15 +103,10 @@ class Sightings:
             known.last = row.frame
             known.seen += 1
             known.confidence += row.confidence
-            known.prominence += float(prominence[i])
             known.evidence.append(colours(float(x[i]), float(y[i]), float(diameter[i])))
         for track, track_x, track_y in tracker.unseen():
             hidden = self.foci[view, track]
             hidden.evidence.append(colours(track_x, track_y, hidden.diameter))
-
-    def most_prominent(self, frames: int) -> float:
-        """Largest prominence of a focus, 0 without any."""
-        return max((track.prominence / track.life(frames) for track in self.foci.values()), default=0.0)
 
     def gathered(self, frames: int, settings: Settings) -> tuple[Table[Focus], Table[Mass]]:
         """Every focus, surest first, and every mass that was seen long enough, by frame and position.
