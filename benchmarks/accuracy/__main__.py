@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path, nargs="?", metavar="DATA", help="folder with breast-lesions-usg, bus-bra, echogenic-foci-marks")
     parser.add_argument("--only", action="append", metavar="SET", help="only this data set, or `phantom`; may be given again")
     parser.add_argument("--phantoms", type=int, default=0, metavar="N", help="simulated scans of each set")
+    parser.add_argument("--clips", type=int, metavar="N", help="simulated colour clips of each set; a quarter of --phantoms if not given")
     parser.add_argument("--limit", type=int, metavar="N", help="only about N cases of each data set, evenly spread")
     parser.add_argument("--given-outlines", action="store_true", help="a second pass with the true outlines as the user's masks")
     parser.add_argument(
@@ -33,14 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the results as JSON")
     parser.add_argument("--docs", type=Path, metavar="FILE.md", help="refresh the generated part of a document")
     options = parser.parse_args(arguments)
-    if options.data is None and not options.phantoms:
-        parser.error("nothing to score: give DATA, --phantoms N or both")
+    if options.data is None and not options.phantoms and not options.clips:
+        parser.error("nothing to score: give DATA, --phantoms N, --clips N")
     try:
         settings = read_settings(assignments=options.set)
         cases = find_cases(options.data) if options.data is not None else []
         if options.unseen_networks is not None:
             cases = with_unseen_networks(cases, options.unseen_networks)
-        cases = limited([*cases, *phantom_cases(options.phantoms)], options.limit, options.only)
+        cases = limited([*cases, *phantom_cases(options.phantoms, options.clips)], options.limit, options.only)
         if not cases:
             parser.error(f"--only {' '.join(options.only)}: no case of such a set")
         sections = {"Whole images": passed(cases, settings, options.processes, given_outlines=False)}

@@ -21,6 +21,8 @@ from usmicro.scan import Scan, Spacing
 
 TRAINED_ON = ("bus-bra", "breast-lesions-usg")
 """Sets that the mass model learns from."""
+CLIPS: tuple[SetKind, ...] = ("twinkling", "vessel", "flash", "noise")
+"""Sets of colour Doppler clips, each of which takes as long as twenty images."""
 FIRST_SEED = 10_000
 """Phantoms of the benchmark have seeds from here on, which nothing is built or tuned with."""
 
@@ -207,12 +209,13 @@ READERS: dict[str, Callable[[Path], list[Case]]] = {
 }
 
 
-def phantom_cases(count: int) -> list[Case]:
-    """So many simulated scans of each set."""
+def phantom_cases(count: int, clips: int | None = None) -> list[Case]:
+    """So many simulated scans of each set, and so many clips of each set of colour clips: a quarter as many if not given."""
+    clips = -(-count // 4) if clips is None else clips
     return [
         Case(dataset=f"phantom {kind}", name=f"{kind}-{seed}", phantom=(kind, seed))
         for kind in get_args(SetKind)
-        for seed in range(FIRST_SEED, FIRST_SEED + count)
+        for seed in range(FIRST_SEED, FIRST_SEED + (clips if kind in CLIPS else count))
     ]
 
 

@@ -19,6 +19,7 @@ from usmicro.analysis import Analysis, analyze
 from usmicro.arrays import BoolImage, LabelImage
 from usmicro.errors import UsmicroError
 from usmicro.findings import Focus, Mass
+from usmicro.labels import describe_calcification
 from usmicro.scan import GivenMasks
 from usmicro.settings import Settings
 
@@ -54,7 +55,7 @@ class Outcome:
     mass: Mass | None = None
     """What is said of the largest true mass, if it is found."""
     calcification: str = ""
-    """Descriptor at the default confidence; empty where the case does not need it."""
+    """Descriptor at the default confidence."""
     score: float = float("nan")
     """Calcification score."""
     seconds: float = float("nan")
@@ -84,7 +85,7 @@ def _one_thread() -> None:
 
 
 def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
-    """Analyse one case: every candidate for curves, and the descriptor as a user would get it."""
+    """Analyse one case once: every candidate for curves, and the descriptor as a user would get it."""
     if case.mass_network is not None:
         settings = replace(settings, anatomy=replace(settings.anatomy, mass_network=str(case.mass_network)))
     try:
@@ -93,7 +94,6 @@ def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
         start = time.perf_counter()
         analysis = analyze(scan, settings=replace(settings, foci=replace(settings.foci, minimum_confidence=0.0)), masks=masks)
         seconds = time.perf_counter() - start
-        described = analyze(scan, settings=settings, masks=masks) if case.calcification is not None else None
     except UsmicroError as error:
         return Outcome(case=case, error=str(error))
     overlap, mass = (None, None) if truth.masses is None else compare_masses(analysis, truth.masses)
@@ -107,10 +107,18 @@ def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
         targets_in_outline=None if inside is None or targets is None else _within(inside, [target.at(0)[:2] for target in targets]),
         masses=overlap,
         mass=mass,
-        calcification="" if described is None else described.summary.calcification,
+        calcification=descriptor(analysis, settings),
         score=analysis.summary.calcification_score,
         seconds=seconds,
     )
+
+
+def descriptor(analysis: Analysis, settings: Settings) -> str:
+    """The calcification descriptor that an analysis of every candidate gives at the confidence of other settings."""
+    # as the analysis does: what is listed, or at least the surest focus
+    shown = [focus for focus in analysis.foci if focus.confidence >= settings.foci.minimum_confidence] or analysis.foci[:1]
+    calcified = analysis.summary.calcification_score >= settings.labels.calcification
+    return describe_calcification([focus.label for focus in shown] if calcified else [])
 
 
 def _within(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[bool, ...]:

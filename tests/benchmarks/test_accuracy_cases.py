@@ -1,11 +1,14 @@
 import json
+from collections import Counter
+from typing import get_args
 
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.cases import Case, Target, find_cases, open_case, phantom_cases
+from benchmarks.accuracy.cases import CLIPS, Case, Target, find_cases, open_case, phantom_cases
 from usmicro.errors import UsageError
+from usmicro.phantom.sets import SetKind
 
 
 @pytest.fixture
@@ -81,8 +84,10 @@ def test_a_folder_without_data_and_a_mask_of_another_size_are_refused(data, tmp_
 
 
 def test_phantoms_bring_their_truth():
-    cases = phantom_cases(2)
-    assert len({case.name for case in cases}) == len(cases) == 2 * len({case.dataset for case in cases})
+    cases = phantom_cases(8)
+    assert Counter(case.dataset for case in cases) == {f"phantom {kind}": 2 if kind in CLIPS else 8 for kind in get_args(SetKind)}
+    assert len({case.name for case in cases}) == len(cases)
+    assert [case.dataset for case in phantom_cases(0, clips=1)] == [f"phantom {kind}" for kind in CLIPS]
     scan, truth = open_case(Case(dataset="phantom mixed", name="x", phantom=("mixed", 3)))
     assert truth.masses.shape == (scan.rows, scan.columns)
     for target in truth.targets:
