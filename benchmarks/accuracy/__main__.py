@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.accuracy.cases import Case, find_cases, phantom_cases, with_unseen_networks
+from benchmarks.accuracy.parts import parts_without_lesion
 from benchmarks.accuracy.peers import score_peers
-from benchmarks.accuracy.report import as_json, refresh, table
+from benchmarks.accuracy.reliability import reliability
+from benchmarks.accuracy.report import Section, as_json, as_text, refresh
+from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.runs import Outcome, run_cases
-from benchmarks.accuracy.scores import Row, score
+from benchmarks.accuracy.scores import score
 from usmicro.errors import UsmicroError
 from usmicro.settings import Settings, read_settings
 
@@ -44,15 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cases = limited([*cases, *phantom_cases(options.phantoms, options.clips)], options.limit, options.only)
         if not cases:
             parser.error(f"--only {' '.join(options.only)}: no case of such a set")
-        sections = {"Whole images": passed(cases, settings, options.processes, given_outlines=False)}
+        whole = [*cases, *parts_without_lesion(cases)]
+        sections = {"Whole images": passed(whole, settings, options.processes, given_outlines=False)}
         if options.given_outlines:
             outlined = [case for case in cases if case.outlines]
             sections["True outlines given"] = passed(outlined, settings, options.processes, given_outlines=True)
         if options.peers:
-            sections["Other detectors"] = score_peers(cases)
+            sections["Other detectors"] = Section(score_peers(cases))
         command = written(sys.argv[1:] if arguments is None else arguments)
-        for name, rows in sections.items():
-            print(f"\n{name}\n\n{table(rows)}")
+        for name, section in sections.items():
+            print(f"\n{name}\n\n{as_text(section)}")
         if options.out:
             options.out.write_text(as_json(sections, command), encoding="utf-8")
         if options.docs:
@@ -74,7 +78,7 @@ def limited(cases: Sequence[Case], limit: int | None, only: Sequence[str] | None
     return kept
 
 
-def passed(cases: Sequence[Case], settings: Settings, processes: int, *, given_outlines: bool) -> list[Row]:
+def passed(cases: Sequence[Case], settings: Settings, processes: int, *, given_outlines: bool) -> Section:
     """One pass over the cases, with progress on the error stream."""
     outcomes: list[Outcome] = []
     for number, outcome in enumerate(run_cases(cases, settings, given_outlines=given_outlines, processes=processes), start=1):
@@ -83,7 +87,15 @@ def passed(cases: Sequence[Case], settings: Settings, processes: int, *, given_o
             print(f"{outcome.case.dataset}: {outcome.error}", file=sys.stderr)
         if number % 50 == 0 or number == len(cases):
             print(f"{number} of {len(cases)} cases", file=sys.stderr)
-    return score(outcomes, listed=settings.foci.minimum_confidence)
+    listed = settings.foci.minimum_confidence
+    brier, bins = reliability(outcomes, listed=listed)
+    return Section(joined(score(outcomes, listed=listed), brier), bins)
+
+
+def joined(rows: Sequence[Row], more: Sequence[Row]) -> list[Row]:
+    """Rows with more rows put behind those of the same data set."""
+    names = dict.fromkeys(row.dataset for row in (*rows, *more))
+    return [row for name in names for row in (*rows, *more) if row.dataset == name]
 
 
 def written(arguments: Sequence[str]) -> str:
