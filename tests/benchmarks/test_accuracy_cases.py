@@ -54,6 +54,8 @@ def test_every_layout_is_read(data):
         ("echogenic-foci-marks", "a"),
         ("echogenic-foci-marks", "n"),
     ]
+    assert cases[5].outlines is None
+    assert [path.name for path in cases[0].other_outlines] == ["a_other1.png"]
     assert [case.calcification for case in cases[:3]] == ["in a mass", None, "none"]
     assert [case.posterior for case in cases[:3]] == ["none", "shadowing", None]
     assert cases[0].spacing.x_mm == pytest.approx(0.08)
@@ -69,6 +71,17 @@ def test_outlines_are_numbered_at_the_size_of_the_image(data):
     assert (scan.rows, scan.columns) == truth.masses.shape == (40, 50)
     assert [(truth.masses == number).sum() for number in (1, 2)] == [200, 200]
     assert scan.spacing.source == "given"
+
+
+def test_a_normal_image_of_busi_has_no_mass(data):
+    (data / "echogenic-foci-marks/images/n.png").rename(data / "echogenic-foci-marks/images/busi_normal_1.png")
+    marks = data / "echogenic-foci-marks/marks.json"
+    marks.write_text(marks.read_text().replace("images/n.png", "images/busi_normal_1.png"))
+    case = find_cases(data)[5]
+    assert case.outlines == ()
+    _, truth = open_case(case)
+    assert truth.masses.shape == (40, 50)
+    assert not truth.masses.any()
 
 
 def test_one_data_set_may_be_named_itself(data):
