@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.accuracy.cases import Case, find_cases, phantom_cases, with_unseen_networks
+from benchmarks.accuracy.parts import parts_without_lesion
 from benchmarks.accuracy.peers import score_peers
-from benchmarks.accuracy.report import as_json, refresh, table
+from benchmarks.accuracy.reliability import reliability
+from benchmarks.accuracy.report import Section, as_json, as_text, refresh
+from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.runs import Outcome, run_cases
-from benchmarks.accuracy.scores import Row, score
+from benchmarks.accuracy.scores import score
 from usmicro.errors import UsmicroError
 from usmicro.settings import Settings, read_settings
 
@@ -22,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path, nargs="?", metavar="DATA", help="folder with breast-lesions-usg, bus-bra, echogenic-foci-marks")
     parser.add_argument("--only", action="append", metavar="SET", help="only this data set, or `phantom`; may be given again")
     parser.add_argument("--phantoms", type=int, default=0, metavar="N", help="simulated scans of each set")
+    parser.add_argument("--clips", type=int, metavar="N", help="simulated colour clips of each set; a quarter of --phantoms if not given")
     parser.add_argument("--limit", type=int, metavar="N", help="only about N cases of each data set, evenly spread")
     parser.add_argument("--given-outlines", action="store_true", help="a second pass with the true outlines as the user's masks")
     parser.add_argument(
@@ -33,25 +37,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the results as JSON")
     parser.add_argument("--docs", type=Path, metavar="FILE.md", help="refresh the generated part of a document")
     options = parser.parse_args(arguments)
-    if options.data is None and not options.phantoms:
-        parser.error("nothing to score: give DATA, --phantoms N or both")
+    if options.data is None and not options.phantoms and not options.clips:
+        parser.error("nothing to score: give DATA, --phantoms N, --clips N")
     try:
         settings = read_settings(assignments=options.set)
         cases = find_cases(options.data) if options.data is not None else []
         if options.unseen_networks is not None:
             cases = with_unseen_networks(cases, options.unseen_networks)
-        cases = limited([*cases, *phantom_cases(options.phantoms)], options.limit, options.only)
+        cases = limited([*cases, *phantom_cases(options.phantoms, options.clips)], options.limit, options.only)
         if not cases:
             parser.error(f"--only {' '.join(options.only)}: no case of such a set")
-        sections = {"Whole images": passed(cases, settings, options.processes, given_outlines=False)}
+        whole = [*cases, *parts_without_lesion(cases)]
+        sections = {"Whole images": passed(whole, settings, options.processes, given_outlines=False)}
         if options.given_outlines:
             outlined = [case for case in cases if case.outlines]
             sections["True outlines given"] = passed(outlined, settings, options.processes, given_outlines=True)
         if options.peers:
-            sections["Other detectors"] = score_peers(cases)
+            sections["Other detectors"] = Section(score_peers(cases))
         command = written(sys.argv[1:] if arguments is None else arguments)
-        for name, rows in sections.items():
-            print(f"\n{name}\n\n{table(rows)}")
+        for name, section in sections.items():
+            print(f"\n{name}\n\n{as_text(section)}")
         if options.out:
             options.out.write_text(as_json(sections, command), encoding="utf-8")
         if options.docs:
@@ -73,7 +78,7 @@ def limited(cases: Sequence[Case], limit: int | None, only: Sequence[str] | None
     return kept
 
 
-def passed(cases: Sequence[Case], settings: Settings, processes: int, *, given_outlines: bool) -> list[Row]:
+def passed(cases: Sequence[Case], settings: Settings, processes: int, *, given_outlines: bool) -> Section:
     """One pass over the cases, with progress on the error stream."""
     outcomes: list[Outcome] = []
     for number, outcome in enumerate(run_cases(cases, settings, given_outlines=given_outlines, processes=processes), start=1):
@@ -82,7 +87,15 @@ def passed(cases: Sequence[Case], settings: Settings, processes: int, *, given_o
             print(f"{outcome.case.dataset}: {outcome.error}", file=sys.stderr)
         if number % 50 == 0 or number == len(cases):
             print(f"{number} of {len(cases)} cases", file=sys.stderr)
-    return score(outcomes, listed=settings.foci.minimum_confidence)
+    listed = settings.foci.minimum_confidence
+    brier, bins = reliability(outcomes, listed=listed)
+    return Section(joined(score(outcomes, listed=listed), brier), bins)
+
+
+def joined(rows: Sequence[Row], more: Sequence[Row]) -> list[Row]:
+    """Rows with more rows put behind those of the same data set."""
+    names = dict.fromkeys(row.dataset for row in (*rows, *more))
+    return [row for name in names for row in (*rows, *more) if row.dataset == name]
 
 
 def written(arguments: Sequence[str]) -> str:

@@ -21,8 +21,14 @@ from usmicro.scan import Scan, Spacing
 
 TRAINED_ON = ("bus-bra", "breast-lesions-usg")
 """Sets that the mass model learns from."""
+CLIPS: tuple[SetKind, ...] = ("twinkling", "vessel", "flash", "noise")
+"""Sets of colour Doppler clips, each of which takes as long as twenty images."""
 FIRST_SEED = 10_000
 """Phantoms of the benchmark have seeds from here on, which nothing is built or tuned with."""
+
+
+Rectangle = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels, the last two one past the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,8 @@ class Target:
     """Column in each frame; a single value holds for all."""
     y: tuple[float, ...]
     diameter: float
+    contrast_db: float | None = None
+    """Peak over the echoes around it."""
     label: str | None = None
     shadow: bool | None = None
     twinkling: bool | None = None
@@ -53,7 +61,11 @@ class Case:
     """Set and seed of a simulated scan."""
     spacing: Spacing = field(default_factory=Spacing)
     outlines: tuple[Path, ...] | None = None
-    """One mask a mass; None where masses are not outlined."""
+    """One mask a mass, none where there is no mass; None where masses are not outlined."""
+    other_outlines: tuple[Path, ...] = ()
+    """Masks of findings that are no mass."""
+    part: Rectangle | None = None
+    """The part of the scan that is analysed as an image of its own; None: all of it."""
     targets: tuple[Target, ...] | None = None
     """Foci; None where they are not marked. Those of a phantom come with its scan."""
     ignored: tuple[Target, ...] = ()
@@ -72,6 +84,8 @@ class Truth:
     masses: LabelImage | None
     """At the size of the image: 0 none, 1 to n the masses."""
     targets: tuple[Target, ...] | None
+    ducts: LabelImage | None = None
+    """Likewise, the ducts."""
 
 
 def with_unseen_networks(cases: Sequence[Case], folder: Path) -> list[Case]:
@@ -101,11 +115,15 @@ def open_case(case: Case) -> tuple[Scan, Truth]:
     if case.phantom is not None:
         kind, seed = case.phantom
         phantom = next(phantom_set(kind, [seed]))
-        return phantom.scan(), Truth(masses=phantom.truth.mass_labels, targets=_phantom_targets(phantom))
+        truth = phantom.truth
+        return phantom.scan(), Truth(masses=truth.mass_labels, targets=_phantom_targets(phantom), ducts=truth.duct_labels)
     from usmicro.loading import load
 
     assert case.path is not None, f"{case.name} has neither a path nor a phantom"
     scan = load(case.path, spacing=case.spacing if case.spacing.known else None)
+    if case.part is not None:
+        left, top, right, bottom = case.part
+        scan = Scan.of_array(next(scan.frames())[top:bottom, left:right], spacing=scan.spacing, name=scan.name)
     masses = None if case.outlines is None else read_outlines(case.outlines, (scan.rows, scan.columns))
     return scan, Truth(masses=masses, targets=case.targets)
 
@@ -159,6 +177,7 @@ def breast_lesions_usg(data: Path) -> list[Case]:
             path=folder / "images" / row["Image_filename"],
             spacing=_spacing(row),
             outlines=tuple(sorted((folder / "masks").glob(f"{Path(row['Image_filename']).stem}_tumor*.png"))),
+            other_outlines=tuple(sorted((folder / "masks").glob(f"{Path(row['Image_filename']).stem}_other*.png"))),
             calcification=calcification.get(row["Calcifications"]),
             posterior=posterior.get(row["Posterior_features"]),
         )
@@ -179,20 +198,24 @@ def bus_bra(data: Path) -> list[Case]:
 
 
 def echogenic_foci_marks(data: Path) -> list[Case]:
-    """Foci that both readers marked are targets; other marks are ignored. Pixel size and outlines where BrEaST gives them."""
+    """Foci that both readers marked are targets; other marks are ignored.
+
+    Pixel size and outlines where BrEaST gives them; a normal image of BUSI has no mass.
+    """
     known = {case.name: case for case in breast_lesions_usg(data)} if (data / "breast-lesions-usg" / "cases.csv").is_file() else {}
     cases = []
     for name, marks in sorted(json.loads((data / "echogenic-foci-marks" / "marks.json").read_text(encoding="utf-8")).items()):
         path = data / marks["path"]
         if path.is_file():
             other = known.get(path.name)
+            normal = path.name.startswith("busi_normal_")
             cases.append(
                 Case(
                     dataset="echogenic-foci-marks",
                     name=name,
                     path=path,
                     spacing=other.spacing if other else Spacing(),
-                    outlines=other.outlines if other else None,
+                    outlines=other.outlines if other else () if normal else None,
                     targets=_marks(marks["both"]),
                     ignored=_marks(marks["one"]),
                 )
@@ -207,12 +230,13 @@ READERS: dict[str, Callable[[Path], list[Case]]] = {
 }
 
 
-def phantom_cases(count: int) -> list[Case]:
-    """So many simulated scans of each set."""
+def phantom_cases(count: int, clips: int | None = None) -> list[Case]:
+    """So many simulated scans of each set, and so many clips of each set of colour clips: a quarter as many if not given."""
+    clips = -(-count // 4) if clips is None else clips
     return [
         Case(dataset=f"phantom {kind}", name=f"{kind}-{seed}", phantom=(kind, seed))
         for kind in get_args(SetKind)
-        for seed in range(FIRST_SEED, FIRST_SEED + count)
+        for seed in range(FIRST_SEED, FIRST_SEED + (clips if kind in CLIPS else count))
     ]
 
 
@@ -238,6 +262,7 @@ def _phantom_targets(phantom: Phantom) -> tuple[Target, ...]:
             x=tuple(focus.x_px),
             y=tuple(focus.y_px),
             diameter=focus.diameter_mm / mm,
+            contrast_db=focus.contrast_db,
             label=focus.label,
             shadow=focus.shadow,
             twinkling=focus.twinkling if phantom.settings.colour else None,

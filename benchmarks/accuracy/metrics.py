@@ -109,6 +109,11 @@ class FreeResponse:
         reached = self.sensitivity[self.false_positives <= false_positives]
         return float(reached.max()) if len(reached) else 0.0
 
+    def threshold_at(self, false_positives: float) -> float:
+        """Lowest threshold with no more than so many false positives an image; infinite where none keeps to that."""
+        reached = self.threshold[self.false_positives <= false_positives]
+        return float(reached.min()) if len(reached) else float("inf")
+
 
 def free_response(images: Sequence[Detections], weights: ArrayLike | None = None) -> FreeResponse:
     """Free-response curve (FROC) of detections that are matched already; `weights` counts each image so many times."""

@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_laplace
 
 from benchmarks.accuracy.cases import Case, open_case
 from benchmarks.accuracy.metrics import Detections, match
-from benchmarks.accuracy.scores import Row, free_response_results
+from benchmarks.accuracy.results import Row
+from benchmarks.accuracy.scores import free_response_results
 from usmicro.arrays import BoolImage, FloatImage, Frame
 
 # neither library types these functions
@@ -91,7 +92,7 @@ def score_peers(cases: Sequence[Case]) -> list[Row]:
         for name, detect in PEERS.items():
             points, strength = detect(image)
             whole[name].append(match(points, strength, targets, ignored))
-            if truth.masses is not None:
+            if truth.masses is not None and truth.masses.any():
                 outline = truth.masses > 0
                 kept = _on(outline, points)
                 within = [target for target in targets if _on(outline, np.array([target[:2]]))[0]]

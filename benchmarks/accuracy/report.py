@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -13,14 +14,25 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.metrics import Estimate
-from benchmarks.accuracy.scores import Row
+from benchmarks.accuracy.reliability import Bin
+from benchmarks.accuracy.results import Row
 from usmicro.errors import UsageError
 
 BEGIN, END = "<!-- begin: written by python -m benchmarks.accuracy -->", "<!-- end -->"
 PACKAGES = ("usmicro", "numpy", "scipy", "scikit-image", "opencv-python-headless", "numba")
 
-Sections = Mapping[str, Sequence[Row]]
-"""Rows by pass: whole images, true outlines given, other detectors."""
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The results of one pass."""
+
+    rows: Sequence[Row]
+    bins: Sequence[Bin] = ()
+    """Of the reliability tables."""
+
+
+Sections = Mapping[str, Section]
+"""By pass: whole images, true outlines given, other detectors."""
 
 
 def shown(value: float) -> str:
@@ -37,10 +49,30 @@ def table(rows: Sequence[Row]) -> str:
     """Rows as a Markdown table, which also reads well on a terminal."""
     cells = [("data", "measure", "value", "95 % interval", "images")]
     cells += [(row.dataset, row.measure, shown(row.estimate.value), interval(row.estimate), str(row.images)) for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(5)]
+    return _aligned(cells)
+
+
+def reliability_table(bins: Sequence[Bin]) -> str:
+    """Reliability tables of all statements as one Markdown table."""
+    cells = [("data", "probability", "from", "to", "foci", "mean", "share true", "95 % interval")]
+    cells += [
+        (b.dataset, b.statement, f"{b.low:.2f}", f"{b.high:.2f}", str(b.number), f"{b.stated:.3f}", shown(b.right.value), interval(b.right))
+        for b in bins
+    ]
+    return _aligned(cells)
+
+
+def _aligned(cells: Sequence[tuple[str, ...]]) -> str:
+    """Cells as a Markdown table, the first line as its head."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
+
+
+def as_text(section: Section) -> str:
+    """The results of one pass for a terminal."""
+    return "\n\n".join([table(section.rows), *([reliability_table(section.bins)] if section.bins else [])])
 
 
 def versions() -> dict[str, str]:
@@ -64,18 +96,36 @@ def as_json(sections: Sections, command: str) -> str:
             "high": number(row.estimate.high),
             "images": row.images,
         }
-        for section, rows in sections.items()
-        for row in rows
+        for section, content in sections.items()
+        for row in content.rows
     ]
-    return json.dumps({"command": command, "versions": versions(), "results": results}, indent=1) + "\n"
+    reliability: list[dict[str, Any]] = [
+        {
+            "pass": section,
+            "data": one.dataset,
+            "probability": one.statement,
+            "from": one.low,
+            "to": one.high,
+            "foci": one.number,
+            "mean": one.stated,
+            "true": number(one.right.value),
+            "low": number(one.right.low),
+            "high": number(one.right.high),
+        }
+        for section, content in sections.items()
+        for one in content.bins
+    ]
+    found = {"command": command, "versions": versions(), "results": results, "reliability": reliability}
+    return json.dumps(found, indent=1) + "\n"
 
 
 def as_markdown(sections: Sections, command: str) -> str:
     """The generated part of docs/accuracy.md."""
     parts = [f"```\n{command}\n```", ", ".join(f"{name} {number}" for name, number in versions().items()) + "."]
-    for section, rows in sections.items():
+    for section, content in sections.items():
         parts.append(f"### {section}")
-        parts += [table(list(group)) for _, group in groupby(rows, key=lambda row: row.dataset)]
+        parts += [table(list(group)) for _, group in groupby(content.rows, key=lambda row: row.dataset)]
+        parts += [reliability_table(content.bins)] if content.bins else []
     return "\n\n".join(parts)
 
 

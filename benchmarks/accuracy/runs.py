@@ -16,14 +16,21 @@ from scipy.optimize import linear_sum_assignment
 from benchmarks.accuracy.cases import Case, Target, open_case
 from benchmarks.accuracy.metrics import dice
 from usmicro.analysis import Analysis, analyze
-from usmicro.arrays import BoolImage, LabelImage
+from usmicro.arrays import BoolImage, ByteImage, LabelImage
 from usmicro.errors import UsmicroError
 from usmicro.findings import Focus, Mass
+from usmicro.labels import describe_calcification
 from usmicro.scan import GivenMasks
 from usmicro.settings import Settings
 
+MASS, DUCT = 1, 2
+"""Values of `Analysis.labels`."""
 FOUND = 0.5
 """A true mass is found by a mass that overlaps it with more than this Dice; the Jaccard index is then above 1/3."""
+
+
+COVERED = 0.3
+"""A true duct is found if ducts cover this much of it; a duct is false if true ones cover less of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,16 @@ class MassOverlap:
     """For each true mass the Dice of the mass that finds it; None if it is missed."""
     extra: int
     """Masses that find no true one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuctOverlap:
+    """How the ducts found compare with the true ones."""
+
+    found: tuple[bool, ...]
+    """For each true duct whether it is found."""
+    false: int
+    """Ducts that lie in no true one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +68,16 @@ class Outcome:
     targets: tuple[Target, ...] | None = None
     targets_in_outline: tuple[bool, ...] | None = None
     masses: MassOverlap | None = None
+    ducts: DuctOverlap | None = None
     mass: Mass | None = None
     """What is said of the largest true mass, if it is found."""
     calcification: str = ""
-    """Descriptor at the default confidence; empty where the case does not need it."""
+    """Descriptor at the default confidence."""
     score: float = float("nan")
     """Calcification score."""
     seconds: float = float("nan")
+    anatomy_seconds: float = float("nan")
+    """Time of the anatomy stage, an image."""
 
 
 def run_cases(cases: Sequence[Case], settings: Settings, *, given_outlines: bool = False, processes: int = 2) -> Iterator[Outcome]:
@@ -84,7 +104,7 @@ def _one_thread() -> None:
 
 
 def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
-    """Analyse one case: every candidate for curves, and the descriptor as a user would get it."""
+    """Analyse one case once: every candidate for curves, and the descriptor as a user would get it."""
     if case.mass_network is not None:
         settings = replace(settings, anatomy=replace(settings.anatomy, mass_network=str(case.mass_network)))
     try:
@@ -93,7 +113,6 @@ def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
         start = time.perf_counter()
         analysis = analyze(scan, settings=replace(settings, foci=replace(settings.foci, minimum_confidence=0.0)), masks=masks)
         seconds = time.perf_counter() - start
-        described = analyze(scan, settings=settings, masks=masks) if case.calcification is not None else None
     except UsmicroError as error:
         return Outcome(case=case, error=str(error))
     overlap, mass = (None, None) if truth.masses is None else compare_masses(analysis, truth.masses)
@@ -106,11 +125,21 @@ def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
         targets=targets,
         targets_in_outline=None if inside is None or targets is None else _within(inside, [target.at(0)[:2] for target in targets]),
         masses=overlap,
+        ducts=None if truth.ducts is None else compare_ducts(analysis.labels, truth.ducts),
         mass=mass,
-        calcification="" if described is None else described.summary.calcification,
+        calcification=descriptor(analysis, settings),
         score=analysis.summary.calcification_score,
         seconds=seconds,
+        anatomy_seconds=analysis.seconds["anatomy"] / analysis.summary.frames,
     )
+
+
+def descriptor(analysis: Analysis, settings: Settings) -> str:
+    """The calcification descriptor that an analysis of every candidate gives at the confidence of other settings."""
+    # as the analysis does: what is listed, or at least the surest focus
+    shown = [focus for focus in analysis.foci if focus.confidence >= settings.foci.minimum_confidence] or analysis.foci[:1]
+    calcified = analysis.summary.calcification_score >= settings.labels.calcification
+    return describe_calcification([focus.label for focus in shown] if calcified else [])
 
 
 def _within(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[bool, ...]:
@@ -120,7 +149,7 @@ def _within(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[boo
 
 def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, Mass | None]:
     """Overlap of the masses found with the true ones, matched one to one; and the mass that finds the largest true one."""
-    found = components(analysis.labels == 1)
+    found = components(analysis.labels == MASS)
     numbers = [number for number in np.unique(true) if number > 0]
     count = int(found.max())
     scores = np.array([[dice(true == a, found == b) for b in range(1, count + 1)] for a in numbers]).reshape(len(numbers), count)
@@ -135,6 +164,14 @@ def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, M
     rows, columns = np.nonzero(found == pairs[largest] + 1)
     middle = np.array([columns.mean(), rows.mean()])
     return overlap, min(analysis.masses, key=lambda mass: float(np.hypot(*(middle - (mass.x_px, mass.y_px)))))
+
+
+def compare_ducts(labels: ByteImage, true: LabelImage) -> DuctOverlap:
+    """Which true ducts the ducts found cover, and how many of those found are false."""
+    found = components(labels == DUCT)
+    covered = tuple(bool((found[true == number] > 0).mean() >= COVERED) for number in np.unique(true) if number > 0)
+    false = sum(bool((true[found == number] > 0).mean() < COVERED) for number in range(1, int(found.max()) + 1))
+    return DuctOverlap(covered, false)
 
 
 def components(mask: ArrayLike) -> NDArray[np.int32]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.anatomy import anatomy_speed, ducts, masses
 from benchmarks.accuracy.cases import Target
-from benchmarks.accuracy.metrics import Detections, Estimate, auc, bootstrap, free_response, kappa, match
+from benchmarks.accuracy.metrics import Detections, auc, bootstrap, free_response, kappa, match
+from benchmarks.accuracy.results import Result, Row, fraction, over, plain
 from benchmarks.accuracy.runs import Outcome
 from usmicro.findings import Focus
 
@@ -17,17 +18,12 @@ RATES = (1.0, 3.1)
 """False positives an image at which sensitivity is read; 3.1 is that of the published detector."""
 DESCRIPTORS = ("in a mass", "intraductal", "outside a mass")
 """Order in which one descriptor is taken of several."""
+LABELS = ("intramass", "extramass", "intraductal")
+CONTRASTS = {"under 14 dB": (-np.inf, 14.0), "14 to 17 dB": (14.0, 17.0), "above 17 dB": (17.0, np.inf)}
+"""Ranges of the true contrast by which what is missed is told apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One result."""
-
-    dataset: str
-    measure: str
-    estimate: Estimate
-    images: int
-    """Images that it rests on; those are drawn for the interval."""
+Fact = Callable[[Focus, Target], bool]
 
 
 def score(outcomes: Sequence[Outcome], *, listed: float) -> list[Row]:
@@ -42,32 +38,14 @@ def score(outcomes: Sequence[Outcome], *, listed: float) -> list[Row]:
     rows = []
     for dataset in dict.fromkeys(outcome.case.dataset for outcome in outcomes):
         own = [outcome for outcome in outcomes if outcome.case.dataset == dataset]
-        rows += [Row(dataset, "images that failed", _plain(sum(bool(outcome.error) for outcome in own)), len(own))]
+        rows += [Row(dataset, "images that failed", plain(sum(bool(outcome.error) for outcome in own)), len(own))]
         own = [outcome for outcome in own if not outcome.error]
-        for measure in (calcification, posterior_features, masses, foci, foci_in_outlines, behaviour, speed):
+        for measure in MEASURES:
             rows += [Row(dataset, *result) for result in measure(own, listed)]
     clips = [outcome for outcome in outcomes if any(target.twinkling is not None for target in outcome.targets or ())]
     rows += [Row("phantom colour clips", *result) for result in twinkling(clips, listed)]
+    rows += [Row("all images", *result) for result in anatomy_speed([outcome for outcome in outcomes if not outcome.error])]
     return [row for row in rows if np.isfinite(row.estimate.value)]
-
-
-Result = tuple[str, Estimate, int]
-Fact = Callable[[Focus, Target], bool]
-
-
-def _plain(value: float) -> Estimate:
-    """A count or time, which has no interval."""
-    return Estimate(float(value), float("nan"), float("nan"))
-
-
-def _over(outcomes: Sequence[Outcome], statistic: Callable[[list[Outcome]], float], name: str) -> Result:
-    """A statistic of outcomes, with its interval over images."""
-    estimate = bootstrap(lambda drawn: statistic([outcomes[i] for i in drawn]), len(outcomes))
-    return name, estimate, len(outcomes)
-
-
-def _fraction(hits: Sequence[bool] | NDArray[np.bool_]) -> float:
-    return float(np.mean(hits)) if len(hits) else float("nan")
 
 
 def calcification(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
@@ -89,11 +67,11 @@ def calcification(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
         return kappa([str(outcome.case.calcification) for outcome in drawn], [one_descriptor(outcome.calcification) for outcome in drawn])
 
     return [
-        _over(own, lambda drawn: auc([o.score for o in drawn], [calcified(o) for o in drawn]), "calcification score, AUC"),
-        _over(own, presence, "calcification present, kappa"),
-        _over(own, agreement, "calcification descriptor, kappa"),
-        _over(own, lambda drawn: _fraction([called(o) for o in drawn if calcified(o)]), "calcified images called calcified"),
-        _over(own, lambda drawn: _fraction([called(o) for o in drawn if not calcified(o)]), "other images called calcified"),
+        over(own, lambda drawn: auc([o.score for o in drawn], [calcified(o) for o in drawn]), "calcification score, AUC"),
+        over(own, presence, "calcification present, kappa"),
+        over(own, agreement, "calcification descriptor, kappa"),
+        over(own, lambda drawn: fraction([called(o) for o in drawn if calcified(o)]), "calcified images called calcified"),
+        over(own, lambda drawn: fraction([called(o) for o in drawn if not calcified(o)]), "other images called calcified"),
     ]
 
 
@@ -124,34 +102,10 @@ def posterior_features(outcomes: Sequence[Outcome], listed: float) -> list[Resul
         return kappa([str(o.case.posterior) for o in drawn], ["not assessable" if o.mass is None else o.mass.posterior for o in drawn])
 
     return [
-        _over(own, against_rest("shadowing", -1), "posterior shadowing against the rest, AUC"),
-        _over(own, against_rest("enhancement", 1, without="combined"), "posterior enhancement against none and shadowing, AUC"),
-        _over(own, agreement, "posterior feature of four, kappa"),
+        over(own, against_rest("shadowing", -1), "posterior shadowing against the rest, AUC"),
+        over(own, against_rest("enhancement", 1, without="combined"), "posterior enhancement against none and shadowing, AUC"),
+        over(own, agreement, "posterior feature of four, kappa"),
     ]
-
-
-def masses(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
-    """Masses against their outlines."""
-    own = [outcome for outcome in outcomes if outcome.masses is not None]
-    with_mass = [outcome for outcome in own if outcome.masses is not None and outcome.masses.found]
-
-    def overlaps(drawn: list[Outcome]) -> list[float]:
-        return [outcome.masses.union for outcome in drawn if outcome.masses is not None]
-
-    def found(drawn: list[Outcome]) -> list[bool]:
-        return [value is not None for outcome in drawn if outcome.masses is not None for value in outcome.masses.found]
-
-    def extra(drawn: list[Outcome]) -> float:
-        return float(np.mean([outcome.masses.extra for outcome in drawn if outcome.masses is not None]))
-
-    results = []
-    if with_mass:
-        results += [
-            _over(with_mass, lambda drawn: float(np.mean(overlaps(drawn))), "masses, mean Dice"),
-            _over(with_mass, lambda drawn: float(np.median(overlaps(drawn))), "masses, median Dice"),
-            _over(with_mass, lambda drawn: _fraction(found(drawn)), "masses found (Dice above 0.5)"),
-        ]
-    return results + ([_over(own, extra, "other masses an image")] if own else [])
 
 
 def matched(outcome: Outcome, *, in_outline: bool = False) -> Detections:
@@ -221,9 +175,47 @@ def foci_in_outlines(outcomes: Sequence[Outcome], listed: float) -> list[Result]
     own = [
         matched(outcome, in_outline=True)
         for outcome in outcomes
-        if outcome.targets is not None and outcome.in_outline is not None and not outcome.case.dataset.startswith("phantom")
+        if outcome.targets is not None
+        and outcome.in_outline is not None
+        and outcome.masses is not None
+        and outcome.masses.found  # an image without an outline has no inside, and would only dilute the false positives
+        and not outcome.case.dataset.startswith("phantom")
     ]
     return free_response_results(own, None, " in true outlines") if own else []
+
+
+def foci_by_group(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
+    """Sensitivity at one false positive an image by contrast and by place, where both are known; colour clips are about twinkling only."""
+    own = [outcome for outcome in outcomes if outcome.targets is not None]
+    targets = [target for outcome in own for target in outcome.targets or ()]
+    if not any(target.contrast_db is not None for target in targets) or any(target.twinkling is not None for target in targets):
+        return []
+    images = [matched(outcome) for outcome in own]
+
+    def sensitivity(kept: Callable[[Target], bool]) -> Callable[[NDArray[np.intp]], float]:
+        chosen = [np.array([kept(target) for target in outcome.targets or ()], dtype=bool) for outcome in own]
+        # confidence with which each chosen target is hit; below every threshold where it is missed
+        confidence = []
+        for image, group in zip(images, chosen, strict=True):
+            each = np.full(len(group), -np.inf)
+            each[image.target[image.target >= 0]] = image.confidence[image.target >= 0]
+            confidence.append(each[group])
+
+        def statistic(drawn: NDArray[np.intp]) -> float:
+            threshold = free_response(images, np.bincount(drawn, minlength=len(images))).threshold_at(1.0)
+            return fraction(np.concatenate([confidence[i] for i in drawn]) >= threshold)
+
+        return statistic
+
+    def of_contrast(low: float, high: float) -> Callable[[Target], bool]:
+        return lambda target: target.contrast_db is not None and low <= target.contrast_db < high
+
+    def of_label(label: str) -> Callable[[Target], bool]:
+        return lambda target: target.label == label
+
+    groups = [(f"foci {name}", of_contrast(low, high)) for name, (low, high) in CONTRASTS.items()]
+    groups += [(f"{label} foci", of_label(label)) for label in LABELS]
+    return [(f"{name}, sensitivity at 1 false an image", bootstrap(sensitivity(kept), len(own)), len(own)) for name, kept in groups]
 
 
 def behaviour(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
@@ -232,9 +224,9 @@ def behaviour(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     if not own:
         return []
 
-    def over(name: str, right: Fact, kept: Fact = always) -> Result:
+    def of_hits(name: str, right: Fact, kept: Fact = always) -> Result:
         facts = [[right(*pair) for pair in pairs if kept(*pair)] for pairs in own]
-        estimate = bootstrap(lambda drawn: _fraction([fact for i in drawn for fact in facts[i]]), len(facts))
+        estimate = bootstrap(lambda drawn: fraction([fact for i in drawn for fact in facts[i]]), len(facts))
         return name, estimate, len(facts)
 
     def assessable(present: bool) -> Fact:
@@ -244,11 +236,11 @@ def behaviour(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
         return lambda focus, target: target.label == name
 
     return [
-        over("labels right", label_is_right),
-        *(over(f"{name} foci labelled right", label_is_right, label_is(name)) for name in ("intramass", "extramass", "intraductal")),
-        over("shadows found", shadow_seen, assessable(True)),
-        over("foci without shadow given one", shadow_seen, assessable(False)),
-        over("shadow not assessable", lambda focus, target: focus.shadow == "not assessable"),
+        of_hits("labels right", label_is_right),
+        *(of_hits(f"{name} foci labelled right", label_is_right, label_is(name)) for name in LABELS),
+        of_hits("shadows found", shadow_seen, assessable(True)),
+        of_hits("foci without shadow given one", shadow_seen, assessable(False)),
+        of_hits("shadow not assessable", lambda focus, target: focus.shadow == "not assessable"),
     ]
 
 
@@ -279,7 +271,7 @@ def twinkling(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
 
     def said(verdict: str, present: bool) -> Callable[[NDArray[np.intp]], float]:
         facts = [[focus.twinkling == verdict for focus, target in pairs if target.twinkling is present] for pairs in own]
-        return lambda drawn: _fraction([fact for i in drawn for fact in facts[i]])
+        return lambda drawn: fraction([fact for i in drawn for fact in facts[i]])
 
     return [
         (name, bootstrap(statistic, len(own)), len(own))
@@ -297,4 +289,18 @@ def speed(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     """Time of one analysis."""
     if not outcomes:
         return []
-    return [("seconds a scan, median", _plain(float(np.median([outcome.seconds for outcome in outcomes]))), len(outcomes))]
+    return [("seconds a scan, median", plain(float(np.median([outcome.seconds for outcome in outcomes]))), len(outcomes))]
+
+
+MEASURES: tuple[Callable[[Sequence[Outcome], float], list[Result]], ...] = (
+    calcification,
+    posterior_features,
+    masses,
+    ducts,
+    foci,
+    foci_by_group,
+    foci_in_outlines,
+    behaviour,
+    speed,
+)
+"""What is measured on each data set, in the order of the tables."""

@@ -1,11 +1,14 @@
 import json
+from collections import Counter
+from typing import get_args
 
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.cases import Case, Target, find_cases, open_case, phantom_cases
+from benchmarks.accuracy.cases import CLIPS, Case, Target, find_cases, open_case, phantom_cases
 from usmicro.errors import UsageError
+from usmicro.phantom.sets import SetKind
 
 
 @pytest.fixture
@@ -51,6 +54,8 @@ def test_every_layout_is_read(data):
         ("echogenic-foci-marks", "a"),
         ("echogenic-foci-marks", "n"),
     ]
+    assert cases[5].outlines is None
+    assert [path.name for path in cases[0].other_outlines] == ["a_other1.png"]
     assert [case.calcification for case in cases[:3]] == ["in a mass", None, "none"]
     assert [case.posterior for case in cases[:3]] == ["none", "shadowing", None]
     assert cases[0].spacing.x_mm == pytest.approx(0.08)
@@ -68,6 +73,17 @@ def test_outlines_are_numbered_at_the_size_of_the_image(data):
     assert scan.spacing.source == "given"
 
 
+def test_a_normal_image_of_busi_has_no_mass(data):
+    (data / "echogenic-foci-marks/images/n.png").rename(data / "echogenic-foci-marks/images/busi_normal_1.png")
+    marks = data / "echogenic-foci-marks/marks.json"
+    marks.write_text(marks.read_text().replace("images/n.png", "images/busi_normal_1.png"))
+    case = find_cases(data)[5]
+    assert case.outlines == ()
+    _, truth = open_case(case)
+    assert truth.masses.shape == (40, 50)
+    assert not truth.masses.any()
+
+
 def test_one_data_set_may_be_named_itself(data):
     assert find_cases(data / "bus-bra") == [case for case in find_cases(data) if case.dataset == "bus-bra"]
 
@@ -81,8 +97,10 @@ def test_a_folder_without_data_and_a_mask_of_another_size_are_refused(data, tmp_
 
 
 def test_phantoms_bring_their_truth():
-    cases = phantom_cases(2)
-    assert len({case.name for case in cases}) == len(cases) == 2 * len({case.dataset for case in cases})
+    cases = phantom_cases(8)
+    assert Counter(case.dataset for case in cases) == {f"phantom {kind}": 2 if kind in CLIPS else 8 for kind in get_args(SetKind)}
+    assert len({case.name for case in cases}) == len(cases)
+    assert [case.dataset for case in phantom_cases(0, clips=1)] == [f"phantom {kind}" for kind in CLIPS]
     scan, truth = open_case(Case(dataset="phantom mixed", name="x", phantom=("mixed", 3)))
     assert truth.masses.shape == (scan.rows, scan.columns)
     for target in truth.targets:

@@ -1,5 +1,4 @@
 import json
-from functools import partial
 from types import SimpleNamespace
 
 import cv2
@@ -7,14 +6,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from benchmarks.accuracy import scores
+from benchmarks.accuracy import metrics
 from benchmarks.accuracy.__main__ import limited, main, written
 from benchmarks.accuracy.cases import Case, Target, Truth
 from benchmarks.accuracy.metrics import Estimate
 from benchmarks.accuracy.peers import PEERS
-from benchmarks.accuracy.report import BEGIN, END, as_json, refresh, table
+from benchmarks.accuracy.reliability import Bin
+from benchmarks.accuracy.report import BEGIN, END, Section, as_json, refresh, table
+from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.runs import MassOverlap, Outcome, compare_masses
-from benchmarks.accuracy.scores import Row, one_descriptor, score
+from benchmarks.accuracy.scores import one_descriptor, score
 from benchmarks.accuracy.sheets import TRUE, fitted, sheet, with_truth
 from usmicro.errors import UsageError
 
@@ -22,7 +23,7 @@ from usmicro.errors import UsageError
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch):
     """Intervals are not what these tests look at."""
-    monkeypatch.setattr(scores, "bootstrap", partial(scores.bootstrap, rounds=5))
+    monkeypatch.setitem(metrics.bootstrap.__kwdefaults__, "rounds", 5)
 
 
 def focus(x, y, confidence, **more):
@@ -163,15 +164,17 @@ def test_peers_find_a_bright_point(name):
 
 
 def rows():
-    return {"Whole images": [Row("d", "AUC", Estimate(0.8, 0.7, 0.9), 12), Row("d", "failed", Estimate(0, np.nan, np.nan), 12)]}
+    found = [Row("d", "AUC", Estimate(0.8, 0.7, 0.9), 12), Row("d", "failed", Estimate(0, np.nan, np.nan), 12)]
+    return {"Whole images": Section(found, [Bin("d", "confidence", 0.2, 0.4, 7, 0.31, Estimate(0.25, 0.1, 0.4))])}
 
 
 def test_results_as_table_json_and_document(tmp_path):
-    text = table(rows()["Whole images"])
+    text = table(rows()["Whole images"].rows)
     assert "| 0.800 | 0.700 to 0.900 | 12" in text
-    results = json.loads(as_json(rows(), "python -m benchmarks.accuracy DATA"))["results"]
-    assert results[0]["value"] == 0.8
-    assert results[1]["low"] is None
+    found = json.loads(as_json(rows(), "python -m benchmarks.accuracy DATA"))
+    assert found["results"][0]["value"] == 0.8
+    assert found["results"][1]["low"] is None
+    assert found["reliability"][0]["foci"] == 7
     document = tmp_path / "accuracy.md"
     with pytest.raises(UsageError, match="expected the lines"):
         refresh(document, rows(), "command")
@@ -183,6 +186,7 @@ def test_results_as_table_json_and_document(tmp_path):
     assert once.startswith("before\n")
     assert once.endswith("\nafter\n")
     assert "old" not in once
+    assert "| d    | confidence  | 0.20 | 0.40 | 7    | 0.310 | 0.250      | 0.100 to 0.400 |" in once
 
 
 def test_the_limit_spreads_over_each_data_set_and_the_command_hides_paths(tmp_path):

@@ -148,7 +148,7 @@ def test_tissue_moves_as_the_truth_says():
         assert focus.x_px[number] - focus.x_px[0] == pytest.approx(across, abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["mixed", "faint", "no foci", "speckle", "twinkling", "vessel", "flash", "noise"])
+@pytest.mark.parametrize("kind", ["mixed", "faint", "no foci", "no masses", "speckle", "twinkling", "vessel", "flash", "noise"])
 def test_sets_are_varied_and_repeatable(kind):
     settings = [random_settings(seed, kind) for seed in range(6)]
     assert len(set(settings)) == 6
@@ -159,6 +159,12 @@ def test_a_set_without_foci_has_none():
     (phantom,) = phantom_set("speckle", [4])
     assert phantom.truth.foci == ()
     assert phantom.name == "speckle-4"
+
+
+def test_a_set_without_masses_keeps_its_other_foci():
+    truths = [phantom.truth for phantom in phantom_set("no masses", [4, 5])]
+    assert not any(truth.masses or truth.mass_labels.any() for truth in truths)
+    assert {"intraductal"} <= {focus.label for truth in truths for focus in truth.foci} <= {"intraductal", "extramass"}
 
 
 def test_wrong_settings_are_refused_with_what_is_expected():

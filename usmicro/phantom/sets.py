@@ -12,7 +12,7 @@ from usmicro.errors import UsageError
 from usmicro.phantom.settings import COLOUR_MAPS, PhantomSettings
 from usmicro.phantom.simulation import Phantom, simulate
 
-SetKind = Literal["mixed", "faint", "no foci", "speckle", "twinkling", "vessel", "flash", "noise"]
+SetKind = Literal["mixed", "faint", "no foci", "no masses", "speckle", "twinkling", "vessel", "flash", "noise"]
 
 
 def random_settings(seed: int, kind: SetKind = "mixed") -> PhantomSettings:
@@ -23,9 +23,9 @@ def random_settings(seed: int, kind: SetKind = "mixed") -> PhantomSettings:
     seed : int
     kind : str
         mixed: B-mode scenes with foci of 12 to 20 dB in all three places; faint: the same with foci of 6 to 12 dB; no foci: the
-        same without; speckle: homogeneous tissue without anything; twinkling, vessel, flash, noise: colour Doppler clips whose
-        colour comes from twinkling foci (and a vessel in half of them), from vessels alone, from flash artefacts over a vessel, or
-        from noise.
+        same without; no masses: as mixed, without masses and the foci in them; speckle: homogeneous tissue without anything;
+        twinkling, vessel, flash, noise: colour Doppler clips whose colour comes from twinkling foci (and a vessel in half of them),
+        from vessels alone, from flash artefacts over a vessel, or from noise.
 
     Raises
     ------
@@ -45,6 +45,8 @@ def random_settings(seed: int, kind: SetKind = "mixed") -> PhantomSettings:
         return replace(settings, least_contrast=6.0, most_contrast=12.0)
     if kind == "no foci":
         return replace(settings, intramass=0, intraductal=0, extramass=0, in_nonmass=0, clusters=0)
+    if kind == "no masses":
+        return replace(settings, masses=0, intramass=0)
     return settings if kind == "mixed" else _colour(rng, settings, kind)
 
 
