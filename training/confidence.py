@@ -139,6 +139,19 @@ def fold_models(examples: list[Example]) -> list[Logistic]:
     return [fit([e for i, e in enumerate(examples) if i % FOLDS != fold]) for fold in range(FOLDS)]
 
 
+def calibrated(model: Logistic, examples: list[Example], scores: list[NDArray[np.float64]]) -> Logistic:
+    """The model with its log odds stretched and shifted to be probabilities on real scans; the order of the foci stays.
+
+    `scores` are those of the real examples by models that have not seen them (Platt scaling). Simulated scans show far more foci.
+    """
+    hit, score = np.concatenate([e.hit for e in examples]), np.clip(np.concatenate(scores), 1e-6, 1 - 1e-6)
+    known = np.isfinite(hit)
+    fitted = fit_logistic({"log_odds": np.log(score / (1 - score))[known]}, hit[known])
+    slope = fitted.weights["log_odds"]
+    weights = {name: round(slope * weight, 4) for name, weight in model.weights.items()}
+    return Logistic(round(fitted.intercept + slope * model.intercept, 4), weights)
+
+
 def operating_point(examples: list[Example], scores: list[NDArray[np.float64]], false_positives: float) -> tuple[float, float]:
     """Share of the marks found at a number of false positives an image, and the confidence at which that is reached."""
     hit, score = np.concatenate([e.hit for e in examples]), np.concatenate(scores)
@@ -183,6 +196,8 @@ def main() -> None:
     simulated = simulated_examples(range(FIRST_SEED, FIRST_SEED + arguments.phantoms))
     examples = real + simulated
     models = fold_models(examples)
+    raw = [np.asarray(models[i % FOLDS].probability(e.features)) for i, e in enumerate(real)]
+    models = [calibrated(model, real, raw) for model in models]
     scores = [np.asarray(models[i % FOLDS].probability(e.features)) for i, e in enumerate(examples)]
     for name, part in (("marked scans", slice(None, len(real))), ("simulated scans", slice(len(real), None))):
         marks, hits = sum(e.marks for e in examples[part]), sum(int((e.hit == 1).sum()) for e in examples[part])
@@ -190,7 +205,7 @@ def main() -> None:
         for rate in (1, 3.1):
             sensitivity, confidence = operating_point(examples[part], scores[part], rate)
             print(f"  sensitivity {sensitivity:.2f} at {rate} false positives an image, where the confidence is {confidence:.2f}")
-    focus = fit(examples)
+    focus = calibrated(fit(examples), real, raw)
     unseen = {Path(entry["path"]).name: models[i % FOLDS] for i, entry in enumerate(marks_of(arguments.data))}
     write_models({"focus": focus, "image": fit_image_score(arguments.data, networks, unseen, focus)}, MODELS)
     print(MODELS.read_text(encoding="utf-8"))

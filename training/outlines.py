@@ -33,6 +33,8 @@ class Outlined:
     outline: BoolImage
     ducts: BoolImage | None = None
     """Lumen and wall of the ducts, where they are known."""
+    nonmass: BoolImage | None = None
+    """Nonmass areas, where they are known."""
 
 
 def read_bus_bra(data: Path, folds: Iterable[int] = FOLDS) -> Iterator[Outlined]:
@@ -69,7 +71,8 @@ def phantoms(seeds: Iterable[int], kind: SetKind = "mixed", **changes: int) -> I
         for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
             outline = on_grid(phantom.truth.mass_labels, view) > 0
             ducts = on_grid(phantom.truth.duct_labels, view) > 0
-            yield Outlined(f"phantom-{seed}-{view.number}", "phantom", seed % len(FOLDS) + 1, view, outline, ducts)
+            nonmass = on_grid(phantom.truth.nonmass.astype(np.int32), view) > 0
+            yield Outlined(f"phantom-{seed}-{view.number}", "phantom", seed % len(FOLDS) + 1, view, outline, ducts, nonmass)
 
 
 def _outlined(path: Path, masks: list[Path], spacing: Spacing, source: str, fold: int) -> Outlined:

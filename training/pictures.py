@@ -32,6 +32,10 @@ PARTS: dict[str, Callable[[Path], Iterator[Outlined]]] = {
     "phantom-speckle": partial(_phantoms, seeds=range(720_000, 720_030), kind="speckle"),
 }
 """One file each: what fills it."""
+NONMASS_PARTS: dict[str, Callable[[Path], Iterator[Outlined]]] = {
+    f"phantom-nonmass-{i}": partial(_phantoms, seeds=range(730_000 + 75 * i, 730_075 + 75 * i), nonmass=2) for i in range(3)
+}
+"""Only for the nonmass areas."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Picture:
     """Union of the masses."""
     ducts: BoolImage
     """Lumen and wall of the ducts; empty where they are not known."""
+    nonmass: BoolImage | None = None
+    """Nonmass areas; None where they are not known."""
 
 
 def small(scan: Outlined) -> Picture:
@@ -64,23 +70,24 @@ def small(scan: Outlined) -> Picture:
     grey = cv2.resize(np.clip(np.rint(scan.view.grey), 0, 255).astype(np.uint8), size, interpolation=cv2.INTER_AREA)
     ducts = np.zeros(scan.view.shape, np.bool_) if scan.ducts is None else scan.ducts
     pixel_mm = scan.view.grid.pixel_mm * columns / size[0]
-    return Picture(scan.image, scan.source, scan.fold, pixel_mm, grey, mask(scan.view.tissue), mask(scan.outline), mask(ducts))
+    nonmass = None if scan.nonmass is None else mask(scan.nonmass)
+    return Picture(scan.image, scan.source, scan.fold, pixel_mm, grey, mask(scan.view.tissue), mask(scan.outline), mask(ducts), nonmass)
 
 
 def _fill(name: str, data: Path, work: Path) -> str:
     cv2.setNumThreads(1)
     file = work / f"{name}.pickle"
     if not file.exists():
-        pictures = [small(scan) for scan in PARTS[name](data)]
+        pictures = [small(scan) for scan in (PARTS | NONMASS_PARTS)[name](data)]
         partial_file = file.with_suffix(".part")
         partial_file.write_bytes(pickle.dumps(pictures))
         partial_file.rename(file)
     return name
 
 
-def read_pictures(work: Path) -> list[Picture]:
-    """All pictures of a filled folder."""
-    return [picture for name in PARTS for picture in pickle.loads((work / f"{name}.pickle").read_bytes())]
+def read_pictures(work: Path, parts: Iterable[str] = PARTS) -> list[Picture]:
+    """The pictures of a filled folder."""
+    return [picture for name in parts for picture in pickle.loads((work / f"{name}.pickle").read_bytes())]
 
 
 def main() -> None:
@@ -91,7 +98,7 @@ def main() -> None:
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor() as pool:
-        for name in pool.map(partial(_fill, data=options.data, work=options.work), PARTS):
+        for name in pool.map(partial(_fill, data=options.data, work=options.work), PARTS | NONMASS_PARTS):
             print(name, flush=True)
 
 

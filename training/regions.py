@@ -169,7 +169,7 @@ def main() -> None:
         if picture.source != "phantom":
             ducts.append(ducts_on(with_ducts(picture, generator), i % 2, f"{picture.source} with ducts"))
     models = [confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH, part) for part in (0, 1)]
-    for threshold in (0.3, settings.duct_threshold):
+    for threshold in (settings.duct_threshold, 0.5):
         report_ducts(ducts, models, threshold)
     write_models(
         {

@@ -75,7 +75,7 @@ class AnatomySettings(Checked):
     """How masses, ducts and nonmass areas are found."""
 
     mass_threshold: float = described(0.3, says="confidence from which a region that looks like a mass is one", least=0, most=1)
-    nonmass_threshold: float = described(0.1, says="confidence from which an area that is no mass is a nonmass area", least=0, most=1)
+    nonmass_threshold: float = described(0.5, says="confidence from which an area of altered echotexture is a nonmass area", least=0, most=1)
     mass_network: str = described(
         "", says="ONNX file of a network of one's own in place of the mass model, see docs/method.md; empty: the one that comes along"
     )

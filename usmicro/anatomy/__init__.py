@@ -62,7 +62,7 @@ def find_anatomy(
         masses = on_grid(given.masses, view)
         confidence = (1.0,) * int(masses.max(initial=0))
     if given.nonmass is None:
-        nonmass = find_nonmass(view, scored, masses, ducts, settings)
+        nonmass = find_nonmass(view, masses, ducts, settings)
     else:
         nonmass = on_grid(given.nonmass.astype(np.int32), view) > 0
     names = tuple(name for name in ("masses", "ducts", "nonmass") if getattr(given, name) is not None)

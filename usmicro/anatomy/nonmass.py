@@ -1,39 +1,89 @@
-"""Nonmass areas: discrete areas that look altered, but not enough like a mass."""
+"""Nonmass areas: discrete areas of altered echotexture that do not form a mass, found by a network that learnt them from simulated ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import cv2
 import numpy as np
 
-from usmicro.anatomy.masses import Region
+from usmicro.anatomy.masses import REGION_MODELS
+from usmicro.anatomy.unet import STEP, Judged, judge
 from usmicro.arrays import BoolImage, LabelImage
+from usmicro.logistic import read_models
 from usmicro.settings import AnatomySettings
 from usmicro.view import View
 
-SMALLEST_MM = 5.0
+NETWORK = Path(__file__).with_name("nonmass.onnx")
+"""The network, as `training.nonmass` fits it."""
+NONMASS_PIXEL_MM = 0.4
+"""Pixel that areas are looked for on: about two speckle cells."""
+EDGE = 0.5
+"""Probability at the outline."""
+SMALLEST_MM = 3.0
 """Diameter of the circle of the smallest area; smaller ones are speckle and fat lobules."""
+FEATURES = ("peak", "mean", "size", "contrast", "share")
 
 
-def find_nonmass(
-    view: View, scored: Sequence[tuple[float, Region]], masses: LabelImage, ducts: LabelImage, settings: AnatomySettings
-) -> BoolImage:
-    """Areas that are taken for no mass, but come near one.
+@dataclass(frozen=True)
+class Area:
+    """A region that may be a nonmass area, on the network's pixels."""
+
+    box: tuple[slice, slice]
+    inside: BoolImage
+    features: dict[str, float]
+
+
+def judge_nonmass(view: View) -> Judged:
+    """What the network says of a view, on pixels of about `NONMASS_PIXEL_MM`."""
+    rows, columns = (max(round(n * view.grid.pixel_mm / NONMASS_PIXEL_MM / STEP), 1) * STEP for n in view.shape)
+    return judge(view, NETWORK, (rows, columns))
+
+
+def find_nonmass(view: View, masses: LabelImage, ducts: LabelImage, settings: AnatomySettings) -> BoolImage:
+    """Areas of altered echotexture outside of masses and ducts.
 
     Parameters
     ----------
     view : View
-    scored : sequence of (confidence, Region)
-        As `usmicro.anatomy.masses.scored_regions` gives them.
     masses, ducts : array, shape of the view
         What was found already.
     settings : AnatomySettings
-        `nonmass_threshold` to `mass_threshold` is the range of confidence of a nonmass area.
+        `nonmass_threshold` decides from which confidence on an area counts.
     """
-    area = np.zeros(view.shape, np.bool_)
-    for confidence, region in scored:
-        if settings.nonmass_threshold <= confidence < settings.mass_threshold and region.features["size"] >= np.log(
-            np.pi / 4 * SMALLEST_MM**2
-        ):
-            area[region.box] |= region.inside
-    return np.asarray(area & (masses == 0) & (ducts == 0))
+    judged = judge_nonmass(view)
+    model = read_models(REGION_MODELS)["nonmass"]
+    found = np.zeros(judged.rank.shape, np.float32)
+    for area in areas(view, judged):
+        if model.probability(area.features) >= settings.nonmass_threshold:
+            found[area.box] += area.inside
+    inside = cv2.resize(found, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR) > 0.5
+    return np.asarray(inside & view.tissue & (masses == 0) & (ducts == 0))
+
+
+def areas(view: View, judged: Judged) -> list[Area]:
+    """Every region that may be a nonmass area, with what tells it from the rest."""
+    probability = judged.probability
+    count, found, stats, _ = cv2.connectedComponentsWithStats((probability > EDGE).astype(np.uint8), connectivity=4)
+    pixel = (view.shape[0] * view.shape[1] / probability.size) * view.grid.pixel_mm**2
+    total = max(float(probability[judged.tissue].sum()), 1e-6)
+    out = []
+    for number in range(1, count):
+        left, top, width, height, size = (int(value) for value in stats[number])
+        if size * pixel < np.pi / 4 * SMALLEST_MM**2:
+            continue
+        box = (slice(top, top + height), slice(left, left + width))
+        inside = np.asarray(found[box] == number)
+        values = probability[box][inside]
+        around = (cv2.dilate((found == number).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0) & (found != number) & judged.tissue
+        outside = float(judged.rank[around].mean()) if around.any() else 0.5
+        features = {
+            "peak": float(judged.logit[box][inside].max()),
+            "mean": float(values.mean()),
+            "size": float(np.log(size * pixel)),
+            "contrast": outside - float(judged.rank[box][inside].mean()),
+            "share": float(values.sum()) / total,
+        }
+        out.append(Area(box, inside, features))
+    return out
