@@ -146,7 +146,7 @@ def calibrated(model: Logistic, examples: list[Example], scores: list[NDArray[np
     """
     hit, score = np.concatenate([e.hit for e in examples]), np.clip(np.concatenate(scores), 1e-6, 1 - 1e-6)
     known = np.isfinite(hit)
-    fitted = fit_logistic({"log_odds": np.log(score / (1 - score))[known]}, hit[known])
+    fitted = fit_logistic({"log_odds": np.log(score / (1 - score))[known]}, hit[known], ridge=1e-7)  # marks are rare: no pull towards 0
     slope = fitted.weights["log_odds"]
     weights = {name: round(slope * weight, 4) for name, weight in model.weights.items()}
     return Logistic(round(fitted.intercept + slope * model.intercept, 4), weights)
