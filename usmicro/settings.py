@@ -67,7 +67,9 @@ class FociSettings(Checked):
     smallest: float = described(0.2, unit="mm", says="smallest diameter looked for", least=0.05)
     largest: float = described(3.0, unit="mm", says="largest diameter looked for", least=0.1)
     coarse: float = described(0.5, unit="mm", says="a focus from this diameter on is coarse, a smaller one punctate", least=0.05)
-    minimum_confidence: float = described(0.07, says="foci with a lower confidence are not listed; 0 lists every candidate", least=0, most=1)
+    minimum_confidence: float = described(
+        0.07, says="foci with a lower confidence are not listed; 0 lists every candidate", least=0, most=1
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,9 @@ class AnatomySettings(Checked):
     """How masses, ducts and nonmass areas are found."""
 
     mass_threshold: float = described(0.3, says="confidence from which a region that looks like a mass is one", least=0, most=1)
-    nonmass_threshold: float = described(0.5, says="confidence from which an area of altered echotexture is a nonmass area", least=0, most=1)
+    nonmass_threshold: float = described(
+        0.5, says="confidence from which an area of altered echotexture is a nonmass area", least=0, most=1
+    )
     mass_network: str = described(
         "", says="ONNX file of a network of one's own in place of the mass model, see docs/method.md; empty: the one that comes along"
     )

@@ -235,10 +235,11 @@ def test_a_shadow_is_no_duct(top_mm):
     assert find_anatomy(as_view(level)).ducts.max() == 0
 
 
-def test_a_shadow_from_the_skin_is_no_mass():
+@pytest.mark.parametrize("width_mm", [1.0, 2.0])
+def test_a_shadow_from_the_skin_is_no_mass(width_mm):
     level = tissue(seed=7)
     x = np.arange(level.shape[1]) * PIXEL_MM
-    level[round(2 / PIXEL_MM) :, np.abs(x - 20) < 2] -= 12
+    level[round(2 / PIXEL_MM) :] -= (12 * np.exp(-(((x - 20) / width_mm) ** 2) / 2)).astype(np.float32)
     assert find_anatomy(as_view(level)).masses.max() == 0
 
 

@@ -61,10 +61,8 @@ def find_anatomy(
     else:
         masses = on_grid(given.masses, view)
         confidence = (1.0,) * int(masses.max(initial=0))
-    if given.nonmass is None:
-        nonmass = find_nonmass(view, masses, ducts, settings)
-    else:
-        nonmass = on_grid(given.nonmass.astype(np.int32), view) > 0
+    areas = given.nonmass
+    nonmass = find_nonmass(view, masses, ducts, settings) if areas is None else on_grid(areas.astype(np.int32), view) > 0
     names = tuple(name for name in ("masses", "ducts", "nonmass") if getattr(given, name) is not None)
     return Anatomy(mass, masses, confidence, duct, ducts, duct_confidence, nonmass, names)
 

@@ -132,9 +132,7 @@ def _features(
 
 def _draw(labels: LabelImage, view: View, judged: Judged, tube: Tube, number: int) -> None:
     """Label a tube and its wall on the view's grid."""
-    mask = np.zeros(judged.rank.shape, np.float32)
-    mask[tube.box] = tube.inside
-    lumen = cv2.resize(mask, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR) > 0.5
+    lumen = judged.outline_on(view, tube.box, tube.inside)
     rows, columns = np.flatnonzero(lumen.any(axis=1)), np.flatnonzero(lumen.any(axis=0))
     reach = view.grid.pixels(WALL_MM)
     margin = int(np.ceil(reach)) + 1

@@ -23,6 +23,8 @@ EDGE = 0.5
 """Probability at the outline."""
 SMALLEST_MM = 3.0
 """Diameter of the circle of the smallest area; smaller ones are speckle and fat lobules."""
+MOSTLY = 0.3
+"""An area of which this part lies in a mass or duct is what surrounds it."""
 FEATURES = ("peak", "mean", "size", "contrast", "share")
 
 
@@ -54,12 +56,15 @@ def find_nonmass(view: View, masses: LabelImage, ducts: LabelImage, settings: An
     """
     judged = judge_nonmass(view)
     model = read_models(REGION_MODELS)["nonmass"]
-    found = np.zeros(judged.rank.shape, np.float32)
+    inside = np.zeros(view.shape, np.bool_)
     for area in areas(view, judged):
         if model.probability(area.features) >= settings.nonmass_threshold:
-            found[area.box] += area.inside
-    inside = cv2.resize(found, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR) > 0.5
-    return np.asarray(inside & view.tissue & (masses == 0) & (ducts == 0))
+            inside |= judged.outline_on(view, area.box, area.inside) & view.tissue
+    taken = (masses > 0) | (ducts > 0)
+    _, numbered = cv2.connectedComponents(inside.astype(np.uint8), connectivity=4)
+    size = np.maximum(np.bincount(numbered.ravel()), 1)
+    covered = np.bincount(numbered[taken], minlength=len(size)) / size
+    return np.asarray(inside & ~taken & (covered < MOSTLY)[numbered])
 
 
 def areas(view: View, judged: Judged) -> list[Area]:

@@ -45,6 +45,14 @@ class Judged:
         """The logit on the view's grid; it, and not the probability, is what runs straight across an edge."""
         return np.asarray(cv2.resize(self.logit, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
+    def outline_on(self, view: View, box: tuple[slice, slice], inside: BoolImage) -> BoolImage:
+        """A region of the network's pixels on the view's grid, out to where the probability is one half."""
+        region = np.zeros(self.logit.shape, np.uint8)
+        region[box] = inside
+        near = cv2.dilate(region, np.ones((3, 3), np.uint8))
+        near = cv2.resize(near, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_NEAREST)
+        return np.asarray((self.logit_on(view) > 0) & (near > 0))
+
 
 def logistic(logit: FloatImage) -> FloatImage:
     """Probability of a logit."""
