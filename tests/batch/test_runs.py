@@ -7,8 +7,11 @@ import cv2
 import pytest
 
 import usmicro
+from usmicro.anatomy.ducts import NETWORK as DUCTS
+from usmicro.anatomy.masses import NETWORK
 from usmicro.batch.runs import file_stems
 from usmicro.errors import SettingsError, UsageError
+from usmicro.settings import read_settings
 
 pytestmark = pytest.mark.usefixtures("made_analyze")
 
@@ -274,6 +277,26 @@ def test_wrong_arguments_are_told_before_anything_is_written(scans, tmp_path, op
     with pytest.raises(UsageError, match=message):
         usmicro.run(scans, out=tmp_path / "r", **options)
     assert not (tmp_path / "r").exists()
+
+
+def test_a_network_that_cannot_be_read_is_told_before_anything_is_written(scans, tmp_path):
+    settings = read_settings(assignments=[f"anatomy.mass_network={tmp_path / 'missing.onnx'}"])
+    with pytest.raises(SettingsError, match="no such file"):
+        run(scans, tmp_path / "r", settings=settings)
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_network_of_ones_own_is_recorded_by_name_and_counts_on_resume(scans, tmp_path):
+    network = tmp_path / "own.onnx"
+    network.write_bytes(NETWORK.read_bytes())
+    settings = read_settings(assignments=[f"anatomy.mass_network={network}"])
+    run(scans, tmp_path / "r", settings=settings)
+    record = json.loads((tmp_path / "r" / "run.json").read_text())
+    assert record["settings"]["anatomy"]["mass_network"] == "own.onnx"
+    before = [job.fingerprint for job in run(scans, tmp_path / "r", settings=settings, resume=True)]
+    network.write_bytes(DUCTS.read_bytes())
+    after = [job.fingerprint for job in run(scans, tmp_path / "r", settings=settings, resume=True)]
+    assert all(one != other for one, other in zip(before, after, strict=True))
 
 
 def test_settings_may_be_a_file(scans, tmp_path):

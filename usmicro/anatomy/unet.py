@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, FloatImage
 from usmicro.errors import SettingsError
+from usmicro.settings import AnatomySettings
 from usmicro.view import View
 
 CHANNELS = 3
@@ -91,6 +92,17 @@ def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatIma
     dark, bright = np.searchsorted(below, (ENDS * below[-1], (1 - ENDS) * below[-1]))
     level = np.clip((bins - dark) / np.float32(max(bright - dark, 1)), 0, 1)
     return rank[bins], np.asarray(level, dtype=np.float32)
+
+
+def check_network(settings: AnatomySettings) -> None:
+    """Try to read the user's own network.
+
+    Raises
+    ------
+    SettingsError
+        If it is no ONNX file that OpenCV reads.
+    """
+    _network(Path(settings.mass_network))
 
 
 @cache

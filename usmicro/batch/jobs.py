@@ -138,7 +138,8 @@ def fingerprint(job: Job) -> str:
 
     digest = hashlib.sha256(f"{__version__}\n{to_toml(job.settings)}\n{job.spacing}\n{job.spacing_wins}\n{job.function_mark}".encode())
     masks = [] if job.masks is None else find_masks(job.masks, job.name, job.path)
-    for file in (job.path, *masks):
+    network = job.settings.anatomy.mass_network
+    for file in (job.path, *masks, *([Path(network)] if network else ())):
         digest.update(f"{file.name}\n".encode("utf-8", "backslashreplace"))
         with open(file, "rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())

@@ -82,7 +82,7 @@ class Record:
             "started": self.started.isoformat(timespec="seconds"),
             "finished": None if self.finished is None else self.finished.isoformat(timespec="seconds"),
             "options": {"spacing": self.spacing, "masks": self.masks, "workers": self.workers},
-            "settings": asdict(self.settings),
+            "settings": _without_folders(self.settings),
             "remarks": self.remarks,
             "counts": self.counts,
             "seconds": {stage: round(seconds, 3) for stage, seconds in self._seconds.items()},
@@ -92,3 +92,10 @@ class Record:
             "platform": {"system": platform.system(), "machine": platform.machine()},
         }
         return (json.dumps(record, indent=1) + "\n").encode()
+
+
+def _without_folders(settings: Settings) -> dict[str, Any]:
+    """The settings by name; of a file only its name, since folders may tell who a patient or user is."""
+    values = asdict(settings)
+    values["anatomy"]["mass_network"] = Path(settings.anatomy.mass_network).name
+    return values

@@ -84,7 +84,7 @@ def run(
     UsageError
         If there is nothing to analyse, an argument makes no sense, or the output cannot be written.
     SettingsError
-        If a setting is unknown or out of range.
+        If a setting is unknown or out of range, or `anatomy.mass_network` cannot be read.
     """
     if resume and overwrite:
         raise UsageError("--resume keeps former results and --overwrite deletes them; give one of the two")
@@ -94,6 +94,10 @@ def run(
     out = Path(out)
     if settings is None or isinstance(settings, str | Path):
         settings = read_settings(None if settings is None else Path(settings))
+    if settings.anatomy.mass_network:
+        from usmicro.anatomy.unet import check_network
+
+        check_network(settings.anatomy)  # once, before every input fails for it
     jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit)
     count = min(workers or available_cores(), len(jobs))
     if callable(masks) and count > 1:
