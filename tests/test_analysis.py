@@ -1,5 +1,7 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -151,3 +153,23 @@ def test_a_table_turns_into_rows(analysis):
     rows = analysis.foci.to_rows()
     assert rows[0]["confidence"] == analysis.foci[0].confidence
     assert list(rows[0])[:3] == ["frame", "focus", "x_px"]
+
+
+def test_the_threads_of_opencv_change_nothing_and_are_left_as_they_were(phantom):
+    threads, tables = cv2.getNumThreads(), []
+    try:
+        for count in (1, 2, 4):
+            cv2.setNumThreads(count)
+            found = usmicro.analyze(phantom.scan(), settings=every_candidate())
+            tables.append((found.foci.to_rows(), found.masses.to_rows()))
+            assert cv2.getNumThreads() == count
+    finally:
+        cv2.setNumThreads(threads)
+    assert tables[0] == tables[1] == tables[2]
+
+
+def test_scans_may_be_analysed_side_by_side_in_threads(phantom, analysis):
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda _: usmicro.analyze(phantom.scan(), settings=every_candidate()), range(4)))
+    assert all([focus.label for focus in one.foci] == [focus.label for focus in analysis.foci] for one in together)
+    assert all(one.masses.to_rows() == analysis.masses.to_rows() for one in together)

@@ -23,6 +23,7 @@ from usmicro.scan import GivenMasks, Scan
 from usmicro.settings import Settings
 from usmicro.shadow import focus_shadows, posterior
 from usmicro.sightings import Sightings
+from usmicro.threads import one_thread
 from usmicro.twinkling import ColourEvidence, colour_evidence
 from usmicro.view import View
 
@@ -83,6 +84,7 @@ class Gathered:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
+@one_thread()
 def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | MaskFunction | None = None) -> Analysis:
     """Find the echogenic foci, masses, ducts and nonmass areas of a scan; say of each focus how it behaves and where it lies.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -22,6 +23,8 @@ GREY_BINS = 4096
 """Steps of the grey histogram, fine enough that none shows."""
 ENDS = 0.015
 """Part of the tissue that is as dark, or as bright, as grey goes."""
+_ONE_AT_A_TIME = Lock()
+"""A network holds the image that it works on."""
 STEEPEST = 12.0
 """Largest logit: what a network is surer of than this is certain."""
 
@@ -117,13 +120,14 @@ def _network(file: Path) -> cv2.dnn.Net:
 def _logit(file: Path, image: NDArray[np.float32]) -> FloatImage:
     network = _network(file)
     total = np.zeros(image.shape[1:], np.float32)
-    for flip in (slice(None), slice(None, None, -1)):
-        try:
-            network.setInput(np.ascontiguousarray(image[None, :, :, flip]))
-            out = network.forward()
-        except cv2.error as error:
-            raise SettingsError(f"{file}: expected a network that takes an input of shape {(1, *image.shape)}; {error.err}") from error
-        if out.shape != (1, 1, *image.shape[1:]):
-            raise SettingsError(f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}")
-        total += out[0, 0][:, flip]
+    with _ONE_AT_A_TIME:
+        for flip in (slice(None), slice(None, None, -1)):
+            try:
+                network.setInput(np.ascontiguousarray(image[None, :, :, flip]))
+                out = network.forward()
+            except cv2.error as error:
+                raise SettingsError(f"{file}: expected a network that takes an input of shape {(1, *image.shape)}; {error.err}") from error
+            if out.shape != (1, 1, *image.shape[1:]):
+                raise SettingsError(f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}")
+            total += out[0, 0][:, flip]
     return np.asarray(total / 2, dtype=np.float32)
