@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usmicro.arrays import FloatImage, LabelImage
+from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.findings import Anatomy, Label
 from usmicro.logistic import read_models
 from usmicro.settings import LabelSettings
@@ -126,20 +126,34 @@ def place_evidence(view: View, anatomy: Anatomy, row: NDArray[np.int_], column: 
 
 
 def _depth_in(regions: LabelImage, row: NDArray[np.int_], column: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-    """Signed distance to the edge of the nearest region (positive inside, -inf where there is none) and its number (0: none)."""
+    """Signed distance to the edge of the nearest region (positive inside, -inf where there is none) and its number (0: none).
+
+    By search among the pixels along the edges: OpenCV's exact distance transform does not always give the same last digits.
+    """
     import cv2
 
     if not regions.any():
         return np.full(len(row), -np.inf), np.zeros(len(row), int)
     within = (regions > 0).astype(np.uint8)
-    inside = cv2.distanceTransform(within, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    outside = cv2.distanceTransform(1 - within, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # the number of the nearest region pixel, as OpenCV counts them, and which region that pixel belongs to
-    _, pixel = cv2.distanceTransformWithLabels(1 - within, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    region_of = np.zeros(int(pixel.max()) + 1, int)
-    region_of[pixel[within > 0]] = regions[within > 0]
-    depth = np.where(within > 0, inside - 0.5, 0.5 - outside).astype(float)
-    return depth[row, column], region_of[pixel[row, column]]
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    inner = (within > 0) & (cv2.erode(within, cross, borderType=cv2.BORDER_REPLICATE) == 0)
+    outer = (within == 0) & (cv2.dilate(within, cross) > 0)
+    places, inside = np.column_stack([row, column]), within[row, column] > 0
+    to_region, nearest = _nearest(places, inner)
+    to_rest, _ = _nearest(places, outer)
+    number = np.where(inside, regions[row, column], regions[nearest[:, 0], nearest[:, 1]])
+    return np.where(inside, to_rest - 0.5, 0.5 - to_region), number
+
+
+def _nearest(places: NDArray[np.int_], mask: BoolImage) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """Distance to the nearest pixel of a mask, and its row and column; a mask without pixels is further than anything else."""
+    from scipy.spatial import cKDTree
+
+    pixels = np.argwhere(mask)
+    if not len(pixels):
+        return np.full(len(places), float(sum(mask.shape))), np.zeros((len(places), 2), int)
+    distance, index = cKDTree(pixels).query(places)
+    return np.asarray(distance), pixels[index]
 
 
 def _ducts_outside_masses(anatomy: Anatomy) -> LabelImage:
