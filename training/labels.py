@@ -63,7 +63,7 @@ def shares(models: dict[str, Logistic], rows: Sequence[Row]) -> NDArray[np.float
 def main() -> None:
     """Fit, report and write the models."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--phantoms", type=int, default=200, help="how many simulated scans to learn from")
+    parser.add_argument("--phantoms", type=int, default=160, help="how many simulated scans to learn from")
     count = parser.parse_args().phantoms
     rows = rows_of(range(FIRST_SEED, FIRST_SEED + count))
     half = len(rows) // 2

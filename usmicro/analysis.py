@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -260,12 +260,19 @@ def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
     np.copyto(labels, drawn, where=drawn != NOT_TISSUE)
 
 
+def calcification_descriptor(foci: Sequence[Focus], score: float, settings: Settings) -> str:
+    """Where the calcification of an image lies, or "none", from all its foci, surest first, and its calcification score."""
+    if score < settings.labels.calcification:
+        return describe_calcification([])
+    # the foci that are listed, or at least the surest one
+    shown = [focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence] or foci[:1]
+    return describe_calcification([focus.label for focus in shown])
+
+
 def _summary(
     scan: Scan, frames: int, gathered: Gathered, foci: Table[Focus], listed: Table[Focus], masses: Table[Mass], settings: Settings
 ) -> Summary:
     score = calcification_score(max((focus.confidence for focus in foci), default=0.0))
-    # the foci that are listed, or at least the surest one where the image is called calcified
-    shown = listed or foci[:1]
     labels = [focus.label for focus in listed]
     return Summary(
         frames=frames,
@@ -281,6 +288,6 @@ def _summary(
         extramass=labels.count("extramass"),
         intraductal=labels.count("intraductal"),
         masses=len(masses),
-        calcification=describe_calcification([focus.label for focus in shown] if score >= settings.labels.calcification else []),
+        calcification=calcification_descriptor(foci, score, settings),
         calcification_score=score,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import FloatImage
+from usmicro.anatomy.around import around
 from usmicro.findings import Anatomy, Candidates
 from usmicro.logistic import Logistic, read_models
 from usmicro.view import View
@@ -15,8 +15,6 @@ from usmicro.view import View
 MODELS = Path(__file__).with_name("confidence.json")
 """`focus` and `image`, as `python -m training.confidence` fits them."""
 
-AROUND_MM = 0.3
-"""The probability of a mass or duct at a focus is averaged over this distance (standard deviation)."""
 WEIGHED_BY_PLACE = ("log_grey_contrast", "log_response", "log_blobness_to_texture", "log_crowd", "region_quantile", "line")
 """What counts differently in a mass or duct, dark and even as they are, than in the tissue outside."""
 CROWD = 0.8
@@ -34,6 +32,7 @@ def focus_features(view: View, candidates: Candidates, anatomy: Anatomy) -> dict
     measured = candidates.features
     contrast, blobness = np.maximum(measured["grey_contrast"], 1.0), np.maximum(measured["blobness_to_texture"], 1e-3)
     alike = (contrast >= CROWD * contrast[:, np.newaxis]) & (blobness >= CROWD * blobness[:, np.newaxis])
+    where = _pixels(view, candidates)
     features = {
         "log_blobness_to_texture": np.log(blobness),
         "log_response": np.log(np.maximum(measured["response"], 0.1)),
@@ -47,19 +46,11 @@ def focus_features(view: View, candidates: Candidates, anatomy: Anatomy) -> dict
         "depth_mm": measured["depth_mm"],
         "ring_quantile": measured["ring_quantile"],
         "region_quantile": measured["region_quantile"],
-        "mass_log_odds": _log_odds(_around(view, candidates, anatomy.mass_probability)),
-        "duct_log_odds": _log_odds(_around(view, candidates, anatomy.duct_probability)),
+        "mass_log_odds": _log_odds(around(view, anatomy.mass_probability, *where)),
+        "duct_log_odds": _log_odds(around(view, anatomy.duct_probability, *where)),
     }
     place = np.maximum(features["mass_log_odds"], features["duct_log_odds"])
     return features | {"place_log_odds": place} | {f"place_times_{name}": place * features[name] for name in WEIGHED_BY_PLACE}
-
-
-def _around(view: View, candidates: Candidates, probability: FloatImage) -> NDArray[np.float64]:
-    """A probability at each candidate, averaged over its surroundings."""
-    import cv2
-
-    blurred = cv2.GaussianBlur(probability, (0, 0), view.grid.pixels(AROUND_MM))
-    return np.asarray(blurred[_pixels(view, candidates)], dtype=float)
 
 
 def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from usmicro.anatomy.around import around
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.findings import Anatomy, Label
 from usmicro.logistic import read_models
@@ -17,8 +18,6 @@ from usmicro.view import View
 
 MODELS = Path(__file__).with_name("labels.json")
 """`mass` and `duct`, as `python -m training.labels` fits them."""
-AROUND_MM = 0.3
-"""The probability around a focus is averaged over this distance (standard deviation)."""
 REACH = 3.0
 """A focus belongs to no mass or duct whose outline is further away than this many edges."""
 
@@ -111,13 +110,11 @@ def place_evidence(view: View, anatomy: Anatomy, row: NDArray[np.int_], column: 
     around_duct = np.where((anatomy.ducts > 0) & (ducts == 0), np.float32(0), anatomy.duct_probability)
 
     def evidence(regions: LabelImage, confidence: tuple[float, ...], probability: FloatImage) -> Evidence:
-        import cv2
         from scipy.special import expit
 
         depth, number = _depth_in(regions, row, column)
-        blurred = cv2.GaussianBlur(probability, (0, 0), view.grid.pixels(AROUND_MM))
         outline = np.array([0.0, *confidence])[number] * expit((depth + edge) / edge)
-        return Evidence((number, depth), {"outline": outline, "around": np.asarray(blurred[row, column], dtype=float)})
+        return Evidence((number, depth), {"outline": outline, "around": around(view, probability, row, column)})
 
     return PlaceEvidence(
         evidence(anatomy.masses, anatomy.mass_confidence, anatomy.mass_probability),

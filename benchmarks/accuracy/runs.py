@@ -15,11 +15,10 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.accuracy.cases import Case, Target, open_case
 from benchmarks.accuracy.metrics import dice
-from usmicro.analysis import Analysis, analyze
+from usmicro.analysis import Analysis, analyze, calcification_descriptor
 from usmicro.arrays import BoolImage, ByteImage, LabelImage
 from usmicro.errors import UsmicroError
 from usmicro.findings import Focus, Mass
-from usmicro.labels import describe_calcification
 from usmicro.scan import GivenMasks
 from usmicro.settings import Settings
 
@@ -127,19 +126,11 @@ def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
         masses=overlap,
         ducts=None if truth.ducts is None else compare_ducts(analysis.labels, truth.ducts),
         mass=mass,
-        calcification=descriptor(analysis, settings),
+        calcification=calcification_descriptor(analysis.foci, analysis.summary.calcification_score, settings),
         score=analysis.summary.calcification_score,
         seconds=seconds,
         anatomy_seconds=analysis.seconds["anatomy"] / analysis.summary.frames,
     )
-
-
-def descriptor(analysis: Analysis, settings: Settings) -> str:
-    """The calcification descriptor that an analysis of every candidate gives at the confidence of other settings."""
-    # as the analysis does: what is listed, or at least the surest focus
-    shown = [focus for focus in analysis.foci if focus.confidence >= settings.foci.minimum_confidence] or analysis.foci[:1]
-    calcified = analysis.summary.calcification_score >= settings.labels.calcification
-    return describe_calcification([focus.label for focus in shown] if calcified else [])
 
 
 def _within(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[bool, ...]:

@@ -4,8 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.accuracy.cases import Case, open_case
-from benchmarks.accuracy.runs import descriptor
-from usmicro.analysis import analyze
+from usmicro.analysis import analyze, calcification_descriptor
 from usmicro.settings import Settings
 
 SETTINGS = Settings()
@@ -18,11 +17,11 @@ def test_the_descriptor_of_every_candidate_is_that_of_the_listed_ones(calcificat
     every = analyze(scan, settings=replace(settings, foci=replace(settings.foci, minimum_confidence=0.0)))
     listed = analyze(scan, settings=settings)
     assert len(every.foci) > len(listed.foci)
-    assert descriptor(every, settings) == listed.summary.calcification
+    assert calcification_descriptor(every.foci, every.summary.calcification_score, settings) == listed.summary.calcification
     assert (listed.summary.calcification == "none") == (calcification == 1)
 
 
 def test_the_surest_focus_describes_an_image_on_which_none_is_listed():
-    foci = [SimpleNamespace(confidence=0.1, label="intraductal"), SimpleNamespace(confidence=0.05, label="extramass")]
+    foci = [SimpleNamespace(confidence=0.05, label="intraductal"), SimpleNamespace(confidence=0.02, label="extramass")]
     analysis = SimpleNamespace(foci=foci, summary=SimpleNamespace(calcification_score=0.99))
-    assert descriptor(analysis, SETTINGS) == "intraductal"
+    assert calcification_descriptor(analysis.foci, analysis.summary.calcification_score, SETTINGS) == "intraductal"

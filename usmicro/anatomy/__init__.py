@@ -42,11 +42,13 @@ def find_anatomy(
         On the grid of the view. Given masks keep their numbers and have confidence 1.
     """
     settings, given = settings or AnatomySettings(), given or GivenMasks()
-    judged = judge(view, Path(settings.mass_network) if settings.mass_network else NETWORK, SIZE)
     if given.masses is None:
+        judged = judge(view, Path(settings.mass_network) if settings.mass_network else NETWORK, SIZE)
         mass = np.where(view.tissue, logistic(judged.logit_on(view)), np.float32(0))
+        scored = scored_regions(view, judged)
     else:
-        mass = soft_probability(on_grid(given.masses, view), view)
+        masses, scored = on_grid(given.masses, view), []
+        mass = soft_probability(masses, view)
     if given.ducts is None:
         tubes = judge_ducts(view)
         ducts, duct_confidence = find_ducts(view, tubes, mass, settings)
@@ -54,12 +56,11 @@ def find_anatomy(
     else:
         ducts = on_grid(given.ducts, view)
         duct, duct_confidence = soft_probability(ducts, view), (1.0,) * int(ducts.max(initial=0))
-    # a dark tube looks like the inside of a mass too, but no mass is that long and thin
-    scored = [item for item in scored_regions(view, judged) if (ducts[item[1].box] > 0)[item[1].inside].mean() < MOSTLY]
     if given.masses is None:
-        masses, confidence = find_masses(view, scored, settings)
+        # a dark tube looks like the inside of a mass too, but no mass is that long and thin
+        apart = [item for item in scored if (ducts[item[1].box] > 0)[item[1].inside].mean() < MOSTLY]
+        masses, confidence = find_masses(view, apart, settings)
     else:
-        masses = on_grid(given.masses, view)
         confidence = (1.0,) * int(masses.max(initial=0))
     areas = given.nonmass
     nonmass = find_nonmass(view, masses, ducts, settings) if areas is None else on_grid(areas.astype(np.int32), view) > 0

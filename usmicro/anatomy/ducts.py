@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -10,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.unet import STEP, Judged, judge
+from usmicro.anatomy.unet import Judged, Region, judge_at
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.logistic import read_models
 from usmicro.settings import AnatomySettings
@@ -34,20 +33,9 @@ SHALLOWEST_MM = 2.0
 """What lies nearer to the transducer is skin."""
 
 
-@dataclass(frozen=True)
-class Tube:
-    """A region that may be a duct, on the network's pixels."""
-
-    box: tuple[slice, slice]
-    inside: BoolImage
-    """Lumen, within the box."""
-    features: dict[str, float]
-
-
 def judge_ducts(view: View) -> Judged:
     """What the network says of a view, on pixels of about `DUCT_PIXEL_MM`."""
-    rows, columns = (max(round(n * view.grid.pixel_mm / DUCT_PIXEL_MM / STEP), 1) * STEP for n in view.shape)
-    return judge(view, NETWORK, (rows, columns))
+    return judge_at(view, NETWORK, DUCT_PIXEL_MM)
 
 
 def find_ducts(view: View, judged: Judged, mass: FloatImage, settings: AnatomySettings) -> tuple[LabelImage, tuple[float, ...]]:
@@ -72,8 +60,8 @@ def find_ducts(view: View, judged: Judged, mass: FloatImage, settings: AnatomySe
     return labels, tuple(confidence for confidence, _ in sure)
 
 
-def tubes(view: View, judged: Judged, mass: FloatImage) -> list[Tube]:
-    """Every long dark region, with what tells ducts from the rest."""
+def tubes(view: View, judged: Judged, mass: FloatImage) -> list[Region]:
+    """The lumen of everything that may be a duct, on the network's pixels, with what tells ducts from the rest."""
     probability = judged.probability
     count, found, stats, _ = cv2.connectedComponentsWithStats((probability > EDGE).astype(np.uint8), connectivity=8)
     masses = cv2.resize(mass, probability.shape[::-1], interpolation=cv2.INTER_AREA)
@@ -87,7 +75,7 @@ def tubes(view: View, judged: Judged, mass: FloatImage) -> list[Tube]:
         features = _features(view, judged, region, box, probability, masses)
         slim = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION)
         if slim and probability[box][region].max() >= CORE and features["depth"] >= SHALLOWEST_MM / 10:
-            out.append(Tube(box, region, features))
+            out.append(Region(box, region, features))
     return out
 
 
@@ -130,9 +118,11 @@ def _features(
     }
 
 
-def _draw(labels: LabelImage, view: View, judged: Judged, tube: Tube, number: int) -> None:
+def _draw(labels: LabelImage, view: View, judged: Judged, tube: Region, number: int) -> None:
     """Label a tube and its wall on the view's grid."""
     lumen = judged.outline_on(view, tube.box, tube.inside)
+    if not lumen.any():  # thinner than a pixel of a coarse grid
+        return
     rows, columns = np.flatnonzero(lumen.any(axis=1)), np.flatnonzero(lumen.any(axis=0))
     reach = view.grid.pixels(WALL_MM)
     margin = int(np.ceil(reach)) + 1

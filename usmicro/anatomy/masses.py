@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from usmicro.anatomy.unet import Judged, logistic
+from usmicro.anatomy.unet import Judged, Region, logistic
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.logistic import read_models
 from usmicro.settings import AnatomySettings
 from usmicro.view import View
 
 REGION_MODELS = Path(__file__).with_name("regions.json")
-"""`masses` and `ducts`: how sure a region is, as `training.mass_regions` and `training.ducts` fit it."""
+"""How sure a region is: `masses` and `ducts` as `training.regions`, `nonmass` as `training.nonmass` fits it."""
 NETWORK = Path(__file__).with_name("masses.onnx")
 """The network, as `training.masses` fits it."""
 SIZE = (160, 160)
@@ -28,16 +27,6 @@ CORE = 0.6
 SMALLEST_MM, LARGEST_MM = 2.5, 60.0
 """Diameters of the circles of the smallest and largest area taken for a mass."""
 FEATURES = ("peak", "mean", "size", "solidity", "flatness", "share", "contrast", "fit", "border")
-
-
-@dataclass(frozen=True)
-class Region:
-    """A region of high mass probability."""
-
-    box: tuple[slice, slice]
-    inside: BoolImage
-    """On the view's grid, within the box."""
-    features: dict[str, float]
 
 
 def find_masses(view: View, scored: Sequence[tuple[float, Region]], settings: AnatomySettings) -> tuple[LabelImage, tuple[float, ...]]:
@@ -67,7 +56,7 @@ def scored_regions(view: View, judged: Judged) -> list[tuple[float, Region]]:
 
 
 def regions(view: View, judged: Judged) -> list[Region]:
-    """Every region that may be a mass, with what tells masses from the rest."""
+    """Every region that may be a mass, on the view's grid, with what tells masses from the rest."""
     fine = logistic(judged.logit_on(view)) * view.tissue
     count, found, stats, _ = cv2.connectedComponentsWithStats((fine > EDGE).astype(np.uint8), connectivity=4)
     grey = np.asarray(cv2.resize(judged.rank, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.unet import STEP, Judged, judge
+from usmicro.anatomy.unet import Judged, Region, judge_at
 from usmicro.arrays import BoolImage, LabelImage
 from usmicro.logistic import read_models
 from usmicro.settings import AnatomySettings
@@ -28,19 +27,9 @@ MOSTLY = 0.3
 FEATURES = ("peak", "mean", "size", "contrast", "share")
 
 
-@dataclass(frozen=True)
-class Area:
-    """A region that may be a nonmass area, on the network's pixels."""
-
-    box: tuple[slice, slice]
-    inside: BoolImage
-    features: dict[str, float]
-
-
 def judge_nonmass(view: View) -> Judged:
     """What the network says of a view, on pixels of about `NONMASS_PIXEL_MM`."""
-    rows, columns = (max(round(n * view.grid.pixel_mm / NONMASS_PIXEL_MM / STEP), 1) * STEP for n in view.shape)
-    return judge(view, NETWORK, (rows, columns))
+    return judge_at(view, NETWORK, NONMASS_PIXEL_MM)
 
 
 def find_nonmass(view: View, masses: LabelImage, ducts: LabelImage, settings: AnatomySettings) -> BoolImage:
@@ -67,8 +56,8 @@ def find_nonmass(view: View, masses: LabelImage, ducts: LabelImage, settings: An
     return np.asarray(inside & ~taken & (covered < MOSTLY)[numbered])
 
 
-def areas(view: View, judged: Judged) -> list[Area]:
-    """Every region that may be a nonmass area, with what tells it from the rest."""
+def areas(view: View, judged: Judged) -> list[Region]:
+    """Every region that may be a nonmass area, on the network's pixels, with what tells it from the rest."""
     probability = judged.probability
     count, found, stats, _ = cv2.connectedComponentsWithStats((probability > EDGE).astype(np.uint8), connectivity=4)
     pixel = (view.shape[0] * view.shape[1] / probability.size) * view.grid.pixel_mm**2
@@ -90,5 +79,5 @@ def areas(view: View, judged: Judged) -> list[Area]:
             "contrast": outside - float(judged.rank[box][inside].mean()),
             "share": float(values.sum()) / total,
         }
-        out.append(Area(box, inside, features))
+        out.append(Region(box, inside, features))
     return out

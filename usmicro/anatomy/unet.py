@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, FloatImage
 from usmicro.errors import SettingsError
-from usmicro.settings import AnatomySettings
 from usmicro.view import View
 
 CHANNELS = 3
@@ -27,6 +26,16 @@ _ONE_AT_A_TIME = Lock()
 """A network holds the image that it works on."""
 STEEPEST = 12.0
 """Largest logit: what a network is surer of than this is certain."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A connected region, with what tells whether it is what was looked for."""
+
+    box: tuple[slice, slice]
+    inside: BoolImage
+    """Within the box."""
+    features: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,12 @@ def judge(view: View, network: Path, size: tuple[int, int]) -> Judged:
     return Judged((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
 
 
+def judge_at(view: View, network: Path, pixel_mm: float) -> Judged:
+    """The same on pixels of about `pixel_mm`."""
+    rows, columns = (max(round(n * view.grid.pixel_mm / pixel_mm / STEP), 1) * STEP for n in view.shape)
+    return judge(view, network, (rows, columns))
+
+
 def network_input(grey: FloatImage, tissue: BoolImage) -> NDArray[np.float32]:
     """What a network sees, shape (CHANNELS, rows, columns), -1 to 1: grey by rank, grey as it is, and where there is tissue.
 
@@ -97,15 +112,15 @@ def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatIma
     return rank[bins], np.asarray(level, dtype=np.float32)
 
 
-def check_network(settings: AnatomySettings) -> None:
-    """Try to read the user's own network.
+def check_network(file: Path) -> None:
+    """Try to read a network.
 
     Raises
     ------
     SettingsError
         If it is no ONNX file that OpenCV reads.
     """
-    _network(Path(settings.mass_network))
+    _network(file)
 
 
 @cache

@@ -97,7 +97,7 @@ def run(
     if settings.anatomy.mass_network:
         from usmicro.anatomy.unet import check_network
 
-        check_network(settings.anatomy)  # once, before every input fails for it
+        check_network(Path(settings.anatomy.mass_network))  # once, before every input fails for it
     jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit)
     count = min(workers or available_cores(), len(jobs))
     if callable(masks) and count > 1:
