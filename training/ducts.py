@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy import ndimage
 from training.augmentation import Geometry
 from training.fitting import Plan, Sample, fit
 from training.pictures import Picture, read_pictures
+from training.unet import UNet
 from usmicro.anatomy.ducts import DUCT_PIXEL_MM, NETWORK, WALL_MM
 from usmicro.phantom.random_objects import random_duct
 
@@ -27,7 +29,7 @@ PLAN = Plan(
     batch=16,
     rate=4e-3,
     geometry=Geometry(pixel_mm=DUCT_PIXEL_MM, zoom=(-0.25, 0.25), stretch=0.1, tilt=0.2, elsewhere=0.0),
-    widths=(12, 20, 32, 48, 64),
+    network=partial(UNet, (12, 20, 32, 48, 64)),
 )
 FOLD = 1
 """Left out by the network; the confidence of tubes is fitted on it."""

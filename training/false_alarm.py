@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.arrays import FloatImage
-from usmicro.foci import blob_responses
+from usmicro.foci.detection import blob_responses
 from usmicro.foci.false_alarm import cell_area
 from usmicro.preparation.speckle_cell import speckle_cell
 from usmicro.scan import Spacing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from training.augmentation import Geometry, augmented, plain
 from training.pictures import Picture
-from training.unet import UNet, export
+from training.unet import export
 from usmicro.arrays import FloatImage
 
 
@@ -32,8 +32,8 @@ class Plan:
     rate: float
     """Largest learning rate; it rises over a tenth of the epochs and then falls along a cosine."""
     geometry: Geometry
-    widths: tuple[int, ...] = (16, 24, 40, 56, 80)
-    """Channels at each scale, the finest first."""
+    network: Callable[[], nn.Module]
+    """Makes the network, with the weights that it starts from."""
     weight_decay: float = 1e-3
     seed: int = 0
 
@@ -70,7 +70,7 @@ def fit(
     cv2.setNumThreads(1)
     torch.manual_seed(plan.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = UNet(plan.widths).to(device, memory_format=torch.channels_last)
+    model = plan.network().to(device, memory_format=torch.channels_last)
     total, steps = sum(plan.epochs), -(-len(samples) // plan.batch)
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=plan.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, total_steps=total * steps, pct_start=0.1)
@@ -113,7 +113,7 @@ def fit(
 
 
 @torch.no_grad()
-def overlaps(model: UNet, samples: Sequence[Sample], plan: Plan, device: torch.device) -> dict[str, float]:
+def overlaps(model: nn.Module, samples: Sequence[Sample], plan: Plan, device: torch.device) -> dict[str, float]:
     """Mean Dice coefficient of what is found at probability 0.5, by source, over the pictures that show something."""
     model.eval()
     found: dict[str, list[float]] = {}

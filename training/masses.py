@@ -16,10 +16,19 @@ import numpy as np
 from training.augmentation import Geometry
 from training.fitting import Plan, fit
 from training.pictures import Picture, read_pictures
+from training.pretrained import PretrainedUNet
 from training.unseen import left_out, write_unseen
 from usmicro.anatomy.masses import NETWORK, SIZE
 
-PLAN = Plan(sizes=((128, 128), SIZE), epochs=(20, 12), batch=16, rate=4e-3, geometry=Geometry())
+PLAN = Plan(
+    sizes=((128, 128), SIZE),
+    epochs=(16, 8),
+    batch=16,
+    rate=2e-3,
+    geometry=Geometry(elsewhere=0.15),
+    network=PretrainedUNet,
+    weight_decay=0.05,
+)
 COPIES = {"bus-bra": 1, "breast-lesions-usg": 4, "phantom": 1}
 """How often a scan is seen in an epoch: the smaller sets would drown."""
 

@@ -8,6 +8,7 @@ stopped goes on from its last epoch. The seeds are fixed.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from training.fitting import Plan, Sample, fit
 from training.logistic import fit_logistic
 from training.pictures import NONMASS_PARTS, PARTS, Picture, read_pictures
 from training.regions import as_view
+from training.unet import UNet
 from usmicro.anatomy.masses import REGION_MODELS
 from usmicro.anatomy.nonmass import FEATURES, NETWORK, NONMASS_PIXEL_MM, areas, judge_nonmass
 from usmicro.logistic import write_models
@@ -28,7 +30,7 @@ PLAN = Plan(
     batch=16,
     rate=4e-3,
     geometry=Geometry(pixel_mm=NONMASS_PIXEL_MM, zoom=(-0.2, 0.3), stretch=0.1, tilt=0.1, elsewhere=0.0),
-    widths=(12, 20, 32, 48, 64),
+    network=partial(UNet, (12, 20, 32, 48, 64)),
 )
 FOLD = 1
 """Left out by the network."""

@@ -103,4 +103,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # pictures are of the class of the module that is imported, so that any program can read them
+    from training import pictures
+
+    pictures.main()

@@ -5,17 +5,24 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from usmicro.anatomy.unet import CHANNELS
 
+FEW = 64
+"""Arrays of fewer values stay in 32 bits."""
+
 
 def _double(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(*_convolution(inputs, outputs), *_convolution(outputs, outputs))
+    return nn.Sequential(*convolution(inputs, outputs), *convolution(outputs, outputs))
 
 
-def _convolution(inputs: int, outputs: int, size: int = 3) -> tuple[nn.Module, ...]:
+def convolution(inputs: int, outputs: int, size: int = 3) -> tuple[nn.Module, ...]:
+    """A convolution that keeps the size, normalised over the batch and cut off below 0."""
     return nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
 
 
@@ -31,8 +38,8 @@ class UNet(nn.Module):
         super().__init__()
         self.down = nn.ModuleList(_double(a, b) for a, b in zip((CHANNELS, *widths), widths, strict=False))
         pairs = list(pairwise(widths))[::-1]
-        self.narrow = nn.ModuleList(nn.Sequential(*_convolution(b, a, 1)) for a, b in pairs)
-        self.up = nn.ModuleList(nn.Sequential(*_convolution(a, a)) for a, _ in pairs)
+        self.narrow = nn.ModuleList(nn.Sequential(*convolution(b, a, 1)) for a, b in pairs)
+        self.up = nn.ModuleList(nn.Sequential(*convolution(a, a)) for a, _ in pairs)
         self.head = nn.Conv2d(widths[0], 1, 1)
         self.shrink, self.grow = nn.MaxPool2d(2), nn.Upsample(scale_factor=2, mode="nearest")
 
@@ -48,8 +55,21 @@ class UNet(nn.Module):
         return out
 
 
-def export(model: UNet, size: tuple[int, int], file: Path) -> None:
-    """Write the model as ONNX with its batch normalisation folded in, for one image of (rows, columns)."""
+def export(model: nn.Module, size: tuple[int, int], file: Path) -> None:
+    """Write the model as ONNX for one image of (rows, columns): batch normalisation folded in, weights in 16 bits."""
     model = model.cpu().eval()
     example = torch.zeros(1, CHANNELS, *size)
     torch.onnx.export(model, (example,), str(file), input_names=["image"], output_names=["logit"], dynamo=False, opset_version=17)
+    written = onnx.load(str(file))
+    graph, casts = written.graph, []
+    for weights in list(graph.initializer):
+        values = numpy_helper.to_array(weights)
+        if values.dtype == np.float32 and values.size >= FEW:
+            graph.initializer.remove(weights)
+            graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), f"{weights.name}.short"))
+            casts.append(helper.make_node("Cast", [f"{weights.name}.short"], [weights.name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(written)
+    onnx.save(written, str(file))

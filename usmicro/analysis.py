@@ -24,7 +24,7 @@ from usmicro.settings import Settings
 from usmicro.shadow import focus_shadows, posterior
 from usmicro.sightings import Sightings
 from usmicro.threads import one_thread
-from usmicro.twinkling import ColourEvidence, colour_evidence
+from usmicro.twinkling import Colours
 from usmicro.view import View
 
 NOT_TISSUE = 255
@@ -199,11 +199,9 @@ def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered,
         for i, (place, shadow) in enumerate(zip(places, shadows, strict=True))
     ]
 
-    def colours(x: float, y: float, diameter: float) -> ColourEvidence:
-        return colour_evidence(view, x, y, diameter, settings.twinkling)
-
     with timed("twinkling"):
-        gathered.sightings.add_foci(view.number, grid, x, y, rows, diameter, colours, frame)
+        colours = Colours(view, settings.twinkling)
+        gathered.sightings.add_foci(view.number, grid, x, y, rows, diameter, colours.at, frame)
     gathered.notes.update(dict.fromkeys(view.notes))
     gathered.geometry = gathered.geometry or view.beams.geometry
     gathered.colour_flow |= view.colour is not None

@@ -92,77 +92,102 @@ def colour_evidence(view: View, x: float, y: float, diameter: float, settings: T
     Kamaya et al., AJR 180 (2003) 83: the tail behind the source. Rayleigh statistics of the resultant: Mardia and Jupp, Directional
     Statistics (2000), chapter 6.
     """
-    settings = settings or TwinklingSettings()
-    colour = view.colour
-    if colour is None or not colour.box.any():
-        return NO_COLOUR
-    pixels = view.grid.pixels
-    around = pixels(settings.tail + SURROUNDINGS)
-    rows, columns = view.shape
-    top, bottom = int(np.clip(y - around, 0, rows)), int(np.clip(y + around + 1, 0, rows))
-    left, right = int(np.clip(x - around, 0, columns)), int(np.clip(x + around + 1, 0, columns))
-    window = slice(top, bottom), slice(left, right)
-    box, mask = colour.box[window], colour.mask[window] & colour.box[window]
-    half = diameter / 2 + pixels(settings.margin)
-    beam = _colour_beam(view, x, y)
-    head = _zone(view, x, y, beam, half, pixels(HEAD), window)
-    if not head.any() or (head & box).sum() < 0.5 * head.sum():
-        return NO_COLOUR
-    head &= box
-    zone = _zone(view, x, y, beam, half, pixels(settings.tail), window) & box
-    fraction = float(mask[zone].sum()) / float(zone.sum())
-    in_head = float(mask[head].sum()) / float(head.sum())
-    box_fraction = float(colour.mask.sum()) / float(colour.box.sum())
-    touching = _touching(mask, zone)
-    background = _beside(mask, box, zone)
-    spill = float((touching & ~_grown(zone, pixels(settings.margin))).sum()) / float(touching.sum()) if touching.any() else None
-    if colour.power or not (zone & mask).any():
-        return ColourEvidence(True, colour.power, fraction, in_head, background, box_fraction, spill)
-    phasor = _phasors(view, window, mask)
-    lit = zone & mask
-    across, along = (measured or pixels(settings.cell) for measured in _cell(phasor, lit, pixels(LARGEST_CELL)))
-    mean = complex(phasor[lit].mean())
-    directions = [_pairs(phasor, lit, *step) for step in _steps(APART * across, APART * along)]
-    compared = np.concatenate(directions)
-    return ColourEvidence(
-        True,
-        False,
-        fraction,
-        in_head,
-        background,
-        box_fraction,
-        spill,
-        cells=float(lit.sum()) / max(across * along, 1.0),
-        resultant=abs(mean),
-        phase=float(np.angle(mean)),
-        pairs=tuple(len(cosines) for cosines in directions),
-        cosines=tuple(float(cosines.sum()) for cosines in directions),
-        flips=float((compared < 0).mean()) if len(compared) >= LEAST_PAIRS else None,
-    )
+    return Colours(view, settings or TwinklingSettings()).at(x, y, diameter)
 
 
-def _colour_beam(view: View, x: float, y: float) -> tuple[float, float]:
-    """Unit vector away from the transducer along the colour beam, which a leaning colour box shows to be steered."""
-    assert view.colour is not None
-    dx, dy = (float(value) for value in view.beams.direction(x, y))
-    if view.beams.geometry == "sector":
-        return dx, dy
-    box = view.colour.box
+class Colours:
+    """The colours of one frame, for many foci: what all of them share is measured once."""
+
+    def __init__(self, view: View, settings: TwinklingSettings) -> None:
+        self.view, self.settings = view, settings
+        colour = view.colour
+        self.any = colour is not None and bool(colour.box.any())
+        if colour is not None and self.any:
+            self.box_fraction = float(colour.mask.sum()) / float(colour.box.sum())
+            self.lean = _lean(colour.box)
+
+    def at(self, x: float, y: float, diameter: float) -> ColourEvidence:
+        """See `colour_evidence`."""
+        view, settings, colour = self.view, self.settings, self.view.colour
+        if colour is None or not self.any:
+            return NO_COLOUR
+        pixels = view.grid.pixels
+        half = diameter / 2 + pixels(settings.margin)
+        beam = self._beam(x, y)
+        near = _window(view, x, y, 2 * half + pixels(HEAD) + 2)
+        head = _zone(view, x, y, beam, half, pixels(HEAD), near)
+        if not head.any() or (head & colour.box[near]).sum() < 0.5 * head.sum():
+            return NO_COLOUR
+        head &= colour.box[near]
+        in_head = float(colour.mask[near][head].sum()) / float(head.sum())
+        window = _window(view, x, y, pixels(settings.tail + SURROUNDINGS))
+        box, mask = colour.box[window], colour.mask[window] & colour.box[window]
+        zone = _zone(view, x, y, beam, half, pixels(settings.tail), window) & box
+        fraction = float(mask[zone].sum()) / float(zone.sum())
+        touching = _touching(mask, zone)
+        background = _beside(mask, box, zone)
+        spill = float((touching & ~_grown(zone, pixels(settings.margin))).sum()) / float(touching.sum()) if touching.any() else None
+        if colour.power or not (zone & mask).any():
+            return ColourEvidence(True, colour.power, fraction, in_head, background, self.box_fraction, spill)
+        phasor = _phasors(view, window, mask)
+        lit = zone & mask
+        across, along = (measured or pixels(settings.cell) for measured in _cell(phasor, lit, pixels(LARGEST_CELL)))
+        mean = complex(phasor[lit].mean())
+        directions = [_pairs(phasor, lit, *step) for step in _steps(APART * across, APART * along)]
+        compared = np.concatenate(directions)
+        return ColourEvidence(
+            True,
+            False,
+            fraction,
+            in_head,
+            background,
+            self.box_fraction,
+            spill,
+            cells=float(lit.sum()) / max(across * along, 1.0),
+            resultant=abs(mean),
+            phase=float(np.angle(mean)),
+            pairs=tuple(len(cosines) for cosines in directions),
+            cosines=tuple(float(cosines.sum()) for cosines in directions),
+            flips=float((compared < 0).mean()) if len(compared) >= LEAST_PAIRS else None,
+        )
+
+    def _beam(self, x: float, y: float) -> tuple[float, float]:
+        """Unit vector away from the transducer along the colour beam."""
+        if self.view.beams.geometry == "sector" or self.lean is None:
+            dx, dy = (float(value) for value in self.view.beams.direction(x, y))
+            return dx, dy
+        length = float(np.hypot(self.lean, 1))
+        return self.lean / length, 1 / length
+
+
+def _lean(box: BoolImage) -> float | None:
+    """Columns that the middle of a colour box moves by from row to row: a steered box leans as its beams do; None for a single row."""
     rows = np.flatnonzero(box.any(axis=1))
     if len(rows) < 2:
-        return dx, dy
+        return None
     middle = (box[rows].argmax(axis=1) + box.shape[1] - 1 - box[rows, ::-1].argmax(axis=1)) / 2
-    lean = float(np.polyfit(rows, middle, 1)[0])
-    return lean / float(np.hypot(lean, 1)), 1 / float(np.hypot(lean, 1))
+    return float(np.polyfit(rows, middle, 1)[0])
+
+
+def _window(view: View, x: float, y: float, around: float) -> tuple[slice, slice]:
+    """The rows and columns of the grid that lie so near to a position."""
+    rows, columns = view.shape
+    down = slice(int(np.clip(y - around, 0, rows)), int(np.clip(y + around + 1, 0, rows)))
+    return down, slice(int(np.clip(x - around, 0, columns)), int(np.clip(x + around + 1, 0, columns)))
 
 
 def _zone(view: View, x: float, y: float, beam: tuple[float, float], half: float, tail: float, window: tuple[slice, slice]) -> BoolImage:
     """The focus and its tail along the beam, in a window of the grid."""
-    down, over = np.ogrid[window]
+    # only the rows and columns that the zone can reach are looked at
+    near = _window(view, x, y, 2 * half + tail + 2)
+    part = tuple(slice(max(a.start, b.start), max(min(a.stop, b.stop), a.start, b.start)) for a, b in zip(near, window, strict=True))
+    down, over = np.ogrid[part]
     behind = (over - x) * beam[0] + (down - y) * beam[1]
     beside = (over - x) * beam[1] - (down - y) * beam[0]
-    zone: BoolImage = (np.abs(beside) <= half) & (behind >= -half) & (behind <= tail + half)
-    return zone & view.tissue[window]
+    inside = (np.abs(beside) <= half) & (behind >= -half) & (behind <= tail + half) & view.tissue[part]
+    zone = np.zeros([rows.stop - rows.start for rows in window], np.bool_)
+    zone[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, window, strict=True))] = inside
+    return zone
 
 
 def _touching(mask: BoolImage, zone: BoolImage) -> BoolImage:

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.accuracy.cases import Case, find_cases, phantom_cases, with_unseen_networks
 from benchmarks.accuracy.parts import parts_without_lesion
 from benchmarks.accuracy.peers import score_peers
+from benchmarks.accuracy.pictures import write_worst
 from benchmarks.accuracy.reliability import reliability
 from benchmarks.accuracy.report import Section, as_json, as_text, refresh
 from benchmarks.accuracy.results import Row
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="a setting of usmicro")
     parser.add_argument("--processes", type=int, default=2, metavar="N")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the results as JSON")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="write pictures of the scans on which masses are worst")
     parser.add_argument("--docs", type=Path, metavar="FILE.md", help="refresh the generated part of a document")
     options = parser.parse_args(arguments)
     if options.data is None and not options.phantoms and not options.clips:
@@ -48,10 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not cases:
             parser.error(f"--only {' '.join(options.only)}: no case of such a set")
         whole = [*cases, *parts_without_lesion(cases)]
-        sections = {"Whole images": passed(whole, settings, options.processes, given_outlines=False)}
+        outcomes = passed(whole, settings, options.processes, given_outlines=False)
+        sections = {"Whole images": section_of(outcomes, settings)}
+        if options.pictures:
+            write_worst(outcomes, settings, options.pictures)
         if options.given_outlines:
             outlined = [case for case in cases if case.outlines]
-            sections["True outlines given"] = passed(outlined, settings, options.processes, given_outlines=True)
+            sections["True outlines given"] = section_of(passed(outlined, settings, options.processes, given_outlines=True), settings)
         if options.peers:
             sections["Other detectors"] = Section(score_peers(cases))
         command = written(sys.argv[1:] if arguments is None else arguments)
@@ -78,7 +83,7 @@ def limited(cases: Sequence[Case], limit: int | None, only: Sequence[str] | None
     return kept
 
 
-def passed(cases: Sequence[Case], settings: Settings, processes: int, *, given_outlines: bool) -> Section:
+def passed(cases: Sequence[Case], settings: Settings, processes: int, *, given_outlines: bool) -> list[Outcome]:
     """One pass over the cases, with progress on the error stream."""
     outcomes: list[Outcome] = []
     for number, outcome in enumerate(run_cases(cases, settings, given_outlines=given_outlines, processes=processes), start=1):
@@ -87,6 +92,11 @@ def passed(cases: Sequence[Case], settings: Settings, processes: int, *, given_o
             print(f"{outcome.case.dataset}: {outcome.error}", file=sys.stderr)
         if number % 50 == 0 or number == len(cases):
             print(f"{number} of {len(cases)} cases", file=sys.stderr)
+    return outcomes
+
+
+def section_of(outcomes: Sequence[Outcome], settings: Settings) -> Section:
+    """What the outcomes of a pass say."""
     listed = settings.foci.minimum_confidence
     brier, bins = reliability(outcomes, listed=listed)
     return Section(joined(score(outcomes, listed=listed), brier), bins)
@@ -103,6 +113,7 @@ def written(arguments: Sequence[str]) -> str:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--out")
     parser.add_argument("--docs")
+    parser.add_argument("--pictures")
     _, rest = parser.parse_known_args(list(arguments))
     folders = iter(("DATA", "WORK"))
     shown = [next(folders) if Path(word).is_dir() else word for word in rest]

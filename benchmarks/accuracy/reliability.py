@@ -38,14 +38,22 @@ def labels_stated(outcome: Outcome, listed: float) -> list[Statement]:
 
 def foci_stated(outcome: Outcome, listed: float) -> list[Statement]:
     """`confidence` of every candidate: whether it hits a target; those on ignored marks are left out."""
+    if outcome.targets is None:
+        return []
     found = matched(outcome)
     real = found.target >= 0
     return [(float(found.confidence[i]), bool(real[i])) for i in np.flatnonzero(real | found.counts)]
 
 
+def masses_stated(outcome: Outcome, listed: float) -> list[Statement]:
+    """`confidence` of the masses: whether it is one."""
+    return [] if outcome.masses is None else list(outcome.masses.stated)
+
+
 STATEMENTS: tuple[tuple[str, Callable[[Outcome, float], list[Statement]], float, tuple[str, ...]], ...] = (
     ("label_confidence", labels_stated, 1 / 3, ("phantom mixed",)),  # the likeliest of three labels is at least that likely
     ("confidence", foci_stated, 0.0, ("phantom mixed", "echogenic-foci-marks")),
+    ("confidence of masses", masses_stated, 0.0, ("breast-lesions-usg", "bus-bra", "phantom mixed")),
 )
 """Name of the probability, what is stated on one image, its least value, and the data sets on which it is examined."""
 
@@ -62,7 +70,7 @@ def reliability(outcomes: Sequence[Outcome], *, listed: float) -> tuple[list[Row
     rows, bins = [], []
     for name, stated, least, datasets in STATEMENTS:
         for dataset in datasets:
-            own = [outcome for outcome in outcomes if outcome.case.dataset == dataset and outcome.targets is not None and not outcome.error]
+            own = [outcome for outcome in outcomes if outcome.case.dataset == dataset and not outcome.error]
             images = [np.array(stated(outcome, listed), dtype=float).reshape(-1, 2) for outcome in own]
             if sum(map(len, images)):
                 rows.append(Row(dataset, f"{name}, Brier score", _over(images, brier), len(images)))

@@ -54,7 +54,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def reliability_table(bins: Sequence[Bin]) -> str:
     """Reliability tables of all statements as one Markdown table."""
-    cells = [("data", "probability", "from", "to", "foci", "mean", "share true", "95 % interval")]
+    cells = [("data", "probability", "from", "to", "number", "mean", "share true", "95 % interval")]
     cells += [
         (b.dataset, b.statement, f"{b.low:.2f}", f"{b.high:.2f}", str(b.number), f"{b.stated:.3f}", shown(b.right.value), interval(b.right))
         for b in bins
@@ -106,7 +106,7 @@ def as_json(sections: Sections, command: str) -> str:
             "probability": one.statement,
             "from": one.low,
             "to": one.high,
-            "foci": one.number,
+            "number": one.number,
             "mean": one.stated,
             "true": number(one.right.value),
             "low": number(one.right.low),

@@ -42,6 +42,8 @@ class MassOverlap:
     """For each true mass the Dice of the mass that finds it; None if it is missed."""
     extra: int
     """Masses that find no true one."""
+    stated: tuple[tuple[float, bool], ...] = ()
+    """Confidence of each mass found, and whether it finds a true one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +148,17 @@ def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, M
     scores = np.array([[dice(true == a, found == b) for b in range(1, count + 1)] for a in numbers]).reshape(len(numbers), count)
     pairs = {int(a): int(b) for a, b in zip(*linear_sum_assignment(-scores), strict=True) if scores[a, b] > FOUND}
     each = tuple(float(scores[a, pairs[a]]) if a in pairs else None for a in range(len(numbers)))
-    overlap = MassOverlap(dice(true > 0, found > 0), each, count - len(pairs))
-    if not numbers:
-        return overlap, None
-    largest = int(np.argmax([(true == number).sum() for number in numbers]))
-    if largest not in pairs or not analysis.masses:
-        return overlap, None
-    rows, columns = np.nonzero(found == pairs[largest] + 1)
-    middle = np.array([columns.mean(), rows.mean()])
-    return overlap, min(analysis.masses, key=lambda mass: float(np.hypot(*(middle - (mass.x_px, mass.y_px)))))
+    own = [_nearest(analysis.masses, found == number) for number in range(1, count + 1)] if analysis.masses else []
+    stated = tuple((mass.confidence, number in pairs.values()) for number, mass in enumerate(own))
+    overlap = MassOverlap(dice(true > 0, found > 0), each, count - len(pairs), stated)
+    largest = int(np.argmax([(true == number).sum() for number in numbers])) if numbers else -1
+    return overlap, own[pairs[largest]] if largest in pairs and own else None
+
+
+def _nearest(masses: Sequence[Mass], inside: BoolImage) -> Mass:
+    """The mass in the middle of a region."""
+    rows, columns = np.nonzero(inside)
+    return min(masses, key=lambda mass: float(np.hypot(columns.mean() - mass.x_px, rows.mean() - mass.y_px)))
 
 
 def compare_ducts(labels: ByteImage, true: LabelImage) -> DuctOverlap:

@@ -23,6 +23,8 @@ CONTRASTS = {"under 14 dB": (-np.inf, 14.0), "14 to 17 dB": (14.0, 17.0), "above
 """Ranges of the true contrast by which what is missed is told apart."""
 
 
+COARSE_MM = 0.6
+"""Diameter from which a focus is wider than the lateral resolution of the simulated scans."""
 Fact = Callable[[Focus, Target], bool]
 
 
@@ -153,6 +155,11 @@ def free_response_results(images: Sequence[Detections], listed: float | None, wh
         hit = sum(int(((images[i].target >= 0) & (images[i].confidence >= listed)).sum()) for i in drawn)
         return hit / total if total else float("nan")
 
+    def f1(drawn: NDArray[np.intp]) -> float:
+        total = sum(images[i].targets for i in drawn)
+        hit = sum(int(((images[i].target >= 0) & (images[i].confidence >= listed)).sum()) for i in drawn)
+        return 2 * hit / (total + hit + false(drawn) * len(drawn)) if total else float("nan")
+
     results = []
     if targets:
         name = f"foci{where}, sensitivity at"
@@ -160,6 +167,7 @@ def free_response_results(images: Sequence[Detections], listed: float | None, wh
     if listed is not None:
         if targets:
             results.append((f"foci listed{where}, sensitivity", bootstrap(recall, count), count))
+            results.append((f"foci listed{where}, F1", bootstrap(f1, count), count))
         results.append((f"foci listed{where}, false an image", bootstrap(false, count), count))
     return results
 
@@ -235,7 +243,14 @@ def behaviour(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     def label_is(name: str) -> Fact:
         return lambda focus, target: target.label == name
 
+    ratios = [[focus.diameter_px / target.diameter for focus, target in pairs if coarse(focus, target)] for pairs in own]
+
+    def median_ratio(drawn: NDArray[np.intp]) -> float:
+        drawn_ratios = [ratio for i in drawn for ratio in ratios[i]]
+        return float(np.median(drawn_ratios)) if drawn_ratios else float("nan")
+
     return [
+        ("diameter over the true one, foci of 0.6 mm and more, median", bootstrap(median_ratio, len(own)), len(own)),
         of_hits("labels right", label_is_right),
         *(of_hits(f"{name} foci labelled right", label_is_right, label_is(name)) for name in LABELS),
         of_hits("shadows found", shadow_seen, assessable(True)),
@@ -247,6 +262,11 @@ def behaviour(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
 def always(focus: Focus, target: Target) -> bool:
     """Keep every pair."""
     return True
+
+
+def coarse(focus: Focus, target: Target) -> bool:
+    """Whether a target is wider than any resolution of the simulated scans."""
+    return focus.diameter_mm is not None and target.diameter * focus.diameter_mm / focus.diameter_px >= COARSE_MM
 
 
 def label_is_right(focus: Focus, target: Target) -> bool:

@@ -11,7 +11,7 @@ from usmicro.phantom import phantom_set, random_settings, simulate
 from usmicro.preparation import prepare
 from usmicro.scan import GivenMasks
 from usmicro.settings import AnatomySettings
-from usmicro.view import Beams, Grid, View
+from usmicro.view import Beams, ColourFlow, Grid, View
 
 PIXEL_MM = 0.08
 
@@ -225,6 +225,17 @@ def test_a_dark_tube_with_walls_is_a_duct(slope):
     assert anatomy.ducts.max() == 1
     assert dice(anatomy.ducts > 0, distance < 1.3) > 0.7
     assert not (anatomy.masses > 0)[distance < 1].any()
+
+
+def test_a_tube_with_blood_in_it_is_a_vessel_and_no_duct():
+    level = tissue(seed=6)
+    y, x = np.mgrid[: level.shape[0], : level.shape[1]] * PIXEL_MM
+    distance = np.hypot(x - np.clip(x, 11, 27), y - 19)
+    view = as_view(with_tube(level, distance, 1.0))
+    box, rgb = np.ones(view.shape, bool), np.zeros((*view.shape, 3), np.uint8)
+    twinkling = (distance < 1) & (x > 14) & (x < 15)
+    for coloured, ducts in ((distance < 0.8, 0), (twinkling, 1)):
+        assert find_anatomy(replace(view, colour=ColourFlow(rgb, coloured, box))).ducts.max() == ducts
 
 
 @pytest.mark.parametrize("top_mm", [2, 12])

@@ -1,14 +1,18 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from benchmarks.accuracy import metrics
+from benchmarks.accuracy.__main__ import main
 from benchmarks.accuracy.anatomy import anatomy_speed, ducts, masses
 from benchmarks.accuracy.cases import Case, open_case
 from benchmarks.accuracy.parts import largest_free_part, margin_of, parts_without_lesion
-from benchmarks.accuracy.runs import DuctOverlap, MassOverlap, Outcome, compare_ducts, examine
+from benchmarks.accuracy.pictures import WIDTH, worst
+from benchmarks.accuracy.reliability import reliability
+from benchmarks.accuracy.runs import DuctOverlap, MassOverlap, Outcome, compare_ducts, compare_masses, examine
 from usmicro.errors import UsageError
 from usmicro.scan import Spacing
 from usmicro.settings import Settings
@@ -70,6 +74,37 @@ def test_a_phantom_knows_its_masses_and_ducts():
     assert len(found.masses.found) == truth.masses.max()
     assert len(found.ducts.found) == truth.ducts.max()
     assert 0 < found.anatomy_seconds < found.seconds
+
+
+def test_each_mass_states_its_confidence_and_whether_it_is_one():
+    true = np.zeros((60, 80), np.int32)
+    true[10:30, 10:40] = 1
+    labels = np.zeros((60, 80), np.uint8)
+    labels[12:30, 10:40] = labels[45:55, 60:75] = 1
+    stated = [SimpleNamespace(confidence=0.9, x_px=24.5, y_px=20.5), SimpleNamespace(confidence=0.4, x_px=67.0, y_px=49.5)]
+    overlap, mass = compare_masses(SimpleNamespace(labels=labels, masses=stated), true)
+    assert overlap.stated == ((0.9, True), (0.4, False))
+    assert (overlap.extra, mass) == (1, stated[0])
+    rows, bins = reliability([Outcome(case=Case(dataset="bus-bra", name="a"), masses=overlap)], listed=0.1)
+    assert [row.measure for row in rows] == ["confidence of masses, Brier score"]
+    assert rows[0].estimate.value == pytest.approx((0.1**2 + 0.4**2) / 2)
+    assert [(b.number, b.right.value) for b in bins] == [(1, 0), (1, 1)]
+
+
+def test_the_worst_scans_come_first():
+    overlaps = [MassOverlap(0.8, (0.8,), 0), MassOverlap(0.0, (), 1), MassOverlap(0.3, (None,), 0), MassOverlap(0.0, (), 3), None]
+    outcomes = [Outcome(case=Case(dataset="d", name=str(i)), masses=overlap) for i, overlap in enumerate(overlaps)]
+    assert [outcome.case.name for outcome in worst(outcomes, 3)] == ["3", "1", "2"]
+
+
+def test_pictures_of_the_worst_scans_are_written(tmp_path):
+    arguments = ["--phantoms", "1", "--clips", "0", "--only", "phantom no masses", "--processes", "1", "--pictures", str(tmp_path)]
+    assert main(arguments) == 0
+    (file,) = tmp_path.iterdir()
+    picture = cv2.imread(str(file))
+    assert file.name == "phantom-no-masses.png"
+    assert picture.shape[1] == WIDTH + 6
+    assert picture.std() > 10
 
 
 def test_the_largest_part_beside_all_lesions_is_taken():

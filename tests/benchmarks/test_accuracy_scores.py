@@ -28,6 +28,7 @@ def few_rounds(monkeypatch):
 
 def focus(x, y, confidence, **more):
     facts = {"frame": 0, "label": "intramass", "shadow": "no", "twinkling": "not assessable", "twinkling_score": None}
+    facts |= {"diameter_px": 5.0, "diameter_mm": 1.0}
     return SimpleNamespace(x_px=x, y_px=y, confidence=confidence, **{**facts, **more})
 
 
@@ -98,6 +99,8 @@ def test_foci_labels_and_shadows():
     assert found["d", "foci, sensitivity at 1 false an image"] == 0.75
     assert found["d", "foci listed, sensitivity"] == 0.5
     assert found["d", "foci listed, false an image"] == 1
+    assert found["d", "foci listed, F1"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 2))
+    assert found["d", "diameter over the true one, foci of 0.6 mm and more, median"] == 1.25
     assert found["d", "labels right"] == 0.5
     assert found["d", "shadows found"] == 1
     assert found["d", "foci without shadow given one"] == 0
@@ -142,7 +145,7 @@ def test_masses_are_matched_one_to_one():
     true[10:30, 50:60] = 2
     labels[10:30, 12:32] = 1
     labels[40:50, 40:50] = 1
-    said = [SimpleNamespace(x_px=45, y_px=45), SimpleNamespace(x_px=22, y_px=20)]
+    said = [SimpleNamespace(x_px=45, y_px=45, confidence=0.4), SimpleNamespace(x_px=22, y_px=20, confidence=0.9)]
     overlap, mass = compare_masses(SimpleNamespace(labels=labels, masses=said), true)
     assert overlap.found == (0.9, None)
     assert overlap.extra == 1
@@ -174,7 +177,7 @@ def test_results_as_table_json_and_document(tmp_path):
     found = json.loads(as_json(rows(), "python -m benchmarks.accuracy DATA"))
     assert found["results"][0]["value"] == 0.8
     assert found["results"][1]["low"] is None
-    assert found["reliability"][0]["foci"] == 7
+    assert found["reliability"][0]["number"] == 7
     document = tmp_path / "accuracy.md"
     with pytest.raises(UsageError, match="expected the lines"):
         refresh(document, rows(), "command")
@@ -186,7 +189,7 @@ def test_results_as_table_json_and_document(tmp_path):
     assert once.startswith("before\n")
     assert once.endswith("\nafter\n")
     assert "old" not in once
-    assert "| d    | confidence  | 0.20 | 0.40 | 7    | 0.310 | 0.250      | 0.100 to 0.400 |" in once
+    assert "| d    | confidence  | 0.20 | 0.40 | 7      | 0.310 | 0.250      | 0.100 to 0.400 |" in once
 
 
 def test_the_limit_spreads_over_each_data_set_and_the_command_hides_paths(tmp_path):

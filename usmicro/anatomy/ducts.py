@@ -31,6 +31,8 @@ WALL_MM = 0.3
 FEATURES = ("mean", "length", "elongation", "width", "weaker_flank", "stronger_flank", "lumen", "along_beam", "mass", "depth")
 SHALLOWEST_MM = 2.0
 """What lies nearer to the transducer is skin."""
+FLOWING = 0.3
+"""A tube with colour in this part of its lumen is a vessel; twinkling in a duct colours less."""
 
 
 def judge_ducts(view: View) -> Judged:
@@ -52,12 +54,21 @@ def find_ducts(view: View, judged: Judged, mass: FloatImage, settings: AnatomySe
         `duct_threshold` decides from which confidence on a tube is a duct.
     """
     model = read_models(REGION_MODELS)["ducts"]
-    scored = [(float(model.probability(tube.features)), tube) for tube in tubes(view, judged, mass)]
+    found = (tube for tube in tubes(view, judged, mass) if not _vessel(view, judged, tube))
+    scored = [(float(model.probability(tube.features)), tube) for tube in found]
     sure = sorted((item for item in scored if item[0] >= settings.duct_threshold), key=lambda item: -item[0])
     labels = np.zeros(view.shape, np.int32)
     for number, (_, tube) in enumerate(sure, start=1):
         _draw(labels, view, judged, tube, number)
     return labels, tuple(confidence for confidence, _ in sure)
+
+
+def _vessel(view: View, judged: Judged, tube: Region) -> bool:
+    """Whether blood flows in a tube."""
+    if view.colour is None:
+        return False
+    lumen = judged.outline_on(view, tube.box, tube.inside)
+    return bool(lumen.any() and view.colour.mask[lumen].mean() >= FLOWING)
 
 
 def tubes(view: View, judged: Judged, mass: FloatImage) -> list[Region]:

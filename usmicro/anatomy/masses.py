@@ -18,7 +18,7 @@ REGION_MODELS = Path(__file__).with_name("regions.json")
 """How sure a region is: `masses` and `ducts` as `training.regions`, `nonmass` as `training.nonmass` fits it."""
 NETWORK = Path(__file__).with_name("masses.onnx")
 """The network, as `training.masses` fits it."""
-SIZE = (160, 160)
+SIZE = (192, 192)
 """Rows and columns of its input: the whole view, stretched."""
 EDGE = 0.5
 """Mass probability at the outline."""
@@ -89,8 +89,7 @@ def _features(
     around = tuple(slice(max(part.start - reach, 0), min(part.stop + reach, size)) for part, size in zip(box, view.shape, strict=True))
     padded = np.zeros([part.stop - part.start for part in around], np.uint8)
     padded[tuple(slice(b.start - a.start, b.stop - a.start) for a, b in zip(around, box, strict=True))] = inside
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    ring = (cv2.dilate(padded, kernel) > 0) & (padded == 0) & view.tissue[around]
+    ring = (cv2.distanceTransform(1 - padded, cv2.DIST_L2, 5) <= reach) & (padded == 0) & view.tissue[around]
     values = fine[box][inside]
     outside = float(grey[around][ring].mean()) if ring.any() else 0.5
     beyond = float(fine[around][ring].mean()) if ring.any() else 0.0

@@ -72,21 +72,21 @@ def logistic(logit: FloatImage) -> FloatImage:
     return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
 
 
-def judge(view: View, network: Path, size: tuple[int, int]) -> Judged:
-    """What a network says of a view, stretched to `size` (rows, columns); the mean over the view and its mirror image."""
+def judge(view: View, network: Path, size: tuple[int, int], *, mirrored: bool = True) -> Judged:
+    """What a network says of a view, stretched to `size` (rows, columns); if `mirrored` the mean over the view and its mirror image."""
     shape = (size[1], size[0])
     weight = cv2.resize(view.tissue.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
     grey = cv2.resize(view.grey * view.tissue, shape, interpolation=cv2.INTER_AREA) / np.maximum(weight, 0.01)
     tissue = np.asarray(weight > 0.5)
     planes = network_input(grey, tissue)
-    logit = np.clip(_logit(network, planes), -STEEPEST, STEEPEST)
+    logit = np.clip(_logit(network, planes, mirrored), -STEEPEST, STEEPEST)
     return Judged((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
 
 
 def judge_at(view: View, network: Path, pixel_mm: float) -> Judged:
-    """The same on pixels of about `pixel_mm`."""
+    """The same on pixels of about `pixel_mm`, and without the mirror image, which would cost more than it adds."""
     rows, columns = (max(round(n * view.grid.pixel_mm / pixel_mm / STEP), 1) * STEP for n in view.shape)
-    return judge(view, network, (rows, columns))
+    return judge(view, network, (rows, columns), mirrored=False)
 
 
 def network_input(grey: FloatImage, tissue: BoolImage) -> NDArray[np.float32]:
@@ -132,11 +132,12 @@ def _network(file: Path) -> cv2.dnn.Net:
         raise SettingsError(f"{file}: expected a network as an ONNX file, found {found}") from error
 
 
-def _logit(file: Path, image: NDArray[np.float32]) -> FloatImage:
+def _logit(file: Path, image: NDArray[np.float32], mirrored: bool) -> FloatImage:
     network = _network(file)
     total = np.zeros(image.shape[1:], np.float32)
+    flips = (slice(None), slice(None, None, -1))[: 1 + mirrored]
     with _ONE_AT_A_TIME:
-        for flip in (slice(None), slice(None, None, -1)):
+        for flip in flips:
             try:
                 network.setInput(np.ascontiguousarray(image[None, :, :, flip]))
                 out = network.forward()
@@ -145,4 +146,4 @@ def _logit(file: Path, image: NDArray[np.float32]) -> FloatImage:
             if out.shape != (1, 1, *image.shape[1:]):
                 raise SettingsError(f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}")
             total += out[0, 0][:, flip]
-    return np.asarray(total / 2, dtype=np.float32)
+    return np.asarray(total / len(flips), dtype=np.float32)
