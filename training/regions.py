@@ -21,7 +21,7 @@ from training.unseen import left_out
 from usmicro.anatomy.ducts import FEATURES as DUCT_FEATURES
 from usmicro.anatomy.ducts import judge_ducts, tubes
 from usmicro.anatomy.masses import FEATURES as MASS_FEATURES
-from usmicro.anatomy.masses import NETWORK, REGION_MODELS, SIZE, regions
+from usmicro.anatomy.masses import REGION_MODELS, SIZE, regions
 from usmicro.anatomy.unet import judge, logistic
 from usmicro.arrays import BoolImage
 from usmicro.logistic import Logistic, write_models
@@ -86,13 +86,13 @@ def masses_on(picture: Picture, network: Path, part: int) -> Found:
     return Found(picture.source, [region.features for region in found], match, [(r.box, r.inside) for r in found], picture.outline, part)
 
 
-def ducts_on(picture: Picture, part: int, name: str) -> Found:
-    """The tubes that the shipped network finds, each with the part of it that lies in a duct."""
+def ducts_on(picture: Picture, network: Path, part: int, name: str) -> Found:
+    """The tubes that the shipped network finds beside a mass network, each with the part of it that lies in a duct."""
     view = as_view(picture)
     judged = judge_ducts(view)
     size = judged.rank.shape[::-1]
     known = cv2.resize(picture.ducts.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-    mass = logistic(judge(view, NETWORK, SIZE).logit_on(view)) * view.tissue
+    mass = logistic(judge(view, network, SIZE).logit_on(view)) * view.tissue
     found = tubes(view, judged, mass)
     match = [float(known[tube.box][tube.inside].mean()) for tube in found]
     return Found(name, [tube.features for tube in found], match, [(t.box, t.inside) for t in found], np.asarray(known), part)
@@ -164,10 +164,11 @@ def main() -> None:
         report_masses(masses, models, threshold)
     generator = np.random.default_rng(1)
     ducts = []
+    unseeing = options.work / f"masses-without-{FOLD}.onnx"
     for i, picture in enumerate(picture for picture in pictures if picture.fold == FOLD):
-        ducts.append(ducts_on(picture, i % 2, picture.source))
+        ducts.append(ducts_on(picture, unseeing, i % 2, picture.source))
         if picture.source != "phantom":
-            ducts.append(ducts_on(with_ducts(picture, generator), i % 2, f"{picture.source} with ducts"))
+            ducts.append(ducts_on(with_ducts(picture, generator), unseeing, i % 2, f"{picture.source} with ducts"))
     models = [confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH, part) for part in (0, 1)]
     for threshold in (settings.duct_threshold, 0.5):
         report_ducts(ducts, models, threshold)

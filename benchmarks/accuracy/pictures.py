@@ -27,13 +27,13 @@ def worst(outcomes: Sequence[Outcome], count: int = WORST) -> list[Outcome]:
 
 
 def write_worst(outcomes: Sequence[Outcome], settings: Settings, folder: Path) -> list[Path]:
-    """Write one PNG a data set with its worst scans side by side; these are pictures of the data, which may not be free to pass on."""
+    """Write one JPEG a data set with its worst scans side by side; these are pictures of the data, which may not be free to pass on."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for dataset in dict.fromkeys(outcome.case.dataset for outcome in outcomes):
         chosen = worst([outcome for outcome in outcomes if outcome.case.dataset == dataset and not outcome.error])
         if chosen:
-            files.append(folder / f"{dataset.replace(' ', '-')}.png")
+            files.append(folder / f"{dataset.replace(' ', '-')}.jpg")
             pictures = [_picture(outcome, settings) for outcome in chosen]
             rows = max(picture.shape[0] for picture in pictures)
             pictures = [np.pad(picture, ((0, rows - len(picture)), (0, 6), (0, 0))) for picture in pictures]

@@ -102,7 +102,7 @@ def test_pictures_of_the_worst_scans_are_written(tmp_path):
     assert main(arguments) == 0
     (file,) = tmp_path.iterdir()
     picture = cv2.imread(str(file))
-    assert file.name == "phantom-no-masses.png"
+    assert file.name == "phantom-no-masses.jpg"
     assert picture.shape[1] == WIDTH + 6
     assert picture.std() > 10
 
