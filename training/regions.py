@@ -112,6 +112,8 @@ def report_masses(found: Sequence[Found], models: Sequence[Logistic], threshold:
     for source in MASS_WEIGHT:
         dice, lesions, matched, extra = [], 0, 0, 0
         mine = [scan for scan in found if scan.source == source]
+        if not mine:
+            continue
         for scan in mine:
             union = np.zeros(scan.truth.shape, np.bool_)
             for features, match, (box, inside) in zip(scan.features, scan.match, scan.masks, strict=True):
@@ -162,6 +164,13 @@ def main() -> None:
     models = [confidence(masses, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH, part) for part in (0, 1)]
     for threshold in (settings.mass_threshold, 0.5):
         report_masses(masses, models, threshold)
+    print("of these, what the first network has not seen:")
+    report_masses([scan for scan in masses if scan.part == 0], models, settings.mass_threshold)
+    print("BrEaST by a network, and with a confidence, that have not seen any of it:")
+    network, source = options.work / "masses-without-breast-lesions-usg.onnx", "breast-lesions-usg"
+    elsewhere = confidence([scan for scan in masses if scan.source != source], MASS_FEATURES, MASS_WEIGHT, MASS_MATCH)
+    others = [masses_on(picture, network, 0) for picture in pictures if picture.source == source]
+    report_masses(others, [elsewhere], settings.mass_threshold)
     generator = np.random.default_rng(1)
     ducts = []
     unseeing = options.work / f"masses-without-{FOLD}.onnx"
