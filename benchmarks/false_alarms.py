@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import repeat
 
@@ -16,8 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.false_alarm import Kind, speckle
 from usmicro.arrays import ByteImage
 from usmicro.foci import find_candidates
+from usmicro.foci.detection import TEN_CM2
 from usmicro.foci.false_alarm import cell_area
 from usmicro.phantom import random_settings, simulate
 from usmicro.preparation import prepare
@@ -28,50 +30,6 @@ SHAPE = (600, 700)
 PIXEL_MM = 0.08
 PROMISED = np.array([0.1, 0.3, 1, 3, 10])
 """False foci in 10 cm2."""
-TEN_CM2 = 1000.0
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of pure speckle as a scanner may show it."""
-
-    across: float
-    along: float
-    """Full widths at half maximum of the scatterers' power across and along the beam, pixels."""
-    shape: float | None = None
-    """Of the gamma-distributed power of the scatterers in a cell; None is Rayleigh, 1.25 an amplitude SNR of 1.35."""
-    looks: int = 1
-    """Independent views of the tissue whose envelopes are averaged, as spatial compounding does."""
-    decibels: float = 60.0
-    """Dynamic range of the display."""
-    gamma: float = 1.0
-    """Exponent of the grey map."""
-    smoothing: float = 0.0
-    """Standard deviation in pixels of a Gaussian over the display image."""
-    quality: int = 0
-    """Of a JPEG step; 0 none."""
-
-
-def speckle(rng: np.random.Generator, kind: Kind) -> ByteImage:
-    """Display image of pure speckle; the scatterers' power is constant over one cell."""
-    power = np.ones(SHAPE, np.float32)
-    if kind.shape is not None:
-        down, right = max(int(kind.along), 1), max(int(kind.across), 1)
-        each = rng.gamma(kind.shape, 1 / kind.shape, (SHAPE[0] // down + 1, SHAPE[1] // right + 1)).astype(np.float32)
-        power = np.kron(each, np.ones((down, right), np.float32))[: SHAPE[0], : SHAPE[1]]
-    envelope = np.zeros(SHAPE, np.float32)
-    for _ in range(kind.looks):
-        parts = rng.normal(size=(2, *SHAPE)).astype(np.float32) * np.sqrt(power)
-        envelope += np.hypot(*(cv2.GaussianBlur(part, (0, 0), kind.across / 2.355, sigmaY=kind.along / 2.355) for part in parts))
-    level = 110 / 255 + 20 * np.log10(envelope / np.sqrt(np.mean(envelope**2)) + 1e-9) / kind.decibels
-    grey = (np.clip(level, 0, 1) ** kind.gamma * 255).astype(np.float32)
-    if kind.smoothing:
-        grey = cv2.GaussianBlur(grey, (0, 0), kind.smoothing)
-    shown = np.round(grey).astype(np.uint8)
-    if kind.quality:
-        shown = cv2.imdecode(cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, kind.quality])[1], cv2.IMREAD_GRAYSCALE)
-    return np.asarray(shown, dtype=np.uint8)
-
 
 USUAL = Kind(6, 4, shape=1.25)
 KINDS: dict[str, Kind | int] = {
@@ -98,7 +56,7 @@ KINDS: dict[str, Kind | int] = {
 def image_of(kind: Kind | int, seed: int) -> tuple[ByteImage, Spacing]:
     """One image of pure speckle, and its pixel size."""
     if isinstance(kind, Kind):
-        return speckle(np.random.default_rng([seed, 77]), kind), Spacing(PIXEL_MM, PIXEL_MM, "given")
+        return speckle(np.random.default_rng([seed, 77]), kind, SHAPE), Spacing(PIXEL_MM, PIXEL_MM, "given")
     scan = simulate(seed, replace(random_settings(seed, "speckle"), looks=kind)).scan()
     return np.asarray(next(scan.frames()), dtype=np.uint8), scan.spacing
 

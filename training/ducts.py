@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ PLAN = Plan(
     batch=16,
     rate=4e-3,
     geometry=Geometry(pixel_mm=DUCT_PIXEL_MM, zoom=(-0.25, 0.25), stretch=0.1, tilt=0.2, elsewhere=0.0),
-    network=partial(UNet, (12, 20, 32, 48, 64)),
+    network=UNet,
 )
 FOLD = 1
 """Left out by the network; the confidence of tubes is fitted on it."""

@@ -8,13 +8,14 @@ printed too.
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from itertools import product
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import FloatImage
+from usmicro.arrays import ByteImage, FloatImage
 from usmicro.foci.detection import blob_responses
 from usmicro.foci.false_alarm import cell_area
 from usmicro.preparation.speckle_cell import speckle_cell
@@ -30,22 +31,48 @@ K_SHAPES = (None, 4.5, 1.25)
 LOOKS = (1, 3)
 """Independent views of the tissue whose envelopes are averaged, as spatial compounding does."""
 RESPONSES = np.arange(0.7, 1.85, 0.1)
-GREY_PER_DB = 255 / 60
 
 
-def speckle(rng: np.random.Generator, across: float, along: float, shape: float | None, looks: int) -> FloatImage:
-    """Display image of pure speckle; scatterers have gamma-distributed power that is constant over one cell."""
-    power = np.ones(SHAPE, np.float32)
-    if shape is not None:
-        cells = (SHAPE[0] // int(along) + 1, SHAPE[1] // int(across) + 1)
-        each = rng.gamma(shape, 1 / shape, cells).astype(np.float32)
-        power = np.kron(each, np.ones((int(along), int(across)), np.float32))[: SHAPE[0], : SHAPE[1]]
-    envelope = np.zeros(SHAPE, np.float32)
-    for _ in range(looks):
-        parts = rng.normal(size=(2, *SHAPE)).astype(np.float32) * np.sqrt(power)
-        envelope += np.hypot(*(cv2.GaussianBlur(part, (0, 0), across / 2.355, sigmaY=along / 2.355) for part in parts))
-    decibel = 20 * np.log10(envelope / np.sqrt(np.mean(envelope**2)) + 1e-9)
-    return np.asarray(np.clip(np.round(110 + decibel * GREY_PER_DB), 0, 255), dtype=np.float32)
+@dataclass(frozen=True)
+class Kind:
+    """One kind of pure speckle as a scanner may show it."""
+
+    across: float
+    along: float
+    """Full widths at half maximum of the scatterers' power across and along the beam, pixels."""
+    shape: float | None = None
+    """Of the gamma-distributed power of the scatterers in a cell; None is Rayleigh, 1.25 an amplitude SNR of 1.35."""
+    looks: int = 1
+    """Independent views of the tissue whose envelopes are averaged, as spatial compounding does."""
+    decibels: float = 60.0
+    """Dynamic range of the display."""
+    gamma: float = 1.0
+    """Exponent of the grey map."""
+    smoothing: float = 0.0
+    """Standard deviation in pixels of a Gaussian over the display image."""
+    quality: int = 0
+    """Of a JPEG step; 0 none."""
+
+
+def speckle(rng: np.random.Generator, kind: Kind, size: tuple[int, int] = SHAPE) -> ByteImage:
+    """Display image of pure speckle of `size` (rows, columns); the scatterers' power is constant over one cell."""
+    power = np.ones(size, np.float32)
+    if kind.shape is not None:
+        cells = (size[0] // int(kind.along) + 1, size[1] // int(kind.across) + 1)
+        each = rng.gamma(kind.shape, 1 / kind.shape, cells).astype(np.float32)
+        power = np.kron(each, np.ones((int(kind.along), int(kind.across)), np.float32))[: size[0], : size[1]]
+    envelope = np.zeros(size, np.float32)
+    for _ in range(kind.looks):
+        parts = rng.normal(size=(2, *size)).astype(np.float32) * np.sqrt(power)
+        envelope += np.hypot(*(cv2.GaussianBlur(part, (0, 0), kind.across / 2.355, sigmaY=kind.along / 2.355) for part in parts))
+    level = 110 / 255 + 20 * np.log10(envelope / np.sqrt(np.mean(envelope**2)) + 1e-9) / kind.decibels
+    grey = (np.clip(level, 0, 1) ** kind.gamma * 255).astype(np.float32)
+    if kind.smoothing:
+        grey = cv2.GaussianBlur(grey, (0, 0), kind.smoothing)
+    shown = np.round(grey).astype(np.uint8)
+    if kind.quality:
+        shown = cv2.imdecode(cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, kind.quality])[1], cv2.IMREAD_GRAYSCALE)
+    return np.asarray(shown, dtype=np.uint8)
 
 
 def view_of(grey: FloatImage) -> View:
@@ -56,11 +83,11 @@ def view_of(grey: FloatImage) -> View:
     return View(grey, tissue, ~tissue, Grid(0, 0, 1, 1, 0.08, Spacing(0.08, 0.08, "given")), beams, cell)
 
 
-def exceedance(rng: np.random.Generator, kind: tuple[float, float, float | None, int], images: int) -> NDArray[np.float64]:
+def exceedance(rng: np.random.Generator, kind: Kind, images: int) -> NDArray[np.float64]:
     """Blobs that reach each of RESPONSES, per speckle cell."""
     counts, cells = np.zeros(len(RESPONSES)), 0.0
     for _ in range(images):
-        view = view_of(speckle(rng, *kind))
+        view = view_of(speckle(rng, kind).astype(np.float32))
         response = blob_responses(view, FociSettings(), float(RESPONSES[0])).response
         counts += np.count_nonzero(response[:, None] >= RESPONSES, axis=0)
         cells += view.grey.size / cell_area(view.speckle)
@@ -77,7 +104,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     found = []
     for (across, along), shape, looks in product(POINT_SPREADS, K_SHAPES, LOOKS):
-        found.append(np.log10(exceedance(rng, (across, along, shape, looks), arguments.images)))
+        found.append(np.log10(exceedance(rng, Kind(across, along, shape, looks), arguments.images)))
         print(f"{across:2d} {along:2d} {shape or 'Rayleigh':>8} {looks}", " ".join(f"{value:6.2f}" for value in found[-1]), flush=True)
     table = np.array(found)
     print("response        ", " ".join(f"{value:6.2f}" for value in RESPONSES))

@@ -1,7 +1,7 @@
 """Train the mass model: `python -m training.masses WORK`, with WORK as `python -m training.pictures DATA WORK` fills it.
 
 One network is fitted to all scans and shipped. Two are each fitted without some of the patients and one without BrEaST, to see what
-such a network does on scans it has not seen; which those are is written to WORK/unseen.json. Each takes some 40 minutes on one core;
+such a network does on scans it has not seen; which those are is written to WORK/unseen.json. Each takes some 50 minutes on one core;
 `--only` trains one of them. A run that is stopped goes on from its last epoch. The seeds are fixed.
 """
 

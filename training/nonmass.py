@@ -8,7 +8,6 @@ stopped goes on from its last epoch. The seeds are fixed.
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -30,7 +29,7 @@ PLAN = Plan(
     batch=16,
     rate=4e-3,
     geometry=Geometry(pixel_mm=NONMASS_PIXEL_MM, zoom=(-0.2, 0.3), stretch=0.1, tilt=0.1, elsewhere=0.0),
-    network=partial(UNet, (12, 20, 32, 48, 64)),
+    network=UNet,
 )
 FOLD = 1
 """Left out by the network."""

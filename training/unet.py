@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from usmicro.anatomy.unet import CHANNELS
 
+WIDTHS = (12, 20, 32, 48, 64)
+"""Channels at each scale, the finest first."""
 FEW = 64
 """Arrays of fewer values stay in 32 bits."""
 
@@ -34,13 +36,13 @@ class UNet(nn.Module):
     Ronneberger et al., MICCAI 2015; the addition is that of LinkNet (Chaurasia and Culurciello, VCIP 2017).
     """
 
-    def __init__(self, widths: tuple[int, ...]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.down = nn.ModuleList(_double(a, b) for a, b in zip((CHANNELS, *widths), widths, strict=False))
-        pairs = list(pairwise(widths))[::-1]
+        self.down = nn.ModuleList(_double(a, b) for a, b in zip((CHANNELS, *WIDTHS), WIDTHS, strict=False))
+        pairs = list(pairwise(WIDTHS))[::-1]
         self.narrow = nn.ModuleList(nn.Sequential(*convolution(b, a, 1)) for a, b in pairs)
         self.up = nn.ModuleList(nn.Sequential(*convolution(a, a)) for a, _ in pairs)
-        self.head = nn.Conv2d(widths[0], 1, 1)
+        self.head = nn.Conv2d(WIDTHS[0], 1, 1)
         self.shrink, self.grow = nn.MaxPool2d(2), nn.Upsample(scale_factor=2, mode="nearest")
 
     def forward(self, image: Tensor) -> Tensor:

@@ -104,10 +104,16 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
+def settings_of(case: Case, settings: Settings) -> Settings:
+    """The settings with the mass model that a case is to be judged by."""
+    if case.mass_network is None:
+        return settings
+    return replace(settings, anatomy=replace(settings.anatomy, mass_network=str(case.mass_network)))
+
+
 def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
     """Analyse one case once: every candidate for curves, and the descriptor as a user would get it."""
-    if case.mass_network is not None:
-        settings = replace(settings, anatomy=replace(settings.anatomy, mass_network=str(case.mass_network)))
+    settings = settings_of(case, settings)
     try:
         scan, truth = open_case(case)
         masks = GivenMasks(masses=truth.masses) if given_outlines and truth.masses is not None and truth.masses.any() else None

@@ -21,10 +21,9 @@ DESCRIPTORS = ("in a mass", "intraductal", "outside a mass")
 LABELS = ("intramass", "extramass", "intraductal")
 CONTRASTS = {"under 14 dB": (-np.inf, 14.0), "14 to 17 dB": (14.0, 17.0), "above 17 dB": (17.0, np.inf)}
 """Ranges of the true contrast by which what is missed is told apart."""
-
-
 COARSE_MM = 0.6
 """Diameter from which a focus is wider than the lateral resolution of the simulated scans."""
+
 Fact = Callable[[Focus, Target], bool]
 
 
@@ -147,18 +146,22 @@ def free_response_results(images: Sequence[Detections], listed: float | None, wh
     def sensitivity(rate: float) -> Callable[[NDArray[np.intp]], float]:
         return lambda drawn: free_response(images, np.bincount(drawn, minlength=count)).sensitivity_at(rate)
 
+    def counted(drawn: NDArray[np.intp]) -> tuple[int, int, int]:
+        """Foci that are listed and hit a target, those that are false, and targets."""
+        shown = [(images[i], images[i].confidence >= listed) for i in drawn]
+        hit = sum(int(((image.target >= 0) & kept).sum()) for image, kept in shown)
+        return hit, sum(int((image.counts & kept).sum()) for image, kept in shown), sum(image.targets for image, _ in shown)
+
     def false(drawn: NDArray[np.intp]) -> float:
-        return float(np.mean([(images[i].counts & (images[i].confidence >= listed)).sum() for i in drawn]))
+        return counted(drawn)[1] / len(drawn)
 
     def recall(drawn: NDArray[np.intp]) -> float:
-        total = sum(images[i].targets for i in drawn)
-        hit = sum(int(((images[i].target >= 0) & (images[i].confidence >= listed)).sum()) for i in drawn)
+        hit, _, total = counted(drawn)
         return hit / total if total else float("nan")
 
     def f1(drawn: NDArray[np.intp]) -> float:
-        total = sum(images[i].targets for i in drawn)
-        hit = sum(int(((images[i].target >= 0) & (images[i].confidence >= listed)).sum()) for i in drawn)
-        return 2 * hit / (total + hit + false(drawn) * len(drawn)) if total else float("nan")
+        hit, wrong, total = counted(drawn)
+        return 2 * hit / (total + hit + wrong) if total else float("nan")
 
     results = []
     if targets:
