@@ -1,12 +1,13 @@
 """Fit how sure a mass or a duct is: `python -m training.regions WORK` writes usmicro/anatomy/regions.json.
 
-WORK is filled by `training.pictures`, and holds the networks that `training.masses` fitted without some of the patients. The regions learnt
-from are those that a network finds on scans it has not seen. The figures printed are of such scans too, with a confidence fitted to others.
+WORK is filled by `training.pictures`, and holds the network that `training.masses` fitted without some of the scans. The regions learnt from
+are those that it finds on scans it has not seen. The figures printed are of such scans too, with a confidence fitted to other patients.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,12 @@ import numpy as np
 from training.ducts import FOLD, with_ducts
 from training.logistic import fit_logistic
 from training.pictures import Picture, read_pictures
-from training.unseen import left_out
+from training.unseen import UNSEEN_NETWORK, left_out
 from usmicro.anatomy.ducts import FEATURES as DUCT_FEATURES
 from usmicro.anatomy.ducts import judge_ducts, tubes
 from usmicro.anatomy.masses import FEATURES as MASS_FEATURES
 from usmicro.anatomy.masses import REGION_MODELS, SIZE, regions
-from usmicro.anatomy.unet import judge, logistic
+from usmicro.anatomy.unet import judge
 from usmicro.arrays import BoolImage
 from usmicro.logistic import Logistic, write_models
 from usmicro.settings import AnatomySettings
@@ -73,29 +74,37 @@ def overlap(one: BoolImage, other: BoolImage) -> float:
     return float(2 * (one & other).sum() / max(one.sum() + other.sum(), 1))
 
 
-def masses_on(picture: Picture, network: Path, part: int) -> Found:
+def part_of(picture: Picture) -> int:
+    """0 or 1, the same for all scans of a patient, whose number is in their names."""
+    return int(re.findall(r"\d+", picture.image)[0]) % 2
+
+
+def masses_on(picture: Picture, network: Path) -> Found:
     """The regions that a network finds, each with its best overlap with one outline."""
     view = as_view(picture)
     count, outlines = cv2.connectedComponents(picture.outline.astype(np.uint8))
-    found = regions(view, judge(view, network, SIZE))
+    judged = judge(view, network, SIZE)
+    found = regions(view, judged, judged.probability_on(view))
     match = []
     for region in found:
         mask = np.zeros(view.shape, np.bool_)
         mask[region.box] = region.inside
         match.append(max((overlap(mask, outlines == number) for number in range(1, count)), default=0.0))
-    return Found(picture.source, [region.features for region in found], match, [(r.box, r.inside) for r in found], picture.outline, part)
+    return Found(
+        picture.source, [region.features for region in found], match, [(r.box, r.inside) for r in found], picture.outline, part_of(picture)
+    )
 
 
-def ducts_on(picture: Picture, network: Path, part: int, name: str) -> Found:
+def ducts_on(picture: Picture, network: Path, name: str) -> Found:
     """The tubes that the shipped network finds beside a mass network, each with the part of it that lies in a duct."""
     view = as_view(picture)
     judged = judge_ducts(view)
     size = judged.rank.shape[::-1]
     known = cv2.resize(picture.ducts.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-    mass = logistic(judge(view, network, SIZE).logit_on(view)) * view.tissue
+    mass = judge(view, network, SIZE).probability_on(view)
     found = tubes(view, judged, mass)
     match = [float(known[tube.box][tube.inside].mean()) for tube in found]
-    return Found(name, [tube.features for tube in found], match, [(t.box, t.inside) for t in found], np.asarray(known), part)
+    return Found(name, [tube.features for tube in found], match, [(t.box, t.inside) for t in found], np.asarray(known), part_of(picture))
 
 
 def confidence(found: Sequence[Found], names: tuple[str, ...], weight: dict[str, float], match: float, part: int | None = None) -> Logistic:
@@ -155,29 +164,18 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     pictures, settings = read_pictures(options.work), AnatomySettings()
-    masses = [
-        masses_on(picture, options.work / f"masses-without-{number}.onnx", number - 1)
-        for number in (1, 2)
-        for picture in pictures
-        if left_out(picture, number)
-    ]
+    network = options.work / UNSEEN_NETWORK
+    masses = [masses_on(picture, network) for picture in pictures if left_out(picture)]
     models = [confidence(masses, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH, part) for part in (0, 1)]
     for threshold in (settings.mass_threshold, 0.5):
         report_masses(masses, models, threshold)
-    print("of these, what the first network has not seen:")
-    report_masses([scan for scan in masses if scan.part == 0], models, settings.mass_threshold)
-    print("BrEaST by a network, and with a confidence, that have not seen any of it:")
-    network, source = options.work / "masses-without-breast-lesions-usg.onnx", "breast-lesions-usg"
-    elsewhere = confidence([scan for scan in masses if scan.source != source], MASS_FEATURES, MASS_WEIGHT, MASS_MATCH)
-    others = [masses_on(picture, network, 0) for picture in pictures if picture.source == source]
-    report_masses(others, [elsewhere], settings.mass_threshold)
     generator = np.random.default_rng(1)
     ducts = []
-    unseeing = options.work / f"masses-without-{FOLD}.onnx"
-    for i, picture in enumerate(picture for picture in pictures if picture.fold == FOLD):
-        ducts.append(ducts_on(picture, unseeing, i % 2, picture.source))
-        if picture.source != "phantom":
-            ducts.append(ducts_on(with_ducts(picture, generator), unseeing, i % 2, f"{picture.source} with ducts"))
+    for picture in pictures:
+        if picture.fold == FOLD:
+            ducts.append(ducts_on(picture, network, picture.source))
+            if picture.source != "phantom":
+                ducts.append(ducts_on(with_ducts(picture, generator), network, f"{picture.source} with ducts"))
     models = [confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH, part) for part in (0, 1)]
     for threshold in (settings.duct_threshold, 0.5):
         report_ducts(ducts, models, threshold)

@@ -1,4 +1,4 @@
-"""Which network has not seen a scan: figures and confidences come from scans that the network did not learn from."""
+"""Which scans one mass network has not seen: figures and confidences come from scans that the network did not learn from."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 
 from training.pictures import Picture
 
+UNSEEN_NETWORK = "masses-unseen.onnx"
+"""In WORK: the mass network that has not seen what is left out."""
 
-def left_out(picture: Picture, number: int) -> bool:
-    """Whether network 1 or 2 does not see a scan: each leaves out one fold of five, and of BrEaST two and three folds."""
-    if picture.source == "breast-lesions-usg":
-        return picture.fold in ((1, 2), (3, 4, 5))[number - 1]
-    return picture.fold == number
+
+def left_out(picture: Picture) -> bool:
+    """Whether the second network does not see a scan: one fold of five, and all of BrEaST, which then is another hospital."""
+    return picture.source == "breast-lesions-usg" or picture.fold == 1
 
 
 def write_unseen(work: Path, pictures: Iterable[Picture]) -> None:
     """Write WORK/unseen.json: for scans of the data sets, by name, the network that has not seen the patient."""
-    real = [picture for picture in pictures if picture.source != "phantom"]
-    networks = {picture.image: f"masses-without-{number}.onnx" for number in (1, 2) for picture in real if left_out(picture, number)}
+    networks = {picture.image: UNSEEN_NETWORK for picture in pictures if picture.source != "phantom" and left_out(picture)}
     (work / "unseen.json").write_text(json.dumps(networks, indent=1) + "\n", encoding="utf-8")
 
 

@@ -51,6 +51,20 @@ def test_the_mirror_image_is_judged_alike(grey):
     assert judged.logit_on(view_of(grey)).shape == grey.shape
 
 
+@pytest.mark.parametrize("network", [NETWORK, DUCTS], ids=["masses", "ducts"])
+def test_both_ways_to_run_a_network_say_the_same(grey, network):
+    one, other = (judge(view_of(grey), network, SIZE, plain=plain).logit for plain in (False, True))
+    np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_a_full_view_is_judged_as_one_with_a_missing_pixel(grey):
+    nearly = np.ones(grey.shape, np.bool_)
+    nearly[0, 0] = False
+    full, other = (judge(view_of(grey, tissue), NETWORK, SIZE) for tissue in (None, nearly))
+    np.testing.assert_allclose(full.rank[4:], other.rank[4:], atol=0.01)
+    np.testing.assert_allclose(full.logit[100:], other.logit[100:], atol=0.5)
+
+
 def test_a_network_of_ones_own_takes_the_place_of_the_mass_model(grey):
     view = view_of(grey)
     own = find_anatomy(view, AnatomySettings(mass_network=str(DUCTS)))

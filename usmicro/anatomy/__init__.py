@@ -10,7 +10,7 @@ from usmicro.anatomy.ducts import find_ducts, judge_ducts
 from usmicro.anatomy.given import on_grid, soft_probability
 from usmicro.anatomy.masses import NETWORK, SIZE, find_masses, scored_regions
 from usmicro.anatomy.nonmass import find_nonmass
-from usmicro.anatomy.unet import judge, logistic
+from usmicro.anatomy.unet import judge
 from usmicro.findings import Anatomy
 from usmicro.scan import GivenMasks
 from usmicro.settings import AnatomySettings
@@ -44,15 +44,15 @@ def find_anatomy(
     settings, given = settings or AnatomySettings(), given or GivenMasks()
     if given.masses is None:
         judged = judge(view, Path(settings.mass_network) if settings.mass_network else NETWORK, SIZE)
-        mass = np.where(view.tissue, logistic(judged.logit_on(view)), np.float32(0))
-        scored = scored_regions(view, judged)
+        mass = judged.probability_on(view)
+        scored = scored_regions(view, judged, mass)
     else:
         masses, scored = on_grid(given.masses, view), []
         mass = soft_probability(masses, view)
     if given.ducts is None:
         tubes = judge_ducts(view)
         ducts, duct_confidence = find_ducts(view, tubes, mass, settings)
-        duct = np.where(view.tissue, logistic(tubes.logit_on(view)), np.float32(0))
+        duct = tubes.probability_on(view)
     else:
         ducts = on_grid(given.ducts, view)
         duct, duct_confidence = soft_probability(ducts, view), (1.0,) * int(ducts.max(initial=0))

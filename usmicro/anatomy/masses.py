@@ -7,8 +7,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
-from usmicro.anatomy.unet import Judged, Region, logistic
+from usmicro.anatomy.unet import Judged, Region
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.logistic import read_models
 from usmicro.settings import AnatomySettings
@@ -26,6 +27,10 @@ CORE = 0.6
 """A region without a pixel of this probability is none."""
 SMALLEST_MM, LARGEST_MM = 2.5, 60.0
 """Diameters of the circles of the smallest and largest area taken for a mass."""
+NECK, NECK_MM = 0.2, 2.0
+"""A neck is at most this part of a region's diameter wide, and at most this many mm."""
+ROUNDING = 1.5
+"""Distance from a core, in half widths of a neck, up to which corners and spicules are kept."""
 FEATURES = ("peak", "mean", "size", "solidity", "flatness", "share", "contrast", "fit", "border")
 
 
@@ -48,29 +53,57 @@ def find_masses(view: View, scored: Sequence[tuple[float, Region]], settings: An
     return labels, tuple(confidence for confidence, _ in sure)
 
 
-def scored_regions(view: View, judged: Judged) -> list[tuple[float, Region]]:
-    """Every region that may be a mass with its confidence, the surest first; `judged` is what the network says of the view."""
+def scored_regions(view: View, judged: Judged, fine: FloatImage) -> list[tuple[float, Region]]:
+    """Every region that may be a mass with its confidence, the surest first.
+
+    `judged` is what the network says of the view, `fine` its probability on the view's grid.
+    """
     model = read_models(REGION_MODELS)["masses"]
-    scored = ((float(model.probability(region.features)), region) for region in regions(view, judged))
+    scored = ((float(model.probability(region.features)), region) for region in regions(view, judged, fine))
     return sorted(scored, key=lambda item: -item[0])
 
 
-def regions(view: View, judged: Judged) -> list[Region]:
-    """Every region that may be a mass, on the view's grid, with what tells masses from the rest."""
-    fine = logistic(judged.logit_on(view)) * view.tissue
-    count, found, stats, _ = cv2.connectedComponentsWithStats((fine > EDGE).astype(np.uint8), connectivity=4)
+def regions(view: View, judged: Judged, fine: FloatImage) -> list[Region]:
+    """Every region that may be a mass, on the view's grid, with what tells masses from the rest; arguments as of `scored_regions`."""
+    shown = (fine > EDGE).astype(np.uint8)
+    if not shown.any():
+        return []
+    x, y, width, height = cv2.boundingRect(shown)  # numbering the whole view takes several times as long
+    count, found, stats, _ = cv2.connectedComponentsWithStats(shown[y : y + height, x : x + width], connectivity=4)
     grey = np.asarray(cv2.resize(judged.rank, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
     total = float(fine.sum())
     least, most = (np.pi / 4 * view.grid.pixels(diameter) ** 2 for diameter in (SMALLEST_MM, LARGEST_MM))
     out = []
     for number in range(1, count):
         left, top, width, height, area = (int(value) for value in stats[number])
-        box = (slice(top, top + height), slice(left, left + width))
-        if not least <= area <= most or fine[box][found[box] == number].max() < CORE:
+        if not least <= area <= most:
             continue
-        inside = _without_holes(found[box] == number)
-        out.append(Region(box, inside, _features(view, inside, box, fine, grey, total)))
+        whole = _without_holes(found[top : top + height, left : left + width] == number)
+        for part, inside in cut_at_necks(whole, view.grid.pixels(NECK_MM)):
+            box = tuple(slice(first + edge.start, first + edge.stop) for first, edge in zip((y + top, x + left), part, strict=True))
+            if inside.sum() >= least and fine[box][inside].max() >= CORE:
+                out.append(Region(box, inside, _features(view, inside, box, fine, grey, total)))
     return out
+
+
+def cut_at_necks(region: BoolImage, widest: float) -> list[tuple[tuple[slice, slice], BoolImage]]:
+    """The parts of a region that hang together by thin necks only, without tails as thin, each with its box.
+
+    Parameters
+    ----------
+    region : array, shape (rows, columns), bool
+        Connected.
+    widest : float
+        Largest width of a neck, in pixels; nor is it wider than `NECK` of the diameter of a circle of the region's area.
+    """
+    radius = min(widest, NECK * float(np.sqrt(4 / np.pi * region.sum()))) / 2
+    padded = np.pad(region, 1).astype(np.uint8)
+    cores = (cv2.distanceTransform(padded, cv2.DIST_L2, 5) > radius).astype(np.uint8)
+    # of every pixel the distance to the nearest core, and its number; at the rim a core is left behind by little more than the radius
+    distance, nearest = cv2.distanceTransformWithLabels(1 - cores, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP)
+    nearest = np.where((distance <= ROUNDING * radius) & (padded > 0), nearest, 0)[1:-1, 1:-1]
+    boxes = ndimage.find_objects(nearest)
+    return [(box, np.asarray(nearest[box] == number)) for number, box in enumerate(boxes, start=1) if box is not None]
 
 
 def _without_holes(region: BoolImage) -> BoolImage:

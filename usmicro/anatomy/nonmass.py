@@ -49,6 +49,8 @@ def find_nonmass(view: View, masses: LabelImage, ducts: LabelImage, settings: An
     for area in areas(view, judged):
         if model.probability(area.features) >= settings.nonmass_threshold:
             inside |= judged.outline_on(view, area.box, area.inside) & view.tissue
+    if not inside.any():
+        return inside
     taken = (masses > 0) | (ducts > 0)
     _, numbered = cv2.connectedComponents(inside.astype(np.uint8), connectivity=4)
     size = np.maximum(np.bincount(numbered.ravel()), 1)

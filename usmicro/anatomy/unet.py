@@ -58,6 +58,10 @@ class Judged:
         """The logit on the view's grid; it, and not the probability, is what runs straight across an edge."""
         return np.asarray(cv2.resize(self.logit, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
+    def probability_on(self, view: View) -> FloatImage:
+        """The probability on the view's grid, 0 outside of the tissue."""
+        return logistic(self.logit_on(view)) * view.tissue
+
     def outline_on(self, view: View, box: tuple[slice, slice], inside: BoolImage) -> BoolImage:
         """A region of the network's pixels on the view's grid, out to where the probability is one half."""
         region = np.zeros(self.logit.shape, np.uint8)
@@ -72,21 +76,27 @@ def logistic(logit: FloatImage) -> FloatImage:
     return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
 
 
-def judge(view: View, network: Path, size: tuple[int, int], *, mirrored: bool = True) -> Judged:
-    """What a network says of a view, stretched to `size` (rows, columns); if `mirrored` the mean over the view and its mirror image."""
+def judge(view: View, network: Path, size: tuple[int, int], *, mirrored: bool = True, plain: bool = False) -> Judged:
+    """What a network says of a view, stretched to `size` (rows, columns); if `mirrored` the mean over the view and its mirror image.
+
+    `plain` says that the network has no convolutions that filter each channel by itself; it changes the time that it takes, nothing else.
+    """
     shape = (size[1], size[0])
-    weight = cv2.resize(view.tissue.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
-    grey = cv2.resize(view.grey * view.tissue, shape, interpolation=cv2.INTER_AREA) / np.maximum(weight, 0.01)
-    tissue = np.asarray(weight > 0.5)
+    if view.tissue.all():
+        grey, tissue = cv2.resize(view.grey, shape, interpolation=cv2.INTER_AREA), np.ones(size, np.bool_)
+    else:
+        weight = cv2.resize(view.tissue.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
+        grey = cv2.resize(view.grey * view.tissue, shape, interpolation=cv2.INTER_AREA) / np.maximum(weight, 0.01)
+        tissue = np.asarray(weight > 0.5)
     planes = network_input(grey, tissue)
-    logit = np.clip(_logit(network, planes, mirrored), -STEEPEST, STEEPEST)
+    logit = np.clip(_logit(_network(network, plain), network, planes, mirrored), -STEEPEST, STEEPEST)
     return Judged((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
 
 
 def judge_at(view: View, network: Path, pixel_mm: float) -> Judged:
     """The same on pixels of about `pixel_mm`, and without the mirror image, which would cost more than it adds."""
     rows, columns = (max(round(n * view.grid.pixel_mm / pixel_mm / STEP), 1) * STEP for n in view.shape)
-    return judge(view, network, (rows, columns), mirrored=False)
+    return judge(view, network, (rows, columns), mirrored=False, plain=True)
 
 
 def network_input(grey: FloatImage, tissue: BoolImage) -> NDArray[np.float32]:
@@ -124,16 +134,17 @@ def check_network(file: Path) -> None:
 
 
 @cache
-def _network(file: Path) -> cv2.dnn.Net:
+def _network(file: Path, plain: bool = False) -> cv2.dnn.Net:
+    # OpenCV 5 brings a new engine, a quarter faster on depthwise convolutions and half as fast on plain ones; OpenCV 4 has the one
+    engine = {"engine": cv2.dnn.ENGINE_CLASSIC} if plain and hasattr(cv2.dnn, "ENGINE_CLASSIC") else {}
     try:
-        return cv2.dnn.readNetFromONNX(str(file))
+        return cv2.dnn.readNetFromONNX(str(file), **engine)
     except cv2.error as error:
         found = "no such file" if not file.is_file() else f"what OpenCV cannot read: {error.err}"
         raise SettingsError(f"{file}: expected a network as an ONNX file, found {found}") from error
 
 
-def _logit(file: Path, image: NDArray[np.float32], mirrored: bool) -> FloatImage:
-    network = _network(file)
+def _logit(network: cv2.dnn.Net, file: Path, image: NDArray[np.float32], mirrored: bool) -> FloatImage:
     total = np.zeros(image.shape[1:], np.float32)
     flips = (slice(None), slice(None, None, -1))[: 1 + mirrored]
     with _ONE_AT_A_TIME:

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from usmicro.anatomy.masses import cut_at_necks
+
+ROWS, COLUMNS = 100, 200
+Y, X = np.mgrid[:ROWS, :COLUMNS]
+
+
+def disc(x: float, y: float, radius: float) -> np.ndarray:
+    return np.hypot(X - x, Y - y) < radius
+
+
+def bridge(thickness: float, left: int = 50, right: int = 150) -> np.ndarray:
+    return (np.abs(Y - 50) <= thickness / 2) & (X > left) & (X < right)
+
+
+def drawn(parts: list[tuple[tuple[slice, slice], np.ndarray]]) -> np.ndarray:
+    """Number of every pixel."""
+    out = np.zeros((ROWS, COLUMNS), int)
+    for number, (box, inside) in enumerate(parts, start=1):
+        assert not out[box][inside].any(), "parts overlap"
+        out[box][inside] = number
+    return out
+
+
+@pytest.mark.parametrize("region", [disc(50, 50, 30), bridge(60), disc(50, 50, 30) | disc(75, 50, 25)], ids=["disc", "block", "lobulated"])
+def test_a_region_without_neck_stays_as_it_is(region):
+    np.testing.assert_array_equal(drawn(cut_at_necks(region, 25.0)) == 1, region)
+
+
+def test_two_masses_that_a_thin_neck_joins_are_two():
+    one, other = disc(50, 50, 30), disc(150, 50, 25)
+    parts = cut_at_necks(one | other | bridge(5), 25.0)
+    assert len(parts) == 2
+    found = drawn(parts)
+    for mass in (one, other):
+        (number,) = np.unique(found[mass])
+        assert number > 0
+        assert (found == number).sum() < 1.05 * mass.sum()
+
+
+def test_a_neck_wider_than_asked_for_is_kept():
+    region = disc(50, 50, 30) | disc(150, 50, 25) | bridge(9)
+    assert len(cut_at_necks(region, 6.0)) == 1
+    assert len(cut_at_necks(region, 25.0)) == 2
+
+
+def test_a_tail_is_cut_off_and_the_corners_of_a_spindle_stay():
+    mass = disc(50, 50, 30)
+    assert (drawn(cut_at_necks(mass | bridge(5), 25.0)) > 0).sum() < 1.05 * mass.sum()
+    spindle = np.abs(Y - 50) / 20 + np.abs(X - 100) / 60 < 1
+    assert (drawn(cut_at_necks(spindle, 25.0)) > 0).sum() > 0.95 * spindle.sum()
+
+
+def test_turning_a_region_turns_its_parts():
+    region = disc(50, 50, 30) | disc(150, 50, 25) | bridge(5)
+    turned = drawn(cut_at_necks(region[::-1, ::-1].copy(), 25.0))[::-1, ::-1]
+    np.testing.assert_array_equal(turned > 0, drawn(cut_at_necks(region, 25.0)) > 0)
