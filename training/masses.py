@@ -1,8 +1,8 @@
 """Train the mass model: `python -m training.masses WORK`, with WORK as `python -m training.pictures DATA WORK` fills it.
 
-One network is fitted to all scans and shipped. The other has seen neither a fifth of BUS-BRA and of the simulated scans nor any of BrEaST, to
-see what such a network does on scans it has not seen, of the same hospital and of another; which those are is written to WORK/unseen.json.
-Each takes some 50 minutes on one core; `--only` trains one of them. A run that is stopped goes on from its last epoch. The seeds are fixed.
+One network is fitted to all scans and shipped. The other has seen neither a fifth of BUS-BRA and of the simulated scans nor any of BrEaST,
+to see what such a network does on scans it has not seen, of the same hospital and of another; WORK/unseen.json names them.
+Each takes some 50 minutes on one core; `--only` trains one of them. A run that is stopped goes on from its last epoch. Seeds are fixed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fit how sure a mass or a duct is: `python -m training.regions WORK` writes usmicro/anatomy/regions.json.
 
-WORK is filled by `training.pictures`, and holds the network that `training.masses` fitted without some of the scans. The regions learnt from
-are those that it finds on scans it has not seen. The figures printed are of such scans too, with a confidence fitted to other patients.
+WORK is filled by `training.pictures`, and holds the network that `training.masses` fitted without some of the scans. The regions learnt
+from are those that it finds on scans it has not seen. The figures printed are of such scans too, with a confidence of other patients.
 """
 
 from __future__ import annotations
@@ -9,20 +9,21 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from benchmarks.accuracy.parts import largest_free_part
 from training.ducts import FOLD, with_ducts
 from training.logistic import fit_logistic
 from training.pictures import Picture, read_pictures
 from training.unseen import UNSEEN_NETWORK, left_out
 from usmicro.anatomy.ducts import FEATURES as DUCT_FEATURES
 from usmicro.anatomy.ducts import judge_ducts, tubes
+from usmicro.anatomy.masses import BORDER, REGION_MODELS, SIZE, regions
 from usmicro.anatomy.masses import FEATURES as MASS_FEATURES
-from usmicro.anatomy.masses import REGION_MODELS, SIZE, regions
 from usmicro.anatomy.unet import judge
 from usmicro.arrays import BoolImage
 from usmicro.logistic import Logistic, write_models
@@ -30,7 +31,9 @@ from usmicro.settings import AnatomySettings
 from usmicro.view import Beams, Grid, View
 
 MASS_WEIGHT = {"bus-bra": 0.7, "breast-lesions-usg": 2.0, "phantom": 0.7}
-"""Weight of a region; BUS-BRA shows a lesion on every scan, and so does not teach doubt."""
+"""Weight of a region."""
+AWAY_MM = 2.0
+"""Distance from all masses of the parts that teach what is none: nearly every scan of the data sets shows a lesion."""
 MASS_MATCH = 0.4
 """A region is a mass if its Dice coefficient with an outline is higher."""
 FOUND = 0.5
@@ -83,7 +86,7 @@ def masses_on(picture: Picture, network: Path) -> Found:
     """The regions that a network finds, each with its best overlap with one outline."""
     view = as_view(picture)
     count, outlines = cv2.connectedComponents(picture.outline.astype(np.uint8))
-    judged = judge(view, network, SIZE)
+    judged = judge(view, network, SIZE, border=BORDER)
     found = regions(view, judged, judged.probability_on(view))
     match = []
     for region in found:
@@ -95,13 +98,26 @@ def masses_on(picture: Picture, network: Path) -> Found:
     )
 
 
+def away_from_masses(picture: Picture) -> Picture | None:
+    """The largest part of a real scan without any mass, if there is one; simulated scans bring their own."""
+    if picture.source == "phantom" or not picture.outline.any():
+        return None
+    reach = round(AWAY_MM / picture.pixel_mm)
+    part = largest_free_part(picture.outline, (reach, reach))
+    if part is None:
+        return None
+    left, top, right, bottom = part
+    arrays = {name: getattr(picture, name)[top:bottom, left:right] for name in ("grey", "tissue", "outline", "ducts")}
+    return replace(picture, **arrays) if arrays["tissue"].any() else None
+
+
 def ducts_on(picture: Picture, network: Path, name: str) -> Found:
     """The tubes that the shipped network finds beside a mass network, each with the part of it that lies in a duct."""
     view = as_view(picture)
     judged = judge_ducts(view)
     size = judged.rank.shape[::-1]
     known = cv2.resize(picture.ducts.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-    mass = judge(view, network, SIZE).probability_on(view)
+    mass = judge(view, network, SIZE, border=BORDER).probability_on(view)
     found = tubes(view, judged, mass)
     match = [float(known[tube.box][tube.inside].mean()) for tube in found]
     return Found(name, [tube.features for tube in found], match, [(t.box, t.inside) for t in found], np.asarray(known), part_of(picture))
@@ -140,6 +156,13 @@ def report_masses(found: Sequence[Found], models: Sequence[Logistic], threshold:
         )
 
 
+def report_away(found: Sequence[Found], models: Sequence[Logistic], threshold: float) -> None:
+    """Print how many masses are found where there are none."""
+    for source in MASS_WEIGHT:
+        if counts := [sum(models[s.part].probability(row) >= threshold for row in s.features) for s in found if s.source == source]:
+            print(f"{source}, {len(counts)} parts without mass, confidence {threshold}: {np.mean(counts):.3f} masses a part", flush=True)
+
+
 def report_ducts(found: Sequence[Found], models: Sequence[Logistic], threshold: float) -> None:
     """Print what is found at a confidence."""
     for source in DUCT_WEIGHT:
@@ -166,9 +189,12 @@ def main() -> None:
     pictures, settings = read_pictures(options.work), AnatomySettings()
     network = options.work / UNSEEN_NETWORK
     masses = [masses_on(picture, network) for picture in pictures if left_out(picture)]
-    models = [confidence(masses, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH, part) for part in (0, 1)]
+    parts = [part for picture in pictures if left_out(picture) if (part := away_from_masses(picture)) is not None]
+    away = [masses_on(part, network) for part in parts]
+    models = [confidence(masses + away, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH, part) for part in (0, 1)]
     for threshold in (settings.mass_threshold, 0.5):
         report_masses(masses, models, threshold)
+        report_away(away, models, threshold)
     generator = np.random.default_rng(1)
     ducts = []
     for picture in pictures:
@@ -181,7 +207,7 @@ def main() -> None:
         report_ducts(ducts, models, threshold)
     write_models(
         {
-            "masses": confidence(masses, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH),
+            "masses": confidence(masses + away, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH),
             "ducts": confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH),
         },
         REGION_MODELS,

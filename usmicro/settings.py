@@ -76,7 +76,7 @@ class FociSettings(Checked):
 class AnatomySettings(Checked):
     """How masses, ducts and nonmass areas are found."""
 
-    mass_threshold: float = described(0.3, says="confidence from which a region that looks like a mass is one", least=0, most=1)
+    mass_threshold: float = described(0.1, says="confidence from which a region that looks like a mass is one", least=0, most=1)
     nonmass_threshold: float = described(
         0.5, says="confidence from which an area of altered echotexture is a nonmass area", least=0, most=1
     )

@@ -12,7 +12,7 @@ def disc(x: float, y: float, radius: float) -> np.ndarray:
 
 
 def bridge(thickness: float, left: int = 50, right: int = 150) -> np.ndarray:
-    return (np.abs(Y - 50) <= thickness / 2) & (X > left) & (X < right)
+    return (np.abs(Y - 50) <= thickness / 2) & (left < X) & (right > X)
 
 
 def drawn(parts: list[tuple[tuple[slice, slice], np.ndarray]]) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from usmicro.anatomy.ducts import find_ducts, judge_ducts
 from usmicro.anatomy.given import on_grid, soft_probability
-from usmicro.anatomy.masses import NETWORK, SIZE, find_masses, scored_regions
+from usmicro.anatomy.masses import BORDER, NETWORK, SIZE, find_masses, scored_regions
 from usmicro.anatomy.nonmass import find_nonmass
 from usmicro.anatomy.unet import judge
 from usmicro.findings import Anatomy
@@ -43,7 +43,7 @@ def find_anatomy(
     """
     settings, given = settings or AnatomySettings(), given or GivenMasks()
     if given.masses is None:
-        judged = judge(view, Path(settings.mass_network) if settings.mass_network else NETWORK, SIZE)
+        judged = judge(view, Path(settings.mass_network) if settings.mass_network else NETWORK, SIZE, border=BORDER)
         mass = judged.probability_on(view)
         scored = scored_regions(view, judged, mass)
     else:

@@ -20,7 +20,9 @@ REGION_MODELS = Path(__file__).with_name("regions.json")
 NETWORK = Path(__file__).with_name("masses.onnx")
 """The network, as `training.masses` fits it."""
 SIZE = (192, 192)
-"""Rows and columns of its input: the whole view, stretched."""
+"""Rows and columns of its input."""
+BORDER = 12
+"""Pixels on every side of the input that stay empty; the view is stretched over the rest. More of the masses at an edge are found so."""
 EDGE = 0.5
 """Mass probability at the outline."""
 CORE = 0.6
@@ -31,7 +33,7 @@ NECK, NECK_MM = 0.2, 2.0
 """A neck is at most this part of a region's diameter wide, and at most this many mm."""
 ROUNDING = 1.5
 """Distance from a core, in half widths of a neck, up to which corners and spicules are kept."""
-FEATURES = ("peak", "mean", "size", "solidity", "flatness", "share", "contrast", "fit", "border")
+FEATURES = ("peak", "mean", "size", "solidity", "flatness", "share", "contrast", "fit", "border", "depth")
 
 
 def find_masses(view: View, scored: Sequence[tuple[float, Region]], settings: AnatomySettings) -> tuple[LabelImage, tuple[float, ...]]:
@@ -129,6 +131,7 @@ def _features(
     rows, columns = inside.shape
     touching = (box[0].start == 0) * inside[0].sum() + (box[0].stop == view.shape[0]) * inside[-1].sum()
     touching += (box[1].start == 0) * inside[:, 0].sum() + (box[1].stop == view.shape[1]) * inside[:, -1].sum()
+    depth = float(view.beams.depth((box[1].start + box[1].stop - 1) / 2, box[0].start)) * view.grid.pixel_mm
     return {
         "peak": float(np.log(values.max() / (1.0001 - values.max()))),
         "mean": float(values.mean()),
@@ -139,4 +142,5 @@ def _features(
         "contrast": outside - float(grey[box][inside].mean()),
         "fit": float(values.mean()) - beyond,
         "border": float(touching) / len(outline),
+        "depth": float(np.log1p(max(depth, 0.0))),
     }

@@ -76,11 +76,13 @@ def logistic(logit: FloatImage) -> FloatImage:
     return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
 
 
-def judge(view: View, network: Path, size: tuple[int, int], *, mirrored: bool = True, plain: bool = False) -> Judged:
-    """What a network says of a view, stretched to `size` (rows, columns); if `mirrored` the mean over the view and its mirror image.
+def judge(view: View, network: Path, size: tuple[int, int], *, border: int = 0, mirrored: bool = True, plain: bool = False) -> Judged:
+    """What a network says of a view, stretched over an input of `size` (rows, columns) less `border` empty pixels on every side.
 
-    `plain` says that the network has no convolutions that filter each channel by itself; it changes the time that it takes, nothing else.
+    If `mirrored`, the mean over the view and its mirror image. `plain` says that the network has no convolutions that filter each channel
+    by itself; it changes the time that it takes, nothing else.
     """
+    size = (size[0] - 2 * border, size[1] - 2 * border)
     shape = (size[1], size[0])
     if view.tissue.all():
         grey, tissue = cv2.resize(view.grey, shape, interpolation=cv2.INTER_AREA), np.ones(size, np.bool_)
@@ -89,7 +91,7 @@ def judge(view: View, network: Path, size: tuple[int, int], *, mirrored: bool = 
         grey = cv2.resize(view.grey * view.tissue, shape, interpolation=cv2.INTER_AREA) / np.maximum(weight, 0.01)
         tissue = np.asarray(weight > 0.5)
     planes = network_input(grey, tissue)
-    logit = np.clip(_logit(_network(network, plain), network, planes, mirrored), -STEEPEST, STEEPEST)
+    logit = np.clip(_logit(_network(network, plain), network, planes, border, mirrored), -STEEPEST, STEEPEST)
     return Judged((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
 
 
@@ -144,7 +146,8 @@ def _network(file: Path, plain: bool = False) -> cv2.dnn.Net:
         raise SettingsError(f"{file}: expected a network as an ONNX file, found {found}") from error
 
 
-def _logit(network: cv2.dnn.Net, file: Path, image: NDArray[np.float32], mirrored: bool) -> FloatImage:
+def _logit(network: cv2.dnn.Net, file: Path, image: NDArray[np.float32], border: int, mirrored: bool) -> FloatImage:
+    image = np.pad(image, ((0, 0), (border, border), (border, border)))
     total = np.zeros(image.shape[1:], np.float32)
     flips = (slice(None), slice(None, None, -1))[: 1 + mirrored]
     with _ONE_AT_A_TIME:
@@ -157,4 +160,5 @@ def _logit(network: cv2.dnn.Net, file: Path, image: NDArray[np.float32], mirrore
             if out.shape != (1, 1, *image.shape[1:]):
                 raise SettingsError(f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}")
             total += out[0, 0][:, flip]
-    return np.asarray(total / len(flips), dtype=np.float32)
+    inner = total[border : total.shape[0] - border, border : total.shape[1] - border]
+    return np.asarray(inner / len(flips), dtype=np.float32)
