@@ -81,8 +81,8 @@ def regions(view: View, judged: Judged, fine: FloatImage) -> list[Region]:
         if not least <= area <= most:
             continue
         whole = _without_holes(found[top : top + height, left : left + width] == number)
-        for part, inside in cut_at_necks(whole, view.grid.pixels(NECK_MM)):
-            box = tuple(slice(first + edge.start, first + edge.stop) for first, edge in zip((y + top, x + left), part, strict=True))
+        for (rows, columns), inside in cut_at_necks(whole, view.grid.pixels(NECK_MM)):
+            box = (slice(y + top + rows.start, y + top + rows.stop), slice(x + left + columns.start, x + left + columns.stop))
             if inside.sum() >= least and fine[box][inside].max() >= CORE:
                 out.append(Region(box, inside, _features(view, inside, box, fine, grey, total)))
     return out

@@ -148,7 +148,8 @@ def _network(file: Path, plain: bool = False) -> cv2.dnn.Net:
 
 def _logit(network: cv2.dnn.Net, file: Path, image: NDArray[np.float32], border: int, mirrored: bool) -> FloatImage:
     image = np.pad(image, ((0, 0), (border, border), (border, border)))
-    total = np.zeros(image.shape[1:], np.float32)
+    rows, columns = image.shape[1:]
+    total = np.zeros((rows, columns), np.float32)
     flips = (slice(None), slice(None, None, -1))[: 1 + mirrored]
     with _ONE_AT_A_TIME:
         for flip in flips:
@@ -160,5 +161,5 @@ def _logit(network: cv2.dnn.Net, file: Path, image: NDArray[np.float32], border:
             if out.shape != (1, 1, *image.shape[1:]):
                 raise SettingsError(f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}")
             total += out[0, 0][:, flip]
-    inner = total[border : total.shape[0] - border, border : total.shape[1] - border]
+    inner = total[border : rows - border, border : columns - border]
     return np.asarray(inner / len(flips), dtype=np.float32)
