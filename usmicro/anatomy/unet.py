@@ -137,7 +137,7 @@ def check_network(file: Path) -> None:
 
 @cache
 def _network(file: Path, plain: bool = False) -> cv2.dnn.Net:
-    # OpenCV 5 brings a new engine, a quarter faster on depthwise convolutions and half as fast on plain ones; OpenCV 4 has the one
+    # OpenCV 5 brings a new engine, faster on depthwise convolutions and slower on plain ones; OpenCV 4 has the one
     engine = {"engine": cv2.dnn.ENGINE_CLASSIC} if plain and hasattr(cv2.dnn, "ENGINE_CLASSIC") else {}
     try:
         return cv2.dnn.readNetFromONNX(str(file), **engine)
