@@ -59,6 +59,33 @@ def _peak(before: np.float32, here: np.float32, after: np.float32) -> np.float32
 
 
 @jit
+def strongest_apart(x: Float1D, y: Float1D, reach: Float1D, kept: NDArray[np.bool_]) -> None:
+    """Which positions, given strongest first, lie farther from every stronger one that is kept than that one's `reach`."""
+    edge = np.float32(1)  # of the square bins in which neighbours are looked up: no reach is longer
+    for i in range(x.size):
+        edge = max(edge, reach[i])
+    if x.size == 0:
+        return
+    left, top = x.min(), y.min()
+    columns, rows = int((x.max() - left) / edge) + 1, int((y.max() - top) / edge) + 1
+    first, following = np.full((rows, columns), -1, np.int32), np.empty(x.size, np.int32)
+    for i in range(x.size):
+        column, row = int((x[i] - left) / edge), int((y[i] - top) / edge)
+        kept[i] = True
+        for r in range(max(row - 1, 0), min(row + 2, rows)):
+            for c in range(max(column - 1, 0), min(column + 2, columns)):
+                j = first[r, c]
+                while j >= 0:
+                    across, down = x[i] - x[j], y[i] - y[j]
+                    if across * across + down * down <= reach[j] * reach[j]:
+                        kept[i] = False
+                    j = following[j]
+        if kept[i]:
+            following[i] = first[row, column]
+            first[row, column] = i
+
+
+@jit
 def ring_quantiles(
     levels: NDArray[np.uint8],
     usable: Bool2D,

@@ -1,14 +1,16 @@
 """How strongly speckle alone responds: `python -m training.false_alarm` simulates it and prints the table of `usmicro.foci.false_alarm`.
 
-Log-compressed speckle, Rayleigh and K-distributed as in the breast, with and without compounding, of several cell sizes and shapes
-goes through the detector. The table is the mean over these kinds of the logarithm of the probability; the spread between them is
-printed too.
+Log-compressed speckle, Rayleigh and K-distributed as in the breast, with and without compounding and smoothing, of several cell sizes
+and shapes goes through the detector. The table is the mean over these kinds of the logarithm of the probability; the spread between
+them is printed too.
 """
 
 from __future__ import annotations
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import cv2
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from usmicro.arrays import ByteImage, FloatImage
 from usmicro.foci.detection import blob_responses
-from usmicro.foci.false_alarm import cell_area
+from usmicro.foci.false_alarm import STANDARDISED, SpeckleResponses
 from usmicro.preparation.speckle_cell import speckle_cell
 from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
@@ -28,9 +30,8 @@ POINT_SPREADS = ((4, 4), (6, 4), (8, 4), (12, 4), (9, 6), (12, 8))
 """Full widths at half maximum across and along the beam of the scatterers' power, pixels."""
 K_SHAPES = (None, 4.5, 1.25)
 """None is Rayleigh; amplitude SNR 1.91, 1.7 and 1.35."""
-LOOKS = (1, 3)
-"""Independent views of the tissue whose envelopes are averaged, as spatial compounding does."""
-RESPONSES = np.arange(0.7, 1.85, 0.1)
+FILTERS = ((1, 0.0), (3, 0.0), (1, 1.5))
+"""Looks, and standard deviation in pixels of a smoothing."""
 
 
 @dataclass(frozen=True)
@@ -83,33 +84,41 @@ def view_of(grey: FloatImage) -> View:
     return View(grey, tissue, ~tissue, Grid(0, 0, 1, 1, 0.08, Spacing(0.08, 0.08, "given")), beams, cell)
 
 
-def exceedance(rng: np.random.Generator, kind: Kind, images: int) -> NDArray[np.float64]:
-    """Blobs that reach each of RESPONSES, per speckle cell."""
-    counts, cells = np.zeros(len(RESPONSES)), 0.0
-    for _ in range(images):
-        view = view_of(speckle(rng, kind).astype(np.float32))
-        response = blob_responses(view, FociSettings(), float(RESPONSES[0])).response
-        counts += np.count_nonzero(response[:, None] >= RESPONSES, axis=0)
-        cells += view.grey.size / cell_area(view.speckle)
-    return np.maximum(counts, 0.5) / cells
+def responses(kind: Kind, images: int, seed: int) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Logarithm of the share of speckle's bright blobs that reach each of STANDARDISED, and the mean anchors of the views."""
+    standardised, anchors = [], []
+    for number in range(images):
+        view = view_of(speckle(np.random.default_rng([seed, number]), kind).astype(np.float32))
+        response = blob_responses(view, FociSettings()).response
+        found = SpeckleResponses.of(response)
+        standardised.append((response - found.lower) / (found.upper - found.lower))
+        anchors.append((found.lower, found.upper))
+    every = np.concatenate(standardised)
+    count = np.count_nonzero(every[:, None] >= STANDARDISED, axis=0)
+    lower, upper = np.mean(anchors, axis=0)
+    return np.log10(np.maximum(count, 0.5) / len(every)), (float(lower), float(upper))
 
 
 def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=8, help="images of each kind")
+    parser.add_argument("--images", type=int, default=16, help="images of each kind")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    rng = np.random.default_rng(arguments.seed)
-    cv2.setNumThreads(1)
-    found = []
-    for (across, along), shape, looks in product(POINT_SPREADS, K_SHAPES, LOOKS):
-        found.append(np.log10(exceedance(rng, Kind(across, along, shape, looks), arguments.images)))
-        print(f"{across:2d} {along:2d} {shape or 'Rayleigh':>8} {looks}", " ".join(f"{value:6.2f}" for value in found[-1]), flush=True)
+    kinds = [Kind(*spread, shape, looks, smoothing=by) for spread, shape, (looks, by) in product(POINT_SPREADS, K_SHAPES, FILTERS)]
+    found, anchors = [], []
+    with ProcessPoolExecutor(arguments.processes, initializer=partial(cv2.setNumThreads, 1)) as pool:
+        for kind, (logarithm, pair) in zip(kinds, pool.map(partial(responses, images=arguments.images, seed=arguments.seed), kinds), strict=True):
+            found.append(logarithm)
+            anchors.append(pair)
+            name = f"{kind.across:2g} {kind.along:2g} {kind.shape or 'Rayleigh':>8} {kind.looks} {kind.smoothing:3g}"
+            print(name, " ".join(f"{value:6.2f}" for value in (*pair, *logarithm)), flush=True)
     table = np.array(found)
-    print("response        ", " ".join(f"{value:6.2f}" for value in RESPONSES))
-    print("mean log10      ", " ".join(f"{value:6.2f}" for value in table.mean(axis=0)))
-    print("sd of log10     ", " ".join(f"{value:6.2f}" for value in table.std(axis=0)))
+    print("mean anchors     ", " ".join(f"{value:6.2f}" for value in np.mean(anchors, axis=0)))
+    print("standardised     ", " ".join(f"{value:6.2f}" for value in STANDARDISED))
+    print("mean log10       ", " ".join(f"{value:6.2f}" for value in table.mean(axis=0)))
+    print("sd of log10      ", " ".join(f"{value:6.2f}" for value in table.std(axis=0)))
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ class FociSettings(Checked):
     """How echogenic foci are detected."""
 
     false_positives: float = described(
-        25.0, unit="per 10 cm2", says="false foci expected from speckle alone among the candidates", least=1e-6
+        50.0, unit="per 10 cm2", says="false foci expected from speckle alone among the candidates", least=1e-6
     )
     smallest: float = described(0.2, unit="mm", says="smallest diameter looked for", least=0.05)
     largest: float = described(3.0, unit="mm", says="largest diameter looked for", least=0.1)

@@ -7,7 +7,6 @@ import pytest
 from usmicro.errors import ImageError
 from usmicro.findings import Candidates
 from usmicro.foci import find_candidates, find_foci
-from usmicro.foci.false_alarm import LOG10_PROBABILITY, RESPONSES, cell_area, false_alarm, response_at
 from usmicro.foci.scale_space import FWHM
 from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
@@ -200,19 +199,6 @@ def test_diameters_outside_the_limits_are_left_out(blobs):
     small = find_candidates(view, FociSettings(largest=0.8))
     assert (small.diameter * PIXEL_MM <= 0.8).all()
     assert np.hypot(small.x - BLOBS[-1][0], small.y - BLOBS[-1][1]).min() > 2
-
-
-def test_false_alarm_and_its_inverse():
-    for probability in (1e-2, 1e-3, 1e-6, 1e-9):
-        assert false_alarm(np.array([response_at(probability)]))[0] == pytest.approx(probability, rel=1e-6)
-    assert (np.diff(false_alarm(np.linspace(RESPONSES[0], 4, 50))) < 0).all()
-    assert (np.diff(LOG10_PROBABILITY) < 0).all()
-
-
-def test_cell_area_is_the_integral_of_the_autocovariance():
-    rows, columns = np.indices((101, 101)) - 50.0
-    covariance = np.exp(-0.5 * ((columns * FWHM / 12) ** 2 + (rows * FWHM / 7) ** 2))
-    assert cell_area((12, 7)) == pytest.approx(covariance.sum(), rel=1e-3)
 
 
 def test_a_bare_image_gives_positions_in_its_own_pixels():

@@ -71,6 +71,23 @@ def test_a_line_has_no_blob_response():
     assert len(maxima(cv2.GaussianBlur(image, (0, 0), 2.0), least=0.01)[0]) == 0
 
 
+def strongest_apart_in_numpy(x: np.ndarray, y: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    kept = np.zeros(len(x), bool)
+    for i in range(len(x)):
+        stronger = np.flatnonzero(kept[:i])
+        kept[i] = (np.hypot(x[i] - x[stronger], y[i] - y[stronger]) > reach[stronger]).all()
+    return kept
+
+
+@pytest.mark.parametrize("count", [0, 1, 40, 800])
+def test_strongest_apart_equal_their_numpy_twin(count):
+    rng = np.random.default_rng(count)
+    x, y, reach = (rng.uniform(least, most, count).astype(np.float32) for least, most in ((-20, 300), (5, 200), (0.5, 19)))
+    kept = np.empty(count, bool)
+    kernels.strongest_apart(x, y, reach, kept)
+    np.testing.assert_array_equal(kept, strongest_apart_in_numpy(x, y, reach))
+
+
 def test_ring_quantiles_equal_their_numpy_twin():
     rng = np.random.default_rng(4)
     levels = np.clip(rng.normal(90, 30, (120, 140)), 0, 255).astype(np.uint8)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from usmicro.errors import ImageError
 from usmicro.findings import Candidates
-from usmicro.foci.false_alarm import cell_area, false_alarm, response_at
+from usmicro.foci.false_alarm import LEAST, SpeckleResponses
 from usmicro.foci.measures import Blobs, measure
 from usmicro.foci.scale_space import Scale, scale_space
 from usmicro.kernels import foci as kernels
@@ -22,10 +22,14 @@ TEN_CM2 = 1000.0
 """mm2."""
 RING_MM = 2.0
 """Width of the background ring, to which three standard deviations of the scale are added."""
+RING_SAMPLES = 10
+"""Rows and columns sampled across a ring."""
 LEAST_RING = 0.2
 """Smallest usable share of a ring."""
 LEAST_TEXTURE = 0.8
 """Local texture counts as at least this share of the view's: quiet areas, such as cysts, would turn every echo into a focus."""
+FLAT = 0.01
+"""Typical magnitude of the Laplacian, in grey levels, up to which a view shows rounding errors and no texture."""
 TEXTURE_LEVELS = 64.0
 """Histogram level of the view's typical texture."""
 UPPER_QUARTILE = np.array([0.75], np.float32)
@@ -49,7 +53,7 @@ def detect(scale: Scale, view: View, least: float) -> tuple[NDArray[np.float64],
     texture = np.abs(cv2.Laplacian(scale.smooth, cv2.CV_32F, ksize=1))
     inside = texture[usable]
     typical = float(np.quantile(inside[:: max(1, inside.size // 20000)], 0.75)) if inside.size else 0.0
-    if not typical > 0:
+    if not typical > FLAT:
         return nothing
     most = inside.size // 4 + 1  # maxima are at least two pixels apart
     position, strength = np.empty((most, 2), np.float32), np.empty(most, np.float32)
@@ -62,7 +66,7 @@ def detect(scale: Scale, view: View, least: float) -> tuple[NDArray[np.float64],
     levels = np.minimum(texture * np.float32(TEXTURE_LEVELS / typical) + np.float32(0.5), 255).astype(np.uint8)
     quartile, counted = np.empty((count, 1), np.float32), np.empty(count, np.float32)
     inner, outer = np.full(count, guard, np.float32), np.full(count, guard + width, np.float32)
-    step = np.full(count, 2 if factor == 1 else 1, np.int32)
+    step = np.full(count, max(1, round(width / RING_SAMPLES)), np.int32)
     kernels.ring_quantiles(levels, usable, x, y, inner, outer, step, UPPER_QUARTILE, quartile, counted)
     local = np.maximum(quartile[:, 0] * (typical / TEXTURE_LEVELS), LEAST_TEXTURE * typical)
     response = strength[:count] / local
@@ -70,29 +74,20 @@ def detect(scale: Scale, view: View, least: float) -> tuple[NDArray[np.float64],
     return scale.to_view(x[kept]), scale.to_view(y[kept]), response[kept].astype(np.float64)
 
 
-def suppress(
-    x: NDArray[np.float64], y: NDArray[np.float64], sigma: NDArray[np.float64], response: NDArray[np.float64], cell: float
-) -> NDArray[np.intp]:
-    """Indices of the responses that no stronger one is close to, strongest first; close is within 1.2 of its sigma, or within `cell`."""
-    order = np.lexsort((y, x, -response))
-    kept: list[int] = []
-    free = np.ones(len(order), bool)
-    x, y, sigma = x[order], y[order], sigma[order]
-    for i in range(len(order)):
-        if free[i]:
-            kept.append(i)
-            free &= (x - x[i]) ** 2 + (y - y[i]) ** 2 > max(1.2 * sigma[i], cell) ** 2
-    return order[np.array(kept, dtype=np.intp)]
+def blob_responses(view: View, settings: FociSettings) -> Blobs:
+    """All blobs of the view that respond with LEAST or more, strongest first.
 
-
-def blob_responses(view: View, settings: FociSettings, least: float) -> Blobs:
-    """All blobs of the view that respond with `least` or more, strongest first, the weaker of two close ones left out."""
+    Of two that are close, within 1.2 of the stronger one's sigma or within half a speckle cell, the weaker is left out.
+    """
     scales = scale_space(view, settings.smallest, settings.largest)
-    found = [detect(scale, view, least) for scale in scales]
+    found = [detect(scale, view, LEAST) for scale in scales]
     x, y, response = (np.concatenate([part[k] for part in found]) for k in range(3))
     index = np.repeat(np.arange(len(scales)), [len(part[0]) for part in found])
-    sigma = np.array([scale.sigma for scale in scales])[index]
-    kept = suppress(x, y, sigma, response, 0.5 * float(np.sqrt(view.speckle[0] * view.speckle[1])))
+    order = np.lexsort((y, x, -response))
+    x, y, response, index = x[order], y[order], response[order], index[order]
+    reach = np.maximum(1.2 * np.array([scale.sigma for scale in scales])[index], 0.5 * np.sqrt(view.speckle[0] * view.speckle[1]))
+    kept = np.empty(len(x), bool)
+    kernels.strongest_apart(x.astype(np.float32), y.astype(np.float32), reach.astype(np.float32), kept)
     return Blobs(x[kept], y[kept], index[kept], response[kept], scales)
 
 
@@ -114,9 +109,11 @@ def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Cand
     Candidates
         Strongest first; positions and diameters in grid pixels. `features` are those of `usmicro.foci.measures.measure`.
     """
-    cells = TEN_CM2 / (cell_area(view.speckle) * view.grid.pixel_mm**2)
-    blobs = blob_responses(view, settings, response_at(settings.false_positives / cells))
-    candidates = measure(view, settings, blobs, false_alarm(blobs.response))
+    blobs = blob_responses(view, settings)
+    false_alarm = SpeckleResponses.of(blobs.response).false_alarm(blobs.response)
+    area = np.count_nonzero(view.usable) * view.grid.pixel_mm**2 / TEN_CM2
+    count = np.count_nonzero(false_alarm * len(blobs.x) <= settings.false_positives * area)
+    candidates = measure(view, settings, blobs.first(count), false_alarm[:count])
     return candidates.take(candidates.diameter <= view.grid.pixels(settings.largest))
 
 

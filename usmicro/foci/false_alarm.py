@@ -1,36 +1,49 @@
-"""False alarms: how probable it is that speckle alone responds as strongly as a candidate."""
+"""False alarms: how probable it is that speckle alone responds as strongly as a candidate.
+
+The responses of speckle depend on its statistics, grey map, smoothing, compounding and cell size, but nearly the same curve comes out
+for all of them once two quantiles of all bright blobs of a view, most of which are speckle, are taken as 0 and 1.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-RESPONSES = np.arange(0.7, 1.75, 0.1)
-LOG10_PROBABILITY = np.array([-1.07, -1.26, -1.49, -1.74, -2.02, -2.32, -2.65, -2.99, -3.37, -3.76, -4.19])
-"""From `python -m training.false_alarm`: mean over Rayleigh and K-distributed speckle, one and three looks, and cell shapes, of
-which one standard deviation is 0.2."""
-SLOPE = (LOG10_PROBABILITY[-1] - LOG10_PROBABILITY[-2]) / (RESPONSES[-1] - RESPONSES[-2])
+LEAST = 0.15
+"""Response from which a bright blob counts among those of a view."""
+ANCHORS = (0.8, 0.95)
+"""Quantiles of the responses of a view's blobs that are 0 and 1 of the standardised response."""
+FEWEST = 200
+"""Blobs that show what speckle does; with fewer, as in very small views, its usual anchors are taken."""
+USUAL = (0.82, 1.07)
+"""Mean anchors of the same speckle."""
+STANDARDISED = np.arange(0.5, 4.01, 0.5)
+LOG10_PROBABILITY = np.array([-0.98, -1.30, -1.67, -2.07, -2.50, -2.97, -3.44, -3.96])
+"""From `python -m training.false_alarm --images 60`: mean over kinds of speckle; one standard deviation of these is at most 0.2."""
+SLOPE = (LOG10_PROBABILITY[-1] - LOG10_PROBABILITY[-3]) / (STANDARDISED[-1] - STANDARDISED[-3])
 """At which the table goes on beyond what could be simulated."""
 
 
-def cell_area(speckle: tuple[float, float]) -> float:
-    """Area of a speckle cell in pixels: the integral of a Gaussian autocovariance of these full widths at half maximum.
+@dataclass(frozen=True, slots=True)
+class SpeckleResponses:
+    """What the bright blobs of one view say about the responses of its speckle."""
 
-    References
-    ----------
-    Wagner, Smith, Sandrik, Lopez, IEEE Trans. Sonics and Ultrasonics 30 (1983) 156.
-    """
-    return float(np.pi / (4 * np.log(2)) * speckle[0] * speckle[1])
+    blobs: int
+    """How many there are."""
+    lower: float
+    upper: float
+    """Responses at ANCHORS."""
 
+    @classmethod
+    def of(cls, response: NDArray[np.float64]) -> SpeckleResponses:
+        """From the responses of all blobs of a view, those of LEAST or more."""
+        lower, upper = np.quantile(response, ANCHORS) if len(response) >= FEWEST else USUAL
+        return cls(len(response), float(lower), float(upper))
 
-def false_alarm(response: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability that speckle alone gives a response as strong, per speckle cell; below the table it is that of its first entry."""
-    beyond = np.maximum(response - RESPONSES[-1], 0)
-    return np.asarray(10 ** (np.interp(response, RESPONSES, LOG10_PROBABILITY) + SLOPE * beyond))
-
-
-def response_at(probability: float) -> float:
-    """The response that speckle alone reaches with a probability, per speckle cell."""
-    wanted = float(np.log10(probability))
-    inside = float(np.interp(-wanted, -LOG10_PROBABILITY, RESPONSES))
-    return inside + float(min(wanted - LOG10_PROBABILITY[-1], 0.0) / SLOPE)
+    def false_alarm(self, response: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability that a bright blob of speckle responds as strongly; below the table it is that of its first entry."""
+        standardised = (np.asarray(response) - self.lower) / (self.upper - self.lower)
+        beyond = np.maximum(standardised - STANDARDISED[-1], 0)
+        return np.asarray(10 ** (np.interp(standardised, STANDARDISED, LOG10_PROBABILITY) + SLOPE * beyond))

@@ -33,6 +33,10 @@ AREA_MM = 1.0
 """Standard deviation of the neighbourhood that fine texture is averaged over."""
 CORE = 0.6
 """Share of its height above which a blob's centre is taken: speckle on the flanks would pull a maximum of the response about."""
+FARTHEST = 2.0
+"""Largest radius of a blob over the median of its radii."""
+RESOLVED = 1.25
+"""Diameter over that of the speckle cell from which a focus is larger than a point: log compression widens points."""
 FINE = 1.0
 """Standard deviation in pixels of the smoothing in which the smallest foci are measured."""
 LEAST_SPREAD = 1.0
@@ -52,6 +56,10 @@ class Blobs:
     response: Array
     scales: list[Scale]
 
+    def first(self, count: int) -> Blobs:
+        """The `count` strongest."""
+        return Blobs(self.x[:count], self.y[:count], self.index[:count], self.response[:count], self.scales)
+
 
 @dataclass(frozen=True, slots=True)
 class Extents:
@@ -64,8 +72,8 @@ class Extents:
     """Grey level at its middle, smoothed at half the blob's scale."""
     widths: Array
     """(n, DIRECTIONS / 2) full widths at half maximum along evenly spread directions."""
-    smoothing: Array
-    """Full width at half maximum of the smoothing that the widths include."""
+    diameter: Array
+    """Of the circle that covers as much as the blob does above half of its height."""
     ridge: Array
     """Length of the ridge through it above a half of its height."""
     faint_ridge: Array
@@ -75,8 +83,9 @@ class Extents:
 def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array) -> Candidates:
     """Measure blobs, of which each has a response that speckle alone reaches with a `probability`.
 
-    Positions are centres of the core above 0.6 of the height. `diameter` is the median full width at half maximum over the ring's
-    median, less the smoothing it was measured in. `line` is 1 - 2 * width / length, at least 0, of the smallest width and of the
+    Positions are centres of the core above 0.6 of the height. `diameter` is that of a circle that covers as much as the focus does
+    above half of its height over the ring's median; a focus that cannot be told from a point has at most that of the speckle cell.
+    `line` is 1 - 2 * width / length, at least 0, of the smallest width and of the
     length of the ridge at half maximum: 0 up to twice as long as wide. `contrast` is that of the peak at half the blob's scale
     against a ring with a guard band of two sigma and a speckle cell.
 
@@ -121,7 +130,8 @@ def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array
 
     contrast = extents.peak - ring[:, 1]
     shortest, longest = np.maximum(extents.widths.min(axis=1), 1), extents.widths.max(axis=1)
-    diameter = np.sqrt(np.maximum(np.median(extents.widths, axis=1) ** 2 - extents.smoothing**2, 1))
+    resolved = extents.diameter >= RESOLVED * cell
+    diameter = np.where(resolved, extents.diameter, np.minimum(extents.diameter, cell))
     beam_x, beam_y = view.beams.direction(blobs.x, blobs.y)
     blobness = _blobness(view, blobs)
     lower, upper = np.searchsorted(share_darker, (0.25, 0.75))
@@ -152,7 +162,7 @@ def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array
         contrast=contrast / np.maximum(ring[:, 2] - ring[:, 1], LEAST_SPREAD),
         false_alarm=probability,
         line=np.clip(1 - 2 * shortest / np.maximum(np.maximum(extents.ridge, longest), 1), 0, 1),
-        coarse=diameter >= max(grid.pixels(settings.coarse), 1.25 * cell),
+        coarse=resolved & (diameter >= grid.pixels(settings.coarse)),
         features=features,
     )
 
@@ -168,17 +178,20 @@ def _quartiles(levels: ByteImage, usable: BoolImage, blobs: Blobs, inner: Array,
 
 
 def _extents(view: View, blobs: Blobs, background: Array, angle: Array) -> Extents:
-    """Widths and ridges of each blob, in the image smoothed at half of its scale: speckle is quieter there and the blob little wider."""
+    """Widths and ridges of each blob, in the image smoothed at half of its scale: speckle is quieter there and the blob little wider.
+
+    Diameters are measured at a quarter of the scale, where a lump of several bright grains is still as large as all of them.
+    """
     count = len(blobs.x)
     fine = Scale(FINE, 1, cv2.GaussianBlur(view.grey, (0, 0), FINE))
-    middle, peak, smoothing = np.zeros((count, 2)), np.zeros(count), np.zeros(count)
+    middle, peak, diameter = np.zeros((count, 2)), np.zeros(count), np.zeros(count)
     widths, ridges = np.zeros((count, DIRECTIONS // 2)), np.zeros((2, count))
     for k in np.unique(blobs.index):
         own = np.flatnonzero(blobs.index == k)
         scale = blobs.scales[k - 2] if k >= 2 else fine
         x, y = scale.from_view(blobs.x[own]), scale.from_view(blobs.y[own])
         peak[own] = _sampled(scale.smooth, x, y)
-        smoothing[own] = FWHM * scale.sigma
+        diameter[own] = _diameters(blobs.scales[k - 4] if k >= 4 else fine, blobs, own, background[own])
         height = np.maximum(peak[own] - background[own], LEAST_SPREAD)
         core, half, quarter = ((background[own] + share * height).astype(np.float32) for share in (CORE, 0.5, 0.25))
         radii = np.empty((own.size, DIRECTIONS), np.float32)
@@ -194,7 +207,21 @@ def _extents(view: View, blobs: Blobs, background: Array, angle: Array) -> Exten
             length = np.empty(own.size, np.float32)
             kernels.ridge_lengths(scale.smooth, x, y, angle[own].astype(np.float32), level, reach, length)
             ridge[own] = length * scale.factor
-    return Extents(middle[:, 0], middle[:, 1], peak, widths, smoothing, ridges[0], ridges[1])
+    return Extents(middle[:, 0], middle[:, 1], peak, widths, diameter, ridges[0], ridges[1])
+
+
+def _diameters(scale: Scale, blobs: Blobs, own: NDArray[np.intp], background: Array) -> Array:
+    """Diameter of the circle that covers as much as each of some blobs does above half of its height, less the smoothing.
+
+    No direction counts for more than FARTHEST of the median radius: a ligament that a focus lies on is none of it.
+    """
+    x, y = scale.from_view(blobs.x[own]), scale.from_view(blobs.y[own])
+    half = (background + 0.5 * np.maximum(_sampled(scale.smooth, x, y) - background, LEAST_SPREAD)).astype(np.float32)
+    radii = np.empty((own.size, DIRECTIONS), np.float32)
+    most = np.full(own.size, 3 * FWHM * blobs.scales[blobs.index[own[0]]].sigma / scale.factor, np.float32)
+    kernels.radii(scale.smooth, x, y, half, most, radii)
+    radii = np.minimum(radii, FARTHEST * np.median(radii, axis=1, keepdims=True)) * scale.factor
+    return np.sqrt(np.maximum(4 * np.mean(radii.astype(np.float64) ** 2, axis=1) - (FWHM * scale.sigma) ** 2, 1))
 
 
 def _sampled(image: FloatImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> Array:
