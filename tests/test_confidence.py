@@ -55,7 +55,13 @@ def test_no_candidates_no_confidence(found):
     assert focus_confidence(view, none, anatomy(view, 0.5)).shape == (0,)
 
 
-def test_the_score_of_an_image_grows_with_its_surest_focus():
-    scores = [calcification_score(v) for v in (0.0, 0.05, 0.3, 0.9, 1.0)]
+def test_the_score_of_an_image_grows_with_its_surest_foci():
+    scores = [calcification_score(v) for v in ([], [0.05], [0.05, 0.3], [0.3, 0.3], [0.9, 0.05], [1.0])]
     assert scores == sorted(scores)
     assert 0 <= scores[0] < 0.3 < 0.5 < scores[-1] <= 1
+
+
+def test_the_score_counts_the_surest_foci_in_any_order_and_no_others():
+    surest = [0.4, 0.1, 0.2]
+    assert calcification_score(surest[::-1]) == calcification_score(surest)
+    assert calcification_score(surest + [0.1] * 1000) == calcification_score(surest)

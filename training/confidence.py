@@ -22,7 +22,7 @@ from benchmarks.accuracy.metrics import auc
 from training.logistic import fit_logistic
 from training.unseen import unseen_networks
 from usmicro.anatomy import find_anatomy
-from usmicro.confidence import MODELS, focus_confidence, focus_features
+from usmicro.confidence import MODELS, focus_confidence, focus_features, image_features
 from usmicro.findings import Anatomy, Candidates
 from usmicro.foci import find_candidates
 from usmicro.loading import load
@@ -35,7 +35,7 @@ from usmicro.view import View
 
 PHANTOM_WEIGHT = 0.3
 """Of a candidate in a simulated image against one in a real image."""
-RIDGE = 1e-3
+RIDGE = 3e-3
 FOLDS = 10
 FIRST_SEED = 50_000
 """Of the simulated scans; other seeds serve tests and benchmarks."""
@@ -166,18 +166,18 @@ def fit_image_score(data: Path, networks: Mapping[str, Path], marked: Mapping[st
 
     `marked` has a confidence model for each image with marks, one that has not seen it; the others are judged by `model`.
     """
-    largest, calcified = [], []
+    measured, calcified = [], []
     for name, case in cases(data).items():
         if case["Calcifications"] in ("no", "in a mass", "intraductal"):
             scan = load(data / "breast-lesions-usg" / "images" / name, spacing=spacing_of(case))
-            found = [focus_confidence(*parts, marked.get(name, model)) for parts in found_on(scan, networks)]
-            largest.append(max(float(part.max(initial=0.001)) for part in found))
+            found = np.concatenate([focus_confidence(*parts, marked.get(name, model)) for parts in found_on(scan, networks)])
+            measured.append(image_features(found.tolist()))
             calcified.append(case["Calcifications"] != "no")
-    truth, odds = np.array(calcified), np.clip(largest, 0.001, 0.999)
-    features = {"confidence_log_odds": np.log(odds / (1 - odds))}
+    truth = np.array(calcified)
+    features = {name: np.array([each[name] for each in measured]) for name in measured[0]}
     image = fit_logistic(features, truth, np.where(truth, 1 / truth.sum(), 1 / (~truth).sum()))
-    print(f"image score: {len(truth)} images, {truth.sum()} calcified; AUC {auc(largest, truth):.3f}")
     score = image.probability(features)
+    print(f"image score: {len(truth)} images, {truth.sum()} calcified; AUC {auc(list(score), truth):.3f}")
     for share in (0.1, 0.15, 0.2):
         cut = np.quantile(score[~truth], 1 - share)
         print(f"  {share:.0%} of the others reach {cut:.3f}, and {np.mean(score[truth] >= cut):.0%} of the calcified")

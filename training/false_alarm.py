@@ -108,8 +108,9 @@ def main() -> None:
     arguments = parser.parse_args()
     kinds = [Kind(*spread, shape, looks, smoothing=by) for spread, shape, (looks, by) in product(POINT_SPREADS, K_SHAPES, FILTERS)]
     found, anchors = [], []
+    measured = partial(responses, images=arguments.images, seed=arguments.seed)
     with ProcessPoolExecutor(arguments.processes, initializer=partial(cv2.setNumThreads, 1)) as pool:
-        for kind, (logarithm, pair) in zip(kinds, pool.map(partial(responses, images=arguments.images, seed=arguments.seed), kinds), strict=True):
+        for kind, (logarithm, pair) in zip(kinds, pool.map(measured, kinds), strict=True):
             found.append(logarithm)
             anchors.append(pair)
             name = f"{kind.across:2g} {kind.along:2g} {kind.shape or 'Rayleigh':>8} {kind.looks} {kind.smoothing:3g}"

@@ -270,7 +270,7 @@ def calcification_descriptor(foci: Sequence[Focus], score: float, settings: Sett
 def _summary(
     scan: Scan, frames: int, gathered: Gathered, foci: Table[Focus], listed: Table[Focus], masses: Table[Mass], settings: Settings
 ) -> Summary:
-    score = calcification_score(max((focus.confidence for focus in foci), default=0.0))
+    score = calcification_score(focus.confidence for focus in foci)
     labels = [focus.label for focus in listed]
     return Summary(
         frames=frames,

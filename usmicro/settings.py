@@ -68,7 +68,7 @@ class FociSettings(Checked):
     largest: float = described(3.0, unit="mm", says="largest diameter looked for", least=0.1)
     coarse: float = described(0.5, unit="mm", says="a focus from this diameter on is coarse, a smaller one punctate", least=0.05)
     minimum_confidence: float = described(
-        0.07, says="foci with a lower confidence are not listed; 0 lists every candidate", least=0, most=1
+        0.08, says="foci with a lower confidence are not listed; 0 lists every candidate", least=0, most=1
     )
 
 
@@ -125,7 +125,7 @@ class LabelSettings(Checked):
     edge: float = described(0.4, unit="mm", says="a focus this far outside an outline still counts as on its edge", least=0.01)
     cluster_distance: float = described(5.0, unit="mm", says="foci nearer than this to another belong to one cluster", least=0.1)
     cluster_size: int = described(3, says="smallest number of foci that makes a cluster", least=2)
-    calcification: float = described(0.71, says="calcification_score from which an image's calcification is described", least=0, most=1)
+    calcification: float = described(0.65, says="calcification_score from which an image's calcification is described", least=0, most=1)
 
 
 @dataclass(frozen=True, slots=True)
