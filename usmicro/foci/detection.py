@@ -112,7 +112,7 @@ def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Cand
     blobs = blob_responses(view, settings)
     false_alarm = SpeckleResponses.of(blobs.response).false_alarm(blobs.response)
     area = np.count_nonzero(view.usable) * view.grid.pixel_mm**2 / TEN_CM2
-    count = np.count_nonzero(false_alarm * len(blobs.x) <= settings.false_positives * area)
+    count = int(np.count_nonzero(false_alarm * len(blobs.x) <= settings.false_positives * area))
     candidates = measure(view, settings, blobs.first(count), false_alarm[:count])
     return candidates.take(candidates.diameter <= view.grid.pixels(settings.largest))
 

@@ -221,7 +221,7 @@ def _diameters(scale: Scale, blobs: Blobs, own: NDArray[np.intp], background: Ar
     most = np.full(own.size, 3 * FWHM * blobs.scales[blobs.index[own[0]]].sigma / scale.factor, np.float32)
     kernels.radii(scale.smooth, x, y, half, most, radii)
     radii = np.minimum(radii, FARTHEST * np.median(radii, axis=1, keepdims=True)) * scale.factor
-    return np.sqrt(np.maximum(4 * np.mean(radii.astype(np.float64) ** 2, axis=1) - (FWHM * scale.sigma) ** 2, 1))
+    return np.asarray(np.sqrt(np.maximum(4 * np.mean(radii.astype(np.float64) ** 2, axis=1) - (FWHM * scale.sigma) ** 2, 1)))
 
 
 def _sampled(image: FloatImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> Array:
