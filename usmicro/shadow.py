@@ -24,6 +24,8 @@ CELL = 1.1215
 """Integral of the autocovariance of log-compressed speckle, the dilogarithm of a Gaussian, over its full width at half maximum."""
 BILINEAR = 1.36
 """Full width at half maximum, in pixels, by which bilinear sampling at random offsets blurs the autocovariance on average."""
+MIDDLE = 0.8
+"""Share of the width of a focus that its shadow is looked for in: the sides of a round one are thin and let sound pass."""
 WIDEST = 2.0
 """Width of a speckle cell over its length, beyond which the width is not believed."""
 LAGS = 3
@@ -188,7 +190,7 @@ def _strips(view: View, x: Floats, y: Floats, diameter: Floats) -> _Rays:
     along = view.speckle[1]
     # tissue layers stretch the measured cell sideways, beyond the beam width that sets the width of a shadow
     across = min(view.speckle[0], WIDEST * along)
-    width = np.maximum(diameter, across)
+    width = np.maximum(MIDDLE * diameter, across)
     within = (np.arange(LINES) + 0.5) / LINES - 0.5
     # one cell between strip and flank, so that neither shares speckle nor the blurred edge of the shadow
     offsets = np.stack([(side * (width + across))[:, None] + width[:, None] * within for side in (-1, 0, 1)], axis=1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import cv2
@@ -17,9 +19,16 @@ from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.scores import free_response_results
 from usmicro.arrays import BoolImage, FloatImage, Frame
 
-# neither library types these functions
+# none of the libraries types these functions
 feature: Any = skimage.feature
 opencv: Any = cv2
+
+
+def _installed(name: str) -> Any:
+    return import_module(name) if find_spec(name) else None
+
+
+trackpy, sep = _installed("trackpy"), _installed("sep")
 
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Column and row, shape (n, 2), and strength, shape (n,)."""
@@ -67,6 +76,22 @@ def tophat_peaks(image: FloatImage) -> Points:
     return peaks[:, ::-1].astype(float), tophat[peaks[:, 0], peaks[:, 1]].astype(float)
 
 
+def trackpy_locate(image: FloatImage) -> Points:
+    """trackpy.locate for features of 9 pixels, ranked by their integrated brightness over the background."""
+    found = trackpy.locate(image, 9, minmass=5, preprocess=True, engine="python")
+    return found[["x", "y"]].to_numpy(float), found["mass"].to_numpy(float)
+
+
+def sep_extract(image: FloatImage) -> Points:
+    """SExtractor's sources over its own background (sep), ranked by their peak."""
+    plain = np.ascontiguousarray(image, np.float32)
+    background = sep.Background(plain, bw=32, bh=32, fw=3, fh=3)
+    sep.set_extract_pixstack(plain.size)
+    sep.set_sub_object_limit(plain.size)
+    found = sep.extract(plain - background.back(), 1.0, err=background.globalrms, minarea=3)
+    return np.column_stack([found["x"], found["y"]]), found["peak"].astype(float)
+
+
 def _tophat(image: FloatImage) -> FloatImage:
     smooth = cv2.GaussianBlur(image, (0, 0), 2.5)
     return np.asarray(cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))), dtype=np.float32)
@@ -77,7 +102,10 @@ PEERS: dict[str, Callable[[FloatImage], Points]] = {
     "skimage blob_dog": blob_dog,
     "OpenCV SimpleBlobDetector": simple_blob_detector,
     "Gaussian, top-hat, peaks": tophat_peaks,
+    **({"trackpy.locate": trackpy_locate} if trackpy else {}),
+    **({"sep.extract": sep_extract} if sep else {}),
 }
+"""Those of the extra `bench` only where it is installed."""
 
 
 def score_peers(cases: Sequence[Case]) -> list[Row]:
