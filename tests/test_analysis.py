@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import usmicro
+from usmicro.analysis import _chosen
 from usmicro.errors import ImageError, ScanError
 from usmicro.phantom import phantom_set, simulate
 from usmicro.scan import GivenMasks, Scan
@@ -141,6 +142,39 @@ def test_one_colour_frame_never_twinkles_for_sure(clip):
 @pytest.mark.slow
 def test_twinkling_is_found_in_a_clip(clip):
     assert "yes" in verdicts(clip, clip.frames)[1]
+
+
+def test_one_source_of_twinkling_is_one_focus(clip):
+    """What twinkles along with a calcification, at the edges of its colours, is not listed as another."""
+    analysis = usmicro.analyze(clip.scan())
+    twinkling = [focus for focus in analysis.foci if focus.twinkling == "yes"]
+    pixel = clip.spacing.x_mm
+    sources = [focus for focus in clip.truth.foci if focus.twinkling]
+    for source in sources:
+        near = [f for f in twinkling if np.hypot(f.x_px - np.mean(source.x_px), f.y_px - np.mean(source.y_px)) * pixel < 4]
+        assert len(near) <= 1
+
+
+def test_of_a_cine_only_so_many_frames_are_analysed(phantom):
+    frames = np.stack([phantom.frames[0]] * 7)
+    scan = Scan.of_array(frames, spacing=phantom.spacing)
+    sampled = usmicro.analyze(scan, settings=with_values(Settings(), {"loading": {"frames": 3}}, source="test"))
+    assert sampled.summary.frames == 7
+    assert any("3 of 7 frames" in note for note in sampled.notes)
+    assert {focus.seen_frames for focus in sampled.foci} == {3}
+    for most in (0, 7, 100):
+        whole = usmicro.analyze(scan, settings=with_values(Settings(), {"loading": {"frames": most}}, source="test"))
+        assert {focus.seen_frames for focus in whole.foci} == {7}
+        assert not any("frames were analysed" in note for note in whole.notes)
+
+
+@pytest.mark.parametrize("promised", [1, 2, 7, 100, 1001])
+@pytest.mark.parametrize("most", [1, 2, 3, 10, 100])
+def test_chosen_frames_are_as_many_as_asked_and_evenly_spread(promised, most):
+    chosen = [frame for frame in range(promised) if _chosen(frame, promised, most)]
+    assert len(chosen) == min(most, promised)
+    assert chosen[0] == 0
+    assert np.ptp(np.diff([*chosen, promised])) <= 1
 
 
 @pytest.mark.parametrize("array", [np.zeros((4, 4)), np.zeros((0, 4), np.uint8), np.zeros((2, 3, 4, 5), np.uint8), np.zeros(4, np.uint8)])

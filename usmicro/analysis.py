@@ -8,17 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from usmicro.anatomy import find_anatomy
+from usmicro.anatomy.memory import AnatomyMemory
 from usmicro.arrays import ByteImage, Frame
 from usmicro.clusters import measure_clusters
 from usmicro.confidence import calcification_score, focus_confidence
 from usmicro.errors import ImageError, ScanError
-from usmicro.findings import Anatomy, Cluster, Focus, Mass, Summary, Table
+from usmicro.findings import Anatomy, Candidates, Cluster, Focus, Mass, Summary, Table
 from usmicro.foci import find_candidates
 from usmicro.labels import describe_calcification, place_foci
 from usmicro.outlines import MaskFunction, Outlines, outlines_on
-from usmicro.preparation import prepare
+from usmicro.preparation import ScreenMemory, prepare
 from usmicro.scan import GivenMasks, Scan
 from usmicro.settings import Settings
 from usmicro.shadow import focus_shadows, posterior
@@ -28,6 +29,10 @@ from usmicro.twinkling import Colours
 from usmicro.view import View
 
 NOT_TISSUE = 255
+NEGLIGIBLE = 0.004
+"""Confidence up to which candidates on the frames of a cine are not followed, unless colour is near them or all are to be listed."""
+NEAR_MM = 1.0
+"""How far from a focus colour may belong to it."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,10 @@ class Gathered:
     seconds: dict[str, float] = field(default_factory=dict)
     geometry: str = ""
     colour_flow: bool = False
+    cine: bool = False
+    screen: ScreenMemory | None = None
+    """Of a cine."""
+    anatomy: AnatomyMemory = field(default_factory=AnatomyMemory)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -105,19 +114,24 @@ def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | M
     """
     settings = settings or Settings()
     gathered = Gathered(notes=dict.fromkeys((*scan.notes, *(masks.notes if isinstance(masks, GivenMasks) else ()))))
+    if scan.promised_frames > 1:
+        gathered.cine, gathered.screen = True, ScreenMemory()
     key: tuple[float, int, Frame, ByteImage] | None = None
     without_tissue: list[int] = []
     reason = "no frame could be read"
-    frames = 0
+    frames = analysed = 0
     reader = scan.frames()
     while True:
         with gathered.timed("loading"):
             frame = next(reader, None)
         if frame is None:
             break
+        if not _chosen(frames, scan.promised_frames, settings.loading.frames):
+            frames += 1
+            continue
         try:
             with gathered.timed("preparation"):
-                views = prepare(frame, spacing=scan.spacing, regions=scan.regions, settings=settings.preparation)
+                views = prepare(frame, spacing=scan.spacing, regions=scan.regions, settings=settings.preparation, memory=gathered.screen)
         except ImageError as error:
             without_tissue.append(frames)
             reason = str(error)
@@ -125,15 +139,20 @@ def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | M
             labels = np.full(frame.shape[:2], NOT_TISSUE, np.uint8)
             with gathered.timed("anatomy"):
                 given = None if masks is None else outlines_on(masks, frame, frames, scan)
-            surest = sum(_analyze_view(view, frames, labels, gathered, settings, given) for view in views)
+            surest = sum(_analyze_view(view, frames, analysed, labels, gathered, settings, given) for view in views)
             if key is None or surest > key[0]:
                 key = (surest, frames, frame, labels)
         frames += 1
+        analysed += 1
     if key is None:
         raise ScanError(f"{scan.name}: {reason}")
     if without_tissue:
-        gathered.notes[f"{len(without_tissue)} of {frames} frames show no tissue, the first is frame {without_tissue[0]}: {reason}"] = None
-    foci, masses = gathered.sightings.gathered(frames, settings)
+        gathered.notes[f"{len(without_tissue)} of {analysed} frames show no tissue, the first is frame {without_tissue[0]}: {reason}"] = (
+            None
+        )
+    if analysed < frames:
+        gathered.notes[f"{analysed} of {frames} frames were analysed, as loading.frames = {settings.loading.frames} asks"] = None
+    foci, masses = gathered.sightings.gathered(analysed, settings, cine=frames > 1)
     listed = Table(focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence)
     return Analysis(
         scan=scan,
@@ -149,20 +168,33 @@ def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | M
     )
 
 
-def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered, settings: Settings, given: GivenMasks | None) -> float:
-    """Run the stages on one view, gather what they find, draw the anatomy into `labels`; gives the sum of the foci's confidences."""
+def _chosen(frame: int, promised: int, most: int) -> bool:
+    """Whether a frame is analysed if at most so many of those promised are to be, evenly spread from the first on; 0 is all."""
+    return not 0 < most < promised or frame * most // promised != (frame - 1) * most // promised
+
+
+def _analyze_view(
+    view: View, frame: int, turn: int, labels: ByteImage, gathered: Gathered, settings: Settings, given: GivenMasks | None
+) -> float:
+    """Run the stages on one view, gather what they find, draw the anatomy into `labels`; gives the sum of the foci's confidences.
+
+    `frame` is the number of the frame in the scan, `turn` that among the frames that are analysed.
+    """
     timed, grid = gathered.timed, view.grid
     with timed("anatomy"):
-        anatomy = find_anatomy(view, settings.anatomy, given)
+        anatomy = gathered.anatomy.find(view, settings.anatomy, given)
     with timed("foci"):
         candidates = find_candidates(view, settings.foci)
+        confidence = focus_confidence(view, candidates, anatomy)
+        if gathered.cine and settings.foci.minimum_confidence > NEGLIGIBLE:
+            worth = (confidence > NEGLIGIBLE) | _coloured(view, candidates)
+            candidates, confidence = candidates.take(worth), confidence[worth]
     x, y, diameter = candidates.x, candidates.y, candidates.diameter
     with timed("shadow"):
         shadows = focus_shadows(view, x, y, diameter, settings.shadow, anatomy.masses)
     with timed("labels"):
-        confidence = focus_confidence(view, candidates, anatomy)
         places = place_foci(view, anatomy, x, y, settings.labels)
-    mass_numbers = _add_masses(view, anatomy, frame, gathered, settings)
+    mass_numbers = _add_masses(view, anatomy, frame, turn, gathered, settings)
     x_px, y_px = grid.to_image(x, y)
     depth = view.beams.depth(x, y)
     rows = [
@@ -201,7 +233,7 @@ def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered,
 
     with timed("twinkling"):
         colours = Colours(view, settings.twinkling)
-        gathered.sightings.add_foci(view.number, grid, x, y, rows, diameter, colours.at, frame)
+        gathered.sightings.add_foci(view, x, y, rows, diameter, colours.at, turn)
     gathered.notes.update(dict.fromkeys(view.notes))
     gathered.geometry = gathered.geometry or view.beams.geometry
     gathered.colour_flow |= view.colour is not None
@@ -209,7 +241,18 @@ def _analyze_view(view: View, frame: int, labels: ByteImage, gathered: Gathered,
     return float(confidence.sum())
 
 
-def _add_masses(view: View, anatomy: Anatomy, frame: int, gathered: Gathered, settings: Settings) -> dict[int, int]:
+def _coloured(view: View, candidates: Candidates) -> NDArray[np.bool_]:
+    """Whether colour flow is near each candidate."""
+    if view.colour is None or not len(candidates):
+        return np.zeros(len(candidates), bool)
+    import cv2
+
+    distance = cv2.distanceTransform((~view.colour.mask).view(np.uint8), cv2.DIST_L2, 3)
+    row, column = (np.clip(np.rint(at).astype(int), 0, size - 1) for at, size in zip((candidates.y, candidates.x), view.shape, strict=True))
+    return np.asarray(distance[row, column] <= candidates.diameter / 2 + view.grid.pixels(NEAR_MM))
+
+
+def _add_masses(view: View, anatomy: Anatomy, frame: int, turn: int, gathered: Gathered, settings: Settings) -> dict[int, int]:
     """Measure and gather the masses of a view; gives for each the number that stays the same over the frames."""
     grid = view.grid
     # a mass that a user outlined on one view of the screen is absent from the others
@@ -240,7 +283,7 @@ def _add_masses(view: View, anatomy: Anatomy, frame: int, gathered: Gathered, se
                 foci=0,
             )
         )
-    return dict(zip(present, gathered.sightings.add_masses(view.number, grid, np.array(x), np.array(y), rows), strict=True))
+    return dict(zip(present, gathered.sightings.add_masses(view.number, grid, np.array(x), np.array(y), rows, turn), strict=True))
 
 
 def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:

@@ -8,20 +8,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.findings import Focus, Mass, Table
+from usmicro.findings import Focus, Mass, Table, Twinkling
 from usmicro.labels import find_clusters
-from usmicro.settings import Settings
+from usmicro.settings import Settings, TwinklingSettings
 from usmicro.tracking import Tracker
 from usmicro.twinkling import ColourEvidence, judge
-from usmicro.view import Grid
+from usmicro.view import Grid, View
 
 FOCUS_GATE_MM = 1.5
 """A focus that moves further than this from one frame to the next is a new one."""
 MASS_GATE_MM = 6.0
 GIVEN = 1.0
 """Confidence of a mass that the user outlined; it counts however few frames show it."""
-SHORTEST_LIFE = 3
-"""In a cine, the confidence of what was glimpsed only once or twice is spread over this many frames."""
+IN_TAIL = 0.2
+"""Share of its confidence that is left to what twinkles along with a surer focus: mostly it is the edge of the colours of that one."""
+SHORTEST_LIFE = 6
+"""In a cine, the confidence of a focus that was glimpsed only once or twice is spread over this many frames."""
+MASS_SEEN = 3
+"""In a cine, a mass must be seen on this many frames."""
 
 
 @dataclass(slots=True)
@@ -32,18 +36,30 @@ class FocusTrack:
     """Its row on the frame where it is surest."""
     place_mm: tuple[float, float, float]
     """Grid position of `best` in mm (assumed mm where the spacing is unknown), and its view, kept apart by far more than any image."""
-    diameter: float
-    """Of `best`, grid pixels."""
     first: int
     last: int
+    """First and last frame that showed it, of those that were analysed."""
+    diameter: float = 0.0
+    """Of `best`, grid pixels."""
+    diameter_mm: float = 0.0
+    """The same in the mm of `place_mm`."""
+    beam: tuple[float, float] = (0.0, 1.0)
+    """Unit vector away from the transducer at `best`."""
     seen: int = 0
     confidence: float = 0.0
     """Sum over the frames."""
     evidence: list[ColourEvidence] = field(default_factory=list)
 
-    def life(self, frames: int) -> int:
-        """Frames over which the confidence is averaged; one that does not show the focus counts 0."""
-        return max(self.last - self.first + 1, min(SHORTEST_LIFE, frames))
+    def mean_confidence(self, frames: int) -> float:
+        """Mean confidence over its life in a scan of so many frames; one that does not show the focus counts 0."""
+        return self.confidence / max(self.last - self.first + 1, min(SHORTEST_LIFE, frames))
+
+    def in_tail_of(self, source: FocusTrack, settings: TwinklingSettings) -> bool:
+        """Whether it lies where the twinkling of another focus reaches: beside it within a gate, or in the tail behind it."""
+        dx, dy, apart = (a - b for a, b in zip(self.place_mm, source.place_mm, strict=True))
+        along, across = dx * source.beam[0] + dy * source.beam[1], dx * source.beam[1] - dy * source.beam[0]
+        beside = source.diameter_mm / 2 + settings.margin + FOCUS_GATE_MM
+        return not apart and abs(across) <= beside and -FOCUS_GATE_MM <= along <= settings.tail + source.diameter_mm / 2
 
 
 @dataclass(slots=True)
@@ -63,11 +79,14 @@ class Sightings:
     focus_trackers: dict[int, Tracker] = field(default_factory=dict)
     mass_trackers: dict[int, Tracker] = field(default_factory=dict)
 
-    def add_masses(self, view: int, grid: Grid, x: NDArray[np.float64], y: NDArray[np.float64], rows: list[Mass]) -> list[int]:
-        """Add the masses of one view of one frame, at grid positions; gives a number for each that stays the same over the frames."""
+    def add_masses(self, view: int, grid: Grid, x: NDArray[np.float64], y: NDArray[np.float64], rows: list[Mass], turn: int) -> list[int]:
+        """Add the masses of one view of one frame, at grid positions; gives a number for each that stays the same over the frames.
+
+        `turn` is the number of the frame among those that are analysed.
+        """
         tracker = self.mass_trackers.setdefault(view, Tracker(grid.pixels(MASS_GATE_MM)))
         numbers = []
-        for row, track in zip(rows, tracker.update(rows[0].frame, x, y) if rows else [], strict=True):
+        for row, track in zip(rows, tracker.update(turn, x, y) if rows else [], strict=True):
             known = self.masses.setdefault((view, track), MassTrack(row))
             known.seen += 1
             if row.confidence > known.best.confidence:
@@ -77,51 +96,56 @@ class Sightings:
 
     def add_foci(
         self,
-        view: int,
-        grid: Grid,
+        view: View,
         x: NDArray[np.float64],
         y: NDArray[np.float64],
         rows: list[Focus],
         diameter: NDArray[np.float64],
         colours: Callable[[float, float, float], ColourEvidence],
-        frame: int,
+        turn: int,
     ) -> None:
-        """Add the foci of one view of one frame, at grid positions; `Focus.mass` is a number that `add_masses` gave.
+        """Add the foci of one view of a frame, at grid positions; `Focus.mass` is a number that `add_masses` gave.
 
-        `colours` gives the evidence at a position for a diameter. It is also asked where a known focus is not seen on this frame:
-        twinkling hides the echo that it comes from.
+        `turn` is the number of the frame among those that are analysed. `colours` gives the evidence at a position for a diameter.
+        It is also asked where a known focus is not seen on this frame: twinkling hides the echo that it comes from.
         """
-        tracker = self.focus_trackers.setdefault(view, Tracker(grid.pixels(FOCUS_GATE_MM)))
-        for i, track in enumerate(tracker.update(frame, x, y)):
+        number, pixel_mm = view.number, view.grid.pixel_mm
+        tracker = self.focus_trackers.setdefault(number, Tracker(view.grid.pixels(FOCUS_GATE_MM)))
+        beam_x, beam_y = view.beams.direction(x, y)
+        for i, track in enumerate(tracker.update(turn, x, y)):
             row = rows[i]
-            known = self.foci.get((view, track))
+            known = self.foci.get((number, track))
             if known is None or row.confidence > known.best.confidence:
-                place_mm = (float(x[i]) * grid.pixel_mm, float(y[i]) * grid.pixel_mm, view * 1e6)
+                place_mm = (float(x[i]) * pixel_mm, float(y[i]) * pixel_mm, number * 1e6)
                 if known is None:
-                    known = self.foci[view, track] = FocusTrack(row, place_mm, diameter=0.0, first=row.frame, last=row.frame)
-                known.best, known.place_mm, known.diameter = row, place_mm, float(diameter[i])
-            known.last = row.frame
+                    known = self.foci[number, track] = FocusTrack(row, place_mm, first=turn, last=turn)
+                known.best, known.place_mm, known.beam = row, place_mm, (float(beam_x[i]), float(beam_y[i]))
+                known.diameter, known.diameter_mm = float(diameter[i]), float(diameter[i]) * pixel_mm
+            known.last = turn
             known.seen += 1
             known.confidence += row.confidence
             known.evidence.append(colours(float(x[i]), float(y[i]), float(diameter[i])))
         for track, track_x, track_y in tracker.unseen():
-            hidden = self.foci[view, track]
+            hidden = self.foci[number, track]
             hidden.evidence.append(colours(track_x, track_y, hidden.diameter))
 
-    def gathered(self, frames: int, settings: Settings) -> tuple[Table[Focus], Table[Mass]]:
-        """Every focus, surest first, and every mass that was seen long enough, by frame and position.
+    def gathered(self, frames: int, settings: Settings, *, cine: bool) -> tuple[Table[Focus], Table[Mass]]:
+        """Every focus, surest first, and every mass that was seen long enough, by frame and position, of so many frames that were analysed.
 
         Clusters are formed of, and the foci of a mass counted among, those that reach `foci.minimum_confidence`.
         """
         masses, mass_numbers = self._masses(frames)
         tracks = list(self.foci.values())
+        judged = [judge(track.evidence, settings.twinkling) for track in tracks]
+        sources = _sources(tracks, judged, frames, settings.twinkling)
         rows = []
-        for serial, track in enumerate(tracks, 1):
-            twinkling = judge(track.evidence, settings.twinkling)
-            confidence = track.confidence / track.life(frames)
-            if twinkling.verdict == "yes" and twinkling.score is not None:
+        for serial, (track, twinkling) in enumerate(zip(tracks, judged, strict=True), 1):
+            confidence = track.mean_confidence(frames)
+            if serial - 1 in sources and twinkling.score is not None:
                 # twinkling supports a calcification; its absence says nothing
                 confidence = 1 - (1 - confidence) * (1 - twinkling.score)
+            elif twinkling.verdict == "yes":
+                confidence *= IN_TAIL
             rows.append(
                 replace(
                     track.best,
@@ -129,8 +153,8 @@ class Sightings:
                     mass=None if track.best.mass is None else mass_numbers.get(track.best.mass),
                     twinkling=twinkling.verdict,
                     twinkling_score=twinkling.score,
-                    track=serial if frames > 1 else None,
-                    seen_frames=track.seen if frames > 1 else None,
+                    track=serial if cine else None,
+                    seen_frames=track.seen if cine else None,
                 )
             )
         sure = [i for i, row in enumerate(rows) if row.confidence >= settings.foci.minimum_confidence]
@@ -143,10 +167,25 @@ class Sightings:
 
     def _masses(self, frames: int) -> tuple[list[Mass], dict[int, int]]:
         """Masses seen long enough or given, numbered anew, and the new number of each old one."""
-        least = min(SHORTEST_LIFE, frames)
+        least = min(MASS_SEEN, frames)
         kept = [
             (old, track.best) for old, track in enumerate(self.masses.values()) if track.seen >= least or track.best.confidence == GIVEN
         ]
         kept.sort(key=lambda item: (item[1].frame, item[1].x_px, item[1].y_px))
         numbers = {old: new for new, (old, _) in enumerate(kept, 1)}
         return [replace(mass, mass=numbers[old]) for old, mass in kept], numbers
+
+
+def _sources(tracks: list[FocusTrack], judged: list[Twinkling], frames: int, settings: TwinklingSettings) -> set[int]:
+    """Indices of the foci that twinkling comes from: of those that twinkle together, the surest without it.
+
+    The edges of the colours of one calcification, and speckle between them, are candidates too, and twinkle as it does.
+    """
+    sure = [i for i, twinkling in enumerate(judged) if twinkling.verdict == "yes"]
+    sure.sort(key=lambda i: (-tracks[i].mean_confidence(frames), i))
+    sources: list[int] = []
+    for i in sure:
+        near = [tracks[j] for j in sources if tracks[i].in_tail_of(tracks[j], settings) or tracks[j].in_tail_of(tracks[i], settings)]
+        if not near:
+            sources.append(i)
+    return set(sources)

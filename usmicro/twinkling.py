@@ -101,6 +101,7 @@ class Colours:
     def __init__(self, view: View, settings: TwinklingSettings) -> None:
         self.view, self.settings = view, settings
         colour = view.colour
+        self._phasor: NDArray[np.complex64] | None = None
         self.any = colour is not None and bool(colour.box.any())
         if colour is not None and self.any:
             self.box_fraction = float(colour.mask.sum()) / float(colour.box.sum())
@@ -129,7 +130,7 @@ class Colours:
         spill = float((touching & ~_grown(zone, pixels(settings.margin))).sum()) / float(touching.sum()) if touching.any() else None
         if colour.power or not (zone & mask).any():
             return ColourEvidence(True, colour.power, fraction, in_head, background, self.box_fraction, spill)
-        phasor = _phasors(view, window, mask)
+        phasor = self._phasors()[window]
         lit = zone & mask
         across, along = (measured or pixels(settings.cell) for measured in _cell(phasor, lit, pixels(LARGEST_CELL)))
         mean = complex(phasor[lit].mean())
@@ -150,6 +151,18 @@ class Colours:
             cosines=tuple(float(cosines.sum()) for cosines in directions),
             flips=float((compared < 0).mean()) if len(compared) >= LEAST_PAIRS else None,
         )
+
+    def _phasors(self) -> NDArray[np.complex64]:
+        """The Doppler phase of each coloured pixel as a unit complex number, 0 elsewhere; decoded when a focus first needs it."""
+        from usmicro.velocity import decode
+
+        colour = self.view.colour
+        if self._phasor is None and colour is not None:
+            value, _ = decode(colour.rgb[colour.mask], colour.bar)
+            self._phasor = np.zeros(colour.mask.shape, dtype=np.complex64)
+            self._phasor[colour.mask] = np.exp(np.complex64(1j) * np.float32(np.pi) * value)
+        assert self._phasor is not None
+        return self._phasor
 
     def _beam(self, x: float, y: float) -> tuple[float, float]:
         """Unit vector away from the transducer along the colour beam."""
@@ -219,17 +232,6 @@ def _grown(mask: BoolImage, by: float) -> BoolImage:
 
     width = 2 * round(by) + 1
     return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((width, width), np.uint8)) > 0)
-
-
-def _phasors(view: View, window: tuple[slice, slice], mask: BoolImage) -> NDArray[np.complex64]:
-    """The Doppler phase of each coloured pixel as a unit complex number; 0 elsewhere."""
-    from usmicro.velocity import decode
-
-    assert view.colour is not None
-    value, _ = decode(view.colour.rgb[window][mask], view.colour.bar)
-    phasor = np.zeros(mask.shape, dtype=np.complex64)
-    phasor[mask] = np.exp(np.complex64(1j) * np.float32(np.pi) * value)
-    return phasor
 
 
 def _pairs(phasor: NDArray[np.complex64], lit: BoolImage, over: int, down: int) -> NDArray[np.float32]:

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from usmicro.errors import ScanError, UsmicroError
 
-READ = ("dicom", "png", "jpeg", "bmp", "tiff")
+VIDEO = ("mp4", "avi", "matroska")
+READ = ("dicom", "png", "jpeg", "bmp", "tiff", *VIDEO)
 """Formats that are read as scans."""
-SUFFIXES = frozenset((".dcm", ".dicom", ".dic", ".ima", ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff"))
-"""Endings that say that a file is meant as a scan, whatever it holds."""
+EXPECTED = "DICOM, PNG, JPEG, BMP, TIFF, MP4, MOV, AVI, MKV or WebM"
+"""The same for a person."""
 DICOM_SUFFIXES = frozenset((".dcm", ".dicom", ".dic", ".ima"))
-OTHER_SUFFIXES = frozenset(
-    (".gif", ".webp", ".jp2", ".j2k", ".jxl", ".heic", ".avif", ".mp4", ".avi", ".mov", ".mkv", ".wmv", ".nii", ".nrrd", ".mha")
-)
+VIDEO_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm"))
+SUFFIXES = frozenset((*DICOM_SUFFIXES, *VIDEO_SUFFIXES, ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff"))
+"""Endings that say that a file is meant as a scan, whatever it holds."""
+OTHER_SUFFIXES = frozenset((".gif", ".webp", ".jp2", ".j2k", ".jxl", ".heic", ".avif", ".wmv", ".mpg", ".mpeg", ".nii", ".nrrd", ".mha"))
 """Endings of images and videos that are not read: such a file gets a row that says so."""
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -29,12 +31,19 @@ _SIGNATURES = (
     (b"GIF8", "GIF"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (b"\x1aE\xdf\xa3", "Matroska video"),
+    (b"\x1aE\xdf\xa3", "matroska"),
+    (b"0&\xb2u\x8ef\xcf\x11", "Windows Media video"),
+    (b"\0\0\1\xba", "MPEG program stream"),
+    (b"\0\0\1\xb3", "MPEG video stream"),
     (b"NRRD", "NRRD"),
     (b"%PDF", "PDF"),
     (b"PK\x03\x04", "ZIP archive"),
     (b"\x1f\x8b", "gzip archive"),
 )
+_STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"mif2", b"miaf")
+"""Major brands of files that share the boxes of MP4 but hold images."""
+_QUICKTIME_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+"""With which a QuickTime file may begin that does not say that it is one."""
 
 
 def content_of(path: Path) -> str:
@@ -50,6 +59,11 @@ def content_of(path: Path) -> str:
             head = file.read(256)
     except OSError as error:
         raise ScanError(f"{path}: cannot be opened: {error.strerror or error}") from error
+    return kind_of(head)
+
+
+def kind_of(head: bytes) -> str:
+    """What a file holds that begins with these 256 bytes, in the words of `content_of`."""
     if not head:
         return "empty"
     if head[128:132] == b"DICM":
@@ -58,12 +72,21 @@ def content_of(path: Path) -> str:
         if head.startswith(signature):
             return name
     if head[4:8] == b"ftyp":
-        return "MP4 video or HEIF"
+        return "HEIF or AVIF" if head[8:12] in _STILL_BRANDS else "mp4"
+    if head[4:8] in _QUICKTIME_BOXES and not _is_text(head):
+        return "mp4"
     if head[:4] == b"RIFF":
-        return {b"WEBP": "WebP", b"AVI ": "AVI video"}.get(head[8:12], "RIFF")
+        return {b"WEBP": "WebP", b"AVI ": "avi", b"AVIX": "avi"}.get(head[8:12], "RIFF")
     if _bare_dicom(head):
         return "dicom"
     return "text" if _is_text(head) else "unknown"
+
+
+def is_stream(head: bytes) -> bool:
+    """Whether these first bytes are of a video that DICOM may hold: elementary, program or transport stream of MPEG, or a container."""
+    start_code = head[:3] == b"\0\0\1" or head[:4] == b"\0\0\0\1"
+    transport = head[:1] == head[188:189] == b"G"
+    return start_code or (transport and not _is_text(head)) or kind_of(head) in VIDEO
 
 
 def _bare_dicom(head: bytes) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from usmicro.errors import ScanError
 from usmicro.loading.content import checked_size, decoding, warned
-from usmicro.loading.fragments import UNDEFINED, Stretch, encapsulated_frames, inflated, is_deflated, native_frames
+from usmicro.loading.fragments import UNDEFINED, Stretch, encapsulated_frames, encapsulated_stream, inflated, is_deflated, native_frames
 from usmicro.loading.pixels import Pixels, depth_notes, frames, with_plugin
 from usmicro.loading.regions import file_spacing, read_regions
 from usmicro.scan import Scan
@@ -70,9 +70,12 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
         if syntax in _VIDEO or syntax.removesuffix(".1") in _VIDEO:
             from usmicro.loading.video import read_video
 
-            fragments = [stretch for frame in encapsulated_frames(source, 1) for stretch in frame]
-            read, decoder = read_video(path, syntax, fragments, (rows, columns), promised, keep_truncated=settings.keep_truncated)
-            return Scan(name, path, rows, columns, promised, read, spacing, regions, decoder, tuple(notes))
+            if length != UNDEFINED:
+                raise ScanError(f"{path}: expected a video in fragments, found pixel data that is not encapsulated; the file is damaged")
+            fragments, cut = encapsulated_stream(source)
+            read, decoder, video_notes = read_video(path, syntax, fragments, (rows, columns), promised, settings, cut=cut)
+            notes += [*video_notes, *warned(caught)]
+            return Scan(name, path, rows, columns, promised, read, spacing, regions, decoder, tuple(dict.fromkeys(notes)))
         options = _options(path, header, **element)
         places = _places(path, source, header, syntax, options, length, promised, notes)
         notes += warned(caught)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.content import DICOM_SUFFIXES, OTHER_SUFFIXES, SUFFIXES, content_of
+from usmicro.loading.content import DICOM_SUFFIXES, EXPECTED, OTHER_SUFFIXES, SUFFIXES, content_of
 from usmicro.loading.segmentation import header_of
 
 _MASK = re.compile(r"^masks?_|_(mask|tumou?r)(_?\d+)?$|\.seg$", re.IGNORECASE)
@@ -62,7 +62,7 @@ def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
                 found.setdefault(os.path.realpath(root), (root.parent, root))
     if not found:
         raise UsageError(
-            f"{', '.join(map(str, inputs)) or 'no input'}: no scan found; expected DICOM, PNG, JPEG, BMP or TIFF files "
+            f"{', '.join(map(str, inputs)) or 'no input'}: no scan found; expected {EXPECTED} files "
             "(masks, hidden files and folders that a run wrote are passed over)"
         )
     return _named(list(found.values()))

@@ -98,6 +98,15 @@ def encapsulated_frames(file: BinaryIO, promised: int, extended: tuple[bytes, by
     return _by_content(file, fragments, promised, cut)
 
 
+def encapsulated_stream(file: BinaryIO) -> tuple[list[Stretch], bool]:
+    """All fragments of pixel data that begins at the file's position, the last to where the file ends, and whether it ends too early."""
+    size = _size(file)
+    items, cut = _items(file, size)
+    if cut == "inside" and items and file.tell() < size:
+        items.append((file.tell(), size - file.tell()))
+    return items[1:], bool(cut)
+
+
 def _items(file: BinaryIO, size: int) -> tuple[list[Stretch], Cut]:
     """Items of the pixel data that are complete, and where the file is cut if it is."""
     items: list[Stretch] = []

@@ -11,7 +11,9 @@ from usmicro.arrays import BoolImage, ByteImage, FloatImage, Frame
 from usmicro.errors import ImageError
 from usmicro.preparation.beams import fit_beams
 from usmicro.preparation.colour import ScreenColour, separate_colour
+from usmicro.preparation.glyphs import find_marks
 from usmicro.preparation.grid import credible, grid_over, nominal_pixel_mm, on_grid, sampled, touched
+from usmicro.preparation.memory import KnownMarks, ScreenMemory
 from usmicro.preparation.overlays import find_overlays
 from usmicro.preparation.speckle_cell import speckle_cell
 from usmicro.preparation.tissue import ScanArea, Side, bounding_box, find_scan_areas
@@ -29,6 +31,7 @@ def prepare(
     spacing: Spacing = Spacing(),  # noqa: B008  (frozen)
     regions: Sequence[Region] = (),
     settings: PreparationSettings = PreparationSettings(),  # noqa: B008  (frozen)
+    memory: ScreenMemory | None = None,
 ) -> list[View]:
     """Prepare a frame for the stages: one View a tissue region, from left to right.
 
@@ -41,6 +44,8 @@ def prepare(
     regions : sequence of Region
         What the file declares about its screen; without any, tissue is found from the pixels alone.
     settings : PreparationSettings
+    memory : ScreenMemory, optional
+        Of a cine whose frames come in order: what its screen shows all the time is found once.
 
     Returns
     -------
@@ -53,10 +58,10 @@ def prepare(
         If the array is not a frame, or no tissue is found on it.
     """
     grey, fine, colours = _grey_and_colours(frame)
-    colour = separate_colour(colours, regions) if colours is not None else None
+    colour = separate_colour(colours, regions, memory) if colours is not None else None
     views: list[View] = []
     for area, own_spacing in _areas(grey, regions, spacing):
-        views.append(_view(grey, fine, colours, colour, area, own_spacing, settings, number=len(views)))
+        views.append(_view(grey, fine, colours, colour, area, own_spacing, settings, memory, number=len(views)))
     if not views:
         raise ImageError(
             f"no tissue found on a frame of {grey.shape[0]} x {grey.shape[1]} pixels (grey levels {grey.min()} to {grey.max()}); "
@@ -114,6 +119,7 @@ def _view(
     area: ScanArea,
     spacing: Spacing,
     settings: PreparationSettings,
+    memory: ScreenMemory | None,
     *,
     number: int,
 ) -> View:
@@ -125,12 +131,13 @@ def _view(
         notes = (*notes, f"spacing unknown: scales rest on an estimate of {nominal:.3f} mm a pixel, and nothing is given in mm")
     grid, shape = grid_over(area.box, spacing, nominal, settings.grid_mm)
     window = (slice(top, bottom), slice(left, right))
-    if colour is None:
-        graphics = find_overlays(grey[window], area.mask[window])
-    else:
-        # lone colour pixels are as sharp as graphics
-        graphics = find_overlays(grey[window], area.mask[window] & ~colour.mask[window]) & ~colour.mask[window]
-        graphics |= colour.interface[window]
+    # lone colour pixels are as sharp as graphics
+    shown = area.mask[window] if colour is None else area.mask[window] & ~colour.mask[window]
+    graphics = find_overlays(grey[window], shown, _marks(grey[window], area.mask[window], memory, number))
+    if memory is not None:
+        graphics = memory.with_known_graphics(number, grey[window], graphics)
+    if colour is not None:
+        graphics = (graphics & ~colour.mask[window]) | colour.interface[window]
     tissue = sampled(area.mask, grid, shape)
     overlay = touched(graphics, grid, shape) & tissue
     flow = None
@@ -145,10 +152,25 @@ def _view(
     hidden = overlay if flow is None else overlay | flow.mask
     filled = _filled(on_grid(fine[window], grid, shape), hidden)
     beams = fit_beams(tissue, area.sides, grid)
-    cell = speckle_cell(filled, tissue & ~hidden, beams)
+    if memory is not None and number in memory.cells:
+        cell = memory.cells[number]
+    else:
+        cell = speckle_cell(filled, tissue & ~hidden, beams)
+        if memory is not None:
+            memory.cells[number] = cell
     if cell is None:
         notes = (*notes, "no tissue homogeneous enough to measure the speckle cell; a usual one is taken")
     return View(filled, tissue, overlay, grid, beams, cell or USUAL_CELL, flow, number, notes)
+
+
+def _marks(grey: ByteImage, tissue: BoolImage, memory: ScreenMemory | None, number: int) -> BoolImage:
+    """Caliper marks of a scan area: those that are known, or else found."""
+    known = None if memory is None else memory.known_marks(number, grey.shape)
+    if known is None:
+        known = find_marks(grey, tissue)
+        if memory is not None:
+            memory.marks[number] = KnownMarks(known)
+    return known
 
 
 def _filled(grey: FloatImage, hidden: BoolImage) -> FloatImage:
@@ -158,4 +180,4 @@ def _filled(grey: FloatImage, hidden: BoolImage) -> FloatImage:
     return np.asarray(cv2.inpaint(grey, hidden.astype(np.uint8), 3, cv2.INPAINT_TELEA), dtype=np.float32)
 
 
-__all__ = ["prepare"]
+__all__ = ["ScreenMemory", "prepare"]

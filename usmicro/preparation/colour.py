@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from usmicro.arrays import BoolImage, ByteImage
 from usmicro.preparation.colour_bar import find_bars
 from usmicro.preparation.colour_box import find_box
+from usmicro.preparation.memory import KnownBox, ScreenMemory
 from usmicro.scan import Region
 from usmicro.view import ColourBar
 
@@ -58,7 +59,9 @@ class ScreenColour:
     """How the box was found: its drawn outline, the region that the file declares, or only how far the flow reaches."""
 
 
-def separate_colour(frame: ByteImage, regions: Sequence[Region] = ()) -> ScreenColour | None:
+def separate_colour(
+    frame: ByteImage, regions: Sequence[Region] = (), memory: ScreenMemory | None = None
+) -> ScreenColour | None:
     """Tell colour flow and coloured parts of the interface from grey echoes.
 
     A tinted grey image has one chroma at each grey level; what departs from that curve is coloured. Of the coloured pixels the colour
@@ -71,6 +74,8 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = ()) -> ScreenC
         RGB.
     regions : sequence of Region
         Rectangles that the file declares; those of colour flow and of a colour bar are used.
+    memory : ScreenMemory, optional
+        What former frames of the cine showed; a colour box whose outline has not changed is not looked for again.
 
     Returns
     -------
@@ -89,7 +94,11 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = ()) -> ScreenC
     rest = coloured & ~interface
     mask, box, source = np.zeros_like(coloured), np.zeros_like(coloured), "none"
     # with the scale of an elastogram on the screen, and none of a flow, the colours are stiffness
-    if bars or not elasticity:
+    if memory is not None and memory.box is not None and not elasticity and memory.box.still_on(frame):
+        box, outline, source = memory.box.box, memory.box.outline, "outline"
+        mask = rest & box & ~outline
+        interface |= outline
+    elif bars or not elasticity:
         flow = flow_patches(frame, rest, anywhere=bar is not None)
         declared = np.zeros_like(coloured)
         for region in regions:
@@ -99,6 +108,8 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = ()) -> ScreenC
             box, outline, source = _choose_box(frame, flow, declared, interface)
             mask = rest & box & ~outline
             interface |= outline
+            if memory is not None:
+                memory.box = KnownBox.of(frame, box, outline) if source == "outline" and outline.any() else None
     return ScreenColour(mask, box, bar, bar is not None and bar.kind == "power", interface | (coloured & ~mask), source)  # type: ignore[arg-type]
 
 

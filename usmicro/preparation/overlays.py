@@ -128,7 +128,7 @@ def _lines(strokes: BoolImage, thin: ByteImage) -> ByteImage:
     return level
 
 
-def find_overlays(grey: ByteImage, tissue: BoolImage) -> BoolImage:
+def find_overlays(grey: ByteImage, tissue: BoolImage, marks: BoolImage | None = None) -> BoolImage:
     """Find burned-in graphics on a frame, or on the part of it that holds the tissue.
 
     Parameters
@@ -137,6 +137,8 @@ def find_overlays(grey: ByteImage, tissue: BoolImage) -> BoolImage:
         In the pixels that the graphics were drawn in: resampling blurs them.
     tissue : array, shape (rows, columns), bool
         Scan area; graphics outside are of no concern.
+    marks : array, shape (rows, columns), bool, optional
+        Caliper marks that are known already; else they are looked for.
 
     Returns
     -------
@@ -158,7 +160,7 @@ def find_overlays(grey: ByteImage, tissue: BoolImage) -> BoolImage:
     text = cv2.max(_lines(vertical >= max(FAINT, GRAIN[1] * grain), thin), _lines(solid > 0, thin))
     rulers = find_rulers(grey, _stands_out(padded, 2, 0), thin)
     level = cv2.max(cv2.max(_singles(strokes, thin), text), rulers)
-    marks = find_marks(grey, tissue) | (cv2.dilate(solid, np.ones((3, 5), np.uint8)) > 0)
+    marks = (find_marks(grey, tissue) if marks is None else marks) | (cv2.dilate(solid, np.ones((3, 5), np.uint8)) > 0)
     if not level.any():
         return np.asarray(marks)
     # a graphic is drawn in one grey level, so its faint parts are blurred edges, not dimmer strokes

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from usmicro.phantom import random_settings, simulate
+from usmicro.preparation import ScreenMemory, prepare
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return simulate(3001, random_settings(3001, "vessel"))
+
+
+def same(first, second):
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.tissue, other.tissue)
+        # tissue that looks like a faint mark moves, and an outline is found a pixel aside
+        for mine, its in ((one.overlay, other.overlay), (one.colour.box, other.colour.box), (one.colour.mask, other.colour.mask)):
+            assert np.mean(mine != its) < 0.01
+
+
+def test_frames_with_memory_are_prepared_as_without(clip):
+    memory = ScreenMemory()
+    for frame in clip.frames[:6]:
+        known = memory.box
+        with_memory = prepare(frame, spacing=clip.spacing, regions=clip.regions, memory=memory)
+        same(with_memory, prepare(frame, spacing=clip.spacing, regions=clip.regions))
+        assert known is None or memory.box is known
+
+
+def test_a_colour_box_that_moves_is_found_anew(clip):
+    memory = ScreenMemory()
+    moved = [np.ascontiguousarray(np.roll(frame, 25, axis=1)) for frame in clip.frames[:2]]
+    prepare(clip.frames[0], spacing=clip.spacing, memory=memory)
+    before = memory.box
+    same(prepare(moved[1], spacing=clip.spacing, memory=memory), prepare(moved[1], spacing=clip.spacing))
+    assert memory.box is not before
+
+
+def test_calipers_that_appear_are_found_within_a_few_frames(clip):
+    memory = ScreenMemory()
+    drawn = clip.frames[0].copy()
+    row, column = np.array(drawn.shape[:2]) // 2 + 60
+    drawn[row, column - 5 : column + 6] = 140  # too faint to be told by its strokes
+    drawn[row - 5 : row + 6, column] = 140
+    prepare(clip.frames[0], spacing=clip.spacing, memory=memory)
+    for _ in range(9):
+        view = prepare(drawn, spacing=clip.spacing, memory=memory)[0]
+    grid = view.grid
+    assert view.overlay[round((row - grid.top) / grid.step_y), round((column - grid.left) / grid.step_x)]
+
+
+def test_a_graphic_that_is_hidden_for_a_frame_stays_known_while_it_is_as_bright():
+    memory = ScreenMemory()
+    grey, seen, unseen = np.full((40, 60), 60, np.uint8), np.zeros((40, 60), bool), np.zeros((40, 60), bool)
+    grey[10, 20] = grey[30, 50] = 230
+    seen[10, 20] = seen[30, 50] = True
+    memory.with_known_graphics(0, grey, seen)
+    assert memory.with_known_graphics(0, grey, unseen)[10, 20]
+    grey[10, 20] = 70
+    again = memory.with_known_graphics(0, grey, unseen)
+    assert again[30, 50]
+    assert not again[10, 20]
+    assert not memory.with_known_graphics(1, grey, unseen).any()
