@@ -10,16 +10,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, ByteImage, Frame
+from usmicro.arrays import BoolImage, ByteImage, FloatImage, Frame
 from usmicro.errors import ImageError, ScanError
 from usmicro.loading import load
 from usmicro.preparation import prepare
 from usmicro.scan import Scan, Spacing
 from usmicro.settings import Settings
+from usmicro.velocity import velocity
 from usmicro.view import View
-from usmicro.writing.overlays import GREEN, ORANGE, PURPLE, SKY_BLUE, YELLOW, Pen, enlarge, outline, rgb_of, scaled
+from usmicro.writing.overlays import GREEN, ORANGE, PURPLE, SKY_BLUE, WHITE, YELLOW, Pen, enlarge, outline, rgb_of, scaled
 
 RAYS = 9
+FLOW = ((0, 90, 220), (235, 235, 235), (230, 120, 0))
+"""Colours of flow away from the transducer at the limit, of none, and of flow towards it."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,9 @@ def _view_lines(view: View) -> list[str]:
 def draw_views(inspection: Inspection) -> ByteImage:
     """Draw on the first frame: tissue outline (green), overlays (orange), beams (blue), colour box (purple), colour bar (yellow).
 
+    Where it shows colour flow, a second picture to the right has what the colours mean: the velocity as a fraction of the limit, from
+    blue (away from the transducer) to orange (towards it), or the power. The surer a colour was matched, the less grey shows through.
+
     Returns
     -------
     array, shape (rows, columns, 3), uint8 RGB
@@ -132,7 +138,40 @@ def draw_views(inspection: Inspection) -> ByteImage:
                 left, top, right, bottom = view.colour.bar.box
                 corners = [(left, top), (right - 1, top), (right - 1, bottom - 1), (left, bottom - 1)]
                 pen.line([scaled(corner, scale) for corner in corners], YELLOW, closed=True)
+    flows = [view for view in inspection.views if view.colour is not None and view.colour.mask.any()]
+    return np.hstack([picture, _draw_flow(flows, inspection.frame, seen)]) if flows else picture
+
+
+def _draw_flow(views: list[View], frame: Frame, seen: BoolImage) -> ByteImage:
+    """The grey tissue with the flow of some views in the colours of FLOW, and their scale."""
+    grey = cv2.cvtColor(rgb_of(frame), cv2.COLOR_RGB2GRAY) // 2 * seen
+    picture = np.repeat(grey[..., None], 3, axis=2)
+    power = False
+    for view in views:
+        assert view.colour is not None
+        power |= view.colour.power
+        fraction, quality = velocity(view.colour)
+        shift_x, shift_y = view.grid.to_image(0.0, 0.0)
+        to_image = np.array([[view.grid.step_x, 0, shift_x], [0, view.grid.step_y, shift_y]])
+        layers = [np.nan_to_num(fraction), quality, view.colour.mask.astype(np.float32)]
+        value, sure, shown = (cv2.warpAffine(part, to_image, picture.shape[1::-1], flags=cv2.INTER_NEAREST) for part in layers)
+        opacity = (shown * sure)[..., None]
+        picture = np.rint(picture * (1 - opacity) + flow_colours(value) * opacity).astype(np.uint8)
+    picture, _ = enlarge(picture)
+    pen = Pen(picture, unit=max(1.0, picture.shape[1] / 1000))
+    width, height = pen.extent("away -1   0   1 towards")
+    bar = flow_colours(np.tile(np.linspace(0 if power else -1, 1, width, dtype=np.float32), (height, 1)))
+    left, bottom = round(8 * pen.unit), picture.shape[0] - round(8 * pen.unit)
+    picture[max(bottom - height, 0) : bottom, left : left + width] = bar[:, : picture.shape[1] - left]
+    pen.text("power 0 to 1" if power else "away -1   0   1 towards", left, bottom - height - 4 * pen.unit, WHITE)
     return picture
+
+
+def flow_colours(value: FloatImage) -> FloatImage:
+    """Colours of velocities as fractions of the limit, told apart by any eye: shape (..., 3), 0 to 255."""
+    at = np.clip(value, -1, 1)[..., None]
+    end = np.where(at < 0, np.array(FLOW[0], np.float32), np.array(FLOW[2], np.float32))
+    return np.asarray(np.array(FLOW[1], np.float32) * (1 - np.abs(at)) + end * np.abs(at), dtype=np.float32)
 
 
 def _unreadable(picture: ByteImage) -> ByteImage:
