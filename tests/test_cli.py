@@ -10,7 +10,7 @@ import pytest
 import usmicro
 from usmicro import cli
 
-COMMANDS = ("run", "inspect", "sample", "settings")
+COMMANDS = ("run", "inspect", "sample", "report", "settings")
 
 
 @pytest.fixture
@@ -126,6 +126,28 @@ def test_a_failing_file_gives_status_1_and_its_reason(scan, tmp_path, capsys):
     assert "failed: empty.png: " in printed.err
     assert "1 failed" in printed.out
     assert "Traceback" not in printed.err
+
+
+def test_the_report_is_rebuilt(scan, tmp_path, capsys):
+    (scan.parent / "empty.png").write_bytes(b"")
+    assert exit_status("run", scan.parent, "--out", tmp_path / "r", "--workers", 1, "--quiet") == 1
+    report = tmp_path / "r" / "report.html"
+    written = report.read_bytes()
+    assert b"scan.png" in written
+    report.unlink()
+    scan.unlink()  # it needs no input
+    capsys.readouterr()
+    assert exit_status("report", tmp_path / "r") == 0
+    assert str(report) in capsys.readouterr().out
+    assert report.read_bytes() == written
+
+
+def test_a_report_of_no_run_has_status_2(scan, tmp_path, capsys):
+    for folder in (scan.parent, scan, tmp_path / "gone"):
+        assert exit_status("report", folder) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"usmicro: error: {folder}: holds no run of usmicro")
+    assert [path.name for path in scan.parent.iterdir()] == ["scan.png"]
 
 
 def test_quiet_prints_nothing(scan, tmp_path, capsys):

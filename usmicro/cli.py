@@ -52,6 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     former = run.add_mutually_exclusive_group()
     former.add_argument("--resume", action="store_true", help="continue a run: keep results whose input and settings are unchanged")
     former.add_argument("--overwrite", action="store_true", help="replace the results of a former run in DIR")
+    run.add_argument("--frames", type=int, metavar="N", help="analyse only N frames of a cine, evenly spread")
     run.add_argument("--limit", type=int, metavar="N", help="analyse only the first N inputs by name")
     run.add_argument("--quiet", action="store_true", help="print errors only")
 
@@ -61,6 +62,9 @@ def make_parser() -> argparse.ArgumentParser:
 
     sample = command("sample", sample_command, "write simulated sample scans and their truth")
     sample.add_argument("folder", type=Path, metavar="DIR", help="new or empty")
+
+    report = command("report", report_command, "rebuild report.html from the files of a finished run")
+    report.add_argument("folder", type=Path, metavar="DIR", help="the --out folder of the run")
 
     command("settings", settings_command, "print every setting with its default, unit and meaning, as TOML")
     return parser
@@ -77,11 +81,12 @@ def run_command(arguments: argparse.Namespace) -> int:
     from usmicro.batch.progress import duration
     from usmicro.settings import read_settings
 
+    sampled = [] if arguments.frames is None else [f"loading.frames={arguments.frames}"]
     start = monotonic()
     results = run(
         arguments.inputs,
         out=arguments.out,
-        settings=read_settings(arguments.settings, arguments.set),
+        settings=read_settings(arguments.settings, sampled + arguments.set),
         workers=arguments.workers,
         spacing=arguments.spacing,
         masks=arguments.masks,
@@ -129,6 +134,14 @@ def sample_command(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.folder}: is not an empty folder; give a new one")
     write_samples(arguments.folder)
     print(f"samples in {arguments.folder}")
+    return DONE
+
+
+def report_command(arguments: argparse.Namespace) -> int:
+    """Write the report of a finished run anew."""
+    from usmicro.writing.report import write_report
+
+    print(f"report in {write_report(arguments.folder)}")
     return DONE
 
 

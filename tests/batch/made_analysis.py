@@ -22,6 +22,8 @@ class MadeAnalysis:
     masses: Table[Mass]
     summary: Summary
     labels: np.ndarray
+    image: np.ndarray
+    frame: int = 0
     notes: tuple[str, ...] = ("made for a test",)
     seconds: dict[str, float] = field(default_factory=lambda: {"foci": 0.25})
 
@@ -65,7 +67,8 @@ def analyze(scan, *, settings=None, masks=None) -> MadeAnalysis:
         calcification="outside a mass",
         calcification_score=0.5,
     )
-    return MadeAnalysis(Table([Focus(**{**nothing, **known, **words, **verdicts})]), Table(), summary, np.zeros(image.shape, np.uint8))
+    foci = Table([Focus(**{**nothing, **known, **words, **verdicts})])
+    return MadeAnalysis(foci, Table(), summary, np.zeros(image.shape, np.uint8), image)
 
 
 def stand_in() -> ModuleType:

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,9 @@ from usmicro.settings import read_settings
 pytestmark = pytest.mark.usefixtures("made_analyze")
 
 
+MEASURED = re.compile(rb'(<(dd|td)[^>]*class="measured"[^>]*>).*?</\2>')
+
+
 def run(inputs, out, **options):
     return list(usmicro.run(inputs, out=out, workers=1, **options))
 
@@ -29,6 +33,7 @@ def content(folder: Path) -> dict[str, bytes]:
     """The files of a folder that must not differ between equal runs."""
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     files["images.csv"] = b"\n".join(line.rpartition(b",")[0] for line in files["images.csv"].splitlines())
+    files["report.html"] = MEASURED.sub(rb"\1", files["report.html"])
     return {name: data for name, data in files.items() if not name.startswith("run.")}
 
 
@@ -231,7 +236,8 @@ def test_overwrite_deletes_only_what_runs_wrote(scans, tmp_path):
     (tmp_path / "r" / "overlays" / "mine.png").write_text("mine")
     run(scans / "sub", tmp_path / "r", overwrite=True)
     kept = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*") if path.is_file()}
-    ours = {"clusters.csv", "foci.csv", "images.csv", "masses.csv", "run.json", "run.sqlite"}
+    ours = {"clusters.csv", "foci.csv", "images.csv", "masses.csv", "report.html", "run.json", "run.sqlite"}
+    ours |= {"report/images/a.jpg", "report/images/deep/c.jpg"}
     theirs = {"notes.txt", "overlays/mine.png"}
     assert kept == ours | theirs | {f"{kind}/{name}.png" for kind in ("overlays", "masks") for name in ("a", "deep/c")}
 

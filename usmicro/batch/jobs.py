@@ -53,6 +53,18 @@ class Job:
         """Where its label image goes."""
         return self.out / "masks" / f"{self.stem}.png"
 
+    @property
+    def picture_file(self) -> Path:
+        """Where the clean picture for the report goes."""
+        from usmicro.writing.report import picture_file
+
+        return picture_file(self.out, self.stem)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that it writes."""
+        return self.overlay_file, self.mask_file, self.picture_file
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
@@ -66,6 +78,8 @@ class Result:
     """None if failed."""
     foci: Table[Focus] = field(default_factory=Table)
     masses: Table[Mass] = field(default_factory=Table)
+    key_frame: int = 0
+    """The frame that overlay and mask show."""
     notes: tuple[str, ...] = ()
     decoder: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -103,6 +117,7 @@ class Result:
                 "summary": None if self.summary is None else plain(self.summary),
                 "foci": [plain(focus) for focus in self.foci],
                 "masses": [plain(mass) for mass in self.masses],
+                "key_frame": self.key_frame,
                 "notes": self.notes,
                 "decoder": self.decoder,
                 "seconds": self.seconds,
@@ -199,6 +214,7 @@ def _analyse(job: Job, start: float) -> Result:
     from usmicro.loading import load
     from usmicro.loading.masks import read_masks
     from usmicro.writing import encode_png, write_atomically
+    from usmicro.writing.report_pictures import encode_picture
     from usmicro.writing.tables import not_finite
 
     mark = fingerprint(job)
@@ -210,6 +226,7 @@ def _analyse(job: Job, start: float) -> Result:
     analysed = time.perf_counter()
     write_atomically(job.overlay_file, encode_png(analysis.overlay()))
     write_atomically(job.mask_file, encode_png(analysis.labels))
+    write_atomically(job.picture_file, encode_picture(analysis.image, analysis.labels))
     end = time.perf_counter()
     findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
     odd = dict.fromkeys(name for finding in findings for name in not_finite(finding))
@@ -219,6 +236,7 @@ def _analyse(job: Job, start: float) -> Result:
         summary=analysis.summary,
         foci=analysis.foci,
         masses=analysis.masses,
+        key_frame=analysis.frame,
         notes=(*analysis.notes, *(f"{name} was not a finite number and is left empty" for name in odd)),
         decoder=scan.decoder,
         seconds={**analysis.seconds, "writing": end - analysed, "total": end - start},

@@ -65,8 +65,9 @@ class Record:
         if result.decoder:
             self._decoders[result.decoder] += 1
         self._seconds.update(result.seconds)
-        told = {"error": result.error, "where": result.log, "notes": result.notes}
-        if told := {key: value for key, value in told.items() if value}:
+        cine = result.summary is not None and result.summary.frames > 1
+        told = {"error": result.error, "where": result.log, "key_frame": result.key_frame if cine else None, "notes": result.notes}
+        if told := {key: value for key, value in told.items() if value is not None and value not in ("", ())}:
             self._images[result.image] = told
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,10 +23,9 @@ from usmicro.loading.spacing import read_spacing
 from usmicro.outlines import MaskFunction
 from usmicro.settings import Settings, read_settings
 from usmicro.writing.files import replacing, write_atomically
+from usmicro.writing.names import file_stems
+from usmicro.writing.report import remove_report, write_report
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, plain, table_writer
-
-SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z][A-Za-z0-9]{0,4}$")
-"""A file type; not the last number of a name such as 1.2.840.113."""
 
 Inputs = str | Path | Sequence[str | Path]
 
@@ -48,7 +46,7 @@ def run(
     """Analyse scans and write tables, overlays and masks; the same as `usmicro run`.
 
     The arguments are checked at once; the work is done while the results are taken, in the order of the inputs' names. When the
-    last one is taken, or the loop is left, the tables are written from the results so far.
+    last one is taken, or the loop is left, the tables are written from the results so far; with the last one, also the report.
 
     Parameters
     ----------
@@ -139,13 +137,6 @@ def make_jobs(
     return jobs, remarks
 
 
-def file_stems(names: Sequence[str]) -> list[str]:
-    """Names without the file type; it stays where two would be the same without it, as for a.png beside a.dcm."""
-    stems = [SUFFIX.sub("", name) for name in names]
-    counts = Counter(stem.casefold() for stem in stems)
-    return [stem if counts[stem.casefold()] == 1 else name for stem, name in zip(stems, names, strict=True)]
-
-
 def open_state(out: Path, *, resume: bool, overwrite: bool) -> State:
     """Take hold of the output folder; refuses one that holds anything but the run that the user wants to continue or replace."""
     if out.exists() and not out.is_dir():
@@ -163,6 +154,7 @@ def open_state(out: Path, *, resume: bool, overwrite: bool) -> State:
         )
     state = State.open(out)
     if overwrite:
+        remove_report(out)
         state.clear()
     return state
 
@@ -171,11 +163,12 @@ def _results(jobs: list[Job], state: State, record: Record, *, resume: bool, pro
     """Compute what is not there yet; yield in the order of the jobs; write the tables whatever happens."""
     with ExitStack() as cleanup:
         cleanup.callback(state.close)
-        cleanup.callback(_write_tables, jobs, state, record)
+        cleanup.callback(_finish, jobs, state, record)
         cleanup.callback(progress.close)
         for remark in record.remarks:
             progress.say(remark)
         state.expect(jobs)
+        remove_report(state.out)  # it would tell of tables that are replaced
         write_atomically(state.out / RECORD, record.to_json())  # tells that this folder holds results, not scans
         ready: dict[int, Result] = _unchanged(jobs, state) if resume else {}
         for result in ready.values():
@@ -205,7 +198,7 @@ def _unchanged(jobs: list[Job], state: State) -> dict[int, Result]:
     def same(index: int) -> bool:
         job = jobs[index]
         try:
-            written = job.overlay_file.exists() and job.mask_file.exists()
+            written = all(file.exists() for file in job.files)
             return written and fingerprint(job) == known[index].fingerprint
         except (OSError, ScanError):
             return False  # the job itself will say why the file cannot be read
@@ -213,6 +206,13 @@ def _unchanged(jobs: list[Job], state: State) -> dict[int, Result]:
     with ThreadPoolExecutor(min(8, available_cores())) as threads:
         unchanged = list(threads.map(same, known))
     return {index: known[index] for index, keep in zip(known, unchanged, strict=True) if keep}
+
+
+def _finish(jobs: list[Job], state: State, record: Record) -> None:
+    """Write the tables, and the report if every input was reached."""
+    _write_tables(jobs, state, record)
+    if record.complete:
+        write_report(state.out)
 
 
 def _write_tables(jobs: list[Job], state: State, record: Record) -> None:

@@ -63,7 +63,7 @@ class State:
     def expect(self, jobs: Sequence[Job]) -> None:
         """Note the files that jobs will write, before they do."""
         with database_errors(self.out):
-            files = [path.relative_to(self.out).as_posix() for job in jobs for path in (job.overlay_file, job.mask_file)]
+            files = [path.relative_to(self.out).as_posix() for job in jobs for path in job.files]
             self._database.executemany("INSERT OR IGNORE INTO files VALUES (?)", [(_printable(file),) for file in files])
             self._commit()
 

@@ -59,9 +59,7 @@ class ScreenColour:
     """How the box was found: its drawn outline, the region that the file declares, or only how far the flow reaches."""
 
 
-def separate_colour(
-    frame: ByteImage, regions: Sequence[Region] = (), memory: ScreenMemory | None = None
-) -> ScreenColour | None:
+def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: ScreenMemory | None = None) -> ScreenColour | None:
     """Tell colour flow and coloured parts of the interface from grey echoes.
 
     A tinted grey image has one chroma at each grey level; what departs from that curve is coloured. Of the coloured pixels the colour
