@@ -39,15 +39,33 @@ def departure(frame: NDArray[np.uint8], red: Float1D, blue: Float1D, out: NDArra
 
 
 @jit
-def nearest(lab: NDArray[np.float32], palette: NDArray[np.float32], index: NDArray[np.int32], distance: Float1D) -> None:
-    """Find for each of n colours the nearest of m palette colours, the first of equals; (n, 3) and (m, 3)."""
-    for i in range(lab.shape[0]):
+def nearest(
+    colours: NDArray[np.float32],
+    palette: NDArray[np.float32],
+    opacity: float,
+    most_grey: float,
+    index: NDArray[np.int32],
+    distance: Float1D,
+) -> None:
+    """Find for each of n colours the nearest of m palette colours, the first of equals; (n, 3) and (m, 3), RGB.
+
+    A palette colour counts with the grey level from 0 to `most_grey` that brings it nearest when it is mixed with it at the opacity.
+    """
+    third = np.float32(1 / 3)
+    share = np.float32(opacity)
+    most = np.float32(1 - opacity) * np.float32(most_grey)
+    for i in range(colours.shape[0]):
         least = np.float32(np.inf)
         best = 0
         for j in range(palette.shape[0]):
-            a = lab[i, 0] - palette[j, 0]
-            b = lab[i, 1] - palette[j, 1]
-            c = lab[i, 2] - palette[j, 2]
+            a = colours[i, 0] - share * palette[j, 0]
+            b = colours[i, 1] - share * palette[j, 1]
+            c = colours[i, 2] - share * palette[j, 2]
+            grey = (a + b + c) * third
+            grey = min(max(grey, np.float32(0)), most)
+            a -= grey
+            b -= grey
+            c -= grey
             squared = a * a + b * b + c * c
             if squared < least:
                 least = squared

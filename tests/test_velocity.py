@@ -4,7 +4,7 @@ import pytest
 from usmicro.phantom import PhantomSettings, simulate
 from usmicro.phantom.colour_maps import colour_table, coloured
 from usmicro.preparation.colour import separate_colour
-from usmicro.velocity import WITHOUT_BAR, decode, lab, velocity
+from usmicro.velocity import WITHOUT_BAR, decode, find_opacity, velocity
 from usmicro.view import ColourBar, ColourFlow
 
 
@@ -13,7 +13,7 @@ def bar_of(name, kind="velocity"):
     return ColourBar(kind, table, 127.5 if kind == "velocity" else 255.0, (0, 0, 10, 256))
 
 
-@pytest.mark.parametrize("name", ["red-blue", "red-blue plain", "red-green"])
+@pytest.mark.parametrize("name", ["red-blue", "red-blue plain", "red-green", "yellow-green"])
 def test_velocity_round_trip(name):
     true = np.linspace(-0.97, 0.97, 400, dtype=np.float32)
     found, quality = decode(coloured(true, name), bar_of(name))
@@ -55,9 +55,16 @@ def test_a_foreign_colour_has_no_quality():
     assert quality[0] < 0.01
 
 
-def test_lab_of_known_colours():
-    colours = np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0]], np.uint8)
-    np.testing.assert_allclose(lab(colours), [[100, 0, 0], [0, 0, 0], [53.2, 80.1, 67.2]], atol=0.5)
+@pytest.mark.parametrize("opacity", [0.6, 0.8, 1.0])
+def test_colours_mixed_with_grey_echoes_are_read_as_well(opacity):
+    rng = np.random.default_rng(3)
+    true = rng.uniform(-0.95, 0.95, 800).astype(np.float32)
+    grey = rng.uniform(0, 100, (800, 1))
+    mixed = np.rint(opacity * coloured(true, "red-blue") + (1 - opacity) * grey).astype(np.uint8)
+    assert find_opacity(mixed, bar_of("red-blue")) == pytest.approx(opacity, abs=0.051)
+    found, quality = decode(mixed, bar_of("red-blue"), opacity=opacity)
+    assert np.quantile(np.abs(found - true), 0.95) < 0.03
+    assert quality.min() > 0.9
 
 
 def test_there_is_no_velocity_where_there_is_no_flow():

@@ -40,3 +40,10 @@ def checked_image(image: ArrayLike, *, least: int = 1) -> FloatImage:
     if not np.isfinite(array).all():
         raise ImageError(f"the image holds {np.count_nonzero(~np.isfinite(array))} values that are NaN or infinite; replace them first")
     return array
+
+
+def bounding_box(mask: BoolImage) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the True pixels, right and bottom one past the last."""
+    across = np.flatnonzero(mask.any(axis=0))
+    down = np.flatnonzero(mask.any(axis=1))
+    return int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1

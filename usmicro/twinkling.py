@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage
+from usmicro.arrays import BoolImage, LabelImage, bounding_box
 from usmicro.findings import Twinkling, TwinklingVerdict
 from usmicro.settings import TwinklingSettings
 from usmicro.view import View
@@ -102,6 +102,7 @@ class Colours:
         self.view, self.settings = view, settings
         colour = view.colour
         self._phasor: NDArray[np.complex64] | None = None
+        self._labels: LabelImage | None = None
         self.any = colour is not None and bool(colour.box.any())
         if colour is not None and self.any:
             self.box_fraction = float(colour.mask.sum()) / float(colour.box.sum())
@@ -114,8 +115,10 @@ class Colours:
             return NO_COLOUR
         pixels = view.grid.pixels
         half = diameter / 2 + pixels(settings.margin)
-        beam = self._beam(x, y)
         near = _window(view, x, y, 2 * half + pixels(HEAD) + 2)
+        if not colour.box[near].any():
+            return NO_COLOUR
+        beam = self._beam(x, y)
         head = _zone(view, x, y, beam, half, pixels(HEAD), near)
         if not head.any() or (head & colour.box[near]).sum() < 0.5 * head.sum():
             return NO_COLOUR
@@ -124,14 +127,18 @@ class Colours:
         window = _window(view, x, y, pixels(settings.tail + SURROUNDINGS))
         box, mask = colour.box[window], colour.mask[window] & colour.box[window]
         zone = _zone(view, x, y, beam, half, pixels(settings.tail), window) & box
-        fraction = float(mask[zone].sum()) / float(zone.sum())
-        touching = _touching(mask, zone)
-        background = _beside(mask, box, zone)
-        spill = float((touching & ~_grown(zone, pixels(settings.margin))).sum()) / float(touching.sum()) if touching.any() else None
-        if colour.power or not (zone & mask).any():
-            return ColourEvidence(True, colour.power, fraction, in_head, background, self.box_fraction, spill)
-        phasor = self._phasors()[window]
         lit = zone & mask
+        size = np.count_nonzero(lit)
+        fraction = size / np.count_nonzero(zone)
+        background = _beside(mask, box, zone)
+        if not size:
+            return ColourEvidence(True, colour.power, fraction, in_head, background, self.box_fraction)
+        touching = _touching(self._patches()[window], lit)
+        spill = np.count_nonzero(touching & ~_grown(zone, pixels(settings.margin))) / np.count_nonzero(touching)
+        if colour.power:
+            return ColourEvidence(True, colour.power, fraction, in_head, background, self.box_fraction, spill)
+        left, top, right, bottom = bounding_box(lit)
+        lit, phasor = lit[top:bottom, left:right], self._phasors()[window][top:bottom, left:right]
         across, along = (measured or pixels(settings.cell) for measured in _cell(phasor, lit, pixels(LARGEST_CELL)))
         mean = complex(phasor[lit].mean())
         directions = [_pairs(phasor, lit, *step) for step in _steps(APART * across, APART * along)]
@@ -144,7 +151,7 @@ class Colours:
             background,
             self.box_fraction,
             spill,
-            cells=float(lit.sum()) / max(across * along, 1.0),
+            cells=size / max(across * along, 1.0),
             resultant=abs(mean),
             phase=float(np.angle(mean)),
             pairs=tuple(len(cosines) for cosines in directions),
@@ -163,6 +170,15 @@ class Colours:
             self._phasor[colour.mask] = np.exp(np.complex64(1j) * np.float32(np.pi) * value)
         assert self._phasor is not None
         return self._phasor
+
+    def _patches(self) -> LabelImage:
+        """The connected patches of colour, numbered from 1; found when a focus first needs them."""
+        import cv2
+
+        if self._labels is None:
+            assert self.view.colour is not None
+            self._labels = cv2.connectedComponents((self.view.colour.mask & self.view.colour.box).view(np.uint8))[1]
+        return np.asarray(self._labels)
 
     def _beam(self, x: float, y: float) -> tuple[float, float]:
         """Unit vector away from the transducer along the colour beam."""
@@ -185,8 +201,8 @@ def _lean(box: BoolImage) -> float | None:
 def _window(view: View, x: float, y: float, around: float) -> tuple[slice, slice]:
     """The rows and columns of the grid that lie so near to a position."""
     rows, columns = view.shape
-    down = slice(int(np.clip(y - around, 0, rows)), int(np.clip(y + around + 1, 0, rows)))
-    return down, slice(int(np.clip(x - around, 0, columns)), int(np.clip(x + around + 1, 0, columns)))
+    down = slice(int(min(max(y - around, 0), rows)), int(min(max(y + around + 1, 0), rows)))
+    return down, slice(int(min(max(x - around, 0), columns)), int(min(max(x + around + 1, 0), columns)))
 
 
 def _zone(view: View, x: float, y: float, beam: tuple[float, float], half: float, tail: float, window: tuple[slice, slice]) -> BoolImage:
@@ -194,7 +210,7 @@ def _zone(view: View, x: float, y: float, beam: tuple[float, float], half: float
     # only the rows and columns that the zone can reach are looked at
     near = _window(view, x, y, 2 * half + tail + 2)
     part = tuple(slice(max(a.start, b.start), max(min(a.stop, b.stop), a.start, b.start)) for a, b in zip(near, window, strict=True))
-    down, over = np.ogrid[part]
+    down, over = np.arange(part[0].start, part[0].stop)[:, None], np.arange(part[1].start, part[1].stop)[None]
     behind = (over - x) * beam[0] + (down - y) * beam[1]
     beside = (over - x) * beam[1] - (down - y) * beam[0]
     inside = (np.abs(beside) <= half) & (behind >= -half) & (behind <= tail + half) & view.tissue[part]
@@ -203,15 +219,11 @@ def _zone(view: View, x: float, y: float, beam: tuple[float, float], half: float
     return zone
 
 
-def _touching(mask: BoolImage, zone: BoolImage) -> BoolImage:
-    """The connected patches of a mask that reach into a zone."""
-    import cv2
-
-    count, labels = cv2.connectedComponents(mask.view(np.uint8))
-    reach = np.zeros(count, dtype=bool)
-    reach[labels[zone]] = True
-    reach[0] = False
-    return np.asarray(reach[labels])
+def _touching(patches: LabelImage, lit: BoolImage) -> BoolImage:
+    """The numbered patches that have pixels in a mask, which holds none outside of patches."""
+    reach = np.zeros(int(patches.max()) + 1, dtype=bool)
+    reach[patches[lit]] = True
+    return np.asarray(reach[patches])
 
 
 def _beside(mask: BoolImage, box: BoolImage, zone: BoolImage) -> float:
@@ -220,8 +232,8 @@ def _beside(mask: BoolImage, box: BoolImage, zone: BoolImage) -> float:
     strip = slice(rows[0], rows[-1] + 1)
     width = len(columns)
     kernel = np.ones(width)
-    inside = np.convolve(box[strip].sum(axis=0), kernel, "same")
-    coloured = np.convolve((mask & box)[strip].sum(axis=0), kernel, "same")
+    inside = np.convolve(np.count_nonzero(box[strip], axis=0), kernel, "same")
+    coloured = np.convolve(np.count_nonzero(mask[strip], axis=0), kernel, "same")
     apart = np.abs(np.arange(mask.shape[1]) - (columns[0] + columns[-1]) / 2) >= width
     usable = apart & (inside >= 0.5 * len(rows) * width)
     return float(np.quantile(coloured[usable] / inside[usable], 0.25)) if usable.any() else 0.0

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.arrays import ByteImage, FloatImage
 from usmicro.view import ColourBar, ColourFlow
 
-MATCH = 12.0
-"""Distance in Lab at which a colour's quality falls to 1/e: JPEG and blending with grey echoes cause some 5."""
+MATCH = 25.0
+"""Distance in RGB at which a colour's quality falls to 1/e: JPEG causes some 7."""
+OPACITIES = np.round(np.arange(0.5, 1.01, 0.05), 2)
+"""Opacities that are tried."""
+MOST_GREY = 120.0
+"""Brightest echo that colour is mixed with: scanners show brighter ones instead of it."""
+AS_WELL = 1.5
+"""An opacity explains the colours as well as the best one if they are off by so many times as much, and a level."""
+LEAST_MIXED, MOST_MIXED = 50, 600
+"""Flow pixels from which an opacity is told, and how many are looked at."""
 WITHOUT_BAR = 0.4
 """Quality of the best match where the usual map stands in for a colour bar that was not found."""
 
@@ -17,8 +27,9 @@ WITHOUT_BAR = 0.4
 def velocity(colour: ColourFlow) -> tuple[FloatImage, FloatImage]:
     """Read the velocity of every flow pixel back from its colour.
 
-    Each colour takes the value of the nearest colour of the bar in Lab. Without a bar the usual map stands in for it, red to yellow
-    towards the transducer and blue to cyan away, so that little more than the sign can be relied on.
+    Each colour takes the value of the nearest colour of the bar. Where the scanner mixes colours with the echoes below, as it is found to
+    from the colours themselves, those of the bar are mixed alike. Without a bar the usual map stands in for it, red to yellow towards the
+    transducer and blue to cyan away, so that little more than the sign can be relied on.
 
     Parameters
     ----------
@@ -39,33 +50,47 @@ def velocity(colour: ColourFlow) -> tuple[FloatImage, FloatImage]:
     """
     fraction = np.full(colour.mask.shape, np.nan, dtype=np.float32)
     quality = np.zeros(colour.mask.shape, dtype=np.float32)
-    fraction[colour.mask], quality[colour.mask] = decode(colour.rgb[colour.mask], colour.bar, power=colour.power)
+    colours = colour.rgb[colour.mask]
+    opacity = find_opacity(colours, colour.bar)
+    fraction[colour.mask], quality[colour.mask] = decode(colours, colour.bar, power=colour.power, opacity=opacity)
     return fraction, quality
 
 
-def decode(colours: ByteImage, bar: ColourBar | None, *, power: bool = False) -> tuple[FloatImage, FloatImage]:
+def decode(
+    colours: ByteImage, bar: ColourBar | None, *, power: bool = False, opacity: float = 1.0
+) -> tuple[FloatImage, NDArray[np.float32]]:
     """Values and qualities of colours, shape (n, 3); see `velocity`."""
-    from usmicro.kernels.colour import nearest
-
     if not len(colours):
         return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
     palette, values = usual_map(power=power) if bar is None else bar_values(bar)
     codes = colours.astype(np.int32) @ np.array([65536, 256, 1], dtype=np.int32)
     kinds, which = np.unique(codes, return_inverse=True)
-    distinct = np.stack([kinds >> 16, kinds >> 8 & 255, kinds & 255], axis=1).astype(np.uint8)
-    index = np.empty(len(distinct), dtype=np.int32)
-    distance = np.empty(len(distinct), dtype=np.float32)
-    nearest(lab(distinct), lab(palette), index, distance)
+    distinct = np.stack([kinds >> 16, kinds >> 8 & 255, kinds & 255], axis=1)
+    index, distance = _nearest(distinct, palette, opacity)
     quality = np.exp(-((distance / MATCH) ** 2)) * np.float32(1 if bar is not None else WITHOUT_BAR)
     return values[index][which], quality.astype(np.float32)[which]
 
 
-def lab(colours: ByteImage) -> FloatImage:
-    """CIE Lab of sRGB colours, both of shape (n, 3)."""
-    import cv2
+def _nearest(colours: NDArray[Any], palette: ByteImage, opacity: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """For each colour (n, 3) the nearest of a palette mixed with grey, and its distance in RGB."""
+    from usmicro.kernels.colour import nearest
 
-    converted: FloatImage = cv2.cvtColor(colours[None].astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[0]
-    return np.ascontiguousarray(converted)
+    index, distance = np.empty(len(colours), dtype=np.int32), np.empty(len(colours), dtype=np.float32)
+    nearest(np.ascontiguousarray(colours, np.float32), palette.astype(np.float32), opacity, MOST_GREY, index, distance)
+    return index, distance
+
+
+def find_opacity(colours: ByteImage, bar: ColourBar | None) -> float:
+    """Share of the bar's colours in flow pixels, shape (n, 3), of which the rest is grey: the largest that explains them as well as any.
+
+    1 without a one-dimensional velocity bar: more than one mixture explains the colours of the others.
+    """
+    if bar is None or bar.kind != "velocity" or len(colours) < LEAST_MIXED:
+        return 1.0
+    palette, _ = bar_values(bar)
+    some = colours[:: max(len(colours) // MOST_MIXED, 1)]
+    off = np.array([np.median(_nearest(some, palette, opacity)[1]) for opacity in OPACITIES])
+    return float(OPACITIES[np.flatnonzero(off <= AS_WELL * off.min() + 1).max()])
 
 
 def bar_values(bar: ColourBar) -> tuple[ByteImage, NDArray[np.float32]]:

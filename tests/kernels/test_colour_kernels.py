@@ -41,14 +41,17 @@ def test_grey_and_tinted_pixels_do_not_depart():
         assert out.max() == 0
 
 
-def test_nearest_equals_its_numpy_twin():
+@pytest.mark.parametrize("opacity", [1.0, 0.7])
+def test_nearest_equals_its_numpy_twin(opacity):
     rng = np.random.default_rng(2)
-    colours, palette = rng.normal(0, 50, (300, 3)).astype(np.float32), rng.normal(0, 50, (40, 3)).astype(np.float32)
+    colours, palette = rng.uniform(0, 255, (300, 3)).astype(np.float32), rng.uniform(0, 255, (40, 3)).astype(np.float32)
     index, distance = np.empty(300, np.int32), np.empty(300, np.float32)
-    nearest(colours, palette, index, distance)
-    twin = np.linalg.norm(colours[:, None] - palette[None], axis=2)
+    nearest(colours, palette, opacity, 120.0, index, distance)
+    apart = colours[:, None] - opacity * palette[None]
+    grey = np.clip(apart.mean(axis=2), 0, (1 - opacity) * 120.0)
+    twin = np.linalg.norm(apart - grey[..., None], axis=2)
     np.testing.assert_array_equal(index, twin.argmin(axis=1))
-    np.testing.assert_allclose(distance, twin.min(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(distance, twin.min(axis=1), rtol=1e-4)
 
 
 def test_chains_are_as_long_as_the_lines_drawn():

@@ -36,9 +36,11 @@ class ColourFrames:
 
     shown: BoolImage
     phase: FloatImage
-    """Radians, positive towards the transducer."""
+    """Radians, positive towards the transducer; -pi to pi, moved by the baseline's shift."""
     power: FloatImage
     """0 to 1."""
+    variance: FloatImage
+    """0 to 1: how little neighbouring cells agree."""
     flash_frames: tuple[int, ...]
     box: BoolImage
     """(rows, columns): pixels inside the colour box."""
@@ -63,8 +65,8 @@ class Cells:
         self.columns = ((u - box.lean(d) - box.first) / CELL_ACROSS).astype(np.float32)
         self.rows = ((d - box.top) / CELL_ALONG).astype(np.float32)
 
-    def picture(self, field: NDArray[np.complex128]) -> tuple[FloatImage, FloatImage]:
-        """Power and phase on the picture's pixels.
+    def picture(self, field: NDArray[np.complex128]) -> tuple[FloatImage, FloatImage, FloatImage]:
+        """Power, phase and variance on the picture's pixels.
 
         Neighbours that agree are interpolated as complex numbers, so that aliased phases stay continuous; cells that do not agree
         keep their own phase, which makes the mosaic of twinkling.
@@ -72,8 +74,9 @@ class Cells:
         parts = [field.real.astype(np.float32), field.imag.astype(np.float32), np.abs(field).astype(np.float32)]
         real, imaginary, power = (cv2.remap(part, self.columns, self.rows, cv2.INTER_LINEAR) for part in parts)
         nearest = [cv2.remap(part, self.columns, self.rows, cv2.INTER_NEAREST) for part in parts[:2]]
-        agree = np.hypot(real, imaginary) > 0.7 * power
-        return power, np.where(agree, np.arctan2(imaginary, real), np.arctan2(nearest[1], nearest[0])).astype(np.float32)
+        together = np.hypot(real, imaginary)
+        phase = np.where(together > 0.7 * power, np.arctan2(imaginary, real), np.arctan2(nearest[1], nearest[0])).astype(np.float32)
+        return power, phase, 1 - together / np.maximum(power, np.float32(1e-6))
 
 
 def pulse(time: float) -> float:
@@ -122,7 +125,8 @@ def colour_frames(
     cells = Cells(box, probe)
     start = rng.uniform(0, 1)
     flashes = tuple(int(number) for number in np.flatnonzero(rng.random(len(motion)) < settings.flash))
-    shown, phases, powers = [], [], []
+    shown, phases, powers, variances = [], [], [], []
+    before = np.zeros(cells.shape, complex)
     for number, shift in enumerate(motion):
         field = np.zeros(cells.shape, complex)
         for vessel in scene.vessels:
@@ -138,9 +142,14 @@ def colour_frames(
                 field += twinkle(rng, focus, cells, shift, probe)
         if number in flashes:
             field += flash(rng, cells)
-        strength, angle = cells.picture(field)
+        before = np.asarray(settings.persistence * before + (1 - settings.persistence * (number > 0)) * field, complex)
+        strength, angle, variance = cells.picture(before)
         lit = cells.inside & (strength > SHOWN_FROM) & (np.abs(angle) > np.pi * WALL_FILTER / 2)
         shown.append(lit)
-        phases.append(np.where(lit, angle, 0))
-        powers.append(np.where(lit, np.clip(strength / 1.3, 0, 1), 0))
-    return ColourFrames(np.stack(shown), np.stack(phases).astype(np.float32), np.stack(powers).astype(np.float32), flashes, cells.inside)
+        # beyond the shifted ends of its range a velocity wraps
+        least = np.pi * (settings.baseline_shift - 1)
+        wrapped = np.where(angle < least, angle + 2 * np.pi, np.where(angle >= least + 2 * np.pi, angle - 2 * np.pi, angle))
+        phases.append(np.where(lit, wrapped, 0).astype(np.float32))
+        variances.append(np.where(lit, variance, 0).astype(np.float32))
+        powers.append(np.where(lit, np.clip(strength / 1.3, 0, 1), 0).astype(np.float32))
+    return ColourFrames(np.stack(shown), np.stack(phases), np.stack(powers), np.stack(variances), flashes, cells.inside)

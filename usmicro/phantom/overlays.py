@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, ByteImage
-from usmicro.phantom.colour_maps import colour_table
 from usmicro.phantom.truth import Truth
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -94,7 +93,7 @@ def draw_ruler(ink: Ink, x: int, top: float, spacing: float, depth: float) -> No
 
 
 def draw_bar(ink: Ink, left: int, top: int, width: int, colours: ByteImage) -> tuple[int, int, int, int]:
-    """A vertical bar of colours (n, 3), first on top; left, top, right and bottom of it."""
+    """A vertical bar of colours, (n, 3), first on top; left, top, right and bottom of it."""
     ink.paint(left, top, np.repeat(colours[:, None, :], width, axis=1))
     return left, top, left + width, top + len(colours)
 
@@ -102,12 +101,6 @@ def draw_bar(ink: Ink, left: int, top: int, width: int, colours: ByteImage) -> t
 def grey_scale(length: int) -> ByteImage:
     """Greys from white to black, shape (length, 3)."""
     return np.repeat(np.linspace(255, 0, length).astype(np.uint8)[:, None], 3, axis=1)
-
-
-def bar_colours(name: str, length: int) -> ByteImage:
-    """Colours of a colour bar, shape (length, 3)."""
-    table = colour_table(name)
-    return np.asarray(table[np.rint(np.linspace(0, len(table) - 1, length)).astype(np.intp)])
 
 
 def draw_calipers(ink: Ink, truth: Truth, *, colour: Colour = WHITE) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.arrays import ByteImage
-from usmicro.phantom.colour_maps import coloured
+from usmicro.phantom.colour_maps import bar_colours, coloured
 from usmicro.phantom.doppler import ColourFrames
-from usmicro.phantom.overlays import Ink, bar_colours, draw_bar, draw_body_mark, draw_calipers, draw_ruler, grey_scale
+from usmicro.phantom.overlays import Ink, draw_bar, draw_body_mark, draw_calipers, draw_ruler, grey_scale
 from usmicro.phantom.scan_conversion import Probe
 from usmicro.phantom.scene import Scene
 from usmicro.phantom.settings import PhantomSettings
@@ -21,6 +21,8 @@ from usmicro.scan import Region, Spacing
 
 TINT = (0.925, 0.978, 1.083)
 """Red, green and blue of the blue-grey tint over grey."""
+BOX_TINT = (1.12, 0.98, 0.86)
+"""The same of the sepia that some scanners lay over the echoes in the colour box."""
 GAP = 6
 """Black columns between two tissue regions."""
 
@@ -41,9 +43,10 @@ def compose(panels: list[Panel], settings: PhantomSettings, seed: int) -> tuple[
     """Frames as they are stored, their truth, and the regions that a DICOM file would declare."""
     count = panels[0].grey.shape[0]
     header = 56 if settings.screen else 0
-    left = 62 if settings.screen or settings.colour else 0
-    right = 64 if settings.screen else 34 if settings.ruler else 0
-    below = 30 if settings.screen else 0
+    left = 62 if settings.screen or (settings.colour and settings.colour_bar == "left") else 0
+    beside = settings.screen or (settings.colour and settings.colour_bar == "right")
+    right = 64 if beside else 34 if settings.ruler else 0
+    below = 56 if settings.colour and settings.colour_bar == "lying" else 30 if settings.screen else 0
     columns = left + sum(panel.grey.shape[2] for panel in panels) + GAP * (len(panels) - 1) + right
     rows = header + max(panel.grey.shape[1] for panel in panels) + below
     screen = np.zeros((count, rows, columns), np.uint8)
@@ -65,10 +68,10 @@ def compose(panels: list[Panel], settings: PhantomSettings, seed: int) -> tuple[
         frames = np.clip(np.rint(frames * np.asarray(TINT, np.float32)), 0, 255).astype(np.uint8)
     colour = panels[0].colour
     if colour is not None and panels[0].scene.box is not None:
-        bar = draw_colour_bar(ink, settings, header)
+        bar = draw_colour_bar(ink, settings, truth, columns - right)
         true_colour, region = lay_colour(frames, ink, panels[0], colour, bar, settings, left, header)
         truth = replace(truth, colour=true_colour)
-        regions += [region, Region("colour bar", *bar)]
+        regions += [region, *([] if bar is None else [Region("colour bar", *bar)])]
     frames = np.stack([ink.over(frame) for frame in frames])
     if settings.jpeg_quality:
         frames = np.stack([through_jpeg(frame, settings.jpeg_quality) for frame in frames])
@@ -97,15 +100,27 @@ def draw_interface(ink: Ink, truth: Truth, probe: Probe, settings: PhantomSettin
         draw_body_mark(ink, 34, rows - 60)
 
 
-def draw_colour_bar(ink: Ink, settings: PhantomSettings, header: int) -> tuple[int, int, int, int]:
-    """The colour bar with its limits, at the left."""
-    bar = draw_bar(ink, 18, header + 34, 16, bar_colours(settings.colour_map, 140))
-    high, low = ("MAX", "MIN") if settings.colour_map == "power" else (f"+{settings.velocity_limit:.1f}", f"-{settings.velocity_limit:.1f}")
-    ink.text(high, 8, bar[1] - 8, size=0.4)
-    ink.text(low, 8, bar[3] + 18, size=0.4)
+def draw_colour_bar(ink: Ink, settings: PhantomSettings, truth: Truth, right: int) -> tuple[int, int, int, int] | None:
+    """The colour bar with its limits beside or below the picture; left, top, right and bottom of it, None where there is none."""
+    if settings.colour_bar == "none":
+        return None
+    limit, shift = settings.velocity_limit, settings.baseline_shift
+    high, low = ("MAX", "MIN") if settings.colour_map == "power" else (f"+{(1 + shift) * limit:.1f}", f"-{(1 - shift) * limit:.1f}")
+    colours = bar_colours(settings.colour_map, 140, 16, shift=shift)
+    view = truth.views[0]
+    if settings.colour_bar == "lying":  # flow towards the transducer to the right
+        left, top = view.left + 60, view.bottom + 12
+        ink.paint(left, top, np.ascontiguousarray(colours[::-1].transpose(1, 0, 2)))
+        ink.text(low, left - 44, top + 12, size=0.4)
+        ink.text(high if settings.colour_map == "power" else f"{high} cm/s", left + 146, top + 12, size=0.4)
+        return left, top, left + 140, top + 16
+    left, top = (18 if settings.colour_bar == "left" else right + 32), view.top + 34
+    ink.paint(left, top, colours)
+    ink.text(high, left - 10, top - 8, size=0.4)
+    ink.text(low, left - 10, top + 158, size=0.4)
     if settings.colour_map != "power":
-        ink.text("cm/s", 8, bar[3] + 34, size=0.4)
-    return bar
+        ink.text("cm/s", left - 10, top + 174, size=0.4)
+    return left, top, left + 16, top + 140
 
 
 def lay_colour(
@@ -113,7 +128,7 @@ def lay_colour(
     ink: Ink,
     panel: Panel,
     colour: ColourFrames,
-    bar: tuple[int, int, int, int],
+    bar: tuple[int, int, int, int] | None,
     settings: PhantomSettings,
     left: int,
     top: int,
@@ -130,7 +145,12 @@ def lay_colour(
     shown[inside] = colour.shown
     velocity[inside] = colour.phase / np.float32(np.pi) * np.float32(settings.velocity_limit)
     values = colour.power if power else colour.phase / np.float32(np.pi)
-    frames[inside][colour.shown] = coloured(values[colour.shown], settings.colour_map)
+    variance = colour.variance[colour.shown] if settings.colour_map == "variance" else None
+    rgb = coloured(values[colour.shown], settings.colour_map, shift=settings.baseline_shift, variance=variance)
+    echoes, opacity = frames[inside], np.float32(settings.colour_opacity)
+    if settings.box_style == "tinted":
+        echoes[:, colour.box] = np.clip(np.rint(echoes[:, colour.box] * np.asarray(BOX_TINT, np.float32)), 0, 255).astype(np.uint8)
+    echoes[colour.shown] = np.rint(opacity * rgb + (1 - opacity) * echoes[colour.shown]).astype(np.uint8)
 
     def pixels(u: NDArray[np.float64], d: NDArray[np.float64]) -> NDArray[np.float64]:
         x, y = panel.probe.to_pixels(u + box.lean(d), d)
@@ -143,7 +163,8 @@ def lay_colour(
         pixels(across[::-1], np.full(30, box.bottom)),
         pixels(np.full(30, box.first), along[::-1]),
     ]
-    ink.line(np.concatenate(edges), closed=True)
+    if settings.box_style == "outline":
+        ink.line(np.concatenate(edges), closed=True)
     corners = tuple((float(edge[0, 0]), float(edge[0, 1])) for edge in edges)
     vessels = []
     for vessel in panel.scene.vessels:

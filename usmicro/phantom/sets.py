@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from usmicro.errors import UsageError
-from usmicro.phantom.settings import COLOUR_MAPS, PhantomSettings
+from usmicro.phantom.settings import BAR_PLACES, BOX_STYLES, VELOCITY_MAPS, PhantomSettings
 from usmicro.phantom.simulation import Phantom, simulate
 
 SetKind = Literal["mixed", "faint", "no foci", "no masses", "speckle", "twinkling", "vessel", "flash", "noise"]
@@ -25,7 +25,8 @@ def random_settings(seed: int, kind: SetKind = "mixed") -> PhantomSettings:
         mixed: B-mode scenes with foci of 12 to 20 dB in all three places; faint: the same with foci of 6 to 12 dB; no foci: the
         same without; no masses: as mixed, without masses and the foci in them; speckle: homogeneous tissue without anything;
         twinkling, vessel, flash, noise: colour Doppler clips whose colour comes from twinkling foci (and a vessel in half of them),
-        from vessels alone, from flash artefacts over a vessel, or from noise.
+        from vessels alone, from flash artefacts over a vessel, or from noise. Colour map, bar, box, baseline, opacity, persistence
+        and compression vary as among vendors.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def random_settings(seed: int, kind: SetKind = "mixed") -> PhantomSettings:
         return replace(settings, intramass=0, intraductal=0, extramass=0, in_nonmass=0, clusters=0)
     if kind == "no masses":
         return replace(settings, masses=0, intramass=0)
-    return settings if kind == "mixed" else _colour(rng, settings, kind)
+    return settings if kind == "mixed" else _look(rng, _colour(rng, settings, kind))
 
 
 def phantom_set(kind: SetKind, seeds: Iterable[int]) -> Iterator[Phantom]:
@@ -123,7 +124,7 @@ def _colour(rng: np.random.Generator, settings: PhantomSettings, kind: SetKind) 
         clusters=0,
         tint=False,
         colour=True,
-        colour_map=str(rng.choice(COLOUR_MAPS[:3])) if kind != "noise" or rng.random() < 0.7 else "power",
+        colour_map=str(rng.choice(VELOCITY_MAPS)) if kind != "noise" or rng.random() < 0.7 else "power",
         velocity_limit=float(rng.choice([3.0, 5.0, 8.0])),
         vessels={"twinkling": int(rng.random() < 0.5), "vessel": int(rng.integers(1, 4)), "flash": 1}.get(kind, 0),
         vessel_velocity=rng.uniform(2, 9),
@@ -132,4 +133,17 @@ def _colour(rng: np.random.Generator, settings: PhantomSettings, kind: SetKind) 
         colour_noise=rng.uniform(0.01, 0.05) if kind == "noise" else rng.uniform(0, 0.004),
         frames=int(rng.integers(12, 25)),
         motion=rng.uniform(0.03, 0.2),
+    )
+
+
+def _look(rng: np.random.Generator, settings: PhantomSettings) -> PhantomSettings:
+    """What vendors do differently with the same colour data."""
+    return replace(
+        settings,
+        colour_bar=str(rng.choice(BAR_PLACES, p=[0.5, 0.2, 0.15, 0.15])),
+        box_style=str(rng.choice(BOX_STYLES, p=[0.7, 0.15, 0.15])),
+        baseline_shift=float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.5)) if rng.random() < 0.25 else 0.0,
+        colour_opacity=rng.uniform(0.6, 0.9) if rng.random() < 0.25 else 1.0,
+        persistence=rng.uniform(0.1, 0.5) if rng.random() < 0.5 else 0.0,
+        jpeg_quality=int(rng.choice([0, 75, 90])),
     )

@@ -8,7 +8,10 @@ from usmicro.errors import SettingsError
 from usmicro.settings import Checked, described
 
 GEOMETRIES = ("linear", "sector")
-COLOUR_MAPS = ("red-blue", "red-blue plain", "red-green", "power")
+VELOCITY_MAPS = ("red-blue", "red-blue plain", "red-green", "yellow-green", "variance")
+COLOUR_MAPS = (*VELOCITY_MAPS, "power")
+BAR_PLACES = ("left", "right", "lying", "none")
+BOX_STYLES = ("outline", "tinted", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,15 @@ class PhantomSettings(Checked):
     colour: bool = described(False, says="colour Doppler; makes the screen show a colour box and a colour bar")
     colour_map: str = described("red-blue", says="colour map: " + ", ".join(COLOUR_MAPS))
     velocity_limit: float = described(6.0, unit="cm/s", says="velocity at the ends of the colour bar (Nyquist)", least=0.5)
+    baseline_shift: float = described(
+        0.0, says="fraction of the velocity limit by which the range shown reaches further towards the transducer", least=-0.8, most=0.8
+    )
+    colour_bar: str = described("left", says="where the colour bar stands: left, right, lying below the picture, or none")
+    box_style: str = described(
+        "outline", says="how the colour box shows: by an outline, by a tint of the echoes inside, or by nothing: none"
+    )
+    colour_opacity: float = described(1.0, says="share of the colour where it is mixed with the echoes below it", least=0.3, most=1)
+    persistence: float = described(0.0, says="share of the former frame that is left in the colours of the next", least=0, most=0.8)
     vessels: int = described(1, says="vessels in the colour box", least=0, most=5)
     vessel_velocity: float = described(5.0, unit="cm/s", says="systolic velocity in the middle of a vessel", least=0)
     twinkling: float = described(0.5, says="fraction of the foci in the colour box that twinkle", least=0, most=1)
@@ -85,7 +97,12 @@ class PhantomSettings(Checked):
 
     def __post_init__(self) -> None:
         Checked.__post_init__(self)
-        for name, known in (("geometry", GEOMETRIES), ("colour_map", COLOUR_MAPS)):
+        for name, known in (
+            ("geometry", GEOMETRIES),
+            ("colour_map", COLOUR_MAPS),
+            ("colour_bar", BAR_PLACES),
+            ("box_style", BOX_STYLES),
+        ):
             if getattr(self, name) not in known:
                 raise SettingsError(f"{name} = {getattr(self, name)!r}: expected one of {', '.join(known)}")
         if self.geometry == "sector" and self.width > 2.6 * self.radius:

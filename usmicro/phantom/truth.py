@@ -95,8 +95,8 @@ class TrueColour:
     velocity_limit_cm_s: float
     box_px: tuple[tuple[float, float], ...]
     """Corners (column, row) of the colour box."""
-    bar_px: tuple[int, int, int, int]
-    """Left, top, right, bottom of the colour bar, the last two one past the end."""
+    bar_px: tuple[int, int, int, int] | None
+    """Left, top, right, bottom of the colour bar, the last two one past the end; None where there is none."""
     vessels: tuple[TrueVessel, ...]
     flash_frames: tuple[int, ...]
     shown: BoolImage | None = field(default=None, repr=False, compare=False)

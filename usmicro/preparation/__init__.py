@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from usmicro.arrays import BoolImage, ByteImage, FloatImage, Frame
+from usmicro.arrays import BoolImage, ByteImage, FloatImage, Frame, bounding_box
 from usmicro.errors import ImageError
 from usmicro.preparation.beams import fit_beams
 from usmicro.preparation.colour import ScreenColour, separate_colour
@@ -16,7 +16,7 @@ from usmicro.preparation.grid import credible, grid_over, nominal_pixel_mm, on_g
 from usmicro.preparation.memory import KnownMarks, ScreenMemory
 from usmicro.preparation.overlays import find_overlays
 from usmicro.preparation.speckle_cell import speckle_cell
-from usmicro.preparation.tissue import ScanArea, Side, bounding_box, find_scan_areas
+from usmicro.preparation.tissue import ScanArea, Side, find_scan_areas
 from usmicro.scan import Region, Spacing
 from usmicro.settings import PreparationSettings
 from usmicro.view import ColourFlow, View
@@ -60,7 +60,7 @@ def prepare(
     grey, fine, colours = _grey_and_colours(frame)
     colour = separate_colour(colours, regions, memory) if colours is not None else None
     views: list[View] = []
-    for area, own_spacing in _areas(grey, regions, spacing):
+    for area, own_spacing in _areas(grey, regions, spacing, memory):
         views.append(_view(grey, fine, colours, colour, area, own_spacing, settings, memory, number=len(views)))
     if not views:
         raise ImageError(
@@ -86,21 +86,26 @@ def _grey_and_colours(frame: Frame) -> tuple[ByteImage, FloatImage, ByteImage | 
     return np.asarray(luminance), fine, array if array.ndim == 3 else None
 
 
-def _areas(grey: ByteImage, regions: Sequence[Region], spacing: Spacing) -> list[tuple[ScanArea, Spacing]]:
+def _areas(grey: ByteImage, regions: Sequence[Region], spacing: Spacing, memory: ScreenMemory | None) -> list[tuple[ScanArea, Spacing]]:
     """Scan areas with their spacing: inside each declared tissue region, else wherever they are found."""
     declared = [region for region in regions if region.kind == "tissue"] or [region for region in regions if region.kind == "colour flow"]
+    find = _find_areas if memory is None else memory.scan_areas
     if not declared:
-        return [(area, spacing) for area in find_scan_areas(grey)]
+        return [(area, spacing) for area in find(grey, (0, 0, grey.shape[1], grey.shape[0]), single=False)]
     found = []
     for region in sorted(declared, key=lambda region: (region.left, region.top)):
         window = (slice(region.top, region.bottom), slice(region.left, region.right))
-        for area in find_scan_areas(grey[window], single=True):
+        for area in find(grey[window], (region.left, region.top, region.right, region.bottom), single=True):
             mask = np.zeros(grey.shape, dtype=bool)
             mask[window] = area.mask
             found.append(
                 (ScanArea(mask, bounding_box(mask), _moved(area.sides, region)), region.spacing if region.spacing.known else spacing)
             )
     return found
+
+
+def _find_areas(grey: ByteImage, place: tuple[int, int, int, int], *, single: bool) -> list[ScanArea]:
+    return find_scan_areas(grey, single=single)
 
 
 def _moved(sides: tuple[Side, Side] | None, region: Region) -> tuple[Side, Side] | None:

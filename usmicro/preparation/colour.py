@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from usmicro.arrays import BoolImage, ByteImage
 from usmicro.preparation.colour_bar import find_bars
 from usmicro.preparation.colour_box import find_box
-from usmicro.preparation.memory import KnownBox, ScreenMemory
+from usmicro.preparation.memory import KnownBars, KnownBox, ScreenMemory
 from usmicro.scan import Region
 from usmicro.view import ColourBar
 
@@ -84,7 +84,7 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: Sc
     departs = departure_from_grey(frame)
     if departs is None or not (coloured := without_specks(departs >= DEPARTURE)).any():
         return None
-    bars, elasticity = find_bars(frame, coloured, [region for region in regions if region.kind == "colour bar"])
+    bars, elasticity = _bars(frame, coloured, regions, memory)
     bar = bars[0] if bars else None
     interface = np.zeros_like(coloured)
     for left, top, right, bottom in [*(found.box for found in bars), *elasticity]:
@@ -109,6 +109,18 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: Sc
             if memory is not None:
                 memory.box = KnownBox.of(frame, box, outline) if source == "outline" and outline.any() else None
     return ScreenColour(mask, box, bar, bar is not None and bar.kind == "power", interface | (coloured & ~mask), source)  # type: ignore[arg-type]
+
+
+def _bars(
+    frame: ByteImage, coloured: BoolImage, regions: Sequence[Region], memory: ScreenMemory | None
+) -> tuple[list[ColourBar], list[tuple[int, int, int, int]]]:
+    """The bars of a screen; those of the former frame if they look as they did."""
+    if memory is not None and memory.bars is not None and memory.bars.still_on(frame):
+        return memory.bars.bars, []
+    bars, elasticity = find_bars(frame, coloured, [region for region in regions if region.kind == "colour bar"])
+    if memory is not None:
+        memory.bars = KnownBars.of(frame, bars) if bars and not elasticity else None
+    return bars, elasticity
 
 
 def _choose_box(frame: ByteImage, flow: BoolImage, declared: BoolImage, bars: BoolImage) -> tuple[BoolImage, BoolImage, str]:

@@ -154,10 +154,19 @@ def read_bar(strip: ByteImage, box: Box, *, upright: bool) -> ColourBar | Litera
     same = min(len(above), len(below))
     if not variance and float(np.linalg.norm(above[-same:] - below[:same][::-1], axis=1).mean()) < MIRRORED:
         return ColourBar("power", above.round().astype(np.uint8), baseline, box)
-    shown = inner if variance else colours
+    shown = to_edges(inner, margin) if variance else colours
     if not upright and warmth(below) > warmth(above):
         shown, baseline = shown[::-1], len(colours) - 1 - baseline
     return ColourBar("variance" if variance else "velocity", np.ascontiguousarray(shown.round().astype(np.uint8)), baseline, box)
+
+
+def to_edges(inner: Colours, margin: int) -> Colours:
+    """The inner part (n, m, 3) of a two-dimensional bar continued straight on to its long edges, where laminar flow has its colours."""
+    part = max(inner.shape[1] // 3, 2)
+    beyond = np.arange(1, margin + 1, dtype=np.float32)[None, :, None]
+    first, last = inner[:, :1], inner[:, -1:]
+    before, after = ((inner[:, at + part - 1 : at + part] - inner[:, at : at + 1]) / (part - 1) for at in (0, inner.shape[1] - part))
+    return np.asarray(np.clip(np.concatenate([first - before * beyond[:, ::-1], inner, last + after * beyond], axis=1), 0, 255))
 
 
 def graded(colours: Colours) -> bool:

@@ -130,4 +130,4 @@ def sampled(image: ByteImage | BoolImage, grid: Grid, shape: tuple[int, int]) ->
     rows, columns = nearest(grid, shape)
     rows = np.minimum(rows, image.shape[0] - 1)
     columns = np.minimum(columns, image.shape[1] - 1)
-    return np.asarray(image[rows[:, None], columns[None, :]])
+    return np.asarray(image[rows].take(columns, axis=1))

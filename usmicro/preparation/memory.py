@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, ByteImage
+from usmicro.preparation.tissue import ScanArea, find_scan_areas
+from usmicro.view import ColourBar
 
 DRAWN = 0.7
 """Quantile of the brightness of an outline's pixels from which they are the drawn line, not the rim beside it."""
@@ -15,6 +17,14 @@ CHANGE = 25
 """Grey levels by which a drawn pixel may change, as by lossy coding, and still be the same line."""
 SAME = 0.9
 """Share of the drawn pixels that must be the same."""
+SAME_BAR = 0.98
+"""The same of the pixels of a colour bar."""
+COARSE = 16
+"""Pixels in one of the coarse ones in which areas are compared."""
+NOT_BLACK = 6
+"""Mean grey level from which a coarse pixel shows something."""
+MOVED = 0.02
+"""Share of them that may change while the scan area stays: an echo fades, or text is written."""
 BRIGHT = 150
 """Grey level from which the pixels of a graphic are remembered: no echo stays as bright at one place."""
 MARKS_FOR = 8
@@ -48,6 +58,56 @@ class KnownBox:
 
 
 @dataclass(slots=True)
+class KnownBars:
+    """The colour bars of a screen."""
+
+    bars: list[ColourBar]
+    strips: list[ByteImage]
+    """Their pixels."""
+
+    @classmethod
+    def of(cls, frame: ByteImage, bars: list[ColourBar]) -> KnownBars:
+        """Remember the bars of a frame (rows, columns, 3)."""
+        return cls(bars, [_cut(frame, bar).copy() for bar in bars])
+
+    def still_on(self, frame: ByteImage) -> bool:
+        """Whether another frame shows the same bars at the same places."""
+        pairs = [(_cut(frame, bar), strip) for bar, strip in zip(self.bars, self.strips, strict=True)]
+        return all(now.shape == strip.shape and np.mean(np.abs(now.astype(np.int16) - strip) <= CHANGE) >= SAME_BAR for now, strip in pairs)
+
+
+def _cut(frame: ByteImage, bar: ColourBar) -> ByteImage:
+    left, top, right, bottom = bar.box
+    return frame[top:bottom, left:right]
+
+
+@dataclass(slots=True)
+class KnownAreas:
+    """The scan areas of a screen, and where it showed anything at all."""
+
+    areas: list[ScanArea]
+    shown: BoolImage
+    """In coarse pixels."""
+
+    @classmethod
+    def of(cls, grey: ByteImage, areas: list[ScanArea]) -> KnownAreas:
+        """Remember the areas of a frame (rows, columns)."""
+        return cls(areas, _coarsely_shown(grey))
+
+    def still_on(self, grey: ByteImage) -> bool:
+        """Whether another frame shows something at the same places."""
+        now = _coarsely_shown(grey)
+        return now.shape == self.shown.shape and bool(np.mean(now != self.shown) <= MOVED)
+
+
+def _coarsely_shown(grey: ByteImage) -> BoolImage:
+    import cv2
+
+    size = (max(grey.shape[1] // COARSE, 1), max(grey.shape[0] // COARSE, 1))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA) > NOT_BLACK)
+
+
+@dataclass(slots=True)
 class KnownMarks:
     """Caliper marks of one view."""
 
@@ -61,12 +121,22 @@ class ScreenMemory:
     """What is known of the screen of one cine; its frames must be given in order."""
 
     box: KnownBox | None = None
+    bars: KnownBars | None = None
+    areas: dict[tuple[int, int, int, int], KnownAreas] = field(default_factory=dict)
+    """By the part of the screen (left, top, right, bottom) that they were looked for in."""
     marks: dict[int, KnownMarks] = field(default_factory=dict)
     """By view."""
     graphics: dict[int, NDArray[np.int16]] = field(default_factory=dict)
     """Grey levels of the bright pixels of graphics by view, -1 elsewhere."""
     cells: dict[int, tuple[float, float] | None] = field(default_factory=dict)
     """Speckle cells by view: those of a scanner at one setting do not change."""
+
+    def scan_areas(self, grey: ByteImage, place: tuple[int, int, int, int], *, single: bool) -> list[ScanArea]:
+        """The scan areas of a part of the screen, whose image is given; those of a former frame if they still are there."""
+        known = self.areas.get(place)
+        if known is None or not known.still_on(grey):
+            known = self.areas[place] = KnownAreas.of(grey, find_scan_areas(grey, single=single))
+        return known.areas
 
     def known_marks(self, view: int, shape: tuple[int, ...]) -> BoolImage | None:
         """The marks of a view while they are fresh enough, on an image of that shape."""

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, ByteImage, FloatImage
+from usmicro.arrays import BoolImage, ByteImage, FloatImage, bounding_box
 
 WORKING_SIZE = 400
 """Longest side of the reduced image on which the outline is sought."""
@@ -52,13 +52,6 @@ class ScanArea:
     """Left, top, right, bottom of the mask; right and bottom are one past the last."""
     sides: tuple[Side, Side] | None = None
     """Left and right side where they are slanted apart: a sector or trapezoid."""
-
-
-def bounding_box(mask: BoolImage) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the True pixels, right and bottom one past the last."""
-    across = np.flatnonzero(mask.any(axis=0))
-    down = np.flatnonzero(mask.any(axis=1))
-    return int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1
 
 
 def find_scan_areas(grey: ByteImage, *, aspect: float = 1.0, single: bool = False) -> list[ScanArea]:
