@@ -6,6 +6,7 @@ import pytest
 from usmicro.phantom import ColourBox, FocusShape, PhantomSettings, Scene, VesselShape, simulate
 from usmicro.phantom.colour_maps import colour_table, coloured
 from usmicro.phantom.settings import COLOUR_MAPS
+from usmicro.preparation.colour import separate_colour
 
 SETTINGS = PhantomSettings(
     width=26.0, depth=26.0, spacing=0.08, anatomy=False, colour=True, frames=8, looks=1, colour_noise=0.0, motion=0.03, velocity_limit=6.0
@@ -107,3 +108,57 @@ def test_colour_maps_are_saturated_and_ends_are_first_and_last(name):
     lowest = 0.0 if name == "power" else -1.0
     ends = coloured(np.float32([1.0, lowest]), name)
     np.testing.assert_array_equal(ends, table[[0, -1]])
+
+
+def test_a_shifted_baseline_wraps_velocities_at_its_ends():
+    fast = (vessel(9.0),)
+    _, plain = clip(vessels=fast)
+    _, shifted = clip(replace(SETTINGS, baseline_shift=-0.5), vessels=fast)
+    limit = SETTINGS.velocity_limit
+    assert shifted.velocity.min() < -limit
+    assert shifted.velocity.min() >= -1.5 * limit
+    assert shifted.velocity.max() <= 0.5 * limit
+    lit = plain.shown & shifted.shown
+    turns = (plain.velocity - shifted.velocity)[lit] / (2 * limit)
+    np.testing.assert_allclose(turns, np.rint(turns), atol=1e-4)
+    assert set(np.rint(turns).tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("name", COLOUR_MAPS)
+@pytest.mark.parametrize("place", ["left", "right", "lying"])
+def test_the_bar_that_is_drawn_is_the_one_that_is_found(name, place):
+    settings = replace(SETTINGS, colour_map=name, colour_bar=place, frames=1, baseline_shift=0.0 if name == "power" else 0.3)
+    phantom, colour = clip(settings, vessels=(vessel(4.0),))
+    bar = separate_colour(phantom.frames[0]).bar
+    assert bar.kind == {"power": "power", "variance": "variance"}.get(name, "velocity")
+    np.testing.assert_allclose(bar.box, colour.bar_px, atol=2)
+    if name != "power":
+        assert bar.baseline == pytest.approx((len(bar.colours) - 1) * 1.3 / 2, abs=2)
+
+
+def test_persistence_makes_frames_alike():
+    focus = FocusShape(-4.0, 9.0, 1.0, 18.0, "extramass", twinkling=True)
+
+    def alike(persistence: float) -> float:
+        _, colour = clip(replace(SETTINGS, persistence=persistence, motion=0.0, frames=12), foci=(focus,))
+        both = colour.shown[1:] & colour.shown[:-1]
+        return float(np.mean((colour.velocity[1:] > 0)[both] == (colour.velocity[:-1] > 0)[both]))
+
+    assert alike(0.0) == pytest.approx(0.5, abs=0.06)
+    assert alike(0.5) > 0.6
+
+
+def test_mixed_colours_lie_between_the_echoes_and_the_map():
+    def frame(opacity: float) -> np.ndarray:
+        phantom, colour = clip(replace(SETTINGS, colour_opacity=opacity, frames=1), vessels=(vessel(4.0),))
+        return phantom.frames[0][colour.shown[0]].astype(float)
+
+    pure, half, most = frame(1.0), frame(0.5), frame(0.75)
+    assert (np.ptp(2 * half - pure, axis=1) <= 3).all()  # the rest is grey
+    assert np.abs(most - (pure + half) / 2).max() <= 1
+
+
+def test_without_a_bar_there_is_none():
+    phantom, colour = clip(replace(SETTINGS, colour_bar="none"), vessels=(vessel(4.0),))
+    assert colour.bar_px is None
+    assert not [region for region in phantom.regions if region.kind == "colour bar"]

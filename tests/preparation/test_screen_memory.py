@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ from usmicro.preparation import ScreenMemory, prepare
 
 @pytest.fixture(scope="module")
 def clip():
-    return simulate(3001, random_settings(3001, "vessel"))
+    look = {"colour_bar": "left", "box_style": "outline", "baseline_shift": 0.0, "colour_opacity": 1.0, "jpeg_quality": 0}
+    return simulate(3001, replace(random_settings(3001, "vessel"), **look))
 
 
 def same(first, second):
@@ -35,6 +38,30 @@ def test_a_colour_box_that_moves_is_found_anew(clip):
     before = memory.box
     same(prepare(moved[1], spacing=clip.spacing, memory=memory), prepare(moved[1], spacing=clip.spacing))
     assert memory.box is not before
+
+
+def test_a_colour_bar_that_changes_is_read_anew(clip):
+    memory = ScreenMemory()
+    prepare(clip.frames[0], spacing=clip.spacing, memory=memory)
+    known, (bar,) = memory.bars, memory.bars.bars
+    prepare(clip.frames[1], spacing=clip.spacing, memory=memory)
+    assert memory.bars is known
+    left, top, right, bottom = bar.box
+    inverted = clip.frames[2].copy()
+    inverted[top:bottom, left:right] = inverted[top:bottom, left:right][::-1]
+    (view, *_) = prepare(inverted, spacing=clip.spacing, memory=memory)
+    np.testing.assert_array_equal(view.colour.bar.colours, bar.colours[::-1])
+
+
+def test_a_scan_area_that_shrinks_is_found_anew(clip):
+    memory = ScreenMemory()
+    (before,) = prepare(clip.frames[0], spacing=clip.spacing, memory=memory)
+    (same_place,) = prepare(clip.frames[1], spacing=clip.spacing, memory=memory)
+    np.testing.assert_array_equal(same_place.tissue, before.tissue)
+    cut = clip.frames[2].copy()
+    cut[cut.shape[0] * 2 // 3 :] = 0
+    (after,) = prepare(cut, spacing=clip.spacing, memory=memory)
+    assert after.tissue.shape[0] < 0.75 * before.tissue.shape[0]
 
 
 def test_calipers_that_appear_are_found_within_a_few_frames(clip):

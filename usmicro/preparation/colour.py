@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from usmicro.arrays import BoolImage, ByteImage
 from usmicro.preparation.colour_bar import find_bars
 from usmicro.preparation.colour_box import find_box
+from usmicro.preparation.colour_tint import find_tinted_box
 from usmicro.preparation.memory import KnownBars, KnownBox, ScreenMemory
 from usmicro.scan import Region
 from usmicro.view import ColourBar
 
-BoxSource = Literal["outline", "region", "extent", "none"]
+BoxSource = Literal["outline", "tint", "region", "extent", "none"]
 
 GREY_CHROMA = 14
 """Up to this chroma a frame is grey whatever its tint: what JPEG adds to a grey image."""
@@ -56,15 +57,17 @@ class ScreenColour:
     interface: BoolImage
     """Coloured pixels that are not flow: colour bar, coloured text, calipers, body marks; and the outline of the colour box."""
     box_source: BoxSource = "none"
-    """How the box was found: its drawn outline, the region that the file declares, or only how far the flow reaches."""
+    """How the box was found: its drawn outline, the tint of the echoes in it, the region that the file declares, or only how far the flow
+    reaches."""
 
 
 def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: ScreenMemory | None = None) -> ScreenColour | None:
     """Tell colour flow and coloured parts of the interface from grey echoes.
 
     A tinted grey image has one chroma at each grey level; what departs from that curve is coloured. Of the coloured pixels the colour
-    bar is a strip of graded colours; the colour box is the drawn outline that holds the rest, else the region that the file declares,
-    else how far thick, uneven patches of colour reach; and the flow is what is coloured in the box.
+    bar is a strip of graded colours; the colour box is the drawn outline that holds the rest, else the part of the echoes that has a
+    tint of its own, else the region that the file declares, else how far thick, uneven patches of colour reach; and the flow is what
+    is coloured in the box.
 
     Parameters
     ----------
@@ -81,8 +84,11 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: Sc
         None where nothing is coloured beyond one tint of grey. With an empty box there is no colour flow, but a coloured interface.
     """
     frame = np.ascontiguousarray(frame)
-    departs = departure_from_grey(frame)
-    if departs is None or not (coloured := without_specks(departs >= DEPARTURE)).any():
+    if is_grey(frame):
+        return None
+    tinted = _tinted(frame, memory)
+    departs = departure_from_grey(frame, tinted)
+    if not (coloured := without_specks(departs >= DEPARTURE)).any():
         return None
     bars, elasticity = _bars(frame, coloured, regions, memory)
     bar = bars[0] if bars else None
@@ -103,7 +109,7 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: Sc
             if region.kind == "colour flow":
                 declared[region.top : region.bottom, region.left : region.right] = True
         if bar is not None or flow.any() or (declared.any() and (rest & declared).any()):
-            box, outline, source = _choose_box(frame, flow, declared, interface)
+            box, outline, source = _choose_box(frame, flow, tinted, declared, interface)
             mask = rest & box & ~outline
             interface |= outline
             if memory is not None:
@@ -123,7 +129,19 @@ def _bars(
     return bars, elasticity
 
 
-def _choose_box(frame: ByteImage, flow: BoolImage, declared: BoolImage, bars: BoolImage) -> tuple[BoolImage, BoolImage, str]:
+def _tinted(frame: ByteImage, memory: ScreenMemory | None) -> BoolImage | None:
+    """The colour box by its tint; where colour hides that, as in a flash, where it was before."""
+    found = find_tinted_box(frame)
+    if memory is not None:
+        if found is None and memory.tinted is not None and memory.tinted.shape == frame.shape[:2]:
+            return memory.tinted
+        memory.tinted = found
+    return found
+
+
+def _choose_box(
+    frame: ByteImage, flow: BoolImage, tinted: BoolImage | None, declared: BoolImage, bars: BoolImage
+) -> tuple[BoolImage, BoolImage, str]:
     """Colour box, its outline and how it was found."""
     none = np.zeros_like(flow)
     found = find_box(frame, flow, bars)
@@ -131,6 +149,8 @@ def _choose_box(frame: ByteImage, flow: BoolImage, declared: BoolImage, bars: Bo
         box, outline = found
         if (flow & box).sum() >= HELD * flow.sum():
             return box, outline, "outline"
+    if tinted is not None and (flow & tinted).sum() >= HELD * flow.sum():
+        return tinted, none, "tint"
     if declared.any() and (flow & declared).sum() >= HELD * flow.sum():
         return declared, none, "region"
     if flow.any():
@@ -141,15 +161,23 @@ def _choose_box(frame: ByteImage, flow: BoolImage, declared: BoolImage, bars: Bo
     return none, none, "none"
 
 
-def departure_from_grey(frame: ByteImage) -> ByteImage | None:
-    """How far each pixel's chroma lies from the tint of the grey image, 0 to 255; None for a frame without chroma."""
+def is_grey(frame: ByteImage) -> bool:
+    """Whether a frame has no more chroma than lossy coding adds."""
     import cv2
 
+    red, green, blue = cv2.split(frame)
+    return max(int(cv2.absdiff(red, green).max()), int(cv2.absdiff(blue, green).max())) <= GREY_CHROMA
+
+
+def departure_from_grey(frame: ByteImage, tinted: BoolImage | None = None) -> ByteImage:
+    """How far each pixel's chroma lies from the tint of the grey image, 0 to 255; a part that is tinted otherwise has its own."""
     from usmicro.kernels.colour import chroma_histograms, departure
 
-    red, green, blue = cv2.split(frame)
-    if max(int(cv2.absdiff(red, green).max()), int(cv2.absdiff(blue, green).max())) <= GREY_CHROMA:
-        return None
+    if tinted is not None and tinted.any() and not tinted.all():
+        out = np.empty(frame.shape[:2], dtype=np.uint8)
+        for part in (tinted, ~tinted):
+            out[part] = departure_from_grey(np.ascontiguousarray(frame[part][None]))[0]
+        return out
     counts = np.zeros((2, 256, 2 * TINT_CHROMA + 1), dtype=np.int32)
     chroma_histograms(frame, TINT_CHROMA, counts[0], counts[1])
     out = np.empty(frame.shape[:2], dtype=np.uint8)

@@ -27,6 +27,8 @@ LEAST_PATH = 150.0
 """Way through RGB space that the colours of a bar go at least."""
 DARK = 0.6
 """The baseline is this much darker, or paler, than the brighter end of the weaker side."""
+ABRUPT = 3.0
+"""Steps of colour up to this many times as small as the largest belong to the change of sign; those beside are twice as small again."""
 MIRRORED = 30.0
 """Mean distance in RGB of two halves up to which one mirrors the other: power, drawn twice."""
 
@@ -196,8 +198,17 @@ def find_baseline(colours: Colours) -> float | None:
         while last < len(band) - 1 and band[last + 1]:
             last += 1
         if first > 0 and last < len(band) - 1:
-            return (first + last) / 2
+            return _turn(colours, first, last)
     return None
+
+
+def _turn(colours: Colours, first: int, last: int) -> float:
+    """Where colours change hue at once between two indices, else the middle: slopes differ on the sides of a shifted baseline."""
+    steps = np.linalg.norm(np.diff(colours[first - 1 : last + 2], axis=0), axis=1)
+    large = np.flatnonzero(steps >= steps.max() / ABRUPT)
+    others = np.delete(steps, large)
+    at_once = np.ptp(large) == len(large) - 1 and len(others) > 0 and steps.max() > 2 * ABRUPT * np.median(others)
+    return first - 0.5 + float(np.average(large, weights=steps[large])) if at_once else (first + last) / 2
 
 
 def warmth(colours: Colours) -> float:

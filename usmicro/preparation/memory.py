@@ -121,6 +121,8 @@ class ScreenMemory:
     """What is known of the screen of one cine; its frames must be given in order."""
 
     box: KnownBox | None = None
+    tinted: BoolImage | None = None
+    """The part of the echoes that had a tint of its own."""
     bars: KnownBars | None = None
     areas: dict[tuple[int, int, int, int], KnownAreas] = field(default_factory=dict)
     """By the part of the screen (left, top, right, bottom) that they were looked for in."""
