@@ -15,9 +15,10 @@ from usmicro.arrays import ByteImage, Frame
 from usmicro.clusters import measure_clusters
 from usmicro.confidence import calcification_score, focus_confidence
 from usmicro.errors import ImageError, ScanError
-from usmicro.findings import Anatomy, Candidates, Cluster, Focus, Mass, Summary, Table
+from usmicro.findings import Anatomy, Candidates, Cluster, Focus, Mass, Shadow, Summary, Table
 from usmicro.foci import find_candidates
 from usmicro.labels import describe_calcification, place_foci
+from usmicro.mosaics import mosaic_heads
 from usmicro.outlines import MaskFunction, Outlines, outlines_on
 from usmicro.preparation import ScreenMemory, prepare
 from usmicro.scan import GivenMasks, Scan
@@ -31,6 +32,8 @@ from usmicro.view import View
 NOT_TISSUE = 255
 NEGLIGIBLE = 0.004
 """Confidence up to which candidates on the frames of a cine are not followed, unless colour is near them or all are to be listed."""
+UNSEEN_MM = 0.6
+"""Diameter taken for a focus that only its twinkling shows: a colour cell."""
 NEAR_MM = 1.0
 """How far from a focus colour may belong to it."""
 
@@ -189,9 +192,15 @@ def _analyze_view(
         if gathered.cine and settings.foci.minimum_confidence > NEGLIGIBLE:
             worth = (confidence > NEGLIGIBLE) | _coloured(view, candidates)
             candidates, confidence = candidates.take(worth), confidence[worth]
-    x, y, diameter = candidates.x, candidates.y, candidates.diameter
+    with timed("twinkling"):
+        # a still frame never shows for sure that a place twinkles
+        heads = mosaic_heads(view, settings.twinkling) if gathered.cine else (np.empty(0), np.empty(0))
+    count = len(candidates)
+    x, y = np.concatenate([candidates.x, heads[0]]), np.concatenate([candidates.y, heads[1]])
+    diameter = np.concatenate([candidates.diameter, np.full(len(heads[0]), grid.pixels(UNSEEN_MM))])
     with timed("shadow"):
-        shadows = focus_shadows(view, x, y, diameter, settings.shadow, anatomy.masses)
+        unseen = [Shadow("not assessable", reason="no echo of its own")] * len(heads[0])
+        shadows = [*focus_shadows(view, x[:count], y[:count], diameter[:count], settings.shadow, anatomy.masses), *unseen]
     with timed("labels"):
         places = place_foci(view, anatomy, x, y, settings.labels)
     mass_numbers = _add_masses(view, anatomy, frame, turn, gathered, settings)
@@ -205,12 +214,12 @@ def _analyze_view(
             y_px=float(y_px[i]),
             x_mm=grid.in_mm(float(x[i] - view.beams.middle_x)),
             depth_mm=grid.in_mm(float(depth[i])),
-            diameter_mm=grid.in_mm(float(diameter[i])),
-            diameter_px=float(diameter[i] * np.sqrt(grid.step_x * grid.step_y)),
-            contrast=float(candidates.contrast[i]),
-            false_alarm=float(candidates.false_alarm[i]),
-            confidence=float(confidence[i]),
-            kind="coarse" if candidates.coarse[i] else "punctate",
+            diameter_mm=grid.in_mm(float(diameter[i])) if i < count else None,
+            diameter_px=float(diameter[i] * np.sqrt(grid.step_x * grid.step_y)) if i < count else None,
+            contrast=float(candidates.contrast[i]) if i < count else None,
+            false_alarm=float(candidates.false_alarm[i]) if i < count else None,
+            confidence=float(confidence[i]) if i < count else 0.0,
+            kind=("coarse" if candidates.coarse[i] else "punctate") if i < count else None,
             label=place.label,
             label_confidence=place.confidence,
             label_reason=place.reason,
@@ -227,13 +236,16 @@ def _analyze_view(
             twinkling_score=None,
             track=None,
             seen_frames=None,
+            origin="echo" if i < count else "twinkling",
         )
         for i, (place, shadow) in enumerate(zip(places, shadows, strict=True))
     ]
 
     with timed("twinkling"):
         colours = Colours(view, settings.twinkling)
-        gathered.sightings.add_foci(view, x, y, rows, diameter, colours.at, turn)
+        gathered.sightings.add_foci(view, x[:count], y[:count], rows[:count], "echo", diameter[:count], colours.at, turn)
+        if gathered.cine:
+            gathered.sightings.add_foci(view, x[count:], y[count:], rows[count:], "twinkling", diameter[count:], colours.at, turn)
     gathered.notes.update(dict.fromkeys(view.notes))
     gathered.geometry = gathered.geometry or view.beams.geometry
     gathered.colour_flow |= view.colour is not None

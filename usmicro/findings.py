@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Label = Literal["intramass", "extramass", "intraductal"]
 Kind = Literal["punctate", "coarse"]
+Origin = Literal["echo", "twinkling"]
 ShadowVerdict = Literal["yes", "no", "not assessable"]
 TwinklingVerdict = Literal["yes", "possible", "no", "not assessable"]
 PosteriorFeature = Literal["none", "enhancement", "shadowing", "combined", "not assessable"]
@@ -125,11 +126,11 @@ class Focus:
     x_mm: float | None
     depth_mm: float | None
     diameter_mm: float | None
-    diameter_px: float
-    contrast: float
-    false_alarm: float
+    diameter_px: float | None
+    contrast: float | None
+    false_alarm: float | None
     confidence: float
-    kind: Kind
+    kind: Kind | None
     label: Label
     label_confidence: float
     label_reason: str
@@ -146,6 +147,8 @@ class Focus:
     twinkling_score: float | None
     track: int | None
     seen_frames: int | None
+    origin: Origin
+    """What makes it listed: its echo, or only its twinkling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

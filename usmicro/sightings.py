@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.findings import Focus, Mass, Table, Twinkling
+from usmicro.findings import Focus, Mass, Origin, Table, Twinkling
 from usmicro.labels import find_clusters
 from usmicro.settings import Settings, TwinklingSettings
 from usmicro.tracking import Tracker
@@ -22,6 +22,8 @@ GIVEN = 1.0
 """Confidence of a mass that the user outlined; it counts however few frames show it."""
 IN_TAIL = 0.2
 """Share of its confidence that is left to what twinkles along with a surer focus: mostly it is the edge of the colours of that one."""
+ALONE = 0.5
+"""Confidence of a place that surely twinkles but has no echo of its own that could be a focus."""
 SHORTEST_LIFE = 6
 """In a cine, the confidence of a focus that was glimpsed only once or twice is spread over this many frames."""
 MASS_SEEN = 3
@@ -72,11 +74,11 @@ class MassTrack:
 
 @dataclass(slots=True)
 class Sightings:
-    """Foci and masses of the frames so far, by view and track."""
+    """Foci and masses of the frames so far, by view and track; foci that an echo shows and places that only colour shows apart."""
 
-    foci: dict[tuple[int, int], FocusTrack] = field(default_factory=dict)
+    foci: dict[tuple[int, Origin, int], FocusTrack] = field(default_factory=dict)
     masses: dict[tuple[int, int], MassTrack] = field(default_factory=dict)
-    focus_trackers: dict[int, Tracker] = field(default_factory=dict)
+    focus_trackers: dict[tuple[int, Origin], Tracker] = field(default_factory=dict)
     mass_trackers: dict[int, Tracker] = field(default_factory=dict)
 
     def add_masses(self, view: int, grid: Grid, x: NDArray[np.float64], y: NDArray[np.float64], rows: list[Mass], turn: int) -> list[int]:
@@ -100,25 +102,26 @@ class Sightings:
         x: NDArray[np.float64],
         y: NDArray[np.float64],
         rows: list[Focus],
+        origin: Origin,
         diameter: NDArray[np.float64],
         colours: Callable[[float, float, float], ColourEvidence],
         turn: int,
     ) -> None:
-        """Add the foci of one view of a frame, at grid positions; `Focus.mass` is a number that `add_masses` gave.
+        """Add the foci of one view of a frame, all of one origin, at grid positions; `Focus.mass` is a number that `add_masses` gave.
 
         `turn` is the number of the frame among those that are analysed. `colours` gives the evidence at a position for a diameter.
         It is also asked where a known focus is not seen on this frame: twinkling hides the echo that it comes from.
         """
         number, pixel_mm = view.number, view.grid.pixel_mm
-        tracker = self.focus_trackers.setdefault(number, Tracker(view.grid.pixels(FOCUS_GATE_MM)))
+        tracker = self.focus_trackers.setdefault((number, origin), Tracker(view.grid.pixels(FOCUS_GATE_MM)))
         beam_x, beam_y = view.beams.direction(x, y)
         for i, track in enumerate(tracker.update(turn, x, y)):
             row = rows[i]
-            known = self.foci.get((number, track))
+            known = self.foci.get((number, origin, track))
             if known is None or row.confidence > known.best.confidence:
                 place_mm = (float(x[i]) * pixel_mm, float(y[i]) * pixel_mm, number * 1e6)
                 if known is None:
-                    known = self.foci[number, track] = FocusTrack(row, place_mm, first=turn, last=turn)
+                    known = self.foci[number, origin, track] = FocusTrack(row, place_mm, first=turn, last=turn)
                 known.best, known.place_mm, known.beam = row, place_mm, (float(beam_x[i]), float(beam_y[i]))
                 known.diameter, known.diameter_mm = float(diameter[i]), float(diameter[i]) * pixel_mm
             known.last = turn
@@ -126,7 +129,7 @@ class Sightings:
             known.confidence += row.confidence
             known.evidence.append(colours(float(x[i]), float(y[i]), float(diameter[i])))
         for track, track_x, track_y in tracker.unseen():
-            hidden = self.foci[number, track]
+            hidden = self.foci[number, origin, track]
             hidden.evidence.append(colours(track_x, track_y, hidden.diameter))
 
     def gathered(self, frames: int, settings: Settings, *, cine: bool) -> tuple[Table[Focus], Table[Mass]]:
@@ -138,18 +141,21 @@ class Sightings:
         tracks = list(self.foci.values())
         judged = [judge(track.evidence, settings.twinkling) for track in tracks]
         sources = _sources(tracks, judged, frames, settings.twinkling)
+        tracks, judged, sources = _reported(tracks, judged, sources)
         rows = []
         for serial, (track, twinkling) in enumerate(zip(tracks, judged, strict=True), 1):
-            confidence = track.mean_confidence(frames)
+            by_echo = confidence = track.mean_confidence(frames)
             if serial - 1 in sources and twinkling.score is not None:
                 # twinkling supports a calcification; its absence says nothing
-                confidence = 1 - (1 - confidence) * (1 - twinkling.score)
+                confidence = 1 - (1 - by_echo) * (1 - twinkling.score) if track.best.origin == "echo" else ALONE * twinkling.score
             elif twinkling.verdict == "yes":
                 confidence *= IN_TAIL
+            listed_by_echo = track.best.origin == "echo" and by_echo >= settings.foci.minimum_confidence
             rows.append(
                 replace(
                     track.best,
                     confidence=confidence,
+                    origin="twinkling" if serial - 1 in sources and not listed_by_echo else "echo",
                     mass=None if track.best.mass is None else mass_numbers.get(track.best.mass),
                     twinkling=twinkling.verdict,
                     twinkling_score=twinkling.score,
@@ -182,10 +188,16 @@ def _sources(tracks: list[FocusTrack], judged: list[Twinkling], frames: int, set
     The edges of the colours of one calcification, and speckle between them, are candidates too, and twinkle as it does.
     """
     sure = [i for i, twinkling in enumerate(judged) if twinkling.verdict == "yes"]
-    sure.sort(key=lambda i: (-tracks[i].mean_confidence(frames), i))
+    sure.sort(key=lambda i: (tracks[i].best.origin != "echo", -tracks[i].mean_confidence(frames), i))
     sources: list[int] = []
     for i in sure:
         near = [tracks[j] for j in sources if tracks[i].in_tail_of(tracks[j], settings) or tracks[j].in_tail_of(tracks[i], settings)]
         if not near:
             sources.append(i)
     return set(sources)
+
+
+def _reported(tracks: list[FocusTrack], judged: list[Twinkling], sources: set[int]) -> tuple[list[FocusTrack], list[Twinkling], set[int]]:
+    """All that an echo shows, and of the places that only colour shows those that twinkling comes from."""
+    kept = [i for i, track in enumerate(tracks) if track.best.origin == "echo" or i in sources]
+    return [tracks[i] for i in kept], [judged[i] for i in kept], {new for new, old in enumerate(kept) if old in sources}

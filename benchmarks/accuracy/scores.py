@@ -246,7 +246,9 @@ def behaviour(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     def label_is(name: str) -> Fact:
         return lambda focus, target: target.label == name
 
-    ratios = [[focus.diameter_px / target.diameter for focus, target in pairs if coarse(focus, target)] for pairs in own]
+    ratios = [
+        [focus.diameter_px / target.diameter for focus, target in pairs if focus.diameter_px and coarse(focus, target)] for pairs in own
+    ]
 
     def median_ratio(drawn: NDArray[np.intp]) -> float:
         drawn_ratios = [ratio for i in drawn for ratio in ratios[i]]
@@ -269,7 +271,9 @@ def always(focus: Focus, target: Target) -> bool:
 
 def coarse(focus: Focus, target: Target) -> bool:
     """Whether a target is wider than any resolution of the simulated scans."""
-    return focus.diameter_mm is not None and target.diameter * focus.diameter_mm / focus.diameter_px >= COARSE_MM
+    if focus.diameter_mm is None or focus.diameter_px is None:
+        return False
+    return target.diameter * focus.diameter_mm / focus.diameter_px >= COARSE_MM
 
 
 def label_is_right(focus: Focus, target: Target) -> bool:

@@ -38,6 +38,7 @@ FOCUS = Focus(
     twinkling_score=None,
     track=None,
     seen_frames=None,
+    origin="echo",
 )
 MASS = Mass(
     frame=0,

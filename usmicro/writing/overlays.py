@@ -55,7 +55,7 @@ def draw(analysis: Analysis) -> ByteImage:
     for value, _, colour in AREAS:
         outline(pen, analysis.labels == value, scale, colour)
     centres = [scaled((focus.x_px, focus.y_px), scale) for focus in foci]
-    radii = [max(8 * pen.unit, focus.diameter_px / 2 * scale + 5 * pen.unit) for focus in foci]
+    radii = [max(8 * pen.unit, (focus.diameter_px or 0.0) / 2 * scale + 5 * pen.unit) for focus in foci]
     for focus, centre, radius in zip(foci, centres, radii, strict=True):
         mark(pen, focus, centre, radius, dotted=focus.frame != analysis.frame)
     taken = [around(centre, 0.7 * radius) for centre, radius in zip(centres, radii, strict=True)]

@@ -65,8 +65,8 @@ def distributions(run: Run) -> str:
     plots = [
         bars([(label, labels[label], label) for label in LABELS], "Labels"),
         histogram(images, "Foci an image", "foci", whole=True),
-        histogram(sizes or [focus["diameter_px"] for focus in foci], *size, missing=_unknown(without) if sizes else ""),
-        histogram([focus["contrast"] for focus in foci], "Contrast of a focus", "local units"),
+        histogram(sizes or _known(foci, "diameter_px")[0], *size, missing=_unknown(without) if sizes else ""),
+        histogram(_known(foci, "contrast")[0], "Contrast of a focus", "local units"),
         histogram(depths, "Depth of a focus", "mm from the transducer", missing=_unknown(no_depth)),
         histogram([focus["confidence"] for focus in foci], "Confidence of a focus", "0 to 1", most=1.0),
         bars([(name, shadows[name], "plain") for name in ("yes", "no", "not assessable")], "Posterior shadow"),

@@ -276,7 +276,7 @@ const verdict = (words, details) => [words, ...details.filter(([value]) => known
 
 function shortFacts(focus) {
   const facts = [["Confidence", number(focus.confidence, 2)], ["Label confidence", number(focus.label_confidence, 2)],
-    ["Contrast", `${number(focus.contrast, 1)} local units`], ["Size", `${size(focus)}, ${focus.kind}`]];
+    ...(known(focus.contrast) ? [["Contrast", `${number(focus.contrast, 1)} local units`], ["Size", `${size(focus)}, ${focus.kind}`]] : [])];
   if (known(focus.depth_mm)) facts.push(["Depth", `${number(focus.depth_mm, 1)} mm`]);
   facts.push(["Shadow", verdict(focus.shadow, [[focus.shadow_p, (p) => `p ${p.toPrecision(2)}`]])]);
   facts.push(["Twinkling", verdict(focus.twinkling, [[focus.twinkling_score, (score) => `score ${score.toFixed(2)}`]])]);
@@ -287,6 +287,7 @@ function allFacts(focus) {
   const facts = shortFacts(focus);
   const add = (name, value, text) => { if (known(value)) facts.push([name, text(value)]); };
   const mm = (value) => `${value.toFixed(1)} mm`;
+  add("Listed for", focus.origin, (value) => (value === "echo" ? "its echo" : "its twinkling alone"));
   add("Shadow drop", focus.shadow_drop, (value) => value.toFixed(2));
   add("Shadow length", focus.shadow_length_mm, mm);
   add("Lateral position", focus.x_mm, mm);
