@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.kernels._jit import Float1D, jit
+from usmicro.kernels._jit import Bool2D, Float1D, jit
 
 
 @jit
@@ -72,6 +72,35 @@ def nearest(
                 best = j
         index[i] = best
         distance[i] = np.sqrt(least)
+
+
+@jit
+def phase_pairs(
+    phasor: NDArray[np.complex64],
+    lit: Bool2D,
+    steps: NDArray[np.int32],
+    pairs: NDArray[np.int32],
+    cosines: Float1D,
+    against: NDArray[np.int32],
+) -> None:
+    """Compare the unit phasors of all lit pixels that lie a step apart, for each of n steps (columns, rows), rows not negative.
+
+    Gives the number of pairs, the sum of the cosines of their phase differences, and how many of these are negative.
+    """
+    rows, columns = lit.shape
+    for k in range(steps.shape[0]):
+        over, down = steps[k, 0], steps[k, 1]
+        count = opposed = 0
+        total = np.float32(0)
+        for r in range(rows - down):
+            for c in range(max(-over, 0), columns - max(over, 0)):
+                if lit[r, c] and lit[r + down, c + over]:
+                    one, other = phasor[r, c], phasor[r + down, c + over]
+                    cosine = one.real * other.real + one.imag * other.imag
+                    count += 1
+                    opposed += cosine < 0
+                    total += cosine
+        pairs[k], cosines[k], against[k] = count, total, opposed
 
 
 @jit

@@ -15,18 +15,18 @@ from usmicro.arrays import ByteImage, Frame
 from usmicro.clusters import measure_clusters
 from usmicro.confidence import calcification_score, focus_confidence
 from usmicro.errors import ImageError, ScanError
-from usmicro.findings import Anatomy, Candidates, Cluster, Focus, Mass, Shadow, Summary, Table
+from usmicro.findings import Anatomy, Candidates, Cluster, Focus, Mass, Summary, Table
 from usmicro.foci import find_candidates
-from usmicro.labels import describe_calcification, place_foci
+from usmicro.labels import describe_calcification
 from usmicro.mosaics import mosaic_heads
 from usmicro.outlines import MaskFunction, Outlines, outlines_on
 from usmicro.preparation import ScreenMemory, prepare
+from usmicro.rows import FocusRows, MassPlaces, mass_row
 from usmicro.scan import GivenMasks, Scan
 from usmicro.settings import Settings
-from usmicro.shadow import focus_shadows, posterior
-from usmicro.sightings import Sightings
+from usmicro.sightings import Places, Sightings
 from usmicro.threads import one_thread
-from usmicro.twinkling import Colours
+from usmicro.twinkling import ColourEvidence, Colours
 from usmicro.view import View
 
 NOT_TISSUE = 255
@@ -85,6 +85,8 @@ class Gathered:
     screen: ScreenMemory | None = None
     """Of a cine."""
     anatomy: AnatomyMemory = field(default_factory=AnatomyMemory)
+    masses: dict[int, MassPlaces] = field(default_factory=dict)
+    """Of the anatomy that each view has now."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -139,11 +141,14 @@ def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | M
             without_tissue.append(frames)
             reason = str(error)
         else:
-            labels = np.full(frame.shape[:2], NOT_TISSUE, np.uint8)
             with gathered.timed("anatomy"):
                 given = None if masks is None else outlines_on(masks, frame, frames, scan)
-            surest = sum(_analyze_view(view, frames, analysed, labels, gathered, settings, given) for view in views)
+            found = [_analyze_view(view, frames, analysed, gathered, settings, given) for view in views]
+            surest = sum(confidence for confidence, _ in found)
             if key is None or surest > key[0]:
+                labels = np.full(frame.shape[:2], NOT_TISSUE, np.uint8)
+                for view, (_, anatomy) in zip(views, found, strict=True):
+                    _draw_labels(view, anatomy, labels)
                 key = (surest, frames, frame, labels)
         frames += 1
         analysed += 1
@@ -177,13 +182,13 @@ def _chosen(frame: int, promised: int, most: int) -> bool:
 
 
 def _analyze_view(
-    view: View, frame: int, turn: int, labels: ByteImage, gathered: Gathered, settings: Settings, given: GivenMasks | None
-) -> float:
-    """Run the stages on one view, gather what they find, draw the anatomy into `labels`; gives the sum of the foci's confidences.
+    view: View, frame: int, turn: int, gathered: Gathered, settings: Settings, given: GivenMasks | None
+) -> tuple[float, Anatomy]:
+    """Run the stages on one view and gather what they find; gives the sum of the foci's confidences, and the anatomy.
 
     `frame` is the number of the frame in the scan, `turn` that among the frames that are analysed.
     """
-    timed, grid = gathered.timed, view.grid
+    timed, sightings = gathered.timed, gathered.sightings
     with timed("anatomy"):
         anatomy = gathered.anatomy.find(view, settings.anatomy, given)
     with timed("foci"):
@@ -192,65 +197,25 @@ def _analyze_view(
         if gathered.cine and settings.foci.minimum_confidence > NEGLIGIBLE:
             worth = (confidence > NEGLIGIBLE) | _coloured(view, candidates)
             candidates, confidence = candidates.take(worth), confidence[worth]
-    with timed("twinkling"):
-        # a still frame never shows for sure that a place twinkles
-        heads = mosaic_heads(view, settings.twinkling) if gathered.cine else (np.empty(0), np.empty(0))
-    count = len(candidates)
-    x, y = np.concatenate([candidates.x, heads[0]]), np.concatenate([candidates.y, heads[1]])
-    diameter = np.concatenate([candidates.diameter, np.full(len(heads[0]), grid.pixels(UNSEEN_MM))])
-    with timed("shadow"):
-        unseen = [Shadow("not assessable", reason="no echo of its own")] * len(heads[0])
-        shadows = [*focus_shadows(view, x[:count], y[:count], diameter[:count], settings.shadow, anatomy.masses), *unseen]
-    with timed("labels"):
-        places = place_foci(view, anatomy, x, y, settings.labels)
     mass_numbers = _add_masses(view, anatomy, frame, turn, gathered, settings)
-    x_px, y_px = grid.to_image(x, y)
-    depth = view.beams.depth(x, y)
-    rows = [
-        Focus(
-            frame=frame,
-            focus=0,
-            x_px=float(x_px[i]),
-            y_px=float(y_px[i]),
-            x_mm=grid.in_mm(float(x[i] - view.beams.middle_x)),
-            depth_mm=grid.in_mm(float(depth[i])),
-            diameter_mm=grid.in_mm(float(diameter[i])) if i < count else None,
-            diameter_px=float(diameter[i] * np.sqrt(grid.step_x * grid.step_y)) if i < count else None,
-            contrast=float(candidates.contrast[i]) if i < count else None,
-            false_alarm=float(candidates.false_alarm[i]) if i < count else None,
-            confidence=float(confidence[i]) if i < count else 0.0,
-            kind=("coarse" if candidates.coarse[i] else "punctate") if i < count else None,
-            label=place.label,
-            label_confidence=place.confidence,
-            label_reason=place.reason,
-            mass=None if place.mass is None else mass_numbers[place.mass],
-            duct=place.duct,
-            nonmass="yes" if place.nonmass else "no",
-            distance_to_mass_mm=grid.in_mm(place.mass_distance),
-            cluster=None,
-            shadow=shadow.verdict,
-            shadow_drop=shadow.drop,
-            shadow_p=shadow.p,
-            shadow_length_mm=grid.in_mm(shadow.length),
-            twinkling="not assessable",
-            twinkling_score=None,
-            track=None,
-            seen_frames=None,
-            origin="echo" if i < count else "twinkling",
-        )
-        for i, (place, shadow) in enumerate(zip(places, shadows, strict=True))
-    ]
-
+    rows = FocusRows(view, anatomy, frame, candidates, confidence, mass_numbers, settings, timed)
     with timed("twinkling"):
         colours = Colours(view, settings.twinkling)
-        gathered.sightings.add_foci(view, x[:count], y[:count], rows[:count], "echo", diameter[:count], colours.at, turn)
-        if gathered.cine:
-            gathered.sightings.add_foci(view, x[count:], y[count:], rows[count:], "twinkling", diameter[count:], colours.at, turn)
+
+    def evidence(x: float, y: float, diameter: float) -> ColourEvidence:
+        with timed("twinkling"):
+            return colours.at(x, y, diameter)
+
+    places = Places(candidates.x, candidates.y, candidates.diameter, confidence)
+    sightings.add_foci(view, "echo", places, rows.of_echoes, evidence, turn)
+    with timed("twinkling"):
+        x, y = mosaic_heads(view, settings.twinkling)
+    places = Places(x, y, np.full(len(x), view.grid.pixels(UNSEEN_MM)), np.zeros(len(x)))
+    sightings.add_foci(view, "twinkling", places, lambda which: rows.of_colours(x[which], y[which]), evidence, turn)
     gathered.notes.update(dict.fromkeys(view.notes))
     gathered.geometry = gathered.geometry or view.beams.geometry
     gathered.colour_flow |= view.colour is not None
-    _draw_labels(view, anatomy, labels)
-    return float(confidence.sum())
+    return float(confidence.sum()), anatomy
 
 
 def _coloured(view: View, candidates: Candidates) -> NDArray[np.bool_]:
@@ -265,37 +230,19 @@ def _coloured(view: View, candidates: Candidates) -> NDArray[np.bool_]:
 
 
 def _add_masses(view: View, anatomy: Anatomy, frame: int, turn: int, gathered: Gathered, settings: Settings) -> dict[int, int]:
-    """Measure and gather the masses of a view; gives for each the number that stays the same over the frames."""
-    grid = view.grid
-    # a mass that a user outlined on one view of the screen is absent from the others
-    present = [number for number in range(1, len(anatomy.mass_confidence) + 1) if (anatomy.masses == number).any()]
-    rows, x, y = [], [], []
-    for number in present:
-        mass = anatomy.masses == number
-        in_row, in_column = np.nonzero(mass)
-        width, height = float(np.ptp(in_column) + 1), float(np.ptp(view.beams.depth(in_column, in_row)) + 1)
-        x.append(in_column.mean())
-        y.append(in_row.mean())
-        x_px, y_px = grid.to_image(x[-1], y[-1])
-        with gathered.timed("shadow"):
-            behind = posterior(view, mass, settings.shadow)
-        rows.append(
-            Mass(
-                frame=frame,
-                mass=0,
-                x_px=float(x_px),
-                y_px=float(y_px),
-                width_mm=grid.in_mm(width),
-                height_mm=grid.in_mm(height),
-                area_mm2=grid.in_mm(grid.in_mm(float(len(in_row)))),
-                orientation="parallel" if width >= height else "not parallel",
-                posterior=behind.feature,
-                posterior_score=behind.score,
-                confidence=anatomy.mass_confidence[number - 1],
-                foci=0,
-            )
-        )
-    return dict(zip(present, gathered.sightings.add_masses(view.number, grid, np.array(x), np.array(y), rows, turn), strict=True))
+    """Gather the masses of a view; gives for each the number that stays the same over the frames."""
+    masses = gathered.masses.get(view.number)
+    if masses is None or masses.anatomy is not anatomy:
+        masses = gathered.masses[view.number] = MassPlaces.of(anatomy)
+    confidence = [anatomy.mass_confidence[number - 1] for number in masses.present]
+    numbers = gathered.sightings.add_masses(
+        view.number,
+        Places(masses.x, masses.y, np.zeros(len(masses.x)), np.array(confidence)),
+        lambda index: mass_row(view, masses, index, frame, settings, gathered.timed),
+        view.grid,
+        turn,
+    )
+    return dict(zip(masses.present, numbers, strict=True))
 
 
 def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:

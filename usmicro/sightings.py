@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.findings import Focus, Mass, Origin, Table, Twinkling
+from usmicro.findings import Focus, Mass, Origin, Table, Twinkling, TwinklingVerdict
 from usmicro.labels import find_clusters
 from usmicro.settings import Settings, TwinklingSettings
 from usmicro.tracking import Tracker
@@ -22,12 +22,26 @@ GIVEN = 1.0
 """Confidence of a mass that the user outlined; it counts however few frames show it."""
 IN_TAIL = 0.2
 """Share of its confidence that is left to what twinkles along with a surer focus: mostly it is the edge of the colours of that one."""
+SUPPORT: dict[TwinklingVerdict, float] = {"yes": 1.0, "possible": 0.5}
+"""How much of its score twinkling supports a focus with."""
 ALONE = 0.5
 """Confidence of a place that surely twinkles but has no echo of its own that could be a focus."""
 SHORTEST_LIFE = 6
 """In a cine, the confidence of a focus that was glimpsed only once or twice is spread over this many frames."""
 MASS_SEEN = 3
 """In a cine, a mass must be seen on this many frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where foci or masses lie on one view, arrays of one length."""
+
+    x: NDArray[np.float64]
+    """Grid columns."""
+    y: NDArray[np.float64]
+    diameter: NDArray[np.float64]
+    """Grid pixels; 0 where it does not matter."""
+    confidence: NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -81,53 +95,62 @@ class Sightings:
     focus_trackers: dict[tuple[int, Origin], Tracker] = field(default_factory=dict)
     mass_trackers: dict[int, Tracker] = field(default_factory=dict)
 
-    def add_masses(self, view: int, grid: Grid, x: NDArray[np.float64], y: NDArray[np.float64], rows: list[Mass], turn: int) -> list[int]:
-        """Add the masses of one view of one frame, at grid positions; gives a number for each that stays the same over the frames.
+    def add_masses(self, view: int, places: Places, make: Callable[[int], Mass], grid: Grid, turn: int) -> list[int]:
+        """Add the masses of one view of one frame; gives a number for each that stays the same over the frames.
 
-        `turn` is the number of the frame among those that are analysed.
+        `make` gives the row of one of them, and is called where it is surer than before. `turn` is the number of the frame among those
+        that are analysed.
         """
         tracker = self.mass_trackers.setdefault(view, Tracker(grid.pixels(MASS_GATE_MM)))
         numbers = []
-        for row, track in zip(rows, tracker.update(turn, x, y) if rows else [], strict=True):
-            known = self.masses.setdefault((view, track), MassTrack(row))
+        for i, track in enumerate(tracker.update(turn, places.x, places.y) if len(places.x) else []):
+            known = self.masses.get((view, track))
+            if known is None:
+                known = self.masses[view, track] = MassTrack(make(i))
+            elif places.confidence[i] > known.best.confidence:
+                known.best = make(i)
             known.seen += 1
-            if row.confidence > known.best.confidence:
-                known.best = row
             numbers.append(list(self.masses).index((view, track)))
         return numbers
 
     def add_foci(
         self,
         view: View,
-        x: NDArray[np.float64],
-        y: NDArray[np.float64],
-        rows: list[Focus],
         origin: Origin,
-        diameter: NDArray[np.float64],
+        places: Places,
+        make: Callable[[Sequence[int]], list[Focus]],
         colours: Callable[[float, float, float], ColourEvidence],
         turn: int,
     ) -> None:
-        """Add the foci of one view of a frame, all of one origin, at grid positions; `Focus.mass` is a number that `add_masses` gave.
+        """Add the foci of one view of a frame, all of one origin.
 
-        `turn` is the number of the frame among those that are analysed. `colours` gives the evidence at a position for a diameter.
+        `make` gives the rows of some of them, and is asked for those that are surer than before; `Focus.mass` is a number that `add_masses`
+        gave. `turn` is the number of the frame among those that are analysed. `colours` gives the evidence at a position for a diameter.
         It is also asked where a known focus is not seen on this frame: twinkling hides the echo that it comes from.
         """
         number, pixel_mm = view.number, view.grid.pixel_mm
         tracker = self.focus_trackers.setdefault((number, origin), Tracker(view.grid.pixels(FOCUS_GATE_MM)))
-        beam_x, beam_y = view.beams.direction(x, y)
-        for i, track in enumerate(tracker.update(turn, x, y)):
-            row = rows[i]
-            known = self.foci.get((number, origin, track))
-            if known is None or row.confidence > known.best.confidence:
-                place_mm = (float(x[i]) * pixel_mm, float(y[i]) * pixel_mm, number * 1e6)
-                if known is None:
-                    known = self.foci[number, origin, track] = FocusTrack(row, place_mm, first=turn, last=turn)
-                known.best, known.place_mm, known.beam = row, place_mm, (float(beam_x[i]), float(beam_y[i]))
-                known.diameter, known.diameter_mm = float(diameter[i]), float(diameter[i]) * pixel_mm
+        tracks = tracker.update(turn, places.x, places.y)
+        surer = [
+            i
+            for i, track in enumerate(tracks)
+            if (known := self.foci.get((number, origin, track))) is None or places.confidence[i] > known.best.confidence
+        ]
+        beam_x, beam_y = view.beams.direction(places.x, places.y)
+        for i, row in zip(surer, make(surer), strict=True):
+            x, y, diameter = float(places.x[i]), float(places.y[i]), float(places.diameter[i])
+            place_mm = (x * pixel_mm, y * pixel_mm, number * 1e6)
+            known = self.foci.get((number, origin, tracks[i]))
+            if known is None:
+                known = self.foci[number, origin, tracks[i]] = FocusTrack(row, place_mm, first=turn, last=turn)
+            known.best, known.place_mm, known.beam = row, place_mm, (float(beam_x[i]), float(beam_y[i]))
+            known.diameter, known.diameter_mm = diameter, diameter * pixel_mm
+        for i, track in enumerate(tracks):
+            known = self.foci[number, origin, track]
             known.last = turn
             known.seen += 1
-            known.confidence += row.confidence
-            known.evidence.append(colours(float(x[i]), float(y[i]), float(diameter[i])))
+            known.confidence += float(places.confidence[i])
+            known.evidence.append(colours(float(places.x[i]), float(places.y[i]), float(places.diameter[i])))
         for track, track_x, track_y in tracker.unseen():
             hidden = self.foci[number, origin, track]
             hidden.evidence.append(colours(track_x, track_y, hidden.diameter))
@@ -145,9 +168,10 @@ class Sightings:
         rows = []
         for serial, (track, twinkling) in enumerate(zip(tracks, judged, strict=True), 1):
             by_echo = confidence = track.mean_confidence(frames)
-            if serial - 1 in sources and twinkling.score is not None:
+            support = SUPPORT.get(twinkling.verdict, 0.0) * (twinkling.score or 0.0)
+            if serial - 1 in sources:
                 # twinkling supports a calcification; its absence says nothing
-                confidence = 1 - (1 - by_echo) * (1 - twinkling.score) if track.best.origin == "echo" else ALONE * twinkling.score
+                confidence = 1 - (1 - by_echo) * (1 - support) if track.best.origin == "echo" else ALONE * support
             elif twinkling.verdict == "yes":
                 confidence *= IN_TAIL
             listed_by_echo = track.best.origin == "echo" and by_echo >= settings.foci.minimum_confidence
@@ -187,8 +211,8 @@ def _sources(tracks: list[FocusTrack], judged: list[Twinkling], frames: int, set
 
     The edges of the colours of one calcification, and speckle between them, are candidates too, and twinkle as it does.
     """
-    sure = [i for i, twinkling in enumerate(judged) if twinkling.verdict == "yes"]
-    sure.sort(key=lambda i: (tracks[i].best.origin != "echo", -tracks[i].mean_confidence(frames), i))
+    sure = [i for i, twinkling in enumerate(judged) if twinkling.verdict in SUPPORT]
+    sure.sort(key=lambda i: (-SUPPORT[judged[i].verdict], tracks[i].best.origin != "echo", -tracks[i].mean_confidence(frames), i))
     sources: list[int] = []
     for i in sure:
         near = [tracks[j] for j in sources if tracks[i].in_tail_of(tracks[j], settings) or tracks[j].in_tail_of(tracks[i], settings)]

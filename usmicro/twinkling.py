@@ -47,7 +47,7 @@ class ColourEvidence:
     head: float = 0.0
     """The same of the focus and the first millimetre behind it; small in the tail of another focus."""
     background: float = 0.0
-    """Coloured fraction of places like the zone beside it, their lower quartile: noise that is everywhere."""
+    """Coloured fraction of places like the zone beside it, their lower quartile: noise that is everywhere; 0 if the zone has no colour."""
     box_fraction: float = 0.0
     """Coloured fraction of the colour box; large in a flash."""
     spill: float | None = None
@@ -130,9 +130,9 @@ class Colours:
         lit = zone & mask
         size = np.count_nonzero(lit)
         fraction = size / np.count_nonzero(zone)
-        background = _beside(mask, box, zone)
         if not size:
-            return ColourEvidence(True, colour.power, fraction, in_head, background, self.box_fraction)
+            return ColourEvidence(True, colour.power, fraction, in_head, 0.0, self.box_fraction)
+        background = _beside(mask, box, zone)
         touching = _touching(self._patches()[window], lit)
         spill = np.count_nonzero(touching & ~_grown(zone, pixels(settings.margin))) / np.count_nonzero(touching)
         if colour.power:
@@ -141,8 +141,7 @@ class Colours:
         lit, phasor = lit[top:bottom, left:right], self._phasors()[window][top:bottom, left:right]
         across, along = (measured or pixels(settings.cell) for measured in _cell(phasor, lit, pixels(LARGEST_CELL)))
         mean = complex(phasor[lit].mean())
-        directions = [_pairs(phasor, lit, *step) for step in _steps(APART * across, APART * along)]
-        compared = np.concatenate(directions)
+        pairs, cosines, against = _pairs(phasor, lit, _steps(APART * across, APART * along))
         return ColourEvidence(
             True,
             False,
@@ -154,9 +153,9 @@ class Colours:
             cells=size / max(across * along, 1.0),
             resultant=abs(mean),
             phase=float(np.angle(mean)),
-            pairs=tuple(len(cosines) for cosines in directions),
-            cosines=tuple(float(cosines.sum()) for cosines in directions),
-            flips=float((compared < 0).mean()) if len(compared) >= LEAST_PAIRS else None,
+            pairs=tuple(pairs.tolist()),
+            cosines=tuple(cosines.tolist()),
+            flips=float(against.sum() / pairs.sum()) if pairs.sum() >= LEAST_PAIRS else None,
         )
 
     def _phasors(self) -> NDArray[np.complex64]:
@@ -246,27 +245,28 @@ def _grown(mask: BoolImage, by: float) -> BoolImage:
     return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((width, width), np.uint8)) > 0)
 
 
-def _pairs(phasor: NDArray[np.complex64], lit: BoolImage, over: int, down: int) -> NDArray[np.float32]:
-    """Cosines of the phase difference of all lit pixels that lie (over, down) from one another; over may be negative."""
-    rows, columns = lit.shape
-    if down >= rows or abs(over) >= columns:
-        return np.zeros(0, dtype=np.float32)
-    first = slice(0, rows - down), slice(max(-over, 0), columns - max(over, 0))
-    second = slice(down, rows), slice(max(over, 0), columns - max(-over, 0))
-    both = lit[first] & lit[second]
-    return np.asarray((phasor[first][both] * phasor[second][both].conj()).real, dtype=np.float32)
+def _pairs(
+    phasor: NDArray[np.complex64], lit: BoolImage, steps: Sequence[tuple[int, int]]
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
+    """Of all lit pixels that lie a step (columns, rows) apart: their number, summed cosine of the phase difference, and those opposed."""
+    from usmicro.kernels.colour import phase_pairs
+
+    pairs, against, cosines = np.empty(len(steps), np.int32), np.empty(len(steps), np.int32), np.empty(len(steps), np.float32)
+    phase_pairs(np.ascontiguousarray(phasor), np.ascontiguousarray(lit), np.array(steps, np.int32), pairs, cosines, against)
+    return pairs, cosines, against
 
 
 def _cell(phasor: NDArray[np.complex64], lit: BoolImage, largest: float) -> tuple[float | None, float | None]:
     """Width and height of a colour cell: twice the lag at which the mean cosine falls to a half; None where it does not."""
     found: list[float | None] = []
+    lags = range(1, int(largest / 2) + 2)
     for over, down in ((1, 0), (0, 1)):
         previous, size = 1.0, None
-        for lag in range(1, int(largest / 2) + 2):
-            pairs = _pairs(phasor, lit, lag * over, lag * down)
-            if len(pairs) < LEAST_PAIRS:
+        pairs, cosines, _ = _pairs(phasor, lit, [(lag * over, lag * down) for lag in lags])
+        for lag, count, total in zip(lags, pairs.tolist(), cosines.tolist(), strict=True):
+            if count < LEAST_PAIRS:
                 break
-            now = float(pairs.mean())
+            now = total / count
             if now < HALF_COHERENT:
                 size = 2 * (lag - 1 + (previous - HALF_COHERENT) / (previous - now))
                 break

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from usmicro.kernels.colour import chains, chroma_histograms, departure, nearest
+from usmicro.kernels.colour import chains, chroma_histograms, departure, nearest, phase_pairs
 
 
 @pytest.fixture
@@ -52,6 +52,24 @@ def test_nearest_equals_its_numpy_twin(opacity):
     twin = np.linalg.norm(apart - grey[..., None], axis=2)
     np.testing.assert_array_equal(index, twin.argmin(axis=1))
     np.testing.assert_allclose(distance, twin.min(axis=1), rtol=1e-4)
+
+
+def test_phase_pairs_equal_their_numpy_twin():
+    rng = np.random.default_rng(5)
+    lit = rng.random((12, 9)) < 0.6
+    phasor = np.where(lit, np.exp(1j * rng.uniform(-np.pi, np.pi, lit.shape)), 0).astype(np.complex64)
+    steps = np.array([[1, 0], [-2, 1], [0, 3], [4, 2], [20, 0], [0, 12]], np.int32)
+    pairs, cosines, against = np.empty(6, np.int32), np.empty(6, np.float32), np.empty(6, np.int32)
+    phase_pairs(phasor, lit, steps, pairs, cosines, against)
+    for k, (over, down) in enumerate(steps.tolist()):
+        expected = [
+            (phasor[r, c] * np.conj(phasor[r + down, c + over])).real
+            for r in range(12)
+            for c in range(9)
+            if lit[r, c] and r + down < 12 and 0 <= c + over < 9 and lit[r + down, c + over]
+        ]
+        assert (pairs[k], against[k]) == (len(expected), sum(value < 0 for value in expected))
+        assert cosines[k] == pytest.approx(sum(expected), abs=1e-4)
 
 
 def test_chains_are_as_long_as_the_lines_drawn():

@@ -86,7 +86,8 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: Sc
     frame = np.ascontiguousarray(frame)
     if is_grey(frame):
         return None
-    tinted = _tinted(frame, memory)
+    known = memory is not None and memory.box is not None and memory.box.still_on(frame)
+    tinted = None if known else _tinted(frame, memory)
     departs = departure_from_grey(frame, tinted)
     if not (coloured := without_specks(departs >= DEPARTURE)).any():
         return None
@@ -98,7 +99,7 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: Sc
     rest = coloured & ~interface
     mask, box, source = np.zeros_like(coloured), np.zeros_like(coloured), "none"
     # with the scale of an elastogram on the screen, and none of a flow, the colours are stiffness
-    if memory is not None and memory.box is not None and not elasticity and memory.box.still_on(frame):
+    if known and memory is not None and memory.box is not None and not elasticity:
         box, outline, source = memory.box.box, memory.box.outline, "outline"
         mask = rest & box & ~outline
         interface |= outline
