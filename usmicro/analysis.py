@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -94,7 +94,13 @@ class Gathered:
 
 
 @one_thread()
-def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | MaskFunction | None = None) -> Analysis:
+def analyze(
+    scan: Scan,
+    *,
+    settings: Settings | None = None,
+    masks: Outlines | MaskFunction | None = None,
+    each_frame: Callable[[int, ByteImage], None] | None = None,
+) -> Analysis:
     """Find the echogenic foci, masses, ducts and nonmass areas of a scan; say of each focus how it behaves and where it lies.
 
     Parameters
@@ -106,6 +112,8 @@ def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | M
         Outlines of one's own, at the size of the scan; they replace what the program would find. A mapping has any of the keys "masses",
         "ducts" and "nonmass", each with an array that is binary or numbers its areas. A function is called with each frame, uint8 of shape
         (rows, columns) or (rows, columns, 3), and the scan's `Spacing`, and gives either, or None where the program is to look itself.
+    each_frame : function, optional
+        Called with the number of each frame that shows tissue and its anatomy, as in `Analysis.labels`, which keeps the key frame's alone.
 
     Raises
     ------
@@ -140,6 +148,8 @@ def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | M
             with gathered.timed("anatomy"):
                 given = None if masks is None else outlines_on(masks, frame, frames, scan)
             surest = sum(_analyze_view(view, frames, analysed, labels, gathered, settings, given) for view in views)
+            if each_frame is not None:
+                each_frame(frames, labels)
             if key is None or surest > key[0]:
                 key = (surest, frames, frame, labels)
         frames += 1

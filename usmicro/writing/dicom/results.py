@@ -1,0 +1,84 @@
+"""The DICOM results of a scan, written beside its other results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from usmicro import __version__
+from usmicro.analysis import Analysis
+from usmicro.errors import UsageError
+from usmicro.writing.dicom.areas import FrameAreas
+from usmicro.writing.dicom.source import Source, uid_of
+from usmicro.writing.files import replacing
+
+SCHEME_NAME = "usmicro: echogenic foci in breast ultrasound"
+
+
+def check_installed() -> None:
+    """Refuse a run with DICOM results where highdicom is missing, before every input fails for it.
+
+    Raises
+    ------
+    UsageError
+    """
+    from importlib.util import find_spec
+
+    if find_spec("highdicom") is None:
+        raise UsageError('--dicom needs the package highdicom, which is not installed; run `pip install "usmicro[dicom]"`')
+
+
+def write_results(analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, report: Path, segmentation: Path) -> None:
+    """Write the Structured Report and the Segmentation of a scan.
+
+    They belong to the study of the scan and repeat what its header says of patient and study; no other result does.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    areas : FrameAreas
+        The anatomy by frame, as `usmicro.analyze` gives it to `each_frame`.
+    source : Source
+    mark : str
+        Hash of the input, the settings and the version, from which the UIDs of the results follow.
+    report, segmentation : Path
+
+    Raises
+    ------
+    UsageError
+        If a file cannot be written.
+    """
+    from usmicro.writing.dicom import measurements
+    from usmicro.writing.dicom import segmentation as segmentations
+
+    for file, kind, make in (
+        (report, "SR", measurements.structured_report),
+        (segmentation, "SEG", segmentations.segmentation),
+    ):
+        # the results of one scan, settings and version form a series: a viewer shows them together
+        series = uid_of(source.uid, mark, kind, "series")
+        dataset = make(analysis, areas, source, mark, series=series)
+        _settle(dataset, source)
+        with replacing(file) as stream:
+            dataset.save_as(stream, enforce_file_format=True)
+
+
+def _settle(dataset: Any, source: Source) -> None:
+    """Put in what highdicom does not: the private scheme, and times that do not depend on when the program ran."""
+    from pydicom.dataset import Dataset
+
+    from usmicro.writing.dicom.codes import SCHEME
+
+    scheme = Dataset()
+    scheme.CodingSchemeDesignator = SCHEME
+    scheme.CodingSchemeName = SCHEME_NAME
+    scheme.CodingSchemeVersion = __version__
+    scheme.CodingSchemeResponsibleOrganization = "usmicro"
+    dataset.CodingSchemeIdentificationSequence = [scheme]
+    dataset.ContentDate, dataset.ContentTime = source.date, source.time
+    for name in ("InstanceCreationDate", "InstanceCreationTime"):
+        if name in dataset:
+            delattr(dataset, name)
+    for equipment in dataset.get("ContributingEquipmentSequence") or []:
+        if "ContributionDateTime" in equipment:
+            del equipment.ContributionDateTime
