@@ -67,6 +67,23 @@ class Analysis:
 
         return draw(self)
 
+    def __repr__(self) -> str:
+        from usmicro.writing.notebook import analysis_text
+
+        return analysis_text(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from usmicro.writing.notebook import analysis_html
+
+        return analysis_html(self)
+
+    def _repr_png_(self) -> bytes:
+        """What a program that shows no HTML shows."""
+        from usmicro.writing import encode_png
+
+        return encode_png(self.overlay())
+
 
 @dataclass(slots=True)
 class Gathered:

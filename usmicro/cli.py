@@ -36,7 +36,12 @@ def make_parser() -> argparse.ArgumentParser:
         return added
 
     run = command("run", run_command, "analyse scans and write tables, overlays and masks", STATUS)
-    run.add_argument("inputs", nargs="+", metavar="INPUT", help="a scan, a folder of scans (searched through), or a glob pattern in quotes")
+    run.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a scan, a folder of scans (searched through), a glob pattern in quotes, or the DICOMweb address of a study or series",
+    )
     run.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results; new or empty")
     run.add_argument("--settings", type=Path, metavar="FILE.toml", help="settings to use; `usmicro settings` prints them all")
     run.add_argument("--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="one setting; wins over --settings; repeatable")
@@ -54,6 +59,10 @@ def make_parser() -> argparse.ArgumentParser:
     former.add_argument("--overwrite", action="store_true", help="replace the results of a former run in DIR")
     run.add_argument("--frames", type=int, metavar="N", help="analyse only N frames of a cine, evenly spread")
     run.add_argument("--limit", type=int, metavar="N", help="analyse only the first N inputs by name")
+    run.add_argument(
+        "--dicom", action="store_true", help="also write a Structured Report and a Segmentation of each DICOM scan; needs highdicom"
+    )
+    run.add_argument("--coco", action="store_true", help="also write coco.json and clean key frames, for annotation tools")
     run.add_argument("--quiet", action="store_true", help="print errors only")
 
     inspect = command("inspect", inspect_command, "print what usmicro understands of a scan, without analysing it")
@@ -93,6 +102,8 @@ def run_command(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         overwrite=arguments.overwrite,
         limit=arguments.limit,
+        dicom=arguments.dicom,
+        coco=arguments.coco,
         quiet=arguments.quiet,
     )
     counts = dict.fromkeys(("images", "failed", "foci", "intramass", "extramass", "intraductal", "masses"), 0)

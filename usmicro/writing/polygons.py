@@ -35,7 +35,7 @@ def _outline(parts: LabelImage, part: int, statistics: NDArray[np.int32]) -> Pol
 
     left, top, width, height = (int(value) for value in statistics[:4])
     inside = np.pad(parts[top : top + height, left : left + width] == part, 1)
-    contours = find_contours(inside.astype(np.float64), 0.5, fully_connected="high")
+    contours = find_contours(inside.astype(np.float64), 0.5, fully_connected="high")  # type: ignore[no-untyped-call]
     outer = max(contours, key=lambda contour: float(np.prod(np.ptp(contour, axis=0))))
     # contour positions are relative to pixel centres of the padded part
     corners = (outer[:-1, ::-1] + (left - 1 + 0.5, top - 1 + 0.5)).astype(np.float32)

@@ -91,7 +91,9 @@ FOCUS_MEASURED = (
 )
 FOCUS_STATED = (
     Stated("label", DISTRIBUTION, {"intramass": WITHIN_MASS, "extramass": OUTSIDE_MASS, "intraductal": INTRADUCTAL}),
-    Stated("kind", own("FOCUS_KIND", "Kind of echogenic focus"), {"punctate": own("PUNCTATE", "Punctate"), "coarse": own("COARSE", "Coarse")}),
+    Stated(
+        "kind", own("FOCUS_KIND", "Kind of echogenic focus"), {"punctate": own("PUNCTATE", "Punctate"), "coarse": own("COARSE", "Coarse")}
+    ),
     Stated("nonmass", own("IN_NONMASS_AREA", "Lies in a nonmass area"), {"yes": YES, "no": NO}),
     Stated("shadow", own("FOCUS_SHADOW", "Posterior acoustic shadow"), {"yes": PRESENT, "no": ABSENT, "not assessable": NOT_ASSESSABLE}),
     Stated(

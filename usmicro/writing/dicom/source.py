@@ -62,7 +62,7 @@ def read_source(path: Path) -> Source:
     try:
         header = dcmread(path, stop_before_pixels=True, force=False)
     except (InvalidDicomError, OSError, ValueError) as error:
-        raise DicomResultError(f"{path}: no DICOM result is written, since the scan is no DICOM file that results could refer to") from error
+        raise DicomResultError(f"{path}: no DICOM result is written, since the scan is no DICOM file to refer to") from error
     dataset = Dataset()
     for name in NEEDED:
         value = header.get(name) or (header.file_meta.get(f"Media{name.replace('SOP', 'StorageSOP')}") if name.startswith("SOP") else None)
