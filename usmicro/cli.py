@@ -75,6 +75,18 @@ def make_parser() -> argparse.ArgumentParser:
     report = command("report", report_command, "rebuild report.html from the files of a finished run")
     report.add_argument("folder", type=Path, metavar="DIR", help="the --out folder of the run")
 
+    evaluate = command("evaluate", evaluate_command, "compare the results of a run with labels of your own: FROC, AUC, kappa, Dice")
+    evaluate.add_argument("results", type=Path, metavar="RESULTS", help="the --out folder of a finished run")
+    evaluate.add_argument("truth", type=Path, metavar="TRUTH", help="a CSV table of foci or image labels, or a folder of tables and masks")
+    evaluate.add_argument("--out", type=Path, metavar="DIR", help="folder for the evaluation; RESULTS/evaluation if not given")
+    evaluate.add_argument(
+        "--distance",
+        type=float,
+        default=6.0,
+        metavar="PX",
+        help="a focus hits a mark within its radius, and always within this; default 6",
+    )
+
     command("settings", settings_command, "print every setting with its default, unit and meaning, as TOML")
     return parser
 
@@ -153,6 +165,22 @@ def report_command(arguments: argparse.Namespace) -> int:
     from usmicro.writing.report import write_report
 
     print(f"report in {write_report(arguments.folder)}")
+    return DONE
+
+
+def evaluate_command(arguments: argparse.Namespace) -> int:
+    """Compare results with labels."""
+    from usmicro.evaluation import evaluate
+
+    out = arguments.results / "evaluation" if arguments.out is None else arguments.out
+    evaluation = evaluate(arguments.results, arguments.truth, out=out, least_distance=arguments.distance)
+    width = max(len(row.measure) for row in evaluation.rows)
+    for row in evaluation.rows:
+        value = row.estimate
+        print(f"{row.measure:{width}}  {value.value:6.3f}  ({value.low:.3f} to {value.high:.3f}, {row.images} images)")
+    for remark in evaluation.remarks:
+        print(f"note: {remark}")
+    print(f"95 % intervals over {evaluation.drawn}; plots and tables in {out}")
     return DONE
 
 

@@ -65,7 +65,7 @@ def find_instances(address: str) -> tuple[list[Instance], list[str]]:
     base, study, series, instance = _parts(address)
     try:
         fields = ["00080016", "00080018", "0020000E"]
-        answers = _client(base).search_for_instances(study, series, fields=fields, get_remaining=True)
+        answers = _client(base, attempts=1).search_for_instances(study, series, fields=fields, get_remaining=True)
     except Exception as error:  # the client hands on whatever the network, the server or its JSON brings
         raise UsageError(
             f"{address}: the DICOMweb server gave no list of instances ({_reason(error)}); check address and access"
@@ -98,7 +98,7 @@ def fetched(address: str, name: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="usmicro-") as folder:
         path = Path(folder) / Path(name).name
         try:
-            dataset = _client(base).retrieve_instance(study, series, instance)
+            dataset = _client(base, attempts=3).retrieve_instance(study, series, instance)
             dataset.save_as(path, enforce_file_format=True)
         except Exception as error:  # as above
             raise ScanError(f"{name}: cannot be fetched from the DICOMweb server: {_reason(error)}") from error
@@ -116,14 +116,12 @@ def _parts(address: str) -> Sequence[Any]:
     return match["base"], match["study"], match["series"], match["instance"]
 
 
-def _client(base: str) -> Any:
+def _client(base: str, *, attempts: int) -> Any:
     try:
         import requests
         from dicomweb_client.api import DICOMwebClient
     except ImportError as error:
-        raise UsageError(
-            'a web address as INPUT needs dicomweb-client; run `pip install "usmicro[dicomweb]"`'
-        ) from error
+        raise UsageError('a web address as INPUT needs dicomweb-client; run `pip install "usmicro[dicomweb]"`') from error
 
     class TimeLimited(requests.adapters.HTTPAdapter):  # type: ignore[misc, name-defined]  # requests waits for ever otherwise
         def send(self, request: Any, **options: Any) -> Any:
@@ -135,7 +133,9 @@ def _client(base: str) -> Any:
         session.mount(scheme, TimeLimited())
     if token := os.environ.get(TOKEN):
         session.headers["Authorization"] = f"Bearer {token}"
-    return DICOMwebClient(base, session=session)
+    client = DICOMwebClient(base, session=session)
+    client.set_http_retry_params(retry=attempts > 1, max_attempts=attempts)
+    return client
 
 
 def _value(answer: Any, tag: str) -> str | None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from benchmarks.accuracy.metrics import auc, bootstrap, dice, free_response, kappa, match
+from usmicro.evaluation.metrics import auc, bootstrap, dice, free_response, kappa, match
 
 
 def test_auc_of_known_rankings():
