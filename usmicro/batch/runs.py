@@ -251,7 +251,7 @@ def _write_coco(jobs: list[Job], state: State) -> None:
         for job in jobs:
             result = state.result(job)
             if result is not None and result.summary is not None:
-                coco.add(job.extra_files["coco"][0].relative_to(state.out).as_posix(), result.labels, result)
+                coco.add(job.extra_files["coco"][0].relative_to(state.out).as_posix(), result.image, result.labels, result)
 
 
 def _write_tables(jobs: list[Job], state: State, record: Record) -> None:

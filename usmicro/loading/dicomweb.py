@@ -150,5 +150,6 @@ def _is_image(sop_class: str | None) -> bool:
 
 
 def _reason(error: Exception) -> str:
+    """What went wrong, without the text of the error, which may quote what a scan holds of its patient."""
     status = getattr(getattr(error, "response", None), "status_code", None)
-    return f"HTTP status {status}" if status else f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f"HTTP status {status}" if status else type(error).__name__

@@ -83,13 +83,15 @@ class CocoWriter:
                 shutil.copyfileobj(self._annotations, self._file)
                 self._file.write(b"\n]}\n")
 
-    def add(self, file_name: str, labels: ByteImage, found: Found) -> None:
+    def add(self, file_name: str, name: str, labels: ByteImage, found: Found) -> None:
         """Add an image and what was found on it.
 
         Parameters
         ----------
         file_name : str
             Path of the picture, relative to the COCO file.
+        name : str
+            What tables call the image.
         labels : array, shape (rows, columns)
             Its anatomy, as in `Analysis.labels`.
         found : Analysis or Result
@@ -98,7 +100,7 @@ class CocoWriter:
         entry = {"id": self._images, "file_name": file_name, "width": labels.shape[1], "height": labels.shape[0]}
         drawn = [*_areas(labels, found), *map(_focus, found.foci)]
         if found.summary is not None:
-            entry["attributes"] = _rounded({"image": getattr(found, "image", file_name), **plain(found.summary)})
+            entry["attributes"] = _rounded({"image": name, **plain(found.summary)})
         outlined = {one["attributes"]["mass"] for one in drawn if one["category_id"] == 1}
         if hidden := [mass.mass for mass in found.masses if mass.mass not in outlined]:
             entry["masses_without_outline"] = hidden  # of a cine: not on the frame that the picture shows
