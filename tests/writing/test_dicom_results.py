@@ -124,6 +124,13 @@ def test_what_was_not_found_has_one_empty_frame(tmp_path):
     assert not any(area.any() for number, area in back.areas(0) if number == 2)
 
 
+def test_outlines_of_a_user_are_not_called_automatic(written, tmp_path):
+    analysis, areas, source, *_ = written
+    for given, made in ((False, "AUTOMATIC"), (True, "SEMIAUTOMATIC")):
+        write_results(analysis, areas, read_source(source), "m", report=tmp_path / "r", segmentation=tmp_path / "s", given=given)
+        assert {segment.SegmentAlgorithmType for segment in pydicom.dcmread(tmp_path / "s").SegmentSequence} == {made}
+
+
 def test_the_report_reads_back_exactly(written):
     analysis, areas, _, file, _ = written
     content = highdicom.sr.srread(file).content
@@ -215,6 +222,12 @@ def test_dsrdump_reads_the_report(written):
     assert said.returncode == 0
     assert not [line for line in said.stderr.splitlines() if line.startswith("E:")]
     assert said.stdout.count('Finding")=(ECHOGENIC_FOCUS') == len(written[0].foci)
+
+
+def test_only_images_of_several_frames_are_referred_to_by_frame(tmp_path):
+    single = write_source(tmp_path / "s.dcm", (4, 4), 1, NumberOfFrames=1)  # some scanners write this
+    assert read_source(single).frame_number(0) is None
+    assert read_source(write_source(tmp_path / "c.dcm", (4, 4), 2)).frame_number(1) == 2
 
 
 def test_what_is_no_dicom_has_no_result_and_says_why(tmp_path):

@@ -244,7 +244,7 @@ def _analyse(job: Job, start: float) -> Result:
     given: Outlines | MaskFunction | None = job.mask_function
     if job.masks is not None:
         given = read_masks(job.masks, job.name, (scan.rows, scan.columns), scan=job.path, frames=scan.promised_frames)
-    extras = Extras(job.extra_files, job.path, mark)
+    extras = Extras(job.extra_files, job.path, mark, given=given is not None)
     analysis = analyze(scan, settings=job.settings, masks=given, each_frame=extras.each_frame)
     analysed = time.perf_counter()
     write_atomically(job.overlay_file, encode_png(analysis.overlay()))

@@ -24,8 +24,8 @@ def extra_files(out: Path, stem: str, extra: str) -> tuple[Path, ...]:
 class Extras:
     """Writes the extras of one scan; gathers during the analysis what they need."""
 
-    def __init__(self, files: Mapping[str, tuple[Path, ...]], scan: Path, mark: str) -> None:
-        self._files, self._scan, self._mark = files, scan, mark
+    def __init__(self, files: Mapping[str, tuple[Path, ...]], scan: Path, mark: str, *, given: bool) -> None:
+        self._files, self._scan, self._mark, self._given = files, scan, mark, given
         self._areas: FrameAreas | None = None
         if "dicom" in files:
             from usmicro.writing.dicom import FrameAreas
@@ -64,7 +64,7 @@ class Extras:
             report, segmentation = self._files["dicom"]
             try:
                 source = read_source(self._scan)
-                write_results(analysis, self._areas, source, self._mark, report=report, segmentation=segmentation)
+                write_results(analysis, self._areas, source, self._mark, report=report, segmentation=segmentation, given=self._given)
                 written["dicom"], notes = (report, segmentation), source.notes
             except DicomResultError as error:
                 written["dicom"], notes = (), (str(error).replace(f"{self._scan}: ", ""),)

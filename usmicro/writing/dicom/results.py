@@ -28,7 +28,9 @@ def check_installed() -> None:
         raise UsageError('--dicom needs the package highdicom, which is not installed; run `pip install "usmicro[dicom]"`')
 
 
-def write_results(analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, report: Path, segmentation: Path) -> None:
+def write_results(
+    analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, report: Path, segmentation: Path, given: bool = False
+) -> None:
     """Write the Structured Report and the Segmentation of a scan.
 
     They belong to the study of the scan and repeat what its header says of patient and study; no other result does.
@@ -42,25 +44,27 @@ def write_results(analysis: Analysis, areas: FrameAreas, source: Source, mark: s
     mark : str
         Hash of the input, the settings and the version, from which the UIDs of the results follow.
     report, segmentation : Path
+    given : bool
+        Whether a user gave outlines of some of the anatomy: the Segmentation then does not call itself automatic.
 
     Raises
     ------
     UsageError
         If a file cannot be written.
     """
-    from usmicro.writing.dicom import measurements
-    from usmicro.writing.dicom import segmentation as segmentations
+    from usmicro.writing.dicom.measurements import structured_report
+    from usmicro.writing.dicom.segmentation import segmentation as make_segmentation
 
-    for file, kind, make in (
-        (report, "SR", measurements.structured_report),
-        (segmentation, "SEG", segmentations.segmentation),
-    ):
-        # the results of one scan, settings and version form a series: a viewer shows them together
-        series = uid_of(source.uid, mark, kind, "series")
-        dataset = make(analysis, areas, source, mark, series=series)
-        _settle(dataset, source)
-        with replacing(file) as stream:
-            dataset.save_as(stream, enforce_file_format=True)
+    # the results of one scan, settings and version form a series of each kind
+    series = {kind: uid_of(source.uid, mark, kind, "series") for kind in ("SR", "SEG")}
+    _write(report, structured_report(analysis, areas, source, mark, series=series["SR"]), source)
+    _write(segmentation, make_segmentation(analysis, areas, source, mark, series=series["SEG"], given=given), source)
+
+
+def _write(file: Path, dataset: Any, source: Source) -> None:
+    _settle(dataset, source)
+    with replacing(file) as stream:
+        dataset.save_as(stream, enforce_file_format=True)
 
 
 def _settle(dataset: Any, source: Source) -> None:

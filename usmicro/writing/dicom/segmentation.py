@@ -23,7 +23,7 @@ from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
 
 
-def segmentation(analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, series: str) -> Any:
+def segmentation(analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, series: str, given: bool = False) -> Any:
     """The anatomy of a scan as a binary Segmentation (pydicom.Dataset).
 
     Each segment has a frame for each frame of the scan that shows it; one that nothing was found of has a single empty frame, that of the
@@ -36,9 +36,11 @@ def segmentation(analysis: Analysis, areas: FrameAreas, source: Source, mark: st
     ----------
     analysis, areas, source, mark, series
         As for `structured_report`.
+    given : bool
+        Whether some of the outlines are a user's own.
     """
     stored = list(_stored_frames(areas, analysis.frame))
-    seg = _template(areas.shape, source, mark, series)
+    seg = _template(areas.shape, source, mark, series, "SEMIAUTOMATIC" if given else "AUTOMATIC")
     organisation = uid_of(source.uid, mark, "dimensions")
     shared, template = seg.SharedFunctionalGroupsSequence[0], seg.PerFrameFunctionalGroupsSequence[0]
     if "SegmentIdentificationSequence" in shared:
@@ -63,12 +65,10 @@ def _stored_frames(areas: FrameAreas, key_frame: int) -> Iterator[tuple[int, int
             yield number, frame
 
 
-def _template(shape: tuple[int, int], source: Source, mark: str, series: str) -> Any:
+def _template(shape: tuple[int, int], source: Source, mark: str, series: str, made: str) -> Any:
     """A Segmentation of one empty frame with everything else in place."""
     algorithm = AlgorithmIdentificationSequence("usmicro", codes.ALGORITHM_FAMILY, __version__)
-    descriptions = [
-        SegmentDescription(number, label, category, kind, "AUTOMATIC", algorithm) for number, label, category, kind in codes.SEGMENTS
-    ]
+    descriptions = [SegmentDescription(number, label, category, kind, made, algorithm) for number, label, category, kind in codes.SEGMENTS]
     stub = deepcopy(source.dataset)
     stub.SOPClassUID = UltrasoundImageStorage  # to highdicom a cine is one frame
     pixels = np.zeros(shape, np.uint8)

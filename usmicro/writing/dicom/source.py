@@ -35,7 +35,7 @@ class Source:
     dataset: Any
     """pydicom.Dataset with the identity of patient, study, series and image, and no more."""
     frames: int
-    """0 if the image is no multi-frame one, which is then referred to without a frame number."""
+    """An image of a single frame is referred to without a frame number."""
     date: str
     time: str
     """When the image was taken, which results give as their own time: the same input gives the same bytes."""
@@ -47,8 +47,8 @@ class Source:
         return str(self.dataset.SOPInstanceUID)
 
     def frame_number(self, frame: int) -> int | None:
-        """A frame as DICOM counts it, from 1; None in an image without frames."""
-        return frame + 1 if self.frames else None
+        """A frame as DICOM counts it, from 1; None in an image of a single one."""
+        return frame + 1 if self.frames > 1 else None
 
 
 def read_source(path: Path) -> Source:
@@ -82,7 +82,7 @@ def read_source(path: Path) -> Source:
     dataset.Modality = "US"
     dataset.Rows, dataset.Columns = header.Rows, header.Columns
     date, time = _taken(header)
-    return Source(dataset, int(header.get("NumberOfFrames") or 0), date, time, tuple(notes))
+    return Source(dataset, int(header.get("NumberOfFrames") or 1), date, time, tuple(notes))
 
 
 def uid_of(*parts: str) -> UID:
