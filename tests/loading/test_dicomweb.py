@@ -1,4 +1,6 @@
 import csv
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pydicom
 import pytest
@@ -55,6 +57,37 @@ def test_a_server_that_does_not_answer_is_named():
     pytest.importorskip("dicomweb_client")
     with pytest.raises(UsageError, match=r"127\.0\.0\.1:9/.*gave no list"):
         find_instances("http://127.0.0.1:9/dicom-web/studies/1.2")
+
+
+@pytest.fixture
+def refusing_server():
+    """A server that lets nobody in; gives its address and the headers of the requests that it got."""
+    asked = []
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(dict(self.headers))
+            self.send_error(401)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/dicom-web/studies/1.2", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_token_is_sent_and_a_refusal_told(refusing_server, monkeypatch):
+    pytest.importorskip("dicomweb_client")
+    address, asked = refusing_server
+    monkeypatch.setenv("USMICRO_DICOMWEB_TOKEN", "abc")
+    with pytest.raises(UsageError, match="HTTP status 401"):
+        find_instances(address)
+    assert [headers["Authorization"] for headers in asked] == ["Bearer abc"]
 
 
 def test_a_study_gives_its_images_and_remarks_what_is_no_image(stored):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from highdicom.sr import (
@@ -26,13 +26,15 @@ from highdicom.sr import (
 from pydicom.sr.coding import Code
 
 from usmicro import __version__
-from usmicro.analysis import Analysis
 from usmicro.findings import Mass
 from usmicro.writing.dicom import codes
 from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
 from usmicro.writing.polygons import polygons, share_among
 from usmicro.writing.tables import cell, plain
+
+if TYPE_CHECKING:
+    from usmicro.analysis import Analysis
 
 DEVICE = Code("121007", "DCM", "Device")
 

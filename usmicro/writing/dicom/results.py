@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from usmicro import __version__
-from usmicro.analysis import Analysis
 from usmicro.errors import UsageError
 from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
 from usmicro.writing.files import replacing
+
+if TYPE_CHECKING:
+    from usmicro.analysis import Analysis
 
 SCHEME_NAME = "usmicro: echogenic foci in breast ultrasound"
 

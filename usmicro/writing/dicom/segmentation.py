@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
@@ -16,11 +16,13 @@ from pydicom.tag import Tag
 from pydicom.uid import UltrasoundImageStorage
 
 from usmicro import __version__
-from usmicro.analysis import Analysis
 from usmicro.arrays import BoolImage
 from usmicro.writing.dicom import codes
 from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
+
+if TYPE_CHECKING:
+    from usmicro.analysis import Analysis
 
 
 def segmentation(analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, series: str, given: bool = False) -> Any:
