@@ -1,4 +1,5 @@
 import csv
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -51,6 +52,13 @@ def test_a_password_in_the_address_is_refused_and_not_repeated():
     with pytest.raises(UsageError, match="netrc") as refused:
         find_instances("https://me:secret@pacs.example/dicom-web/studies/1.2")
     assert "secret" not in str(refused.value)
+
+
+def test_what_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dicomweb_client", None)
+    monkeypatch.setitem(sys.modules, "dicomweb_client.api", None)
+    with pytest.raises(UsageError, match=r"usmicro\[dicomweb\]"):
+        find_instances("https://pacs.example/dicom-web/studies/1.2")
 
 
 def test_a_server_that_does_not_answer_is_named():

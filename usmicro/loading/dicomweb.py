@@ -63,9 +63,10 @@ def find_instances(address: str) -> tuple[list[Instance], list[str]]:
         If the address has another form, the server does not answer as DICOMweb does, or holds no image there.
     """
     base, study, series, instance = _parts(address)
+    client = _client(base, attempts=1)
     try:
         fields = ["00080016", "00080018", "0020000E"]
-        answers = _client(base, attempts=1).search_for_instances(study, series, fields=fields, get_remaining=True)
+        answers = client.search_for_instances(study, series, fields=fields, get_remaining=True)
     except Exception as error:  # the client hands on whatever the network, the server or its JSON brings
         raise UsageError(
             f"{address}: the DICOMweb server gave no list of instances ({_reason(error)}); check address and access"
@@ -95,10 +96,11 @@ def fetched(address: str, name: str) -> Iterator[Path]:
         If it cannot be fetched.
     """
     base, study, series, instance = _parts(address)
+    client = _client(base, attempts=3)
     with tempfile.TemporaryDirectory(prefix="usmicro-") as folder:
         path = Path(folder) / Path(name).name
         try:
-            dataset = _client(base, attempts=3).retrieve_instance(study, series, instance)
+            dataset = client.retrieve_instance(study, series, instance)
             dataset.save_as(path, enforce_file_format=True)
         except Exception as error:  # as above
             raise ScanError(f"{name}: cannot be fetched from the DICOMweb server: {_reason(error)}") from error
