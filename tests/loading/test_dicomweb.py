@@ -8,7 +8,7 @@ import pytest
 
 from usmicro.cli import main
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.dicomweb import fetched, find_instances, is_address
+from usmicro.loading.dicomweb import fetched, find_instances, is_dicomweb
 
 SCANS = ("mass_regions.dcm", "colour_cine.dcm")
 
@@ -36,8 +36,9 @@ def stored(orthanc, sample_data):
 
 
 def test_only_web_addresses_are_taken_for_one():
-    assert is_address("https://pacs.example/dicom-web/studies/1.2")
-    assert not is_address("scans/http:/x.dcm")
+    assert is_dicomweb("https://pacs.example/dicom-web/studies/1.2")
+    assert not is_dicomweb("scans/studies/x.dcm")
+    assert not is_dicomweb("https://server.example/scans/x.dcm")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_what_is_fetched_has_the_pixels_as_stored_and_is_deleted_afterwards(stor
     address, scans = stored
     for scan in scans:
         image = next(image for image in find_instances(address)[0] if image.instance == scan.SOPInstanceUID)
-        with fetched(image.address, image.name) as path:
+        with fetched(image.address) as path:
             copy = pydicom.dcmread(path)
             assert bytes(copy.PixelData) == bytes(scan.PixelData)
             assert copy.file_meta.TransferSyntaxUID == scan.file_meta.TransferSyntaxUID
@@ -131,8 +132,18 @@ def test_what_is_fetched_has_the_pixels_as_stored_and_is_deleted_afterwards(stor
 
 
 def test_an_instance_that_cannot_be_fetched_costs_itself_alone(stored):
-    with pytest.raises(ScanError, match="cannot be fetched"), fetched(f"{stored[0]}/series/1.2/instances/1.2.3", "1.2.3.dcm"):
+    with pytest.raises(ScanError, match="cannot be fetched"), fetched(f"{stored[0]}/series/1.2/instances/1.2.3"):
         pass
+
+
+def test_a_lost_server_costs_each_image_a_row_that_tells_no_address(stored, tmp_path, monkeypatch):
+    import usmicro
+
+    monkeypatch.setattr("usmicro.loading.dicomweb.Instance.address", "http://127.0.0.1:9/studies/1.2/series/1.2/instances/1.2")
+    results = list(usmicro.run(stored[0], out=tmp_path / "r", workers=1))
+    assert [result.status for result in results] == ["failed", "failed"]
+    assert all(result.error.startswith("cannot be fetched") for result in results)
+    assert "127.0.0.1:9" not in (tmp_path / "r" / "images.csv").read_text()
 
 
 @pytest.mark.slow
@@ -144,7 +155,7 @@ def test_a_study_on_a_server_gives_the_tables_of_its_files(stored, sample_data, 
     assert not list((tmp_path / "served").rglob("*.dcm"))  # no copy of a scan is kept
     assert "objects that are no images were passed over" in (tmp_path / "served" / "run.json").read_text()
     # what is known by its UID is not fetched again
-    monkeypatch.setattr("usmicro.loading.dicomweb.fetched", lambda address, name: pytest.fail(f"{name} is fetched again"))
+    monkeypatch.setattr("usmicro.loading.dicomweb.fetched", lambda address: pytest.fail(f"{address} is fetched again"))
     assert main(["run", address, "--out", str(tmp_path / "served"), "--quiet", "--resume", "--workers", "1"]) == 0
 
 

@@ -191,7 +191,7 @@ def process(job: Job) -> Result:
             return _analyse(job, start)
         from usmicro.loading.dicomweb import fetched
 
-        with fetched(job.address, job.name) as path:
+        with fetched(job.address) as path:
             job = replace(job, path=path)
             return _analyse(job, start)
     except UsageError:
@@ -210,6 +210,7 @@ def process(job: Job) -> Result:
 
 def failure(job: Job, reason: str, *, log: tuple[str, ...] = (), seconds: float = 0.0) -> Result:
     """The result of an input that failed; the reason is cut to one line without the paths of this machine."""
+    reason = reason.replace(job.address, job.name) if job.address else reason
     for path, name in ((job.path, job.name), (job.masks, "the masks folder")):
         reason = reason.replace(str(path), name) if path is not None else reason
     for folder in sorted((folder for folder in sys.path if len(Path(folder).parts) > 1), key=len, reverse=True):

@@ -19,7 +19,7 @@ from usmicro.batch.record import Record
 from usmicro.batch.state import COCO, RECORD, STATE, TABLES, State, is_result
 from usmicro.batch.workers import available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.dicomweb import find_instances, is_address
+from usmicro.loading.dicomweb import find_instances, is_dicomweb
 from usmicro.loading.discover import Input, find_scans
 from usmicro.loading.spacing import read_spacing
 from usmicro.outlines import MaskFunction
@@ -132,7 +132,7 @@ def make_jobs(
 ) -> tuple[list[Job], list[str]]:
     """One job an input, sorted by name, and what the user should know of the arguments."""
     given_inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    addresses = [item for item in given_inputs if is_address(item)]
+    addresses = [item for item in given_inputs if is_dicomweb(item)]
     local = [item for item in given_inputs if item not in addresses]
     found = find_scans(local) if local or not addresses else []
     remarks: list[str] = []

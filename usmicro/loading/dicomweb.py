@@ -42,9 +42,9 @@ class Instance:
         return f"{self.base}/studies/{self.study}/series/{self.series}/instances/{self.instance}"
 
 
-def is_address(given: str | Path) -> bool:
-    """Whether an INPUT is a web address and no path."""
-    return isinstance(given, str) and re.match(r"https?://", given, re.IGNORECASE) is not None
+def is_dicomweb(given: object) -> bool:
+    """Whether an INPUT is the address of something on a DICOMweb server."""
+    return isinstance(given, str) and re.match(r"https?://[^?#]+/studies(/|$)", given) is not None
 
 
 def find_instances(address: str) -> tuple[list[Instance], list[str]]:
@@ -82,13 +82,18 @@ def find_instances(address: str) -> tuple[list[Instance], list[str]]:
         found.append(Instance(base, study, of_series, own, f"{own}.dcm" if series else f"{of_series}/{own}.dcm"))
     if not found:
         raise UsageError(f"{address}: no image found there, {passed_over} other objects; expected a study or series with ultrasound images")
-    remark = f"{address}: {passed_over} objects that are no images were passed over"
+    remark = f"DICOMweb: {passed_over} objects that are no images were passed over"
     return sorted(found, key=lambda image: image.name), [remark] if passed_over else []
 
 
 @contextmanager
-def fetched(address: str, name: str) -> Iterator[Path]:
+def fetched(address: str) -> Iterator[Path]:
     """Fetch an instance into a private temporary folder, which is deleted afterwards.
+
+    Parameters
+    ----------
+    address : str
+        Of an `Instance`.
 
     Raises
     ------
@@ -98,12 +103,12 @@ def fetched(address: str, name: str) -> Iterator[Path]:
     base, study, series, instance = _parts(address)
     client = _client(base, attempts=3)
     with tempfile.TemporaryDirectory(prefix="usmicro-") as folder:
-        path = Path(folder) / Path(name).name
+        path = Path(folder) / f"{instance}.dcm"
         try:
             dataset = client.retrieve_instance(study, series, instance)
             dataset.save_as(path, enforce_file_format=True)
         except Exception as error:  # as above
-            raise ScanError(f"{name}: cannot be fetched from the DICOMweb server: {_reason(error)}") from error
+            raise ScanError(f"{address}: cannot be fetched from the DICOMweb server: {_reason(error)}") from error
         yield path
 
 
@@ -136,7 +141,7 @@ def _client(base: str, *, attempts: int) -> Any:
     if token := os.environ.get(TOKEN):
         session.headers["Authorization"] = f"Bearer {token}"
     client = DICOMwebClient(base, session=session)
-    client.set_http_retry_params(retry=attempts > 1, max_attempts=attempts)
+    client.set_http_retry_params(retry=attempts > 1, max_attempts=attempts, wait_exponential_multiplier=500)
     return client
 
 
