@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.metrics import auc, bootstrap, dice
 from usmicro.analysis import analyze
 from usmicro.arrays import BoolImage
+from usmicro.evaluation.metrics import auc, bootstrap, dice
 from usmicro.findings import Focus
 from usmicro.phantom import Phantom, TrueFocus, random_settings, simulate
 from usmicro.phantom.sets import SetKind

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from orthanc_server import running
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +12,16 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the labelled scans are not at {folder}; set USMICRO_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory):
+    """Address of the DICOMweb service of a real Orthanc, empty at first; skips where Orthanc is not installed."""
+    with running(tmp_path_factory.mktemp("orthanc")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def sample_data() -> Path:
+    """The simulated scans that come with the source."""
+    return Path(__file__).parents[1] / "sample_data"

@@ -10,7 +10,7 @@ import pytest
 import usmicro
 from usmicro import cli
 
-COMMANDS = ("run", "inspect", "sample", "report", "settings")
+COMMANDS = ("run", "evaluate", "inspect", "sample", "report", "settings")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_help_names_every_command_and_option(capsys):
         assert exit_status(command, "--help") == 0
     exit_status("run", "--help")
     text = capsys.readouterr().out
-    options = "--out --settings --set --workers --spacing --masks --resume --overwrite --limit --quiet".split()  # noqa: SIM905
+    options = "--out --settings --set --workers --spacing --masks --resume --overwrite --limit --dicom --coco --quiet".split()  # noqa: SIM905
     assert all(option in text for option in options)
 
 

@@ -37,7 +37,9 @@ def test_the_version_is_the_same_everywhere():
     assert f"## [{usmicro.__version__}]" in read("CHANGELOG.md")
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/outputs.md", "docs/masks.md", "docs/architecture.md", "docs/method.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", *(f"docs/{name}.md" for name in ("outputs", "masks", "dicom", "evaluate", "architecture", "method"))]
+)
 def test_links_lead_somewhere(name):
     file = ROOT / name
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))
@@ -49,3 +51,23 @@ def test_the_readme_names_real_settings_and_columns():
 
     for assignment in re.findall(r"--set ([\w.]+=\S+)", read("README.md")):
         assert read_settings(None, [assignment]) != Settings()
+
+
+def test_every_code_of_the_dicom_results_is_documented():
+    from usmicro.writing.dicom import codes
+
+    text = read("docs/dicom.md")
+    tables = (codes.FOCUS_MEASURED, codes.FOCUS_STATED, codes.MASS_MEASURED, codes.MASS_STATED, codes.IMAGE_MEASURED)
+    columns = [column for table in tables for column in table]
+    used = [column.concept for column in columns] + [code for column in columns for code in getattr(column, "words", {}).values()]
+    used += [*codes.CALCIFICATION_WORDS.values(), codes.CALCIFICATION, codes.FOCUS, codes.MASS, codes.IMAGE]
+    used += [code for segment in codes.SEGMENTS for code in segment[2:]]
+    assert not [code for code in used if f"({code.scheme_designator} {code.value})" not in text]
+    assert not [column.field for column in columns if f"`{column.field}`" not in text]
+
+
+def test_the_columns_of_truth_are_documented():
+    from usmicro.evaluation.truth import FOCI_COLUMNS, IMAGE_COLUMNS
+
+    text = read("docs/evaluate.md")
+    assert not [column for column in (*FOCI_COLUMNS, *IMAGE_COLUMNS) if f"`{column}`" not in text]

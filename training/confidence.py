@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.metrics import auc
 from training.logistic import fit_logistic
 from training.unseen import unseen_networks
 from usmicro.anatomy import find_anatomy
 from usmicro.confidence import MODELS, focus_confidence, focus_features, image_features
+from usmicro.evaluation.metrics import auc
 from usmicro.findings import Anatomy, Candidates
 from usmicro.foci import find_candidates
 from usmicro.loading import load

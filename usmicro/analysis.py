@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -70,6 +70,23 @@ class Analysis:
 
         return draw(self)
 
+    def __repr__(self) -> str:
+        from usmicro.writing.notebook import analysis_text
+
+        return analysis_text(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from usmicro.writing.notebook import analysis_html
+
+        return analysis_html(self)
+
+    def _repr_png_(self) -> bytes:
+        """What a program that shows no HTML shows."""
+        from usmicro.writing import encode_png
+
+        return encode_png(self.overlay())
+
 
 @dataclass(slots=True)
 class Gathered:
@@ -99,7 +116,13 @@ class Gathered:
 
 
 @one_thread()
-def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | MaskFunction | None = None) -> Analysis:
+def analyze(
+    scan: Scan,
+    *,
+    settings: Settings | None = None,
+    masks: Outlines | MaskFunction | None = None,
+    each_frame: Callable[[int, ByteImage], None] | None = None,
+) -> Analysis:
     """Find the echogenic foci, masses, ducts and nonmass areas of a scan; say of each focus how it behaves and where it lies.
 
     Parameters
@@ -111,6 +134,8 @@ def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | M
         Outlines of one's own, at the size of the scan; they replace what the program would find. A mapping has any of the keys "masses",
         "ducts" and "nonmass", each with an array that is binary or numbers its areas. A function is called with each frame, uint8 of shape
         (rows, columns) or (rows, columns, 3), and the scan's `Spacing`, and gives either, or None where the program is to look itself.
+    each_frame : function, optional
+        Called with the number of each frame that shows tissue and its anatomy, as in `Analysis.labels`, which keeps the key frame's alone.
 
     Raises
     ------
@@ -145,10 +170,11 @@ def analyze(scan: Scan, *, settings: Settings | None = None, masks: Outlines | M
                 given = None if masks is None else outlines_on(masks, frame, frames, scan)
             found = [_analyze_view(view, frames, analysed, gathered, settings, given) for view in views]
             surest = sum(confidence for confidence, _ in found)
+            if each_frame is not None or key is None or surest > key[0]:
+                labels = _labels_of(frame, [(view, anatomy) for view, (_, anatomy) in zip(views, found, strict=True)])
+            if each_frame is not None:
+                each_frame(frames, labels)
             if key is None or surest > key[0]:
-                labels = np.full(frame.shape[:2], NOT_TISSUE, np.uint8)
-                for view, (_, anatomy) in zip(views, found, strict=True):
-                    _draw_labels(view, anatomy, labels)
                 key = (surest, frames, frame, labels)
         frames += 1
         analysed += 1
@@ -243,6 +269,14 @@ def _add_masses(view: View, anatomy: Anatomy, frame: int, turn: int, gathered: G
         turn,
     )
     return dict(zip(masses.present, numbers, strict=True))
+
+
+def _labels_of(frame: Frame, anatomies: Sequence[tuple[View, Anatomy]]) -> ByteImage:
+    """The label image of a frame, of the size of the frame."""
+    labels = np.full(frame.shape[:2], NOT_TISSUE, np.uint8)
+    for view, anatomy in anatomies:
+        _draw_labels(view, anatomy, labels)
+    return labels
 
 
 def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:

@@ -36,7 +36,12 @@ def make_parser() -> argparse.ArgumentParser:
         return added
 
     run = command("run", run_command, "analyse scans and write tables, overlays and masks", STATUS)
-    run.add_argument("inputs", nargs="+", metavar="INPUT", help="a scan, a folder of scans (searched through), or a glob pattern in quotes")
+    run.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a scan, a folder of scans (searched through), a glob pattern in quotes, or the DICOMweb address of a study or series",
+    )
     run.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results; new or empty")
     run.add_argument("--settings", type=Path, metavar="FILE.toml", help="settings to use; `usmicro settings` prints them all")
     run.add_argument("--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="one setting; wins over --settings; repeatable")
@@ -54,6 +59,10 @@ def make_parser() -> argparse.ArgumentParser:
     former.add_argument("--overwrite", action="store_true", help="replace the results of a former run in DIR")
     run.add_argument("--frames", type=int, metavar="N", help="analyse only N frames of a cine, evenly spread")
     run.add_argument("--limit", type=int, metavar="N", help="analyse only the first N inputs by name")
+    run.add_argument(
+        "--dicom", action="store_true", help="also write a Structured Report and a Segmentation of each DICOM scan; needs highdicom"
+    )
+    run.add_argument("--coco", action="store_true", help="also write coco.json and clean key frames, for annotation tools")
     run.add_argument("--quiet", action="store_true", help="print errors only")
 
     inspect = command("inspect", inspect_command, "print what usmicro understands of a scan, without analysing it")
@@ -65,6 +74,18 @@ def make_parser() -> argparse.ArgumentParser:
 
     report = command("report", report_command, "rebuild report.html from the files of a finished run")
     report.add_argument("folder", type=Path, metavar="DIR", help="the --out folder of the run")
+
+    evaluate = command("evaluate", evaluate_command, "compare the results of a run with labels of your own: FROC, AUC, kappa, Dice")
+    evaluate.add_argument("results", type=Path, metavar="RESULTS", help="the --out folder of a finished run")
+    evaluate.add_argument("truth", type=Path, metavar="TRUTH", help="a CSV table of foci or image labels, or a folder of tables and masks")
+    evaluate.add_argument("--out", type=Path, metavar="DIR", help="folder for the evaluation; RESULTS/evaluation if not given")
+    evaluate.add_argument(
+        "--distance",
+        type=float,
+        default=6.0,
+        metavar="PX",
+        help="a focus hits a mark within its radius, and always within this; default 6",
+    )
 
     command("settings", settings_command, "print every setting with its default, unit and meaning, as TOML")
     return parser
@@ -93,6 +114,8 @@ def run_command(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         overwrite=arguments.overwrite,
         limit=arguments.limit,
+        dicom=arguments.dicom,
+        coco=arguments.coco,
         quiet=arguments.quiet,
     )
     counts = dict.fromkeys(("images", "failed", "foci", "intramass", "extramass", "intraductal", "masses"), 0)
@@ -142,6 +165,22 @@ def report_command(arguments: argparse.Namespace) -> int:
     from usmicro.writing.report import write_report
 
     print(f"report in {write_report(arguments.folder)}")
+    return DONE
+
+
+def evaluate_command(arguments: argparse.Namespace) -> int:
+    """Compare results with labels."""
+    from usmicro.evaluation import evaluate
+
+    out = arguments.results / "evaluation" if arguments.out is None else arguments.out
+    evaluation = evaluate(arguments.results, arguments.truth, out=out, least_distance=arguments.distance)
+    width = max(len(row.measure) for row in evaluation.rows)
+    for row in evaluation.rows:
+        value = row.estimate
+        print(f"{row.measure:{width}}  {value.value:6.3f}  ({value.low:.3f} to {value.high:.3f}, {row.images} images)")
+    for remark in evaluation.remarks:
+        print(f"note: {remark}")
+    print(f"95 % intervals over {evaluation.drawn}; plots and tables in {out}")
     return DONE
 
 

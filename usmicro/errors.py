@@ -25,3 +25,7 @@ class SettingsError(UsmicroError):
 
 class UsageError(UsmicroError):
     """The command or call asks for something that cannot be done (exit status 2)."""
+
+
+class DicomResultError(UsmicroError):
+    """No DICOM result can be written for an input; the other results are not touched by it."""

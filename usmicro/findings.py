@@ -224,3 +224,9 @@ class Table(list[Row], Generic[Row]):
         import pandas
 
         return pandas.DataFrame(self.to_rows())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from usmicro.writing.notebook import rows_html
+
+        return rows_html(self.to_rows()) or "<p>No rows.</p>"

@@ -13,10 +13,10 @@ from benchmarks.accuracy.peers import score_peers
 from benchmarks.accuracy.pictures import write_worst
 from benchmarks.accuracy.reliability import reliability
 from benchmarks.accuracy.report import Section, as_json, as_text, refresh
-from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.runs import Outcome, run_cases
 from benchmarks.accuracy.scores import score
 from usmicro.errors import UsmicroError
+from usmicro.evaluation.rows import Row
 from usmicro.settings import Settings, read_settings
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.accuracy.results import Result, fraction, over, plain
 from benchmarks.accuracy.runs import Outcome
+from usmicro.evaluation.rows import Result, fraction, over, plain
 
 
 def masses(outcomes: Sequence[Outcome], listed: float) -> list[Result]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from usmicro.arrays import LabelImage
 from usmicro.errors import UsageError
+from usmicro.evaluation.targets import Target
 from usmicro.findings import PosteriorFeature
 from usmicro.phantom import Phantom, phantom_set
 from usmicro.phantom.sets import SetKind
@@ -29,25 +30,6 @@ FIRST_SEED = 10_000
 
 Rectangle = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels, the last two one past the end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A focus that is there; in pixels of the image. What a data set does not say is None."""
-
-    x: tuple[float, ...]
-    """Column in each frame; a single value holds for all."""
-    y: tuple[float, ...]
-    diameter: float
-    contrast_db: float | None = None
-    """Peak over the echoes around it."""
-    label: str | None = None
-    shadow: bool | None = None
-    twinkling: bool | None = None
-
-    def at(self, frame: int) -> tuple[float, float, float]:
-        """Column, row and diameter in a frame."""
-        return self.x[min(frame, len(self.x) - 1)], self.y[min(frame, len(self.y) - 1)], self.diameter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

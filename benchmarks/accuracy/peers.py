@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_laplace
 
 from benchmarks.accuracy.cases import Case, open_case
-from benchmarks.accuracy.metrics import Detections, match
-from benchmarks.accuracy.results import Row
-from benchmarks.accuracy.scores import free_response_results
+from benchmarks.accuracy.scores import RATES
 from usmicro.arrays import BoolImage, FloatImage, Frame
+from usmicro.evaluation.measures import free_response_results
+from usmicro.evaluation.metrics import Detections, match
+from usmicro.evaluation.rows import Row
 
 # none of the libraries types these functions
 feature: Any = skimage.feature
@@ -129,7 +130,7 @@ def score_peers(cases: Sequence[Case]) -> list[Row]:
     for name in PEERS:
         for images, where in ((whole[name], ""), (inside[name], " in true outlines")):
             if images:
-                rows += [Row(name, *result) for result in free_response_results(images, None, where)]
+                rows += [Row(name, *result) for result in free_response_results(images, None, where, rates=RATES)]
     return rows
 
 

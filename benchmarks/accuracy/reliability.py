@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.metrics import Estimate, bootstrap
-from benchmarks.accuracy.results import Row, fraction
 from benchmarks.accuracy.runs import Outcome
 from benchmarks.accuracy.scores import hits, matched
+from usmicro.evaluation.metrics import Estimate, bootstrap
+from usmicro.evaluation.rows import Row, fraction
 
 BINS = 5
 Statement = tuple[float, bool]

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.metrics import Estimate
 from benchmarks.accuracy.reliability import Bin
-from benchmarks.accuracy.results import Row
 from usmicro.errors import UsageError
+from usmicro.evaluation.metrics import Estimate
+from usmicro.evaluation.rows import Row
 
 BEGIN, END = "<!-- begin: written by python -m benchmarks.accuracy -->", "<!-- end -->"
 PACKAGES = ("usmicro", "numpy", "scipy", "scikit-image", "opencv-python-headless", "numba")

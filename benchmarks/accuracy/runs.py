@@ -10,24 +10,19 @@ from functools import partial
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 
-from benchmarks.accuracy.cases import Case, Target, open_case
-from benchmarks.accuracy.metrics import dice
+from benchmarks.accuracy.cases import Case, open_case
 from usmicro.analysis import Analysis, analyze, calcification_descriptor
 from usmicro.arrays import BoolImage, ByteImage, LabelImage
 from usmicro.errors import UsmicroError
+from usmicro.evaluation.overlaps import components, overlap
+from usmicro.evaluation.targets import Target
 from usmicro.findings import Focus, Mass
 from usmicro.scan import GivenMasks
 from usmicro.settings import Settings
 
 MASS, DUCT = 1, 2
 """Values of `Analysis.labels`."""
-FOUND = 0.5
-"""A true mass is found by a mass that overlaps it with more than this Dice; the Jaccard index is then above 1/3."""
-
-
 COVERED = 0.3
 """A true duct is found if ducts cover this much of it; a duct is false if true ones cover less of it."""
 
@@ -149,16 +144,14 @@ def _within(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[boo
 def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, Mass | None]:
     """Overlap of the masses found with the true ones, matched one to one; and the mass that finds the largest true one."""
     found = components(analysis.labels == MASS)
-    numbers = [number for number in np.unique(true) if number > 0]
+    compared = overlap(found, true)
     count = int(found.max())
-    scores = np.array([[dice(true == a, found == b) for b in range(1, count + 1)] for a in numbers]).reshape(len(numbers), count)
-    pairs = {int(a): int(b) for a, b in zip(*linear_sum_assignment(-scores), strict=True) if scores[a, b] > FOUND}
-    each = tuple(float(scores[a, pairs[a]]) if a in pairs else None for a in range(len(numbers)))
     own = [_nearest(analysis.masses, found == number) for number in range(1, count + 1)] if analysis.masses else []
-    stated = tuple((mass.confidence, number in pairs.values()) for number, mass in enumerate(own))
-    overlap = MassOverlap(dice(true > 0, found > 0), each, count - len(pairs), stated)
+    stated = tuple((mass.confidence, number in compared.pairs.values()) for number, mass in enumerate(own))
+    numbers = [number for number in np.unique(true) if number > 0]
     largest = int(np.argmax([(true == number).sum() for number in numbers])) if numbers else -1
-    return overlap, own[pairs[largest]] if largest in pairs and own else None
+    mass = own[compared.pairs[largest]] if largest in compared.pairs and own else None
+    return MassOverlap(compared.union, compared.each, compared.extra, stated), mass
 
 
 def _nearest(masses: Sequence[Mass], inside: BoolImage) -> Mass:
@@ -173,8 +166,3 @@ def compare_ducts(labels: ByteImage, true: LabelImage) -> DuctOverlap:
     covered = tuple(bool((found[true == number] > 0).mean() >= COVERED) for number in np.unique(true) if number > 0)
     false = sum(bool((true[found == number] > 0).mean() < COVERED) for number in range(1, int(found.max()) + 1))
     return DuctOverlap(covered, false)
-
-
-def components(mask: ArrayLike) -> NDArray[np.int32]:
-    """Connected parts of a mask, numbered from 1."""
-    return np.asarray(cv2.connectedComponents(np.asarray(mask, dtype=np.uint8))[1], dtype=np.int32)

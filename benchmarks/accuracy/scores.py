@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.anatomy import anatomy_speed, ducts, masses
-from benchmarks.accuracy.cases import Target
-from benchmarks.accuracy.metrics import Detections, auc, bootstrap, free_response, kappa, match
-from benchmarks.accuracy.results import Result, Row, fraction, over, plain
 from benchmarks.accuracy.runs import Outcome
+from usmicro.evaluation.measures import Called, calcification_results, free_response_results
+from usmicro.evaluation.metrics import Detections, auc, bootstrap, free_response, kappa
+from usmicro.evaluation.rows import Result, Row, fraction, over, plain
+from usmicro.evaluation.targets import Target, match_foci
 from usmicro.findings import Focus
 
 RATES = (1.0, 3.1)
 """False positives an image at which sensitivity is read; 3.1 is that of the published detector."""
-DESCRIPTORS = ("in a mass", "intraductal", "outside a mass")
-"""Order in which one descriptor is taken of several."""
 LABELS = ("intramass", "extramass", "intraductal")
 CONTRASTS = {"under 14 dB": (-np.inf, 14.0), "14 to 17 dB": (14.0, 17.0), "above 17 dB": (17.0, np.inf)}
 """Ranges of the true contrast by which what is missed is told apart."""
@@ -52,34 +51,7 @@ def score(outcomes: Sequence[Outcome], *, listed: float) -> list[Row]:
 def calcification(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     """Image-level calcification: ranking by score, agreement of the descriptor."""
     own = [outcome for outcome in outcomes if outcome.case.calcification is not None]
-    if not own:
-        return []
-
-    def calcified(outcome: Outcome) -> bool:
-        return outcome.case.calcification != "none"
-
-    def called(outcome: Outcome) -> bool:
-        return outcome.calcification != "none"
-
-    def presence(drawn: list[Outcome]) -> float:
-        return kappa([str(calcified(outcome)) for outcome in drawn], [str(called(outcome)) for outcome in drawn])
-
-    def agreement(drawn: list[Outcome]) -> float:
-        return kappa([str(outcome.case.calcification) for outcome in drawn], [one_descriptor(outcome.calcification) for outcome in drawn])
-
-    return [
-        over(own, lambda drawn: auc([o.score for o in drawn], [calcified(o) for o in drawn]), "calcification score, AUC"),
-        over(own, presence, "calcification present, kappa"),
-        over(own, agreement, "calcification descriptor, kappa"),
-        over(own, lambda drawn: fraction([called(o) for o in drawn if calcified(o)]), "calcified images called calcified"),
-        over(own, lambda drawn: fraction([called(o) for o in drawn if not calcified(o)]), "other images called calcified"),
-    ]
-
-
-def one_descriptor(text: str) -> str:
-    """One descriptor of those that are joined by `+`: the lesion's own first."""
-    given = text.split("+")
-    return next((name for name in DESCRIPTORS if name in given), text)
+    return calcification_results([Called(str(outcome.case.calcification), outcome.calcification, outcome.score) for outcome in own])
 
 
 def posterior_features(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
@@ -111,25 +83,11 @@ def posterior_features(outcomes: Sequence[Outcome], listed: float) -> list[Resul
 
 def matched(outcome: Outcome, *, in_outline: bool = False) -> Detections:
     """The foci of one case against its targets; optionally only those within the true outlines."""
-    targets = list(outcome.targets or ())
-    points = [_in_first_frame(focus, targets) for focus in outcome.foci]
-    confidence = [focus.confidence for focus in outcome.foci]
+    targets, foci = list(outcome.targets or ()), list(outcome.foci)
     if in_outline:
-        inside = np.asarray(outcome.in_outline, dtype=bool)
-        points = [point for point, kept in zip(points, inside, strict=True) if kept]
-        confidence = [value for value, kept in zip(confidence, inside, strict=True) if kept]
+        foci = [focus for focus, kept in zip(foci, outcome.in_outline or (), strict=True) if kept]
         targets = [target for target, kept in zip(targets, outcome.targets_in_outline or (), strict=True) if kept]
-    return match(points, confidence, [target.at(0) for target in targets], [target.at(0) for target in outcome.case.ignored])
-
-
-def _in_first_frame(focus: Focus, targets: Sequence[Target]) -> tuple[float, float]:
-    """Where a focus of a cine would be in the first frame, by the motion of the target nearest to it."""
-    if not targets or focus.frame == 0:
-        return focus.x_px, focus.y_px
-    there = [target.at(focus.frame) for target in targets]
-    nearest = int(np.argmin([np.hypot(x - focus.x_px, y - focus.y_px) for x, y, _ in there]))
-    x, y, _ = targets[nearest].at(0)
-    return focus.x_px + x - there[nearest][0], focus.y_px + y - there[nearest][1]
+    return match_foci(foci, targets, outcome.case.ignored)
 
 
 def hits(outcome: Outcome, listed: float) -> list[tuple[Focus, Target]]:
@@ -139,46 +97,10 @@ def hits(outcome: Outcome, listed: float) -> list[tuple[Focus, Target]]:
     return [(outcome.foci[found.index[i]], (outcome.targets or ())[found.target[i]]) for i in chosen]
 
 
-def free_response_results(images: Sequence[Detections], listed: float | None, where: str = "") -> list[Result]:
-    """Sensitivity along the free-response curve, and at the confidence from which foci are listed."""
-    count, targets = len(images), sum(image.targets for image in images)
-
-    def sensitivity(rate: float) -> Callable[[NDArray[np.intp]], float]:
-        return lambda drawn: free_response(images, np.bincount(drawn, minlength=count)).sensitivity_at(rate)
-
-    def counted(drawn: NDArray[np.intp]) -> tuple[int, int, int]:
-        """Foci that are listed and hit a target, those that are false, and targets."""
-        shown = [(images[i], images[i].confidence >= listed) for i in drawn]
-        hit = sum(int(((image.target >= 0) & kept).sum()) for image, kept in shown)
-        return hit, sum(int((image.counts & kept).sum()) for image, kept in shown), sum(image.targets for image, _ in shown)
-
-    def false(drawn: NDArray[np.intp]) -> float:
-        return counted(drawn)[1] / len(drawn)
-
-    def recall(drawn: NDArray[np.intp]) -> float:
-        hit, _, total = counted(drawn)
-        return hit / total if total else float("nan")
-
-    def f1(drawn: NDArray[np.intp]) -> float:
-        hit, wrong, total = counted(drawn)
-        return 2 * hit / (total + hit + wrong) if total else float("nan")
-
-    results = []
-    if targets:
-        name = f"foci{where}, sensitivity at"
-        results += [(f"{name} {rate:g} false an image", bootstrap(sensitivity(rate), count), count) for rate in RATES]
-    if listed is not None:
-        if targets:
-            results.append((f"foci listed{where}, sensitivity", bootstrap(recall, count), count))
-            results.append((f"foci listed{where}, F1", bootstrap(f1, count), count))
-        results.append((f"foci listed{where}, false an image", bootstrap(false, count), count))
-    return results
-
-
 def foci(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     """Foci on the whole image."""
     own = [matched(outcome) for outcome in outcomes if outcome.targets is not None]
-    return free_response_results(own, listed) if own else []
+    return free_response_results(own, listed, rates=RATES) if own else []
 
 
 def foci_in_outlines(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
@@ -192,7 +114,7 @@ def foci_in_outlines(outcomes: Sequence[Outcome], listed: float) -> list[Result]
         and outcome.masses.found  # an image without an outline has no inside, and would only dilute the false positives
         and not outcome.case.dataset.startswith("phantom")
     ]
-    return free_response_results(own, None, " in true outlines") if own else []
+    return free_response_results(own, None, " in true outlines", rates=RATES) if own else []
 
 
 def foci_by_group(outcomes: Sequence[Outcome], listed: float) -> list[Result]:

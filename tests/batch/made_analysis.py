@@ -31,7 +31,7 @@ class MadeAnalysis:
         return np.repeat(self.labels[..., None], 3, axis=2)
 
 
-def analyze(scan, *, settings=None, masks=None) -> MadeAnalysis:
+def analyze(scan, *, settings=None, masks=None, each_frame=None) -> MadeAnalysis:
     """One focus, at the brightest pixel; the first pixel asks for trouble."""
     image = next(scan.frames())
     image = image if image.ndim == 2 else image[..., 0]

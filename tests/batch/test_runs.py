@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -237,6 +238,7 @@ def test_overwrite_deletes_only_what_runs_wrote(scans, tmp_path):
     run(scans / "sub", tmp_path / "r", overwrite=True)
     kept = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*") if path.is_file()}
     ours = {"clusters.csv", "foci.csv", "images.csv", "masses.csv", "report.html", "run.json", "run.sqlite"}
+    ours |= {f"{name}.parquet" for name in ("clusters", "foci", "images", "masses") if find_spec("pyarrow")}
     ours |= {"report/images/a.jpg", "report/images/deep/c.jpg"}
     theirs = {"notes.txt", "overlays/mine.png"}
     assert kept == ours | theirs | {f"{kind}/{name}.png" for kind in ("overlays", "masks") for name in ("a", "deep/c")}

@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy import metrics
 from benchmarks.accuracy.__main__ import main
 from benchmarks.accuracy.anatomy import anatomy_speed, ducts, masses
 from benchmarks.accuracy.cases import Case, open_case
@@ -14,6 +13,7 @@ from benchmarks.accuracy.pictures import WIDTH, worst
 from benchmarks.accuracy.reliability import reliability
 from benchmarks.accuracy.runs import DuctOverlap, MassOverlap, Outcome, compare_ducts, compare_masses, examine
 from usmicro.errors import UsageError
+from usmicro.evaluation import metrics
 from usmicro.scan import Spacing
 from usmicro.settings import Settings
 

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.cases import CLIPS, Case, Target, find_cases, open_case, phantom_cases
+from benchmarks.accuracy.cases import CLIPS, Case, find_cases, open_case, phantom_cases
 from usmicro.errors import UsageError
+from usmicro.evaluation.targets import Target
 from usmicro.phantom.sets import SetKind
 
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from benchmarks.accuracy import metrics
-from benchmarks.accuracy.cases import Case, Target
-from benchmarks.accuracy.metrics import Estimate, free_response, match
+from benchmarks.accuracy.cases import Case
 from benchmarks.accuracy.reliability import binned, brier, reliability
-from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.runs import Outcome
 from benchmarks.accuracy.scores import foci_by_group
+from usmicro.evaluation import metrics
+from usmicro.evaluation.metrics import Estimate, free_response, match
+from usmicro.evaluation.rows import Row
+from usmicro.evaluation.targets import Target
 
 
 @pytest.fixture(autouse=True)

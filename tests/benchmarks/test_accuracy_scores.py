@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from benchmarks.accuracy import metrics
 from benchmarks.accuracy.__main__ import limited, main, written
-from benchmarks.accuracy.cases import Case, Target, Truth
-from benchmarks.accuracy.metrics import Estimate
+from benchmarks.accuracy.cases import Case, Truth
 from benchmarks.accuracy.peers import PEERS
 from benchmarks.accuracy.reliability import Bin
 from benchmarks.accuracy.report import BEGIN, END, Section, as_json, refresh, table
-from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.runs import MassOverlap, Outcome, compare_masses
-from benchmarks.accuracy.scores import one_descriptor, score
+from benchmarks.accuracy.scores import score
 from benchmarks.accuracy.sheets import TRUE, fitted, sheet, with_truth
 from usmicro.errors import UsageError
+from usmicro.evaluation import metrics
+from usmicro.evaluation.measures import one_descriptor
+from usmicro.evaluation.metrics import Estimate
+from usmicro.evaluation.rows import Row
+from usmicro.evaluation.targets import Target
 
 
 @pytest.fixture(autouse=True)

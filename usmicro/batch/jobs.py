@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +42,10 @@ class Job:
     """The user's function that gives masks, in the place of a folder."""
     function_mark: str = ""
     """Tells whether that is the same function as in a former run."""
+    address: str = ""
+    """Where the scan is fetched, if it is on a DICOMweb server; `path` is then a file only while it is processed."""
+    extras: tuple[str, ...] = ()
+    """What to write beside overlay and mask: "dicom", "coco"."""
 
     @property
     def overlay_file(self) -> Path:
@@ -62,8 +66,15 @@ class Job:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that it writes."""
+        """All that it writes of every input."""
         return self.overlay_file, self.mask_file, self.picture_file
+
+    @property
+    def extra_files(self) -> dict[str, tuple[Path, ...]]:
+        """By extra, what it may write for it: not every input has a DICOM result."""
+        from usmicro.writing.extras import extra_files
+
+        return {extra: extra_files(self.out, self.stem, extra) for extra in self.extras}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +101,8 @@ class Result:
     """Where in the program an unforeseen error arose."""
     overlay_file: Path | None = None
     mask_file: Path | None = None
+    written: dict[str, list[str]] = field(default_factory=dict)
+    """By extra that was asked for, the files that were written for it, below the output folder."""
 
     @property
     def clusters(self) -> Table[Cluster]:
@@ -123,6 +136,7 @@ class Result:
                 "seconds": self.seconds,
                 "fingerprint": self.fingerprint,
                 "log": self.log,
+                "written": self.written,
             }
         )
 
@@ -154,7 +168,8 @@ def fingerprint(job: Job) -> str:
     digest = hashlib.sha256(f"{__version__}\n{to_toml(job.settings)}\n{job.spacing}\n{job.spacing_wins}\n{job.function_mark}".encode())
     masks = [] if job.masks is None else find_masks(job.masks, job.name, job.path)
     network = job.settings.anatomy.mass_network
-    for file in (job.path, *masks, *([Path(network)] if network else ())):
+    digest.update(job.address.encode())  # its UIDs tell an instance from any other, so that it need not be fetched to know it
+    for file in (*(() if job.address else (job.path,)), *masks, *([Path(network)] if network else ())):
         digest.update(f"{file.name}\n".encode("utf-8", "backslashreplace"))
         with open(file, "rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
@@ -172,7 +187,13 @@ def process(job: Job) -> Result:
     start = time.perf_counter()
     log: tuple[str, ...] = ()
     try:
-        return _analyse(job, start)
+        if not job.address:
+            return _analyse(job, start)
+        from usmicro.loading.dicomweb import fetched
+
+        with fetched(job.address) as path:
+            job = replace(job, path=path)
+            return _analyse(job, start)
     except UsageError:
         raise
     except UsmicroError as error:
@@ -189,6 +210,7 @@ def process(job: Job) -> Result:
 
 def failure(job: Job, reason: str, *, log: tuple[str, ...] = (), seconds: float = 0.0) -> Result:
     """The result of an input that failed; the reason is cut to one line without the paths of this machine."""
+    reason = reason.replace(job.address, job.name) if job.address else reason
     for path, name in ((job.path, job.name), (job.masks, "the masks folder")):
         reason = reason.replace(str(path), name) if path is not None else reason
     for folder in sorted((folder for folder in sys.path if len(Path(folder).parts) > 1), key=len, reverse=True):
@@ -214,6 +236,7 @@ def _analyse(job: Job, start: float) -> Result:
     from usmicro.loading import load
     from usmicro.loading.masks import read_masks
     from usmicro.writing import encode_png, write_atomically
+    from usmicro.writing.extras import Extras
     from usmicro.writing.report_pictures import encode_picture
     from usmicro.writing.tables import not_finite
 
@@ -222,11 +245,13 @@ def _analyse(job: Job, start: float) -> Result:
     given: Outlines | MaskFunction | None = job.mask_function
     if job.masks is not None:
         given = read_masks(job.masks, job.name, (scan.rows, scan.columns), scan=job.path, frames=scan.promised_frames)
-    analysis = analyze(scan, settings=job.settings, masks=given)
+    extras = Extras(job.extra_files, job.path, mark, given=given is not None)
+    analysis = analyze(scan, settings=job.settings, masks=given, each_frame=extras.each_frame)
     analysed = time.perf_counter()
     write_atomically(job.overlay_file, encode_png(analysis.overlay()))
     write_atomically(job.mask_file, encode_png(analysis.labels))
     write_atomically(job.picture_file, encode_picture(analysis.image, analysis.labels))
+    written, unwritten = extras.write(analysis)
     end = time.perf_counter()
     findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
     odd = dict.fromkeys(name for finding in findings for name in not_finite(finding))
@@ -237,10 +262,11 @@ def _analyse(job: Job, start: float) -> Result:
         foci=analysis.foci,
         masses=analysis.masses,
         key_frame=analysis.frame,
-        notes=(*analysis.notes, *(f"{name} was not a finite number and is left empty" for name in odd)),
+        notes=(*analysis.notes, *unwritten, *(f"{name} was not a finite number and is left empty" for name in odd)),
         decoder=scan.decoder,
         seconds={**analysis.seconds, "writing": end - analysed, "total": end - start},
         fingerprint=mark,
         overlay_file=job.overlay_file,
         mask_file=job.mask_file,
+        written={extra: [file.relative_to(job.out).as_posix() for file in files] for extra, files in written.items()},
     )

@@ -18,7 +18,7 @@ from usmicro.settings import Settings
 
 PACKAGES = (
     "numpy", "scipy", "scikit-image", "tifffile", "opencv-python-headless", "pillow", "pydicom", "numba",
-    "python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg",
+    "python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "highdicom", "pyarrow",
 )  # fmt: skip
 SUMMED = ("frames", "foci", "intramass", "extramass", "intraductal", "masses")
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,18 @@ from usmicro.batch.functions import check_importable, mark_of
 from usmicro.batch.jobs import Job, Result, fingerprint
 from usmicro.batch.progress import Progress
 from usmicro.batch.record import Record
-from usmicro.batch.state import RECORD, STATE, TABLES, State, is_result
+from usmicro.batch.state import COCO, RECORD, STATE, TABLES, State, is_result
 from usmicro.batch.workers import available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.discover import find_scans
+from usmicro.loading.dicomweb import find_instances, is_dicomweb
+from usmicro.loading.discover import Input, find_scans
 from usmicro.loading.spacing import read_spacing
 from usmicro.outlines import MaskFunction
 from usmicro.settings import Settings, read_settings
+from usmicro.writing.coco import CocoWriter
 from usmicro.writing.files import replacing, write_atomically
 from usmicro.writing.names import file_stems
+from usmicro.writing.parquet import write_parquet
 from usmicro.writing.report import remove_report, write_report
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, plain, table_writer
 
@@ -41,6 +45,8 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     limit: int | None = None,
+    dicom: bool = False,
+    coco: bool = False,
     quiet: bool = True,
 ) -> Iterator[Result]:
     """Analyse scans and write tables, overlays and masks; the same as `usmicro run`.
@@ -51,7 +57,7 @@ def run(
     Parameters
     ----------
     inputs : path or sequence of paths
-        Files, folders (searched through) or glob patterns.
+        Files, folders (searched through), glob patterns or DICOMweb addresses of studies and series.
     out : path
         Folder for the results; must be empty or new unless `resume` or `overwrite`.
     settings : Settings or path, optional
@@ -69,6 +75,10 @@ def run(
         Delete what a former run wrote to `out`.
     limit : int, optional
         Analyse only so many inputs, the first by name.
+    dicom : bool
+        Also write a DICOM Structured Report and a Segmentation of each DICOM scan; needs highdicom.
+    coco : bool
+        Also write coco.json and the clean key frames, for annotation tools.
     quiet : bool
         Report no progress on standard error.
 
@@ -96,7 +106,13 @@ def run(
         from usmicro.anatomy.unet import check_network
 
         check_network(Path(settings.anatomy.mass_network))  # once, before every input fails for it
+    if dicom:
+        from usmicro.writing.dicom import check_installed
+
+        check_installed()
+    extras = tuple(name for name, asked in (("dicom", dicom), ("coco", coco)) if asked)
     jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit)
+    jobs = [replace(job, extras=extras) for job in jobs]
     count = min(workers or available_cores(), len(jobs))
     if callable(masks) and count > 1:
         check_importable(masks)
@@ -115,14 +131,23 @@ def make_jobs(
     limit: int | None,
 ) -> tuple[list[Job], list[str]]:
     """One job an input, sorted by name, and what the user should know of the arguments."""
-    found = find_scans([inputs] if isinstance(inputs, str | Path) else list(inputs))
+    given_inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    addresses = [item for item in given_inputs if is_dicomweb(item)]
+    local = [item for item in given_inputs if item not in addresses]
+    found = find_scans(local) if local or not addresses else []
+    remarks: list[str] = []
+    served: dict[str, str] = {}
+    for address in addresses:
+        instances, more = find_instances(str(address))
+        remarks += more
+        found += [Input(Path(instance.name), instance.name) for instance in instances]
+        served |= {instance.name: instance.address for instance in instances}
     found = sorted(found, key=lambda item: item.name)
     if repeated := [name for name, count in Counter(item.name for item in found).items() if count > 1]:
         raise UsageError(
             f"{len(repeated)} inputs have the name of another, such as {repeated[0]}; give their common parent folder as INPUT"
         )
     given = read_spacing(spacing)
-    remarks = []
     if unused := given.unused(item.name for item in found):
         remarks.append(f"--spacing: {len(unused)} rows name no input, such as {unused[0]}")
     function, folder = (masks, None) if callable(masks) else (None, None if masks is None else Path(masks))
@@ -131,7 +156,7 @@ def make_jobs(
     stems = file_stems([item.name for item in found])
     mark = "" if function is None else mark_of(function)
     jobs = [
-        Job(item.name, item.path, out, stem, settings, *given.for_image(item.name), folder, function, mark)
+        Job(item.name, item.path, out, stem, settings, *given.for_image(item.name), folder, function, mark, served.get(item.name, ""))
         for item, stem in zip(found[:limit], stems, strict=False)
     ]
     return jobs, remarks
@@ -168,7 +193,8 @@ def _results(jobs: list[Job], state: State, record: Record, *, resume: bool, pro
         for remark in record.remarks:
             progress.say(remark)
         state.expect(jobs)
-        remove_report(state.out)  # it would tell of tables that are replaced
+        remove_report(state.out)  # it would tell of tables that are replaced, as would coco.json
+        (state.out / COCO).unlink(missing_ok=True)
         write_atomically(state.out / RECORD, record.to_json())  # tells that this folder holds results, not scans
         ready: dict[int, Result] = _unchanged(jobs, state) if resume else {}
         for result in ready.values():
@@ -198,7 +224,8 @@ def _unchanged(jobs: list[Job], state: State) -> dict[int, Result]:
     def same(index: int) -> bool:
         job = jobs[index]
         try:
-            written = all(file.exists() for file in job.files)
+            extra = (state.out / file for files in known[index].written.values() for file in files)
+            written = all(file.exists() for file in (*job.files, *extra)) and set(job.extras) <= set(known[index].written)
             return written and fingerprint(job) == known[index].fingerprint
         except (OSError, ScanError):
             return False  # the job itself will say why the file cannot be read
@@ -209,10 +236,22 @@ def _unchanged(jobs: list[Job], state: State) -> dict[int, Result]:
 
 
 def _finish(jobs: list[Job], state: State, record: Record) -> None:
-    """Write the tables, and the report if every input was reached."""
+    """Write the tables, what is made of them, and the report if every input was reached."""
     _write_tables(jobs, state, record)
+    for name in TABLES:
+        write_parquet(state.out / name)
+    if jobs and "coco" in jobs[0].extras:
+        _write_coco(jobs, state)
     if record.complete:
         write_report(state.out)
+
+
+def _write_coco(jobs: list[Job], state: State) -> None:
+    with replacing(state.out / COCO) as file, CocoWriter(file) as coco:
+        for job in jobs:
+            result = state.result(job)
+            if result is not None and result.summary is not None:
+                coco.add(job.extra_files["coco"][0].relative_to(state.out).as_posix(), result.image, result.labels, result)
 
 
 def _write_tables(jobs: list[Job], state: State, record: Record) -> None:

@@ -13,6 +13,8 @@ from usmicro.errors import UsageError
 
 STATE, RECORD = "run.sqlite", "run.json"
 TABLES = ("images.csv", "masses.csv", "foci.csv", "clusters.csv")
+PARQUET = tuple(name.replace(".csv", ".parquet") for name in TABLES)
+COCO = "coco.json"
 APPLICATION = 0x75736D63  # "usmc": tells our database from another program's
 VERSION = 1
 COMMIT_SECONDS = 1.0
@@ -63,7 +65,7 @@ class State:
     def expect(self, jobs: Sequence[Job]) -> None:
         """Note the files that jobs will write, before they do."""
         with database_errors(self.out):
-            files = [path.relative_to(self.out).as_posix() for job in jobs for path in job.files]
+            files = [path.relative_to(self.out).as_posix() for job in jobs for path in (*job.files, *sum(job.extra_files.values(), ()))]
             self._database.executemany("INSERT OR IGNORE INTO files VALUES (?)", [(_printable(file),) for file in files])
             self._commit()
 
@@ -84,7 +86,7 @@ class State:
         """Delete what former runs wrote into the folder, and nothing else."""
         with database_errors(self.out):
             files = [row[0] for row in self._database.execute("SELECT path FROM files")]
-            for path in [self.out / file for file in files] + [self.out / name for name in (*TABLES, RECORD)]:
+            for path in [self.out / file for file in files] + [self.out / name for name in (*TABLES, *PARQUET, COCO, RECORD)]:
                 try:
                     path.unlink(missing_ok=True)
                 except OSError as error:

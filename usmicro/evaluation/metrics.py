@@ -140,14 +140,35 @@ class Estimate:
     high: float
 
 
-def bootstrap(statistic: Callable[[Indices], float], count: int, *, rounds: int = 1000, seed: int = 0) -> Estimate:
+def bootstrap(
+    statistic: Callable[[Indices], float], count: int, *, groups: Sequence[Indices] | None = None, rounds: int = 1000, seed: int = 0
+) -> Estimate:
     """Estimate with the percentile interval over images drawn with replacement.
 
-    `statistic` takes indices of images; draws where it is NaN are left out.
+    Parameters
+    ----------
+    statistic : function
+        Takes indices of images; draws where it is NaN are left out.
+    count : int
+        How many images there are.
+    groups : sequence of arrays, optional
+        Indices of images that belong together, such as those of one patient, which are then drawn together.
+    rounds, seed : int
+        How many draws, and where they begin.
+
+    References
+    ----------
+    Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 and 17.
     """
     everything = np.arange(count)
     random = np.random.default_rng(seed)
-    drawn = np.array([statistic(random.integers(count, size=count)) for _ in range(rounds)]) if count else np.empty(0)
+
+    def draw() -> Indices:
+        if groups is None:
+            return random.integers(count, size=count)
+        return np.concatenate([groups[i] for i in random.integers(len(groups), size=len(groups))])
+
+    drawn = np.array([statistic(draw()) for _ in range(rounds)]) if count else np.empty(0)
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, (2.5, 97.5)) if len(drawn) else (np.nan, np.nan)
     return Estimate(float(statistic(everything)) if count else float("nan"), float(low), float(high))

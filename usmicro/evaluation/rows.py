@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.metrics import Estimate, bootstrap
-from benchmarks.accuracy.runs import Outcome
+from usmicro.evaluation.metrics import Estimate, Indices, bootstrap
+
+Case = TypeVar("Case")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,10 @@ def plain(value: float) -> Estimate:
     return Estimate(float(value), float("nan"), float("nan"))
 
 
-def over(outcomes: Sequence[Outcome], statistic: Callable[[list[Outcome]], float], name: str) -> Result:
-    """A statistic of outcomes, with its interval over images."""
-    estimate = bootstrap(lambda drawn: statistic([outcomes[i] for i in drawn]), len(outcomes))
-    return name, estimate, len(outcomes)
+def over(cases: Sequence[Case], statistic: Callable[[list[Case]], float], name: str, groups: Sequence[Indices] | None = None) -> Result:
+    """A statistic of cases, one an image, with its interval over images, or over `groups` of images as in `bootstrap`."""
+    estimate = bootstrap(lambda drawn: statistic([cases[i] for i in drawn]), len(cases), groups=groups)
+    return name, estimate, len(cases)
 
 
 def fraction(hits: Sequence[bool] | NDArray[np.bool_]) -> float:

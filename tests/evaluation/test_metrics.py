@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from benchmarks.accuracy.metrics import auc, bootstrap, dice, free_response, kappa, match
+from usmicro.evaluation.metrics import auc, bootstrap, dice, free_response, kappa, match
 
 
 def test_auc_of_known_rankings():
@@ -103,3 +103,23 @@ def test_bootstrap_covers_the_mean_and_repeats_itself():
 def test_bootstrap_of_nothing_measurable_is_nan(count):
     estimate = bootstrap(lambda drawn: float("nan"), count, rounds=5)
     assert np.isnan([estimate.value, estimate.low, estimate.high]).all()
+
+
+def test_groups_are_drawn_whole():
+    seen = set()
+
+    def statistic(drawn):
+        seen.update({tuple(drawn[i : i + 2]) for i in range(0, len(drawn), 2)})
+        return float(len(drawn))
+
+    bootstrap(statistic, 6, groups=[np.array([0, 1]), np.array([2, 3]), np.array([4, 5])], rounds=50)
+    assert seen == {(0, 1), (2, 3), (4, 5)}
+
+
+def test_images_of_one_group_have_a_wider_interval_than_as_many_single_ones():
+    values = np.repeat([0.0, 1.0] * 5, 10)
+    groups = [np.arange(10 * i, 10 * i + 10) for i in range(10)]
+    alone = bootstrap(lambda drawn: float(values[drawn].mean()), len(values))
+    together = bootstrap(lambda drawn: float(values[drawn].mean()), len(values), groups=groups)
+    assert together.high - together.low > 2 * (alone.high - alone.low)
+    assert together.value == alone.value

@@ -1,0 +1,107 @@
+"""What a run writes only if asked, with the real analysis where DICOM results need it."""
+
+import json
+from importlib.util import find_spec
+
+import pydicom
+import pytest
+
+import usmicro
+from usmicro.errors import UsageError
+from usmicro.phantom.samples import write_samples
+
+needs_highdicom = pytest.mark.skipif(find_spec("highdicom") is None, reason='needs highdicom: pip install "usmicro[dicom]"')
+
+
+def run(inputs, out, **options):
+    return list(usmicro.run(inputs, out=out, workers=1, **options))
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("made_analyze")
+def test_a_run_with_coco_writes_pictures_and_a_file_that_names_them(scans, tmp_path):
+    run(scans, tmp_path / "r", coco=True)
+    coco = json.loads((tmp_path / "r" / "coco.json").read_text())
+    names = [image["file_name"] for image in coco["images"]]
+    assert names == ["images/a.png", "images/b.png", "images/sub/a.png", "images/sub/deep/c.png", "images/z.png"]
+    assert set(names) <= files(tmp_path / "r")
+    assert [image["attributes"]["image"] for image in coco["images"]] == ["a.png", "b.png", "sub/a.png", "sub/deep/c.png", "z.bmp"]
+    assert sum("keypoints" in annotation for annotation in coco["annotations"]) == 5
+
+
+@pytest.mark.usefixtures("made_analyze")
+def test_failed_inputs_are_not_in_the_coco_file(bad_scans, tmp_path):
+    results = run(bad_scans, tmp_path / "r", coco=True)
+    coco = json.loads((tmp_path / "r" / "coco.json").read_text())
+    assert len(coco["images"]) == sum(result.status == "ok" for result in results) < len(results)
+
+
+@pytest.mark.usefixtures("made_analyze")
+def test_a_resumed_run_writes_what_is_newly_asked_for_and_what_was_lost(scans, tmp_path):
+    run(scans, tmp_path / "one", coco=True)
+    run(scans, tmp_path / "two")
+    assert not (tmp_path / "two" / "coco.json").exists()
+    run(scans, tmp_path / "two", coco=True, resume=True)
+    (tmp_path / "two" / "images" / "a.png").unlink()
+    run(scans, tmp_path / "two", coco=True, resume=True)
+    for name in ("coco.json", "images/a.png"):
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    run(scans, tmp_path / "two", resume=True)
+    assert not (tmp_path / "two" / "coco.json").exists()  # it would tell of other tables
+
+
+@pytest.mark.usefixtures("made_analyze")
+def test_overwrite_deletes_the_extras_too(scans, tmp_path):
+    run(scans, tmp_path / "r", coco=True)
+    run(scans / "z.bmp", tmp_path / "r", overwrite=True)
+    assert not [name for name in files(tmp_path / "r") if name.startswith(("images/", "coco"))]
+
+
+def test_dicom_results_without_highdicom_are_refused_before_anything_is_read(scans, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"usmicro\[dicom\]"):
+        usmicro.run(scans, out=tmp_path / "r", dicom=True)
+    assert not (tmp_path / "r").exists()
+
+
+@needs_highdicom
+@pytest.mark.usefixtures("made_analyze")
+def test_scans_that_are_no_dicom_have_a_note_instead_of_a_result_and_are_kept_on_resume(scans, tmp_path):
+    results = run(scans, tmp_path / "r", dicom=True)
+    assert all(any("no DICOM result is written" in note for note in result.notes) for result in results)
+    assert not [name for name in files(tmp_path / "r") if name.startswith("dicom/")]
+    told = json.loads((tmp_path / "r" / "run.json").read_text())["images"]
+    assert len(told) == len(results)
+    stamp = (tmp_path / "r" / "overlays" / "a.png").stat().st_mtime_ns
+    run(scans, tmp_path / "r", dicom=True, resume=True)
+    assert (tmp_path / "r" / "overlays" / "a.png").stat().st_mtime_ns == stamp
+
+
+@needs_highdicom
+@pytest.mark.slow
+def test_dicom_scans_have_results_that_alone_tell_of_the_patient(tmp_path):
+    write_samples(tmp_path / "samples")
+    scans = [tmp_path / "samples" / name for name in ("mass_regions.dcm", "colour_cine.dcm")]
+    source = {path.stem: pydicom.dcmread(path, stop_before_pixels=True) for path in scans}
+    results = list(usmicro.run(scans, out=tmp_path / "r", dicom=True, workers=2))
+    assert {name for name in files(tmp_path / "r") if name.startswith("dicom/")} == {
+        f"dicom/{stem}.{kind}.dcm" for stem in source for kind in ("sr", "seg")
+    }
+    for result in results:
+        stem = result.image.removesuffix(".dcm")
+        report = pydicom.dcmread(tmp_path / "r" / "dicom" / f"{stem}.sr.dcm")
+        assert report.PatientID == source[stem].PatientID
+        (evidence,) = report.CurrentRequestedProcedureEvidenceSequence
+        (reference,) = evidence.ReferencedSeriesSequence[0].ReferencedSOPSequence
+        assert reference.ReferencedSOPInstanceUID == source[stem].SOPInstanceUID
+    secrets = [str(data[name].value).encode() for data in source.values() for name in ("PatientName", "PatientID")]
+    others = [path for path in (tmp_path / "r").rglob("*") if path.is_file() and path.parent.name != "dicom"]
+    assert others
+    assert not [path for path in others for secret in secrets if secret in path.read_bytes()]
+    run(scans, tmp_path / "s", dicom=True)
+    for name in files(tmp_path / "s"):
+        if name.startswith("dicom/"):
+            assert (tmp_path / "s" / name).read_bytes() == (tmp_path / "r" / name).read_bytes()

@@ -1,0 +1,191 @@
+import csv
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+from evaluated_run import NAMES, make_run
+
+from usmicro.cli import main
+from usmicro.errors import UsageError
+from usmicro.evaluation import evaluate, metrics
+
+
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch):
+    monkeypatch.setitem(metrics.bootstrap.__kwdefaults__, "rounds", 20)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Four images that are fine and one that failed; of each fine one the foci and masses of `evaluated_run`."""
+    return make_run(tmp_path / "run")
+
+
+def write(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def values(evaluation):
+    return {row.measure: row.estimate.value for row in evaluation.rows}
+
+
+def test_marks_of_foci_give_the_free_response(run, tmp_path):
+    # two foci of confidence 0.9 and 0.5 on each image: at (30, 30) and (60, 40)
+    truth = write(
+        tmp_path / "foci.csv",
+        "image,x_px,y_px,diameter_px,label",
+        "a.png,31,29,5,intramass",
+        "a.png,60,40,5,extramass",
+        "sub/b.png,31,31,5,extramass",
+        "sub/b.png,10,60,5,",
+        "c.png,,,,",
+    )
+    evaluation = evaluate(run, truth)
+    found = values(evaluation)
+    # a: two hits; b: one hit, one false, one missed; c: read, nothing there, two false
+    assert found["foci listed, sensitivity"] == pytest.approx(3 / 4)
+    assert found["foci listed, false an image"] == pytest.approx(3 / 3)
+    assert found["foci listed, F1"] == pytest.approx(2 * 3 / (4 + 3 + 3))
+    assert found["foci, sensitivity at 0.5 false an image"] == pytest.approx(2 / 4)
+    assert found["labels of foci right"] == pytest.approx(2 / 3)
+    assert "foci, sensitivity at 4 false an image" not in found  # the run lists no more foci than that
+    assert any("minimum_confidence" in remark for remark in evaluation.remarks)
+    assert evaluation.drawn == "images"
+
+
+def test_marks_that_are_ignored_count_for_nothing(run, tmp_path):
+    marks = ["image,x_px,y_px,ignore", "a.png,30,30,no", "a.png,60,40,yes"]
+    found = values(evaluate(run, write(tmp_path / "foci.csv", *marks)))
+    assert found["foci listed, false an image"] == 0
+    assert found["foci listed, sensitivity"] == 1
+
+
+def test_the_distance_decides_what_is_near_enough(run, tmp_path):
+    truth = write(tmp_path / "foci.csv", "image,x_px,y_px", "a.png,30,39")
+    assert values(evaluate(run, truth))["foci listed, sensitivity"] == 0
+    assert values(evaluate(run, truth, least_distance=9.5))["foci listed, sensitivity"] == 1
+    with pytest.raises(UsageError, match="--distance 0"):
+        evaluate(run, truth, least_distance=0)
+
+
+def test_labels_of_images_give_auc_and_kappa(run, tmp_path):
+    # the run's scores and words: a 0.9 in a mass, sub/b 0.2 none, c 0.6 outside a mass, d 0.1 none
+    truth = write(tmp_path / "t.csv", "image,calcification", "a.png,in a mass", "b.png,none", "c.png,none", "d.png,in a mass")
+    found = values(evaluate(run, truth))
+    assert found["calcification score, AUC"] == pytest.approx(2 / 4)
+    assert found["calcified images called calcified"] == found["other images called calcified"] == 0.5
+    assert found["calcification present, kappa"] == pytest.approx(0)
+    assert "calcification descriptor, kappa" in found
+    plain = write(tmp_path / "p.csv", "image,calcification", "a.png,yes", "b.png,no", "c.png,no", "d.png,yes")
+    assert "calcification descriptor, kappa" not in values(evaluate(run, plain))
+
+
+def test_masks_give_dice(run, tmp_path):
+    mask = np.zeros((80, 100), np.uint8)
+    mask[20:40, 20:40] = 255  # what the run found of a.png
+    half, none = mask.copy(), np.zeros_like(mask)
+    half[20:40, 30:40] = 0
+    (tmp_path / "truth" / "masks").mkdir(parents=True)
+    for name, pixels in (("a.png", mask), ("b.png", half), ("c.png", none)):
+        cv2.imwrite(str(tmp_path / "truth" / "masks" / name), pixels)
+    found = values(evaluate(run, tmp_path / "truth"))
+    assert found["masses, mean Dice"] == pytest.approx((1 + 2 / 3) / 2)
+    assert found["masses found (Dice above 0.5)"] == 1
+    assert found["images without masses on which some were found"] == 1
+    assert found["other masses an image"] == pytest.approx(1 / 3)
+
+
+def test_patients_are_drawn_together(run, tmp_path):
+    lines = ["image,calcification,patient", "a.png,yes,1", "b.png,no,1", "c.png,no,2", "d.png,yes,2"]
+    evaluation = evaluate(run, write(tmp_path / "t.csv", *lines))
+    assert evaluation.drawn == "patients"
+    assert {len(group) for group in evaluation.comparison.groups(evaluation.comparison.images)} == {2}
+
+
+def test_failed_and_unknown_images_are_told_and_in_no_measure(run, tmp_path):
+    truth = write(tmp_path / "t.csv", "image,calcification,note", "a.png,yes,x", "failed.png,yes,x", "elsewhere.png,no,x")
+    evaluation = evaluate(run, truth)
+    assert evaluation.comparison.failed == ["failed.png"]
+    remarks = " ".join(evaluation.remarks)
+    assert "1 images failed" in remarks
+    assert "elsewhere.png" in remarks
+    assert "not used: note" in remarks
+    assert {row.images for row in evaluation.rows} == {1}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["image,x,y", "a.png,1,2"], "expected the columns image, x_px, y_px"),
+        (["image,x_px,y_px", "a.png,one,2"], "line 2: expected a number of pixels in column x_px, found one"),
+        (["image,x_px,y_px", "a.png,1,"], "line 2: expected a number of pixels in column y_px, found nothing"),
+        (["image,x_px,y_px,label", "a.png,1,2,inside"], "expected the label intramass"),
+        (["image,x_px,y_px,shadow", "a.png,1,2,perhaps"], "expected yes, no or nothing in column shadow"),
+        (["image,calcification", "a.png,malignant"], "expected the calcification none, present"),
+        (["image,calcification", ",yes"], "names no image"),
+        (["image,calcification", "x.png,yes"], "tells of no image of this run"),
+        (["image,calcification", "b.png,yes", "sub/b.png,yes"], "tells twice of sub/b.png"),
+        (["image,calcification", "a.png,"], "holds no label"),
+    ],
+)
+def test_truth_that_cannot_be_used_is_refused_with_what_is_expected(run, tmp_path, lines, said):
+    with pytest.raises(UsageError, match=re.escape(said)):
+        evaluate(run, write(tmp_path / "truth.csv", *lines))
+
+
+def test_no_truth_and_no_results_are_refused(run, tmp_path):
+    with pytest.raises(UsageError, match="no such file"):
+        evaluate(run, tmp_path / "nothing.csv")
+    with pytest.raises(UsageError, match="holds no run"):
+        evaluate(tmp_path, write(tmp_path / "t.csv", "image,calcification", "a.png,yes"))
+
+
+def test_the_command_writes_page_and_tables_and_prints_the_measures(run, tmp_path, capsys):
+    truth = tmp_path / "truth"
+    write(truth / "marks.csv", "image,x_px,y_px", "a.png,30,30", "a.png,5,5", "c.png,,")
+    write(truth / "labels.csv", "image,calcification", *(f"{name},{'yes' if name == 'a.png' else 'no'}" for name in NAMES))
+    assert main(["evaluate", str(run), str(truth)]) == 0
+    printed = capsys.readouterr().out
+    out = run / "evaluation"
+    written = json.loads((out / "evaluation.json").read_text())
+    for row in written["measures"]:
+        assert row["measure"] in printed
+    with open(out / "foci.csv", newline="") as lines:
+        outcomes = sorted((row["image"], row["outcome"]) for row in csv.DictReader(lines))
+    assert outcomes == [("a.png", "false"), ("a.png", "found"), ("a.png", "missed"), ("c.png", "false"), ("c.png", "false")]
+    with open(out / "images.csv", newline="") as lines:
+        rows = {row["image"]: row for row in csv.DictReader(lines)}
+    assert rows["a.png"]["foci_missed"] == "1"
+    assert rows["sub/b.png"]["foci_marked"] == ""  # not assessed
+    page = (out / "evaluation.html").read_text()
+    assert page.count("<svg") == 2
+    assert "not for diagnosis" in page
+    assert "http" not in page
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert main(["evaluate", str(run), str(truth)]) == 0
+    assert before == {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_names_are_escaped_on_the_page(tmp_path):
+    name = "<img src=x onerror=alert(1)>.png"
+    run = make_run(tmp_path / "run", names=(name,))
+    evaluate(run, write(tmp_path / "t.csv", "image,calcification", f"{name},yes"), out=tmp_path / "out")
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "<img" not in page
+    assert "&lt;img" in page
+
+
+def test_the_truth_of_samples_is_understood(tmp_path, sample_data):
+    truth = {entry["image"]: entry for entry in json.loads((sample_data / "truth.json").read_text())}
+    shape = truth["mass_linear.png"]["mass_labels"]["shape"]
+    run = make_run(tmp_path / "run", names=("mass_linear.png",), shape=tuple(shape))
+    evaluation = evaluate(run, sample_data)
+    (image,) = evaluation.comparison.images
+    assert len(image.targets) == len(truth["mass_linear.png"]["foci"])
+    assert image.truth.calcification == "in a mass+outside a mass"
+    assert 0 <= image.areas["masses"] < 0.5
+    assert any("spacing.csv" in remark for remark in evaluation.remarks)

@@ -1,0 +1,162 @@
+"""coco.json: the findings of a run in the COCO format, which annotation tools and training code read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any, Protocol
+
+import numpy as np
+
+from usmicro import __version__
+from usmicro.arrays import ByteImage, Frame
+from usmicro.findings import Focus, Mass, Summary
+from usmicro.writing.masks import encode_png
+from usmicro.writing.overlays import NOT_TISSUE, rgb_of
+from usmicro.writing.polygons import Polygon, polygons, share_among
+from usmicro.writing.tables import cell, plain
+
+CATEGORIES: tuple[dict[str, Any], ...] = (
+    {"id": 1, "name": "mass", "supercategory": "anatomy"},
+    {"id": 2, "name": "duct", "supercategory": "anatomy"},
+    {"id": 3, "name": "nonmass area", "supercategory": "anatomy"},
+    *(
+        {"id": number, "name": f"{label} focus", "supercategory": "echogenic focus", "keypoints": ["centre"], "skeleton": []}
+        for number, label in ((4, "intramass"), (5, "extramass"), (6, "intraductal"))
+    ),
+)
+FOCUS_CATEGORY = {"intramass": 4, "extramass": 5, "intraductal": 6}
+VISIBLE = 2
+"""COCO's flag of a key point that is labelled and seen."""
+
+
+class Found(Protocol):
+    """What is said of one image: an `Analysis`, or the `Result` of a run."""
+
+    @property
+    def summary(self) -> Summary | None:
+        """The image as a whole."""
+
+    @property
+    def masses(self) -> Sequence[Mass]:
+        """Its masses."""
+
+    @property
+    def foci(self) -> Sequence[Focus]:
+        """Its foci."""
+
+
+def encode_image(frame: Frame, labels: ByteImage) -> bytes:
+    """A frame as PNG at its full size without findings, black outside the tissue, where names may be printed."""
+    picture = rgb_of(frame)
+    picture[labels == NOT_TISSUE] = 0
+    grey = (picture[..., :1] == picture).all()
+    return encode_png(np.ascontiguousarray(picture[..., 0] if grey else picture))
+
+
+class CocoWriter:
+    """Writes a COCO file image by image, so that a run of any size takes little memory.
+
+    Polygons and boxes have the upper left pixel cover 0 to 1, as COCO does; key points are pixel indices, as COCO has them, with pixel
+    centres at whole numbers. Numbers that COCO has no place for are the `attributes` of an annotation; what was not measured is left out.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._images = 0
+        self._annotations: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - until they follow the images in the file
+        self._count = 0
+
+    def __enter__(self) -> CocoWriter:
+        info = {"description": f"usmicro {__version__}; for research only, not for diagnosis", "version": __version__}
+        head = {"info": info, "licenses": [], "categories": CATEGORIES}
+        self._file.write(_dump(head)[:-1] + b',\n"images":[')
+        return self
+
+    def __exit__(self, *failed: object) -> None:
+        with self._annotations:
+            if failed[0] is None:
+                self._file.write(b'\n],\n"annotations":[')
+                self._annotations.seek(0)
+                shutil.copyfileobj(self._annotations, self._file)
+                self._file.write(b"\n]}\n")
+
+    def add(self, file_name: str, name: str, labels: ByteImage, found: Found) -> None:
+        """Add an image and what was found on it.
+
+        Parameters
+        ----------
+        file_name : str
+            Path of the picture, relative to the COCO file.
+        name : str
+            What tables call the image.
+        labels : array, shape (rows, columns)
+            Its anatomy, as in `Analysis.labels`.
+        found : Analysis or Result
+        """
+        self._images += 1
+        entry = {"id": self._images, "file_name": file_name, "width": labels.shape[1], "height": labels.shape[0]}
+        drawn = [*_areas(labels, found), *map(_focus, found.foci)]
+        if found.summary is not None:
+            entry["attributes"] = _rounded({"image": name, **plain(found.summary)})
+        outlined = {one["attributes"]["mass"] for one in drawn if one["category_id"] == 1}
+        if hidden := [mass.mass for mass in found.masses if mass.mass not in outlined]:
+            entry["masses_without_outline"] = hidden  # of a cine: not on the frame that the picture shows
+        self._file.write((b"," if self._images > 1 else b"") + b"\n" + _dump(entry))
+        for annotation in drawn:
+            self._count += 1
+            self._annotations.write(
+                (b"," if self._count > 1 else b"")
+                + b"\n"
+                + _dump({"id": self._count, "image_id": self._images, "iscrowd": 0, **annotation})
+            )
+
+
+def _areas(labels: ByteImage, found: Found) -> Iterator[dict[str, Any]]:
+    shared = share_among(labels == 1, found.masses)
+    for number, mass in enumerate(found.masses, start=1):
+        if outlines := polygons(shared == number):
+            yield _area(1, outlines, int((shared == number).sum()), _rounded(plain(mass)))
+    for category in (2, 3):
+        for outline in polygons(labels == category):
+            yield _area(category, [outline], _polygon_area(outline), {})
+
+
+def _area(category: int, outlines: Sequence[Polygon], area: float, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    corners = np.vstack(outlines)
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    return {
+        "category_id": category,
+        "segmentation": [[round(float(value), 2) for value in outline.ravel()] for outline in outlines],
+        "bbox": [round(float(value), 2) for value in (left, top, right - left, bottom - top)],
+        "area": round(float(area), 2),
+        "attributes": dict(attributes),
+    }
+
+
+def _polygon_area(outline: Polygon) -> float:
+    x, y = outline.T
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def _focus(focus: Focus) -> dict[str, Any]:
+    side = focus.diameter_px or 0.0  # unknown where no echo was found: the box is a point
+    return {
+        "category_id": FOCUS_CATEGORY[focus.label],
+        "keypoints": [round(focus.x_px, 2), round(focus.y_px, 2), VISIBLE],
+        "num_keypoints": 1,
+        "bbox": [round(value, 2) for value in (focus.x_px + 0.5 - side / 2, focus.y_px + 0.5 - side / 2, side, side)],
+        "area": round(np.pi / 4 * side * side, 2),
+        "attributes": _rounded(plain(focus)),
+    }
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with the numbers of the tables; without what was not measured."""
+    return {name: float(cell(value)) if isinstance(value, float) else value for name, value in row.items() if value is not None}
+
+
+def _dump(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

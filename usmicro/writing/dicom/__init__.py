@@ -1,0 +1,7 @@
+"""DICOM results of a scan: a Structured Report of the measurements and a Segmentation of the anatomy. Needs the extra `dicom`."""
+
+from usmicro.writing.dicom.areas import FrameAreas
+from usmicro.writing.dicom.results import check_installed, write_results
+from usmicro.writing.dicom.source import Source, read_source
+
+__all__ = ["FrameAreas", "Source", "check_installed", "read_source", "write_results"]

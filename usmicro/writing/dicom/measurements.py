@@ -1,0 +1,158 @@
+"""A Structured Report by template TID 1500: one measurement group for the image, one for each focus and one for each mass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from highdicom.sr import (
+    AlgorithmIdentification,
+    ComprehensiveSR,
+    DeviceObserverIdentifyingAttributes,
+    FindingSite,
+    ImageRegion,
+    Measurement,
+    MeasurementReport,
+    MeasurementsAndQualitativeEvaluations,
+    ObservationContext,
+    ObserverContext,
+    PlanarROIMeasurementsAndQualitativeEvaluations,
+    QualitativeEvaluation,
+    SourceImageForMeasurementGroup,
+    SourceImageForRegion,
+    TrackingIdentifier,
+)
+from pydicom.sr.coding import Code
+
+from usmicro import __version__
+from usmicro.findings import Mass
+from usmicro.writing.dicom import codes
+from usmicro.writing.dicom.areas import FrameAreas
+from usmicro.writing.dicom.source import Source, uid_of
+from usmicro.writing.polygons import polygons, share_among
+from usmicro.writing.tables import cell, plain
+
+if TYPE_CHECKING:
+    from usmicro.analysis import Analysis
+
+DEVICE = Code("121007", "DCM", "Device")
+
+
+def structured_report(analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, series: str) -> Any:
+    """The measurements of a scan as a Comprehensive SR (pydicom.Dataset).
+
+    Foci are points, masses the outlines that they have on their frame, or points at their centres where they have none there. Numbers are
+    those of the tables; what was not measured is left out.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    areas : FrameAreas
+        The anatomy by frame.
+    source : Source
+        The image that all of it refers to.
+    mark : str
+        What tells this result from another of the same image: hash of input, settings and version.
+    series : str
+        UID of the series that the report belongs to.
+
+    References
+    ----------
+    DICOM PS3.16, TID 1500, 1410 and 1501; positions as PS3.3 C.18.6.1.1: the upper left pixel has its centre at 0.5, 0.5.
+    """
+    algorithm = AlgorithmIdentification("usmicro", __version__)
+    groups: list[Any] = [_image_group(analysis, source, mark, algorithm)]
+    for focus in analysis.foci:
+        point = np.array([[focus.x_px + 0.5, focus.y_px + 0.5]])
+        name = f"focus {focus.focus}" if focus.track is None else f"focus {focus.focus}, track {focus.track}"
+        groups.append(
+            PlanarROIMeasurementsAndQualitativeEvaluations(
+                tracking_identifier=TrackingIdentifier(uid_of(source.uid, mark, f"focus {focus.focus}"), name),
+                referenced_region=ImageRegion("POINT", point, _region_source(source, focus.frame)),
+                finding_type=codes.FOCUS,
+                finding_category=codes.ABNORMAL,
+                algorithm_id=algorithm,
+                finding_sites=[FindingSite(codes.BREAST)],
+                measurements=_measured(codes.FOCUS_MEASURED, plain(focus)),
+                qualitative_evaluations=_stated(codes.FOCUS_STATED, plain(focus)),
+            )
+        )
+    for mass, outline in zip(analysis.masses, _outlines(areas, analysis.masses), strict=True):
+        kind = "POINT" if len(outline) == 1 else "POLYLINE"
+        groups.append(
+            PlanarROIMeasurementsAndQualitativeEvaluations(
+                tracking_identifier=TrackingIdentifier(uid_of(source.uid, mark, f"mass {mass.mass}"), f"mass {mass.mass}"),
+                referenced_region=ImageRegion(kind, outline, _region_source(source, mass.frame)),
+                finding_type=codes.MASS,
+                finding_category=codes.ABNORMAL,
+                algorithm_id=algorithm,
+                finding_sites=[FindingSite(codes.BREAST)],
+                measurements=_measured(codes.MASS_MEASURED, plain(mass)),
+                qualitative_evaluations=_stated(codes.MASS_STATED, plain(mass)),
+            )
+        )
+    observer = DeviceObserverIdentifyingAttributes(uid_of("usmicro", __version__), name="usmicro", model_name="usmicro")
+    content = MeasurementReport(
+        observation_context=ObservationContext(observer_device_context=ObserverContext(DEVICE, observer)),
+        procedure_reported=codes.PROCEDURE,
+        imaging_measurements=groups,
+        title=codes.REPORT,
+        referenced_images=[source.dataset],
+    )
+    return ComprehensiveSR(
+        evidence=[source.dataset],
+        content=content[0],
+        series_instance_uid=series,
+        series_number=9002,
+        sop_instance_uid=uid_of(source.uid, mark, "SR"),
+        instance_number=1,
+        manufacturer="usmicro",
+        manufacturer_model_name="usmicro",
+        software_versions=__version__,
+        series_description="usmicro measurements, research use only",
+        is_complete=True,
+        specific_character_set="ISO_IR 192",
+    )
+
+
+def _image_group(analysis: Analysis, source: Source, mark: str, algorithm: Any) -> Any:
+    words = [codes.CALCIFICATION_WORDS[word] for word in analysis.summary.calcification.split("+")]
+    return MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(uid_of(source.uid, mark, "image"), "image"),
+        finding_type=codes.IMAGE,
+        finding_category=codes.ANATOMICAL,
+        finding_sites=[FindingSite(codes.BREAST)],
+        measurements=_measured(codes.IMAGE_MEASURED, plain(analysis.summary)),
+        qualitative_evaluations=[QualitativeEvaluation(codes.CALCIFICATION, word) for word in words],
+        source_images=[SourceImageForMeasurementGroup(source.dataset.SOPClassUID, source.uid)],
+    )
+
+
+def _region_source(source: Source, frame: int) -> Any:
+    number = source.frame_number(frame)
+    return SourceImageForRegion(source.dataset.SOPClassUID, source.uid, None if number is None else [number])
+
+
+def _measured(measured: Sequence[codes.Measured], row: Mapping[str, Any]) -> list[Any]:
+    return [
+        Measurement(name=one.concept, value=float(cell(float(row[one.field]) * one.factor)), unit=one.unit)
+        for one in measured
+        if row[one.field] is not None
+    ]
+
+
+def _stated(stated: Iterable[codes.Stated], row: Mapping[str, Any]) -> list[Any]:
+    return [QualitativeEvaluation(one.concept, one.words[row[one.field]]) for one in stated]
+
+
+def _outlines(areas: FrameAreas, masses: Sequence[Mass]) -> list[np.ndarray[Any, np.dtype[np.float64]]]:
+    """The largest outline of each mass on its frame, closed; its centre where it has none."""
+    outlines = [np.array([[mass.x_px + 0.5, mass.y_px + 0.5]]) for mass in masses]
+    for frame in sorted({mass.frame for mass in masses}):
+        own = [index for index, mass in enumerate(masses) if mass.frame == frame]
+        shared = share_among(areas.area(frame, 1), [masses[index] for index in own])
+        for number, index in enumerate(own, start=1):
+            if found := polygons(shared == number):
+                outlines[index] = np.vstack([found[0], found[0][:1]])
+    return outlines

@@ -1,0 +1,61 @@
+"""How an analysis and its tables show themselves: a few lines in a terminal, picture and tables in a notebook."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from usmicro.writing.masks import encode_png
+from usmicro.writing.tables import cell
+
+if TYPE_CHECKING:
+    from usmicro.analysis import Analysis
+
+MOST_ROWS = 50
+"""Rows of a table that a notebook shows; the table itself has all."""
+FOCI_SHOWN = ("focus", "frame", "x_px", "y_px", "depth_mm", "diameter_mm", "confidence", "kind", "label", "shadow", "twinkling")
+MASSES_SHOWN = ("mass", "frame", "x_px", "y_px", "width_mm", "height_mm", "orientation", "posterior", "confidence", "foci")
+NOT_FOR_DIAGNOSIS = "For research only, not for diagnosis."
+
+
+def analysis_text(analysis: Analysis) -> str:
+    """An analysis in a few lines."""
+    summary, scan = analysis.summary, analysis.scan
+    known = f"{summary.spacing_x_mm:g} x {summary.spacing_y_mm:g} mm" if summary.spacing_x_mm and summary.spacing_y_mm else "unknown"
+    lines = [
+        f"Analysis of {scan.name}: {summary.columns} x {summary.rows} px, {_count(summary.frames, 'frame')}, spacing {known}",
+        f"  {_count(summary.foci, 'focus', 'foci')}: {summary.intramass} intramass, {summary.extramass} extramass, "
+        f"{summary.intraductal} intraductal",
+        f"  {_count(summary.masses, 'mass', 'masses')}; calcification: {summary.calcification} (score {summary.calcification_score:.2f})",
+        *(f"  note: {note}" for note in analysis.notes),
+    ]
+    return "\n".join(lines)
+
+
+def analysis_html(analysis: Analysis) -> str:
+    """An analysis as HTML: what `analysis_text` says, the overlay, and the tables of masses and foci."""
+    picture = base64.b64encode(encode_png(analysis.overlay())).decode()
+    return (
+        f"<pre>{escape(analysis_text(analysis))}</pre>"
+        f'<img alt="The key frame of {escape(analysis.scan.name, quote=True)} with its findings" style="max-width:100%" '
+        f'src="data:image/png;base64,{picture}">'
+        f"{rows_html(analysis.masses.to_rows(), MASSES_SHOWN)}{rows_html(analysis.foci.to_rows(), FOCI_SHOWN)}"
+        f"<p>{NOT_FOR_DIAGNOSIS}</p>"
+    )
+
+
+def rows_html(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+    """Rows as an HTML table of some columns, of all if not given; says how many rows it leaves out."""
+    if not rows:
+        return ""
+    columns = columns or list(rows[0])
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell(row[column]))}</td>' for column in columns)}</tr>" for row in rows[:MOST_ROWS])
+    more = f"<p>The first {MOST_ROWS} of {len(rows)} rows.</p>" if len(rows) > MOST_ROWS else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,81 @@
+"""The tables as Parquet beside the CSV files, where pyarrow is installed."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from usmicro.findings import Cluster, Focus, Mass, Summary
+from usmicro.writing.files import cannot_write, replacing
+from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS
+
+ROWS_OF = {"images": Summary, "masses": Mass, "foci": Focus, "clusters": Cluster}
+COLUMNS = {"images": IMAGES_COLUMNS, "masses": MASSES_COLUMNS, "foci": FOCI_COLUMNS, "clusters": CLUSTERS_COLUMNS}
+LEFT_OUT = "seconds"
+"""A measured time, which would make the file of every run another one."""
+ROWS = 65536
+"""Rows of a row group."""
+
+
+def write_parquet(table: Path) -> Path | None:
+    """Write a table of a run as Parquet, from its CSV file: the same numbers, with types, and null where a cell is empty.
+
+    The column `seconds` is left out, so that the same input and settings give the same bytes.
+
+    Parameters
+    ----------
+    table : Path
+        A CSV file of a run, such as DIR/foci.csv.
+
+    Returns
+    -------
+    Path or None
+        The Parquet file; None where pyarrow is not installed. One of a former run, which would tell another story than the CSV file, is
+        then deleted.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written.
+    """
+    target = table.with_suffix(".parquet")
+    if find_spec("pyarrow") is None:
+        try:
+            target.unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(target, error) from error
+        return None
+    import pyarrow as pa
+    from pyarrow import csv
+    from pyarrow.parquet import ParquetWriter
+
+    types = _types(table.stem)
+    convert = csv.ConvertOptions(
+        column_types=types, include_columns=list(types), strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=True
+    )
+    reading, parsing = csv.ReadOptions(use_threads=False), csv.ParseOptions(newlines_in_values=True)
+    with (
+        csv.open_csv(table, read_options=reading, parse_options=parsing, convert_options=convert) as blocks,
+        replacing(target) as file,
+        ParquetWriter(file, blocks.schema) as writer,
+    ):
+        # a block at a time, so that a table of any length takes little memory, put together to groups that do not depend on the blocks
+        waiting = pa.Table.from_batches([], blocks.schema)
+        for block in blocks:
+            waiting = pa.concat_tables([waiting, pa.Table.from_batches([block])])
+            while waiting.num_rows >= ROWS:
+                writer.write_table(waiting.slice(0, ROWS).combine_chunks())
+                waiting = waiting.slice(ROWS)
+        writer.write_table(waiting.combine_chunks())
+    return target
+
+
+def _types(table: str) -> dict[str, Any]:
+    """Type of each column, from the annotation of its field; other columns are text."""
+    import pyarrow as pa
+
+    by_name = {"int": pa.int64(), "float": pa.float64()}
+    annotations = {field.name: str(field.type).removesuffix(" | None") for field in fields(ROWS_OF[table])}
+    return {name: by_name.get(annotations.get(name, "str"), pa.string()) for name in COLUMNS[table] if name != LEFT_OUT}

@@ -1,0 +1,67 @@
+"""Outlines of areas as polygons, for programs that take no label image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from usmicro.arrays import BoolImage, LabelImage
+from usmicro.findings import Mass
+
+TOLERANCE = 0.3
+"""How far a simplified outline may lie from the true one, in pixels."""
+
+Polygon = NDArray[np.float64]
+"""Shape (n, 2): column and row of the corners, of which the last is joined to the first; the upper left pixel covers 0 to 1."""
+
+
+def polygons(area: BoolImage) -> list[Polygon]:
+    """The outer outlines of the connected parts of an area, largest part first; holes are covered.
+
+    Parameters
+    ----------
+    area : array, shape (rows, columns)
+    """
+    count, parts, statistics, _ = cv2.connectedComponentsWithStats(area.astype(np.uint8))
+    largest_first = sorted(range(1, count), key=lambda part: (-int(statistics[part, cv2.CC_STAT_AREA]), part))
+    return [_outline(parts, part, statistics[part]) for part in largest_first]
+
+
+def _outline(parts: LabelImage, part: int, statistics: NDArray[np.int32]) -> Polygon:
+    from skimage.measure import find_contours
+
+    left, top, width, height = (int(value) for value in statistics[:4])
+    inside = np.pad(parts[top : top + height, left : left + width] == part, 1)
+    contours = find_contours(inside.astype(np.float64), 0.5, fully_connected="high")  # type: ignore[no-untyped-call]
+    outer = max(contours, key=lambda contour: float(np.prod(np.ptp(contour, axis=0))))
+    # contour positions are relative to pixel centres of the padded part
+    corners = (outer[:-1, ::-1] + (left - 1 + 0.5, top - 1 + 0.5)).astype(np.float32)
+    return np.asarray(cv2.approxPolyDP(corners[:, np.newaxis], TOLERANCE, True)[:, 0], dtype=np.float64)
+
+
+def share_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
+    """The pixels of an area by the mass that they belong to: 0 none, 1 to n in the order of the masses.
+
+    A connected part belongs to the mass whose centre lies in it, to the nearest one if there is none; of several, each pixel belongs to
+    the nearest.
+    """
+    shared = np.zeros(area.shape, np.int32)
+    if not masses:
+        return shared
+    _, parts = cv2.connectedComponents(area.astype(np.uint8))
+    centres = np.array([(mass.x_px, mass.y_px) for mass in masses])
+    row = np.clip(np.rint(centres[:, 1]).astype(int), 0, area.shape[0] - 1)
+    column = np.clip(np.rint(centres[:, 0]).astype(int), 0, area.shape[1] - 1)
+    home = parts[row, column]
+    for part in range(1, int(parts.max()) + 1):
+        rows, columns = np.nonzero(parts == part)
+        own = np.flatnonzero(home == part)
+        if len(own):
+            distance = np.hypot(columns[:, np.newaxis] - centres[own, 0], rows[:, np.newaxis] - centres[own, 1])
+            shared[rows, columns] = own[distance.argmin(axis=1)] + 1
+        else:
+            shared[rows, columns] = int(np.hypot(*(centres - (columns.mean(), rows.mean())).T).argmin()) + 1
+    return shared
