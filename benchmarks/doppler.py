@@ -40,6 +40,10 @@ STILLS = 3
 """Frames of a clip that are judged on their own."""
 NEAR_MM = 1.0
 """A focus this far from a true one shows it."""
+SAME_MM = 0.4
+"""Sightings this far from a true focus are of it, not of a speckle beside it."""
+TAIL_MM = 1.5, 6.0
+"""How far beside and behind a twinkling focus its colours reach: another focus there cannot be told to twinkle or not."""
 CLOSE = 0.05
 """Error of a velocity, as a fraction of the limit, that counts as right."""
 KEPT = 0.9
@@ -128,30 +132,40 @@ def examine(kind: SetKind, seed: int) -> Clip:
         found=tuple(
             any(at is target and focus.twinkling == "yes" for focus, at in zip(listed, true, strict=True))
             for target in phantom.truth.foci
-            if target.twinkling
+            if target.twinkling and not in_tail(target, phantom)
         ),
         one_number=tuple(numbered(foci, phantom)),
     )
 
 
-def near(phantom: Phantom, focus: Focus, frame: int | None) -> TrueFocus | None:
+def in_tail(true: TrueFocus, phantom: Phantom) -> bool:
+    """Whether a true focus lies where the colours of another one reach."""
+    mm = phantom.settings.spacing
+    for other in phantom.truth.foci:
+        across, along = (true.x_px[0] - other.x_px[0]) * mm, (true.y_px[0] - other.y_px[0]) * mm
+        if other is not true and other.twinkling and abs(across) <= TAIL_MM[0] + abs(along) / 4 and -NEAR_MM <= along <= TAIL_MM[1]:
+            return True
+    return False
+
+
+def near(phantom: Phantom, focus: Focus, frame: int | None, reach: float = NEAR_MM) -> TrueFocus | None:
     """The true focus that a focus shows, on its own frame or on the one given."""
     number = focus.frame if frame is None else frame
     mm = phantom.settings.spacing
     apart = [float(np.hypot(true.x_px[number] - focus.x_px, true.y_px[number] - focus.y_px)) * mm for true in phantom.truth.foci]
     nearest = int(np.argmin(apart)) if apart else -1
-    return phantom.truth.foci[nearest] if apart and apart[nearest] <= max(NEAR_MM, phantom.truth.foci[nearest].diameter_mm / 2) else None
+    return phantom.truth.foci[nearest] if apart and apart[nearest] <= max(reach, phantom.truth.foci[nearest].diameter_mm / 2) else None
 
 
 def scored(foci: list[Focus], phantom: Phantom, frame: int | None) -> list[tuple[float, bool]]:
-    """Twinkling score of each true focus in the colour box, 0 if none was found there, and whether it twinkles."""
+    """Twinkling score of each true focus in the colour box, 0 if none was found there, and whether it twinkles; none in another's tail."""
     assert phantom.truth.colour is not None
     corners = np.array(phantom.truth.colour.box_px, np.float32)
     at = [near(phantom, focus, frame) for focus in foci]
     return [
         (max((focus.twinkling_score or 0.0 for focus, own in zip(foci, at, strict=True) if own is true), default=0.0), true.twinkling)
         for true in phantom.truth.foci
-        if cv2.pointPolygonTest(corners, (true.x_px[0], true.y_px[0]), False) > 0
+        if cv2.pointPolygonTest(corners, (true.x_px[0], true.y_px[0]), False) > 0 and not in_tail(true, phantom)
     ]
 
 
@@ -159,7 +173,7 @@ def numbered(foci: list[Focus], phantom: Phantom) -> Iterable[bool]:
     """Whether each true focus seen in half of the frames keeps one number."""
     seen: defaultdict[TrueFocus, list[int]] = defaultdict(list)
     for focus in foci:
-        if (true := near(phantom, focus, None)) is not None and focus.seen_frames is not None:
+        if (true := near(phantom, focus, None, SAME_MM)) is not None and focus.seen_frames is not None:
             seen[true].append(focus.seen_frames)
     for counts in seen.values():
         if sum(counts) >= len(phantom.frames) / 2:

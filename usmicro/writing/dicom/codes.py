@@ -101,6 +101,11 @@ FOCUS_STATED = (
         own("TWINKLING", "Doppler twinkling"),
         {"yes": PRESENT, "possible": POSSIBLE, "no": ABSENT, "not assessable": NOT_ASSESSABLE},
     ),
+    Stated(
+        "origin",
+        own("FOCUS_ORIGIN", "What makes the focus listed"),
+        {"echo": own("ECHO", "Its echo"), "twinkling": own("TWINKLING_ALONE", "Its Doppler twinkling alone")},
+    ),
 )
 MASS_MEASURED = (
     Measured("confidence", CERTAINTY, PERCENT, 100),

@@ -143,7 +143,7 @@ def _measured(measured: Sequence[codes.Measured], row: Mapping[str, Any]) -> lis
 
 
 def _stated(stated: Iterable[codes.Stated], row: Mapping[str, Any]) -> list[Any]:
-    return [QualitativeEvaluation(one.concept, one.words[row[one.field]]) for one in stated]
+    return [QualitativeEvaluation(one.concept, one.words[row[one.field]]) for one in stated if row[one.field] is not None]
 
 
 def _outlines(areas: FrameAreas, masses: Sequence[Mass]) -> list[np.ndarray[Any, np.dtype[np.float64]]]:
