@@ -1,7 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
-from usmicro.tracking import Tracker, assign, common_shift
+from usmicro.tracking import Tracker, assign, coarse_tissue, common_shift, tissue_shift
 
 
 def cine(seed, *, foci=20, frames=15, drift=(0.0, 0.0), jitter=0.3, dropout=0.0):
@@ -89,3 +90,31 @@ def test_the_common_shift_survives_strangers():
 def test_nothing_is_assigned_beyond_the_gate():
     assert assign(np.array([[0.0, 0]]), np.array([[5.1, 0]]), 5) == []
     assert assign(np.zeros((0, 2)), np.array([[5.1, 0]]), 5) == []
+
+
+def speckle(seed: int) -> np.ndarray:
+    return cv2.GaussianBlur(np.random.default_rng(seed).rayleigh(40, (300, 360)).astype(np.float32), (0, 0), 2.0)
+
+
+@pytest.mark.parametrize("moved", [(0, 0), (4, -6), (-11, 3)])
+def test_the_movement_of_the_tissue_is_that_of_its_speckle(moved):
+    grey, tissue = speckle(1), np.zeros((300, 360), bool)
+    tissue[20:280, 30:330] = True
+    before = coarse_tissue(grey, tissue)
+    found = tissue_shift(before, coarse_tissue(np.roll(grey, moved[::-1], axis=(0, 1)), tissue))
+    np.testing.assert_allclose(found, moved, atol=0.6)
+
+
+def test_frames_that_have_nothing_in_common_have_not_moved():
+    tissue = np.ones((300, 360), bool)
+    assert tissue_shift(coarse_tissue(speckle(1), tissue), coarse_tissue(speckle(2), tissue)) is None
+    assert tissue_shift(np.zeros((10, 10), np.float32), np.zeros((10, 12), np.float32)) is None
+
+
+def test_a_weak_focus_beside_does_not_take_the_number_where_the_movement_is_known():
+    tracker = Tracker(gate=18)
+    first, weak = tracker.update(0, [100, 101], [100, 93], shift=(0, 0), gate=7)
+    # the weak one is gone, and another appears behind
+    now = tracker.update(1, [98, 103], [100, 115], shift=(0, 0), gate=7)
+    assert now[0] == first
+    assert weak not in now

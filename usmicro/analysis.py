@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.anatomy.memory import AnatomyMemory
-from usmicro.arrays import ByteImage, Frame
+from usmicro.arrays import ByteImage, FloatImage, Frame
 from usmicro.clusters import measure_clusters
 from usmicro.confidence import calcification_score, focus_confidence
 from usmicro.errors import ImageError, ScanError
@@ -26,6 +26,7 @@ from usmicro.scan import GivenMasks, Scan
 from usmicro.settings import Settings
 from usmicro.sightings import Places, Sightings
 from usmicro.threads import one_thread
+from usmicro.tracking import coarse_tissue, tissue_shift
 from usmicro.twinkling import ColourEvidence, Colours
 from usmicro.view import View
 
@@ -104,6 +105,14 @@ class Gathered:
     anatomy: AnatomyMemory = field(default_factory=AnatomyMemory)
     masses: dict[int, MassPlaces] = field(default_factory=dict)
     """Of the anatomy that each view has now."""
+    tissue: dict[int, FloatImage] = field(default_factory=dict)
+    """Of the last frame of each view, as `coarse_tissue` has it."""
+
+    def shift(self, view: View) -> tuple[float, float] | None:
+        """How far the tissue of a view has moved since the last frame, grid pixels; None where that cannot be told."""
+        before, now = self.tissue.get(view.number), coarse_tissue(view.grey, view.tissue)
+        self.tissue[view.number] = now
+        return None if before is None else tissue_shift(before, now)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -232,12 +241,14 @@ def _analyze_view(
         with timed("twinkling"):
             return colours.at(x, y, diameter)
 
+    with timed("tracking"):
+        shift = gathered.shift(view) if gathered.cine else None
     places = Places(candidates.x, candidates.y, candidates.diameter, confidence)
-    sightings.add_foci(view, "echo", places, rows.of_echoes, evidence, turn)
+    sightings.add_foci(view, "echo", places, rows.of_echoes, evidence, turn, shift)
     with timed("twinkling"):
         x, y = mosaic_heads(view, settings.twinkling)
     places = Places(x, y, np.full(len(x), view.grid.pixels(UNSEEN_MM)), np.zeros(len(x)))
-    sightings.add_foci(view, "twinkling", places, lambda which: rows.of_colours(x[which], y[which]), evidence, turn)
+    sightings.add_foci(view, "twinkling", places, lambda which: rows.of_colours(x[which], y[which]), evidence, turn, shift)
     gathered.notes.update(dict.fromkeys(view.notes))
     gathered.geometry = gathered.geometry or view.beams.geometry
     gathered.colour_flow |= view.colour is not None

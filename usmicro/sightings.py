@@ -17,6 +17,8 @@ from usmicro.view import Grid, View
 
 FOCUS_GATE_MM = 1.5
 """A focus that moves further than this from one frame to the next is a new one."""
+KNOWN_GATE_MM = 0.6
+"""The same where the movement of the tissue is known: a weak focus beside it must not take its number."""
 MASS_GATE_MM = 6.0
 GIVEN = 1.0
 """Confidence of a mass that the user outlined; it counts however few frames show it."""
@@ -121,16 +123,20 @@ class Sightings:
         make: Callable[[Sequence[int]], list[Focus]],
         colours: Callable[[float, float, float], ColourEvidence],
         turn: int,
+        shift: tuple[float, float] | None = None,
     ) -> None:
         """Add the foci of one view of a frame, all of one origin.
 
         `make` gives the rows of some of them, and is asked for those that are surer than before; `Focus.mass` is a number that `add_masses`
         gave. `turn` is the number of the frame among those that are analysed. `colours` gives the evidence at a position for a diameter.
-        It is also asked where a known focus is not seen on this frame: twinkling hides the echo that it comes from.
+        It is also asked where a known focus is not seen on this frame: twinkling hides the echo that it comes from. `shift` is how far the
+        tissue has moved since the last frame, grid pixels, where that is known.
         """
         number, pixel_mm = view.number, view.grid.pixel_mm
         tracker = self.focus_trackers.setdefault((number, origin), Tracker(view.grid.pixels(FOCUS_GATE_MM)))
-        tracks = tracker.update(turn, places.x, places.y)
+        # places that only colour shows lie now at one cell of it, now at another
+        gate = view.grid.pixels(KNOWN_GATE_MM) if shift is not None and origin == "echo" else None
+        tracks = tracker.update(turn, places.x, places.y, shift=shift, gate=gate)
         surer = [
             i
             for i, track in enumerate(tracks)

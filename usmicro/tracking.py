@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from usmicro.arrays import BoolImage, FloatImage
+
 Points = NDArray[np.float64]
 
 SEARCH = 3.0
 """A common shift of all foci between two frames is looked for up to this many gates."""
+CLEARLY = 1.5
+"""A movement must explain this many times as many pairs as staying does: among many pairs some agree by chance."""
+COARSE = 2
+"""Grid pixels averaged before two frames are compared."""
+PEAK = 0.3
+"""Peak of the phase correlation from which two frames show the same tissue, moved; it is 0.1 for most pairs of unlike scans."""
 AGREEING = 3
 """Foci that must move alike before their movement is taken for that of the tissue."""
 
@@ -54,7 +62,9 @@ class Tracker:
         self._expected: dict[int, tuple[float, float]] = {}
         """Where the living tracks are now, moved along with the tissue; by number, in order."""
 
-    def update(self, frame: int, x: ArrayLike, y: ArrayLike, *, shift: tuple[float, float] | None = None) -> list[int]:
+    def update(
+        self, frame: int, x: ArrayLike, y: ArrayLike, *, shift: tuple[float, float] | None = None, gate: float | None = None
+    ) -> list[int]:
         """Take the foci of the next frame and give their numbers.
 
         Parameters
@@ -65,6 +75,8 @@ class Tracker:
             Positions of the foci.
         shift : (x, y), optional
             Movement of the tissue since the last call, if it is known; else estimated from the foci.
+        gate : float, optional
+            Of this frame, in the place of the tracker's own.
 
         Raises
         ------
@@ -81,7 +93,7 @@ class Tracker:
         expected += common_shift(expected, points, self.gate) if shift is None else np.asarray(shift, dtype=float)
         self._expected = {number: (float(at[0]), float(at[1])) for number, at in zip(numbers, expected, strict=True)}
         found = [0] * len(points)
-        for old, new in assign(expected, points, self.gate):
+        for old, new in assign(expected, points, gate or self.gate):
             found[new] = numbers[old]
         for i, (px, py) in enumerate(points.tolist()):
             if not found[i]:
@@ -97,6 +109,32 @@ class Tracker:
     def unseen(self) -> list[tuple[int, float, float]]:
         """Tracks that live but were not seen in the last frame, each with its number and where it should be (number, x, y)."""
         return [(number, *at) for number, at in self._expected.items() if self.tracks[number].frames[-1] != self._frame]
+
+
+def coarse_tissue(grey: FloatImage, tissue: BoolImage) -> FloatImage:
+    """What `tissue_shift` compares of a frame: its tissue less the mean, averaged over a few pixels, 0 elsewhere."""
+    import cv2
+
+    inside = np.where(tissue, grey - np.float32(grey[tissue].mean()), np.float32(0)) if tissue.any() else np.zeros_like(grey)
+    size = (max(grey.shape[1] // COARSE, 1), max(grey.shape[0] // COARSE, 1))
+    return np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def tissue_shift(before: FloatImage, now: FloatImage) -> tuple[float, float] | None:
+    """Displacement of the tissue from one frame to the next, grid pixels (x, y), from two images of `coarse_tissue`.
+
+    None where the frames have too little in common to tell.
+
+    References
+    ----------
+    Kuglin and Hines, Proc. International Conference on Cybernetics and Society (1975) 163: phase correlation.
+    """
+    import cv2
+
+    if before.shape != now.shape or min(now.shape) < 8:
+        return None
+    (x, y), peak = cv2.phaseCorrelate(before, now, cv2.createHanningWindow(now.shape[::-1], cv2.CV_32F))
+    return (x * COARSE, y * COARSE) if peak >= PEAK else None
 
 
 def common_shift(old: Points, new: Points, gate: float) -> NDArray[np.float64]:
@@ -122,7 +160,7 @@ def common_shift(old: Points, new: Points, gate: float) -> NDArray[np.float64]:
     votes: NDArray[Any] = tree.query_ball_point(moves, gate / 2, return_length=True)
     best = int(np.argmax(votes))
     staying = int(tree.query_ball_point(np.zeros(2), gate / 2, return_length=True))
-    if votes[best] < AGREEING or votes[best] <= staying:
+    if votes[best] < AGREEING or votes[best] <= CLEARLY * staying:
         return np.zeros(2)
     shift: NDArray[np.float64] = np.median(moves[tree.query_ball_point(moves[best], gate / 2)], axis=0)
     return shift
