@@ -56,6 +56,11 @@ def jit(function: Function) -> Function:
     return numba.njit(**_options)(function)  # type: ignore[no-any-return]
 
 
+def contracted_jit(function: Function) -> Function:
+    """Compile a serial kernel in which a product and a sum may round once, as one instruction: for loops bound by arithmetic."""
+    return numba.njit(fastmath={"contract"}, **_options)(function)  # type: ignore[no-any-return]
+
+
 def parallel_jit(function: Function) -> Function:
     """Compile a kernel that uses `numba.prange`; give it its own definition, since variants of one function share a cache entry."""
     return numba.njit(parallel=True, **_options)(function)  # type: ignore[no-any-return]
