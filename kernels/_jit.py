@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float2D = NDArray[np.float32]
+Float3D = NDArray[np.float32]
+Float4D = NDArray[np.float32]
+Float5D = NDArray[np.float32]
 Float1D = NDArray[np.float32]
 Bool2D = NDArray[np.bool_]
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -28,7 +28,7 @@ def srad(image: Float2D, spare: Float2D, iterations: int, rate: np.float32, insi
     variation over the blocks that are `inside` and not constant. Stops when there are none.
     """
     variation = np.empty(inside.shape, np.float32)
-    _all_variation(image, variation)
+    all_block_variation(image, variation)
     bands = _bands(image)
     for _ in range(iterations):
         scale = lower_quantile(variation, inside, share)
@@ -45,7 +45,7 @@ def srad(image: Float2D, spare: Float2D, iterations: int, rate: np.float32, insi
 def srad_parallel(image: Float2D, spare: Float2D, iterations: int, rate: np.float32, inside: Bool2D, share: float) -> Float2D:
     """Do as `srad`, with the bands of a step on all threads."""
     variation = np.empty(inside.shape, np.float32)
-    _all_variation(image, variation)
+    all_block_variation(image, variation)
     bands = _bands(image)
     for _ in range(iterations):
         scale = lower_quantile(variation, inside, share)
@@ -62,7 +62,7 @@ def srad_parallel(image: Float2D, spare: Float2D, iterations: int, rate: np.floa
 def dpad(image: Float2D, spare: Float2D, iterations: int, rate: np.float32, inside: Bool2D, share: float) -> Float2D:
     """Detail-preserving anisotropic diffusion; arguments as in `srad`."""
     variation = np.empty(inside.shape, np.float32)
-    _all_variation(image, variation)
+    all_block_variation(image, variation)
     bands = _bands(image)
     for _ in range(iterations):
         scale = lower_quantile(variation, inside, share)
@@ -79,7 +79,7 @@ def dpad(image: Float2D, spare: Float2D, iterations: int, rate: np.float32, insi
 def dpad_parallel(image: Float2D, spare: Float2D, iterations: int, rate: np.float32, inside: Bool2D, share: float) -> Float2D:
     """Do as `dpad`, with the bands of a step on all threads."""
     variation = np.empty(inside.shape, np.float32)
-    _all_variation(image, variation)
+    all_block_variation(image, variation)
     bands = _bands(image)
     for _ in range(iterations):
         scale = lower_quantile(variation, inside, share)
@@ -141,14 +141,16 @@ def lower_quantile(variation: Float2D, inside: Bool2D, share: float) -> np.float
 
 
 @jit
-def _all_variation(image: Float2D, variation: Float2D) -> None:
+def all_block_variation(image: Float2D, variation: Float2D) -> None:
+    """As `block_variation`, for all whole blocks."""
     for row in range(variation.shape[0]):
         block_variation(image, row, variation[row])
 
 
 @jit
 def _bands(image: Float2D) -> int:
-    return max((image.shape[0] - 2 * MARGIN) // BAND, 1)
+    bands: int = (image.shape[0] - 2 * MARGIN) // BAND
+    return max(bands, 1)
 
 
 @jit
@@ -177,9 +179,7 @@ def _step_band(
 
 
 @jit
-def _coefficients(
-    image: Float2D, r: int, scale_squared: np.float32, detail: bool, sums: Float1D, squares: Float1D, out: Float1D
-) -> None:
+def _coefficients(image: Float2D, r: int, scale_squared: np.float32, detail: bool, sums: Float1D, squares: Float1D, out: Float1D) -> None:
     """Diffusion coefficients of one row, with the border repeated."""
     if detail:
         _detail_coefficients(image, r, scale_squared, sums, squares, out)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from usmicro.kernels._jit import Float1D, Float2D, contracted_jit, jit
+from usmicro.kernels._jit import Float2D, contracted_jit, jit
 from usmicro.kernels.exponential import LOG2_E, decayed
 
 TINY = np.float32(1e-30)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from usmicro.kernels._jit import Float2D, contracted_jit, jit, parallel_jit
+from usmicro.kernels._jit import Float2D, Float3D, contracted_jit, jit, parallel_jit
 from usmicro.kernels.exponential import decayed
 
 PATCH = 7
@@ -26,7 +25,6 @@ GROUP = 7
 LANES = 32
 """Tiles are a multiple of this wide, so that no columns are left over for a slow loop."""
 
-Float3D = NDArray[np.float32]
 Index = np.uint64
 """Unsigned indices need no check for negative ones, which keeps LLVM from vectorising."""
 
