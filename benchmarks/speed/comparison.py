@@ -98,7 +98,8 @@ def measure(comparison: Comparison, machine: Machine, rounds: int) -> Timing:
 
 
 def _calls(run: Function) -> int:
-    run()  # compiles, and fills the caches
+    if _timed(run, 1, time.process_time) > SLOW_SECONDS:  # compiles, and fills the caches
+        return 1
     seconds = _timed(run, 1, time.process_time)
     return max(1, int(np.ceil(LEAST_SECONDS / max(seconds, 1e-6)))) if seconds < LEAST_SECONDS else 1
 

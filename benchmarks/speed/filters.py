@@ -14,6 +14,7 @@ from benchmarks.speed.inputs import Inputs
 from benchmarks.speed.peers import findpeaks_filter, installed
 from usmicro import speckle
 from usmicro.arrays import FloatImage
+from usmicro.kernels import local_statistics as kernels
 
 ITERATIONS = 50
 LOOKS = 3.6
@@ -81,10 +82,8 @@ def diffusion_peers(inputs: Inputs) -> dict[str, Peer]:
     if srad := installed("srad"):
         # it counts one step more than asked for, rounds to bytes, and takes a fixed scale
         peers["srad (PyPI)"] = Peer(lambda: srad.SRAD(levels, ITERATIONS - 1, 0.05, 1), remark="another speckle scale and function")
-    if installed("medpy"):
-        from medpy.filter.smoothing import anisotropic_diffusion
-
-        peers["MedPy Perona-Malik"] = Peer(lambda: anisotropic_diffusion(image, niter=ITERATIONS), remark="another algorithm")
+    if medpy := installed("medpy.filter.smoothing"):
+        peers["MedPy Perona-Malik"] = Peer(lambda: medpy.anisotropic_diffusion(image, niter=ITERATIONS), remark="another algorithm")
     contrib: Any = getattr(cv2, "ximgproc", None)
     if contrib is not None:
         colour = np.repeat(inputs.bytes[..., None], 3, axis=2)
@@ -115,6 +114,7 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
     image, grey, levels = inputs.amplitude, inputs.grey, inputs.bytes
     pixels, size = image.size, image.nbytes
     strength = 20.0
+    padded, out = np.pad(image, kernels.MARGIN, mode="reflect"), np.empty_like(image)
 
     def by_opencv(strength: float) -> FloatImage:
         return np.asarray(cv2.fastNlMeansDenoising(levels, None, strength, 7, 21))
@@ -154,6 +154,9 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             check=lambda: agreeing(
                 speckle.lee(image, looks=LOOKS), lee_by(scipy_mean, image), within=1e-4 * float(image.max()), what="SciPy"
             ),
+        ),
+        Comparison(
+            "Lee 7 x 7, kernel alone", lambda: kernels.lee(padded, np.float32(1 / LOOKS), out), bytes_moved=2 * size, operations=pixels * 40
         ),
         Comparison(
             "Kuan 7 x 7",

@@ -85,8 +85,8 @@ def as_text(results: Results) -> str:
         rows = [(name, number(1e3 * seconds)) for name, seconds in times.items()]
         lines += [table(("one image, 768 x 1024", "ms"), rows), f"The libraries take {number(ratio)} times as long."]
         lines.append(table(("peak memory of a process", "MB"), [(name, number(mb)) for name, mb in results.memory.items()]))
-        rows = [(number(size), number(1e3 * seconds), number(1e3 * seconds / size)) for size, seconds in results.curve.items()]
-        lines.append(table(("megapixels", "ms", "ms a megapixel"), rows))
+        curve = [(number(size), number(1e3 * seconds), number(1e3 * seconds / size)) for size, seconds in results.curve.items()]
+        lines.append(table(("megapixels", "ms", "ms a megapixel"), curve))
         lines.append(
             table(("`usmicro run`", "s, images a second, or ratio"), [(name, number(value)) for name, value in results.runs.items()])
         )

@@ -74,10 +74,8 @@ def detectors(inputs: Inputs) -> dict[str, Peer]:
             return sep.extract(grey - background.back(), 3.0, err=background.globalrms)
 
         peers["sep extract"] = Peer(extract, remark="one scale")
-    if installed("photutils"):
-        from photutils.detection import DAOStarFinder
-
-        peers["photutils DAOStarFinder"] = Peer(lambda: DAOStarFinder(threshold=40, fwhm=5)(grey), remark="one scale")
+    if photutils := installed("photutils.detection"):
+        peers["photutils DAOStarFinder"] = Peer(lambda: photutils.DAOStarFinder(threshold=40, fwhm=5)(grey), remark="one scale")
     return peers
 
 

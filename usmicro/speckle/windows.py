@@ -15,6 +15,8 @@ from usmicro.kernels import local_statistics as kernels
 from usmicro.speckle.scale import checked_amplitude, estimate_looks
 
 WHITE = 255.0
+USUAL = (1e-2, 1e6)
+"""Largest amplitude between which squares of an image stay within float32 as they are; others are scaled."""
 
 
 def lee(image: ArrayLike, *, looks: float | None = None, region: BoolImage | None = None) -> FloatImage:
@@ -132,9 +134,10 @@ def _weighed(image: ArrayLike, kernel: Callable[..., Any], parameter: float) -> 
     if peak == 0:
         return image.copy()
     margin = kernels.MARGIN
-    scaled = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
-    scaled *= 1 / peak  # squares of any gain stay within float32
+    padded = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
     out = np.empty_like(image)
-    kernel(scaled, np.float32(parameter), out)
-    out *= peak
-    return out
+    scale = np.float32(1 if USUAL[0] < peak < USUAL[1] else peak)
+    if scale != 1:
+        padded /= scale
+    kernel(padded, np.float32(parameter), out)
+    return out if scale == 1 else out * scale
