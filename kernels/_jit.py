@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float2D = NDArray[np.float32]
+Float3D = NDArray[np.float32]
+Float4D = NDArray[np.float32]
+Float5D = NDArray[np.float32]
 Float1D = NDArray[np.float32]
 Bool2D = NDArray[np.bool_]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -54,6 +57,11 @@ _options = {"error_model": "numpy", "nogil": True, "cache": CACHE_FOLDER is not 
 def jit(function: Function) -> Function:
     """Compile a serial kernel: division by zero gives inf or nan as in NumPy, which lets LLVM vectorise."""
     return numba.njit(**_options)(function)  # type: ignore[no-any-return]
+
+
+def contracted_jit(function: Function) -> Function:
+    """Compile a serial kernel in which a product and a sum may round once, as one instruction: for loops bound by arithmetic."""
+    return numba.njit(fastmath={"contract"}, **_options)(function)  # type: ignore[no-any-return]
 
 
 def parallel_jit(function: Function) -> Function:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from usmicro.errors import ImageError
-from usmicro.speckle import despeckle, estimate_looks, lee, srad
+from usmicro.speckle import METHODS, despeckle, dpad, estimate_looks, frost, kuan, lee, median, nonlocal_means, obnlm, srad
 
 
 def speckle_of(seed: int, shape: tuple[int, int] = (160, 192)) -> np.ndarray:
@@ -20,26 +20,27 @@ def edge() -> np.ndarray:
     return image
 
 
-FILTERS = [pytest.param(srad, id="srad"), pytest.param(lee, id="lee")]
+FILTERS = [pytest.param(function, id=function.__name__) for function in (srad, dpad, lee, kuan, frost)]
+ALL = [*FILTERS, *(pytest.param(function, id=function.__name__) for function in (nonlocal_means, median))]
 
 
 def speckle_index(image: np.ndarray) -> float:
     return float(image.std() / image.mean())
 
 
-@pytest.mark.parametrize("filtered", FILTERS)
+@pytest.mark.parametrize("filtered", ALL)
 @pytest.mark.parametrize("value", [0.0, 1e-3, 1.0, 255.0])
 def test_a_constant_image_stays_constant(filtered, value):
     np.testing.assert_allclose(filtered(np.full((40, 50), value)), value, rtol=1e-6)
 
 
-@pytest.mark.parametrize("filtered", FILTERS)
+@pytest.mark.parametrize("filtered", ALL)
 @pytest.mark.parametrize("gain", [1e-3, 37.0])
 def test_gain_passes_through(filtered, gain, edge):
     np.testing.assert_allclose(filtered(edge * np.float32(gain)), filtered(edge) * gain, rtol=1e-3)
 
 
-@pytest.mark.parametrize("filtered", FILTERS)
+@pytest.mark.parametrize("filtered", ALL)
 def test_flips_and_transposition_pass_through(filtered):
     image = speckle_of(2, (96, 96))
     out = filtered(image)
@@ -87,7 +88,7 @@ def test_looks_of_rayleigh_speckle_and_its_averages():
     assert four / one == pytest.approx(4, rel=0.15)
 
 
-@pytest.mark.parametrize("method", ["srad", "lee"])
+@pytest.mark.parametrize("method", ["srad", "lee", "dpad", "kuan"])
 def test_a_display_image_keeps_its_grey_scale(method, edge):
     grey = np.clip(140 + 20 * np.log10(edge / edge.mean()) * 255 / 60, 0, 255)
     out = despeckle(grey, method=method)
@@ -99,7 +100,7 @@ def test_a_display_image_keeps_its_grey_scale(method, edge):
     assert out.mean() - grey.mean() == pytest.approx(1.45 * 255 / 60, abs=3)
 
 
-@pytest.mark.parametrize("method", ["srad", "lee"])
+@pytest.mark.parametrize("method", ["srad", "dpad", "lee", "kuan", "frost", "nlm"])
 def test_brightness_shifts_a_display_image_only(method):
     grey = np.clip(100 + 85 * np.log10(speckle_of(7) + 1e-3), 20, 200)
     np.testing.assert_allclose(despeckle(grey + 40, method=method), despeckle(grey, method=method) + 40, atol=0.1)
@@ -127,7 +128,16 @@ def test_the_region_sets_the_speckle_scale():
         (lambda: lee(np.full((9, 9), np.nan)), "NaN"),
         (lambda: lee(np.ones((9, 9)), looks=0), "positive number of looks"),
         (lambda: srad(np.ones((9, 9)), time_step=2), "time step"),
-        (lambda: despeckle(np.ones((9, 9)), method="median"), "srad or lee"),
+        (lambda: despeckle(np.ones((9, 9)), method="magic"), "srad, dpad, lee, kuan, frost, nlm, obnlm or median"),
+        (lambda: despeckle(np.ones((9, 9)), method="srad", looks=3), "iterations, time_step"),
+        (lambda: despeckle(np.ones((9, 9)), method="nlm", dynamic_range_db=60), "leave it out"),
+        (lambda: frost(np.ones((9, 9)), damping=-1), "damping"),
+        (lambda: nonlocal_means(np.ones((9, 9)), strength=0), "positive strength"),
+        (lambda: obnlm(np.ones((9, 9)), search=99), "1 to 15"),
+        (lambda: obnlm(-np.ones((9, 9))), "0 or more"),
+        (lambda: median(np.ones((9, 9)), size=4), "odd size"),
+        (lambda: median(np.full((9, 9), 0.5), size=7), "whole numbers"),
+        (lambda: srad(np.ones((40, 40)), region=np.ones((3, 3), bool)), "region of the image's shape"),
         (lambda: despeckle(np.ones((9, 9)), dynamic_range_db=0), "dynamic range"),
         (lambda: despeckle(np.ones((9, 9, 3))), "two-dimensional"),
     ],
@@ -135,3 +145,27 @@ def test_the_region_sets_the_speckle_scale():
 def test_errors_say_what_was_expected(call, words):
     with pytest.raises(ImageError, match=words):
         call()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_quietens_a_display_image(method):
+    grey = np.clip(np.round(100 + 40 * np.log10(speckle_of(9) + 1e-3)), 20, 200)
+    out = despeckle(grey, method=method)
+    assert out.shape == grey.shape
+    assert out.dtype == np.float32
+    assert out.std() < 0.85 * grey.std()
+
+
+@pytest.mark.parametrize("shape", [(7, 7), (9, 40), (16, 16), (15, 300)])
+@pytest.mark.parametrize("method", METHODS)
+def test_small_images(method, shape):
+    assert np.isfinite(despeckle(50 + 20 * speckle_of(10, shape), method=method)).all()
+
+
+def test_obnlm_smooths_dark_and_bright_speckle_alike():
+    # variance in proportion to the mean, which Pearson's distance is made for
+    noise = np.random.default_rng(11).normal(size=(96, 96))
+    images = [mean + np.sqrt(mean) * noise for mean in (40, 160)]
+    dark, bright = (obnlm(image, strength=1).std() / image.std() for image in images)
+    assert dark == pytest.approx(bright, rel=0.3)
+    assert dark < 0.3

@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 from dataclasses import fields, replace
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pydicom
@@ -181,8 +182,6 @@ def words_of(hint: object) -> set[object]:
 
 
 def test_every_word_of_a_table_has_a_code_that_dicom_can_hold():
-    from typing import get_args, get_type_hints
-
     from usmicro.findings import Focus, Mass
 
     for kind, stated in ((Focus, codes.FOCUS_STATED), (Mass, codes.MASS_STATED)):

@@ -1,0 +1,1 @@
+"""What each speckle filter does to one simulated scan."""

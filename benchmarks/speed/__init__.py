@@ -1,0 +1,1 @@
+"""How fast usmicro is, beside other libraries in the same process and beside what the machine allows."""

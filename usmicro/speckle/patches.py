@@ -1,0 +1,139 @@
+"""Speckle reduction by the mean of alike patches."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from usmicro.arrays import BoolImage, FloatImage, checked_image
+from usmicro.errors import ImageError
+from usmicro.kernels import blockwise_means
+from usmicro.kernels import nonlocal_means as kernels
+from usmicro.kernels.exponential import LOG2_E
+from usmicro.speckle.scale import estimate_noise
+
+DARKEST = 1.0
+"""Grey level that darker ones count as in Pearson's distance, which divides by it."""
+
+
+def nonlocal_means(
+    image: ArrayLike, *, strength: float | None = None, region: BoolImage | None = None, parallel: bool = False
+) -> FloatImage:
+    """Reduce noise by non-local means: patches of 7 x 7 pixels, search window of 21 x 21 pixels.
+
+    The weight of a pixel is exp(-d / strength^2), d the mean squared difference of the patches around both.
+
+    Parameters
+    ----------
+    image : array, shape (rows, columns)
+        Any values with noise that is about equally strong everywhere, such as the grey level of a display image.
+    strength : float, optional
+        In the unit of the image; the standard deviation in the most homogeneous tenth of it if not given.
+    region : array of bool, shape (rows, columns), optional
+        Where `strength` is measured; everywhere if not given.
+    parallel : bool
+        Use all threads; the result is the same.
+
+    Returns
+    -------
+    array, shape (rows, columns), float32
+
+    Raises
+    ------
+    ImageError
+        If the image is not two-dimensional, is smaller than 7 x 7 or holds NaN, or `strength` is not positive.
+
+    References
+    ----------
+    Buades, Coll and Morel, Proc. CVPR 2 (2005) 60; the distance is not weighted by a Gaussian.
+    """
+    image = checked_image(image, least=kernels.PATCH)
+    squared = _squared_strength(image, strength, 0, region)
+    if squared == 0:
+        return image.copy()
+    margin = kernels.MARGIN
+    right = kernels.padded_columns(image.shape[1]) - image.shape[1] - margin
+    padded = cv2.copyMakeBorder(image, margin, margin, margin, right, cv2.BORDER_REFLECT_101)
+    out = np.empty_like(image)
+    (kernels.nonlocal_means_parallel if parallel else kernels.nonlocal_means)(padded, np.float32(LOG2_E / squared), out)
+    return out
+
+
+def obnlm(
+    image: ArrayLike, *, strength: float | None = None, search: int = 6, region: BoolImage | None = None, parallel: bool = False
+) -> FloatImage:
+    """Reduce speckle by the optimised Bayesian non-local means filter.
+
+    Blocks of 7 x 7 pixels around every second pixel are restored as a whole, as the mean of the blocks in their search window with
+    the weights exp(-d / strength^2), d the mean of (a - b)^2 / b over block a and candidate b; a pixel is the mean of the blocks
+    that it lies in. The distance fits noise whose variance grows with the grey level, as that of log-compressed speckle that was
+    smoothed for display. The paper's preselection of candidates by their mean is left out.
+
+    Parameters
+    ----------
+    image : array, shape (rows, columns)
+        Grey level 0 to 255 of a display image.
+    strength : float, optional
+        In square roots of the unit of the image; the square root of variance over mean in its most homogeneous tenth if not given.
+    search : int
+        Radius of the search window in pixels, 1 to 15.
+    region : array of bool, shape (rows, columns), optional
+        Where `strength` is measured; everywhere if not given.
+    parallel : bool
+        Use all threads; the result is the same.
+
+    Returns
+    -------
+    array, shape (rows, columns), float32
+
+    Raises
+    ------
+    ImageError
+        If the image is not two-dimensional, is smaller than 7 x 7, holds NaN or negative values, or a parameter is out of range.
+
+    References
+    ----------
+    Coupe, Hellier, Kervrann and Barillot, IEEE Trans. Image Processing 18 (2009) 2221.
+    """
+    image = checked_image(image, least=blockwise_means.PATCH)
+    if image.min() < 0:
+        raise ImageError(f"expected grey levels of 0 or more, found {image.min()}")
+    if not 1 <= search <= 15:
+        raise ImageError(f"expected a search radius of 1 to 15 pixels, found {search}")
+    squared = _squared_strength(image, strength, 1, region)
+    if squared == 0:
+        return image.copy()
+    padded = _padded_to_tiles(image, search)
+    bounded = np.maximum(padded, np.float32(DARKEST))
+    means = np.asarray(cv2.blur(bounded, (blockwise_means.PATCH, blockwise_means.PATCH)), dtype=np.float32)
+    values, squares, inverse, averages = map(_planes, (padded, bounded**2, np.reciprocal(bounded), means))
+    out = np.empty_like(image)
+    (blockwise_means.obnlm_parallel if parallel else blockwise_means.obnlm)(
+        values, squares, inverse, averages, search, np.float32(LOG2_E / squared), out
+    )
+    return out
+
+
+def _squared_strength(image: FloatImage, strength: float | None, power: int, region: BoolImage | None) -> float:
+    if strength is None:
+        return estimate_noise(image, power=power, region=region)
+    if not strength > 0:
+        raise ImageError(f"expected a positive strength, found {strength}")
+    return strength**2
+
+
+def _padded_to_tiles(image: FloatImage, search: int) -> FloatImage:
+    margin = blockwise_means.margin(search)
+    rows, columns = (
+        -(-n // (2 * blocks)) * 2 * blocks - n
+        for n, blocks in zip(image.shape, (blockwise_means.ROWS, blockwise_means.COLUMNS), strict=True)
+    )
+    right = columns + margin + 2 * blockwise_means.LANES
+    return np.asarray(cv2.copyMakeBorder(image, margin, rows + margin, margin, right, cv2.BORDER_REFLECT_101), dtype=np.float32)
+
+
+def _planes(image: FloatImage) -> FloatImage:
+    """Even and odd rows and columns apart, (2, 2, rows / 2, columns / 2)."""
+    rows, columns = image.shape
+    return np.ascontiguousarray(image.reshape(rows // 2, 2, columns // 2, 2).transpose(1, 3, 0, 2))
