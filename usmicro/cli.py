@@ -52,8 +52,15 @@ def make_parser() -> argparse.ArgumentParser:
     former = run.add_mutually_exclusive_group()
     former.add_argument("--resume", action="store_true", help="continue a run: keep results whose input and settings are unchanged")
     former.add_argument("--overwrite", action="store_true", help="replace the results of a former run in DIR")
+    run.add_argument(
+        "--pseudonyms",
+        type=Path,
+        metavar="KEYFILE",
+        help="name inputs by keyed hashes of their paths in all outputs; a new key is written if the file is not there",
+    )
     run.add_argument("--frames", type=int, metavar="N", help="analyse only N frames of a cine, evenly spread")
     run.add_argument("--limit", type=int, metavar="N", help="analyse only the first N inputs by name")
+    run.add_argument("--profile", action="store_true", help="print how long each stage took, and the memory that was used")
     run.add_argument("--quiet", action="store_true", help="print errors only")
 
     inspect = command("inspect", inspect_command, "print what usmicro understands of a scan, without analysing it")
@@ -65,6 +72,12 @@ def make_parser() -> argparse.ArgumentParser:
 
     report = command("report", report_command, "rebuild report.html from the files of a finished run")
     report.add_argument("folder", type=Path, metavar="DIR", help="the --out folder of the run")
+
+    pseudonyms = command("pseudonyms", pseudonyms_command, "list the scans of a run with --pseudonyms and what it calls each, as CSV")
+    pseudonyms.add_argument("key", type=Path, metavar="KEYFILE", help="the key of the run")
+    pseudonyms.add_argument("inputs", nargs="+", metavar="INPUT", help="as given to the run")
+
+    command("warmup", warmup_command, "compile the kernels ahead of the first run, once for each user and version")
 
     command("settings", settings_command, "print every setting with its default, unit and meaning, as TOML")
     return parser
@@ -78,6 +91,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     from time import monotonic
 
     from usmicro.batch import run
+    from usmicro.batch.profile import Profile
     from usmicro.batch.progress import duration
     from usmicro.settings import read_settings
 
@@ -90,14 +104,17 @@ def run_command(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         spacing=arguments.spacing,
         masks=arguments.masks,
+        pseudonyms=arguments.pseudonyms,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
         limit=arguments.limit,
         quiet=arguments.quiet,
     )
     counts = dict.fromkeys(("images", "failed", "foci", "intramass", "extramass", "intraductal", "masses"), 0)
+    profile = Profile()
     try:
         for result in results:
+            profile.add(result)
             counts["images"] += 1
             counts["failed"] += result.status == "failed"
             if result.summary is not None:
@@ -111,7 +128,36 @@ def run_command(arguments: argparse.Namespace) -> int:
         print(f"{counts['images'] - counts['failed']} of {counts['images']} images done{failed} in {duration(monotonic() - start)}")
         places = ", ".join(f"{counts[name]} {name}" for name in ("intramass", "extramass", "intraductal"))
         print(f"{counts['foci']} foci ({places}), {counts['masses']} masses; results in {arguments.out}")
+    if arguments.profile:
+        print("\n".join(profile.lines(monotonic() - start)))
     return SOME_FAILED if counts["failed"] else DONE
+
+
+def pseudonyms_command(arguments: argparse.Namespace) -> int:
+    """Print which pseudonym is which scan."""
+    import csv
+
+    from usmicro.batch.pseudonyms import pseudonym, read_key
+    from usmicro.loading.discover import find_scans
+
+    if not arguments.key.is_file():
+        raise UsageError(f"{arguments.key}: no such file; expected the key that --pseudonyms was given")
+    key = read_key(arguments.key)
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(("image", "input"))
+    table.writerows(sorted((pseudonym(scan.name, key), scan.name) for scan in find_scans(arguments.inputs)))
+    return DONE
+
+
+def warmup_command(arguments: argparse.Namespace) -> int:
+    """Compile the kernels."""
+    from usmicro.warmup import warm_up
+
+    folder = warm_up()
+    print(
+        "compiled, but no folder to keep it can be written to: set NUMBA_CACHE_DIR" if folder is None else f"compiled kernels in {folder}"
+    )
+    return DONE
 
 
 def inspect_command(arguments: argparse.Namespace) -> int:

@@ -130,6 +130,14 @@ class LabelSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSettings(Checked):
+    """What one input may cost a worker process; with one worker all is computed in the process itself, without these limits."""
+
+    seconds: float = described(300.0, unit="s", says="an input that finishes no frame for this long is stopped", least=1)
+    memory: int = described(4000, unit="MB", says="memory that a worker process may take (kept by Linux)", least=500)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by stage."""
 
@@ -140,6 +148,7 @@ class Settings:
     shadow: ShadowSettings = field(default_factory=ShadowSettings)
     twinkling: TwinklingSettings = field(default_factory=TwinklingSettings)
     labels: LabelSettings = field(default_factory=LabelSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
 
 
 def with_values(settings: Settings, values: Mapping[str, Mapping[str, Any]], *, source: str) -> Settings:

@@ -12,21 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from usmicro.batch.functions import check_importable, mark_of
-from usmicro.batch.jobs import Job, Result, fingerprint
+from usmicro.batch.jobs import Job, fingerprint, is_written
 from usmicro.batch.progress import Progress
+from usmicro.batch.pseudonyms import pseudonym, read_key
 from usmicro.batch.record import Record
-from usmicro.batch.state import RECORD, STATE, TABLES, State, is_result
+from usmicro.batch.results import Result
+from usmicro.batch.state import RECORD, STATE, TABLES, State, is_result, remove_unfinished
 from usmicro.batch.workers import available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
 from usmicro.loading.discover import find_scans
 from usmicro.loading.spacing import read_spacing
 from usmicro.outlines import MaskFunction
 from usmicro.settings import Settings, read_settings
-from usmicro.writing.files import replacing, write_atomically
+from usmicro.writing.files import replacing
 from usmicro.writing.names import file_stems
 from usmicro.writing.report import remove_report, write_report
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, plain, table_writer
 
+AT_ONCE = 1000
+"""So many stored results are in memory at a time."""
 Inputs = str | Path | Sequence[str | Path]
 
 
@@ -40,6 +44,7 @@ def run(
     masks: str | Path | MaskFunction | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    pseudonyms: str | Path | None = None,
     limit: int | None = None,
     quiet: bool = True,
 ) -> Iterator[Result]:
@@ -67,6 +72,9 @@ def run(
         Keep the results in `out` whose input, masks and settings have not changed; of a masks function, the file that it is written in.
     overwrite : bool
         Delete what a former run wrote to `out`.
+    pseudonyms : path, optional
+        File with a key, written if it is not there. Every output then names an input by a keyed hash of its path below INPUT;
+        `usmicro pseudonyms` lists which is which. It must not lie in `out`.
     limit : int, optional
         Analyse only so many inputs, the first by name.
     quiet : bool
@@ -96,12 +104,13 @@ def run(
         from usmicro.anatomy.unet import check_network
 
         check_network(Path(settings.anatomy.mass_network))  # once, before every input fails for it
-    jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit)
+    key = None if pseudonyms is None else read_key(Path(pseudonyms), out=out)
+    jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit, key=key)
     count = min(workers or available_cores(), len(jobs))
     if callable(masks) and count > 1:
         check_importable(masks)
     state = open_state(out, resume=resume, overwrite=overwrite)
-    record = Record(settings, workers=count, spacing=spacing, masks=masks, remarks=remarks)
+    record = Record(settings, workers=count, spacing=spacing, masks=masks, remarks=remarks, private=key is not None)
     return _results(jobs, state, record, resume=resume, progress=Progress(len(jobs), None if quiet else sys.stderr))
 
 
@@ -113,10 +122,10 @@ def make_jobs(
     spacing: str | float | Path | None,
     masks: str | Path | MaskFunction | None,
     limit: int | None,
+    key: bytes | None = None,
 ) -> tuple[list[Job], list[str]]:
     """One job an input, sorted by name, and what the user should know of the arguments."""
     found = find_scans([inputs] if isinstance(inputs, str | Path) else list(inputs))
-    found = sorted(found, key=lambda item: item.name)
     if repeated := [name for name, count in Counter(item.name for item in found).items() if count > 1]:
         raise UsageError(
             f"{len(repeated)} inputs have the name of another, such as {repeated[0]}; give their common parent folder as INPUT"
@@ -124,15 +133,16 @@ def make_jobs(
     given = read_spacing(spacing)
     remarks = []
     if unused := given.unused(item.name for item in found):
-        remarks.append(f"--spacing: {len(unused)} rows name no input, such as {unused[0]}")
+        remarks.append(f"--spacing: {len(unused)} rows name no input" + ("" if key else f", such as {unused[0]}"))
     function, folder = (masks, None) if callable(masks) else (None, None if masks is None else Path(masks))
     if folder is not None and not folder.is_dir():
         raise UsageError(f"--masks {folder}: expected a folder of masks, found {'a file' if folder.exists() else 'nothing there'}")
-    stems = file_stems([item.name for item in found])
+    named = sorted(((pseudonym(item.name, key) if key else item.name, item) for item in found), key=lambda pair: pair[0])
+    stems = file_stems([name for name, _ in named])
     mark = "" if function is None else mark_of(function)
     jobs = [
-        Job(item.name, item.path, out, stem, settings, *given.for_image(item.name), folder, function, mark)
-        for item, stem in zip(found[:limit], stems, strict=False)
+        Job(name, item.path, out, stem, settings, *given.for_image(item.name), folder, function, mark, item.name if key else "")
+        for (name, item), stem in zip(named[:limit], stems, strict=False)
     ]
     return jobs, remarks
 
@@ -153,6 +163,7 @@ def open_state(out: Path, *, resume: bool, overwrite: bool) -> State:
             f"{out}: holds results already; add --resume to continue that run, --overwrite to replace it, or give --out another folder"
         )
     state = State.open(out)
+    remove_unfinished(out)
     if overwrite:
         remove_report(out)
         state.clear()
@@ -160,7 +171,10 @@ def open_state(out: Path, *, resume: bool, overwrite: bool) -> State:
 
 
 def _results(jobs: list[Job], state: State, record: Record, *, resume: bool, progress: Progress) -> Iterator[Result]:
-    """Compute what is not there yet; yield in the order of the jobs; write the tables whatever happens."""
+    """Compute what is not there yet; yield in the order of the jobs; write the tables whatever happens.
+
+    Results that must wait for those before them wait in the store, so that memory does not grow with their number.
+    """
     with ExitStack() as cleanup:
         cleanup.callback(state.close)
         cleanup.callback(_finish, jobs, state, record)
@@ -169,43 +183,56 @@ def _results(jobs: list[Job], state: State, record: Record, *, resume: bool, pro
             progress.say(remark)
         state.expect(jobs)
         remove_report(state.out)  # it would tell of tables that are replaced
-        write_atomically(state.out / RECORD, record.to_json())  # tells that this folder holds results, not scans
-        ready: dict[int, Result] = _unchanged(jobs, state) if resume else {}
-        for result in ready.values():
-            progress.add(result.image, kept=True)
+        with replacing(state.out / RECORD, durable=True) as file:
+            record.write(file, ())  # tells that this folder holds results, not scans
+        ready = set(_unchanged(jobs, state)) if resume else set()
+        for index in sorted(ready):
+            progress.add(jobs[index].name, kept=True)
         waiting = [index for index in range(len(jobs)) if index not in ready]
         todo = [jobs[index] for index in waiting]
-        computed = in_process(todo) if record.workers == 1 else in_workers(todo, record.workers)
+
+        def told(job: Job, done: int, promised: int) -> None:
+            progress.frames(job.name, done, promised)
+
+        computed = in_process(todo, told) if record.workers == 1 else in_workers(todo, record.workers, told)
         cleanup.callback(computed.close)  # the workers end before the tables are written
         following = 0
         while following in ready:
-            yield ready.pop(following)
+            yield _stored(jobs[following], state)
             following += 1
         for place, result in computed:
             state.keep(result)
             progress.add(result.image, result.error)
-            ready[waiting[place]] = result
+            index = waiting[place]
+            ready.add(index)
             while following in ready:
-                yield ready.pop(following)
+                yield result if following == index else _stored(jobs[following], state)
                 following += 1
         record.complete = True
 
 
-def _unchanged(jobs: list[Job], state: State) -> dict[int, Result]:
-    """Results, by index, that need not be computed again."""
-    known = {index: result for index, job in enumerate(jobs) if (result := state.result(job)) is not None and result.status == "ok"}
+def _stored(job: Job, state: State) -> Result:
+    result = state.result(job)
+    if result is None:
+        raise UsageError(f"{state.out / STATE}: was changed by another program while the run was going on; run again with --overwrite")
+    return result
 
-    def same(index: int) -> bool:
-        job = jobs[index]
+
+def _unchanged(jobs: list[Job], state: State) -> Iterator[int]:
+    """Indices of the jobs whose results need not be computed again."""
+
+    def same(job: Job, result: Result) -> bool:
         try:
-            written = all(file.exists() for file in job.files)
-            return written and fingerprint(job) == known[index].fingerprint
+            return is_written(job, result) and fingerprint(job) == result.fingerprint
         except (OSError, ScanError):
             return False  # the job itself will say why the file cannot be read
 
     with ThreadPoolExecutor(min(8, available_cores())) as threads:
-        unchanged = list(threads.map(same, known))
-    return {index: known[index] for index, keep in zip(known, unchanged, strict=True) if keep}
+        for first in range(0, len(jobs), AT_ONCE):
+            some = jobs[first : first + AT_ONCE]
+            known = {first + i: result for i, job in enumerate(some) if (result := state.result(job)) is not None and result.status == "ok"}
+            keep = threads.map(same, (jobs[index] for index in known), known.values())
+            yield from (index for index, unchanged in zip(known, keep, strict=True) if unchanged)
 
 
 def _finish(jobs: list[Job], state: State, record: Record) -> None:
@@ -219,13 +246,11 @@ def _write_tables(jobs: list[Job], state: State, record: Record) -> None:
     all_columns = (IMAGES_COLUMNS, MASSES_COLUMNS, FOCI_COLUMNS, CLUSTERS_COLUMNS)
     with ExitStack() as files:
         add_image, add_mass, add_focus, add_cluster = (
-            table_writer(files.enter_context(replacing(state.out / name)), columns)
+            table_writer(files.enter_context(replacing(state.out / name, durable=True)), columns)
             for name, columns in zip(TABLES, all_columns, strict=True)
         )
         empty: dict[str, Any] = dict.fromkeys(IMAGES_COLUMNS)
-        for job in jobs:
-            if (result := state.result(job)) is None:
-                continue  # not reached before the run was stopped
+        for result in _reached(jobs, state):
             summary = {} if result.summary is None else plain(result.summary)
             head = {"image": result.image, "status": result.status, "error": result.error or None}
             add_image({**empty, **head, **summary, "seconds": result.seconds.get("total")})
@@ -237,4 +262,10 @@ def _write_tables(jobs: list[Job], state: State, record: Record) -> None:
                 add_cluster({"image": result.image, **plain(cluster)})
             record.add(result)
     record.finished = datetime.now(UTC)
-    write_atomically(state.out / RECORD, record.to_json())
+    with replacing(state.out / RECORD, durable=True) as file:
+        record.write(file, _reached(jobs, state))
+
+
+def _reached(jobs: list[Job], state: State) -> Iterator[Result]:
+    """The results so far, in the order of the jobs."""
+    return (result for job in jobs if (result := state.result(job)) is not None)
