@@ -164,8 +164,8 @@ class Worker:
     def compute(self, job: Job, told: Callable[[int, int], None] = lambda done, promised: None) -> Result:
         """Have a job computed; a process that dies of it is replaced, and the job fails.
 
-        A job that ends a process that has computed others before gets a second chance in a new one: what killed it, a heap that a former
-        file damaged or the memory that was left, may not be the fault of this file. One that hangs does not.
+        A job whose process dies, or lacks memory after others, gets a second chance in a new one: what killed it, a heap that a former
+        file damaged or somebody outside, may not be the fault of this file. One that hangs does not.
 
         Raises
         ------
@@ -176,7 +176,7 @@ class Worker:
         """
         used = self._process is not None
         result, again = self._attempt(job, told)
-        return self._attempt(job, told)[0] if used and again else result
+        return self._attempt(job, told)[0] if again and (used or self._process is None) else result
 
     def _attempt(self, job: Job, told: Callable[[int, int], None]) -> tuple[Result, bool]:
         """Compute a job once; gives its result and whether a new process may do better."""

@@ -1,0 +1,54 @@
+"""An analysis that finds nothing, at once: for measuring how runs list and schedule inputs, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from usmicro.arrays import ByteImage
+from usmicro.findings import Focus, Mass, Summary, Table
+from usmicro.scan import Scan
+
+START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from benchmarks.reliability.stand_in import install; install(); "
+    "from usmicro.batch.serving import serve; serve()"
+)
+"""Starts a worker process that computes with it."""
+
+
+@dataclass
+class Nothing:
+    """Has what a run needs of an Analysis."""
+
+    image: ByteImage
+    labels: ByteImage
+    summary: Summary
+    foci: Table[Focus] = field(default_factory=Table)
+    masses: Table[Mass] = field(default_factory=Table)
+    frame: int = 0
+    notes: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def overlay(self) -> ByteImage:
+        """The image, as RGB."""
+        return np.repeat(self.labels[..., None], 3, axis=2)
+
+
+def analyze(scan: Scan, **options: Any) -> Nothing:
+    """Read the first frame and find nothing."""
+    image = next(scan.frames())
+    unknown = {"spacing_x_mm": None, "spacing_y_mm": None, "spacing_source": "none", "geometry": "linear", "colour_flow": "no"}
+    none: dict[str, Any] = dict.fromkeys(("foci", "intramass", "extramass", "intraductal", "masses"), 0)
+    summary = Summary(frames=1, rows=scan.rows, columns=scan.columns, calcification="none", calcification_score=0.0, **unknown, **none)  # type: ignore[arg-type]
+    return Nothing(image, np.zeros(image.shape[:2], np.uint8), summary)
+
+
+def install() -> None:
+    """Put it in the place of usmicro.analysis in this process."""
+    module = ModuleType("usmicro.analysis")
+    module.analyze = analyze  # type: ignore[attr-defined]
+    sys.modules["usmicro.analysis"] = module
