@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import shutil
@@ -21,8 +22,8 @@ MOST_KILLS = 12
 """Kills of one output folder before it is let finish."""
 
 
-def kill_runs(work: Path, kills: int, seed: int, workers: int = 2) -> dict[str, int]:
-    """Kill so many runs with SIGKILL, each at a random moment: the main process, one worker, or all; finish each folder and compare it.
+def kill_runs(work: Path, kills: int, seed: int, *, minutes: float = math.inf, workers: int = 2) -> dict[str, int]:
+    """Kill so many runs with SIGKILL, each at a random moment: the main process, one worker, or all; finish each folder and compare it; stop early when the minutes are over.
 
     A process that does not exist yet or any more at its moment is not counted.
     """
@@ -36,7 +37,8 @@ def kill_runs(work: Path, kills: int, seed: int, workers: int = 2) -> dict[str, 
     subprocess.run([*command, "--out", str(whole), "--overwrite"], check=False)  # what a run takes once the kernels are compiled
     longest = time.monotonic() - start
     counts: Counter[str] = Counter(kills=0, folders=0)
-    while counts["kills"] < kills:
+    began = time.monotonic()
+    while counts["kills"] < kills and time.monotonic() - began < 60 * minutes:
         out = work / "killed"
         shutil.rmtree(out, ignore_errors=True)
         for _ in range(rng.randint(1, MOST_KILLS)):

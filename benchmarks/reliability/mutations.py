@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import random
 import shutil
 import subprocess
@@ -82,7 +83,7 @@ def mutated(data: bytes, rng: random.Random, other: bytes) -> bytes:
     return bytes(changed)
 
 
-def run_mutated(work: Path, count: int, seed: int) -> dict[str, int | str]:
+def run_mutated(work: Path, count: int, seed: int, *, minutes: float = math.inf) -> dict[str, int | str]:
     """Run usmicro over so many damaged files; counts what came of them."""
     rng = random.Random(seed)
     originals = seeds(work / "seeds")
@@ -92,7 +93,10 @@ def run_mutated(work: Path, count: int, seed: int) -> dict[str, int | str]:
         | {"stopped by limits.seconds": 0, "stopped by limits.memory": 0, "internal errors": 0}
     )
     slowest = 0.0
+    began = time.monotonic()
     for first in range(0, count, BATCH):
+        if time.monotonic() - began > 60 * minutes:
+            break
         scans, out = work / "mutated", work / "results"
         for folder in (scans, out):
             shutil.rmtree(folder, ignore_errors=True)
