@@ -23,7 +23,9 @@ MOST_KILLS = 12
 
 
 def kill_runs(work: Path, kills: int, seed: int, *, minutes: float = math.inf, workers: int = 2) -> dict[str, int]:
-    """Kill so many runs with SIGKILL, each at a random moment: the main process, one worker, or all; finish each folder and compare it; stop early when the minutes are over.
+    """Kill so many runs with SIGKILL, each at a random moment: the main process, one worker, or all; finish each folder and compare it.
+
+    Stops early when the minutes are over.
 
     A process that does not exist yet or any more at its moment is not counted.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import time
 import traceback
@@ -103,6 +104,8 @@ def process(job: Job, told: FramesTold | None = None) -> Result:
     UsageError
         If the output cannot be written: no other input would fare better.
     """
+    from usmicro.loading.content import unquoted
+
     start = time.perf_counter()
     log: tuple[str, ...] = ()
     try:
@@ -117,7 +120,7 @@ def process(job: Job, told: FramesTold | None = None) -> Result:
         elif isinstance(error, OSError) and error.filename in (None, str(job.path)):
             reason = f"cannot be read: {error.strerror or error}"
         else:  # a fault of the program costs one row, not the run
-            reason, log = f"internal error: {type(error).__name__}: {error}", trace(error)
+            reason, log = f"internal error: {type(error).__name__}: {unquoted(str(error))}", trace(error)
     return failure(job, reason, log=log, seconds=time.perf_counter() - start)
 
 
@@ -161,6 +164,7 @@ def without_paths(text: str, job: Job) -> str:
         text = text.replace(str(path), name) if path is not None else text
     if job.real_name:
         text = without_names(text, job.real_name, job.name)
+        text = re.sub("the masks folder[^:]*", "the masks folder", text)
     for folder in sorted((folder for folder in sys.path if len(Path(folder).parts) > 1), key=len, reverse=True):
         text = text.replace(f"{folder}{os.sep}", "")
     return " ".join(text.split()).removeprefix(f"{job.name}: ")
@@ -207,7 +211,7 @@ def _analyse(job: Job, start: float, told: FramesTold | None) -> Result:
         masses=analysis.masses,
         key_frame=analysis.frame,
         notes=(
-            *(without_paths(note, job) for note in analysis.notes),
+            *(without_paths(without_sources(note, given) if job.real_name else note, job) for note in analysis.notes),
             *(f"{name} was not a finite number and is left empty" for name in odd),
         ),
         decoder=scan.decoder,
@@ -218,6 +222,15 @@ def _analyse(job: Job, start: float, told: FramesTold | None) -> Result:
         overlay_file=job.overlay_file,
         mask_file=job.mask_file,
     )
+
+
+def without_sources(note: str, given: Outlines | MaskFunction | None) -> str:
+    """A note without the names of the files that masks came from."""
+    from usmicro.scan import GivenMasks
+
+    for source in given.sources if isinstance(given, GivenMasks) else ():
+        note = without_names(note, Path(source).name, "a mask")
+    return note
 
 
 def telling(scan: Scan, told: FramesTold) -> Scan:
