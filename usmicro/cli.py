@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--settings", type=Path, metavar="FILE.toml", help="settings to use; `usmicro settings` prints them all")
     run.add_argument("--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="one setting; wins over --settings; repeatable")
     run.add_argument("--workers", type=int, metavar="N", help="processes; one a core if not given")
+    run.add_argument("--cluster", metavar="tcp://HOST:PORT", help="compute on the workers of a Dask scheduler; see docs/reliability.md")
     run.add_argument(
         "--spacing",
         metavar="MM|TABLE.csv",
@@ -102,6 +103,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         settings=read_settings(arguments.settings, sampled + arguments.set),
         workers=arguments.workers,
+        cluster=arguments.cluster,
         spacing=arguments.spacing,
         masks=arguments.masks,
         pseudonyms=arguments.pseudonyms,

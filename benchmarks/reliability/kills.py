@@ -15,25 +15,31 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.reliability.folders import differences
+from benchmarks.reliability.many import write_many
 from benchmarks.reliability.scans import write_small
 
 IMAGES = 20
+MANY = 200
+"""Images of a run with the stand-in analysis."""
 MOST_KILLS = 12
 """Kills of one output folder before it is let finish."""
 
 
-def kill_runs(work: Path, kills: int, seed: int, *, minutes: float = math.inf, workers: int = 2) -> dict[str, int]:
+def kill_runs(work: Path, kills: int, seed: int, *, minutes: float = math.inf, workers: int = 2, stand_in: bool = False) -> dict[str, int]:
     """Kill so many runs with SIGKILL, each at a random moment: the main process, one worker, or all; finish each folder and compare it.
 
-    Stops early when the minutes are over.
+    Stops early when the minutes are over. With the stand-in analysis, which finds nothing but starts at once, a run is short and all the
+    rest, from listing to tables, is the same.
 
     A process that does not exist yet or any more at its moment is not counted.
     """
     rng = random.Random(seed)
     scans, whole = work / "scans", work / "whole"
     if not scans.exists():
-        write_small(scans, IMAGES)
-    command = [sys.executable, "-m", "usmicro", "run", str(scans), "--workers", str(workers), "--quiet"]
+        write_many(scans, MANY) if stand_in else write_small(scans, IMAGES)
+        (scans / "broken.png").write_bytes(b"no image")
+    program = ["-m", "benchmarks.reliability.stand_in" if stand_in else "usmicro"]
+    command = [sys.executable, *program, "run", str(scans), "--workers", str(workers), "--quiet"]
     subprocess.run([*command, "--out", str(whole), "--overwrite"], check=False)
     start = time.monotonic()
     subprocess.run([*command, "--out", str(whole), "--overwrite"], check=False)  # what a run takes once the kernels are compiled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,9 @@ START = (
     "from usmicro.batch.serving import serve; serve()"
 )
 """Starts a worker process that computes with it."""
+
+SECONDS = 0.005
+"""How long it takes."""
 
 
 @dataclass
@@ -41,6 +45,7 @@ class Nothing:
 def analyze(scan: Scan, **options: Any) -> Nothing:
     """Read the first frame and find nothing."""
     image = next(scan.frames())
+    time.sleep(SECONDS)
     unknown = {"spacing_x_mm": None, "spacing_y_mm": None, "spacing_source": "none", "geometry": "linear", "colour_flow": "no"}
     none: dict[str, Any] = dict.fromkeys(("foci", "intramass", "extramass", "intraductal", "masses"), 0)
     summary = Summary(frames=1, rows=scan.rows, columns=scan.columns, calcification="none", calcification_score=0.0, **unknown, **none)  # type: ignore[arg-type]
@@ -52,3 +57,17 @@ def install() -> None:
     module = ModuleType("usmicro.analysis")
     module.analyze = analyze  # type: ignore[attr-defined]
     sys.modules["usmicro.analysis"] = module
+
+
+def main() -> int:
+    """`usmicro` with this analysis."""
+    from usmicro import cli
+    from usmicro.batch import workers
+
+    install()
+    workers.START = START
+    return cli.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

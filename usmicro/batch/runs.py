@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from usmicro.batch.pseudonyms import pseudonym, read_key
 from usmicro.batch.record import Record
 from usmicro.batch.results import Result
 from usmicro.batch.state import RECORD, STATE, TABLES, State, is_result, remove_unfinished
-from usmicro.batch.workers import available_cores, in_process, in_workers
+from usmicro.batch.workers import Told, available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
 from usmicro.loading.discover import find_scans
 from usmicro.loading.spacing import read_spacing
@@ -40,6 +40,7 @@ def run(
     out: str | Path,
     settings: Settings | str | Path | None = None,
     workers: int | None = None,
+    cluster: str | None = None,
     spacing: str | float | Path | None = None,
     masks: str | Path | MaskFunction | None = None,
     resume: bool = False,
@@ -63,6 +64,9 @@ def run(
         Or a TOML file of them.
     workers : int, optional
         Processes; one a core if not given, 1 computes in this process.
+    cluster : str, optional
+        Address of a Dask scheduler, whose workers compute instead of processes of this machine. They must see the inputs and `out`
+        under the same paths.
     spacing : float or path, optional
         Spacing in mm for inputs without one, or a CSV table whose rows win for their images.
     masks : path or function, optional
@@ -106,12 +110,14 @@ def run(
         check_network(Path(settings.anatomy.mass_network))  # once, before every input fails for it
     key = None if pseudonyms is None else read_key(Path(pseudonyms), out=out)
     jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit, key=key)
+    if cluster is not None and workers is not None:
+        raise UsageError("--workers is for this machine and --cluster for others, which have the workers that they were started with")
     count = min(workers or available_cores(), len(jobs))
-    if callable(masks) and count > 1:
+    if callable(masks) and (count > 1 or cluster is not None):
         check_importable(masks)
     state = open_state(out, resume=resume, overwrite=overwrite)
-    record = Record(settings, workers=count, spacing=spacing, masks=masks, remarks=remarks, private=key is not None)
-    return _results(jobs, state, record, resume=resume, progress=Progress(len(jobs), None if quiet else sys.stderr))
+    record = Record(settings, workers=None if cluster else count, spacing=spacing, masks=masks, remarks=remarks, private=key is not None)
+    return _results(jobs, state, record, cluster=cluster, resume=resume, progress=Progress(len(jobs), None if quiet else sys.stderr))
 
 
 def make_jobs(
@@ -170,7 +176,7 @@ def open_state(out: Path, *, resume: bool, overwrite: bool) -> State:
     return state
 
 
-def _results(jobs: list[Job], state: State, record: Record, *, resume: bool, progress: Progress) -> Iterator[Result]:
+def _results(jobs: list[Job], state: State, record: Record, *, cluster: str | None, resume: bool, progress: Progress) -> Iterator[Result]:
     """Compute what is not there yet; yield in the order of the jobs; write the tables whatever happens.
 
     Results that must wait for those before them wait in the store, so that memory does not grow with their number.
@@ -194,7 +200,7 @@ def _results(jobs: list[Job], state: State, record: Record, *, resume: bool, pro
         def told(job: Job, done: int, promised: int) -> None:
             progress.frames(job.name, done, promised)
 
-        computed = in_process(todo, told) if record.workers == 1 else in_workers(todo, record.workers, told)
+        computed = _computed(todo, record.workers, cluster, told)
         cleanup.callback(computed.close)  # the workers end before the tables are written
         following = 0
         while following in ready:
@@ -209,6 +215,15 @@ def _results(jobs: list[Job], state: State, record: Record, *, resume: bool, pro
                 yield result if following == index else _stored(jobs[following], state)
                 following += 1
         record.complete = True
+
+
+def _computed(jobs: list[Job], workers: int | None, cluster: str | None, told: Told) -> Generator[tuple[int, Result], None, None]:
+    """Results as they come, by index, from where they are to be computed."""
+    if cluster is not None:
+        from usmicro.batch.cluster import on_cluster
+
+        return on_cluster(jobs, cluster, told)
+    return in_process(jobs, told) if workers == 1 else in_workers(jobs, workers or 1, told)
 
 
 def _stored(job: Job, state: State) -> Result:
