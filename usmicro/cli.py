@@ -24,6 +24,11 @@ exit status: 0 all inputs done; 1 some failed (each with its reason in images.cs
 130 interrupted"""
 
 
+def place(text: str) -> Path | str:
+    """A folder, or an address of one as it was given: a Path would lose one of its slashes."""
+    return text if "://" in text else Path(text)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="usmicro", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -36,8 +41,13 @@ def make_parser() -> argparse.ArgumentParser:
         return added
 
     run = command("run", run_command, "analyse scans and write tables, overlays and masks", STATUS)
-    run.add_argument("inputs", nargs="+", metavar="INPUT", help="a scan, a folder of scans (searched through), or a glob pattern in quotes")
-    run.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results; new or empty")
+    run.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a scan, a folder of scans (searched through), a glob pattern in quotes, or an address such as s3://bucket/folder",
+    )
+    run.add_argument("--out", required=True, type=place, metavar="DIR", help="folder for the results; new or empty")
     run.add_argument("--settings", type=Path, metavar="FILE.toml", help="settings to use; `usmicro settings` prints them all")
     run.add_argument("--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="one setting; wins over --settings; repeatable")
     run.add_argument("--workers", type=int, metavar="N", help="processes; one a core if not given")
@@ -126,7 +136,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         print(f"\nusmicro: stopped; what is finished is kept: add --resume to continue in {arguments.out}", file=sys.stderr)
         return INTERRUPTED
     if not arguments.quiet:
-        failed = f", {counts['failed']} failed (reasons in {arguments.out / 'images.csv'})" if counts["failed"] else ""
+        failed = f", {counts['failed']} failed (reasons in {arguments.out}/images.csv)" if counts["failed"] else ""
         print(f"{counts['images'] - counts['failed']} of {counts['images']} images done{failed} in {duration(monotonic() - start)}")
         places = ", ".join(f"{counts[name]} {name}" for name in ("intramass", "extramass", "intraductal"))
         print(f"{counts['foci']} foci ({places}), {counts['masses']} masses; results in {arguments.out}")

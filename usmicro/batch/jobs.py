@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,8 @@ class Job:
     """Tells whether that is the same function as in a former run."""
     real_name: str = ""
     """Path below INPUT where `name` is a pseudonym of it; else empty."""
+    address: str = ""
+    """Where the input is, if not at `path`."""
 
     @property
     def own_name(self) -> str:
@@ -87,9 +90,13 @@ def fingerprint(job: Job) -> str:
     # limits say what an input may cost, not what is found in it
     settings = to_toml(replace(job.settings, limits=LimitSettings()))
     digest = hashlib.sha256(f"{__version__}\n{settings}\n{job.spacing}\n{job.spacing_wins}\n{job.function_mark}".encode())
-    masks = [] if job.masks is None else find_masks(job.masks, job.own_name, job.path)
+    masks = [] if job.masks is None else find_masks(job.masks, job.own_name, None if job.address else job.path)
     network = job.settings.anatomy.mass_network
-    for file in (job.path, *masks, *([Path(network)] if network else ())):
+    if job.address:
+        from usmicro.loading.remote import mark_at
+
+        digest.update(f"{mark_at(job.address)}\n".encode())
+    for file in (*(() if job.address else (job.path,)), *masks, *([Path(network)] if network else ())):
         digest.update(f"{file.name}\n".encode("utf-8", "backslashreplace"))
         with open(file, "rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
@@ -160,6 +167,8 @@ def failure(job: Job, reason: str, *, log: tuple[str, ...] = (), seconds: float 
 
 def without_paths(text: str, job: Job) -> str:
     """One line that tells no path of this machine and, where inputs have pseudonyms, no name of one."""
+    if job.address:
+        text = text.replace(job.address, job.name)
     for path, name in ((job.path, job.name), (job.masks, "the masks folder")):
         text = text.replace(str(path), name) if path is not None else text
     if job.real_name:
@@ -183,6 +192,14 @@ def module_path(file: str) -> str:
 
 
 def _analyse(job: Job, start: float, told: FramesTold | None) -> Result:
+    mark = fingerprint(job)
+    hashed = time.perf_counter()
+    with at_hand(job) as near:
+        return _analyse_near(near, told, mark, start, hashed)
+
+
+def _analyse_near(job: Job, told: FramesTold | None, mark: str, start: float, hashed: float) -> Result:
+    """Analyse an input that is on this machine; `start` and `hashed` are when it was begun and its fingerprint `mark` was made."""
     from usmicro.analysis import analyze
     from usmicro.loading import load
     from usmicro.loading.masks import read_masks
@@ -190,12 +207,12 @@ def _analyse(job: Job, start: float, told: FramesTold | None) -> Result:
     from usmicro.writing.report_pictures import encode_picture
     from usmicro.writing.tables import not_finite
 
-    mark = fingerprint(job)
-    hashed = time.perf_counter()
     scan = load(job.path, name=job.name, spacing=job.spacing, spacing_wins=job.spacing_wins, settings=job.settings.loading)
     given: Outlines | MaskFunction | None = job.mask_function
     if job.masks is not None:
-        given = read_masks(job.masks, job.own_name, (scan.rows, scan.columns), scan=job.path, frames=scan.promised_frames)
+        given = read_masks(
+            job.masks, job.own_name, (scan.rows, scan.columns), scan=None if job.address else job.path, frames=scan.promised_frames
+        )
     analysis = analyze(scan if told is None else telling(scan, told), settings=job.settings, masks=given)
     analysed = time.perf_counter()
     contents = (encode_png(analysis.overlay()), encode_png(analysis.labels), encode_picture(analysis.image, analysis.labels))
@@ -231,6 +248,21 @@ def without_sources(note: str, given: Outlines | MaskFunction | None) -> str:
     for source in given.sources if isinstance(given, GivenMasks) else ():
         note = without_names(note, Path(source).name, "a mask")
     return note
+
+
+@contextmanager
+def at_hand(job: Job) -> Iterator[Job]:
+    """The job with its input on this machine."""
+    if not job.address:
+        yield job
+        return
+    from usmicro.loading.remote import fetched
+
+    with fetched(job.address) as copy:
+        try:
+            yield replace(job, path=copy)
+        except UsmicroError as error:
+            raise type(error)(str(error).replace(str(copy), job.name)) from error
 
 
 def telling(scan: Scan, told: FramesTold) -> Scan:

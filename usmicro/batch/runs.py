@@ -21,6 +21,7 @@ from usmicro.batch.state import RECORD, STATE, TABLES, State, is_result, remove_
 from usmicro.batch.workers import Told, available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
 from usmicro.loading.discover import find_scans
+from usmicro.loading.remote import is_address
 from usmicro.loading.spacing import read_spacing
 from usmicro.outlines import MaskFunction
 from usmicro.settings import Settings, read_settings
@@ -57,9 +58,9 @@ def run(
     Parameters
     ----------
     inputs : path or sequence of paths
-        Files, folders (searched through) or glob patterns.
+        Files, folders (searched through), glob patterns, or addresses such as s3://bucket/folder.
     out : path
-        Folder for the results; must be empty or new unless `resume` or `overwrite`.
+        Folder for the results, or an address of one; must be empty or new unless `resume` or `overwrite`.
     settings : Settings or path, optional
         Or a TOML file of them.
     workers : int, optional
@@ -101,6 +102,14 @@ def run(
     for name, value in (("--workers", workers), ("--limit", limit)):
         if value is not None and value < 1:
             raise UsageError(f"{name} {value}: expected a whole number of at least 1")
+    mirror = None
+    if is_address(out):
+        from usmicro.batch.mirror import Mirror
+
+        if cluster is not None:
+            raise UsageError(f"--out {out}: with --cluster the output must be a folder that all machines share")
+        mirror = Mirror(str(out))
+        out = mirror.folder
     out = Path(out)
     if settings is None or isinstance(settings, str | Path):
         settings = read_settings(None if settings is None else Path(settings))
@@ -117,7 +126,8 @@ def run(
         check_importable(masks)
     state = open_state(out, resume=resume, overwrite=overwrite)
     record = Record(settings, workers=None if cluster else count, spacing=spacing, masks=masks, remarks=remarks, private=key is not None)
-    return _results(jobs, state, record, cluster=cluster, resume=resume, progress=Progress(len(jobs), None if quiet else sys.stderr))
+    results = _results(jobs, state, record, cluster=cluster, resume=resume, progress=Progress(len(jobs), None if quiet else sys.stderr))
+    return results if mirror is None else mirror.through(results)
 
 
 def make_jobs(
@@ -147,7 +157,19 @@ def make_jobs(
     stems = file_stems([name for name, _ in named])
     mark = "" if function is None else mark_of(function)
     jobs = [
-        Job(name, item.path, out, stem, settings, *given.for_image(item.name), folder, function, mark, item.name if key else "")
+        Job(
+            name,
+            item.path,
+            out,
+            stem,
+            settings,
+            *given.for_image(item.name),
+            folder,
+            function,
+            mark,
+            item.name if key else "",
+            item.address,
+        )
         for (name, item), stem in zip(named[:limit], stems, strict=False)
     ]
     return jobs, remarks
