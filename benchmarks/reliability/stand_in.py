@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -15,13 +16,13 @@ from usmicro.findings import Focus, Mass, Summary, Table
 from usmicro.scan import Scan
 
 START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from benchmarks.reliability.stand_in import install; install(); "
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from benchmarks.reliability.stand_in import install; install(SECONDS); "
     "from usmicro.batch.serving import serve; serve()"
 )
-"""Starts a worker process that computes with it."""
+"""Starts a worker process that computes with it, once SECONDS is replaced."""
 
-SECONDS = 0.005
-"""How long it takes."""
+SLOW = 0.005
+"""Seconds that it takes where it is to be caught in the middle."""
 
 
 @dataclass
@@ -42,20 +43,20 @@ class Nothing:
         return np.repeat(self.labels[..., None], 3, axis=2)
 
 
-def analyze(scan: Scan, **options: Any) -> Nothing:
+def analyze(scan: Scan, seconds: float = 0.0, **options: Any) -> Nothing:
     """Read the first frame and find nothing."""
     image = next(scan.frames())
-    time.sleep(SECONDS)
+    time.sleep(seconds)
     unknown = {"spacing_x_mm": None, "spacing_y_mm": None, "spacing_source": "none", "geometry": "linear", "colour_flow": "no"}
     none: dict[str, Any] = dict.fromkeys(("foci", "intramass", "extramass", "intraductal", "masses"), 0)
     summary = Summary(frames=1, rows=scan.rows, columns=scan.columns, calcification="none", calcification_score=0.0, **unknown, **none)  # type: ignore[arg-type]
     return Nothing(image, np.zeros(image.shape[:2], np.uint8), summary)
 
 
-def install() -> None:
-    """Put it in the place of usmicro.analysis in this process."""
+def install(seconds: float = 0.0) -> None:
+    """Put it in the place of usmicro.analysis in this process; it takes so long for an image."""
     module = ModuleType("usmicro.analysis")
-    module.analyze = analyze  # type: ignore[attr-defined]
+    module.analyze = partial(analyze, seconds=seconds)  # type: ignore[attr-defined]
     sys.modules["usmicro.analysis"] = module
 
 
@@ -64,8 +65,8 @@ def main() -> int:
     from usmicro import cli
     from usmicro.batch import workers
 
-    install()
-    workers.START = START
+    install(SLOW)
+    workers.START = START.replace("SECONDS", str(SLOW))
     return cli.main(sys.argv[1:])
 
 

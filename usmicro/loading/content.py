@@ -110,8 +110,8 @@ def _is_text(head: bytes) -> bool:
     return not any(byte < 9 or 13 < byte < 32 for byte in head)
 
 
-_QUOTED = re.compile(r"""b?'[^']*'|b?"[^"]*"|['"].*$""")
-"""Also a quotation that does not end."""
+_QUOTED = re.compile(r"""(?<!\w)b?(['"]).*?\1(?!\w)|(?<!\w)['"].*$""")
+"""A quotation, also one that does not end; not an apostrophe inside a word."""
 
 
 @contextmanager

@@ -110,6 +110,8 @@ def with_plugin(pixels: Pixels) -> tuple[Pixels, str, list[str]]:
         return pixels, f"pydicom {pydicom.__version__}, {name}", []
     order = _ORDER_JPEG if pixels.syntax in (_JPEG_BASELINE, _JPEG_EXTENDED) else _ORDER
     available = sorted(decoder.available_plugins, key=order.index)
+    if pixels.syntax in (_JPEG_BASELINE, _JPEG_EXTENDED) and pixels.bits <= 8:
+        available = [plugin for plugin in available if plugin == "pillow"]  # what it refuses is damaged, and ends the process in GDCM
     with pixels.path.open("rb") as file:
         first = pixels.encoded(file, 0)
     if available:
