@@ -47,6 +47,8 @@ class LoadingSettings(Checked):
     """What is read."""
 
     largest_image: int = described(100_000_000, unit="pixels", says="a frame with more pixels than this is refused", least=1)
+    most_frames: int = described(100_000, says="a file that says that it has more frames than this is refused", least=1)
+    largest_inflated: int = described(2048, unit="MB", says="a deflated DICOM file that is larger once inflated is refused", least=1)
     frames: int = described(0, says="of a cine at most this many frames are analysed, evenly spread; 0 is all", least=0)
     keep_truncated: bool = described(False, says="analyse the frames that are there in a truncated file, with a note, instead of failing")
 

@@ -152,6 +152,17 @@ def checked_size(path: Path, rows: int, columns: int, largest: int) -> None:
         )
 
 
+def checked_frames(path: Path, frames: int, most: int) -> None:
+    """Refuse a file with more frames than a user allows, by what it says.
+
+    Raises
+    ------
+    ScanError
+    """
+    if frames > most:
+        raise ScanError(f"{path}: says that it has {frames} frames; at most {most} are read. Set loading.most_frames = {frames} if it has")
+
+
 def warned(caught: list[warnings.WarningMessage]) -> list[str]:
     """What a decoder warned of, each once, on one line; not that a text is encoded oddly, since no text is read."""
     lines = (unquoted(" ".join(str(item.message).split()))[:300] for item in caught)

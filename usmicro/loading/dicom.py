@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from usmicro.errors import ScanError
-from usmicro.loading.content import checked_size, decoding, uid_name, warned
+from usmicro.loading.content import checked_frames, checked_size, decoding, uid_name, warned
 from usmicro.loading.fragments import UNDEFINED, Stretch, encapsulated_frames, encapsulated_stream, inflated, is_deflated, native_frames
 from usmicro.loading.pixels import Pixels, depth_notes, frames, with_plugin
 from usmicro.loading.regions import file_spacing, read_regions
@@ -59,12 +59,12 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
     """
     notes: list[str] = []
     with decoding(path, "expected a DICOM image, but it cannot be read") as caught, path.open("rb") as file:
-        header, syntax, source = _header(file, notes)
+        header, syntax, source = _header(file, notes, settings.largest_inflated)
         notes += _ultrasound_notes(path, header)
         rows, columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
         element, length = _pixel_element(path, source, header)
         checked_size(path, rows, columns, settings.largest_image)
-        promised = _promised(path, header, notes)
+        promised = _promised(path, header, notes, settings.most_frames)
         regions, region_notes = read_regions(header, rows, columns)
         spacing, spacing_notes = file_spacing(header, regions, rows, columns)
         notes += [*region_notes, *spacing_notes]
@@ -86,13 +86,13 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
             raise ScanError(f"{path}: {found}; copy it again from its source")
         if settings.keep_truncated:
             notes.append(found)
-    pixels, decoder, plugin_notes = with_plugin(Pixels(path, header, options, syntax, tuple(places), promised))
+    pixels, decoder, plugin_notes = with_plugin(Pixels(path, header, options, syntax, tuple(places), promised, settings.largest_inflated))
     notes += [*plugin_notes, *depth_notes(pixels)]
     read = partial(frames, pixels, keep_truncated=settings.keep_truncated)
     return Scan(name, path, rows, columns, promised, read, spacing, regions, decoder, tuple(dict.fromkeys(notes)))
 
 
-def _header(file: BinaryIO, notes: list[str]) -> tuple[Any, str, BinaryIO]:
+def _header(file: BinaryIO, notes: list[str], largest_inflated: int) -> tuple[Any, str, BinaryIO]:
     """Header, transfer syntax, and a source that stands where the element of the pixel data begins, if there is one."""
     from pydicom import dcmread
     from pydicom.datadict import tag_for_keyword
@@ -100,7 +100,7 @@ def _header(file: BinaryIO, notes: list[str]) -> tuple[Any, str, BinaryIO]:
     from pydicom.filereader import read_dataset
 
     if is_deflated(file):
-        source = inflated(file)
+        source = inflated(file, largest_inflated)
         tags = [tag_for_keyword(keyword) for keyword in _TAGS.split()]
         header = read_dataset(source, False, True, stop_when=lambda tag, vr, length: tag >= 0x7FE00008, specific_tags=tags)
         header.set_original_encoding(False, True)
@@ -151,7 +151,7 @@ def _pixel_element(path: Path, source: BinaryIO, header: Any) -> tuple[dict[str,
     return {"pixel_keyword": "PixelData", "pixel_vr": head[4:6].decode("ascii")}, int(struct.unpack(order + "L", source.read(4))[0])
 
 
-def _promised(path: Path, header: Any, notes: list[str]) -> int:
+def _promised(path: Path, header: Any, notes: list[str], most: int) -> int:
     value = header.get("NumberOfFrames")
     try:
         promised = 1 if value is None or value == "" else int(value)
@@ -159,6 +159,7 @@ def _promised(path: Path, header: Any, notes: list[str]) -> int:
         raise ScanError(f"{path}: expected a number of frames, found a text; the header is damaged") from None
     if promised < 1:
         notes.append(f"the header says {promised} frames; read as one")
+    checked_frames(path, promised, most)
     return max(promised, 1)
 
 

@@ -48,6 +48,8 @@ class Pixels:
     places: tuple[list[Stretch], ...]
     """Where the frames lie in the file."""
     promised: int
+    largest_inflated: int
+    """In MB."""
     plugin: str = ""
 
     def encoded(self, file: BinaryIO, index: int) -> bytes:
@@ -182,7 +184,7 @@ def frames(pixels: Pixels, *, keep_truncated: bool) -> Iterator[Frame]:
 
 def _decoded(pixels: Pixels) -> Iterator[tuple[Frame, str]]:
     with pixels.path.open("rb") as file:
-        source = inflated(file) if is_deflated(file) else file
+        source = inflated(file, pixels.largest_inflated) if is_deflated(file) else file
         for index in range(len(pixels.places)):
             data = pixels.encoded(source, index)
             _check_stream(pixels, data, index)
