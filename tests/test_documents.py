@@ -37,7 +37,9 @@ def test_the_version_is_the_same_everywhere():
     assert f"## [{usmicro.__version__}]" in read("CHANGELOG.md")
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/outputs.md", "docs/masks.md", "docs/architecture.md", "docs/method.md", "docs/reliability.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/outputs.md", "docs/masks.md", "docs/architecture.md", "docs/method.md", "docs/reliability.md"]
+)
 def test_links_lead_somewhere(name):
     file = ROOT / name
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))
