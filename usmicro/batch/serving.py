@@ -23,6 +23,8 @@ from usmicro.errors import UsageError
 
 TELL_SECONDS = 0.2
 """Frames are told of this often."""
+COMPILING_SECONDS = 600.0
+"""So much longer a job may take while the kernels are not compiled yet: some ten seconds, but many more on a machine that is overloaded."""
 SPENT = 0.5
 """A process that has used this share of the memory it may take is replaced after its job, since it gives little of it back."""
 
@@ -85,6 +87,7 @@ def _answer(job: Job, answers: IO[bytes], compute: Callable[[Job, FramesTold], R
 
     compiled = is_compiled()
     if not compiled:
+        seconds += COMPILING_SECONDS  # not the fault of the file
         _send(answers, ("compiling",))
     faulthandler.dump_traceback_later(seconds, exit=True)  # a thread in C, which a decoder that hangs does not hold up
     try:

@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from usmicro.batch.jobs import Job, failure, module_path, out_of_memory, process
 from usmicro.batch.results import Result
+from usmicro.batch.serving import COMPILING_SECONDS
 from usmicro.errors import UsageError, UsmicroError
 
 # one thread a worker: the processes share the cores among them
@@ -189,6 +190,7 @@ class Worker:
             pickle.dump(job, process.stdin)
             process.stdin.flush()
             while (message := pickle.load(process.stdout))[0] != "answer":
+                limit += COMPILING_SECONDS if message[0] == "compiling" else 0
                 self._deadline = time.monotonic() + limit
                 told(*message[1:] if message[0] == "frames" else (0, 0))
         except (EOFError, OSError, pickle.UnpicklingError):
