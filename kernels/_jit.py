@@ -25,6 +25,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def _writable(folder: Path) -> bool:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+            return False  # what lies there is run: nobody else may have put it there
         with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError:

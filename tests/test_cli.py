@@ -10,7 +10,7 @@ import pytest
 import usmicro
 from usmicro import cli
 
-COMMANDS = ("run", "evaluate", "inspect", "sample", "report", "settings")
+COMMANDS = ("run", "evaluate", "inspect", "sample", "report", "pseudonyms", "warmup", "settings")
 
 
 @pytest.fixture
@@ -54,7 +54,23 @@ def test_help_names_every_command_and_option(capsys):
         assert exit_status(command, "--help") == 0
     exit_status("run", "--help")
     text = capsys.readouterr().out
-    options = "--out --settings --set --workers --spacing --masks --resume --overwrite --limit --dicom --coco --quiet".split()  # noqa: SIM905
+    options = [
+        "--out",
+        "--settings",
+        "--set",
+        "--workers",
+        "--spacing",
+        "--masks",
+        "--cluster",
+        "--pseudonyms",
+        "--profile",
+        "--resume",
+        "--overwrite",
+        "--limit",
+        "--dicom",
+        "--coco",
+        "--quiet",
+    ]
     assert all(option in text for option in options)
 
 
@@ -197,3 +213,19 @@ def test_sample_needs_an_empty_folder(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("mine")
     assert exit_status("sample", tmp_path) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_profile_adds_up(scan, tmp_path, capsys):
+    assert exit_status("run", scan, "--out", tmp_path / "r", "--workers", 1, "--profile") == 0
+    lines = capsys.readouterr().out.splitlines()
+    table = [line.split() for line in lines[lines.index(next(line for line in lines if line.startswith("stage"))) + 1 :]]
+    seconds = {words[0]: float(words[1]) for words in table if len(words) == 4 and words[2].endswith("%")}
+    total = seconds.pop("total")
+    assert {"loading", "preparation", "foci", "anatomy", "writing", "hashing", "other"} <= set(seconds)
+    assert sum(seconds.values()) == pytest.approx(total, abs=0.05)
+
+
+def test_pseudonyms_need_the_key(scan, tmp_path, capsys):
+    assert exit_status("pseudonyms", tmp_path / "gone", scan) == 2
+    assert "no such file" in capsys.readouterr().err
+    assert not (tmp_path / "gone").exists()

@@ -39,7 +39,13 @@ def test_the_version_is_the_same_everywhere():
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", *(f"docs/{name}.md" for name in ("outputs", "masks", "dicom", "evaluate", "architecture", "method", "speckle", "speed"))],
+    [
+        "README.md",
+        *(
+            f"docs/{name}.md"
+            for name in ("outputs", "masks", "dicom", "evaluate", "architecture", "method", "speckle", "speed", "reliability")
+        ),
+    ],
 )
 def test_links_lead_somewhere(name):
     file = ROOT / name

@@ -24,6 +24,11 @@ exit status: 0 all inputs done; 1 some failed (each with its reason in images.cs
 130 interrupted"""
 
 
+def place(text: str) -> Path | str:
+    """A folder, or an address of one as it was given: a Path would lose one of its slashes."""
+    return text if "://" in text else Path(text)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="usmicro", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -40,12 +45,14 @@ def make_parser() -> argparse.ArgumentParser:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="a scan, a folder of scans (searched through), a glob pattern in quotes, or the DICOMweb address of a study or series",
+        help="a scan, a folder of scans (searched through), a glob pattern in quotes, an address such as s3://bucket/folder, "
+        "or the DICOMweb address of a study or series",
     )
-    run.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results; new or empty")
+    run.add_argument("--out", required=True, type=place, metavar="DIR", help="folder for the results; new or empty")
     run.add_argument("--settings", type=Path, metavar="FILE.toml", help="settings to use; `usmicro settings` prints them all")
     run.add_argument("--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="one setting; wins over --settings; repeatable")
     run.add_argument("--workers", type=int, metavar="N", help="processes; one a core if not given")
+    run.add_argument("--cluster", metavar="tcp://HOST:PORT", help="compute on the workers of a Dask scheduler; see docs/reliability.md")
     run.add_argument(
         "--spacing",
         metavar="MM|TABLE.csv",
@@ -57,12 +64,19 @@ def make_parser() -> argparse.ArgumentParser:
     former = run.add_mutually_exclusive_group()
     former.add_argument("--resume", action="store_true", help="continue a run: keep results whose input and settings are unchanged")
     former.add_argument("--overwrite", action="store_true", help="replace the results of a former run in DIR")
+    run.add_argument(
+        "--pseudonyms",
+        type=Path,
+        metavar="KEYFILE",
+        help="name inputs by keyed hashes of their paths in all outputs; a new key is written if the file is not there",
+    )
     run.add_argument("--frames", type=int, metavar="N", help="analyse only N frames of a cine, evenly spread")
     run.add_argument("--limit", type=int, metavar="N", help="analyse only the first N inputs by name")
     run.add_argument(
         "--dicom", action="store_true", help="also write a Structured Report and a Segmentation of each DICOM scan; needs highdicom"
     )
     run.add_argument("--coco", action="store_true", help="also write coco.json and clean key frames, for annotation tools")
+    run.add_argument("--profile", action="store_true", help="print how long each stage took, and the memory that was used")
     run.add_argument("--quiet", action="store_true", help="print errors only")
 
     inspect = command("inspect", inspect_command, "print what usmicro understands of a scan, without analysing it")
@@ -86,6 +100,11 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="PX",
         help="a focus hits a mark within its radius, and always within this; default 6",
     )
+    pseudonyms = command("pseudonyms", pseudonyms_command, "list the scans of a run with --pseudonyms and what it calls each, as CSV")
+    pseudonyms.add_argument("key", type=Path, metavar="KEYFILE", help="the key of the run")
+    pseudonyms.add_argument("inputs", nargs="+", metavar="INPUT", help="as given to the run")
+
+    command("warmup", warmup_command, "compile the kernels ahead of the first run, once for each user and version")
 
     command("settings", settings_command, "print every setting with its default, unit and meaning, as TOML")
     return parser
@@ -99,6 +118,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     from time import monotonic
 
     from usmicro.batch import run
+    from usmicro.batch.profile import Profile
     from usmicro.batch.progress import duration
     from usmicro.settings import read_settings
 
@@ -109,8 +129,10 @@ def run_command(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         settings=read_settings(arguments.settings, sampled + arguments.set),
         workers=arguments.workers,
+        cluster=arguments.cluster,
         spacing=arguments.spacing,
         masks=arguments.masks,
+        pseudonyms=arguments.pseudonyms,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
         limit=arguments.limit,
@@ -119,8 +141,10 @@ def run_command(arguments: argparse.Namespace) -> int:
         quiet=arguments.quiet,
     )
     counts = dict.fromkeys(("images", "failed", "foci", "intramass", "extramass", "intraductal", "masses"), 0)
+    profile = Profile()
     try:
         for result in results:
+            profile.add(result)
             counts["images"] += 1
             counts["failed"] += result.status == "failed"
             if result.summary is not None:
@@ -130,11 +154,40 @@ def run_command(arguments: argparse.Namespace) -> int:
         print(f"\nusmicro: stopped; what is finished is kept: add --resume to continue in {arguments.out}", file=sys.stderr)
         return INTERRUPTED
     if not arguments.quiet:
-        failed = f", {counts['failed']} failed (reasons in {arguments.out / 'images.csv'})" if counts["failed"] else ""
+        failed = f", {counts['failed']} failed (reasons in {arguments.out}/images.csv)" if counts["failed"] else ""
         print(f"{counts['images'] - counts['failed']} of {counts['images']} images done{failed} in {duration(monotonic() - start)}")
         places = ", ".join(f"{counts[name]} {name}" for name in ("intramass", "extramass", "intraductal"))
         print(f"{counts['foci']} foci ({places}), {counts['masses']} masses; results in {arguments.out}")
+    if arguments.profile:
+        print("\n".join(profile.lines(monotonic() - start)))
     return SOME_FAILED if counts["failed"] else DONE
+
+
+def pseudonyms_command(arguments: argparse.Namespace) -> int:
+    """Print which pseudonym is which scan."""
+    import csv
+
+    from usmicro.batch.pseudonyms import pseudonym, read_key
+    from usmicro.loading.discover import find_scans
+
+    if not arguments.key.is_file():
+        raise UsageError(f"{arguments.key}: no such file; expected the key that --pseudonyms was given")
+    key = read_key(arguments.key)
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(("image", "input"))
+    table.writerows(sorted((pseudonym(scan.name, key), scan.name) for scan in find_scans(arguments.inputs)))
+    return DONE
+
+
+def warmup_command(arguments: argparse.Namespace) -> int:
+    """Compile the kernels."""
+    from usmicro.warmup import warm_up
+
+    folder = warm_up()
+    print(
+        "compiled, but no folder to keep it can be written to: set NUMBA_CACHE_DIR" if folder is None else f"compiled kernels in {folder}"
+    )
+    return DONE
 
 
 def inspect_command(arguments: argparse.Namespace) -> int:

@@ -47,6 +47,8 @@ class LoadingSettings(Checked):
     """What is read."""
 
     largest_image: int = described(100_000_000, unit="pixels", says="a frame with more pixels than this is refused", least=1)
+    most_frames: int = described(100_000, says="a file that says that it has more frames than this is refused", least=1)
+    largest_inflated: int = described(2048, unit="MB", says="a deflated DICOM file that is larger once inflated is refused", least=1)
     frames: int = described(0, says="of a cine at most this many frames are analysed, evenly spread; 0 is all", least=0)
     keep_truncated: bool = described(False, says="analyse the frames that are there in a truncated file, with a note, instead of failing")
 
@@ -130,6 +132,14 @@ class LabelSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSettings(Checked):
+    """What one input may cost a worker process; with one worker all is computed in the process itself, without these limits."""
+
+    seconds: float = described(300.0, unit="s", says="an input that finishes no frame for this long is stopped", least=1)
+    memory: int = described(4000, unit="MB", says="memory that a worker process may take (kept by Linux)", least=500)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by stage."""
 
@@ -140,6 +150,7 @@ class Settings:
     shadow: ShadowSettings = field(default_factory=ShadowSettings)
     twinkling: TwinklingSettings = field(default_factory=TwinklingSettings)
     labels: LabelSettings = field(default_factory=LabelSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
 
 
 def with_values(settings: Settings, values: Mapping[str, Mapping[str, Any]], *, source: str) -> Settings:

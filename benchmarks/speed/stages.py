@@ -122,7 +122,7 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
 
     def nearest() -> FloatImage:
         index, distance = np.empty(COLOURS, np.int32), np.empty(COLOURS, np.float32)
-        colour.nearest(colours, palette, index, distance)
+        colour.nearest(colours, palette, 1.0, 0.0, index, distance)
         return distance
 
     return [

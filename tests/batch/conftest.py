@@ -12,6 +12,7 @@ def made_analyze(monkeypatch) -> None:
     """Put the made analysis in the place of the real one, here and in worker processes."""
     monkeypatch.setitem(sys.modules, "usmicro.analysis", stand_in())
     monkeypatch.setattr("usmicro.batch.workers.START", START_WORKER)
+    monkeypatch.setattr("usmicro.warmup.is_compiled", lambda: True)  # it has nothing to compile
 
 
 def write_scan(path: Path, seed: int, first: int = 0) -> None:

@@ -1,17 +1,25 @@
 """An analysis that stands for the real one, so that the tests of batch runs are about the run alone."""
 
 import os
+import re
 import signal
+import time
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 
 from usmicro.errors import ScanError
 from usmicro.findings import Focus, Mass, Summary, Table
 
-BREAKS, REFUSED, CRASHES, EXITS, PRINTS = 13, 14, 15, 16, 17
+BREAKS, REFUSED, CRASHES, EXITS, PRINTS, SLEEPS, SPINS, EATS, EATS_IN_C, SECOND, FREEZES, FRAMES = range(13, 25)
+
+KEPT: list[np.ndarray] = []
+"""Memory that is never given back."""
+computed = 0
+"""Images of the kind SECOND so far: every one but the first of a process ends it."""
 
 
 @dataclass
@@ -43,6 +51,24 @@ def analyze(scan, *, settings=None, masks=None, each_frame=None) -> MadeAnalysis
         os.kill(os.getpid(), signal.SIGSEGV)
     if image[0, 0] == EXITS:
         os._exit(3)
+    if image[0, 0] == FRAMES:
+        for _ in scan.frames():
+            time.sleep(0.1)
+    if image[0, 0] == SLEEPS:
+        time.sleep(60)
+    if image[0, 0] == SPINS:
+        re.match("(a+)+b", "a" * 60)  # in C, and never lets go of the interpreter
+    if image[0, 0] == FREEZES:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if image[0, 0] == EATS:
+        KEPT.extend(np.ones(2**24) for _ in range(100))
+    if image[0, 0] == EATS_IN_C:
+        cv2.resize(image, (60_000, 60_000))
+    if image[0, 0] == SECOND:
+        global computed
+        computed += 1
+        if computed > 1:
+            os.abort()
     if image[0, 0] == PRINTS:
         os.write(1, b"a library that prints")
     row, column = np.unravel_index(image.argmax(), image.shape)
@@ -80,5 +106,6 @@ def stand_in() -> ModuleType:
 
 START_WORKER = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import made_analysis; "
-    "sys.modules['usmicro.analysis'] = made_analysis.stand_in(); from usmicro.batch.workers import serve; serve()"
+    "sys.modules['usmicro.analysis'] = made_analysis.stand_in(); import usmicro.warmup; usmicro.warmup.is_compiled = lambda: True; "
+    "from usmicro.batch.serving import serve; serve()"
 )

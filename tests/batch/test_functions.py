@@ -80,7 +80,7 @@ def test_resume_keeps_results_of_the_same_function_only(scans, tmp_path, monkeyp
     from usmicro.batch import workers
 
     computed = []
-    monkeypatch.setattr(workers, "process", lambda job, compute=workers.process: (computed.append(job.name), compute(job))[1])
+    monkeypatch.setattr(workers, "process", lambda job, told, compute=workers.process: (computed.append(job.name), compute(job, told))[1])
     for function, expected in ((mask_functions.bright, 5), (mask_functions.bright, 0), (mask_functions.Brighter(9), 5), (None, 5)):
         computed.clear()
         list(usmicro.run(scans, out=tmp_path / "r", masks=function, workers=1, resume=True))

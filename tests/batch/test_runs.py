@@ -98,9 +98,9 @@ def test_the_record_tells_how_the_run_was_made(bad_scans, tmp_path):
     assert record["counts"] == {
         "images": 8, "ok": 5, "failed": 3, "frames": 5, "foci": 5, "intramass": 0, "extramass": 5, "intraductal": 0, "masses": 0,
     }  # fmt: skip
-    assert record["options"] == {"spacing": 0.1, "masks": None, "workers": 1}
+    assert record["options"] == {"spacing": 0.1, "masks": None, "pseudonyms": False, "workers": 1}
     assert record["settings"]["foci"]["smallest"] == usmicro.Settings().foci.smallest
-    assert set(record["seconds"]) == {"foci", "writing", "total"}
+    assert set(record["seconds"]) == {"hashing", "foci", "writing", "total"}
     assert sum(record["decoders"].values()) == 5
     assert record["versions"]["numpy"]
     assert any("ZeroDivision" in told.get("error", "") and told["where"] for told in record["images"].values())
@@ -179,7 +179,7 @@ def test_resume_computes_only_what_changed(bad_scans, tmp_path, monkeypatch):
     run(bad_scans, tmp_path / "r", limit=3)
     before = (tmp_path / "r" / "images.csv").read_bytes()
     computed = []
-    monkeypatch.setattr(workers, "process", lambda job, compute=workers.process: (computed.append(job.name), compute(job))[1])
+    monkeypatch.setattr(workers, "process", lambda job, told, compute=workers.process: (computed.append(job.name), compute(job, told))[1])
 
     results = run(bad_scans, tmp_path / "r", resume=True)
     assert computed == ["broken.png", "refused.png", "sub/a.png", "sub/deep/c.png", "text.dcm", "z.bmp"]  # failures are tried again

@@ -62,12 +62,13 @@ def test_implicit_and_big_endian_read_like_explicit(tmp_path, dataset, cine, gre
         np.testing.assert_array_equal(found["big"], found["explicit"])
 
 
-def test_deflated_reads_like_native_and_a_bomb_is_refused(write_dicom, cine, monkeypatch):
+def test_deflated_reads_like_native_and_a_bomb_is_refused(write_dicom, cine):
     path = write_dicom(cine, name="deflated.dcm", syntax="1.2.840.10008.1.2.1.99")
     np.testing.assert_array_equal(frames(path), cine)
-    monkeypatch.setattr("usmicro.loading.fragments.LARGEST_INFLATED", 1000)
-    with pytest.raises(ScanError, match="inflates to more than 1000 bytes"):
-        load(path)
+    zeros = np.zeros((8, 1024, 1024), np.uint8)
+    path = write_dicom(zeros, name="bomb.dcm", syntax="1.2.840.10008.1.2.1.99")
+    with pytest.raises(ScanError, match="inflates to more than 1 MB"):
+        load(path, settings=LoadingSettings(largest_inflated=1))
 
 
 def test_no_preamble(tmp_path, dataset, grey):

@@ -4,6 +4,7 @@ import os
 import pytest
 
 from usmicro.errors import UsageError
+from usmicro.loading.content import unquoted
 from usmicro.loading.discover import find_scans
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -138,3 +139,17 @@ def test_the_labelled_data(data_folder):
     assert len(find_scans([data_folder / "breast-lesions-usg"])) == 128
     assert len(find_scans([data_folder / "bus-bra"])) == 1875
     assert len(find_scans([data_folder / "ultrasound-dicom"])) == 5
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("invalid literal for int() with base 10: 'Doe^Jane'", "invalid literal for int() with base 10: '...'"),
+        ('value of "O\'Brien^Jane" is invalid', "value of '...' is invalid"),
+        ("value of 'O'Brien^Jane' is invalid", "value of '...' is invalid"),
+        ("broken (chunk b'\\x00Doe')", "broken (chunk '...')"),
+        ("the image's codestream, which isn't 'Doe", "the image's codestream, which isn't '..."),
+    ],
+)
+def test_messages_of_libraries_lose_what_they_quote(said, kept):
+    assert unquoted(said).removesuffix("'") == kept.removesuffix("'")

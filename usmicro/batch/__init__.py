@@ -1,6 +1,6 @@
 """Batch: many scans in, tables, overlays and masks out; the one code path of the command line and of Python."""
 
-from usmicro.batch.jobs import Result
+from usmicro.batch.results import Result
 from usmicro.batch.runs import run
 
 __all__ = ["Result", "run"]

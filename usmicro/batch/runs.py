@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,24 +13,29 @@ from pathlib import Path
 from typing import Any
 
 from usmicro.batch.functions import check_importable, mark_of
-from usmicro.batch.jobs import Job, Result, fingerprint
+from usmicro.batch.jobs import Job, fingerprint, is_written
 from usmicro.batch.progress import Progress
+from usmicro.batch.pseudonyms import pseudonym, read_key
 from usmicro.batch.record import Record
-from usmicro.batch.state import COCO, RECORD, STATE, TABLES, State, is_result
-from usmicro.batch.workers import available_cores, in_process, in_workers
+from usmicro.batch.results import Result
+from usmicro.batch.state import COCO, RECORD, STATE, TABLES, State, is_result, remove_unfinished
+from usmicro.batch.workers import Told, available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
 from usmicro.loading.dicomweb import find_instances, is_dicomweb
 from usmicro.loading.discover import Input, find_scans
+from usmicro.loading.remote import is_address
 from usmicro.loading.spacing import read_spacing
 from usmicro.outlines import MaskFunction
 from usmicro.settings import Settings, read_settings
 from usmicro.writing.coco import CocoWriter
-from usmicro.writing.files import replacing, write_atomically
+from usmicro.writing.files import replacing
 from usmicro.writing.names import file_stems
 from usmicro.writing.parquet import write_parquet
 from usmicro.writing.report import remove_report, write_report
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, plain, table_writer
 
+AT_ONCE = 1000
+"""So many stored results are in memory at a time."""
 Inputs = str | Path | Sequence[str | Path]
 
 
@@ -40,10 +45,12 @@ def run(
     out: str | Path,
     settings: Settings | str | Path | None = None,
     workers: int | None = None,
+    cluster: str | None = None,
     spacing: str | float | Path | None = None,
     masks: str | Path | MaskFunction | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    pseudonyms: str | Path | None = None,
     limit: int | None = None,
     dicom: bool = False,
     coco: bool = False,
@@ -57,13 +64,16 @@ def run(
     Parameters
     ----------
     inputs : path or sequence of paths
-        Files, folders (searched through), glob patterns or DICOMweb addresses of studies and series.
+        Files, folders (searched through), glob patterns, addresses such as s3://bucket/folder, or DICOMweb addresses of studies and series.
     out : path
-        Folder for the results; must be empty or new unless `resume` or `overwrite`.
+        Folder for the results, or an address of one; must be empty or new unless `resume` or `overwrite`.
     settings : Settings or path, optional
         Or a TOML file of them.
     workers : int, optional
         Processes; one a core if not given, 1 computes in this process.
+    cluster : str, optional
+        Address of a Dask scheduler, whose workers compute instead of processes of this machine. They must see the inputs and `out`
+        under the same paths.
     spacing : float or path, optional
         Spacing in mm for inputs without one, or a CSV table whose rows win for their images.
     masks : path or function, optional
@@ -73,6 +83,9 @@ def run(
         Keep the results in `out` whose input, masks and settings have not changed; of a masks function, the file that it is written in.
     overwrite : bool
         Delete what a former run wrote to `out`.
+    pseudonyms : path, optional
+        File with a key, written if it is not there. Every output then names an input by a keyed hash of its path below INPUT;
+        `usmicro pseudonyms` lists which is which. It must not lie in `out`.
     limit : int, optional
         Analyse only so many inputs, the first by name.
     dicom : bool
@@ -99,6 +112,14 @@ def run(
     for name, value in (("--workers", workers), ("--limit", limit)):
         if value is not None and value < 1:
             raise UsageError(f"{name} {value}: expected a whole number of at least 1")
+    mirror = None
+    if is_address(out):
+        from usmicro.batch.mirror import Mirror
+
+        if cluster is not None:
+            raise UsageError(f"--out {out}: with --cluster the output must be a folder that all machines share")
+        mirror = Mirror(str(out))
+        out = mirror.folder
     out = Path(out)
     if settings is None or isinstance(settings, str | Path):
         settings = read_settings(None if settings is None else Path(settings))
@@ -110,15 +131,36 @@ def run(
         from usmicro.writing.dicom import check_installed
 
         check_installed()
+        if pseudonyms is not None:
+            raise UsageError(
+                "--dicom writes results that belong to the patient's study and name the patient; leave out --pseudonyms or --dicom"
+            )
+    key = None if pseudonyms is None else read_key(Path(pseudonyms), out=out)
+    jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit, key=key)
     extras = tuple(name for name, asked in (("dicom", dicom), ("coco", coco)) if asked)
-    jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit)
     jobs = [replace(job, extras=extras) for job in jobs]
+    if cluster is not None and workers is not None:
+        raise UsageError("--workers is for this machine and --cluster for others, which have the workers that they were started with")
     count = min(workers or available_cores(), len(jobs))
-    if callable(masks) and count > 1:
+    if callable(masks) and (count > 1 or cluster is not None):
         check_importable(masks)
     state = open_state(out, resume=resume, overwrite=overwrite)
-    record = Record(settings, workers=count, spacing=spacing, masks=masks, remarks=remarks)
-    return _results(jobs, state, record, resume=resume, progress=Progress(len(jobs), None if quiet else sys.stderr))
+    record = Record(settings, workers=None if cluster else count, spacing=spacing, masks=masks, remarks=remarks, private=key is not None)
+    results = _results(jobs, state, record, cluster=cluster, resume=resume, progress=Progress(len(jobs), None if quiet else sys.stderr))
+    return results if mirror is None else mirror.through(results)
+
+
+def _find_inputs(inputs: Sequence[str | Path]) -> tuple[list[Input], list[str]]:
+    """The scans on this machine, at addresses and on DICOMweb servers, sorted by name, and what to remark of the search."""
+    served = [given for given in inputs if is_dicomweb(given)]
+    local = [given for given in inputs if given not in served]
+    found = find_scans(local) if local or not served else []
+    remarks: list[str] = []
+    for address in served:
+        instances, more = find_instances(str(address))
+        remarks += more
+        found += [Input(Path(instance.name), instance.name, instance.address) for instance in instances]
+    return sorted(found, key=lambda item: item.name), remarks
 
 
 def make_jobs(
@@ -129,35 +171,38 @@ def make_jobs(
     spacing: str | float | Path | None,
     masks: str | Path | MaskFunction | None,
     limit: int | None,
+    key: bytes | None = None,
 ) -> tuple[list[Job], list[str]]:
     """One job an input, sorted by name, and what the user should know of the arguments."""
-    given_inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    addresses = [item for item in given_inputs if is_dicomweb(item)]
-    local = [item for item in given_inputs if item not in addresses]
-    found = find_scans(local) if local or not addresses else []
-    remarks: list[str] = []
-    served: dict[str, str] = {}
-    for address in addresses:
-        instances, more = find_instances(str(address))
-        remarks += more
-        found += [Input(Path(instance.name), instance.name) for instance in instances]
-        served |= {instance.name: instance.address for instance in instances}
-    found = sorted(found, key=lambda item: item.name)
+    found, remarks = _find_inputs([inputs] if isinstance(inputs, str | Path) else list(inputs))
     if repeated := [name for name, count in Counter(item.name for item in found).items() if count > 1]:
         raise UsageError(
             f"{len(repeated)} inputs have the name of another, such as {repeated[0]}; give their common parent folder as INPUT"
         )
     given = read_spacing(spacing)
     if unused := given.unused(item.name for item in found):
-        remarks.append(f"--spacing: {len(unused)} rows name no input, such as {unused[0]}")
+        remarks.append(f"--spacing: {len(unused)} rows name no input" + ("" if key else f", such as {unused[0]}"))
     function, folder = (masks, None) if callable(masks) else (None, None if masks is None else Path(masks))
     if folder is not None and not folder.is_dir():
         raise UsageError(f"--masks {folder}: expected a folder of masks, found {'a file' if folder.exists() else 'nothing there'}")
-    stems = file_stems([item.name for item in found])
+    named = sorted(((pseudonym(item.name, key) if key else item.name, item) for item in found), key=lambda pair: pair[0])
+    stems = file_stems([name for name, _ in named])
     mark = "" if function is None else mark_of(function)
     jobs = [
-        Job(item.name, item.path, out, stem, settings, *given.for_image(item.name), folder, function, mark, served.get(item.name, ""))
-        for item, stem in zip(found[:limit], stems, strict=False)
+        Job(
+            name,
+            item.path,
+            out,
+            stem,
+            settings,
+            *given.for_image(item.name),
+            folder,
+            function,
+            mark,
+            item.name if key else "",
+            item.address,
+        )
+        for (name, item), stem in zip(named[:limit], stems, strict=False)
     ]
     return jobs, remarks
 
@@ -178,14 +223,18 @@ def open_state(out: Path, *, resume: bool, overwrite: bool) -> State:
             f"{out}: holds results already; add --resume to continue that run, --overwrite to replace it, or give --out another folder"
         )
     state = State.open(out)
+    remove_unfinished(out)
     if overwrite:
         remove_report(out)
         state.clear()
     return state
 
 
-def _results(jobs: list[Job], state: State, record: Record, *, resume: bool, progress: Progress) -> Iterator[Result]:
-    """Compute what is not there yet; yield in the order of the jobs; write the tables whatever happens."""
+def _results(jobs: list[Job], state: State, record: Record, *, cluster: str | None, resume: bool, progress: Progress) -> Iterator[Result]:
+    """Compute what is not there yet; yield in the order of the jobs; write the tables whatever happens.
+
+    Results that must wait for those before them wait in the store, so that memory does not grow with their number.
+    """
     with ExitStack() as cleanup:
         cleanup.callback(state.close)
         cleanup.callback(_finish, jobs, state, record)
@@ -195,44 +244,65 @@ def _results(jobs: list[Job], state: State, record: Record, *, resume: bool, pro
         state.expect(jobs)
         remove_report(state.out)  # it would tell of tables that are replaced, as would coco.json
         (state.out / COCO).unlink(missing_ok=True)
-        write_atomically(state.out / RECORD, record.to_json())  # tells that this folder holds results, not scans
-        ready: dict[int, Result] = _unchanged(jobs, state) if resume else {}
-        for result in ready.values():
-            progress.add(result.image, kept=True)
+        with replacing(state.out / RECORD, durable=True) as file:
+            record.write(file, ())  # tells that this folder holds results, not scans
+        ready = set(_unchanged(jobs, state)) if resume else set()
+        for index in sorted(ready):
+            progress.add(jobs[index].name, kept=True)
         waiting = [index for index in range(len(jobs)) if index not in ready]
         todo = [jobs[index] for index in waiting]
-        computed = in_process(todo) if record.workers == 1 else in_workers(todo, record.workers)
+
+        def told(job: Job, done: int, promised: int) -> None:
+            progress.frames(job.name, done, promised)
+
+        computed = _computed(todo, record.workers, cluster, told)
         cleanup.callback(computed.close)  # the workers end before the tables are written
         following = 0
         while following in ready:
-            yield ready.pop(following)
+            yield _stored(jobs[following], state)
             following += 1
         for place, result in computed:
             state.keep(result)
             progress.add(result.image, result.error)
-            ready[waiting[place]] = result
+            index = waiting[place]
+            ready.add(index)
             while following in ready:
-                yield ready.pop(following)
+                yield result if following == index else _stored(jobs[following], state)
                 following += 1
         record.complete = True
 
 
-def _unchanged(jobs: list[Job], state: State) -> dict[int, Result]:
-    """Results, by index, that need not be computed again."""
-    known = {index: result for index, job in enumerate(jobs) if (result := state.result(job)) is not None and result.status == "ok"}
+def _computed(jobs: list[Job], workers: int | None, cluster: str | None, told: Told) -> Generator[tuple[int, Result], None, None]:
+    """Results as they come, by index, from where they are to be computed."""
+    if cluster is not None:
+        from usmicro.batch.cluster import on_cluster
 
-    def same(index: int) -> bool:
-        job = jobs[index]
+        return on_cluster(jobs, cluster, told)
+    return in_process(jobs, told) if workers == 1 else in_workers(jobs, workers or 1, told)
+
+
+def _stored(job: Job, state: State) -> Result:
+    result = state.result(job)
+    if result is None:
+        raise UsageError(f"{state.out / STATE}: was changed by another program while the run was going on; run again with --overwrite")
+    return result
+
+
+def _unchanged(jobs: list[Job], state: State) -> Iterator[int]:
+    """Indices of the jobs whose results need not be computed again."""
+
+    def same(job: Job, result: Result) -> bool:
         try:
-            extra = (state.out / file for files in known[index].written.values() for file in files)
-            written = all(file.exists() for file in (*job.files, *extra)) and set(job.extras) <= set(known[index].written)
-            return written and fingerprint(job) == known[index].fingerprint
+            return is_written(job, result) and fingerprint(job) == result.fingerprint
         except (OSError, ScanError):
             return False  # the job itself will say why the file cannot be read
 
     with ThreadPoolExecutor(min(8, available_cores())) as threads:
-        unchanged = list(threads.map(same, known))
-    return {index: known[index] for index, keep in zip(known, unchanged, strict=True) if keep}
+        for first in range(0, len(jobs), AT_ONCE):
+            some = jobs[first : first + AT_ONCE]
+            known = {first + i: result for i, job in enumerate(some) if (result := state.result(job)) is not None and result.status == "ok"}
+            keep = threads.map(same, (jobs[index] for index in known), known.values())
+            yield from (index for index, unchanged in zip(known, keep, strict=True) if unchanged)
 
 
 def _finish(jobs: list[Job], state: State, record: Record) -> None:
@@ -258,13 +328,11 @@ def _write_tables(jobs: list[Job], state: State, record: Record) -> None:
     all_columns = (IMAGES_COLUMNS, MASSES_COLUMNS, FOCI_COLUMNS, CLUSTERS_COLUMNS)
     with ExitStack() as files:
         add_image, add_mass, add_focus, add_cluster = (
-            table_writer(files.enter_context(replacing(state.out / name)), columns)
+            table_writer(files.enter_context(replacing(state.out / name, durable=True)), columns)
             for name, columns in zip(TABLES, all_columns, strict=True)
         )
         empty: dict[str, Any] = dict.fromkeys(IMAGES_COLUMNS)
-        for job in jobs:
-            if (result := state.result(job)) is None:
-                continue  # not reached before the run was stopped
+        for result in _reached(jobs, state):
             summary = {} if result.summary is None else plain(result.summary)
             head = {"image": result.image, "status": result.status, "error": result.error or None}
             add_image({**empty, **head, **summary, "seconds": result.seconds.get("total")})
@@ -276,4 +344,10 @@ def _write_tables(jobs: list[Job], state: State, record: Record) -> None:
                 add_cluster({"image": result.image, **plain(cluster)})
             record.add(result)
     record.finished = datetime.now(UTC)
-    write_atomically(state.out / RECORD, record.to_json())
+    with replacing(state.out / RECORD, durable=True) as file:
+        record.write(file, _reached(jobs, state))
+
+
+def _reached(jobs: list[Job], state: State) -> Iterator[Result]:
+    """The results so far, in the order of the jobs."""
+    return (result for job in jobs if (result := state.result(job)) is not None)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from usmicro.batch.jobs import Job, Result
+from usmicro.batch.jobs import Job
+from usmicro.batch.results import Result
 from usmicro.errors import UsageError
+from usmicro.writing.files import UNFINISHED
+from usmicro.writing.report import PAGES
 
 STATE, RECORD = "run.sqlite", "run.json"
 TABLES = ("images.csv", "masses.csv", "foci.csv", "clusters.csv")
 PARQUET = tuple(name.replace(".csv", ".parquet") for name in TABLES)
 COCO = "coco.json"
+FOLDERS = ("overlays", "masks", "dicom", "images", PAGES)
 APPLICATION = 0x75736D63  # "usmc": tells our database from another program's
-VERSION = 1
+VERSION = 2
 COMMIT_SECONDS = 1.0
 """Results are committed this often: a commit waits for the disk, and a killed run loses no more than this."""
 
@@ -62,11 +66,15 @@ class State:
                 raise
         return State(out, database)
 
-    def expect(self, jobs: Sequence[Job]) -> None:
+    def expect(self, jobs: Iterable[Job]) -> None:
         """Note the files that jobs will write, before they do."""
         with database_errors(self.out):
-            files = [path.relative_to(self.out).as_posix() for job in jobs for path in (*job.files, *sum(job.extra_files.values(), ()))]
-            self._database.executemany("INSERT OR IGNORE INTO files VALUES (?)", [(_printable(file),) for file in files])
+            files = (
+                path.relative_to(self.out).as_posix()
+                for job in jobs
+                for path in (*job.files, *(f for own in job.extra_files.values() for f in own))
+            )
+            self._database.executemany("INSERT OR IGNORE INTO files VALUES (?)", ((_printable(file),) for file in files))
             self._commit()
 
     def keep(self, result: Result) -> None:
@@ -80,12 +88,13 @@ class State:
         """The stored result of a job's image."""
         with database_errors(self.out):
             row = self._database.execute("SELECT result FROM results WHERE image = ?", (_printable(job.name),)).fetchone()
-        return None if row is None else Result.from_json(row[0], job)
+        return None if row is None else Result.from_json(row[0], overlay_file=job.overlay_file, mask_file=job.mask_file)
 
     def clear(self) -> None:
         """Delete what former runs wrote into the folder, and nothing else."""
         with database_errors(self.out):
             files = [row[0] for row in self._database.execute("SELECT path FROM files")]
+            remove_unfinished(self.out)
             for path in [self.out / file for file in files] + [self.out / name for name in (*TABLES, *PARQUET, COCO, RECORD)]:
                 try:
                     path.unlink(missing_ok=True)
@@ -109,6 +118,14 @@ class State:
         self._database.execute("COMMIT")
         self._database.execute("BEGIN")
         self._committed = time.monotonic()
+
+
+def remove_unfinished(out: Path) -> None:
+    """Delete what a killed run had begun to write, wherever a run writes."""
+    for folder in (out, *(out / name for name in FOLDERS)):
+        for path in folder.glob(UNFINISHED) if folder == out else folder.rglob(UNFINISHED):
+            with suppress(OSError):
+                path.unlink()
 
 
 def is_result(out: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,6 +110,10 @@ def _is_text(head: bytes) -> bool:
     return not any(byte < 9 or 13 < byte < 32 for byte in head)
 
 
+_QUOTED = re.compile(r"""(?<!\w)b?(['"]).*?\1(?!\w)|(?<!\w)['"].*$""")
+"""A quotation, also one that does not end; not an apostrophe inside a word."""
+
+
 @contextmanager
 def decoding(path: Path, what: str) -> Iterator[list[warnings.WarningMessage]]:
     """Turn whatever a decoder raises into a ScanError that names the file, and keep its warnings off the terminal.
@@ -127,7 +132,7 @@ def decoding(path: Path, what: str) -> Iterator[list[warnings.WarningMessage]]:
         except (UsmicroError, MemoryError):
             raise
         except Exception as error:  # damaged files make the decoders raise nearly every kind there is
-            words = " ".join(str(error).split()) or type(error).__name__
+            words = unquoted(" ".join(str(error).split())) or type(error).__name__
             raise ScanError(f"{path}: {what}: {words[:300]}") from error
 
 
@@ -147,7 +152,30 @@ def checked_size(path: Path, rows: int, columns: int, largest: int) -> None:
         )
 
 
+def checked_frames(path: Path, frames: int, most: int) -> None:
+    """Refuse a file with more frames than a user allows, by what it says.
+
+    Raises
+    ------
+    ScanError
+    """
+    if frames > most:
+        raise ScanError(f"{path}: says that it has {frames} frames; at most {most} are read. Set loading.most_frames = {frames} if it has")
+
+
 def warned(caught: list[warnings.WarningMessage]) -> list[str]:
     """What a decoder warned of, each once, on one line; not that a text is encoded oddly, since no text is read."""
-    lines = (" ".join(str(item.message).split())[:300] for item in caught)
+    lines = (unquoted(" ".join(str(item.message).split()))[:300] for item in caught)
     return list(dict.fromkeys(line for line in lines if "Character Set" not in line))
+
+
+def unquoted(text: str) -> str:
+    """A message of a library without what it quotes, which may be a value of the file: a damaged file may hold a name anywhere."""
+    return _QUOTED.sub("'...'", text)
+
+
+def uid_name(uid: str) -> str:
+    """What DICOM calls a UID; the UID itself where it is unknown, and what is no UID is not quoted."""
+    from pydicom.uid import UID
+
+    return UID(uid).name if re.fullmatch(r"[0-9.]+", uid) else "a text that is no UID"

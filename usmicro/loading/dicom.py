@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from usmicro.errors import ScanError
-from usmicro.loading.content import checked_size, decoding, warned
+from usmicro.loading.content import checked_frames, checked_size, decoding, uid_name, warned
 from usmicro.loading.fragments import UNDEFINED, Stretch, encapsulated_frames, encapsulated_stream, inflated, is_deflated, native_frames
 from usmicro.loading.pixels import Pixels, depth_notes, frames, with_plugin
 from usmicro.loading.regions import file_spacing, read_regions
@@ -58,12 +59,12 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
     """
     notes: list[str] = []
     with decoding(path, "expected a DICOM image, but it cannot be read") as caught, path.open("rb") as file:
-        header, syntax, source = _header(file, notes)
+        header, syntax, source = _header(file, notes, settings.largest_inflated)
         notes += _ultrasound_notes(path, header)
         rows, columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
         element, length = _pixel_element(path, source, header)
         checked_size(path, rows, columns, settings.largest_image)
-        promised = _promised(path, header, notes)
+        promised = _promised(path, header, notes, settings.most_frames)
         regions, region_notes = read_regions(header, rows, columns)
         spacing, spacing_notes = file_spacing(header, regions, rows, columns)
         notes += [*region_notes, *spacing_notes]
@@ -85,13 +86,13 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
             raise ScanError(f"{path}: {found}; copy it again from its source")
         if settings.keep_truncated:
             notes.append(found)
-    pixels, decoder, plugin_notes = with_plugin(Pixels(path, header, options, syntax, tuple(places), promised))
+    pixels, decoder, plugin_notes = with_plugin(Pixels(path, header, options, syntax, tuple(places), promised, settings.largest_inflated))
     notes += [*plugin_notes, *depth_notes(pixels)]
     read = partial(frames, pixels, keep_truncated=settings.keep_truncated)
     return Scan(name, path, rows, columns, promised, read, spacing, regions, decoder, tuple(dict.fromkeys(notes)))
 
 
-def _header(file: BinaryIO, notes: list[str]) -> tuple[Any, str, BinaryIO]:
+def _header(file: BinaryIO, notes: list[str], largest_inflated: int) -> tuple[Any, str, BinaryIO]:
     """Header, transfer syntax, and a source that stands where the element of the pixel data begins, if there is one."""
     from pydicom import dcmread
     from pydicom.datadict import tag_for_keyword
@@ -99,7 +100,7 @@ def _header(file: BinaryIO, notes: list[str]) -> tuple[Any, str, BinaryIO]:
     from pydicom.filereader import read_dataset
 
     if is_deflated(file):
-        source = inflated(file)
+        source = inflated(file, largest_inflated)
         tags = [tag_for_keyword(keyword) for keyword in _TAGS.split()]
         header = read_dataset(source, False, True, stop_when=lambda tag, vr, length: tag >= 0x7FE00008, specific_tags=tags)
         header.set_original_encoding(False, True)
@@ -110,7 +111,7 @@ def _header(file: BinaryIO, notes: list[str]) -> tuple[Any, str, BinaryIO]:
     if not syntax:
         implicit, little = header.original_encoding
         syntax = _IMPLICIT if implicit else _EXPLICIT if little else _BIG_ENDIAN
-        notes.append(f"the file does not say its transfer syntax; read as {syntax.name if hasattr(syntax, 'name') else syntax}")
+        notes.append(f"the file does not say its transfer syntax; read as {uid_name(str(syntax))}")
     return header, str(syntax), file
 
 
@@ -120,7 +121,8 @@ def _ultrasound_notes(path: Path, header: Any) -> list[str]:
 
     kind = UID(str(header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or ""))
     modality = str(header.get("Modality") or "")
-    words = f"{kind.name or 'no SOP class'}, modality {modality or 'not given'}"
+    named = modality if re.fullmatch("[A-Z]{2,3}", modality) else "unknown" if modality else "not given"  # other texts may be anything
+    words = f"{uid_name(kind) if kind else 'no SOP class'}, modality {named}"
     if kind.startswith(_DIRECTORY):
         raise ScanError(f"{path}: a DICOMDIR lists other files and has no pixels; give the folder that it lies in")
     if kind == _VOLUME:
@@ -149,14 +151,15 @@ def _pixel_element(path: Path, source: BinaryIO, header: Any) -> tuple[dict[str,
     return {"pixel_keyword": "PixelData", "pixel_vr": head[4:6].decode("ascii")}, int(struct.unpack(order + "L", source.read(4))[0])
 
 
-def _promised(path: Path, header: Any, notes: list[str]) -> int:
+def _promised(path: Path, header: Any, notes: list[str], most: int) -> int:
     value = header.get("NumberOfFrames")
     try:
         promised = 1 if value is None or value == "" else int(value)
     except (TypeError, ValueError):
-        raise ScanError(f"{path}: expected a number of frames, found {value!r}; the header is damaged") from None
+        raise ScanError(f"{path}: expected a number of frames, found a text; the header is damaged") from None
     if promised < 1:
         notes.append(f"the header says {promised} frames; read as one")
+    checked_frames(path, promised, most)
     return max(promised, 1)
 
 
@@ -171,6 +174,9 @@ def _options(path: Path, header: Any, **element: str) -> dict[str, Any]:
         if options.get(missing) is None:
             options[missing] = default
     needed = ("samples_per_pixel", "photometric_interpretation", "bits_allocated")
+    for option in (*needed[::2], "rows", "columns", "bits_stored", "pixel_representation", "planar_configuration"):
+        if not isinstance(options.get(option, 0), int | None):
+            raise ScanError(f"{path}: expected a number of {option.replace('_', ' ')}, found a text; the header is damaged")
     if lacking := [option for option in needed if options.get(option) in (None, "")]:
         raise ScanError(f"{path}: the header lacks {', '.join(lacking).replace('_', ' ')}; the file is damaged")
     if options["bits_allocated"] not in (8, 16):
@@ -200,7 +206,7 @@ def _places(
     else:
         if UID(syntax).is_encapsulated or length == UNDEFINED:
             raise ScanError(
-                f"{path}: the transfer syntax {UID(syntax).name} does not fit the pixel data, which is "
+                f"{path}: the transfer syntax {uid_name(syntax)} does not fit the pixel data, which is "
                 f"{'' if length == UNDEFINED else 'not '}encapsulated; the file is damaged"
             )
         if options["photometric_interpretation"] == "YBR_FULL_422":

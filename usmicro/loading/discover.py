@@ -8,10 +8,11 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from usmicro.errors import ScanError, UsageError
 from usmicro.loading.content import DICOM_SUFFIXES, EXPECTED, OTHER_SUFFIXES, SUFFIXES, content_of
+from usmicro.loading.remote import find_at, is_address
 from usmicro.loading.segmentation import header_of
 
 _MASK = re.compile(r"^masks?_|_(mask|tumou?r)(_?\d+)?$|\.seg$", re.IGNORECASE)
@@ -29,6 +30,8 @@ class Input:
     path: Path
     name: str
     """Path below the INPUT folder, with forward slashes; what tables call the image."""
+    address: str = ""
+    """Where it is, in the place of `path`, if it is not on this machine's file systems."""
 
 
 def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
@@ -40,7 +43,7 @@ def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
     Parameters
     ----------
     inputs : sequence of str or Path
-        Folders, files, or patterns with `*`, `?`, `[...]` and `**`.
+        Folders, files, patterns with `*`, `?`, `[...]` and `**`, or addresses such as s3://bucket/folder.
 
     Returns
     -------
@@ -53,19 +56,23 @@ def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
         If an input does not exist, a folder cannot be read, or there is no scan at all.
     """
     found: dict[str, tuple[Path, Path]] = {}  # by the real file
+    far: list[Input] = []
     for given in inputs:
+        if is_address(given):
+            far += [Input(Path(name), name, address) for address, name in find_at(str(given), _passed_over)]
+            continue
         for root in _expanded(given):
             if root.is_dir():
                 for path in _walk(root):
                     found.setdefault(os.path.realpath(path), (root, path))
             else:
                 found.setdefault(os.path.realpath(root), (root.parent, root))
-    if not found:
+    if not found and not far:
         raise UsageError(
             f"{', '.join(map(str, inputs)) or 'no input'}: no scan found; expected {EXPECTED} files "
             "(masks, hidden files and folders that a run wrote are passed over)"
         )
-    return _named(list(found.values()))
+    return sorted([*_named(list(found.values())), *far], key=lambda scan: scan.name)
 
 
 def _expanded(given: str | Path) -> list[Path]:
@@ -121,6 +128,17 @@ def _is_scan(path: Path, stems: set[str]) -> bool:
         return os.path.isfile(path) and content_of(path) == "dicom"
     except ScanError:
         return True  # whether it is one cannot be known: its row will say why
+
+
+def _passed_over(name: PurePosixPath, stems: set[str]) -> bool:
+    """Whether the name of a file at an address says that it is no scan; `stems` are those of the files beside it."""
+    sidecar = _SIDECAR.search(name.stem)
+    return (
+        any(part.startswith(".") or part.lower() in _MASK_FOLDERS for part in name.parts)
+        or name.suffix.lower() in _NO_SCANS
+        or name.name.upper() == "DICOMDIR"
+        or bool(_MASK.search(name.stem) or (sidecar and name.stem[: sidecar.start()] in stems))
+    )
 
 
 def is_result(folder: Path) -> bool:

@@ -21,8 +21,6 @@ _ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _STREAM_BEGINS, _STREAM_END = (b"\xff\xd8\xff", b"\xff\x4f\xff"), b"\xff\xd9"
 """Of JPEG and JPEG-LS, and of JPEG 2000; both end alike."""
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-LARGEST_INFLATED = 2**31
-"""Bytes that a deflated file may grow to: it is held in memory."""
 
 
 def is_deflated(file: BinaryIO) -> bool:
@@ -32,22 +30,22 @@ def is_deflated(file: BinaryIO) -> bool:
     return _DEFLATED in head
 
 
-def inflated(file: BinaryIO) -> BytesIO:
-    """The data set of a deflated DICOM file, without preamble and file meta information.
+def inflated(file: BinaryIO, largest: int) -> BytesIO:
+    """The data set of a deflated DICOM file, without preamble and file meta information; it is held in memory.
 
     Raises
     ------
     ScanError
-        If the file meta information does not say its length, or the data set is damaged or larger than `LARGEST_INFLATED`.
+        If the file meta information does not say its length, or the data set is damaged or larger than `largest` MB.
     """
     head = file.read(144)
     if head[132:140] != b"\x02\x00\x00\x00UL\x04\x00":
         raise ScanError(f"{file.name}: the file meta information of this deflated file lacks its length; the file is damaged")
     file.seek(144 + int.from_bytes(head[140:144], "little"))
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    data = inflater.decompress(file.read(), LARGEST_INFLATED)
+    data = inflater.decompress(file.read(), largest * 2**20)
     if inflater.unconsumed_tail:
-        raise ScanError(f"{file.name}: inflates to more than {LARGEST_INFLATED} bytes; expected one scan")
+        raise ScanError(f"{file.name}: inflates to more than {largest} MB. Set loading.largest_inflated higher if this is one scan")
     return BytesIO(data)
 
 

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -69,7 +70,7 @@ def _search(folder: Path, name: str, scan: Path | None) -> tuple[list[Path], lis
     notes: list[str] = []
     for place in dict.fromkeys((folder / image.parent, folder)):
         try:
-            files = sorted(os.listdir(place)) if place.is_dir() else []
+            files = _listed(place, place.stat().st_mtime_ns) if place.is_dir() else ()
         except OSError as error:
             raise ScanError(f"{place}: the masks cannot be read: {error.strerror or error}") from error
         named = [place / file for file in files if in_all in file and _part(file, image) is not None]
@@ -77,6 +78,12 @@ def _search(folder: Path, name: str, scan: Path | None) -> tuple[list[Path], lis
             return found, notes
     uid = None if scan is None else image_uid(scan)
     return ([] if uid is None else _referring_to(uid, folder, notes)), notes
+
+
+@lru_cache(maxsize=256)
+def _listed(folder: Path, changed: int) -> tuple[str, ...]:
+    """Names in a folder, remembered until it changes: it is asked for every scan, and may hold as many masks."""
+    return tuple(sorted(os.listdir(folder)))
 
 
 def _is_segmentation(path: Path, scan: Path | None, notes: list[str]) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from usmicro.arrays import Frame
 from usmicro.errors import CodecError, ScanError
 from usmicro.loading.codestream import coded_size
-from usmicro.loading.content import decoding, warned
+from usmicro.loading.content import decoding, uid_name, warned
 from usmicro.loading.depth import stretch, used_range
 from usmicro.loading.fragments import Stretch, inflated, is_deflated
 
@@ -48,6 +48,8 @@ class Pixels:
     places: tuple[list[Stretch], ...]
     """Where the frames lie in the file."""
     promised: int
+    largest_inflated: int
+    """In MB."""
     plugin: str = ""
 
     def encoded(self, file: BinaryIO, index: int) -> bytes:
@@ -101,7 +103,7 @@ def with_plugin(pixels: Pixels) -> tuple[Pixels, str, list[str]]:
     from pydicom.pixels import get_decoder
     from pydicom.uid import UID
 
-    name = UID(pixels.syntax).name
+    name = uid_name(pixels.syntax)
     try:
         decoder = get_decoder(UID(pixels.syntax))
     except NotImplementedError:
@@ -110,6 +112,8 @@ def with_plugin(pixels: Pixels) -> tuple[Pixels, str, list[str]]:
         return pixels, f"pydicom {pydicom.__version__}, {name}", []
     order = _ORDER_JPEG if pixels.syntax in (_JPEG_BASELINE, _JPEG_EXTENDED) else _ORDER
     available = sorted(decoder.available_plugins, key=order.index)
+    if pixels.syntax in (_JPEG_BASELINE, _JPEG_EXTENDED) and pixels.bits <= 8:
+        available = [plugin for plugin in available if plugin == "pillow"]  # what it refuses is damaged, and ends the process in GDCM
     with pixels.path.open("rb") as file:
         first = pixels.encoded(file, 0)
     if available:
@@ -180,7 +184,7 @@ def frames(pixels: Pixels, *, keep_truncated: bool) -> Iterator[Frame]:
 
 def _decoded(pixels: Pixels) -> Iterator[tuple[Frame, str]]:
     with pixels.path.open("rb") as file:
-        source = inflated(file) if is_deflated(file) else file
+        source = inflated(file, pixels.largest_inflated) if is_deflated(file) else file
         for index in range(len(pixels.places)):
             data = pixels.encoded(source, index)
             _check_stream(pixels, data, index)
@@ -232,9 +236,11 @@ def _frame(pixels: Pixels, values: Frame, photometric: str, black: float, white:
     if photometric == "PALETTE COLOR":
         return _palette(pixels, values)
     if photometric not in ("MONOCHROME1", "MONOCHROME2", "RGB", "YBR_RCT", "YBR_ICT"):  # the last two are RGB once decoded
-        raise ScanError(f"{pixels.path}: the photometric interpretation {photometric} is not read; convert the file to RGB or MONOCHROME2")
+        known = f" {photometric}" if photometric in ("HSV", "ARGB", "CMYK", "XYB") or photometric.startswith("YBR_") else ""
+        raise ScanError(f"{pixels.path}: the photometric interpretation{known} is not read; convert the file to RGB or MONOCHROME2")
     frame: Frame = stretch(values, black, white)
-    slope = float(pixels.header.get("RescaleSlope") or 1)
+    with decoding(pixels.path, "expected a number as its rescale slope; the header is damaged"):
+        slope = float(pixels.header.get("RescaleSlope") or 1)
     inverted = pixels.grey and (photometric == "MONOCHROME1") != (slope < 0)
     return np.asarray(np.invert(frame)) if inverted else frame
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from usmicro.arrays import Frame
 from usmicro.errors import ScanError
-from usmicro.loading.content import checked_size, decoding
+from usmicro.loading.content import checked_frames, checked_size, decoding
 from usmicro.loading.depth import stretch, used_range
 from usmicro.scan import Scan
 from usmicro.settings import LoadingSettings
@@ -63,6 +63,8 @@ def load_raster(path: Path, content: str, *, name: str, settings: LoadingSetting
     notes = []
     with decoding(path, f"expected a {content.upper()} image, but it cannot be read"), opened(path, content) as image:
         checked_size(path, image.size[1], image.size[0], settings.largest_image)
+        if content == "tiff":
+            checked_frames(path, image.n_frames, settings.most_frames)
         pages, other = _frame_pages(image) if content == "tiff" else ([0], [])
         image.seek(0)
         mode, orientation = image.mode, _orientation(path, image, content)

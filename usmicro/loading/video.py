@@ -10,7 +10,7 @@ from usmicro.arrays import Frame
 from usmicro.errors import ScanError
 from usmicro.loading.capture import Stream, Survey, decoded, survey
 from usmicro.loading.containers import look
-from usmicro.loading.content import decoding, is_stream, kind_of
+from usmicro.loading.content import checked_frames, decoding, is_stream, kind_of, uid_name
 from usmicro.loading.fragments import Stretch
 from usmicro.scan import Scan
 from usmicro.settings import LoadingSettings
@@ -46,6 +46,7 @@ def load_video(path: Path, content: str, *, name: str, settings: LoadingSettings
         container = look(path, content)
         found = survey(stream, settings.largest_image, cut=container.cut)
     promised = found.stated or found.frames
+    checked_frames(path, found.frames, settings.most_frames)
     if container.counted:
         count, fault, notes = _reckoned(found.frames, promised, container.cut)
     else:
@@ -89,9 +90,7 @@ def read_video(
     CodecError
         If this OpenCV has no FFmpeg.
     """
-    from pydicom.uid import UID
-
-    syntax_name = UID(syntax).name
+    syntax_name = uid_name(syntax)
     if not fragments:
         raise ScanError(f"{path}: {'the file is truncated: ' if cut else ''}it holds no video stream; copy it again from its source")
     with path.open("rb") as file:

@@ -1,0 +1,1 @@
+"""How runs bear kills, damaged files, large files and many files."""

@@ -1,0 +1,70 @@
+"""A folder of very many small images: memory of the main process while it lists and schedules them.
+
+The workers answer at once without reading or writing anything, so that the figures are those of the main process.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+MARKS = (0.001, 0.1, 0.25, 0.5, 0.75, 1.0)
+
+
+def write_many(folder: Path, count: int) -> None:
+    """So many different images of 16 x 16 pixels, 1,000 to a folder."""
+    for number in range(count):
+        path = folder / f"{number // 1000:04d}" / f"{number:07d}.png"
+        if number % 1000 == 0:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        image = np.full((16, 16), 90, np.uint8)
+        image[0, :4] = np.frombuffer(number.to_bytes(4, "little"), np.uint8)
+        path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+
+
+def run_many(work: Path, count: int) -> dict[str, int | str]:
+    """List and schedule so many images; the figures come from a process of their own, so that nothing else counts."""
+    scans = work / "scans"
+    if not scans.exists():
+        write_many(scans, count)
+    program = f"from benchmarks.reliability.many import follow; follow({str(scans)!r}, {str(work / 'results')!r}, {count})"
+    done = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, int | str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def follow(scans: str, out: str, count: int) -> None:
+    """Run over the images and print the memory on the way."""
+    import usmicro
+    from benchmarks.reliability import stand_in
+    from usmicro.batch import workers
+
+    workers.START = stand_in.START_UNREAD
+    found: dict[str, int | str] = {"images": count, "memory after importing, MB": memory()}
+    start = time.monotonic()
+    results = usmicro.run(scans, out=out, workers=2, overwrite=True)
+    found["seconds to list and make jobs of them"] = f"{time.monotonic() - start:.1f}"
+    found["memory after listing, MB"] = memory()
+    marks = {max(1, int(count * mark)): mark for mark in MARKS}
+    start = time.monotonic()
+    for seen, _ in enumerate(results, 1):
+        if seen in marks:
+            found[f"memory after {marks[seen]:.1%} of the images, MB"] = memory()
+        if seen == count:
+            found["images a second"] = f"{count / (time.monotonic() - start):.0f}"
+    found["memory after the tables and the report, MB"] = memory()
+    found["most memory at any time, the report's included, MB"] = memory("VmHWM")
+    found["rows in images.csv"] = sum(1 for _ in open(Path(out) / "images.csv", encoding="utf-8")) - 1  # noqa: SIM115
+    print(json.dumps(found))
+
+
+def memory(kind: str = "VmRSS") -> int:
+    """Memory of this process, in MB (Linux): now, or VmHWM, the most so far."""
+    with open("/proc/self/status", encoding="ascii") as lines:
+        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(kind))

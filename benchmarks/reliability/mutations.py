@@ -1,0 +1,130 @@
+"""Damaged files: what a disk, a network or an attacker makes of scans, and runs over thousands of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.reliability.scans import colour_cine, small
+from usmicro.phantom import write_dicom, write_png
+
+BATCH = 250
+SECONDS = 60
+"""limits.seconds of the runs."""
+SIZES = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\xff\xff", b"\0\0", b"\x01\0\0\0")
+"""Lengths and counts that lie."""
+
+
+def seeds(folder: Path) -> dict[str, bytes]:
+    """Small valid files of every kind that is read, by name."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    still, cine = small(3), colour_cine(4)
+    write_png(still, folder / "still.png")
+    for compression in ("none", "rle", "jpeg"):
+        write_dicom(still, folder / f"still-{compression}.dcm", compression=compression)
+        write_dicom(cine, folder / f"cine-{compression}.dcm", compression=compression)
+    grey = Image.fromarray(still.frames[0])
+    for ending in ("jpg", "bmp", "tif"):
+        grey.save(folder / f"still.{ending}")
+    colour = [Image.fromarray(frame) for frame in cine.frames]
+    colour[0].save(folder / "pages.tif", save_all=True, append_images=colour[1:], compression="tiff_lzw")
+    Image.fromarray(still.frames[0].astype(np.uint16) * 257).save(folder / "deep.png")
+    rows, columns = cine.frames.shape[1:3]
+    for ending, codec in (("avi", "MJPG"), ("mp4", "mp4v")):
+        video = cv2.VideoWriter(str(folder / f"cine.{ending}"), cv2.VideoWriter.fourcc(*codec), 10, (columns // 2 * 2, rows // 2 * 2))
+        for frame in cine.frames:
+            video.write(np.ascontiguousarray(frame[: rows // 2 * 2, : columns // 2 * 2, ::-1]))
+        video.release()
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def mutated(data: bytes, rng: random.Random, other: bytes) -> bytes:
+    """A file with one to four damages: bytes changed, lengths that lie, parts lost, doubled, moved or taken from another file."""
+    changed = bytearray(data)
+    for _ in range(rng.randint(1, 4)):
+        size = len(changed)
+        if size < 8:
+            break
+        # headers are small and matter most
+        at = rng.randrange(min(size, 2000)) if rng.random() < 0.6 else rng.randrange(size)
+        length = min(size - at, 1 << rng.randrange(12))
+        kind = rng.randrange(8)
+        if kind == 0:
+            changed[at] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            changed[at : at + length] = rng.randbytes(length)
+        elif kind == 2:
+            lie = rng.choice(SIZES)
+            changed[at : at + len(lie)] = lie
+        elif kind == 3:
+            del changed[at:]
+        elif kind == 4:
+            del changed[at : at + length]
+        elif kind == 5:
+            changed[at:at] = changed[at : at + length]
+        elif kind == 6:
+            start = rng.randrange(len(other))
+            changed[at : at + length] = other[start : start + length]
+        else:
+            changed[at : at + 2] = rng.randint(0, 65535).to_bytes(2, rng.choice(("little", "big")))
+    return bytes(changed)
+
+
+def run_mutated(work: Path, count: int, seed: int, *, minutes: float = math.inf) -> dict[str, int | str]:
+    """Run usmicro over so many damaged files; counts what came of them."""
+    rng = random.Random(seed)
+    originals = seeds(work / "seeds")
+    names = list(originals)
+    counts: Counter[str] = Counter(
+        {"files": 0, "rows": 0, "ok": 0, "failed": 0, "crashes of the main process": 0, "crashes of a worker": 0}
+        | {"stopped by limits.seconds": 0, "stopped by limits.memory": 0, "internal errors": 0}
+    )
+    slowest = 0.0
+    began = time.monotonic()
+    for first in range(0, count, BATCH):
+        if time.monotonic() - began > 60 * minutes:
+            break
+        scans, out = work / "mutated", work / "results"
+        for folder in (scans, out):
+            shutil.rmtree(folder, ignore_errors=True)
+        scans.mkdir(parents=True)
+        for number in range(first, min(first + BATCH, count)):
+            name = rng.choice(names)
+            data = mutated(originals[name], rng, originals[rng.choice(names)])
+            (scans / f"{number:06d}-{name}").write_bytes(data)
+            counts["files"] += 1
+        command = [sys.executable, "-m", "usmicro", "run", str(scans), "--out", str(out), "--quiet", "--set", f"limits.seconds={SECONDS}"]
+        start = time.monotonic()
+        done = subprocess.run(command, capture_output=True, text=True)
+        counts["crashes of the main process"] += done.returncode not in (0, 1)
+        for row in csv.DictReader(io.StringIO((out / "images.csv").read_text(encoding="utf-8"))):
+            counts["rows"] += 1
+            counts[row["status"]] += 1
+            slowest = max(slowest, float(row["seconds"] or 0))
+            kind = {
+                "worker process": "crashes of a worker", "limits.seconds": "stopped by limits.seconds",
+                "limits.memory": "stopped by limits.memory", "internal error": "internal errors",
+            }  # fmt: skip
+            for words, name in kind.items():
+                if words in row["error"]:
+                    counts[name] += 1
+                    kept = work / "noteworthy"
+                    kept.mkdir(exist_ok=True)
+                    shutil.copy(scans / row["image"], kept)
+                    print(f"{row['image']}: {row['error'][:200]}", flush=True)
+                    break
+        print(f"{counts['files']} files, in batches of {BATCH}, the last in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    return {**counts, "slowest file, s": f"{slowest:.1f}"}

@@ -1,0 +1,92 @@
+"""Runs on a real Dask scheduler with worker processes on this machine."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("distributed")
+
+import usmicro
+from benchmarks.reliability.folders import comparable
+from benchmarks.reliability.scans import write_small
+from usmicro.errors import UsageError
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills processes by signals")
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """Address of a scheduler with two workers, and the workers' processes."""
+    folder = tmp_path_factory.mktemp("dask")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    log = open(folder / "log", "wb")  # noqa: SIM115
+    options = {"stdout": log, "stderr": subprocess.STDOUT, "cwd": folder, "start_new_session": True}
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    processes = [subprocess.Popen(command, **options)]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard", "--death-timeout", "60"]
+    processes += [subprocess.Popen([*worker, "--local-directory", str(folder)], **options) for _ in range(2)]
+    yield address, processes, folder / "log"
+    for process in processes:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    log.close()
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("scans")
+    write_small(root / "QUAXFORD", 6)
+    return root
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += [int(text) for text in file.read_text().split()]
+    return found
+
+
+def test_a_cluster_writes_the_same_bytes_also_when_a_worker_is_killed(scheduler, scans, tmp_path, capsys):
+    address, processes, log = scheduler
+    list(usmicro.run(scans, out=tmp_path / "one", workers=1))
+    killed = False
+    results = []
+    for result in usmicro.run(scans, out=tmp_path / "cluster", cluster=address, quiet=False):
+        results.append(result)
+        if not killed:
+            for child in children_of(processes[1].pid):  # the Dask worker itself, which its nanny starts anew
+                os.kill(child, signal.SIGKILL)
+                killed = True
+    assert killed
+    assert [result.status for result in results].count("failed") == 1
+    assert results[0].overlay().ndim == 3
+    assert comparable(tmp_path / "cluster") == comparable(tmp_path / "one")
+    assert b"QUAXFORD" not in log.read_bytes()  # the logs of the cluster tell no names
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_a_resumed_run_goes_on_elsewhere(scheduler, scans, tmp_path):
+    address, _, _ = scheduler
+    list(usmicro.run(scans, out=tmp_path / "r", workers=1, limit=3))
+    list(usmicro.run(scans, out=tmp_path / "r", cluster=address, resume=True))
+    list(usmicro.run(scans, out=tmp_path / "one", workers=1))
+    assert comparable(tmp_path / "r") == comparable(tmp_path / "one")
+
+
+def test_no_scheduler_is_told(scans, tmp_path, monkeypatch):
+    import distributed
+
+    real = distributed.Client
+    monkeypatch.setattr(distributed, "Client", lambda address, **options: real(address, **{**options, "timeout": 1}))
+    with pytest.raises(UsageError, match="no Dask scheduler answers"):
+        list(usmicro.run(scans, out=tmp_path / "r", cluster="tcp://127.0.0.1:9"))
+    with pytest.raises(UsageError, match="--workers is for this machine"):
+        usmicro.run(scans, out=tmp_path / "r2", cluster="tcp://127.0.0.1:9", workers=2)

@@ -1,0 +1,154 @@
+"""What a file may cost: it hangs, eats memory or kills its process, and only its own row tells of it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from made_analysis import EATS, EATS_IN_C, FRAMES, FREEZES, SECOND, SLEEPS, SPINS
+
+import usmicro
+from usmicro.batch import workers
+from usmicro.settings import read_settings
+
+pytestmark = [pytest.mark.usefixtures("made_analyze"), pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")]
+
+
+def run(scans, out, *assignments):
+    settings = read_settings(assignments=assignments)
+    return {result.image: result for result in usmicro.run(scans, out=out, workers=2, settings=settings, overwrite=True)}
+
+
+def failed(results) -> set[str]:
+    return {name for name, result in results.items() if result.status == "failed"}
+
+
+def test_a_file_that_hangs_is_stopped_and_says_where(scans, tmp_path, write_scan):
+    write_scan(scans / "sleeps.png", 31, first=SLEEPS)
+    write_scan(scans / "spins.png", 32, first=SPINS)
+    results = run(scans, tmp_path / "r", "limits.seconds=6")
+    assert failed(results) == {"sleeps.png", "spins.png"}
+    for name in failed(results):
+        assert "limits.seconds" in results[name].error
+        assert any("made_analysis.py" in line and "in analyze" in line for line in results[name].log)
+
+
+def test_a_process_that_does_not_even_stop_itself_is_killed(scans, tmp_path, write_scan, monkeypatch):
+    monkeypatch.setattr(workers, "GRACE_SECONDS", 1.0)
+    write_scan(scans / "freezes.png", 33, first=FREEZES)
+    results = run(scans, tmp_path / "r", "limits.seconds=6")
+    assert failed(results) == {"freezes.png"}
+    assert "limits.seconds" in results["freezes.png"].error
+
+
+@pytest.mark.parametrize("kind", [EATS, EATS_IN_C])
+def test_a_file_that_eats_memory_costs_its_row(scans, tmp_path, write_scan, kind):
+    write_scan(scans / "eats.png", 34, first=kind)
+    results = run(scans, tmp_path / "r", "limits.memory=900")
+    assert failed(results) == {"eats.png"}
+    assert "900 MB that limits.memory allows" in results["eats.png"].error
+
+
+def test_a_crash_that_a_former_file_caused_costs_nothing(tmp_path, write_scan):
+    """A damaged heap kills the process in a later file, which is fine in a process of its own."""
+    for number in range(5):
+        write_scan(tmp_path / "scans" / f"{number}.png", number, first=SECOND)
+    assert failed(run(tmp_path / "scans", tmp_path / "r")) == set()
+
+
+def test_the_limits_do_not_count_as_settings_of_the_result(scans, tmp_path):
+    first = run(scans, tmp_path / "r")
+    settings = read_settings(assignments=["limits.seconds=77", "limits.memory=1234"])
+    again = list(usmicro.run(scans, out=tmp_path / "r", workers=2, settings=settings, resume=True))
+    assert [result.seconds for result in again] == [result.seconds for result in first.values()]  # kept, not computed again
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_frames_of_a_cine_are_told_while_it_runs(tmp_path, monkeypatch, capsys, count):
+    pages = [np.full((40, 60), 30 + number, np.uint8) for number in range(12)]
+    pages[0][0, 0] = FRAMES
+    (tmp_path / "scans").mkdir()
+    cv2.imwritemulti(str(tmp_path / "scans" / "cine.tif"), pages)
+    monkeypatch.setattr("usmicro.batch.progress.LINE_SECONDS", 0)
+    list(usmicro.run(tmp_path / "scans", out=tmp_path / "r", workers=count, quiet=False))
+    assert re.search(r"0/1, cine\.tif: frame \d+ of 12\n", capsys.readouterr().err)
+
+
+def test_workers_end_with_the_main_process(scans, tmp_path, write_scan):
+    """A later run must not find a worker of a killed one still writing."""
+    for name in ("b.png", "sub/a.png"):
+        write_scan(scans / name, 1, first=SLEEPS)
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import usmicro, usmicro.batch.workers as workers\n"
+        "from made_analysis import START_WORKER\nworkers.START = START_WORKER\nlist(usmicro.run(sys.argv[2], out=sys.argv[3], workers=2))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, os.path.dirname(__file__), str(scans), str(tmp_path / "r")])
+    try:
+        children: list[int] = []
+        for _ in range(200):
+            children = children_of(process.pid)
+            if len(children) == 2:
+                break
+            time.sleep(0.1)
+        assert len(children) == 2
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for _ in range(100):
+            if not any(alive(child) for child in children):
+                break
+            time.sleep(0.1)
+        assert not any(alive(child) for child in children)
+    finally:
+        process.kill()
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += [int(text) for text in file.read_text().split()]
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_worker_killed_from_outside_loses_nothing(scans, tmp_path, write_scan):
+    for number in range(30):
+        write_scan(scans / f"more{number}.png", number)
+    killed, results = 0, []
+    for result in usmicro.run(scans, out=tmp_path / "r", workers=2):
+        results.append(result)
+        if len(results) in (3, 12, 20) and (children := children_of(os.getpid())):
+            os.kill(children[-1], signal.SIGKILL)
+            killed += 1
+    assert killed
+    assert [result.status for result in results] == ["ok"] * 35
+
+
+def test_what_killed_runs_began_to_write_is_removed(scans, tmp_path):
+    list(usmicro.run(scans, out=tmp_path / "r", workers=1))
+    left = [tmp_path / "r" / name for name in (".1-2-3.unfinished", "overlays/sub/.4-5-6.unfinished", "report/images/.7-8-9.unfinished")]
+    for path in left:
+        path.write_text("half")
+    list(usmicro.run(scans, out=tmp_path / "r", workers=1, resume=True))
+    assert not any(path.exists() for path in left)
+
+
+def test_a_file_that_a_power_cut_emptied_is_written_again(scans, tmp_path):
+    list(usmicro.run(scans, out=tmp_path / "r", workers=1))
+    overlay, mask = tmp_path / "r" / "overlays" / "b.png", tmp_path / "r" / "masks" / "z.png"
+    whole = overlay.read_bytes(), mask.read_bytes()
+    overlay.write_bytes(b"")
+    mask.write_bytes(bytes(len(whole[1])))
+    list(usmicro.run(scans, out=tmp_path / "r", workers=1, resume=True))
+    assert (overlay.read_bytes(), mask.read_bytes()) == whole

@@ -1,0 +1,175 @@
+"""Files that ask for far more than they are: each is refused, or read, in bounded time and memory."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from usmicro.phantom import PhantomSettings, simulate, write_dicom
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+MEGABYTES, SECONDS = 600, 60
+PROGRAM = f"""
+import resource, sys
+import cv2, numpy, pydicom, PIL.Image, usmicro
+from usmicro.loading import load
+from usmicro.errors import UsmicroError
+used = int(next(line for line in open('/proc/self/status') if line.startswith('VmData')).split()[1]) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (used + {MEGABYTES} * 2**20,) * 2)
+for path in sys.argv[1:]:
+    try:
+        scan = load(path)
+        for number, frame in zip(range(3), scan.frames()):
+            pass
+        print('read', scan.rows, scan.columns, scan.promised_frames)
+    except UsmicroError as error:
+        print('refused:', error)
+"""
+
+
+def outcome(*files: Path) -> str:
+    """What came of each, in a process of little memory; the last line that it printed."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *map(str, files)], capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(files)
+    assert all(line.startswith(("read", "refused")) for line in lines)
+    return lines[-1]
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return simulate(
+        1, PhantomSettings(width=6.0, depth=6.0, spacing=0.2, anatomy=False, masses=0, ducts=0, intramass=0, intraductal=0, extramass=0)
+    )
+
+
+@pytest.fixture
+def dicom(tmp_path, phantom):
+    """Write a small DICOM file with some attributes replaced."""
+
+    def write(**changes) -> Path:
+        file = write_dicom(phantom, tmp_path / "scan.dcm")
+        dataset = pydicom.dcmread(file)
+        for keyword, value in changes.items():
+            setattr(dataset, keyword, value)
+        dataset.save_as(file)
+        return file
+
+    return write
+
+
+def png(size: tuple[int, int], *chunks: tuple[bytes, bytes]) -> bytes:
+    header = struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for kind, content in ((b"IHDR", header), *chunks, (b"IEND", b"")):
+        parts.append(struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content)))
+    return b"".join(parts)
+
+
+def test_a_png_of_absurd_size_is_refused_by_its_header(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(png((60_000, 60_000), (b"IDAT", zlib.compress(bytes(10_000_000)))))
+    assert "largest_image" in outcome(tmp_path / "bomb.png")
+
+
+def test_compressed_text_in_a_png_is_not_unfolded_without_end(tmp_path):
+    text = b"key\0\0" + zlib.compress(bytes(500_000_000), 9)
+    pixels = zlib.compress(bytes(33 * 32))
+    (tmp_path / "text.png").write_bytes(png((32, 32), (b"zTXt", text), (b"IDAT", pixels)))
+    assert outcome(tmp_path / "text.png")
+
+
+@pytest.mark.parametrize("side", ["Rows", "Columns"])
+def test_absurd_sides_of_a_dicom_image(dicom, side):
+    assert "refused" in outcome(dicom(**{side: 65535}))
+
+
+def test_more_frames_than_are_there(dicom):
+    assert "most_frames" in outcome(dicom(NumberOfFrames=2_000_000_000))
+    assert "refused" in outcome(dicom(NumberOfFrames=99_999))
+
+
+def test_sequences_in_sequences_without_end(dicom, tmp_path):
+    file = dicom()
+    depth = 20_000
+    begin = struct.pack("<HH2sHL", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    head = file.read_bytes()
+    meta = pydicom.dcmread(file).file_meta
+    start = 144 + meta.FileMetaInformationGroupLength
+    (tmp_path / "deep.dcm").write_bytes(head[:start] + begin * depth)
+    assert "refused" in outcome(tmp_path / "deep.dcm")
+    inner = Dataset()
+    for _ in range(50):
+        outer = Dataset()
+        outer.ReferencedImageSequence = Sequence([inner])
+        inner = outer
+    assert "read" in outcome(dicom(ReferencedImageSequence=Sequence([inner])))
+
+
+def test_lengths_that_lie(dicom, tmp_path):
+    data = dicom().read_bytes()
+    at = data.index(b"\xe0\x7f\x10\x00OB")
+    for number, length in enumerate((0xFFFFFFFE, 0x7FFFFFFF, 1, 0)):
+        (tmp_path / f"{number}.dcm").write_bytes(data[: at + 8] + struct.pack("<L", length) + data[at + 12 :])
+    assert outcome(*(tmp_path / f"{number}.dcm" for number in range(4)))
+
+
+def test_offsets_beyond_the_file(phantom, tmp_path):
+    from dataclasses import replace
+
+    cine = replace(phantom, frames=np.concatenate([phantom.frames] * 3))
+    file = write_dicom(cine, tmp_path / "cine.dcm", compression="rle")
+    dataset = pydicom.dcmread(file)
+    for offsets in ((0, 0xFFFFFFF0, 0xFFFFFFFE), (0xFFFFFFF0,) * 3, (8, 4, 2)):
+        table = struct.pack("<HHL3L", 0xFFFE, 0xE000, 12, *offsets)
+        dataset.PixelData = table + dataset.PixelData[8 + struct.unpack("<L", dataset.PixelData[4:8])[0] :]
+        dataset.save_as(tmp_path / f"{offsets[1]}.dcm")
+    dataset.ExtendedOffsetTable = struct.pack("<3Q", 0, 2**62, 2**63)
+    dataset.ExtendedOffsetTableLengths = struct.pack("<3Q", 2**62, 2**62, 2**63)
+    dataset.save_as(tmp_path / "extended.dcm")
+    assert outcome(*sorted(tmp_path.glob("*.dcm")))
+
+
+def test_a_deflated_file_that_grows_without_end_is_refused(dicom, tmp_path):
+    file = dicom()
+    dataset = pydicom.dcmread(file)
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+    dataset.save_as(file)
+    head = file.read_bytes()
+    start = 144 + pydicom.dcmread(file).file_meta.FileMetaInformationGroupLength
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = b"".join(packer.compress(bytes(2**24)) for _ in range(256)) + packer.flush()
+    (tmp_path / "bomb.dcm").write_bytes(head[:start] + packed)
+    assert len(packed) < 10_000_000
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            PROGRAM.replace("load(path)", "load(path, settings=usmicro.Settings().loading.__class__(largest_inflated=200))"),
+            str(tmp_path / "bomb.dcm"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert "largest_inflated" in found.stdout, found.stderr[-500:]
+
+
+def test_pages_of_a_tiff_that_lead_in_a_circle(tmp_path):
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((32, 32), np.uint8)).save(stream, "TIFF")
+    data = bytearray(stream.getvalue())
+    first = struct.unpack("<L", data[4:8])[0]
+    entries = struct.unpack("<H", data[first : first + 2])[0]
+    data[first + 2 + 12 * entries : first + 6 + 12 * entries] = struct.pack("<L", first)  # the next page is this one
+    (tmp_path / "circle.tif").write_bytes(data)
+    assert outcome(tmp_path / "circle.tif")

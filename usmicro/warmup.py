@@ -1,0 +1,84 @@
+"""Kernels are compiled once for each user and version and kept in a folder; whether that has been done, and doing it ahead of time."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+if TYPE_CHECKING:
+    from usmicro.scan import Scan
+
+COMPILING = "compiling the kernels, once for each version: this takes some ten seconds; `usmicro warmup` does it ahead of time"
+
+
+def is_compiled() -> bool:
+    """Whether these kernels have been compiled on this kind of processor, and kept."""
+    mark = _mark()
+    return mark is not None and mark.exists()
+
+
+def note_compiled() -> None:
+    """Remember that they have been; a folder that cannot be written to only costs the remark on the next run."""
+    if (mark := _mark()) is not None:
+        with suppress(OSError):
+            mark.touch()
+
+
+@cache
+def _mark() -> Path | None:
+    """The file that says so, named by all that makes numba compile anew; None where compiled kernels are not kept."""
+    import numba
+    from llvmlite.binding import get_host_cpu_name
+
+    from usmicro.kernels._jit import CACHE_FOLDER
+
+    if CACHE_FOLDER is None:
+        return None
+    digest = hashlib.sha256(f"{numba.__version__} {platform.python_version()} {get_host_cpu_name()}".encode())
+    for file in sorted(Path(__file__).with_name("kernels").glob("*.py")):
+        status = file.stat()
+        digest.update(f"{file} {status.st_mtime_ns} {status.st_size}\n".encode("utf-8", "surrogateescape"))
+    return CACHE_FOLDER / f"compiled-{digest.hexdigest()[:16]}"
+
+
+def warm_up() -> Path | None:
+    """Compile every kernel, by analysing two small simulated scans and filtering one of them.
+
+    Returns
+    -------
+    path or None
+        The folder that keeps them; None if there is none that can be written to, so that every process compiles anew.
+    """
+    import numpy as np
+
+    from usmicro.analysis import analyze
+    from usmicro.kernels._jit import CACHE_FOLDER
+    from usmicro.scan import Scan
+    from usmicro.speckle import despeckle
+    from usmicro.speckle.display import Method
+
+    for scan in _scans():
+        analyze(scan)
+    image = np.random.default_rng(0).integers(20, 200, (64, 64)).astype(np.uint8)
+    for method in get_args(Method):
+        despeckle(image, method=method)
+    analyze(Scan.of_array(np.tile(image, (6, 6))))  # without a spacing
+    note_compiled()
+    return CACHE_FOLDER
+
+
+def _scans() -> Iterator[Scan]:
+    from usmicro.phantom import PhantomSettings, simulate
+
+    yield simulate(3, PhantomSettings(geometry="sector", width=30.0, depth=30.0, spacing=0.12)).scan()
+    yield simulate(
+        41,
+        PhantomSettings(
+            width=24.0, depth=24.0, spacing=0.1, screen=True, header=True, ruler=True, colour=True, frames=3, twinkling=1.0, vessels=1
+        ),
+    ).scan()
