@@ -37,16 +37,7 @@ def test_the_version_is_the_same_everywhere():
     assert f"## [{usmicro.__version__}]" in read("CHANGELOG.md")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "README.md",
-        *(
-            f"docs/{name}.md"
-            for name in ("outputs", "masks", "dicom", "evaluate", "architecture", "method", "speckle", "speed", "reliability")
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))])
 def test_links_lead_somewhere(name):
     file = ROOT / name
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))
