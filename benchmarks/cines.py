@@ -32,16 +32,16 @@ SETTINGS = PhantomSettings(
 SIMULATED = 40
 """Frames that are simulated; longer cines repeat them back and forth."""
 ONE = """\
-import json, resource, sys, time
+import json, sys, time
 import cv2
 cv2.setNumThreads(1)
 import usmicro
+from usmicro.batch.jobs import memory_used
 usmicro.analyze(usmicro.load(sys.argv[2]))
 start, wall = time.process_time(), time.perf_counter()
 analysis = usmicro.analyze(usmicro.load(sys.argv[1]))
 spent, took = time.process_time() - start, time.perf_counter() - wall
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"spent": spent, "took": took, "peak": peak, "frames": analysis.summary.frames, "seconds": analysis.seconds}))
+print(json.dumps({"spent": spent, "took": took, "peak": memory_used(), "frames": analysis.summary.frames, "seconds": analysis.seconds}))
 """
 
 
