@@ -81,6 +81,8 @@ class Clip:
     """Of each true focus in the colour box: twinkling score in the clip, 0 if it was not found, and whether it twinkles."""
     still_scores: tuple[tuple[float, bool], ...]
     """The same on single frames."""
+    possible: tuple[bool, ...]
+    """Of each focus listed on single frames that may twinkle: whether it is at a true focus."""
     called: tuple[tuple[bool, bool], ...]
     """Of each listed focus: whether twinkling is said to be sure, and whether it lies at a true focus that twinkles."""
     found: tuple[bool, ...]
@@ -118,9 +120,16 @@ def examine(kind: SetKind, seed: int) -> Clip:
     listed = [focus for focus in foci if focus.confidence >= Settings().foci.minimum_confidence]
     everything = replace(Settings(), foci=replace(Settings().foci, minimum_confidence=0.0))
     stills: list[tuple[float, bool]] = []
+    possible: list[bool] = []
     for number in np.linspace(0, len(phantom.frames) - 1, STILLS).astype(int).tolist():
         still = replace(scan, read=partial(iter, phantom.frames[number : number + 1]), promised_frames=1)
-        stills += scored(list(analyze(still, settings=everything).foci), phantom, number)
+        seen = list(analyze(still, settings=everything).foci)
+        stills += scored(seen, phantom, number)
+        possible += [
+            near(phantom, focus, number) is not None
+            for focus in seen
+            if focus.twinkling == "possible" and focus.confidence >= Settings().foci.minimum_confidence
+        ]
     true = [near(phantom, focus, None) for focus in listed]
     return Clip(
         kind,
@@ -128,6 +137,7 @@ def examine(kind: SetKind, seed: int) -> Clip:
         read_frame(phantom, scan, len(phantom.frames) // 2),
         tuple(scored(foci, phantom, None)),
         tuple(stills),
+        tuple(possible),
         called=tuple((focus.twinkling == "yes", at is not None and at.twinkling) for focus, at in zip(listed, true, strict=True)),
         found=tuple(
             any(at is target and focus.twinkling == "yes" for focus, at in zip(listed, true, strict=True))
@@ -264,6 +274,7 @@ def measures(clips: Sequence[Clip]) -> Iterable[tuple[str, int, Callable[[NDArra
         yield name, sum(map(len, pairs)), ranking(pairs)
     rows: list[tuple[str, list[list[bool]]]] = [
         ("twinkling foci listed and called yes", [list(clip.found) for clip in clips]),
+        ("single frames: listed foci that may twinkle and are foci", [list(clip.possible) for clip in clips]),
         ("true foci that keep one number", [list(clip.one_number) for clip in clips]),
     ]
     for kind in KINDS:

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from usmicro.anatomy.memory import AnatomyMemory
 from usmicro.arrays import ByteImage, FloatImage, Frame
 from usmicro.clusters import measure_clusters
 from usmicro.confidence import calcification_score, focus_confidence
 from usmicro.errors import ImageError, ScanError
-from usmicro.findings import Anatomy, Candidates, Cluster, Focus, Mass, Summary, Table
+from usmicro.findings import Anatomy, Cluster, Focus, Mass, Summary, Table
 from usmicro.foci import find_candidates
 from usmicro.labels import describe_calcification
 from usmicro.mosaics import mosaic_heads
@@ -32,11 +31,9 @@ from usmicro.view import View
 
 NOT_TISSUE = 255
 NEGLIGIBLE = 0.004
-"""Confidence up to which candidates on the frames of a cine are not followed, unless colour is near them or all are to be listed."""
+"""Confidence up to which candidates on the frames of a cine are not followed, unless all are to be listed."""
 UNSEEN_MM = 0.6
 """Diameter taken for a focus that only its twinkling shows: a colour cell."""
-NEAR_MM = 1.0
-"""How far from a focus colour may belong to it."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +227,7 @@ def _analyze_view(
         candidates = find_candidates(view, settings.foci)
         confidence = focus_confidence(view, candidates, anatomy)
         if gathered.cine and settings.foci.minimum_confidence > NEGLIGIBLE:
-            worth = (confidence > NEGLIGIBLE) | _coloured(view, candidates)
+            worth = confidence > NEGLIGIBLE
             candidates, confidence = candidates.take(worth), confidence[worth]
     mass_numbers = _add_masses(view, anatomy, frame, turn, gathered, settings)
     rows = FocusRows(view, anatomy, frame, candidates, confidence, mass_numbers, settings, timed)
@@ -253,17 +250,6 @@ def _analyze_view(
     gathered.geometry = gathered.geometry or view.beams.geometry
     gathered.colour_flow |= view.colour is not None
     return float(confidence.sum()), anatomy
-
-
-def _coloured(view: View, candidates: Candidates) -> NDArray[np.bool_]:
-    """Whether colour flow is near each candidate."""
-    if view.colour is None or not len(candidates):
-        return np.zeros(len(candidates), bool)
-    import cv2
-
-    distance = cv2.distanceTransform((~view.colour.mask).view(np.uint8), cv2.DIST_L2, 3)
-    row, column = (np.clip(np.rint(at).astype(int), 0, size - 1) for at, size in zip((candidates.y, candidates.x), view.shape, strict=True))
-    return np.asarray(distance[row, column] <= candidates.diameter / 2 + view.grid.pixels(NEAR_MM))
 
 
 def _add_masses(view: View, anatomy: Anatomy, frame: int, turn: int, gathered: Gathered, settings: Settings) -> dict[int, int]:

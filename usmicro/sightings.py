@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,8 +25,12 @@ GIVEN = 1.0
 """Confidence of a mass that the user outlined; it counts however few frames show it."""
 IN_TAIL = 0.2
 """Share of its confidence that is left to what twinkles along with a surer focus: mostly it is the edge of the colours of that one."""
-SUPPORT: dict[TwinklingVerdict, float] = {"yes": 1.0, "possible": 0.5}
+SUPPORT: Mapping[TwinklingVerdict, float] = {"yes": 1.0}
 """How much of its score twinkling supports a focus with."""
+SUPPORT_IN_STILL: Mapping[TwinklingVerdict, float] = {"possible": 0.5}
+"""The same in a still image. In a cine, what only may twinkle was glimpsed."""
+AT_HEAD_MM = 1.0
+"""How far from the head of its colours the echo of a focus lies at most."""
 ALONE = 0.5
 """Confidence of a place that surely twinkles but has no echo of its own that could be a focus."""
 SHORTEST_LIFE = 6
@@ -71,6 +76,10 @@ class FocusTrack:
     def mean_confidence(self, frames: int) -> float:
         """Mean confidence over its life in a scan of so many frames; one that does not show the focus counts 0."""
         return self.confidence / max(self.last - self.first + 1, min(SHORTEST_LIFE, frames))
+
+    def apart(self, other: FocusTrack) -> float:
+        """Distance of two, mm."""
+        return math.dist(self.place_mm, other.place_mm)
 
     def in_tail_of(self, source: FocusTrack, settings: TwinklingSettings) -> bool:
         """Whether it lies where the twinkling of another focus reaches: beside it within a gate, or in the tail behind it."""
@@ -169,12 +178,13 @@ class Sightings:
         masses, mass_numbers = self._masses(frames)
         tracks = list(self.foci.values())
         judged = [judge(track.evidence, settings.twinkling) for track in tracks]
-        sources = _sources(tracks, judged, frames, settings.twinkling)
+        supports = SUPPORT if cine else SUPPORT_IN_STILL
+        sources = _sources(tracks, judged, frames, supports, settings.twinkling)
         tracks, judged, sources = _reported(tracks, judged, sources)
         rows = []
         for serial, (track, twinkling) in enumerate(zip(tracks, judged, strict=True), 1):
             by_echo = confidence = track.mean_confidence(frames)
-            support = SUPPORT.get(twinkling.verdict, 0.0) * (twinkling.score or 0.0)
+            support = supports.get(twinkling.verdict, 0.0) * (twinkling.score or 0.0)
             if serial - 1 in sources:
                 # twinkling supports a calcification; its absence says nothing
                 confidence = 1 - (1 - by_echo) * (1 - support) if track.best.origin == "echo" else ALONE * support
@@ -212,18 +222,25 @@ class Sightings:
         return [replace(mass, mass=numbers[old]) for old, mass in kept], numbers
 
 
-def _sources(tracks: list[FocusTrack], judged: list[Twinkling], frames: int, settings: TwinklingSettings) -> set[int]:
-    """Indices of the foci that twinkling comes from: of those that twinkle together, the surest without it.
+def _sources(
+    tracks: list[FocusTrack], judged: list[Twinkling], frames: int, supports: Mapping[TwinklingVerdict, float], settings: TwinklingSettings
+) -> set[int]:
+    """Indices of the foci that twinkling comes from: of those that twinkle together only one.
 
-    The edges of the colours of one calcification, and speckle between them, are candidates too, and twinkle as it does.
+    The edges of the colours of one calcification, and speckle between them, are candidates too, and twinkle as it does. It lies at the
+    head of its colours: the surest of the foci there without its twinkling, or else the head itself. Where no head was followed long
+    enough, it is the surest of all.
     """
-    sure = [i for i, twinkling in enumerate(judged) if twinkling.verdict in SUPPORT]
-    sure.sort(key=lambda i: (-SUPPORT[judged[i].verdict], tracks[i].best.origin != "echo", -tracks[i].mean_confidence(frames), i))
+    sure = [i for i, twinkling in enumerate(judged) if twinkling.verdict in supports]
+    echoes = sorted((i for i in sure if tracks[i].best.origin == "echo"), key=lambda i: (-tracks[i].mean_confidence(frames), i))
+    heads = sorted((i for i in sure if tracks[i].best.origin == "twinkling"), key=lambda i: (tracks[i].place_mm[1], i))
     sources: list[int] = []
-    for i in sure:
+    for i in heads + echoes:
+        here = [e for e in echoes if tracks[e].apart(tracks[i]) <= AT_HEAD_MM] if i in heads else []
+        source = here[0] if here else i
         near = [tracks[j] for j in sources if tracks[i].in_tail_of(tracks[j], settings) or tracks[j].in_tail_of(tracks[i], settings)]
-        if not near:
-            sources.append(i)
+        if not near and source not in sources:
+            sources.append(source)
     return set(sources)
 
 

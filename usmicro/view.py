@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -109,6 +110,13 @@ class ColourFlow:
     bar: ColourBar | None = None
     power: bool = False
     """Power Doppler: no sign."""
+    stained: BoolImage | None = None
+    """Pixels whose grey level colour has changed, where that is more than `mask`: its blurred rim, and lone coloured pixels."""
+
+    @property
+    def hidden(self) -> BoolImage:
+        """Pixels that show no echo."""
+        return self.mask if self.stained is None else self.stained
 
 
 @dataclass(frozen=True)
@@ -139,11 +147,11 @@ class View:
         """Rows and columns of the grid."""
         return self.grey.shape[0], self.grey.shape[1]
 
-    @property
+    @cached_property
     def usable(self) -> BoolImage:
         """Tissue that shows grey echoes: no overlay, no colour."""
         usable = self.tissue & ~self.overlay
-        return usable if self.colour is None else usable & ~self.colour.mask
+        return usable if self.colour is None else usable & ~self.colour.hidden
 
     def with_note(self, note: str) -> View:
         """The same view with one more note."""

@@ -12,7 +12,7 @@ from usmicro.errors import ImageError
 from usmicro.findings import Candidates
 from usmicro.foci.false_alarm import LEAST, SpeckleResponses
 from usmicro.foci.measures import Blobs, measure
-from usmicro.foci.scale_space import Scale, scale_space
+from usmicro.foci.scale_space import Scale, filled_outside, scale_space
 from usmicro.kernels import foci as kernels
 from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
@@ -79,7 +79,8 @@ def blob_responses(view: View, settings: FociSettings) -> Blobs:
 
     Of two that are close, within 1.2 of the stronger one's sigma or within half a speckle cell, the weaker is left out.
     """
-    scales = scale_space(view, settings.smallest, settings.largest)
+    filled = filled_outside(view.grey, view.tissue)
+    scales = scale_space(view, settings.smallest, settings.largest, filled)
     found = [detect(scale, view, LEAST) for scale in scales]
     x, y, response = (np.concatenate([part[k] for part in found]) for k in range(3))
     index = np.repeat(np.arange(len(scales)), [len(part[0]) for part in found])
@@ -88,7 +89,7 @@ def blob_responses(view: View, settings: FociSettings) -> Blobs:
     reach = np.maximum(1.2 * np.array([scale.sigma for scale in scales])[index], 0.5 * np.sqrt(view.speckle[0] * view.speckle[1]))
     kept = np.empty(len(x), bool)
     kernels.strongest_apart(x.astype(np.float32), y.astype(np.float32), reach.astype(np.float32), kept)
-    return Blobs(x[kept], y[kept], index[kept], response[kept], scales)
+    return Blobs(x[kept], y[kept], index[kept], response[kept], scales, filled)
 
 
 def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Candidates:  # noqa: B008  (frozen)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.findings import Candidates
-from usmicro.foci.scale_space import FWHM, Scale, filled_outside, scale_space
+from usmicro.foci.scale_space import FWHM, Scale, scale_space
 from usmicro.kernels import foci as kernels
 from usmicro.settings import FociSettings
 from usmicro.view import View
@@ -55,10 +55,12 @@ class Blobs:
     """Scale that each was found at."""
     response: Array
     scales: list[Scale]
+    filled: FloatImage
+    """The view with what is not tissue replaced."""
 
     def first(self, count: int) -> Blobs:
         """The `count` strongest."""
-        return Blobs(self.x[:count], self.y[:count], self.index[:count], self.response[:count], self.scales)
+        return Blobs(self.x[:count], self.y[:count], self.index[:count], self.response[:count], self.scales, self.filled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +266,7 @@ def _blobness(view: View, blobs: Blobs) -> Array:
     """Largest sqrt(l1 l2) sigma^2 over the scales where small calcifications answer, grey levels."""
     best = np.zeros(len(blobs.x))
     low, high = BLOBNESS_MM
-    for scale in scale_space(view, low * FWHM, high * FWHM):
+    for scale in scale_space(view, low * FWHM, high * FWHM, blobs.filled):
         small, large, _ = _eigen(_curvatures_at(scale, blobs.x, blobs.y))
         best = np.maximum(best, np.sqrt(np.maximum(small, 0) * np.maximum(large, 0)))
     return best
@@ -272,7 +274,7 @@ def _blobness(view: View, blobs: Blobs) -> Array:
 
 def _texture(view: View, blobs: Blobs) -> Array:
     """Mean magnitude of what a fine smoothing takes away, around each blob, grey levels."""
-    image = filled_outside(view.grey, view.tissue)
+    image = blobs.filled
     fine, area = max(view.grid.pixels(TEXTURE_MM), 0.5), max(view.grid.pixels(AREA_MM), 1)
     detail = np.abs(image - cv2.GaussianBlur(image, (0, 0), fine))
     halves = (max(image.shape[1] // 2, 1), max(image.shape[0] // 2, 1))

@@ -39,15 +39,16 @@ class Scale:
         return np.asarray((position.astype(np.float64) + 0.5) * self.factor - 0.5)
 
 
-def scale_space(view: View, smallest_mm: float, largest_mm: float) -> list[Scale]:
+def scale_space(view: View, smallest_mm: float, largest_mm: float, filled: FloatImage | None = None) -> list[Scale]:
     """Smooth a view to a geometric series of scales, one for every blob diameter from `smallest_mm` to `largest_mm`.
 
     A Gaussian blob of full width at half maximum d answers most at the standard deviation d / 2.35. Diameters below the
-    speckle cell along the beam are skipped, since no echo is narrower than the resolution. What lies outside the tissue does not bleed in.
+    speckle cell along the beam are skipped, since no echo is narrower than the resolution. What lies outside the tissue does not bleed in:
+    `filled` is what `filled_outside` gives, where that is there already.
     """
     smallest = max(view.grid.pixels(smallest_mm), 0.8 * min(view.speckle)) / FWHM
     largest = max(view.grid.pixels(largest_mm) / FWHM, FINEST)
-    image, factor = filled_outside(view.grey, view.tissue), 1
+    image, factor = filled_outside(view.grey, view.tissue) if filled is None else filled, 1
     sigma = max(smallest, FINEST)
     scales = []
     while sigma <= largest * 1.001:

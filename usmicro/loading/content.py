@@ -127,6 +127,9 @@ def decoding(path: Path, what: str) -> Iterator[list[warnings.WarningMessage]]:
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        # these tell of programs, and whenever garbage is collected, not of the file
+        for kind in (ResourceWarning, DeprecationWarning, PendingDeprecationWarning):
+            warnings.simplefilter("ignore", kind)
         try:
             yield caught
         except (UsmicroError, MemoryError):

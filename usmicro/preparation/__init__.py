@@ -153,8 +153,9 @@ def _view(
             box=sampled(colour.box, grid, shape) & tissue,
             bar=colour.bar,
             power=colour.power,
+            stained=touched(colour.stained[window], grid, shape) & tissue,
         )
-    hidden = overlay if flow is None else overlay | flow.mask
+    hidden = overlay if flow is None else overlay | flow.hidden
     filled = _filled(on_grid(fine[window], grid, shape), hidden)
     beams = fit_beams(tissue, area.sides, grid)
     if memory is not None and number in memory.cells:

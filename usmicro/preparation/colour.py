@@ -23,6 +23,8 @@ GREY_CHROMA = 14
 """Up to this chroma a frame is grey whatever its tint: what JPEG adds to a grey image."""
 DEPARTURE = 28
 """From this departure from the grey curve a pixel is coloured: over JPEG noise, under the darkest red and blue of a colour map."""
+STAINED = 20
+"""From this departure a pixel beside colour is blurred with it."""
 TINT_CHROMA = 90
 """No display tints grey more strongly than this."""
 TINT_WINDOW = 41
@@ -56,6 +58,8 @@ class ScreenColour:
     """Power Doppler: no sign."""
     interface: BoolImage
     """Coloured pixels that are not flow: colour bar, coloured text, calipers, body marks; and the outline of the colour box."""
+    stained: BoolImage
+    """Pixels in the colour box whose grey level colour has changed: flow, its blurred rim and lone pixels."""
     box_source: BoxSource = "none"
     """How the box was found: its drawn outline, the tint of the echoes in it, the region that the file declares, or only how far the flow
     reaches."""
@@ -115,7 +119,15 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: Sc
             interface |= outline
             if memory is not None:
                 memory.box = KnownBox.of(frame, box, outline) if source == "outline" and outline.any() else None
-    return ScreenColour(mask, box, bar, bar is not None and bar.kind == "power", interface | (coloured & ~mask), source)  # type: ignore[arg-type]
+    stained = _grown(departs >= STAINED) & box | mask
+    power = bar is not None and bar.kind == "power"
+    return ScreenColour(mask, box, bar, power, interface | (coloured & ~mask), stained, source)  # type: ignore[arg-type]
+
+
+def _grown(mask: BoolImage) -> BoolImage:
+    import cv2
+
+    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
 def _bars(
