@@ -144,13 +144,17 @@ def _depth_in(regions: LabelImage, row: NDArray[np.int_], column: NDArray[np.int
 
 def _nearest(places: NDArray[np.int_], mask: BoolImage) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
     """Distance to the nearest pixel of a mask, and its row and column; a mask without pixels is further than anything else."""
-    from scipy.spatial import cKDTree
+    import cv2
 
     pixels = np.argwhere(mask)
     if not len(pixels):
         return np.full(len(places), float(sum(mask.shape))), np.zeros((len(places), 2), int)
-    distance, index = cKDTree(pixels).query(places)
-    return np.asarray(distance), pixels[index]
+    if not len(places):
+        return np.zeros(0), np.zeros((0, 2), int)
+    # whole numbers below 2^24 are exact; of pixels equally near the first is taken
+    _, index = cv2.batchDistance(places.astype(np.float32), pixels.astype(np.float32), cv2.CV_32F, normType=cv2.NORM_L2SQR, K=1)
+    nearest = pixels[index[:, 0]]
+    return np.sqrt(((places - nearest) ** 2).sum(axis=1)), nearest
 
 
 def _ducts_outside_masses(anatomy: Anatomy) -> LabelImage:
@@ -190,13 +194,14 @@ def find_clusters(places: ArrayLike, settings: LabelSettings | None = None) -> l
     places : array, shape (n, dimensions)
         Positions in mm, x first.
     """
-    from scipy.cluster.hierarchy import fcluster, linkage
-
     settings = settings or LabelSettings()
     points = np.asarray(places, float)
     if len(points) < settings.cluster_size:
         return [None] * len(points)
-    groups = fcluster(linkage(points, "single"), settings.cluster_distance, "distance")
+    linked = np.sqrt(((points[:, None] - points) ** 2).sum(axis=2)) <= settings.cluster_distance
+    groups, lowest = np.arange(len(points)), linked.argmax(axis=1)
+    while (lowest != groups).any():  # every focus takes the lowest number among those linked to it, until none changes
+        groups, lowest = lowest, np.where(linked, lowest, len(points)).min(axis=1)
     large = [group for group in np.unique(groups) if np.count_nonzero(groups == group) >= settings.cluster_size]
     large.sort(key=lambda group: tuple(points[groups == group].mean(axis=0)))
     return [large.index(group) + 1 if group in large else None for group in groups]
