@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
 
-from usmicro.kernels.colour import chains, chroma_histograms, departure, nearest, phase_pairs
+from usmicro.kernels.colour import chains, chroma_histograms, coloured_beyond, departure, nearest, phase_pairs
 
 
 @pytest.fixture
 def frame():
-    return np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    random = np.random.default_rng(0)
+    frame = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    frame[10:30] = random.integers(0, 3, (20, 50, 1))  # runs of grey
+    return frame
 
 
 def test_histograms_equal_their_numpy_twin(frame):
@@ -17,6 +20,13 @@ def test_histograms_equal_their_numpy_twin(frame):
     for counts, chroma in ((red, r - g), (blue, b - g)):
         twin = np.histogram2d(g[kept], chroma[kept], bins=(np.arange(257) - 0.5, np.arange(-60, 62) - 0.5))[0]
         np.testing.assert_array_equal(counts, twin)
+
+
+def test_a_coloured_frame_is_one_with_chroma_beyond_a_level(frame):
+    red, green, blue = (frame[..., i].astype(int) for i in range(3))
+    most = max(abs(red - green).max(), abs(blue - green).max())
+    assert coloured_beyond(frame, most - 1)
+    assert not coloured_beyond(frame, most)
 
 
 def test_departure_equals_its_numpy_twin(frame):
