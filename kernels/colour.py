@@ -9,6 +9,20 @@ from usmicro.kernels._jit import Bool2D, Float1D, jit
 
 
 @jit
+def rgb_of_ybr(frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """RGB of luminance, blue and red chrominance of full range, (rows, columns, 3); products in 14-bit fractions (DICOM PS3.3 C.7.6.3.1.2)."""
+    rows, columns, _ = frame.shape
+    half, largest = np.int32(1 << 13), np.int32(255)
+    for r in range(rows):
+        for c in range(columns):
+            luminance = np.int32(frame[r, c, 0])
+            blue, red = np.int32(frame[r, c, 1]) - np.int32(128), np.int32(frame[r, c, 2]) - np.int32(128)
+            out[r, c, 0] = min(max(luminance + ((np.int32(22970) * red + half) >> 14), np.int32(0)), largest)
+            out[r, c, 1] = min(max(luminance - ((np.int32(5638) * blue + np.int32(11700) * red + half) >> 14), np.int32(0)), largest)
+            out[r, c, 2] = min(max(luminance + ((np.int32(29032) * blue + half) >> 14), np.int32(0)), largest)
+
+
+@jit
 def coloured_beyond(frame: NDArray[np.uint8], most: int) -> bool:
     """Whether any pixel's red or blue differs from its green by more than `most`; (rows, columns, 3), RGB."""
     rows, columns, _ = frame.shape
