@@ -5,6 +5,7 @@ import pytest
 
 from usmicro.phantom import random_settings, simulate
 from usmicro.preparation import ScreenMemory, prepare
+from usmicro.preparation.memory import RECENT
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +65,14 @@ def test_a_scan_area_that_shrinks_is_found_anew(clip):
     assert after.tissue.shape[0] < 0.75 * before.tissue.shape[0]
 
 
-def test_calipers_that_appear_are_found_within_a_few_frames(clip):
+def test_calipers_that_appear_are_found_within_a_second(clip):
     memory = ScreenMemory()
     drawn = clip.frames[0].copy()
     row, column = np.array(drawn.shape[:2]) // 2 + 60
     drawn[row, column - 5 : column + 6] = 140  # too faint to be told by its strokes
     drawn[row - 5 : row + 6, column] = 140
     prepare(clip.frames[0], spacing=clip.spacing, memory=memory)
-    for _ in range(9):
+    for _ in range(RECENT + 1):
         view = prepare(drawn, spacing=clip.spacing, memory=memory)[0]
     grid = view.grid
     assert view.overlay[round((row - grid.top) / grid.step_y), round((column - grid.left) / grid.step_x)]
