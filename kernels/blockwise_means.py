@@ -197,7 +197,9 @@ def _add(planes: Float4D, row: int, column: int, dx: int, down: Float1D, total: 
         next_three = (down[d + Index(3)] + down[d + Index(4)]) + down[d + Index(5)]
         here = planes[i, odd, s, middle + c]
         total[Index(0), at, to + c] += three * planes[i, even, s, start + c] + next_three * here
-        total[one, at, to + c] += (three + down[c + Index(6)]) * here + (next_three + down[d + Index(6)]) * planes[i, even, s, start + c + one]
+        total[one, at, to + c] += (three + down[c + Index(6)]) * here + (next_three + down[d + Index(6)]) * planes[
+            i, even, s, start + c + one
+        ]
 
 
 @jit
