@@ -72,9 +72,7 @@ def _pair_sums(sums: Float2D, pairs: Float2D) -> None:
 
 
 @contracted_jit
-def _linear_row(
-    image: Float2D, r: int, sums: Float2D, pairs: Float2D, noise: np.float32, divisor: np.float32, out: Float2D
-) -> None:
+def _linear_row(image: Float2D, r: int, sums: Float2D, pairs: Float2D, noise: np.float32, divisor: np.float32, out: Float2D) -> None:
     for c in range(out.shape[1]):
         mean = ((pairs[0, c] + pairs[0, c + 2]) + (pairs[0, c + 4] + sums[0, c + 6])) * SHARE
         squared = mean * mean

@@ -57,7 +57,7 @@ def kuan(image: ArrayLike, *, looks: float | None = None, region: BoolImage | No
     Kuan, Sawchuk, Strand and Chavel, IEEE Trans. Pattern Analysis and Machine Intelligence 7 (1985) 165.
     """
     noise = 1 / _checked_looks(image, looks, region)
-    return _weighed(image, kernels.linear_estimate, noise, 1 + np.float32(noise))
+    return _weighed(image, kernels.linear_estimate, noise, float(np.float32(1) + np.float32(noise)))
 
 
 def frost(image: ArrayLike, *, damping: float = 2.0) -> FloatImage:
