@@ -10,7 +10,7 @@ from usmicro.kernels._jit import Bool2D, Float1D, jit
 
 @jit
 def rgb_of_ybr(frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
-    """RGB of luminance, blue and red chrominance of full range, (rows, columns, 3); products in 14-bit fractions (DICOM PS3.3 C.7.6.3.1.2)."""
+    """RGB of luminance, blue and red chrominance of full range, (rows, columns, 3); see DICOM PS3.3 C.7.6.3.1.2."""
     rows, columns, _ = frame.shape
     half, largest = np.int32(1 << 13), np.int32(255)
     for r in range(rows):
