@@ -144,6 +144,19 @@ def phase_pairs(
 
 
 @jit
+def pixels_of(patches: NDArray[np.int32], wanted: NDArray[np.bool_], mask: Bool2D) -> tuple[int, int]:
+    """How many pixels of the numbered patches that are `wanted` lie inside and outside of a mask."""
+    rows, columns = patches.shape
+    inside = outside = 0
+    for r in range(rows):
+        for c in range(columns):
+            of_them = wanted[patches[r, c]]
+            inside += of_them & mask[r, c]
+            outside += of_them & (not mask[r, c])
+    return inside, outside
+
+
+@jit
 def chains(mask: NDArray[np.bool_], out: NDArray[np.int32]) -> None:
     """Length of the longest chain through each pixel that takes one pixel of every row, each at most one column beside the last."""
     rows, columns = mask.shape
