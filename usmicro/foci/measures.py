@@ -12,6 +12,7 @@ from usmicro.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.findings import Candidates
 from usmicro.foci.scale_space import FWHM, Scale, scale_space
 from usmicro.kernels import foci as kernels
+from usmicro.kernels import levels as levels_of
 from usmicro.settings import FociSettings
 from usmicro.view import View
 
@@ -113,8 +114,8 @@ def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array
     grid, index = view.grid, blobs.index
     sigma = np.array([scale.sigma for scale in blobs.scales])[index]
     cell = float(np.sqrt(view.speckle[0] * view.speckle[1]))
-    levels = np.clip(np.round(view.grey), 0, 255).astype(np.uint8)
-    histogram = np.bincount(levels[view.usable], minlength=256)
+    levels, histogram = np.empty(view.shape, np.uint8), np.empty(256, np.int64)
+    levels_of.whole_levels(np.ascontiguousarray(view.grey), np.ascontiguousarray(view.usable), levels, histogram)
     share_darker = np.cumsum(histogram) / max(histogram.sum(), 1)
 
     guard = 2 * sigma + cell
@@ -288,7 +289,6 @@ def _texture(view: View, blobs: Blobs) -> Array:
 def _saturation(levels: ByteImage, blobs: Blobs, radius: Array) -> Array:
     """Share of the pixels of each focus, out to its radius, that the display has cut off at white."""
     out = np.empty(len(blobs.x))
-    columns, rows, reaches = (np.round(values).astype(int) for values in (blobs.x, blobs.y, np.maximum(radius, 1)))
-    for i, (column, row, reach) in enumerate(zip(columns, rows, reaches, strict=True)):
-        out[i] = np.mean(levels[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1] >= WHITE)
+    column, row, reach = (np.round(values).astype(int) for values in (blobs.x, blobs.y, np.maximum(radius, 1)))
+    levels_of.saturated_shares(levels, row, column, reach, WHITE, out)
     return out

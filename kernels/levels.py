@@ -1,0 +1,65 @@
+"""Grey levels and texture of an image: magnitudes, whole levels, histograms."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from usmicro.kernels._jit import Bool2D, Float1D, Float2D, jit
+
+
+@jit
+def laplacian_magnitude(image: Float2D, out: Float2D) -> None:
+    """Magnitude of the sum of the second differences along both axes; the image is mirrored about its edge pixels."""
+    rows, columns = image.shape
+    for r in range(rows):
+        above = image[r - 1 if r > 0 else min(1, rows - 1)]
+        below = image[r + 1 if r < rows - 1 else max(rows - 2, 0)]
+        row, magnitude = image[r], out[r]
+        for left in range(columns - 2):  # no negative index: numba would have it count from the end, which is no vector
+            c = left + 1
+            magnitude[c] = _magnitude(above[c], row[left], row[c], row[left + 2], below[c])
+        first, last = min(1, columns - 1), max(columns - 2, 0)
+        magnitude[0] = _magnitude(above[0], row[first], row[0], row[first], below[0])
+        magnitude[columns - 1] = _magnitude(above[columns - 1], row[last], row[columns - 1], row[last], below[columns - 1])
+
+
+@jit
+def _magnitude(above: np.float32, left: np.float32, here: np.float32, right: np.float32, below: np.float32) -> np.float32:
+    return np.abs(above + left - np.float32(4) * here + right + below)
+
+
+@jit
+def scaled_levels(values: Float2D, levels_per_value: np.float32, out: NDArray[np.uint8]) -> None:
+    """Whole levels, 0 to 255, of values that are not negative; `levels_per_value` is how many levels one is."""
+    source, target = values.ravel(), out.ravel()
+    for i in range(source.size):
+        target[i] = np.int32(min(source[i] * levels_per_value + np.float32(0.5), np.float32(255)))
+
+
+@jit
+def whole_levels(grey: Float2D, usable: Bool2D, out: NDArray[np.uint8], histogram: NDArray[np.int64]) -> None:
+    """Grey levels rounded to whole ones, 0 to 255, halves to the even one; `histogram` (256,) gets how many usable pixels have each."""
+    source, mask, target = grey.ravel(), usable.ravel(), out.ravel()
+    for i in range(source.size):
+        target[i] = np.int32(min(max(np.rint(source[i]), np.float32(0)), np.float32(255)))
+    histogram[:] = 0
+    for i in range(source.size):
+        histogram[target[i]] += mask[i]
+
+
+@jit
+def saturated_shares(
+    levels: NDArray[np.uint8], row: NDArray[np.int64], column: NDArray[np.int64], reach: NDArray[np.int64], white: int, out: NDArray[np.float64]
+) -> None:
+    """Share of the pixels of level `white` or more in the square of `reach` pixels each way around each position, as far as it lies in
+    the image."""
+    rows, columns = levels.shape
+    for i in range(row.size):
+        top, bottom = max(row[i] - reach[i], 0), min(row[i] + reach[i] + 1, rows)
+        left, right = max(column[i] - reach[i], 0), min(column[i] + reach[i] + 1, columns)
+        count = 0
+        for r in range(top, bottom):
+            for c in range(left, right):
+                count += levels[r, c] >= white
+        out[i] = count / ((bottom - top) * (right - left))
