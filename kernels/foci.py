@@ -223,12 +223,15 @@ def radii(image: Float2D, x: Float1D, y: Float1D, level: Float1D, most: Float1D,
     `out` has a row a position and a column a direction: the first along +x, turning towards +y.
     """
     directions = out.shape[1]
+    across, down = np.empty(directions), np.empty(directions)
+    for k in range(directions):
+        angle = 2 * np.pi * k / directions
+        across[k], down[k] = np.cos(angle), np.sin(angle)
     for i in range(x.size):
+        middle = _sample(image, x[i], y[i])
         for k in range(directions):
-            angle = 2 * np.pi * k / directions
-            dx, dy = np.cos(angle), np.sin(angle)
-            before = _sample(image, x[i], y[i])
-            distance = 0.0
+            dx, dy = across[k], down[k]
+            before, distance = middle, 0.0
             while distance < most[i]:
                 after = _sample(image, x[i] + (distance + 1) * dx, y[i] + (distance + 1) * dy)
                 if after < level[i]:
@@ -258,11 +261,11 @@ def centroids(image: Float2D, x: Float1D, y: Float1D, level: Float1D, radius: Fl
 
 
 @jit
-def ridge_lengths(image: Float2D, x: Float1D, y: Float1D, angle: Float1D, level: Float1D, most: np.float32, out: Float1D) -> None:
-    """How far a bright ridge through each position reaches, both ways together, while it stays above `level`.
+def ridge_lengths(image: Float2D, x: Float1D, y: Float1D, angle: Float1D, levels: Float2D, most: np.float32, out: Float2D) -> None:
+    """How far a bright ridge through each position reaches, both ways together, while it stays above each of its `levels`.
 
     Each walk sets out along `angle` and at every pixel turns by up to 20 degrees towards the brightest continuation; it goes at
-    most `most` pixels each way.
+    most `most` pixels each way. `levels` and `out` have a row a position; the levels of a row descend, and one walk tells all lengths.
     """
     turns = np.array([-0.35, -0.175, 0.0, 0.175, 0.35])
     for i in range(x.size):
@@ -270,15 +273,19 @@ def ridge_lengths(image: Float2D, x: Float1D, y: Float1D, angle: Float1D, level:
         for way in range(2):
             heading = angle[i] + np.pi * way
             column, row = float(x[i]), float(y[i])
+            reached = 0  # the first of the levels that the ridge is above
             for _ in range(int(most)):
-                best, chosen = -np.inf, heading
+                best, chosen, across, down = -np.inf, heading, 0.0, 0.0
                 for k in range(5):
-                    value = _sample(image, column + np.cos(heading + turns[k]), row + np.sin(heading + turns[k]))
+                    dx, dy = np.cos(heading + turns[k]), np.sin(heading + turns[k])
+                    value = _sample(image, column + dx, row + dy)
                     if value > best:
-                        best, chosen = value, heading + turns[k]
-                if best < level[i]:
+                        best, chosen, across, down = value, heading + turns[k], dx, dy
+                while reached < levels.shape[1] and best < levels[i, reached]:
+                    reached += 1
+                if reached == levels.shape[1]:
                     break
                 heading = chosen
-                column += np.cos(heading)
-                row += np.sin(heading)
-                out[i] += 1
+                column += across
+                row += down
+                out[i, reached:] += 1

@@ -9,32 +9,38 @@ from usmicro.kernels._jit import Bool2D, Float1D, Float2D, jit
 
 
 @jit
-def laplacian_magnitude(image: Float2D, out: Float2D) -> None:
-    """Magnitude of the sum of the second differences along both axes; the image is mirrored about its edge pixels."""
+def laplacian_at(image: Float2D, index: NDArray[np.int64], out: Float1D) -> None:
+    """Magnitude of the sum of the second differences along both axes at flat indices; the image is mirrored about its edge pixels."""
     rows, columns = image.shape
+    for i in range(index.size):
+        r, c = index[i] // columns, index[i] % columns
+        above, below = image[r - 1 if r > 0 else min(1, rows - 1), c], image[r + 1 if r < rows - 1 else max(rows - 2, 0), c]
+        left, right = image[r, c - 1 if c > 0 else min(1, columns - 1)], image[r, c + 1 if c < columns - 1 else max(columns - 2, 0)]
+        out[i] = _magnitude(above, left, image[r, c], right, below)
+
+
+@jit
+def laplacian_levels(image: Float2D, levels_per_grey: np.float32, out: NDArray[np.uint8]) -> None:
+    """The same at every pixel as a whole level, 0 to 255; `levels_per_grey` is how many levels a magnitude of one grey level is."""
+    rows, columns = image.shape
+    magnitude = np.empty(columns, np.float32)
+    first, last = min(1, columns - 1), max(columns - 2, 0)
     for r in range(rows):
         above = image[r - 1 if r > 0 else min(1, rows - 1)]
         below = image[r + 1 if r < rows - 1 else max(rows - 2, 0)]
-        row, magnitude = image[r], out[r]
+        row, levels = image[r], out[r]
         for left in range(columns - 2):  # no negative index: numba would have it count from the end, which is no vector
             c = left + 1
             magnitude[c] = _magnitude(above[c], row[left], row[c], row[left + 2], below[c])
-        first, last = min(1, columns - 1), max(columns - 2, 0)
         magnitude[0] = _magnitude(above[0], row[first], row[0], row[first], below[0])
         magnitude[columns - 1] = _magnitude(above[columns - 1], row[last], row[columns - 1], row[last], below[columns - 1])
+        for c in range(columns):
+            levels[c] = np.int32(min(magnitude[c] * levels_per_grey + np.float32(0.5), np.float32(255)))
 
 
 @jit
 def _magnitude(above: np.float32, left: np.float32, here: np.float32, right: np.float32, below: np.float32) -> np.float32:
     return np.abs(above + left - np.float32(4) * here + right + below)
-
-
-@jit
-def scaled_levels(values: Float2D, levels_per_value: np.float32, out: NDArray[np.uint8]) -> None:
-    """Whole levels, 0 to 255, of values that are not negative; `levels_per_value` is how many levels one is."""
-    source, target = values.ravel(), out.ravel()
-    for i in range(source.size):
-        target[i] = np.int32(min(source[i] * levels_per_value + np.float32(0.5), np.float32(255)))
 
 
 @jit

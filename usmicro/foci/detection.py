@@ -58,15 +58,12 @@ class Mask:
 
 def masks_of(view: View, scales: Sequence[Scale]) -> dict[int, Mask]:
     """The usable pixels of a view on the grid of each scale, by its factor: more than half of a coarse pixel is usable."""
-    masks: dict[int, Mask] = {}
-    for scale in scales:
-        if scale.factor not in masks:
-            usable = view.usable
-            if scale.factor > 1:
-                rows, columns = scale.smooth.shape
-                usable = cv2.resize(usable.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA) > 0.5
-            masks[scale.factor] = Mask.of(usable)
-    return masks
+    shapes = {scale.factor: scale.smooth.shape for scale in scales}
+    if view.usable.all():
+        return {factor: Mask.of(np.ones(shape, np.bool_)) for factor, shape in shapes.items()}
+    share = view.usable.astype(np.float32)
+    coarse = {f: cv2.resize(share, shape[::-1], interpolation=cv2.INTER_AREA) > 0.5 for f, shape in shapes.items() if f > 1}
+    return {factor: Mask.of(coarse.get(factor, view.usable)) for factor in shapes}
 
 
 def upper_quartile(values: NDArray[np.float32]) -> np.float32:
@@ -88,9 +85,9 @@ def detect(scale: Scale, view: View, least: float, mask: Mask) -> tuple[NDArray[
     """
     nothing = np.empty(0), np.empty(0), np.empty(0)
     factor, sigma = scale.factor, scale.sigma / scale.factor
-    texture = np.empty_like(scale.smooth)
-    levels_of.laplacian_magnitude(scale.smooth, texture)
-    typical = float(upper_quartile(texture.ravel()[mask.sample])) if mask.count else 0.0
+    texture = np.empty(len(mask.sample), np.float32)
+    levels_of.laplacian_at(scale.smooth, mask.sample, texture)
+    typical = float(upper_quartile(texture)) if mask.count else 0.0
     if not typical > FLAT:
         return nothing
     most = mask.count // 4 + 1  # maxima are at least two pixels apart
@@ -101,8 +98,8 @@ def detect(scale: Scale, view: View, least: float, mask: Mask) -> tuple[NDArray[
     x, y = np.ascontiguousarray(position[:count, 0]), np.ascontiguousarray(position[:count, 1])
     guard = 2.5 * sigma + 0.5 * np.sqrt(view.speckle[0] * view.speckle[1]) / factor
     width = view.grid.pixels(RING_MM) / factor + 3 * sigma
-    levels = np.empty(texture.shape, np.uint8)
-    levels_of.scaled_levels(texture, np.float32(TEXTURE_LEVELS / typical), levels)
+    levels = np.empty(scale.smooth.shape, np.uint8)
+    levels_of.laplacian_levels(scale.smooth, np.float32(TEXTURE_LEVELS / typical), levels)
     quartile, counted = np.empty((count, 1), np.float32), np.empty(count, np.float32)
     inner, outer = np.full(count, guard, np.float32), np.full(count, guard + width, np.float32)
     step = np.full(count, max(1, round(width / RING_SAMPLES)), np.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -188,7 +189,7 @@ def _extents(view: View, blobs: Blobs, background: Array, angle: Array) -> Exten
     count = len(blobs.x)
     fine = Scale(FINE, 1, cv2.GaussianBlur(view.grey, (0, 0), FINE))
     middle, peak, diameter = np.zeros((count, 2)), np.zeros(count), np.zeros(count)
-    widths, ridges = np.zeros((count, DIRECTIONS // 2)), np.zeros((2, count))
+    widths, ridges = np.zeros((count, DIRECTIONS // 2)), np.zeros((count, 2))
     for k in np.unique(blobs.index):
         own = np.flatnonzero(blobs.index == k)
         scale = blobs.scales[k - 2] if k >= 2 else fine
@@ -202,15 +203,14 @@ def _extents(view: View, blobs: Blobs, background: Array, angle: Array) -> Exten
         kernels.radii(scale.smooth, x, y, half, most, radii)
         widths[own] = (radii[:, : DIRECTIONS // 2] + radii[:, DIRECTIONS // 2 :]) * scale.factor
         centre = np.empty((own.size, 2), np.float32)
-        near = (0.75 * np.median(widths[own], axis=1) / scale.factor).astype(np.float32)
+        near = (0.75 * _medians(widths[own]) / scale.factor).astype(np.float32)
         kernels.centroids(scale.smooth, x, y, core, near, centre)
         middle[own] = scale.to_view(centre)
         reach = np.float32(view.grid.pixels(RIDGE_MM) / scale.factor)
-        for ridge, level in zip(ridges, (half, quarter), strict=True):
-            length = np.empty(own.size, np.float32)
-            kernels.ridge_lengths(scale.smooth, x, y, angle[own].astype(np.float32), level, reach, length)
-            ridge[own] = length * scale.factor
-    return Extents(middle[:, 0], middle[:, 1], peak, widths, diameter, ridges[0], ridges[1])
+        lengths = np.empty((own.size, 2), np.float32)
+        kernels.ridge_lengths(scale.smooth, x, y, angle[own].astype(np.float32), np.stack([half, quarter], axis=1), reach, lengths)
+        ridges[own] = lengths * scale.factor
+    return Extents(middle[:, 0], middle[:, 1], peak, widths, diameter, ridges[:, 0], ridges[:, 1])
 
 
 def _diameters(scale: Scale, blobs: Blobs, own: NDArray[np.intp], background: Array) -> Array:
@@ -223,8 +223,14 @@ def _diameters(scale: Scale, blobs: Blobs, own: NDArray[np.intp], background: Ar
     radii = np.empty((own.size, DIRECTIONS), np.float32)
     most = np.full(own.size, 3 * FWHM * blobs.scales[blobs.index[own[0]]].sigma / scale.factor, np.float32)
     kernels.radii(scale.smooth, x, y, half, most, radii)
-    radii = np.minimum(radii, FARTHEST * np.median(radii, axis=1, keepdims=True)) * scale.factor
+    radii = np.minimum(radii, FARTHEST * _medians(radii)[:, None]) * scale.factor
     return np.asarray(np.sqrt(np.maximum(4 * np.mean(radii.astype(np.float64) ** 2, axis=1) - (FWHM * scale.sigma) ** 2, 1)))
+
+
+def _medians(values: NDArray[Any]) -> NDArray[Any]:
+    """Median of each row, which holds an even number of values; for short rows several times as fast as `np.median`."""
+    ordered, half = np.sort(values, axis=1), values.shape[1] // 2
+    return np.asarray((ordered[:, half - 1] + ordered[:, half]) / 2)
 
 
 def _sampled(image: FloatImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> Array:
