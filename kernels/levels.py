@@ -40,7 +40,8 @@ def laplacian_levels(image: Float2D, levels_per_grey: np.float32, out: NDArray[n
 
 @jit
 def _magnitude(above: np.float32, left: np.float32, here: np.float32, right: np.float32, below: np.float32) -> np.float32:
-    return np.abs(above + left - np.float32(4) * here + right + below)
+    total: np.float32 = above + left - np.float32(4) * here + right + below
+    return -total if total < np.float32(0) else total
 
 
 @jit
@@ -56,10 +57,14 @@ def whole_levels(grey: Float2D, usable: Bool2D, out: NDArray[np.uint8], histogra
 
 @jit
 def saturated_shares(
-    levels: NDArray[np.uint8], row: NDArray[np.int64], column: NDArray[np.int64], reach: NDArray[np.int64], white: int, out: NDArray[np.float64]
+    levels: NDArray[np.uint8],
+    row: NDArray[np.int64],
+    column: NDArray[np.int64],
+    reach: NDArray[np.int64],
+    white: int,
+    out: NDArray[np.float64],
 ) -> None:
-    """Share of the pixels of level `white` or more in the square of `reach` pixels each way around each position, as far as it lies in
-    the image."""
+    """Share of the pixels of level `white` or more in the part of the image up to `reach` rows and columns from each position."""
     rows, columns = levels.shape
     for i in range(row.size):
         top, bottom = max(row[i] - reach[i], 0), min(row[i] + reach[i] + 1, rows)
@@ -69,3 +74,29 @@ def saturated_shares(
             for c in range(left, right):
                 count += levels[r, c] >= white
         out[i] = count / ((bottom - top) * (right - left))
+
+
+@jit
+def values_of_ranks(grey: Float2D, mask: Bool2D, lower: int, upper: int) -> tuple[Float1D, int]:
+    """Those values inside a mask, in no order, whose whole part is that of the values of ascending ranks `lower` to `upper`, and how
+    many are smaller than all of these. Whole parts below 0 and above 255 count as these.
+    """
+    values, inside = grey.ravel(), mask.ravel()
+    histogram = np.zeros(256, np.int64)
+    for i in range(values.size):
+        histogram[np.int32(min(max(values[i], np.float32(0)), np.float32(255)))] += inside[i]
+    below, first = 0, 0
+    while first < 255 and below + histogram[first] <= lower:
+        below += histogram[first]
+        first += 1
+    last, many = first, histogram[first]
+    while last < 255 and below + many <= upper:
+        last += 1
+        many += histogram[last]
+    out, count = np.empty(many, np.float32), 0
+    for i in range(values.size):
+        level = np.int32(min(max(values[i], np.float32(0)), np.float32(255)))
+        if inside[i] and level >= first and level <= last:
+            out[count] = values[i]
+            count += 1
+    return out, below

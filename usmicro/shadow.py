@@ -12,6 +12,7 @@ from scipy import special
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.findings import Posterior, PosteriorFeature, Shadow
 from usmicro.kernels import beams as kernels
+from usmicro.quantiles import masked_quantile
 from usmicro.settings import ShadowSettings
 from usmicro.view import Beams, View
 
@@ -249,7 +250,7 @@ def _p_values(falls: Floats, compared: Bools, cell: float) -> Floats:
 
 def _at_noise_floor(view: View, level: Floats | np.float64, unit: Floats | np.float64) -> Bools:
     """Whether there is no room below a level for a fall of one unit."""
-    floor = np.percentile(view.grey[view.usable], 1)
+    floor = masked_quantile(view.grey, view.usable, 0.01)
     return np.asarray(level - floor < unit)
 
 

@@ -17,6 +17,7 @@ from usmicro.foci.measures import Blobs, measure
 from usmicro.foci.scale_space import Scale, filled_outside, scale_space
 from usmicro.kernels import foci as kernels
 from usmicro.kernels import levels as levels_of
+from usmicro.quantiles import quantile
 from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
 from usmicro.view import View
@@ -66,15 +67,6 @@ def masks_of(view: View, scales: Sequence[Scale]) -> dict[int, Mask]:
     return {factor: Mask.of(coarse.get(factor, view.usable)) for factor in shapes}
 
 
-def upper_quartile(values: NDArray[np.float32]) -> np.float32:
-    """What `np.quantile(values, 0.75)` gives, in a fraction of its time."""
-    ordered = np.sort(values)
-    place = np.float32(0.75) * np.float32(len(values) - 1)
-    index = int(place)
-    lower, upper, share = ordered[index], ordered[min(index + 1, len(values) - 1)], place - np.float32(index)
-    return lower + (upper - lower) * share if share < 0.5 else upper - (upper - lower) * (1 - share)
-
-
 def detect(scale: Scale, view: View, least: float, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Positions (x, y) and responses of the bright blobs of one scale that respond with `least` or more.
 
@@ -87,7 +79,7 @@ def detect(scale: Scale, view: View, least: float, mask: Mask) -> tuple[NDArray[
     factor, sigma = scale.factor, scale.sigma / scale.factor
     texture = np.empty(len(mask.sample), np.float32)
     levels_of.laplacian_at(scale.smooth, mask.sample, texture)
-    typical = float(upper_quartile(texture)) if mask.count else 0.0
+    typical = quantile(texture, 0.75) if mask.count else 0.0
     if not typical > FLAT:
         return nothing
     most = mask.count // 4 + 1  # maxima are at least two pixels apart
