@@ -9,11 +9,11 @@ from usmicro.kernels._jit import Bool2D, Float1D, Float2D, jit
 
 
 @jit
-def laplacian_at(image: Float2D, index: NDArray[np.int64], out: Float1D) -> None:
-    """Magnitude of the sum of the second differences along both axes at flat indices; the image is mirrored about its edge pixels."""
+def laplacian_at(image: Float2D, place: NDArray[np.int32], out: Float1D) -> None:
+    """Magnitude of the sum of the second differences along both axes at (row, column); the image is mirrored about its edge pixels."""
     rows, columns = image.shape
-    for i in range(index.size):
-        r, c = index[i] // columns, index[i] % columns
+    for i in range(out.size):
+        r, c = place[i, 0], place[i, 1]
         above, below = image[r - 1 if r > 0 else min(1, rows - 1), c], image[r + 1 if r < rows - 1 else max(rows - 2, 0), c]
         left, right = image[r, c - 1 if c > 0 else min(1, columns - 1)], image[r, c + 1 if c < columns - 1 else max(columns - 2, 0)]
         out[i] = _magnitude(above, left, image[r, c], right, below)

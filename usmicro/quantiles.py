@@ -9,7 +9,7 @@ from usmicro.arrays import BoolImage, FloatImage
 from usmicro.kernels import levels as kernels
 
 
-def quantile(values: NDArray[np.float32], share: float) -> float:
+def quantile(values: NDArray[np.floating], share: float) -> float:
     """`np.quantile(values, share)` of a few ten thousand values: NumPy sorts them faster than it finds those that it needs."""
     index, fraction = _place(len(values), share)
     ordered = np.sort(values)
@@ -33,5 +33,5 @@ def _place(count: int, share: float) -> tuple[int, float]:
     return int(place), place - int(place)
 
 
-def _between(lower: np.float32, upper: np.float32, fraction: float) -> float:
+def _between(lower: np.floating, upper: np.floating, fraction: float) -> float:
     return float(lower + (upper - lower) * fraction if fraction < 0.5 else upper - (upper - lower) * (1 - fraction))

@@ -17,6 +17,7 @@ from usmicro.foci.measures import Blobs, measure
 from usmicro.foci.scale_space import Scale, filled_outside, scale_space
 from usmicro.kernels import foci as kernels
 from usmicro.kernels import levels as levels_of
+from usmicro.kernels import masks as mask_kernels
 from usmicro.quantiles import quantile
 from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
@@ -47,24 +48,29 @@ class Mask:
 
     usable: BoolImage
     count: int
-    sample: NDArray[np.intp]
-    """Flat indices of evenly taken ones."""
+    sample: NDArray[np.int32]
+    """Row and column of evenly taken ones."""
 
     @classmethod
     def of(cls, usable: BoolImage) -> Mask:
         """A mask on its own grid."""
-        index = np.flatnonzero(usable)
-        return cls(usable, index.size, index[:: max(1, index.size // TEXTURE_SAMPLES)])
+        usable = np.ascontiguousarray(usable)
+        count = int(np.count_nonzero(usable))
+        step = max(1, count // TEXTURE_SAMPLES)
+        sample = np.empty((-(-count // step), 2), np.int32)
+        mask_kernels.every(usable, step, sample)
+        return cls(usable, count, sample)
 
 
 def masks_of(view: View, scales: Sequence[Scale]) -> dict[int, Mask]:
     """The usable pixels of a view on the grid of each scale, by its factor: more than half of a coarse pixel is usable."""
-    shapes = {scale.factor: scale.smooth.shape for scale in scales}
-    if view.usable.all():
-        return {factor: Mask.of(np.ones(shape, np.bool_)) for factor, shape in shapes.items()}
-    share = view.usable.astype(np.float32)
-    coarse = {f: cv2.resize(share, shape[::-1], interpolation=cv2.INTER_AREA) > 0.5 for f, shape in shapes.items() if f > 1}
-    return {factor: Mask.of(coarse.get(factor, view.usable)) for factor in shapes}
+    masks = {1: Mask.of(view.usable)}
+    for scale in scales:
+        if scale.factor not in masks:
+            usable = np.empty(scale.smooth.shape, np.bool_)
+            mask_kernels.mostly(masks[1].usable, usable)
+            masks[scale.factor] = Mask.of(usable)
+    return masks
 
 
 def detect(scale: Scale, view: View, least: float, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

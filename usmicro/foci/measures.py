@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -281,15 +282,29 @@ def _blobness(view: View, blobs: Blobs) -> Array:
 
 def _texture(view: View, blobs: Blobs) -> Array:
     """Mean magnitude of what a fine smoothing takes away, around each blob, grey levels."""
-    image = blobs.filled
-    fine, area = max(view.grid.pixels(TEXTURE_MM), 0.5), max(view.grid.pixels(AREA_MM), 1)
-    detail = np.abs(image - cv2.GaussianBlur(image, (0, 0), fine))
+    image, tissue = blobs.filled, view.tissue
+    fine, area = max(view.grid.pixels(TEXTURE_MM), 0.5), max(view.grid.pixels(AREA_MM), 1) / 2
+    detail = cv2.absdiff(image, cv2.GaussianBlur(image, (0, 0), fine))
     halves = (max(image.shape[1] // 2, 1), max(image.shape[0] // 2, 1))
-    small = [cv2.resize(part, halves, interpolation=cv2.INTER_AREA) for part in (detail * view.tissue, view.tissue.astype(np.float32))]
-    total, share = (cv2.GaussianBlur(part, (0, 0), area / 2) for part in small)
+    if tissue.all():
+        share = _full_share(view.shape, halves, area)
+    else:
+        detail, share = detail * tissue, _coarse_mean(tissue.astype(np.float32), halves, area)
     scale = np.array(halves) / (image.shape[1], image.shape[0])
     x, y = ((positions + 0.5) * step - 0.5 for positions, step in zip((blobs.x, blobs.y), scale, strict=True))
-    return _sampled(total / np.maximum(share, np.float32(1e-3)), x.astype(np.float32), y.astype(np.float32))
+    mean = _coarse_mean(detail, halves, area) / np.maximum(share, np.float32(1e-3))
+    return _sampled(mean, x.astype(np.float32), y.astype(np.float32))
+
+
+@lru_cache(maxsize=4)
+def _full_share(shape: tuple[int, int], size: tuple[int, int], area: float) -> FloatImage:
+    """`_coarse_mean` of a view that is tissue all over: 1 but for rounding, and the same on all frames of a cine."""
+    return _coarse_mean(np.ones(shape, np.float32), size, area)
+
+
+def _coarse_mean(image: FloatImage, size: tuple[int, int], area: float) -> FloatImage:
+    """An image on a grid of columns and rows, smoothed there by a standard deviation of `area` pixels."""
+    return np.asarray(cv2.GaussianBlur(cv2.resize(image, size, interpolation=cv2.INTER_AREA), (0, 0), area))
 
 
 def _saturation(levels: ByteImage, blobs: Blobs, radius: Array) -> Array:
