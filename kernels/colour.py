@@ -9,17 +9,54 @@ from usmicro.kernels._jit import Bool2D, Float1D, jit
 
 
 @jit
+def rgb_of_ybr(frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """RGB of luminance, blue and red chrominance of full range, (rows, columns, 3); see DICOM PS3.3 C.7.6.3.1.2."""
+    rows, columns, _ = frame.shape
+    half, largest = np.int32(1 << 13), np.int32(255)
+    for r in range(rows):
+        for c in range(columns):
+            luminance = np.int32(frame[r, c, 0])
+            blue, red = np.int32(frame[r, c, 1]) - np.int32(128), np.int32(frame[r, c, 2]) - np.int32(128)
+            out[r, c, 0] = min(max(luminance + ((np.int32(22970) * red + half) >> 14), np.int32(0)), largest)
+            out[r, c, 1] = min(max(luminance - ((np.int32(5638) * blue + np.int32(11700) * red + half) >> 14), np.int32(0)), largest)
+            out[r, c, 2] = min(max(luminance + ((np.int32(29032) * blue + half) >> 14), np.int32(0)), largest)
+
+
+@jit
+def coloured_beyond(frame: NDArray[np.uint8], most: int) -> bool:
+    """Whether any pixel's red or blue differs from its green by more than `most`; (rows, columns, 3), RGB."""
+    rows, columns, _ = frame.shape
+    for r in range(rows):
+        largest = np.int32(0)
+        for c in range(columns):
+            green = np.int32(frame[r, c, 1])
+            largest = max(largest, abs(np.int32(frame[r, c, 0]) - green), abs(np.int32(frame[r, c, 2]) - green))
+        if largest > most:
+            return True
+    return False
+
+
+@jit
 def chroma_histograms(frame: NDArray[np.uint8], most: int, red: NDArray[np.int32], blue: NDArray[np.int32]) -> None:
     """Count red - green and blue - green by green level into (256, 2 * most + 1); stronger chroma is left out."""
     rows, columns, _ = frame.shape
+    level, run = np.int32(0), 0  # of pixels without chroma: they come in runs of one level, which would wait for their one counter
     for r in range(rows):
         for c in range(columns):
             green = np.int32(frame[r, c, 1])
             red_chroma = np.int32(frame[r, c, 0]) - green
             blue_chroma = np.int32(frame[r, c, 2]) - green
-            if abs(red_chroma) <= most and abs(blue_chroma) <= most:
+            if red_chroma == 0 and blue_chroma == 0:
+                if green != level:
+                    red[level, most] += run
+                    blue[level, most] += run
+                    level, run = green, 0
+                run += 1
+            elif abs(red_chroma) <= most and abs(blue_chroma) <= most:
                 red[green, red_chroma + most] += 1
                 blue[green, blue_chroma + most] += 1
+    red[level, most] += run
+    blue[level, most] += run
 
 
 @jit
@@ -31,6 +68,9 @@ def departure(frame: NDArray[np.uint8], red: Float1D, blue: Float1D, out: NDArra
             green = np.int32(frame[r, c, 1])
             x = np.float32(np.int32(frame[r, c, 0]) - green)
             y = np.float32(np.int32(frame[r, c, 2]) - green)
+            if x == 0 and y == 0:  # most pixels of most frames
+                out[r, c] = 0
+                continue
             tint_x = red[green]
             tint_y = blue[green]
             share = (x * tint_x + y * tint_y) / (tint_x * tint_x + tint_y * tint_y + np.float32(1e-6))

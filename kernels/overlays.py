@@ -1,4 +1,4 @@
-"""Matching of small drawings, pixel by pixel where one is possible."""
+"""Burned-in graphics: small drawings matched where one is possible, solids between two sharp edges, masks on a coarser grid."""
 
 from __future__ import annotations
 
@@ -46,3 +46,60 @@ def match_drawing(image: Float2D, possible: Bool2D, template: Float2D, correlati
                 out[count, 1] = c
                 count += 1
     return count
+
+
+@jit
+def solids(rise: NDArray[np.uint8], fall: NDArray[np.uint8], level: float, widest: int, out: NDArray[np.uint8]) -> None:
+    """Write 1 where a pixel lies from a rising edge to the next falling one to its right, at most `widest` columns away; else 0.
+
+    `rise` and `fall` are the strengths of the edges, which count from `level` on.
+    """
+    rows, columns = rise.shape
+    for r in range(rows):
+        steepest = np.uint8(0)  # most rows have no such edge
+        for c in range(columns):
+            steepest = max(steepest, fall[r, c])
+        if steepest < level:
+            out[r] = 0
+            continue
+        last_rise = -4 * widest
+        begin = 0  # first column behind the last falling edge
+        for c in range(columns):
+            out[r, c] = 0
+            if rise[r, c] >= level:
+                last_rise = c
+            if fall[r, c] >= level:
+                if c - last_rise <= widest:
+                    first = max(begin, c - widest)
+                    while first < c and rise[r, first] < level:
+                        first += 1
+                    for inside in range(first, c + 1):
+                        out[r, inside] = 1
+                begin = c + 1
+
+
+@jit
+def spread(mask: Bool2D, rows: Int2D, columns: Int2D, out: Bool2D) -> None:
+    """Mark the pixels of another grid that the pixels of a mask reach into: from `rows[0]` up to before `rows[1]`, likewise columns."""
+    for r in range(mask.shape[0]):
+        for c in range(mask.shape[1]):
+            if mask[r, c]:
+                for down in range(rows[0, r], rows[1, r]):
+                    for over in range(columns[0, c], columns[1, c]):
+                        out[down, over] = True
+
+
+@jit
+def take_pixels(image: NDArray[np.uint8], rows: NDArray[np.intp], columns: NDArray[np.intp], out: NDArray[np.uint8]) -> None:
+    """Copy from (rows, columns, channels) the pixels that lie in some rows and columns; `out` has shape (n, m, channels)."""
+    channels = image.shape[2]
+    for r in range(rows.size):
+        source, target = image[rows[r]], out[r]
+        if channels == 3:  # a loop of known length is unrolled
+            for c in range(columns.size):
+                for k in range(3):
+                    target[c, k] = source[columns[c], k]
+        else:
+            for k in range(channels):
+                for c in range(columns.size):
+                    target[c, k] = source[columns[c], k]

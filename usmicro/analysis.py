@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from usmicro.anatomy import find_anatomy
 from usmicro.anatomy.memory import AnatomyMemory
 from usmicro.arrays import ByteImage, FloatImage, Frame
 from usmicro.clusters import measure_clusters
@@ -103,13 +104,12 @@ class Gathered:
     masses: dict[int, MassPlaces] = field(default_factory=dict)
     """Of the anatomy that each view has now."""
     tissue: dict[int, FloatImage] = field(default_factory=dict)
-    """Of the last frame of each view, as `coarse_tissue` has it."""
+    """Of the last frame of each view of a cine, as `coarse_tissue` has it."""
 
-    def shift(self, view: View) -> tuple[float, float] | None:
+    def shift(self, view: View, tissue: FloatImage) -> tuple[float, float] | None:
         """How far the tissue of a view has moved since the last frame, grid pixels; None where that cannot be told."""
-        before, now = self.tissue.get(view.number), coarse_tissue(view.grey, view.tissue)
-        self.tissue[view.number] = now
-        return None if before is None else tissue_shift(before, now)
+        before, self.tissue[view.number] = self.tissue.get(view.number), tissue
+        return None if before is None else tissue_shift(before, tissue)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -221,8 +221,16 @@ def _analyze_view(
     `frame` is the number of the frame in the scan, `turn` that among the frames that are analysed.
     """
     timed, sightings = gathered.timed, gathered.sightings
+    shift = None
+    if gathered.cine:
+        with timed("tracking"):
+            tissue = coarse_tissue(view.grey, view.tissue)
+            shift = gathered.shift(view, tissue)
     with timed("anatomy"):
-        anatomy = gathered.anatomy.find(view, settings.anatomy, given)
+        if given is None and gathered.cine:
+            anatomy = gathered.anatomy.find(view, tissue, shift, settings.anatomy)
+        else:
+            anatomy = find_anatomy(view, settings.anatomy, given)
     with timed("foci"):
         candidates = find_candidates(view, settings.foci)
         confidence = focus_confidence(view, candidates, anatomy)
@@ -238,8 +246,6 @@ def _analyze_view(
         with timed("twinkling"):
             return colours.at(x, y, diameter)
 
-    with timed("tracking"):
-        shift = gathered.shift(view) if gathered.cine else None
     places = Places(candidates.x, candidates.y, candidates.diameter, confidence)
     sightings.add_foci(view, "echo", places, rows.of_echoes, evidence, turn, shift)
     with timed("twinkling"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.arrays import quantile
 from usmicro.settings import TwinklingSettings
 from usmicro.view import View
 
@@ -35,13 +36,13 @@ def mosaic_heads(view: View, settings: TwinklingSettings) -> tuple[NDArray[np.fl
     width = 2 * round(cell / 2) + 1
     joined = cv2.dilate(lit.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
     count, labels = cv2.connectedComponents(joined)
-    y, x = np.nonzero(lit)
+    y, x = np.divmod(np.flatnonzero(lit), lit.shape[1])
     number, depth = labels[y, x], view.beams.depth(x, y)
     heads = []
     for patch in range(1, count):
         own = number == patch
         if np.count_nonzero(own) >= LEAST_CELLS * cell * cell:
-            first = own & (depth <= np.quantile(depth[own], FIRST) + view.grid.pixels(HEAD_MM))
+            first = own & (depth <= quantile(depth[own], FIRST) + view.grid.pixels(HEAD_MM))
             heads.append((float(x[first].mean()), float(y[first].mean())))
     found = np.array(heads).reshape(-1, 2)
     return found[:, 0], found[:, 1]

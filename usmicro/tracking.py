@@ -115,7 +115,8 @@ def coarse_tissue(grey: FloatImage, tissue: BoolImage) -> FloatImage:
     """What `tissue_shift` compares of a frame: its tissue less the mean, averaged over a few pixels, 0 elsewhere."""
     import cv2
 
-    inside = np.where(tissue, grey - np.float32(grey[tissue].mean()), np.float32(0)) if tissue.any() else np.zeros_like(grey)
+    mask = tissue.view(np.uint8)
+    inside = (grey - np.float32(cv2.mean(grey, mask)[0])) * mask
     size = (max(grey.shape[1] // COARSE, 1), max(grey.shape[0] // COARSE, 1))
     return np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, LabelImage, bounding_box
+from usmicro.arrays import BoolImage, LabelImage, bounding_box, quantile
 from usmicro.findings import Twinkling, TwinklingVerdict
 from usmicro.settings import TwinklingSettings
 from usmicro.view import View
@@ -105,7 +105,7 @@ class Colours:
         self._labels: LabelImage | None = None
         self.any = colour is not None and bool(colour.box.any())
         if colour is not None and self.any:
-            self.box_fraction = float(colour.mask.sum()) / float(colour.box.sum())
+            self.box_fraction = np.count_nonzero(colour.mask) / np.count_nonzero(colour.box)
             self.lean = _lean(colour.box)
 
     def at(self, x: float, y: float, diameter: float) -> ColourEvidence:
@@ -164,9 +164,10 @@ class Colours:
 
         colour = self.view.colour
         if self._phasor is None and colour is not None:
-            value, _ = decode(colour.rgb[colour.mask], colour.bar)
+            where = np.flatnonzero(colour.mask)
+            value, _ = decode(colour.rgb.reshape(-1, 3)[where], colour.bar)
             self._phasor = np.zeros(colour.mask.shape, dtype=np.complex64)
-            self._phasor[colour.mask] = np.exp(np.complex64(1j) * np.float32(np.pi) * value)
+            self._phasor.ravel()[where] = np.exp(np.complex64(1j) * np.float32(np.pi) * value)
         assert self._phasor is not None
         return self._phasor
 
@@ -207,8 +208,9 @@ def _window(view: View, x: float, y: float, around: float) -> tuple[slice, slice
 def _zone(view: View, x: float, y: float, beam: tuple[float, float], half: float, tail: float, window: tuple[slice, slice]) -> BoolImage:
     """The focus and its tail along the beam, in a window of the grid."""
     # only the rows and columns that the zone can reach are looked at
-    near = _window(view, x, y, 2 * half + tail + 2)
-    part = tuple(slice(max(a.start, b.start), max(min(a.stop, b.stop), a.start, b.start)) for a, b in zip(near, window, strict=True))
+    corners = [(x + u * beam[0] + v * beam[1], y + u * beam[1] - v * beam[0]) for u in (-half, tail + half) for v in (-half, half)]
+    across, along = zip(*corners, strict=True)
+    part = _reached(along, window[0]), _reached(across, window[1])
     down, over = np.arange(part[0].start, part[0].stop)[:, None], np.arange(part[1].start, part[1].stop)[None]
     behind = (over - x) * beam[0] + (down - y) * beam[1]
     beside = (over - x) * beam[1] - (down - y) * beam[0]
@@ -216,6 +218,12 @@ def _zone(view: View, x: float, y: float, beam: tuple[float, float], half: float
     zone = np.zeros([rows.stop - rows.start for rows in window], np.bool_)
     zone[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, window, strict=True))] = inside
     return zone
+
+
+def _reached(values: Sequence[float], limits: slice) -> slice:
+    """The rows or columns from the smallest to the largest of some positions, within limits."""
+    first, behind = int(min(values)), int(max(values)) + 2
+    return slice(min(max(first, limits.start), limits.stop), max(min(behind, limits.stop), limits.start))
 
 
 def _touching(patches: LabelImage, lit: BoolImage) -> BoolImage:
@@ -235,7 +243,7 @@ def _beside(mask: BoolImage, box: BoolImage, zone: BoolImage) -> float:
     coloured = np.convolve(np.count_nonzero(mask[strip], axis=0), kernel, "same")
     apart = np.abs(np.arange(mask.shape[1]) - (columns[0] + columns[-1]) / 2) >= width
     usable = apart & (inside >= 0.5 * len(rows) * width)
-    return float(np.quantile(coloured[usable] / inside[usable], 0.25)) if usable.any() else 0.0
+    return quantile(coloured[usable] / inside[usable], 0.25) if usable.any() else 0.0
 
 
 def _grown(mask: BoolImage, by: float) -> BoolImage:

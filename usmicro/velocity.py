@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,15 +61,13 @@ def decode(
     if not len(colours):
         return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
     palette, values = usual_map(power=power) if bar is None else bar_values(bar)
-    codes = colours.astype(np.int32) @ np.array([65536, 256, 1], dtype=np.int32)
-    kinds, which = np.unique(codes, return_inverse=True)
-    distinct = np.stack([kinds >> 16, kinds >> 8 & 255, kinds & 255], axis=1)
-    index, distance = _nearest(distinct, palette, opacity)
+    kinds, which = np.unique(_codes(colours), return_inverse=True)
+    index, distance = _nearest(_colours(kinds), palette, opacity)
     quality = np.exp(-((distance / MATCH) ** 2)) * np.float32(1 if bar is not None else WITHOUT_BAR)
     return values[index][which], quality.astype(np.float32)[which]
 
 
-def _nearest(colours: NDArray[Any], palette: ByteImage, opacity: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _nearest(colours: ByteImage, palette: ByteImage, opacity: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """For each colour (n, 3) the nearest of a palette mixed with grey, and its distance in RGB."""
     from usmicro.kernels.colour import nearest
 
@@ -103,9 +99,18 @@ def bar_values(bar: ColourBar) -> tuple[ByteImage, NDArray[np.float32]]:
         values = (np.float32(bar.baseline) - along) / np.float32((length - 1) / 2)
     colours = bar.colours.reshape(-1, 3)
     values = np.repeat(values, len(colours) // length)
-    palette, which, count = np.unique(colours, axis=0, return_inverse=True, return_counts=True)
-    mean = np.bincount(which.ravel(), values, len(palette)) / count
-    return palette, mean.astype(np.float32)
+    kinds, which, count = np.unique(_codes(colours), return_inverse=True, return_counts=True)
+    mean = np.bincount(which.ravel(), values, len(kinds)) / count
+    return _colours(kinds), mean.astype(np.float32)
+
+
+def _codes(colours: ByteImage) -> NDArray[np.int32]:
+    """One number for each colour (n, 3)."""
+    return colours.astype(np.int32) @ np.array([65536, 256, 1], dtype=np.int32)
+
+
+def _colours(codes: NDArray[np.int32]) -> ByteImage:
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
 
 
 def usual_map(*, power: bool) -> tuple[ByteImage, NDArray[np.float32]]:

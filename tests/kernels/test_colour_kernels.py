@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
 
-from usmicro.kernels.colour import chains, chroma_histograms, departure, nearest, phase_pairs
+from usmicro.kernels.colour import chains, chroma_histograms, coloured_beyond, departure, nearest, phase_pairs, rgb_of_ybr
 
 
 @pytest.fixture
 def frame():
-    return np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    random = np.random.default_rng(0)
+    frame = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    frame[10:30] = random.integers(0, 3, (20, 50, 1))  # runs of grey
+    return frame
 
 
 def test_histograms_equal_their_numpy_twin(frame):
@@ -17,6 +20,21 @@ def test_histograms_equal_their_numpy_twin(frame):
     for counts, chroma in ((red, r - g), (blue, b - g)):
         twin = np.histogram2d(g[kept], chroma[kept], bins=(np.arange(257) - 0.5, np.arange(-60, 62) - 0.5))[0]
         np.testing.assert_array_equal(counts, twin)
+
+
+def test_rgb_of_ybr_equals_its_numpy_twin(frame):
+    out = np.empty_like(frame)
+    rgb_of_ybr(frame, out)
+    luminance, blue, red = frame[..., 0].astype(float), frame[..., 1] - 128.0, frame[..., 2] - 128.0
+    twin = np.stack([luminance + 1.402 * red, luminance - 0.344136 * blue - 0.714136 * red, luminance + 1.772 * blue], axis=2)
+    np.testing.assert_allclose(out, np.clip(twin, 0, 255), atol=0.52)
+
+
+def test_a_coloured_frame_is_one_with_chroma_beyond_a_level(frame):
+    red, green, blue = (frame[..., i].astype(int) for i in range(3))
+    most = max(abs(red - green).max(), abs(blue - green).max())
+    assert coloured_beyond(frame, most - 1)
+    assert not coloured_beyond(frame, most)
 
 
 def test_departure_equals_its_numpy_twin(frame):

@@ -5,6 +5,7 @@ import pytest
 
 from usmicro.phantom import random_settings, simulate
 from usmicro.preparation import ScreenMemory, prepare
+from usmicro.preparation.memory import RECENT
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +65,14 @@ def test_a_scan_area_that_shrinks_is_found_anew(clip):
     assert after.tissue.shape[0] < 0.75 * before.tissue.shape[0]
 
 
-def test_calipers_that_appear_are_found_within_a_few_frames(clip):
+def test_calipers_that_appear_are_found_within_a_second(clip):
     memory = ScreenMemory()
     drawn = clip.frames[0].copy()
     row, column = np.array(drawn.shape[:2]) // 2 + 60
     drawn[row, column - 5 : column + 6] = 140  # too faint to be told by its strokes
     drawn[row - 5 : row + 6, column] = 140
     prepare(clip.frames[0], spacing=clip.spacing, memory=memory)
-    for _ in range(9):
+    for _ in range(RECENT + 1):
         view = prepare(drawn, spacing=clip.spacing, memory=memory)[0]
     grid = view.grid
     assert view.overlay[round((row - grid.top) / grid.step_y), round((column - grid.left) / grid.step_x)]
@@ -82,10 +83,19 @@ def test_a_graphic_that_is_hidden_for_a_frame_stays_known_while_it_is_as_bright(
     grey, seen, unseen = np.full((40, 60), 60, np.uint8), np.zeros((40, 60), bool), np.zeros((40, 60), bool)
     grey[10, 20] = grey[30, 50] = 230
     seen[10, 20] = seen[30, 50] = True
-    memory.with_known_graphics(0, grey, seen)
-    assert memory.with_known_graphics(0, grey, unseen)[10, 20]
+    memory.graphics_on(0, grey, lambda: seen)
+    for _ in range(4):  # looked for anew meanwhile
+        assert memory.graphics_on(0, grey, lambda: unseen)[10, 20]
     grey[10, 20] = 70
-    again = memory.with_known_graphics(0, grey, unseen)
+    again = memory.graphics_on(0, grey, lambda: unseen)
     assert again[30, 50]
     assert not again[10, 20]
-    assert not memory.with_known_graphics(1, grey, unseen).any()
+    assert not memory.graphics_on(1, grey, lambda: unseen).any()
+
+
+def test_a_graphic_that_appears_is_found_at_the_third_frame():
+    memory = ScreenMemory()
+    grey, seen = np.full((40, 60), 60, np.uint8), np.zeros((40, 60), bool)
+    seen[10, 20] = True
+    found = [memory.graphics_on(0, grey, lambda shown=shown: shown)[10, 20] for shown in (~seen & seen, seen, seen, seen)]
+    assert found == [False, False, False, True]

@@ -1,45 +1,86 @@
-"""The anatomy of a cine: found anew where the image has changed, and kept where it has not."""
+"""The anatomy of a cine: found anew where the image has changed, moved along where it only moves, and kept where it stays."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
 from usmicro.anatomy import find_anatomy
-from usmicro.arrays import FloatImage
+from usmicro.arrays import BoolImage, FloatImage
 from usmicro.findings import Anatomy
-from usmicro.scan import GivenMasks
 from usmicro.settings import AnatomySettings
+from usmicro.tracking import COARSE, tissue_shift
 from usmicro.view import View
 
-COARSE = 16
+CELL = 16
 """Grid pixels on which images are compared: what speckle does averages out, what tissue does remains."""
 MOST_CHANGE = 0.15
 """Mean change over the mean contrast of the coarse image, up to which nothing has moved: outlines found anew would differ by as much."""
+NEAR = 2.0
+"""Grid pixels that the anatomy may lie beside where the tissue has moved to."""
+
+
+@dataclass(slots=True)
+class Known:
+    """The anatomy of one view."""
+
+    tissue: FloatImage
+    """Of the frame that it was found on, as `coarse_tissue` has it."""
+    found: Anatomy
+    moved: Anatomy
+    """Where it lay on the last frame."""
+    shift: tuple[int, int] = (0, 0)
+    """How far that is from where it was found, columns and rows."""
+    drift: tuple[float, float] = (0.0, 0.0)
+    """The same of the tissue, as the movements from frame to frame add up."""
+
+    def same(self, tissue: FloatImage, shift: tuple[int, int]) -> bool:
+        """Whether another frame shows the same tissue, shifted."""
+        before = _cells(self.tissue)
+        back = np.array([[1, 0, shift[0] / COARSE], [0, 1, shift[1] / COARSE]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        now = _cells(cv2.warpAffine(tissue, back, tissue.shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE))
+        return bool(np.abs(now - before).mean() <= MOST_CHANGE * np.abs(before - before.mean()).mean())
 
 
 @dataclass(slots=True)
 class AnatomyMemory:
-    """Anatomies of the views of one cine, each with the coarse image that it was found on."""
+    """Anatomies of the views of one cine, each with the image that it was found on."""
 
-    known: dict[int, tuple[FloatImage, Anatomy]] = field(default_factory=dict)
+    known: dict[int, Known] = field(default_factory=dict)
     """By view."""
 
-    def find(self, view: View, settings: AnatomySettings, given: GivenMasks | None) -> Anatomy:
-        """The anatomy of a view: that of a former frame if the image is the same but for speckle, else as `find_anatomy` finds it.
+    def find(self, view: View, tissue: FloatImage, shift: tuple[float, float] | None, settings: AnatomySettings) -> Anatomy:
+        """The anatomy of a view: that of a former frame if the image is the same but for speckle, or has moved as a whole, else anew.
 
-        Compared is always with the frame that the anatomy was found on, so that slow movement does not add up.
+        Compared is always with the frame that the anatomy was found on, so that errors do not add up. `tissue` is what
+        `usmicro.tracking.coarse_tissue` gives of the view, `shift` how far it has moved since the last frame, where that is known.
         """
-        if given is not None:
-            return find_anatomy(view, settings, given)
-        size = (max(view.shape[1] // COARSE, 1), max(view.shape[0] // COARSE, 1))
-        coarse = np.asarray(cv2.resize(view.grey, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
-        if view.number in self.known:
-            before, anatomy = self.known[view.number]
-            if anatomy.masses.shape == view.shape and np.abs(coarse - before).mean() <= MOST_CHANGE * np.abs(before - before.mean()).mean():
-                return anatomy
+        known = self.known.get(view.number)
+        if known is not None and known.found.masses.shape == view.shape:
+            if shift is not None:
+                known.drift = (known.drift[0] + shift[0], known.drift[1] + shift[1])
+                if np.hypot(*np.subtract(known.drift, known.shift)) <= NEAR and known.same(tissue, known.shift):
+                    return known.moved
+            drift = tissue_shift(known.tissue, tissue)
+            if drift is not None and known.same(tissue, whole := (round(drift[0]), round(drift[1]))):
+                known.moved, known.shift, known.drift = moved(known.found, whole, view.tissue), whole, drift
+                return known.moved
         anatomy = find_anatomy(view, settings)
-        self.known[view.number] = coarse, anatomy
+        self.known[view.number] = Known(tissue, anatomy, anatomy)
         return anatomy
+
+
+def moved(anatomy: Anatomy, shift: tuple[int, int], tissue: BoolImage) -> Anatomy:
+    """An anatomy moved by whole grid pixels; what comes into view is as the nearest that was there, and none is outside of the tissue."""
+    (rows, columns), (over, down) = tissue.shape, shift
+    row, column = np.clip(np.arange(rows) - down, 0, rows - 1), np.clip(np.arange(columns) - over, 0, columns - 1)
+    names = ("mass_probability", "masses", "duct_probability", "ducts", "nonmass")
+    return replace(anatomy, **{name: getattr(anatomy, name)[row].take(column, axis=1) * tissue for name in names})
+
+
+def _cells(tissue: FloatImage) -> FloatImage:
+    size = (max(tissue.shape[1] * COARSE // CELL, 1), max(tissue.shape[0] * COARSE // CELL, 1))
+    return np.asarray(cv2.resize(tissue, size, interpolation=cv2.INTER_AREA), dtype=np.float32)

@@ -227,9 +227,12 @@ def _values(pixels: Pixels, data: bytes) -> tuple[Frame, str]:
 
 def _rgb_of_ybr(values: Frame) -> Frame:
     """RGB of luminance, blue and red chrominance, 8 bit; pydicom's own conversion takes as long as the whole decoding."""
-    import cv2
+    from usmicro.kernels.colour import rgb_of_ybr
 
-    return np.asarray(cv2.cvtColor(values[..., [0, 2, 1]], cv2.COLOR_YCrCb2RGB))
+    frame = np.ascontiguousarray(values)
+    out = np.empty_like(frame)
+    rgb_of_ybr(frame, out)
+    return out
 
 
 def _frame(pixels: Pixels, values: Frame, photometric: str, black: float, white: float) -> Frame:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from usmicro.arrays import BoolImage, ByteImage, FloatImage, Frame, bounding_box
+from usmicro.arrays import BoolImage, ByteImage, FloatImage, Frame
 from usmicro.errors import ImageError
 from usmicro.preparation.beams import fit_beams
 from usmicro.preparation.colour import ScreenColour, separate_colour
+from usmicro.preparation.filling import filled
 from usmicro.preparation.glyphs import find_marks
 from usmicro.preparation.grid import credible, grid_over, nominal_pixel_mm, on_grid, sampled, touched
-from usmicro.preparation.memory import KnownMarks, ScreenMemory
+from usmicro.preparation.memory import ScreenMemory
 from usmicro.preparation.overlays import find_overlays
 from usmicro.preparation.speckle_cell import speckle_cell
 from usmicro.preparation.tissue import ScanArea, Side, find_scan_areas
@@ -98,9 +99,9 @@ def _areas(grey: ByteImage, regions: Sequence[Region], spacing: Spacing, memory:
         for area in find(grey[window], (region.left, region.top, region.right, region.bottom), single=True):
             mask = np.zeros(grey.shape, dtype=bool)
             mask[window] = area.mask
-            found.append(
-                (ScanArea(mask, bounding_box(mask), _moved(area.sides, region)), region.spacing if region.spacing.known else spacing)
-            )
+            left, top, right, bottom = area.box
+            box = (left + region.left, top + region.top, right + region.left, bottom + region.top)
+            found.append((ScanArea(mask, box, _moved(area.sides, region)), region.spacing if region.spacing.known else spacing))
     return found
 
 
@@ -138,9 +139,11 @@ def _view(
     window = (slice(top, bottom), slice(left, right))
     # lone colour pixels are as sharp as graphics
     shown = area.mask[window] if colour is None else area.mask[window] & ~colour.mask[window]
-    graphics = find_overlays(grey[window], shown, _marks(grey[window], area.mask[window], memory, number))
-    if memory is not None:
-        graphics = memory.with_known_graphics(number, grey[window], graphics)
+
+    def find_graphics() -> BoolImage:
+        return find_overlays(grey[window], shown, _marks(grey[window], area.mask[window], memory, number))
+
+    graphics = find_graphics() if memory is None else memory.graphics_on(number, grey[window], find_graphics)
     if colour is not None:
         graphics = (graphics & ~colour.mask[window]) | colour.interface[window]
     tissue = sampled(area.mask, grid, shape)
@@ -156,34 +159,24 @@ def _view(
             stained=touched(colour.stained[window], grid, shape) & tissue,
         )
     hidden = overlay if flow is None else overlay | flow.hidden
-    filled = _filled(on_grid(fine[window], grid, shape), hidden)
+    image = filled(on_grid(fine[window], grid, shape), hidden)
     beams = fit_beams(tissue, area.sides, grid)
     if memory is not None and number in memory.cells:
         cell = memory.cells[number]
     else:
-        cell = speckle_cell(filled, tissue & ~hidden, beams)
+        cell = speckle_cell(image, tissue & ~hidden, beams)
         if memory is not None:
             memory.cells[number] = cell
     if cell is None:
         notes = (*notes, "no tissue homogeneous enough to measure the speckle cell; a usual one is taken")
-    return View(filled, tissue, overlay, grid, beams, cell or USUAL_CELL, flow, number, notes)
+    return View(image, tissue, overlay, grid, beams, cell or USUAL_CELL, flow, number, notes)
 
 
 def _marks(grey: ByteImage, tissue: BoolImage, memory: ScreenMemory | None, number: int) -> BoolImage:
     """Caliper marks of a scan area: those that are known, or else found."""
-    known = None if memory is None else memory.known_marks(number, grey.shape)
-    if known is None:
-        known = find_marks(grey, tissue)
-        if memory is not None:
-            memory.marks[number] = KnownMarks(known)
-    return known
-
-
-def _filled(grey: FloatImage, hidden: BoolImage) -> FloatImage:
-    """The image with hidden pixels filled from their surroundings."""
-    if not hidden.any():
-        return grey
-    return np.asarray(cv2.inpaint(grey, hidden.astype(np.uint8), 3, cv2.INPAINT_TELEA), dtype=np.float32)
+    if memory is None:
+        return find_marks(grey, tissue)
+    return memory.recent(("marks", number, grey.shape), lambda: find_marks(grey, tissue))
 
 
 __all__ = ["ScreenMemory", "prepare"]

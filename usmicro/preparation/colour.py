@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from usmicro.arrays import BoolImage, ByteImage
 from usmicro.preparation.colour_bar import find_bars
@@ -27,12 +28,16 @@ STAINED = 20
 """From this departure a pixel beside colour is blurred with it."""
 TINT_CHROMA = 90
 """No display tints grey more strongly than this."""
+MORE_COLOURED = 0.02
+"""Fraction of the pixels by which the coloured part may change while the tint of a former frame is believed."""
 TINT_WINDOW = 41
 """Grey levels over which the tint is smoothed, so that one flat colour of the interface cannot pass for it."""
 CHROMA_NOISE = 8
 """The chroma of a grey image stays this near to its tint, mostly."""
 RARE = 1e-3
 """Fraction of the pixels that are not black below which a grey level says nothing of the tint."""
+ENOUGH = 400_000
+"""Pixels that tell the tint: of larger frames every second row is looked at, or fewer."""
 BLACK = 14
 """Brightest channel up to which a pixel is background."""
 LEAST_PATCH = 6
@@ -90,9 +95,9 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: Sc
     frame = np.ascontiguousarray(frame)
     if is_grey(frame):
         return None
-    known = memory is not None and memory.box is not None and memory.box.still_on(frame)
-    tinted = None if known else _tinted(frame, memory)
-    departs = departure_from_grey(frame, tinted)
+    known = None if memory is None or memory.box is None or not memory.box.still_on(frame) else memory.box
+    tinted = None if known is not None else _tinted(frame, memory)
+    departs = departure_from_grey(frame, tinted, memory)
     if not (coloured := without_specks(departs >= DEPARTURE)).any():
         return None
     bars, elasticity = _bars(frame, coloured, regions, memory)
@@ -103,8 +108,8 @@ def separate_colour(frame: ByteImage, regions: Sequence[Region] = (), memory: Sc
     rest = coloured & ~interface
     mask, box, source = np.zeros_like(coloured), np.zeros_like(coloured), "none"
     # with the scale of an elastogram on the screen, and none of a flow, the colours are stiffness
-    if known and memory is not None and memory.box is not None and not elasticity:
-        box, outline, source = memory.box.box, memory.box.outline, "outline"
+    if known is not None and not elasticity:
+        box, outline, source = known.box, known.outline, "outline"
         mask = rest & box & ~outline
         interface |= outline
     elif bars or not elasticity:
@@ -145,11 +150,7 @@ def _bars(
 def _tinted(frame: ByteImage, memory: ScreenMemory | None) -> BoolImage | None:
     """The colour box by its tint; where colour hides that, as in a flash, where it was before."""
     found = find_tinted_box(frame)
-    if memory is not None:
-        if found is None and memory.tinted is not None and memory.tinted.shape == frame.shape[:2]:
-            return memory.tinted
-        memory.tinted = found
-    return found
+    return found if memory is None else memory.latest(("tinted box", frame.shape), found)
 
 
 def _choose_box(
@@ -176,25 +177,64 @@ def _choose_box(
 
 def is_grey(frame: ByteImage) -> bool:
     """Whether a frame has no more chroma than lossy coding adds."""
-    import cv2
+    from usmicro.kernels.colour import coloured_beyond
 
-    red, green, blue = cv2.split(frame)
-    return max(int(cv2.absdiff(red, green).max()), int(cv2.absdiff(blue, green).max())) <= GREY_CHROMA
+    return not coloured_beyond(frame, GREY_CHROMA)
 
 
-def departure_from_grey(frame: ByteImage, tinted: BoolImage | None = None) -> ByteImage:
-    """How far each pixel's chroma lies from the tint of the grey image, 0 to 255; a part that is tinted otherwise has its own."""
-    from usmicro.kernels.colour import chroma_histograms, departure
+@dataclass(frozen=True, slots=True)
+class Tints:
+    """The tint of the grey image by green level."""
 
-    if tinted is not None and tinted.any() and not tinted.all():
-        out = np.empty(frame.shape[:2], dtype=np.uint8)
-        for part in (tinted, ~tinted):
-            out[part] = departure_from_grey(np.ascontiguousarray(frame[part][None]))[0]
+    red: NDArray[np.float32]
+    blue: NDArray[np.float32]
+    coloured: float = 0.0
+    """Fraction of the pixels that depart from it."""
+
+    @classmethod
+    def of(cls, pixels: ByteImage) -> Tints:
+        """Of RGB pixels (rows, columns, 3)."""
+        from usmicro.kernels.colour import chroma_histograms
+
+        counts = np.zeros((2, 256, 2 * TINT_CHROMA + 1), dtype=np.int32)
+        chroma_histograms(pixels[:: -(-pixels.shape[0] * pixels.shape[1] // ENOUGH)], TINT_CHROMA, counts[0], counts[1])
+        tints = cls(grey_curve(counts[0]), grey_curve(counts[1]))
+        return replace(tints, coloured=tints.coloured_in(pixels))
+
+    def departure(self, pixels: ByteImage) -> ByteImage:
+        """How far the chroma of each pixel lies from the tint, 0 to 255."""
+        from usmicro.kernels.colour import departure
+
+        out = np.empty(pixels.shape[:2], dtype=np.uint8)
+        departure(pixels, self.red, self.blue, out)
         return out
-    counts = np.zeros((2, 256, 2 * TINT_CHROMA + 1), dtype=np.int32)
-    chroma_histograms(frame, TINT_CHROMA, counts[0], counts[1])
+
+    def coloured_in(self, pixels: ByteImage) -> float:
+        """Fraction of other pixels that depart from this tint, of some of their rows."""
+        return float(np.mean(self.departure(pixels[::8]) >= DEPARTURE))
+
+    def fits(self, pixels: ByteImage) -> bool:
+        """Whether other pixels look as those that it was found on."""
+        return abs(self.coloured_in(pixels) - self.coloured) <= MORE_COLOURED
+
+
+def departure_from_grey(frame: ByteImage, tinted: BoolImage | None = None, memory: ScreenMemory | None = None) -> ByteImage:
+    """How far each pixel's chroma lies from the tint of the grey image, 0 to 255; a part that is tinted otherwise has its own.
+
+    The tints of a cine, whose memory is given, may be those of a recent frame.
+    """
+
+    def departure(part: str, pixels: ByteImage) -> ByteImage:
+        if memory is None:
+            return Tints.of(pixels).departure(pixels)
+        recent = memory.recent(("tints", part, frame.shape), lambda: Tints.of(pixels), lambda tints: tints.fits(pixels))
+        return recent.departure(pixels)
+
+    if tinted is None or not tinted.any() or tinted.all():
+        return departure("all", frame)
     out = np.empty(frame.shape[:2], dtype=np.uint8)
-    departure(frame, grey_curve(counts[0]), grey_curve(counts[1]), out)
+    for name, part in (("tinted", tinted), ("others", ~tinted)):
+        out[part] = departure(name, np.ascontiguousarray(frame[part][None]))[0]
     return out
 
 
@@ -213,8 +253,7 @@ def grey_curve(counts: NDArray[np.int32]) -> NDArray[np.float32]:
     if not len(levels):
         return np.zeros(256, dtype=np.float32)
     filled = np.interp(np.arange(256), levels, middle[levels] - most)
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(filled, TINT_WINDOW // 2, mode="edge"), TINT_WINDOW)
-    return np.asarray(np.median(windows, axis=1), dtype=np.float32)
+    return np.asarray(median_filter(filled, TINT_WINDOW, mode="nearest"), dtype=np.float32)
 
 
 def without_specks(mask: BoolImage) -> BoolImage:

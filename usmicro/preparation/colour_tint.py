@@ -60,7 +60,7 @@ def find_tinted_box(frame: ByteImage) -> BoolImage | None:
         return None
     mean = cv2.blur(tint, (WINDOW, WINDOW)) / np.maximum(share, np.float32(1e-3))
     values = mean[known]
-    levels = np.clip((values + 0.25) * 510, 0, 255).astype(np.uint8)  # half a thousandth in tint is a level
+    levels = np.clip((values + 0.25) * 510, 0, 255).astype(np.uint8)  # a level is a tint of 0.002
     cut, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     high = levels > cut
     if not high.any() or high.all():

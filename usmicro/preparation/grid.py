@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.scan import Spacing
@@ -17,6 +18,9 @@ PLAUSIBLE_MM = (4.0, 400.0)
 """Smallest and largest depth and width of a breast scan that is believed."""
 PLAUSIBLE_ASPECT = 5.0
 """Largest believed ratio of the pixel sizes along the two axes."""
+
+TOUCH = 1e-3
+"""Share of a grid pixel from which another pixel reaches into it."""
 
 
 def nominal_pixel_mm(width: float, height: float, *, sector: bool) -> float:
@@ -101,6 +105,11 @@ def _resize_axis(image: FloatImage, size: int, step: float, axis: int) -> FloatI
 
 def on_grid(image: FloatImage, grid: Grid, shape: tuple[int, int]) -> FloatImage:
     """A grey image, cut to the grid's box, on the grid: area average where it shrinks, cubic where it grows."""
+    if min(grid.step_x, grid.step_y) > 1:
+        # one pass where both axes shrink and OpenCV would choose this size
+        out = cv2.resize(image, None, fx=1 / grid.step_x, fy=1 / grid.step_y, interpolation=cv2.INTER_AREA)
+        if out.shape == shape:
+            return np.asarray(out, dtype=np.float32)
     out = _resize_axis(_resize_axis(image, shape[1], grid.step_x, 1), shape[0], grid.step_y, 0)
     return np.clip(out, 0, 255)
 
@@ -114,20 +123,34 @@ def nearest(grid: Grid, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]
 
 def touched(mask: BoolImage, grid: Grid, shape: tuple[int, int]) -> BoolImage:
     """Grid pixels that any pixel of the mask, cut to the grid's box, reaches into."""
-    image = mask.astype(np.float32)
-    for axis, step in ((1, grid.step_x), (0, grid.step_y)):
-        if step <= 1:
-            # a grid pixel inside one input pixel takes its value, so nothing of the mask is lost
-            index = np.minimum(((np.arange(shape[axis]) + 0.5) * step).astype(np.intp), image.shape[axis] - 1)
-            image = np.take(image, index, axis=axis)
-        else:
-            image = _resize_axis(image, shape[axis], step, axis)
-    return np.asarray(image > 1e-3)
+    from usmicro.kernels.overlays import spread
+
+    out = np.zeros(shape, dtype=np.bool_)
+    rows, columns = (_reach(size, step, most) for size, step, most in zip(mask.shape, (grid.step_y, grid.step_x), shape, strict=True))
+    spread(np.ascontiguousarray(mask), rows, columns, out)
+    return out
+
+
+def _reach(size: int, step: float, most: int) -> NDArray[np.int32]:
+    """First grid pixel that each of so many input pixels reaches into along an axis, and the one after the last, (2, size)."""
+    pixel = np.arange(size)
+    if step <= 1:
+        # a grid pixel inside one input pixel takes its value, so nothing of the mask is lost
+        index = np.minimum(((np.arange(most) + 0.5) * step).astype(np.intp), size - 1)
+        found = np.searchsorted(index, pixel, "left"), np.searchsorted(index, pixel, "right")
+    else:
+        found = np.floor(pixel / step + TOUCH), np.minimum(np.ceil((pixel + 1) / step - TOUCH), most)
+    return np.array(found, dtype=np.int32)
 
 
 def sampled(image: ByteImage | BoolImage, grid: Grid, shape: tuple[int, int]) -> np.ndarray:
     """A full input image on the grid by nearest neighbour, so that no colours or labels mix."""
+    from usmicro.kernels.overlays import take_pixels
+
     rows, columns = nearest(grid, shape)
     rows = np.minimum(rows, image.shape[0] - 1)
     columns = np.minimum(columns, image.shape[1] - 1)
-    return np.asarray(image[rows].take(columns, axis=1))
+    out = np.empty((*shape, *image.shape[2:]), dtype=image.dtype)
+    channels = image.reshape(*image.shape[:2], -1).view(np.uint8)
+    take_pixels(channels, rows, columns, out.reshape(*shape, -1).view(np.uint8))
+    return out

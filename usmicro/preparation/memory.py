@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +29,11 @@ MOVED = 0.02
 """Share of them that may change while the scan area stays: an echo fades, or text is written."""
 BRIGHT = 150
 """Grey level from which the pixels of a graphic are remembered: no echo stays as bright at one place."""
-MARKS_FOR = 8
-"""Frames for which caliper marks stay where they were found; text and bright strokes are looked for on every frame."""
+RECENT = 24
+"""Frames, about a second, for which the tint of the screen, caliper marks and a tinted colour box stay as they were found."""
+GRAPHICS_FOR = 3
+"""The same of text and bright strokes."""
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -37,8 +42,8 @@ class KnownBox:
 
     box: BoolImage
     outline: BoolImage
-    drawn: BoolImage
-    """Pixels of the line itself."""
+    drawn: NDArray[np.intp]
+    """Pixels of the line itself, counted row by row."""
     levels: NDArray[np.int16]
     """Their darkest channel, which no colour beside them changes."""
 
@@ -46,14 +51,14 @@ class KnownBox:
     def of(cls, frame: ByteImage, box: BoolImage, outline: BoolImage) -> KnownBox:
         """Remember a box of a frame (rows, columns, 3)."""
         darkest = frame.min(axis=2)
-        drawn = outline & (darkest >= np.quantile(darkest[outline], DRAWN))
-        return cls(box, outline, drawn, darkest[drawn].astype(np.int16))
+        drawn = np.flatnonzero(outline & (darkest >= np.quantile(darkest[outline], DRAWN)))
+        return cls(box, outline, drawn, darkest.ravel()[drawn].astype(np.int16))
 
     def still_on(self, frame: ByteImage) -> bool:
         """Whether another frame shows the same line at the same place."""
         if frame.shape[:2] != self.box.shape:
             return False
-        now = frame[self.drawn].min(axis=1).astype(np.int16)
+        now = frame.reshape(-1, 3)[self.drawn].min(axis=1).astype(np.int16)
         return bool(np.mean(np.abs(now - self.levels) <= CHANGE) >= SAME)
 
 
@@ -108,12 +113,12 @@ def _coarsely_shown(grey: ByteImage) -> BoolImage:
 
 
 @dataclass(slots=True)
-class KnownMarks:
-    """Caliper marks of one view."""
+class Found:
+    """Something that was found on a frame."""
 
-    mask: BoolImage
+    value: Any
     age: int = 0
-    """Frames since they were found."""
+    """Frames since then."""
 
 
 @dataclass(slots=True)
@@ -121,15 +126,13 @@ class ScreenMemory:
     """What is known of the screen of one cine; its frames must be given in order."""
 
     box: KnownBox | None = None
-    tinted: BoolImage | None = None
-    """The part of the echoes that had a tint of its own."""
     bars: KnownBars | None = None
     areas: dict[tuple[int, int, int, int], KnownAreas] = field(default_factory=dict)
     """By the part of the screen (left, top, right, bottom) that they were looked for in."""
-    marks: dict[int, KnownMarks] = field(default_factory=dict)
-    """By view."""
-    graphics: dict[int, NDArray[np.int16]] = field(default_factory=dict)
-    """Grey levels of the bright pixels of graphics by view, -1 elsewhere."""
+    found: dict[Hashable, Found] = field(default_factory=dict)
+    """What is only looked for now and then, by name."""
+    graphics: dict[int, ByteImage] = field(default_factory=dict)
+    """Grey levels of the bright pixels of graphics by view, 0 elsewhere."""
     cells: dict[int, tuple[float, float] | None] = field(default_factory=dict)
     """Speckle cells by view: those of a scanner at one setting do not change."""
 
@@ -140,22 +143,35 @@ class ScreenMemory:
             known = self.areas[place] = KnownAreas.of(grey, find_scan_areas(grey, single=single))
         return known.areas
 
-    def known_marks(self, view: int, shape: tuple[int, ...]) -> BoolImage | None:
-        """The marks of a view while they are fresh enough, on an image of that shape."""
-        known = self.marks.get(view)
-        if known is None or known.mask.shape != shape or known.age >= MARKS_FOR:
-            return None
+    def recent(self, name: Hashable, find: Callable[[], T], fits: Callable[[T], bool] | None = None, frames: int = RECENT) -> T:
+        """What was found under a name on one of the last frames, while it fits what is seen now, else what is found now."""
+        known = self.found.get(name)
+        if known is None or known.age >= frames or not (fits is None or fits(known.value)):
+            known = self.found[name] = Found(find())
         known.age += 1
-        return known.mask
+        return cast(T, known.value)
 
-    def with_known_graphics(self, view: int, grey: ByteImage, graphics: BoolImage) -> BoolImage:
-        """The graphics of a view, with those of former frames that are as bright as they were: colours beside a dot may hide its shape."""
+    def latest(self, name: Hashable, found: T | None) -> T | None:
+        """What is found now, or, where that is nothing, what was found last under that name if that is recent enough."""
+        known = self.found.get(name)
+        if found is not None or known is None or known.age >= RECENT:
+            known = self.found[name] = Found(found)
+        known.age += 1
+        return cast("T | None", known.value)
+
+    def graphics_on(self, view: int, grey: ByteImage, find: Callable[[], BoolImage]) -> BoolImage:
+        """The graphics of a view, whose image is given, with those of former frames that are as bright as they were.
+
+        Colours beside a dot may hide its shape. They are looked for anew on every third frame, or when one of them goes.
+        """
         import cv2
 
-        now = grey.astype(np.int16)
         levels = self.graphics.get(view)
-        if levels is not None and levels.shape == now.shape:
-            still = (levels >= 0) & (np.abs(now - levels) <= CHANGE)
-            graphics = graphics | (cv2.dilate(still.view(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-        self.graphics[view] = np.where(graphics & (now >= BRIGHT), now, np.int16(-1)).astype(np.int16)
+        if levels is None or levels.shape != grey.shape:
+            levels = np.zeros_like(grey)
+        still = (levels > 0) & (cv2.absdiff(grey, levels) <= CHANGE)
+        stay = bool(np.count_nonzero(still) >= SAME * np.count_nonzero(levels))
+        graphics = self.recent(("graphics", view, grey.shape), find, lambda _: stay, GRAPHICS_FOR)
+        graphics = np.asarray(graphics | (cv2.dilate(still.view(np.uint8), np.ones((3, 3), np.uint8)) > 0))
+        self.graphics[view] = cv2.multiply(np.ascontiguousarray(grey), (graphics & (grey >= BRIGHT)).view(np.uint8))
         return graphics

@@ -7,10 +7,13 @@ They are the seeds; what is thin and bright around a seed belongs to its graphic
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 
 from usmicro.arrays import BoolImage, ByteImage
+from usmicro.kernels.overlays import solids
 from usmicro.preparation.glyphs import find_marks
 from usmicro.preparation.rulers import find_rulers
 
@@ -20,6 +23,8 @@ DOT = 46
 """Grey levels by which a dot of 1 to 3 pixels stands out against a ring of radius 2; marked echogenic foci reach 33."""
 SHARP_SHARE = 0.47
 """Share of its contrast that a stroke loses within two pixels; a round echo 4.5 pixels wide loses 0.42 of it."""
+BLUNT = np.floor(SHARP_SHARE * np.arange(256)).astype(np.uint8)
+"""What a stroke of each contrast loses at most if it is not sharp."""
 FAINT = 16
 """Grey levels by which a stroke in a line of text stands out; echoes reach it too, but not side by side."""
 GRAIN = (2.0, 1.5)
@@ -70,23 +75,14 @@ def _dots(padded: ByteImage) -> ByteImage:
 
 def _solids(grey: ByteImage, inside: ByteImage, level: float) -> ByteImage:
     """Pixels between a rising edge and the falling edge to its right, both sharper than the lateral resolution: 0 or 1."""
-    solid = np.zeros_like(grey)
     rising, falling = np.zeros_like(grey), np.zeros_like(grey)
     rising[:, 1:-1] = cv2.subtract(grey[:, 2:], grey[:, :-2])
     falling[:, 1:-1] = cv2.subtract(grey[:, :-2], grey[:, 2:])
     # an edge goes on through three rows, straight or slanted
     row, column = np.ones((1, 3), np.uint8), np.ones((3, 1), np.uint8)
-    rise, fall = (cv2.min(cv2.erode(cv2.dilate(edge, row), column), edge) * inside >= level for edge in (rising, falling))
-    rows = np.flatnonzero(rise.any(axis=1) & fall.any(axis=1))
-    if rows.size == 0:
-        return solid
-    rise, fall = rise[rows], fall[rows]
-    index = np.broadcast_to(np.arange(grey.shape[1], dtype=np.int32), rise.shape)
-    far = np.int32(-4 * WIDEST)
-    last_rise = np.maximum.accumulate(np.where(rise, index, far), axis=1)
-    last_fall = np.maximum.accumulate(np.where(fall, index, far), axis=1)
-    next_fall = np.minimum.accumulate(np.where(fall, index, grey.shape[1] - far)[:, ::-1], axis=1)[:, ::-1]
-    solid[rows] = ((last_rise > last_fall) | fall) & (next_fall - last_rise <= WIDEST)
+    rise, fall = (cv2.multiply(cv2.min(cv2.erode(cv2.dilate(edge, row), column), edge), inside) for edge in (rising, falling))
+    solid = np.empty_like(grey)
+    solids(rise, fall, level, WIDEST, solid)
     return solid
 
 
@@ -109,19 +105,21 @@ def _lines(strokes: BoolImage, thin: ByteImage) -> ByteImage:
     A line of text is three or more strokes, no further apart than letters are, in a strip wider than high.
     """
     level = np.zeros_like(thin)
-    points = cv2.findNonZero(strokes.astype(np.uint8))
-    if points is None or len(points) < 3:
+    points = np.flatnonzero(strokes)
+    if len(points) < 3:
         return level
-    columns, rows = points.reshape(-1, 2).T
+    rows, columns = np.divmod(points.astype(np.int32), np.int32(strokes.shape[1]))
     blocks = np.zeros((strokes.shape[0] // BLOCK[0] + 1, strokes.shape[1] // BLOCK[1] + 1), np.uint8)
     blocks[rows // BLOCK[0], columns // BLOCK[1]] = 1
     count, labels = cv2.connectedComponents(blocks, connectivity=8)
     group = labels[rows // BLOCK[0], columns // BLOCK[1]]
-    for number in range(1, count):
-        y, x = rows[group == number], columns[group == number]
+    order = np.argsort(group, kind="stable")
+    ends = np.cumsum(np.bincount(group, minlength=count))
+    for begin, end in itertools.pairwise(ends.tolist()):
+        y, x = rows[order[begin:end]], columns[order[begin:end]]
         left, top, right, bottom = int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1
         height = bottom - top
-        if len(np.unique(x // 3)) >= 3 and right - left > 1.5 * height and height <= TALLEST:
+        if right - left > 1.5 * height and height <= TALLEST and len(np.unique(x // 3)) >= 3:
             reach = max(REACH, height)
             line = level[max(0, top - 4) : bottom + 4, max(0, left - reach) : right + reach]
             np.maximum(line, np.uint8(np.median(thin[y, x])), out=line)
@@ -152,10 +150,10 @@ def find_overlays(grey: ByteImage, tissue: BoolImage, marks: BoolImage | None = 
     padded = _padded(grey)
     vertical = _vertical(padded, 2, 3) * inside
     # coarse pixels on fine speckle: the mean step over four pixels tells how sharp the echoes themselves are
-    grain = 3 + float(cv2.absdiff(grey[:, 4:], grey[:, :-4])[tissue[:, 4:]].mean())
+    grain = 3 + float(cv2.mean(cv2.absdiff(grey[:, 4:], grey[:, :-4]), tissue[:, 4:].view(np.uint8))[0])
     thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8))
     sharpness = cv2.max(vertical, cv2.subtract(_dots(padded), DOT - STROKE) * inside)
-    strokes = (sharpness >= max(STROKE, GRAIN[0] * grain)) & (sharpness > SHARP_SHARE * thin)
+    strokes = (sharpness >= max(STROKE, GRAIN[0] * grain)) & (sharpness > cv2.LUT(thin, BLUNT))
     solid = _solids(grey, inside, max(EDGE, EDGE_GRAIN * grain))
     text = cv2.max(_lines(vertical >= max(FAINT, GRAIN[1] * grain), thin), _lines(solid > 0, thin))
     rulers = find_rulers(grey, _stands_out(padded, 2, 0), thin)
@@ -167,5 +165,6 @@ def find_overlays(grey: ByteImage, tissue: BoolImage, marks: BoolImage | None = 
     drawn = ((level > 0) & (thin > level // 2)).astype(np.uint8)
     mask = cv2.dilate(drawn, np.ones((3, 3), np.uint8))
     # inside letters little tissue is left to judge
-    mask |= cv2.morphologyEx(mask * (text > 0), cv2.MORPH_CLOSE, np.ones((5, 7), np.uint8))
+    if text.any():
+        mask |= cv2.morphologyEx(mask * (text > 0), cv2.MORPH_CLOSE, np.ones((5, 7), np.uint8))
     return np.asarray((mask > 0) | marks)
