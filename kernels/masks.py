@@ -70,7 +70,7 @@ def _overlaps(fine: int, coarse: int) -> tuple[NDArray[np.int64], NDArray[np.int
 
 @jit
 def every(mask: Bool2D, step: int, place: NDArray[np.int32]) -> None:
-    """Row and column of the first and then of every `step`-th pixel inside a mask, in the order of the rows; as many as `place` has rows."""
+    """Row and column of the first and then every `step`-th pixel inside a mask, row by row, as many as `place` has rows."""
     rows, columns = mask.shape
     count, ahead = 0, 0
     for r in range(rows):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from usmicro.anatomy.around import around
-from usmicro.arrays import BoolImage, LabelImage, bounding_box
+from usmicro.arrays import BoolImage
+from usmicro.edges import Edges
 from usmicro.findings import Anatomy, Label
 from usmicro.logistic import read_models
 from usmicro.remembered import remembered
@@ -128,73 +128,6 @@ def place_evidence(view: View, anatomy: Anatomy, row: NDArray[np.int_], column: 
 
 
 @dataclass(frozen=True, slots=True)
-class Pixels:
-    """Some pixels of an image, for search."""
-
-    places: NDArray[np.int_]
-    """Row and column of each."""
-    tree: Any
-    """SciPy's k-d tree of them; None where there are none."""
-    far: float
-    """Distance to pixels that are not there: further than any in the image."""
-
-    @classmethod
-    def of(cls, mask: BoolImage, corner: tuple[int, int], shape: tuple[int, int]) -> Pixels:
-        """The pixels of a mask that lies with its first pixel at a row and column of an image of some shape."""
-        from scipy.spatial import cKDTree
-
-        places = np.argwhere(mask) + corner
-        return cls(places, cKDTree(places) if len(places) else None, float(sum(shape)))
-
-    def nearest(self, places: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-        """Distance to the nearest one, and its row and column."""
-        if self.tree is None:
-            return np.full(len(places), self.far), np.zeros((len(places), 2), int)
-        distance, index = self.tree.query(places)
-        return np.asarray(distance), self.places[index]
-
-
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """The edges of the regions of a label image.
-
-    Distances are searched for along them: OpenCV's exact distance transform does not always give the same last digits.
-    """
-
-    regions: LabelImage
-    inner: Pixels | None
-    """Pixels of the regions with a neighbour outside; None where there is no region."""
-    outer: Pixels | None
-    """Pixels outside with a neighbour in a region; None where there is no region."""
-
-    @classmethod
-    def of(cls, regions: LabelImage) -> Edges:
-        """The edges of a label image."""
-        import cv2
-
-        within = regions > 0
-        if not within.any():
-            return cls(regions, None, None)
-        left, top, right, bottom = bounding_box(within)
-        left, top = max(left - 1, 0), max(top - 1, 0)
-        near = within[top : bottom + 1, left : right + 1].astype(np.uint8)
-        cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-        inner = (near > 0) & (cv2.erode(near, cross, borderType=cv2.BORDER_REPLICATE) == 0)
-        outer = (near == 0) & (cv2.dilate(near, cross) > 0)
-        return cls(regions, *(Pixels.of(edge, (top, left), within.shape) for edge in (inner, outer)))
-
-    def depth(self, row: NDArray[np.int_], column: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-        """Signed distance to the edge of the nearest region (positive inside, -inf where there is none) and its number (0: none)."""
-        if self.inner is None or self.outer is None:
-            return np.full(len(row), -np.inf), np.zeros(len(row), int)
-        places, inside = np.column_stack([row, column]), self.regions[row, column] > 0
-        to_region, nearest = self.inner.nearest(places)
-        to_rest, _ = self.outer.nearest(places)
-        number = np.where(inside, self.regions[row, column], self.regions[nearest[:, 0], nearest[:, 1]])
-        return np.where(inside, to_rest - 0.5, 0.5 - to_region), number
-
-
-@dataclass(frozen=True, slots=True)
 class Ground:
     """What all places in an anatomy are judged by."""
 
@@ -209,11 +142,9 @@ class Ground:
 def _ground(anatomy: Anatomy) -> Ground:
     """Its masses, and its ducts without those of which more than half lies inside masses."""
     ducts, in_masses = anatomy.ducts, None
-    if count := int(ducts.max(initial=0)):
-        area = np.bincount(ducts.ravel(), minlength=count + 1)
-        within = np.bincount(ducts[anatomy.masses > 0], minlength=count + 1)
-        part = within > 0.5 * area
-        part[0] = False
+    if (inside := ducts > 0).any():
+        numbers, in_mass = ducts[inside], anatomy.masses[inside] > 0
+        part = np.bincount(numbers, in_mass) > 0.5 * np.bincount(numbers)
         if part.any():
             in_masses = part[ducts]
             ducts = np.where(in_masses, 0, ducts).astype(np.int32)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

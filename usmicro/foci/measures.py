@@ -292,7 +292,7 @@ def _texture(view: View, blobs: Blobs) -> Array:
         detail, share = detail * tissue, _coarse_mean(tissue.astype(np.float32), halves, area)
     scale = np.array(halves) / (image.shape[1], image.shape[0])
     x, y = ((positions + 0.5) * step - 0.5 for positions, step in zip((blobs.x, blobs.y), scale, strict=True))
-    mean = _coarse_mean(detail, halves, area) / np.maximum(share, np.float32(1e-3))
+    mean: FloatImage = np.divide(_coarse_mean(detail, halves, area), np.maximum(share, np.float32(1e-3)))
     return _sampled(mean, x.astype(np.float32), y.astype(np.float32))
 
 
