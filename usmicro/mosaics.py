@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import bounding_box, quantile
+from usmicro.arrays import bounding_box
+from usmicro.quantiles import quantile
 from usmicro.settings import TwinklingSettings
 from usmicro.view import View
 

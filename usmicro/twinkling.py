@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, LabelImage, bounding_box, quantile
+from usmicro.arrays import BoolImage, LabelImage, bounding_box
 from usmicro.findings import Twinkling, TwinklingVerdict
+from usmicro.quantiles import quantile
 from usmicro.settings import TwinklingSettings
 from usmicro.view import View
 
