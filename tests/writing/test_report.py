@@ -16,7 +16,7 @@ from made_run import HOSTILE, make_run, report_data, tables
 
 import usmicro
 from usmicro.errors import UsageError
-from usmicro.writing import encode_png, report
+from usmicro.writing import report
 from usmicro.writing.report import remove_report, safe_json, write_report
 from usmicro.writing.report_pictures import encode_picture, outline_path, read_picture, sector_apex, tissue_box
 from usmicro.writing.report_plots import bars, bins, histogram
@@ -212,16 +212,6 @@ def test_scans_without_slanted_sides_or_with_two_views_have_no_apex():
     labels[:, 190:210] = 255
     labels[abs(x - 200) > 180 + y / 20] = 255
     assert sector_apex(labels) is None
-
-
-@pytest.mark.parametrize(("frame", "place", "shown"), [(0, (50, 60), True), (4, (50, 60), True), (4, (5, 5), False), (0, (5, 5), True)])
-def test_a_mass_of_another_frame_is_numbered_where_it_is_outlined_too(tmp_path, frame, place, shown):
-    labels = np.zeros((120, 100), np.uint8)
-    labels[40:80, 30:70] = 1
-    (tmp_path / "a.png").write_bytes(encode_png(labels))
-    mass = {"mass": 3, "x_px": place[0], "y_px": place[1], "frame": frame}
-    tops = read_picture(tmp_path / "a.jpg", tmp_path / "a.png", [mass]).tops
-    assert [number for number, *_ in tops] == [3] * shown
 
 
 # ---- plots ----

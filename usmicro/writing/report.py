@@ -18,6 +18,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from usmicro.findings import Mass
 from usmicro.writing import report_summary
 from usmicro.writing.files import cannot_write, write_atomically
 from usmicro.writing.report_pictures import read_picture
@@ -146,7 +147,8 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
     files = {
         "picture": run.file(PICTURES, name, ".jpg"), "overlay": run.file("overlays", name, ".png"), "mask": run.file("masks", name, ".png"),
     }  # fmt: skip
-    picture = read_picture(files["picture"], files["mask"], findings["masses"], told.get("key_frame", 0))
+    masses = [Mass(**{column: mass[column] for column in SHOWN["masses"]}) for mass in findings["masses"]]
+    picture = read_picture(files["picture"], files["mask"], masses, told.get("key_frame", 0))
     tables = {kind: [[found[column] for column in SHOWN[kind]] for found in rows[:MOST_FOCI_AN_IMAGE]] for kind, rows in findings.items()}
     links = {kind: run.link(file) for kind, file in files.items()}
     return {

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, ByteImage, Frame
+from usmicro.findings import Mass
 from usmicro.writing.overlays import AREAS, NOT_TISSUE, rgb_of
+from usmicro.writing.polygons import mass_tops
 
 PICTURE_SIDE, PICTURE_QUALITY = 900, 75
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 200, 60
@@ -83,7 +84,7 @@ def encode_picture(frame: Frame, labels: ByteImage) -> bytes:
     return _jpeg(_shrunk(picture[top : top + height, left : left + width], PICTURE_SIDE), PICTURE_QUALITY)
 
 
-def read_picture(picture_file: Path, mask_file: Path, masses: Sequence[Mapping[str, Any]], frame: int = 0) -> Picture:
+def read_picture(picture_file: Path, mask_file: Path, masses: Sequence[Mass], frame: int = 0) -> Picture:
     """What a run stored of one image, of a cine its key frame; what is missing or damaged is left empty."""
     labels = _read(mask_file, cv2.IMREAD_GRAYSCALE)
     if labels is None:
@@ -97,7 +98,7 @@ def read_picture(picture_file: Path, mask_file: Path, masses: Sequence[Mapping[s
         encoded = _jpeg(_shrunk(stored[..., ::-1], THUMBNAIL_SIDE), THUMBNAIL_QUALITY)
         thumbnail = f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
     outlines = tuple((name, path) for value, name, _ in AREAS if (path := outline_path(labels == value)))
-    return Picture(box, thumbnail, outlines, _tops(labels == 1, masses, frame), sector_apex(labels))
+    return Picture(box, thumbnail, outlines, tuple(mass_tops(labels == 1, masses, frame)), sector_apex(labels))
 
 
 def outline_path(area: BoolImage) -> str:
@@ -115,25 +116,6 @@ def _closed(points: NDArray[np.int32]) -> str:
     """A closed line; relative steps, which are shorter to write."""
     steps = np.diff(points, axis=0)
     return f"M{points[0, 0]} {points[0, 1]}l{' '.join(f'{x} {y}' for x, y in steps)}z" if len(steps) else ""
-
-
-def _tops(area: BoolImage, masses: Sequence[Mapping[str, Any]], frame: int) -> tuple[tuple[int, float, float], ...]:
-    """Where the number of each mass is written: the highest point of the outline around its centre, else its centre.
-
-    Masses that a cine showed best on another frame are left out unless they are outlined on this one.
-    """
-    contours, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    tops = []
-    for mass in masses:
-        centre = (float(mass["x_px"]), float(mass["y_px"]))
-        around = next((contour[:, 0] for contour in contours if cv2.pointPolygonTest(contour, centre, False) >= 0), None)
-        if around is not None:
-            highest = around[around[:, 1] == around[:, 1].min()]
-            centre = (round(float(highest[:, 0].mean()), 1), float(highest[0, 1]))
-        elif mass["frame"] != frame:
-            continue
-        tops.append((int(mass["mass"]), *centre))
-    return tuple(tops)
 
 
 def _shrunk(picture: ByteImage, side: int) -> ByteImage:
