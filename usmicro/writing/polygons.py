@@ -51,25 +51,26 @@ def share_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
     shared = np.zeros(area.shape, np.int32)
     if not masses:
         return shared
-    _, parts = cv2.connectedComponents(area.astype(np.uint8))
+    count, parts, statistics, middles = cv2.connectedComponentsWithStats(area.astype(np.uint8))
     centres = np.array([(mass.x_px, mass.y_px) for mass in masses])
     row = np.clip(np.rint(centres[:, 1]).astype(int), 0, area.shape[0] - 1)
     column = np.clip(np.rint(centres[:, 0]).astype(int), 0, area.shape[1] - 1)
     home = parts[row, column]
-    for part in range(1, int(parts.max()) + 1):
-        rows, columns = np.nonzero(parts == part)
-        own = np.flatnonzero(home == part)
-        if len(own) == 1:
-            shared[rows, columns] = own[0] + 1
-        elif len(own):
-            shared[parts == part] = _parted(parts == part, list(zip(row[own], column[own], own + 1, strict=True)))[parts == part]
+    for number in range(1, count):
+        left, top, width, height = (int(value) for value in statistics[number, :4])
+        box = slice(top, top + height), slice(left, left + width)
+        part = parts[box] == number
+        own = np.flatnonzero(home == number)
+        if len(own) > 1:
+            shared[box] += _parted(part, list(zip(row[own] - top, column[own] - left, own + 1, strict=True)))
         else:
-            shared[rows, columns] = int(np.hypot(*(centres - (columns.mean(), rows.mean())).T).argmin()) + 1
+            nearest = own[0] if len(own) else int(np.hypot(*(centres - middles[number]).T).argmin())
+            shared[box][part] = nearest + 1
     return shared
 
 
 def _parted(part: BoolImage, seeds: Sequence[tuple[int, int, int]]) -> LabelImage:
-    """A connected part divided among seeds, each a row, a column and the number that its share gets."""
+    """A connected part divided among seeds, each a row, a column and the number that its share gets; 0 elsewhere."""
     from skimage.segmentation import watershed
 
     markers = np.zeros(part.shape, np.int32)

@@ -148,7 +148,8 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         "picture": run.file(PICTURES, name, ".jpg"), "overlay": run.file("overlays", name, ".png"), "mask": run.file("masks", name, ".png"),
     }  # fmt: skip
     masses = [Mass(**{column: mass[column] for column in SHOWN["masses"]}) for mass in findings["masses"]]
-    picture = read_picture(files["picture"], files["mask"], masses, told.get("key_frame", 0))
+    sector = row["geometry"] == "sector"
+    picture = read_picture(files["picture"], files["mask"], masses, told.get("key_frame", 0), sector=sector)
     tables = {kind: [[found[column] for column in SHOWN[kind]] for found in rows[:MOST_FOCI_AN_IMAGE]] for kind, rows in findings.items()}
     links = {kind: run.link(file) for kind, file in files.items()}
     return {
@@ -160,7 +161,7 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         "thumbnail": picture.thumbnail,
         "outlines": dict(picture.outlines),
         "tops": picture.tops,
-        "apex": picture.apex if row["geometry"] == "sector" else None,
+        "apex": picture.apex,
     }
 
 

@@ -84,7 +84,7 @@ def encode_picture(frame: Frame, labels: ByteImage) -> bytes:
     return _jpeg(_shrunk(picture[top : top + height, left : left + width], PICTURE_SIDE), PICTURE_QUALITY)
 
 
-def read_picture(picture_file: Path, mask_file: Path, masses: Sequence[Mass], frame: int = 0) -> Picture:
+def read_picture(picture_file: Path, mask_file: Path, masses: Sequence[Mass], frame: int = 0, *, sector: bool = False) -> Picture:
     """What a run stored of one image, of a cine its key frame; what is missing or damaged is left empty."""
     labels = _read(mask_file, cv2.IMREAD_GRAYSCALE)
     if labels is None:
@@ -97,8 +97,9 @@ def read_picture(picture_file: Path, mask_file: Path, masses: Sequence[Mass], fr
     if stored is not None:
         encoded = _jpeg(_shrunk(stored[..., ::-1], THUMBNAIL_SIDE), THUMBNAIL_QUALITY)
         thumbnail = f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
+    apex = sector_apex(labels) if sector else None
     outlines = tuple((name, path) for value, name, _ in AREAS if (path := outline_path(labels == value)))
-    return Picture(box, thumbnail, outlines, tuple(mass_tops(labels == 1, masses, frame)), sector_apex(labels))
+    return Picture(box, thumbnail, outlines, tuple(mass_tops(labels == 1, masses, frame)), apex)
 
 
 def outline_path(area: BoolImage) -> str:
