@@ -119,6 +119,17 @@ def test_layers_are_switched_by_click_and_all_of_them_by_a_key(page):
     assert not page.get(without)
 
 
+def test_the_colours_of_the_scan_are_turned_grey_and_back(page):
+    page.get("images.forEach((image) => { image.colour_flow = 'yes'; })")
+    page.click(FIRST)
+    filtered = "getComputedStyle(document.getElementById('base')).filter"
+    assert page.get(filtered) == "none"
+    page.click("[data-toggles='colour']")
+    assert page.get(filtered) == "grayscale(1)"
+    page.click("[data-toggles='colour']")
+    assert page.get(filtered) == "none"
+
+
 def coloured(png):
     """How many pixels of the left half of the window, where the picture is, are not grey."""
     picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(int)
