@@ -25,6 +25,10 @@ EDGE = 8
 """Columns of zeros to the left of a tile."""
 LANES = 32
 """Columns that loops go on beyond a tile: the few that are needed would be left over for a slow loop."""
+STRIDE = np.uint64(COLUMNS + LANES)
+"""Between the parts of the sums that are held for rows: a constant, from which LLVM sees that they do not overlap and vectorises."""
+WIDE = np.uint64(COLUMNS + 2 * LANES)
+"""The same for sums of weights."""
 
 
 @jit
@@ -83,61 +87,80 @@ def _band(
     start = margin(search) // 2
     width = 2 * search + 1
     weights = np.empty((width * width, ROWS, COLUMNS), np.float32)
-    sums = np.empty((2, COLUMNS + LANES), np.float32)
+    sums = np.empty(2 * (COLUMNS + LANES), np.float32)
+    held = np.empty((4, 4 * (COLUMNS + LANES)), np.float32)
     share = np.empty((ROWS, COLUMNS), np.float32)
-    padded = np.zeros((ROWS + 5, COLUMNS + 2 * LANES), np.float32)
-    down = np.empty((2, COLUMNS + 2 * LANES), np.float32)
+    padded = np.zeros((2, ROWS + 5, COLUMNS + 2 * LANES), np.float32)
+    down = np.empty((2, 2 * (COLUMNS + 2 * LANES)), np.float32)
     top = start + band * ROWS
     for left in range(0, columns, COLUMNS):
         share[:] = 0
         for k in range(width * width):
             dy, dx = k // width - search, k % width - search
+            for r in range(top - 2, top + 1):
+                _quotients(squares, inverse, r, start + left, dy, dx, held[r % 4])
             for r in range(ROWS):
-                for j in range(2):
-                    _sum_squares(squares, inverse, 2 * (top + r), start + left, j, dy, dx, sums)
+                _quotients(squares, inverse, top + r + 1, start + left, dy, dx, held[(top + r + 1) % 4])
+                _sum_down_blocks(held, top + r, sums)
                 _weigh(sums, means, 2 * (top + r), start + left, dy, dx, decay, weights[k, r], share[r])
         for r in range(ROWS):
             for c in range(COLUMNS):  # blocks outside of the image count nothing
                 share[r, c] = np.float32(1) / share[r, c] if band * ROWS + r < rows and left + c < columns else np.float32(0)
         for k in range(width * width):
             dy, dx = k // width - search, k % width - search
-            _scale(weights[k], share, padded)
+            if (dx + search) % 2:
+                continue
+            _scale(weights[k], share, padded[0])
+            if dx < search:
+                _scale(weights[k + 1], share, padded[1])
+            else:
+                padded[1] = 0
             for r in range(ROWS + 3):
-                _sum_down(padded, r, down)
+                for n in range(2):
+                    _sum_down(padded[n], r, down, n)
                 for i in range(2):
                     _add(planes, 2 * (top + r - 2) + i + dy, start + left, dx, down[i], total[i], r, left)
 
 
 @contracted_jit
-def _sum_squares(squares: Float4D, inverse: Float4D, row: int, column: int, j: int, dy: int, dx: int, sums: Float2D) -> None:
-    """a^2 / b of a row of pixels and their candidates, summed down the block of each even (`j` = 0) or odd column."""
-    own, other, phase, parity = Index(column - 2), Index(column - 2 + (j + dx) // 2), Index(j), Index((j + dx) % 2)
-    one, two, three = Index(1), Index(2), Index(3)
-    y, z = row - REACH, row - REACH + 1  # four rows of one parity from y, three of the other from z
-    i, r, k, s = Index(y % 2), Index(y // 2), Index((y + dy) % 2), Index((y + dy) // 2)
-    m, t, n, u = Index(z % 2), Index(z // 2), Index((z + dy) % 2), Index((z + dy) // 2)
-    for c in range(Index(sums.shape[1])):
-        a, b = own + c, other + c
-        first = squares[i, phase, r, a] * inverse[k, parity, s, b] + squares[i, phase, r + one, a] * inverse[k, parity, s + one, b]
-        second = squares[i, phase, r + two, a] * inverse[k, parity, s + two, b]
-        second += squares[i, phase, r + three, a] * inverse[k, parity, s + three, b]
-        third = squares[m, phase, t, a] * inverse[n, parity, u, b] + squares[m, phase, t + one, a] * inverse[n, parity, u + one, b]
-        third += squares[m, phase, t + two, a] * inverse[n, parity, u + two, b]
-        sums[phase, c] = (first + second) + third
+def _quotients(squares: Float4D, inverse: Float4D, row: int, column: int, dy: int, dx: int, held: Float1D) -> None:
+    """a^2 / b of two rows of pixels and their candidates: in the second row of each odd column, and of it with the even one before;
+    then the same, summed over both rows.
+    """
+    own, other, other_odd = Index(column - 2), Index(column - 2 + dx // 2), Index(column - 2 + (1 + dx) // 2)
+    even, odd, i, k = Index(dx % 2), Index((dx + 1) % 2), Index(dy % 2), Index((dy + 1) % 2)
+    zero, one, r, s, t = Index(0), Index(1), Index(row), Index(row + dy // 2), Index(row + (dy + 1) // 2)
+    for c in range(STRIDE):
+        second = squares[one, one, r, own + c] * inverse[k, odd, t, other_odd + c]
+        both = squares[one, zero, r, own + c] * inverse[k, even, t, other + c] + second
+        above = squares[zero, one, r, own + c] * inverse[i, odd, s, other_odd + c]
+        held[c] = second
+        held[c + STRIDE] = both
+        held[c + Index(2) * STRIDE] = above + second
+        held[c + Index(3) * STRIDE] = (squares[zero, zero, r, own + c] * inverse[i, even, s, other + c] + above) + both
+
+
+@jit
+def _sum_down_blocks(held: Float2D, row: int, sums: Float1D) -> None:
+    """Sums down the seven rows of a block: one row, and three pairs that blocks above and below it share."""
+    before, above, at, below = held[(row - 2) % 4], held[(row - 1) % 4], held[row % 4], held[(row + 1) % 4]
+    for c in range(Index(2) * STRIDE):
+        pairs = c + Index(2) * STRIDE
+        sums[c] = (before[c] + above[pairs]) + (at[pairs] + below[pairs])
 
 
 @contracted_jit
 def _weigh(
-    sums: Float2D, means: Float4D, row: int, column: int, dy: int, dx: int, decay: np.float32, weights: Float1D, share: Float1D
+    sums: Float1D, means: Float4D, row: int, column: int, dy: int, dx: int, decay: np.float32, weights: Float1D, share: Float1D
 ) -> None:
     """Weights of a row of blocks and their candidates, from the mean of (a - b)^2 / b = a^2 / b - 2 a + b over each block."""
     part = np.float32(1 / PATCH**2)
     r, own, i, j = Index(row // 2), Index(column), Index((row + dy) % 2), Index(dx % 2)
     s, other = Index((row + dy) // 2), Index(column + dx // 2)
     for c in range(Index(COLUMNS)):
-        odd = (sums[1, c] + sums[1, c + Index(1)]) + (sums[1, c + Index(2)] + sums[1, c + Index(3)])
-        even = (sums[0, c + Index(1)] + sums[0, c + Index(2)]) + sums[0, c + Index(3)]
-        distance = (odd + even) * part + (means[i, j, s, other + c] - np.float32(2) * means[0, 0, r, own + c])
+        both = c + STRIDE
+        total = (sums[c] + sums[both + Index(1)]) + (sums[both + Index(2)] + sums[both + Index(3)])
+        distance = total * part + (means[i, j, s, other + c] - np.float32(2) * means[0, 0, r, own + c])
         weight = decayed(distance * decay)
         weights[c] = weight
         share[c] += weight
@@ -151,24 +174,32 @@ def _scale(weights: Float2D, share: Float2D, padded: Float2D) -> None:
 
 
 @jit
-def _sum_down(padded: Float2D, r: int, down: Float2D) -> None:
+def _sum_down(padded: Float2D, r: int, down: Float2D, n: int) -> None:
     """Weights of the blocks that reach into an even row of pixels, of three rows of blocks, and into the odd one below, of four."""
-    for c in range(padded.shape[1]):
+    start, zero, one = Index(n) * WIDE, Index(0), Index(1)
+    for c in range(WIDE):
         three = (padded[r, c] + padded[r + 1, c]) + padded[r + 2, c]
-        down[0, c] = three
-        down[1, c] = three + (padded[r + 3, c] if r < ROWS + 1 else np.float32(0))
+        down[zero, start + c] = three
+        down[one, start + c] = three + (padded[r + 3, c] if r < ROWS + 1 else np.float32(0))
 
 
 @contracted_jit
-def _add(planes: Float4D, row: int, column: int, dx: int, down: Float2D, total: Float3D, r: int, left: int) -> None:
-    """Add a shifted row of pixels with the weights of the blocks that reach into each: of three columns of blocks, or four."""
-    i, s, at, to = Index(row % 2), Index(row // 2), Index(r), Index(left)
-    even, even_column = Index(dx % 2), Index(column - 4 + dx // 2)
-    odd, odd_column = Index((1 + dx) % 2), Index(column - 4 + (1 + dx) // 2)
+def _add(planes: Float4D, row: int, column: int, dx: int, down: Float1D, total: Float3D, r: int, left: int) -> None:
+    """Add a row of pixels, shifted by `dx` and by one more, with the weights of the blocks that reach into each: of three columns of
+    blocks, or four. Both shifts share half of their pixels.
+    """
+    i, s, at, to, one = Index(row % 2), Index(row // 2), Index(r), Index(left), Index(1)
+    even, odd = Index(dx % 2), Index((dx + 1) % 2)
+    start, middle = Index(column - 4 + dx // 2), Index(column - 4 + (dx + 1) // 2)
     for c in range(Index(COLUMNS + LANES)):
+        d = c + WIDE
         three = (down[c + Index(3)] + down[c + Index(4)]) + down[c + Index(5)]
-        total[Index(0), at, to + c] += three * planes[i, even, s, even_column + c]
-        total[Index(1), at, to + c] += (three + down[c + Index(6)]) * planes[i, odd, s, odd_column + c]
+        next_three = (down[d + Index(3)] + down[d + Index(4)]) + down[d + Index(5)]
+        here = planes[i, odd, s, middle + c]
+        total[Index(0), at, to + c] += three * planes[i, even, s, start + c] + next_three * here
+        total[one, at, to + c] += (three + down[c + Index(6)]) * here + (next_three + down[d + Index(6)]) * planes[
+            i, even, s, start + c + one
+        ]
 
 
 @jit

@@ -17,25 +17,17 @@ SHARE = np.float32(1 / WINDOW**2)
 
 
 @jit
-def lee(image: Float2D, noise: np.float32, out: Float2D) -> None:
-    """Lee 1980: the mean plus (variance - noise mean^2) / variance of what the pixel differs from it."""
+def linear_estimate(image: Float2D, noise: np.float32, divisor: np.float32, out: Float2D) -> None:
+    """The mean plus (variance - noise mean^2) / (divisor variance) of what the pixel differs from it.
+
+    A divisor of 1 is Lee 1980; 1 + noise is Kuan et al. 1985, the exact linear estimate for multiplicative noise.
+    """
     sums, pairs = np.empty((2, 2, image.shape[1]), np.float32), np.empty((2, image.shape[1]), np.float32)
     for r in range(0, out.shape[0], 2):
         _column_sums(image, r, sums)
         for row in range(r, min(r + 2, out.shape[0])):
             _pair_sums(sums[row - r], pairs)
-            _lee_row(image, row, sums[row - r], pairs, noise, out)
-
-
-@jit
-def kuan(image: Float2D, noise: np.float32, out: Float2D) -> None:
-    """Kuan et al. 1985: as Lee, with the gain divided by 1 + noise, which is the exact linear estimate for multiplicative noise."""
-    sums, pairs = np.empty((2, 2, image.shape[1]), np.float32), np.empty((2, image.shape[1]), np.float32)
-    for r in range(0, out.shape[0], 2):
-        _column_sums(image, r, sums)
-        for row in range(r, min(r + 2, out.shape[0])):
-            _pair_sums(sums[row - r], pairs)
-            _kuan_row(image, row, sums[row - r], pairs, noise, out)
+            _linear_row(image, row, sums[row - r], pairs, noise, divisor, out)
 
 
 @jit
@@ -80,23 +72,12 @@ def _pair_sums(sums: Float2D, pairs: Float2D) -> None:
 
 
 @contracted_jit
-def _lee_row(image: Float2D, r: int, sums: Float2D, pairs: Float2D, noise: np.float32, out: Float2D) -> None:
+def _linear_row(image: Float2D, r: int, sums: Float2D, pairs: Float2D, noise: np.float32, divisor: np.float32, out: Float2D) -> None:
     for c in range(out.shape[1]):
         mean = ((pairs[0, c] + pairs[0, c + 2]) + (pairs[0, c + 4] + sums[0, c + 6])) * SHARE
         squared = mean * mean
         variance = max(((pairs[1, c] + pairs[1, c + 2]) + (pairs[1, c + 4] + sums[1, c + 6])) * SHARE - squared, np.float32(0))
-        gain = max(variance - noise * squared, np.float32(0)) / (variance + TINY)
-        out[r, c] = mean + gain * (image[r + MARGIN, c + MARGIN] - mean)
-
-
-@contracted_jit
-def _kuan_row(image: Float2D, r: int, sums: Float2D, pairs: Float2D, noise: np.float32, out: Float2D) -> None:
-    more = np.float32(1) + noise
-    for c in range(out.shape[1]):
-        mean = ((pairs[0, c] + pairs[0, c + 2]) + (pairs[0, c + 4] + sums[0, c + 6])) * SHARE
-        squared = mean * mean
-        variance = max(((pairs[1, c] + pairs[1, c + 2]) + (pairs[1, c + 4] + sums[1, c + 6])) * SHARE - squared, np.float32(0))
-        gain = max(variance - noise * squared, np.float32(0)) / (variance * more + TINY)
+        gain = max(variance - noise * squared, np.float32(0)) / (variance * divisor + TINY)
         out[r, c] = mean + gain * (image[r + MARGIN, c + MARGIN] - mean)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from usmicro.kernels._jit import Float2D, Float3D, contracted_jit, jit, parallel_jit
+from usmicro.kernels._jit import Float1D, Float2D, Float3D, contracted_jit, jit, parallel_jit
 from usmicro.kernels.exponential import decayed
 
 PATCH = 7
@@ -21,7 +21,9 @@ MARGIN = 2 * SEARCH + REACH
 BAND = 64
 TILE = 352
 GROUP = 7
-"""Neighbouring offsets that are gone through together, so that sums are loaded and stored once for all of them."""
+"""Neighbouring offsets that are gone through together, so that pixels and sums are loaded and stored once for all of them."""
+STRIDE = np.uint64(TILE + 32)
+"""Of the sums of one offset to those of the next: a constant, from which LLVM sees that they do not overlap and vectorises."""
 LANES = 32
 """Tiles are a multiple of this wide, so that no columns are left over for a slow loop."""
 
@@ -40,7 +42,7 @@ def tile_width(columns: int) -> int:
 def padded_columns(columns: int) -> int:
     """Number of columns of the padded image."""
     width = tile_width(columns)
-    return (columns + 2 * SEARCH + width - 1) // width * width + 2 * (SEARCH + REACH)
+    return (columns + 2 * SEARCH + width - 1) // width * width + 2 * (SEARCH + REACH) + GROUP
 
 
 @jit
@@ -80,7 +82,7 @@ def _band(image: Float2D, band: int, shape: tuple[int, int], decay: np.float32, 
     first = band * BAND - SEARCH
     last = min(first + BAND, rows)
     width = tile_width(columns)
-    sums = np.empty((GROUP, width + 8), np.float32)
+    sums = np.empty(GROUP * (TILE + 32), np.float32)
     weights = np.zeros((GROUP, width + 16), np.float32)  # from column 8 on, with zeros around
     for left in range(0, columns + 2 * SEARCH, width):
         for dy in range(SEARCH + 1):
@@ -89,39 +91,44 @@ def _band(image: Float2D, band: int, shape: tuple[int, int], decay: np.float32, 
                 weights[offsets:, :] = 0
                 start = max(first, -dy)  # above that, both pixels of a pair lie outside
                 for r in range(start, last):
+                    _sum_squares(image, r + MARGIN, left + SEARCH, dy, dx, r == start, width + 8, sums)
                     for k in range(offsets):
-                        _sum_squares(image, r + MARGIN, left + SEARCH, dy, dx + k, r == start, sums, k)
                         _weigh(sums, k, decay, weights)
                     _share_down(image, r + MARGIN, left + SEARCH + REACH, weights, total, weight, r - first + dy, dx)
                     _share_up(image, r + MARGIN + dy, left + SEARCH + REACH, dx, weights, total, weight, r - first)
 
 
 @contracted_jit
-def _sum_squares(image: Float2D, r: int, column: int, dy: int, dx: int, anew: bool, sums: Float2D, k: int) -> None:
+def _sum_squares(image: Float2D, r: int, column: int, dy: int, dx: int, anew: bool, width: int, sums: Float1D) -> None:
     """Squared differences of the pixels of a row of pairs, summed down the patch; they go on from the row above if not `anew`."""
     start, other = Index(column), Index(column + dx)
     if anew:
-        sums[k, :] = 0
+        sums[:] = 0
         for i in range(-REACH, REACH + 1):
             upper, lower = Index(r + i), Index(r + i + dy)
-            for c in range(Index(sums.shape[1])):
-                difference = image[upper, start + c] - image[lower, other + c]
-                sums[Index(k), c] += difference * difference
+            for c in range(Index(width)):
+                value = image[upper, start + c]
+                for k in range(Index(GROUP)):
+                    difference = value - image[lower, other + c + k]
+                    sums[k * STRIDE + c] += difference * difference
     else:
         upper, lower, upper_gone, lower_gone = Index(r + REACH), Index(r + REACH + dy), Index(r - REACH - 1), Index(r - REACH - 1 + dy)
-        for c in range(Index(sums.shape[1])):
-            difference = image[upper, start + c] - image[lower, other + c]
-            gone = image[upper_gone, start + c] - image[lower_gone, other + c]
-            sums[Index(k), c] += difference * difference - gone * gone
+        for c in range(Index(width)):
+            value, value_gone = image[upper, start + c], image[upper_gone, start + c]
+            for k in range(Index(GROUP)):
+                difference, gone = value - image[lower, other + c + k], value_gone - image[lower_gone, other + c + k]
+                sums[k * STRIDE + c] = (sums[k * STRIDE + c] + difference * difference) - gone * gone
 
 
 @contracted_jit
-def _weigh(sums: Float2D, k: int, decay: np.float32, weights: Float2D) -> None:
+def _weigh(sums: Float1D, k: int, decay: np.float32, weights: Float2D) -> None:
     """Sum across the patch, and the weight of each distance."""
     row, scale = Index(k), decay * np.float32(1 / PATCH**2)
-    for c in range(Index(sums.shape[1] - 8)):
-        three = (sums[row, c] + sums[row, c + Index(1)]) + sums[row, c + Index(2)]
-        four = (sums[row, c + Index(3)] + sums[row, c + Index(4)]) + (sums[row, c + Index(5)] + sums[row, c + Index(6)])
+    first = row * STRIDE
+    for c in range(Index(weights.shape[1] - 16)):
+        at = first + c
+        three = (sums[at] + sums[at + Index(1)]) + sums[at + Index(2)]
+        four = (sums[at + Index(3)] + sums[at + Index(4)]) + (sums[at + Index(5)] + sums[at + Index(6)])
         weights[row, c + Index(8)] = decayed((three + four) * scale)
 
 

@@ -1,5 +1,6 @@
 """Compiled kernels are kept where they can be, and a first run says that it compiles."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 import usmicro
 from usmicro import warmup
-from usmicro.kernels import _jit
+from usmicro.kernels import _cache
 
 sys.path.append(str(Path(__file__).parent / "batch"))
 
@@ -33,6 +34,14 @@ def test_a_first_run_says_that_it_compiles_and_the_next_does_not(tmp_path, mark,
         assert mark.exists()
 
 
+def test_what_is_loaded_before_the_first_job_changes_nothing_for_the_caller(tmp_path):
+    (tmp_path / "scan.png").write_bytes(b"no image")
+    frozen = gc.get_freeze_count()
+    list(usmicro.run(tmp_path / "scan.png", out=tmp_path / "r", workers=1))
+    assert gc.isenabled()
+    assert gc.get_freeze_count() <= frozen
+
+
 def test_a_run_that_fails_does_not_count_as_compiled(tmp_path, mark):
     (tmp_path / "scan.png").write_bytes(b"no image")
     list(usmicro.run(tmp_path / "scan.png", out=tmp_path / "r", workers=1))
@@ -42,13 +51,13 @@ def test_a_run_that_fails_does_not_count_as_compiled(tmp_path, mark):
 def test_kernels_are_kept_where_it_is_possible(tmp_path, monkeypatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert _jit.cache_folder() == tmp_path / "cache" / "usmicro" / "kernels"
+    assert _cache.cache_folder() == tmp_path / "cache" / "usmicro" / "kernels"
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # a home that cannot be written to
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert _jit.cache_folder().parent == tmp_path
-    monkeypatch.setattr(_jit, "_writable", lambda folder: False)
-    assert _jit.cache_folder() is None
+    assert _cache.cache_folder().parent == tmp_path
+    monkeypatch.setattr(_cache, "_writable", lambda folder: False)
+    assert _cache.cache_folder() is None
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="gives a folder to another user")
@@ -57,7 +66,7 @@ def test_kernels_that_another_user_put_there_are_not_run(tmp_path, monkeypatch):
     (tmp_path / "usmicro" / "kernels").mkdir(parents=True)
     os.chown(tmp_path / "usmicro" / "kernels", 12345, -1)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert _jit.cache_folder() != tmp_path / "usmicro" / "kernels"
+    assert _cache.cache_folder() != tmp_path / "usmicro" / "kernels"
 
 
 @pytest.mark.slow

@@ -112,6 +112,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Run the main job."""
+    import gc
+
     # before NumPy is imported: results must not depend on how many threads add up a sum
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -160,6 +162,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         print(f"{counts['foci']} foci ({places}), {counts['masses']} masses; results in {arguments.out}")
     if arguments.profile:
         print("\n".join(profile.lines(monotonic() - start)))
+    gc.freeze()  # the process ends: looking through all that was imported once more would only take time
     return SOME_FAILED if counts["failed"] else DONE
 
 

@@ -179,13 +179,14 @@ def find_clusters(places: ArrayLike, settings: LabelSettings | None = None) -> l
     places : array, shape (n, dimensions)
         Positions in mm, x first.
     """
-    from scipy.cluster.hierarchy import fcluster, linkage
-
     settings = settings or LabelSettings()
     points = np.asarray(places, float)
     if len(points) < settings.cluster_size:
         return [None] * len(points)
-    groups = fcluster(linkage(points, "single"), settings.cluster_distance, "distance")
+    linked = np.sqrt(((points[:, None] - points) ** 2).sum(axis=2)) <= settings.cluster_distance
+    groups, lowest = np.arange(len(points)), linked.argmax(axis=1)
+    while (lowest != groups).any():  # every focus takes the lowest number among those linked to it, until none changes
+        groups, lowest = lowest, np.where(linked, lowest, len(points)).min(axis=1)
     large = [group for group in np.unique(groups) if np.count_nonzero(groups == group) >= settings.cluster_size]
     large.sort(key=lambda group: tuple(points[groups == group].mean(axis=0)))
     return [large.index(group) + 1 if group in large else None for group in groups]

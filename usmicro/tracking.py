@@ -148,10 +148,10 @@ def common_shift(old: Points, new: Points, gate: float) -> NDArray[np.float64]:
     gate : float
         Pairs up to three gates apart are looked at; displacements within half a gate agree.
     """
-    from scipy.spatial import cKDTree
-
     if len(old) < AGREEING or len(new) < AGREEING:
         return np.zeros(2)
+    from scipy.spatial import cKDTree  # here and below: single frames do without what takes long to import
+
     pairs = cKDTree(old).sparse_distance_matrix(cKDTree(new), SEARCH * gate, output_type="coo_matrix")
     moves = new[pairs.col] - old[pairs.row]
     if len(moves) < AGREEING:
@@ -169,10 +169,10 @@ def common_shift(old: Points, new: Points, gate: float) -> NDArray[np.float64]:
 
 def assign(old: Points, new: Points, gate: float) -> list[tuple[int, int]]:
     """Pairs (index in `old`, index in `new`) at the least sum of squared distances, a single point costing the squared gate."""
-    from scipy.optimize import linear_sum_assignment
-
     if not len(old) or not len(new):
         return []
+    from scipy.optimize import linear_sum_assignment
+
     squared = ((old[:, None] - new[None]) ** 2).sum(axis=2)
     rows, columns = linear_sum_assignment(np.minimum(squared, gate * gate))
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if squared[r, c] < gate * gate]

@@ -6,6 +6,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.speed import filters, pipeline, stages
@@ -45,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.no_pipeline:
             peaks = {kind: pipeline.memory(kind) for kind in pipeline.KINDS}
             few = min(options.rounds, 5)
-            results = Results(
-                results.command, machine, timings, results.missing, pipeline.times(few), peaks, pipeline.curve(), pipeline.runs(few)
+            results = replace(
+                results, times=pipeline.times(few), memory=peaks, curve=pipeline.curve(), runs=pipeline.runs(few), growth=pipeline.growth()
             )
         print(as_text(results))
         if options.json:

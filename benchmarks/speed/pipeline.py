@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -22,10 +23,16 @@ import usmicro
 from benchmarks.speed.inputs import SHAPE, SPACING, make_inputs
 from usmicro.analysis import Analysis
 from usmicro.arrays import ByteImage
+from usmicro.batch.workers import available_cores
 from usmicro.scan import Scan
 
 MEGAPIXELS = (0.1, 0.5, 1.0, 4.0, 16.0)
-FILES = 24
+FILES = 48
+"""So many that the start of the processes counts little."""
+COUNTS = (1, 10, 100, 1000)
+"""Images of a folder, or frames of a cine."""
+PART = np.s_[200:456, 300:556]
+"""Of the image, so that the largest of them take a minute or two."""
 KINDS = ("ours", "libraries")
 
 
@@ -72,6 +79,29 @@ def curve() -> dict[float, float]:
     return found
 
 
+def growth() -> dict[str, dict[int, float]]:
+    """Seconds of processor time for each image of a folder, start of the process not counted, and for each frame of a cine."""
+    part = make_inputs().bytes[PART]
+    moved = [np.roll(part, 3 * i, axis=1) for i in range(len(part))]
+    with tempfile.TemporaryDirectory() as name:
+        images: dict[int, float] = {}
+        for count in COUNTS:
+            folder = Path(name) / str(count)
+            folder.mkdir()
+            for i in range(count):
+                cv2.imwrite(str(folder / f"{i:04}.png"), moved[i % len(moved)])
+            list(usmicro.run(folder, out=Path(name) / "results", spacing=SPACING, workers=1, overwrite=True, limit=1))
+            seconds, _ = _timed(
+                lambda folder=folder: list(usmicro.run(folder, out=Path(name) / "results", spacing=SPACING, workers=1, overwrite=True))  # type: ignore[misc]
+            )
+            images[count] = seconds / count
+    frames = {}
+    for count in COUNTS:
+        cine = np.stack([moved[i % 8] for i in range(count)])  # the tissue moves a little, and back
+        frames[count] = _timed(lambda cine=cine: usmicro.analyze(Scan.of_array(cine, spacing=SPACING)))[0] / count  # type: ignore[misc]
+    return {"image of a folder": images, "frame of a cine": frames}
+
+
 def memory(kind: str) -> float:
     """Peak memory in MB of a process of its own that takes one image through ours or through the libraries."""
     done = subprocess.run([sys.executable, "-m", "benchmarks.speed.pipeline", kind], capture_output=True, text=True, check=True)
@@ -87,7 +117,8 @@ def peak_memory() -> float:
 
 
 def runs(rounds: int) -> dict[str, float]:
-    """`usmicro run` on files: one small PNG from start to exit, and many with one worker and with two, by the clock."""
+    """`usmicro run` on files: one small PNG from start to exit, and many with one worker and with one a core, by the clock."""
+    cores = available_cores()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         levels = make_inputs().bytes
@@ -98,22 +129,24 @@ def runs(rounds: int) -> dict[str, float]:
             cv2.imwrite(str(folder / "many" / f"{i:02}.png"), np.roll(levels, 3 * i, axis=1))
         found = {"one small PNG": _command(folder, "one", 1)}  # the first compiles
         found["one small PNG"] = float(np.median([_command(folder, "one", 1) for _ in range(rounds)]))
-        pairs = [[_command(folder, "many", workers) for workers in (1, 2)] for _ in range(min(rounds, 3))]
+        pairs = [[_command(folder, "many", workers) for workers in (1, cores)] for _ in range(min(rounds, 3))]
     start = found["one small PNG"]
-    one, two = np.median(pairs, axis=0)
+    one, all_cores = np.median(pairs, axis=0)
     return found | {
-        "images a second, one worker": FILES / float(one),
-        "images a second, two workers": FILES / float(two),
-        "two workers over one": float(np.median([a / b for a, b in pairs])),
-        "two workers over one, start not counted": float(np.median([(a - start) / (b - start) for a, b in pairs])),
+        f"images a second of {FILES}, one worker": FILES / float(one),
+        f"images a second of {FILES}, {cores} workers, one a core": FILES / float(all_cores),
+        f"{cores} workers over one": float(np.median([a / b for a, b in pairs])),
+        f"{cores} workers over one, start not counted": float(np.median([(a - start) / (b - start) for a, b in pairs])),
     }
 
 
 def _command(folder: Path, name: str, workers: int) -> float:
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "usmicro", "run", str(folder / name), "--out", f"{out}/results", "--workers", str(workers)]
+        # byte code is kept, as for a package that pip installed
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         start = time.perf_counter()
-        subprocess.run([*command, "--spacing", str(SPACING), "--quiet"], check=True, capture_output=True)
+        subprocess.run([*command, "--spacing", str(SPACING), "--quiet"], check=True, capture_output=True, env=environment)
         return time.perf_counter() - start
 
 

@@ -32,6 +32,8 @@ class Results:
     curve: dict[float, float] = field(default_factory=dict)
     """Seconds by megapixels."""
     runs: dict[str, float] = field(default_factory=dict)
+    growth: dict[str, dict[int, float]] = field(default_factory=dict)
+    """Seconds for each of so many images or frames."""
 
 
 def number(value: float | None) -> str:
@@ -90,6 +92,9 @@ def as_text(results: Results) -> str:
         lines.append(
             table(("`usmicro run`", "s, images a second, or ratio"), [(name, number(value)) for name, value in results.runs.items()])
         )
+        counts = [f"of {count}" for count in next(iter(results.growth.values()))]
+        grown = [(name, *(number(1e3 * seconds) for seconds in each.values())) for name, each in results.growth.items()]
+        lines.append(table(("ms for each", *counts), grown))
     return "\n\n".join(lines)
 
 

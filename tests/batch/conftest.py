@@ -13,6 +13,7 @@ def made_analyze(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "usmicro.analysis", stand_in())
     monkeypatch.setattr("usmicro.batch.workers.START", START_WORKER)
     monkeypatch.setattr("usmicro.warmup.is_compiled", lambda: True)  # it has nothing to compile
+    monkeypatch.setattr("usmicro.warmup.make_ready", lambda: None)  # nor to load
 
 
 def write_scan(path: Path, seed: int, first: int = 0) -> None:

@@ -107,5 +107,6 @@ def stand_in() -> ModuleType:
 START_WORKER = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import made_analysis; "
     "sys.modules['usmicro.analysis'] = made_analysis.stand_in(); import usmicro.warmup; usmicro.warmup.is_compiled = lambda: True; "
+    "usmicro.warmup.make_ready = lambda: None; "
     "from usmicro.batch.serving import serve; serve()"
 )

@@ -40,7 +40,8 @@ def test_a_crash_costs_the_file_that_caused_it(scans, tmp_path, write_scan):
 
 
 @pytest.mark.usefixtures("made_analyze")
-def test_the_first_job_is_alone_until_one_succeeds(tmp_path, write_scan):
+def test_while_kernels_are_not_compiled_the_first_job_is_alone_until_one_succeeds(tmp_path, write_scan, monkeypatch):
+    monkeypatch.setattr("usmicro.warmup.is_compiled", lambda: False)
     for number in range(6):
         write_scan(tmp_path / "scans" / f"{number}.png", number, first=BREAKS)
     results = list(usmicro.run(tmp_path / "scans", out=tmp_path / "r", workers=2))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.speed.comparison import Comparison, Peer, agreeing, measure
-from benchmarks.speed.filters import frost_in_numpy, lee_by, opencv_mean, scipy_mean, srad_in_numpy
+from benchmarks.speed.filters import dpad_in_numpy, frost_in_numpy, lee_by, opencv_mean, scipy_mean, srad_in_numpy
 from benchmarks.speed.machine import CHAINS, Machine, multiply_adds, triad
 from benchmarks.speed.report import BEGIN, END, Results, as_json, as_text, refresh
 from usmicro import speckle
@@ -50,6 +50,7 @@ def test_the_machine_kernels_compute_what_they_say():
 def test_peers_compute_the_same_as_ours():
     image = amplitude()
     np.testing.assert_allclose(srad_in_numpy(image, 5), speckle.srad(image, iterations=5), rtol=1e-4)
+    np.testing.assert_allclose(dpad_in_numpy(image, 5), speckle.dpad(image, iterations=5), rtol=1e-4)
     for mean in (scipy_mean, opencv_mean):
         np.testing.assert_allclose(lee_by(mean, image), speckle.lee(image, looks=3.6), rtol=1e-3)
         np.testing.assert_allclose(lee_by(mean, image, kuan=True), speckle.kuan(image, looks=3.6), rtol=1e-3)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from usmicro.anatomy.masses import REGION_MODELS
 from usmicro.anatomy.unet import Judged, Region, judge_at
@@ -141,6 +140,8 @@ def _draw(labels: LabelImage, view: View, judged: Judged, tube: Region, number: 
         slice(max(rows[0] - margin, 0), rows[-1] + 1 + margin),
         slice(max(columns[0] - margin, 0), columns[-1] + 1 + margin),
     )
-    distance = ndimage.distance_transform_edt(~lumen[box])
+    span = np.arange(-margin, margin + 1)
+    disc = np.sqrt(span[:, None] ** 2 + span**2) <= reach
+    walled = cv2.dilate(lumen[box].astype(np.uint8), disc.astype(np.uint8)) > 0
     part = labels[box]
-    part[(distance <= reach) & view.tissue[box] & (part == 0)] = number
+    part[walled & view.tissue[box] & (part == 0)] = number

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from usmicro.anatomy.unet import Judged, Region
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
@@ -104,8 +103,14 @@ def cut_at_necks(region: BoolImage, widest: float) -> list[tuple[tuple[slice, sl
     # of every pixel the distance to the nearest core, and its number; at the rim a core is left behind by little more than the radius
     distance, nearest = cv2.distanceTransformWithLabels(1 - cores, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP)
     nearest = np.where((distance <= ROUNDING * radius) & (padded > 0), nearest, 0)[1:-1, 1:-1]
-    boxes = ndimage.find_objects(nearest)
-    return [(box, np.asarray(nearest[box] == number)) for number, box in enumerate(boxes, start=1) if box is not None]
+    parts = []
+    for number in range(1, int(nearest.max()) + 1):
+        part = nearest == number
+        if part.any():
+            x, y, width, height = cv2.boundingRect(part.astype(np.uint8))
+            box = (slice(y, y + height), slice(x, x + width))
+            parts.append((box, part[box]))
+    return parts
 
 
 def _without_holes(region: BoolImage) -> BoolImage:

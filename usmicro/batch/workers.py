@@ -6,6 +6,7 @@ script again, so that `usmicro.run` works in a plain script and in a notebook, a
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
@@ -34,7 +35,7 @@ ONE_THREAD = dict.fromkeys(
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from usmicro.batch.serving import serve; serve()"
 NEW_PROCESS_GROUP = 0x200  # subprocess.CREATE_NEW_PROCESS_GROUP, which only Windows has
 ALONE = 3
-"""The smallest jobs run alone until one succeeds, at most so many: it compiles the kernels, which the other workers then load."""
+"""While kernels are not compiled, the smallest jobs run alone until one succeeds, at most so many: it compiles what the others load."""
 
 
 ANSWERS_A_WORKER = 8
@@ -60,7 +61,7 @@ def in_process(jobs: Sequence[Job], told: Told) -> Generator[tuple[int, Result],
     """Compute jobs one after the other in this process; gives each job's index with its result."""
     import cv2
 
-    from usmicro.warmup import is_compiled, note_compiled
+    from usmicro.warmup import is_compiled, make_ready, note_compiled
 
     threads = cv2.getNumThreads()
     compiled = is_compiled() if jobs else True
@@ -68,6 +69,8 @@ def in_process(jobs: Sequence[Job], told: Told) -> Generator[tuple[int, Result],
         for index, job in enumerate(jobs):
             if not compiled:
                 told(job, 0, 0)
+            if not index:
+                make_ready()
             cv2.setNumThreads(1)
             result = process(job, lambda done, promised, job=job: told(job, done, promised))  # type: ignore[misc]
             cv2.setNumThreads(threads)
@@ -76,11 +79,14 @@ def in_process(jobs: Sequence[Job], told: Told) -> Generator[tuple[int, Result],
                 compiled = True
             yield index, result
     finally:
+        gc.unfreeze()
         cv2.setNumThreads(threads)
 
 
 def in_workers(jobs: Sequence[Job], workers: int, told: Told) -> Generator[tuple[int, Result], None, None]:
     """Compute jobs in worker processes; gives each job's index with its result, as they come."""
+    from usmicro.warmup import is_compiled
+
     answers: queue.Queue[tuple[int, Result | BaseException | tuple[int, int]]] = queue.Queue(ANSWERS_A_WORKER * workers)
     todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     smallest = sorted(range(len(jobs)), key=lambda index: _size(jobs[index].path))[:ALONE]
@@ -124,7 +130,7 @@ def in_workers(jobs: Sequence[Job], workers: int, told: Told) -> Generator[tuple
     try:
         hire()
         given = finished = 0
-        succeeded = False
+        succeeded = is_compiled()
         while finished < len(jobs):
             wanted = len(jobs) if succeeded or finished >= ALONE else finished + 1
             while given < min(wanted, len(jobs)):

@@ -44,7 +44,7 @@ def lee(image: ArrayLike, *, looks: float | None = None, region: BoolImage | Non
     ----------
     Lee, IEEE Trans. Pattern Analysis and Machine Intelligence 2 (1980) 165, equations 5 to 7.
     """
-    return _weighed(image, kernels.lee, 1 / _checked_looks(image, looks, region))
+    return _weighed(image, kernels.linear_estimate, 1 / _checked_looks(image, looks, region), 1)
 
 
 def kuan(image: ArrayLike, *, looks: float | None = None, region: BoolImage | None = None) -> FloatImage:
@@ -56,7 +56,8 @@ def kuan(image: ArrayLike, *, looks: float | None = None, region: BoolImage | No
     ----------
     Kuan, Sawchuk, Strand and Chavel, IEEE Trans. Pattern Analysis and Machine Intelligence 7 (1985) 165.
     """
-    return _weighed(image, kernels.kuan, 1 / _checked_looks(image, looks, region))
+    noise = 1 / _checked_looks(image, looks, region)
+    return _weighed(image, kernels.linear_estimate, noise, float(np.float32(1) + np.float32(noise)))
 
 
 def frost(image: ArrayLike, *, damping: float = 2.0) -> FloatImage:
@@ -128,7 +129,7 @@ def _checked_looks(image: ArrayLike, looks: float | None, region: BoolImage | No
     return looks
 
 
-def _weighed(image: ArrayLike, kernel: Callable[..., Any], parameter: float) -> FloatImage:
+def _weighed(image: ArrayLike, kernel: Callable[..., Any], *parameters: float) -> FloatImage:
     image = checked_amplitude(image, least=kernels.WINDOW)
     peak = image.max()
     if peak == 0:
@@ -139,5 +140,5 @@ def _weighed(image: ArrayLike, kernel: Callable[..., Any], parameter: float) -> 
     scale = np.float32(1 if USUAL[0] < peak < USUAL[1] else peak)
     if scale != 1:
         padded /= scale
-    kernel(padded, np.float32(parameter), out)
+    kernel(padded, *map(np.float32, parameters), out)
     return out if scale == 1 else out * scale
