@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +16,25 @@ class Pixels:
 
     places: NDArray[np.int_]
     """Row and column of each."""
-    tree: Any
-    """SciPy's k-d tree of them; None where there are none."""
     far: float
     """Distance to pixels that are not there: further than any in the image."""
 
     @classmethod
     def of(cls, mask: BoolImage, corner: tuple[int, int], shape: tuple[int, int]) -> Pixels:
         """The pixels of a mask that lies with its first pixel at a row and column of an image of some shape."""
-        from scipy.spatial import cKDTree
-
-        places = np.argwhere(mask) + corner
-        return cls(places, cKDTree(places) if len(places) else None, float(sum(shape)))
+        return cls(np.argwhere(mask) + corner, float(sum(shape)))
 
     def nearest(self, places: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-        """Distance to the nearest one, and its row and column."""
-        if self.tree is None:
+        """Distance to the nearest one, and its row and column; of several the first."""
+        import cv2
+
+        if not len(self.places) or not len(places):
             return np.full(len(places), self.far), np.zeros((len(places), 2), int)
-        distance, index = self.tree.query(places)
-        return np.asarray(distance), self.places[index]
+        # squares of whole numbers below 2^24 are exact; SciPy's tree takes longer to import than this does for a small image
+        pixels = self.places.astype(np.float32)
+        _, index = cv2.batchDistance(places.astype(np.float32), pixels, cv2.CV_32F, normType=cv2.NORM_L2SQR, K=1)
+        nearest = self.places[index[:, 0]]
+        return np.sqrt(((places - nearest) ** 2).sum(axis=1)), nearest
 
 
 @dataclass(frozen=True, slots=True)
