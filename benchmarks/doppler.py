@@ -25,7 +25,7 @@ from usmicro.evaluation.metrics import auc, bootstrap, dice
 from usmicro.findings import Focus
 from usmicro.phantom import Phantom, TrueFocus, random_settings, simulate
 from usmicro.phantom.sets import SetKind
-from usmicro.phantom.settings import PhantomSettings
+from usmicro.phantom.settings import BAR_PLACES, BOX_STYLES, COLOUR_MAPS, PhantomSettings
 from usmicro.preparation import prepare
 from usmicro.scan import Scan
 from usmicro.settings import Settings
@@ -287,12 +287,9 @@ def measures(clips: Sequence[Clip]) -> Iterable[tuple[str, int, Callable[[NDArra
 def looks() -> Iterable[tuple[str, Callable[[PhantomSettings], bool]]]:
     """The ways in which clips differ, each with what clips show it."""
     yield "all", lambda settings: True
-    for field, words in (("colour_map", "map"), ("colour_bar", "bar"), ("box_style", "box")):
-        kinds = {"colour_map": ("red-blue", "red-blue plain", "red-green", "yellow-green", "variance", "power")}.get(
-            field, ("left", "right", "lying", "none") if field == "colour_bar" else ("outline", "tinted", "none")
-        )
+    for field, word, kinds in (("colour_map", "map", COLOUR_MAPS), ("colour_bar", "bar", BAR_PLACES), ("box_style", "box", BOX_STYLES)):
         for kind in kinds:
-            yield f"{words}: {kind}", partial(_has, field=field, kind=kind)
+            yield f"{word}: {kind}", partial(_has, field=field, kind=kind)
     yield "baseline shifted", lambda settings: settings.baseline_shift != 0
     yield "colour mixed with grey", lambda settings: settings.colour_opacity < 1
     yield "persistence", lambda settings: settings.persistence > 0

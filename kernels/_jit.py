@@ -16,6 +16,7 @@ Float3D = NDArray[np.float32]
 Float4D = NDArray[np.float32]
 Float5D = NDArray[np.float32]
 Float1D = NDArray[np.float32]
+Bool1D = NDArray[np.bool_]
 Bool2D = NDArray[np.bool_]
 Function = TypeVar("Function", bound=Callable[..., Any])
 

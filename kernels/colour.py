@@ -10,7 +10,7 @@ from usmicro.kernels._jit import Bool2D, Float1D, jit
 
 @jit
 def rgb_of_ybr(frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
-    """RGB of luminance, blue and red chrominance of full range, (rows, columns, 3); products in 14-bit fractions (DICOM PS3.3 C.7.6.3.1.2)."""
+    """RGB of luminance, blue and red chrominance of full range, (rows, columns, 3); see DICOM PS3.3 C.7.6.3.1.2."""
     rows, columns, _ = frame.shape
     half, largest = np.int32(1 << 13), np.int32(255)
     for r in range(rows):
@@ -94,24 +94,27 @@ def nearest(
     third = np.float32(1 / 3)
     share = np.float32(opacity)
     most = np.float32(1 - opacity) * np.float32(most_grey)
+    squares = np.empty(palette.shape[0], np.float32)  # all of them first, so that they are computed side by side
+    red, green, blue = share * palette[:, 0], share * palette[:, 1], share * palette[:, 2]
     for i in range(colours.shape[0]):
-        least = np.float32(np.inf)
+        if most > 0:
+            for j in range(squares.size):
+                a, b, c = colours[i, 0] - red[j], colours[i, 1] - green[j], colours[i, 2] - blue[j]
+                grey = min(max((a + b + c) * third, np.float32(0)), most)
+                a -= grey
+                b -= grey
+                c -= grey
+                squares[j] = a * a + b * b + c * c
+        else:
+            for j in range(squares.size):
+                a, b, c = colours[i, 0] - red[j], colours[i, 1] - green[j], colours[i, 2] - blue[j]
+                squares[j] = a * a + b * b + c * c
         best = 0
-        for j in range(palette.shape[0]):
-            a = colours[i, 0] - share * palette[j, 0]
-            b = colours[i, 1] - share * palette[j, 1]
-            c = colours[i, 2] - share * palette[j, 2]
-            grey = (a + b + c) * third
-            grey = min(max(grey, np.float32(0)), most)
-            a -= grey
-            b -= grey
-            c -= grey
-            squared = a * a + b * b + c * c
-            if squared < least:
-                least = squared
+        for j in range(1, squares.size):
+            if squares[j] < squares[best]:
                 best = j
         index[i] = best
-        distance[i] = np.sqrt(least)
+        distance[i] = np.sqrt(squares[best])
 
 
 @jit
@@ -141,6 +144,19 @@ def phase_pairs(
                     opposed += cosine < 0
                     total += cosine
         pairs[k], cosines[k], against[k] = count, total, opposed
+
+
+@jit
+def pixels_of(patches: NDArray[np.int32], wanted: NDArray[np.bool_], mask: Bool2D) -> tuple[int, int]:
+    """How many pixels of the numbered patches that are `wanted` lie inside and outside of a mask."""
+    rows, columns = patches.shape
+    inside = outside = 0
+    for r in range(rows):
+        for c in range(columns):
+            of_them = wanted[patches[r, c]]
+            inside += of_them & mask[r, c]
+            outside += of_them & (not mask[r, c])
+    return inside, outside
 
 
 @jit

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from usmicro.kernels._jit import Bool2D, Float2D, jit
 
 Int2D = NDArray[np.int32]
+LANES = 8
+"""Columns whose products are summed side by side."""
 
 
 @jit
@@ -18,19 +20,32 @@ def match_drawing(image: Float2D, possible: Bool2D, template: Float2D, correlati
     corners whose template centre lies on a pixel of `possible` are tried.
     """
     height, width = template.shape
+    lanes = -(-width // LANES) * LANES
+    padded = np.zeros((height, lanes), np.float32)
+    padded[:, :width] = template
     energy = np.float32(0)
     for i in range(height):
         for j in range(width):
             energy += template[i, j] * template[i, j]
+    partial = np.empty(lanes, np.float32)
     count = 0
     for r in range(image.shape[0] - height + 1):
         for c in range(image.shape[1] - width + 1):
             if not possible[r + height // 2, c + width // 2]:
                 continue
             product = np.float32(0)
-            for i in range(height):
-                for j in range(width):
-                    product += image[r + i, c + j] * template[i, j]
+            if c + lanes <= image.shape[1]:
+                partial[:] = 0
+                for i in range(height):
+                    row, weights = image[r + i, c : c + lanes], padded[i]
+                    for j in range(lanes):  # sums side by side, which a single one would have to wait for
+                        partial[j] += row[j] * weights[j]
+                for j in range(lanes):
+                    product += partial[j]
+            else:
+                for i in range(height):
+                    for j in range(width):
+                        product += image[r + i, c + j] * template[i, j]
             if product < strength:  # most stop here
                 continue
             total = np.float32(0)

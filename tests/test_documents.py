@@ -58,8 +58,8 @@ def test_every_code_of_the_dicom_results_is_documented():
     tables = (codes.FOCUS_MEASURED, codes.FOCUS_STATED, codes.MASS_MEASURED, codes.MASS_STATED, codes.IMAGE_MEASURED)
     columns = [column for table in tables for column in table]
     used = [column.concept for column in columns] + [code for column in columns for code in getattr(column, "words", {}).values()]
-    used += [*codes.CALCIFICATION_WORDS.values(), codes.CALCIFICATION, codes.FOCUS, codes.MASS, codes.IMAGE]
-    used += [code for segment in codes.SEGMENTS for code in segment[2:]]
+    used += [*codes.CALCIFICATION_WORDS.values(), codes.CALCIFICATION, codes.FOCUS, codes.MASS, codes.IMAGE, codes.REASON]
+    used += [code for segment in codes.SEGMENTS for code in segment[1:]]
     assert not [code for code in used if f"({code.scheme_designator} {code.value})" not in text]
     assert not [column.field for column in columns if f"`{column.field}`" not in text]
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from usmicro.cli import main, make_parser
+from usmicro.evaluation.truth import read_truth
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -176,6 +177,15 @@ def test_the_page_of_evaluation_runs(reader):
     for text in (printed, reader.run(samples)):
         assert "foci, sensitivity at 1 false an image" in text
     assert (reader.folder / "results" / "evaluation" / "evaluation.html").is_file()
+    labels = "File,Calc,PatientID\na.png,intralesional,7\nb.png,absent,8\nc.png,unclear,9\n"
+    (reader.folder / "labels.csv").write_text(labels, encoding="utf-8")
+    (convert,) = (block for block in blocks(ROOT / "docs" / "evaluate.md") if block.language == "python")
+    reader.run(convert)
+    images = read_truth(reader.folder / "truth.csv").images
+    assert {name: (image.calcification, image.patient) for name, image in images.items()} == {
+        "a.png": ("in a mass", "7"),
+        "b.png": ("none", "8"),
+    }
 
 
 @pytest.mark.slow

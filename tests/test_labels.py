@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,14 +62,21 @@ def test_a_duct_inside_a_mass_is_part_of_the_mass_and_one_that_enters_it_is_not(
     assert place_foci(view, entering, [130], [75])[0].label == "intraductal"
 
 
+def test_places_do_not_depend_on_what_was_asked_of_the_anatomy_before(view):
+    found = anatomy(view, mass=(50, 50, 150, 120), duct=(60, 70, 290, 80))
+    first = place_foci(view, found, [85, 200], [85, 75])
+    assert place_foci(view, found, [30, 85, 200], [30, 85, 75])[1:] == first
+    coarser = replace(view, grid=replace(view.grid, pixel_mm=0.2))  # smoothed over fewer pixels
+    anew = anatomy(view, mass=(50, 50, 150, 120), duct=(60, 70, 290, 80))
+    assert place_foci(coarser, found, [52], [52]) == place_foci(coarser, anew, [52], [52]) != place_foci(view, found, [52], [52])
+
+
 def test_reasons_give_mm_only_where_they_are_known(view):
     found = anatomy(view, mass=(50, 50, 120, 120), nonmass=(0, 150, 300, 200))
     assert "mm inside a mass" in place_foci(view, found, [85], [85])[0].reason
     outside = place_foci(view, found, [200], [180])[0]
     assert outside.nonmass
     assert "nonmass area" in outside.reason
-    from dataclasses import replace
-
     unknown = replace(view, grid=replace(view.grid, spacing=Spacing()))
     assert "px inside a mass" in place_foci(unknown, found, [85], [85])[0].reason
 

@@ -47,12 +47,3 @@ def bounding_box(mask: BoolImage) -> tuple[int, int, int, int]:
     across = np.flatnonzero(mask.any(axis=0))
     down = np.flatnonzero(mask.any(axis=1))
     return int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1
-
-
-def quantile(values: NDArray[Any], share: float) -> float:
-    """A quantile of a few values, interpolated linearly; as `np.quantile`, which takes longer than to sort them."""
-    ordered = np.sort(values)
-    at = share * (len(ordered) - 1)
-    below = int(at)
-    above = min(below + 1, len(ordered) - 1)
-    return float(ordered[below] + (at - below) * (ordered[above] - ordered[below]))

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.anatomy.around import around
 from usmicro.findings import Anatomy, Candidates
 from usmicro.logistic import Logistic, read_models
+from usmicro.surroundings import surroundings
 from usmicro.view import View
 
 MODELS = Path(__file__).with_name("confidence.json")
@@ -50,8 +50,8 @@ def focus_features(view: View, candidates: Candidates, anatomy: Anatomy) -> dict
         "depth_mm": measured["depth_mm"],
         "ring_quantile": measured["ring_quantile"],
         "region_quantile": measured["region_quantile"],
-        "mass_log_odds": log_odds(around(view, anatomy.mass_probability, *where)),
-        "duct_log_odds": log_odds(around(view, anatomy.duct_probability, *where)),
+        "mass_log_odds": log_odds(surroundings(view, anatomy, "mass", *where)),
+        "duct_log_odds": log_odds(surroundings(view, anatomy, "duct", *where)),
     }
     place = np.maximum(features["mass_log_odds"], features["duct_log_odds"])
     return features | {"place_log_odds": place} | {f"place_times_{name}": place * features[name] for name in WEIGHED_BY_PLACE}

@@ -56,9 +56,9 @@ class Candidates:
         return Candidates(**chosen, features={name: values[which] for name, values in self.features.items()})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Anatomy:
-    """Masses, ducts and nonmass areas of one view, on its grid."""
+    """Masses, ducts and nonmass areas of one view, on its grid; equal only to itself, so that what follows from it can be remembered."""
 
     mass_probability: FloatImage
     """0 to 1: how much each pixel looks like the inside of a mass."""

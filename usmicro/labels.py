@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from usmicro.anatomy.around import around
-from usmicro.arrays import BoolImage, FloatImage, LabelImage
+from usmicro.arrays import BoolImage
+from usmicro.edges import Edges
 from usmicro.findings import Anatomy, Label
 from usmicro.logistic import read_models
+from usmicro.remembered import remembered
 from usmicro.settings import LabelSettings
+from usmicro.surroundings import surroundings
 from usmicro.view import View
 
 MODELS = Path(__file__).with_name("labels.json")
@@ -105,65 +108,47 @@ class PlaceEvidence:
 
 def place_evidence(view: View, anatomy: Anatomy, row: NDArray[np.int_], column: NDArray[np.int_], settings: LabelSettings) -> PlaceEvidence:
     """What the labels of foci at grid pixels are judged by."""
-    edge, ducts = view.grid.pixels(settings.edge), _ducts_outside_masses(anatomy)
-    # the inside of a duct that counts as part of a mass speaks for no duct
-    around_duct = np.where((anatomy.ducts > 0) & (ducts == 0), np.float32(0), anatomy.duct_probability)
+    edge, ground = view.grid.pixels(settings.edge), _ground(anatomy)
 
-    def evidence(regions: LabelImage, confidence: tuple[float, ...], probability: FloatImage) -> Evidence:
+    def evidence(edges: Edges, confidence: tuple[float, ...], around: NDArray[np.float64]) -> Evidence:
         from scipy.special import expit
 
-        depth, number = _depth_in(regions, row, column)
+        depth, number = edges.depth(row, column)
         outline = np.array([0.0, *confidence])[number] * expit((depth + edge) / edge)
-        return Evidence((number, depth), {"outline": outline, "around": around(view, probability, row, column)})
+        return Evidence((number, depth), {"outline": outline, "around": around})
 
+    around_duct = surroundings(view, anatomy, "duct", row, column)
+    if ground.in_masses is not None:
+        # the inside of a duct that counts as part of a mass speaks for no duct
+        around_duct = around(view, np.where(ground.in_masses, np.float32(0), anatomy.duct_probability), row, column)
     return PlaceEvidence(
-        evidence(anatomy.masses, anatomy.mass_confidence, anatomy.mass_probability),
-        evidence(ducts, anatomy.duct_confidence, around_duct),
+        evidence(ground.masses, anatomy.mass_confidence, surroundings(view, anatomy, "mass", row, column)),
+        evidence(ground.ducts, anatomy.duct_confidence, around_duct),
     )
 
 
-def _depth_in(regions: LabelImage, row: NDArray[np.int_], column: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-    """Signed distance to the edge of the nearest region (positive inside, -inf where there is none) and its number (0: none).
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all places in an anatomy are judged by."""
 
-    By search among the pixels along the edges: OpenCV's exact distance transform does not always give the same last digits.
-    """
-    import cv2
-
-    if not regions.any():
-        return np.full(len(row), -np.inf), np.zeros(len(row), int)
-    within = (regions > 0).astype(np.uint8)
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    inner = (within > 0) & (cv2.erode(within, cross, borderType=cv2.BORDER_REPLICATE) == 0)
-    outer = (within == 0) & (cv2.dilate(within, cross) > 0)
-    places, inside = np.column_stack([row, column]), within[row, column] > 0
-    to_region, nearest = _nearest(places, inner)
-    to_rest, _ = _nearest(places, outer)
-    number = np.where(inside, regions[row, column], regions[nearest[:, 0], nearest[:, 1]])
-    return np.where(inside, to_rest - 0.5, 0.5 - to_region), number
+    masses: Edges
+    ducts: Edges
+    """Of the ducts that are not part of masses."""
+    in_masses: BoolImage | None
+    """Pixels of those that are; None where there are none."""
 
 
-def _nearest(places: NDArray[np.int_], mask: BoolImage) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-    """Distance to the nearest pixel of a mask, and its row and column; a mask without pixels is further than anything else."""
-    import cv2
-
-    pixels = np.argwhere(mask)
-    if not len(pixels):
-        return np.full(len(places), float(sum(mask.shape))), np.zeros((len(places), 2), int)
-    if not len(places):
-        return np.zeros(0), np.zeros((0, 2), int)
-    # whole numbers below 2^24 are exact; of pixels equally near the first is taken
-    _, index = cv2.batchDistance(places.astype(np.float32), pixels.astype(np.float32), cv2.CV_32F, normType=cv2.NORM_L2SQR, K=1)
-    nearest = pixels[index[:, 0]]
-    return np.sqrt(((places - nearest) ** 2).sum(axis=1)), nearest
-
-
-def _ducts_outside_masses(anatomy: Anatomy) -> LabelImage:
-    """The ducts, without those of which more than half lies inside masses."""
-    count = int(anatomy.ducts.max(initial=0))
-    area = np.bincount(anatomy.ducts.ravel(), minlength=count + 1)
-    within = np.bincount(anatomy.ducts[anatomy.masses > 0], minlength=count + 1)
-    keep = within <= 0.5 * area
-    return np.where(keep[anatomy.ducts], anatomy.ducts, 0).astype(np.int32)
+@remembered
+def _ground(anatomy: Anatomy) -> Ground:
+    """Its masses, and its ducts without those of which more than half lies inside masses."""
+    ducts, in_masses = anatomy.ducts, None
+    if (inside := ducts > 0).any():
+        numbers, in_mass = ducts[inside], anatomy.masses[inside] > 0
+        part = np.bincount(numbers, in_mass) > 0.5 * np.bincount(numbers)
+        if part.any():
+            in_masses = part[ducts]
+            ducts = np.where(in_masses, 0, ducts).astype(np.int32)
+    return Ground(Edges.of(anatomy.masses), Edges.of(ducts), in_masses)
 
 
 def _reason(view: View, label: Label, mass: int, mass_depth: float, duct: int, duct_depth: float, nonmass: bool) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import quantile
+from usmicro.arrays import bounding_box
+from usmicro.quantiles import quantile
 from usmicro.settings import TwinklingSettings
 from usmicro.view import View
 
@@ -27,17 +28,20 @@ def mosaic_heads(view: View, settings: TwinklingSettings) -> tuple[NDArray[np.fl
 
     nothing = np.empty(0), np.empty(0)
     colour = view.colour
-    if colour is None or colour.power or not colour.mask.any():
+    if colour is None or colour.power:
         return nothing
     lit = colour.mask & colour.box
-    if np.count_nonzero(lit) > settings.flash * np.count_nonzero(colour.box):
+    if not lit.any() or np.count_nonzero(lit) > settings.flash * np.count_nonzero(colour.box):
         return nothing
     cell = view.grid.pixels(settings.cell)
     width = 2 * round(cell / 2) + 1
+    left, top, right, bottom = bounding_box(lit)
+    lit = lit[top:bottom, left:right]
     joined = cv2.dilate(lit.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
     count, labels = cv2.connectedComponents(joined)
     y, x = np.divmod(np.flatnonzero(lit), lit.shape[1])
-    number, depth = labels[y, x], view.beams.depth(x, y)
+    number, x, y = labels[y, x], x + left, y + top
+    depth = view.beams.depth(x, y)
     heads = []
     for patch in range(1, count):
         own = number == patch

@@ -12,6 +12,7 @@ from scipy import special
 from usmicro.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.findings import Posterior, PosteriorFeature, Shadow
 from usmicro.kernels import beams as kernels
+from usmicro.quantiles import masked_quantile
 from usmicro.settings import ShadowSettings
 from usmicro.view import Beams, View
 
@@ -94,11 +95,11 @@ def focus_shadows(
     p = np.ones(len(x))
     p[enough] = _p_values(falls[enough], compared[enough], _cell(view))
     dark = _at_noise_floor(view, middle, unit)
-    reasons = _reasons(rays, view, usable, settings) if not enough.all() else []
+    reasons = iter(_reasons(rays.take(~enough), view, usable[~enough], settings))
     shadows = []
     for i in range(len(x)):
         if not enough[i]:
-            shadows.append(Shadow("not assessable", reason=reasons[i]))
+            shadows.append(Shadow("not assessable", reason=next(reasons)))
         elif dark[i]:
             shadows.append(Shadow("not assessable", reason="the tissue beside it is at the noise floor"))
         else:
@@ -164,6 +165,11 @@ class _Rays:
     dx: NDArray[np.float32]
     dy: NDArray[np.float32]
     shape: tuple[int, ...]
+
+    def take(self, which: Bools) -> _Rays:
+        """The rays of some of the groups along the first axis."""
+        kept = np.repeat(which, int(np.prod(self.shape[1:])))
+        return _Rays(self.x[kept], self.y[kept], self.dx[kept], self.dy[kept], (int(which.sum()), *self.shape[1:]))
 
     def sample(self, image: FloatImage, usable: BoolImage, steps: int) -> NDArray[np.float32]:
         """Grey levels, shape (*shape, steps); NaN where not usable."""
@@ -249,7 +255,7 @@ def _p_values(falls: Floats, compared: Bools, cell: float) -> Floats:
 
 def _at_noise_floor(view: View, level: Floats | np.float64, unit: Floats | np.float64) -> Bools:
     """Whether there is no room below a level for a fall of one unit."""
-    floor = np.percentile(view.grey[view.usable], 1)
+    floor = masked_quantile(view.grey, view.usable, 0.01)
     return np.asarray(level - floor < unit)
 
 
@@ -260,7 +266,7 @@ def _length(profile: Floats) -> float:
 
 
 def _reasons(rays: _Rays, view: View, usable: Bools, settings: ShadowSettings) -> list[str]:
-    """Why the shadow of a focus with too few cells is not assessable, whether or not it has too few."""
+    """Why the shadows of foci are not assessable that have too few cells."""
     needed = settings.least_cells * _cell(view)
     in_tissue = ~np.isnan(rays.sample(view.grey, view.tissue, usable.shape[-1]))
     reasons = []

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, LabelImage, bounding_box, quantile
+from usmicro.arrays import BoolImage, LabelImage, bounding_box
 from usmicro.findings import Twinkling, TwinklingVerdict
+from usmicro.quantiles import quantile
 from usmicro.settings import TwinklingSettings
 from usmicro.view import View
 
@@ -133,8 +134,7 @@ class Colours:
         if not size:
             return ColourEvidence(True, colour.power, fraction, in_head, 0.0, self.box_fraction)
         background = _beside(mask, box, zone)
-        touching = _touching(self._patches()[window], lit)
-        spill = np.count_nonzero(touching & ~_grown(zone, pixels(settings.margin))) / np.count_nonzero(touching)
+        spill = _spill(self._patches()[window], lit, _grown(zone, pixels(settings.margin)))
         if colour.power:
             return ColourEvidence(True, colour.power, fraction, in_head, background, self.box_fraction, spill)
         left, top, right, bottom = bounding_box(lit)
@@ -167,7 +167,7 @@ class Colours:
             where = np.flatnonzero(colour.mask)
             value, _ = decode(colour.rgb.reshape(-1, 3)[where], colour.bar)
             self._phasor = np.zeros(colour.mask.shape, dtype=np.complex64)
-            self._phasor.ravel()[where] = np.exp(np.complex64(1j) * np.float32(np.pi) * value)
+            self._phasor.ravel()[where] = np.cos(np.float32(np.pi) * value) + np.complex64(1j) * np.sin(np.float32(np.pi) * value)
         assert self._phasor is not None
         return self._phasor
 
@@ -195,7 +195,8 @@ def _lean(box: BoolImage) -> float | None:
     if len(rows) < 2:
         return None
     middle = (box[rows].argmax(axis=1) + box.shape[1] - 1 - box[rows, ::-1].argmax(axis=1)) / 2
-    return float(np.polyfit(rows, middle, 1)[0])
+    centred = rows - rows.mean()
+    return float(centred @ middle / (centred @ centred))
 
 
 def _window(view: View, x: float, y: float, around: float) -> tuple[slice, slice]:
@@ -226,11 +227,14 @@ def _reached(values: Sequence[float], limits: slice) -> slice:
     return slice(min(max(first, limits.start), limits.stop), max(min(behind, limits.stop), limits.start))
 
 
-def _touching(patches: LabelImage, lit: BoolImage) -> BoolImage:
-    """The numbered patches that have pixels in a mask, which holds none outside of patches."""
-    reach = np.zeros(int(patches.max()) + 1, dtype=bool)
-    reach[patches[lit]] = True
-    return np.asarray(reach[patches])
+def _spill(patches: LabelImage, lit: BoolImage, zone: BoolImage) -> float:
+    """Fraction outside of a zone of the numbered patches that have pixels in a mask, which holds none outside of patches."""
+    from usmicro.kernels.colour import pixels_of
+
+    touching = np.zeros(int(patches.max()) + 1, dtype=np.bool_)
+    touching[patches[lit]] = True
+    inside, outside = pixels_of(np.ascontiguousarray(patches), touching, zone)
+    return float(outside / (inside + outside))
 
 
 def _beside(mask: BoolImage, box: BoolImage, zone: BoolImage) -> float:

@@ -121,6 +121,7 @@ def test_failed_and_unknown_images_are_told_and_in_no_measure(run, tmp_path):
     ("lines", "said"),
     [
         (["image,x,y", "a.png,1,2"], "expected the columns image, x_px, y_px"),
+        (["image;calcification", "a.png;no"], "separate them by commas, not by semicolons"),
         (["image,x_px,y_px", "a.png,one,2"], "line 2: expected a number of pixels in column x_px, found one"),
         (["image,x_px,y_px", "a.png,1,"], "line 2: expected a number of pixels in column y_px, found nothing"),
         (["image,x_px,y_px,label", "a.png,1,2,inside"], "expected the label intramass"),
@@ -137,7 +138,42 @@ def test_truth_that_cannot_be_used_is_refused_with_what_is_expected(run, tmp_pat
         evaluate(run, write(tmp_path / "truth.csv", *lines))
 
 
+def test_a_file_name_does_with_or_without_its_ending(run, tmp_path):
+    truth = write(tmp_path / "t.csv", "image,calcification", "a,in a mass", "b,none", "c.png,none", "sub/d,none")
+    evaluation = evaluate(run, truth)
+    assert [image.name for image in evaluation.comparison.images] == ["a.png", "c.png", "sub/b.png"]
+    assert any("sub/d" in remark for remark in evaluation.remarks)
+
+
+def test_a_run_that_lists_every_candidate_is_described_by_the_foci_that_are_listed_by_default(run, tmp_path):
+    # a: intramass of confidence 0.9 and extramass of 0.5, which is now a candidate that would not be listed; c: the surest stands for all
+    foci = (run / "foci.csv").read_text().replace(",0.5,", ",0.05,")
+    (run / "foci.csv").write_text(
+        "\n".join(line.replace(",0.9,", ",0.06,") if line.startswith("c.png") else line for line in foci.split("\n"))
+    )
+    truth = write(tmp_path / "t.csv", "image,calcification", "a.png,in a mass", "b.png,none", "c.png,outside a mass", "d.png,none")
+    said = [image.calcification for image in evaluate(run, truth).comparison.images]
+    assert said == ["in a mass", "outside a mass", "none", "none"]  # by the tables alone
+    record = json.loads((run / "run.json").read_text())
+    record["settings"]["foci"]["minimum_confidence"] = 0.0
+    (run / "run.json").write_text(json.dumps(record))
+    said = [image.calcification for image in evaluate(run, truth).comparison.images]
+    assert said == ["in a mass", "in a mass", "none", "none"]
+
+
+def test_images_on_which_all_went_well_are_not_among_the_worst(run, tmp_path):
+    truth = write(tmp_path / "t.csv", "image,calcification", "a.png,in a mass", "b.png,none", "c.png,none")
+    evaluate(run, truth, out=tmp_path / "out")
+    worst = (tmp_path / "out" / "evaluation.html").read_text().partition("went worst")[2]
+    assert "c.png" in worst
+    assert "a.png" not in worst
+    assert "b.png" not in worst
+
+
 def test_no_truth_and_no_results_are_refused(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="empty: holds no labels of this run"):
+        evaluate(run, tmp_path / "empty")
     with pytest.raises(UsageError, match="no such file"):
         evaluate(run, tmp_path / "nothing.csv")
     with pytest.raises(UsageError, match="holds no run"):
@@ -173,7 +209,7 @@ def test_the_command_writes_page_and_tables_and_prints_the_measures(run, tmp_pat
 def test_names_are_escaped_on_the_page(tmp_path):
     name = "<img src=x onerror=alert(1)>.png"
     run = make_run(tmp_path / "run", names=(name,))
-    evaluate(run, write(tmp_path / "t.csv", "image,calcification", f"{name},yes"), out=tmp_path / "out")
+    evaluate(run, write(tmp_path / "t.csv", "image,calcification", f"{name},no"), out=tmp_path / "out")
     page = (tmp_path / "out" / "evaluation.html").read_text()
     assert "<img" not in page
     assert "&lt;img" in page

@@ -7,6 +7,7 @@ import pytest
 from usmicro.errors import ImageError
 from usmicro.findings import Candidates
 from usmicro.foci import find_candidates, find_foci
+from usmicro.foci.detection import strongest_first
 from usmicro.foci.scale_space import FWHM
 from usmicro.phantom import phantom_set
 from usmicro.preparation import prepare
@@ -311,3 +312,12 @@ def test_the_candidates_hold_the_marked_foci(data_folder):
             found.append(np.hypot(foci.x - mark["x"], foci.y - mark["y"]).min() <= max(mark["d"] / 2, 6))
     assert np.mean(found) >= 0.9
     assert candidates / images <= 150
+
+
+def test_blobs_are_ordered_by_response_and_equal_ones_by_place():
+    rng = np.random.default_rng(6)
+    for responses in (5, 100, 100000):  # few different ones make many ties
+        response = rng.integers(0, responses, 500) / responses
+        x, y = rng.integers(0, 9, 500) * 1.0, rng.permutation(500) * 1.0
+        np.testing.assert_array_equal(strongest_first(x, y, response), np.lexsort((y, x, -response)))
+    assert len(strongest_first(np.empty(0), np.empty(0), np.empty(0))) == 0

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from usmicro.kernels.colour import chains, chroma_histograms, coloured_beyond, departure, nearest, phase_pairs, rgb_of_ybr
+from usmicro.kernels.colour import chains, chroma_histograms, coloured_beyond, departure, nearest, phase_pairs, pixels_of, rgb_of_ybr
 
 
 @pytest.fixture
@@ -102,3 +102,12 @@ def test_chains_are_as_long_as_the_lines_drawn():
     assert all(out[10 + step, 15 + step] == 15 for step in range(15))
     assert (out[30] == 1).all()
     assert (out[~mask] == 0).all()
+
+
+def test_pixels_of_patches_equal_their_numpy_twin():
+    random = np.random.default_rng(3)
+    patches, wanted = random.integers(0, 6, (30, 40), dtype=np.int32), np.array([False, True, False, True, True, False])
+    mask = random.random(patches.shape) < 0.4
+    inside, outside = pixels_of(patches, wanted, mask)
+    assert inside == np.count_nonzero(wanted[patches] & mask)
+    assert outside == np.count_nonzero(wanted[patches] & ~mask)

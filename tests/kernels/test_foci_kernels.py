@@ -105,6 +105,33 @@ def test_ring_quantiles_equal_their_numpy_twin():
         np.testing.assert_allclose(out[i], np.quantile(ring, shares), atol=0.75)  # each level is spread over its bin
 
 
+def test_rings_of_several_sizes_are_each_as_if_alone():
+    rng = np.random.default_rng(14)
+    levels, usable = rng.integers(0, 256, (90, 110)).astype(np.uint8), rng.random((90, 110)) < 0.9
+    x, y = rng.uniform(0, 109, 40).astype(np.float32), rng.uniform(0, 89, 40).astype(np.float32)
+    size = rng.integers(0, 3, 40)
+    inner, outer, step = np.array([0, 3, 6], np.float32)[size], np.array([4, 25, 30], np.float32)[size], np.array([1, 2, 3], np.int32)[size]
+    shares = np.array([0.25, 0.75], np.float32)
+
+    def found(which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        out, counted = np.empty((len(which), 2), np.float32), np.empty(len(which), np.float32)
+        kernels.ring_quantiles(levels, usable, *(a[which] for a in (x, y, inner, outer, step)), shares, out, counted)
+        return out, counted
+
+    together, counted = found(np.arange(40))
+    for i in range(40):
+        np.testing.assert_array_equal(found(np.array([i]))[0][0], together[i])
+        assert found(np.array([i]))[1][0] == counted[i]
+
+
+def test_a_ring_without_usable_pixels_counts_none():
+    out, counted = np.empty((1, 1), np.float32), np.empty(1, np.float32)
+    where, share = np.full(1, 20, np.float32), np.array([0.5], np.float32)
+    nothing, levels = np.zeros((40, 40), bool), np.full((40, 40), 9, np.uint8)
+    kernels.ring_quantiles(levels, nothing, where, where, where / 10, where / 2, np.ones(1, np.int32), share, out, counted)
+    assert counted[0] == 0
+
+
 def test_ring_quantiles_of_a_subsample_are_close():
     levels = np.clip(np.random.default_rng(5).normal(90, 30, (200, 200)), 0, 255).astype(np.uint8)
     usable, where = np.ones(levels.shape, bool), np.full(1, 100, np.float32)
@@ -162,14 +189,47 @@ def test_centroids_equal_their_numpy_twin():
     np.testing.assert_array_equal(out[2], [x[2], y[2]])
 
 
+def ridge_in_numpy(image: np.ndarray, x: float, y: float, angle: float, level: float, most: int) -> int:
+    """Steps that a walk takes along a ridge, both ways together."""
+
+    def at(column: float, row: float) -> float:
+        column, row = np.clip(column, 0, image.shape[1] - 1), np.clip(row, 0, image.shape[0] - 1)
+        c, r = min(int(column), image.shape[1] - 2), min(int(row), image.shape[0] - 2)
+        u, v = column - c, row - r
+        return (image[r, c] * (1 - u) + image[r, c + 1] * u) * (1 - v) + (image[r + 1, c] * (1 - u) + image[r + 1, c + 1] * u) * v
+
+    steps = 0
+    for heading in (angle, angle + np.pi):
+        column, row = x, y
+        for _ in range(most):
+            ways = heading + np.array([-0.35, -0.175, 0, 0.175, 0.35])
+            values = [at(column + np.cos(way), row + np.sin(way)) for way in ways]
+            if max(values) < level:
+                break
+            heading = ways[int(np.argmax(values))]
+            column, row, steps = column + np.cos(heading), row + np.sin(heading), steps + 1
+    return steps
+
+
+def test_ridge_lengths_equal_their_numpy_twin():
+    image = smooth_image(8)
+    rng = np.random.default_rng(8)
+    x, y, angle = (rng.uniform(low, high, 30).astype(np.float32) for low, high in ((0, 79), (0, 59), (0, np.pi)))
+    levels, out = np.tile(np.array([3, 0, -4], np.float32), (30, 1)), np.empty((30, 3), np.float32)
+    kernels.ridge_lengths(image, x, y, angle, levels, np.float32(20), out)
+    expected = [[ridge_in_numpy(image, x[i], y[i], angle[i], level, 20) for level in levels[i]] for i in range(30)]
+    np.testing.assert_array_equal(out, expected)
+    assert len(np.unique(out)) > 10
+
+
 @pytest.mark.parametrize("bend", [0.0, 0.01])
 def test_ridge_lengths_follow_a_line_that_bends(bend):
     rows, columns = np.indices((120, 160)).astype(float)
     distance = rows - 60 - bend * (columns - 80) ** 2
     image = (100 * np.exp(-0.5 * (distance / 2) ** 2) * (np.abs(columns - 80) <= 30)).astype(np.float32)
-    out, start = np.empty(1, np.float32), (np.full(1, 80, np.float32), np.full(1, 60, np.float32))
-    kernels.ridge_lengths(image, *start, np.zeros(1, np.float32), np.full(1, 50, np.float32), np.float32(100), out)
+    out, start = np.empty((1, 1), np.float32), (np.full(1, 80, np.float32), np.full(1, 60, np.float32))
+    kernels.ridge_lengths(image, *start, np.zeros(1, np.float32), np.full((1, 1), 50, np.float32), np.float32(100), out)
     along = np.linspace(-30, 30, 1000)
-    assert out[0] == pytest.approx(np.trapezoid(np.hypot(1, 2 * bend * along), along), rel=0.1)  # the walk turns in steps
-    kernels.ridge_lengths(image, *start, np.zeros(1, np.float32), np.full(1, 50, np.float32), np.float32(12), out)
-    assert out[0] == 24
+    assert out[0, 0] == pytest.approx(np.trapezoid(np.hypot(1, 2 * bend * along), along), rel=0.1)  # the walk turns in steps
+    kernels.ridge_lengths(image, *start, np.zeros(1, np.float32), np.full((1, 1), 50, np.float32), np.float32(12), out)
+    assert out[0, 0] == 24

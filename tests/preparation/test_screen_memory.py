@@ -83,10 +83,19 @@ def test_a_graphic_that_is_hidden_for_a_frame_stays_known_while_it_is_as_bright(
     grey, seen, unseen = np.full((40, 60), 60, np.uint8), np.zeros((40, 60), bool), np.zeros((40, 60), bool)
     grey[10, 20] = grey[30, 50] = 230
     seen[10, 20] = seen[30, 50] = True
-    memory.with_known_graphics(0, grey, seen)
-    assert memory.with_known_graphics(0, grey, unseen)[10, 20]
+    memory.graphics_on(0, grey, lambda: seen)
+    for _ in range(4):  # looked for anew meanwhile
+        assert memory.graphics_on(0, grey, lambda: unseen)[10, 20]
     grey[10, 20] = 70
-    again = memory.with_known_graphics(0, grey, unseen)
+    again = memory.graphics_on(0, grey, lambda: unseen)
     assert again[30, 50]
     assert not again[10, 20]
-    assert not memory.with_known_graphics(1, grey, unseen).any()
+    assert not memory.graphics_on(1, grey, lambda: unseen).any()
+
+
+def test_a_graphic_that_appears_is_found_at_the_third_frame():
+    memory = ScreenMemory()
+    grey, seen = np.full((40, 60), 60, np.uint8), np.zeros((40, 60), bool)
+    seen[10, 20] = True
+    found = [memory.graphics_on(0, grey, lambda shown=shown: shown)[10, 20] for shown in (~seen & seen, seen, seen, seen)]
+    assert found == [False, False, False, True]

@@ -9,6 +9,7 @@ import pytest
 from finished_analysis import made_analysis
 
 from usmicro.errors import DicomResultError
+from usmicro.loading.masks import read_masks
 from usmicro.loading.segmentation import read_segmentation
 from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import NO_DATE, read_source
@@ -125,6 +126,65 @@ def test_what_was_not_found_has_one_empty_frame(tmp_path):
     assert not any(area.any() for number, area in back.areas(0) if number == 2)
 
 
+@pytest.fixture
+def two_masses(tmp_path):
+    """Results of a cine with two masses that touch, the second larger on the second frame; the files and where each mass is."""
+    analysis, areas = made_analysis(frames=2), FrameAreas()
+    row, column = np.mgrid[: analysis.labels.shape[0], : analysis.labels.shape[1]]
+    there = [[np.hypot(column - 150, row - 200) < 60, np.hypot(column - 260, row - 200) < radius] for radius in (55, 65)]
+    for frame, masses in enumerate(there):
+        labels = np.where(masses[0] | masses[1], 1, 0).astype(np.uint8)
+        labels[row > 350] = 2
+        areas.add(frame, labels)
+    first = replace(analysis.masses[0], mass=1, x_px=150.0, y_px=200.0)
+    second = replace(analysis.masses[0], mass=2, x_px=260.0, y_px=200.0, frame=1)
+    analysis = replace(analysis, masses=type(analysis.masses)([first, second]))
+    source = write_source(tmp_path / "scan.dcm", analysis.labels.shape, 2)
+    files = tmp_path / "scan.sr.dcm", tmp_path / "scan.seg.dcm"
+    write_results(analysis, areas, read_source(source), "mark", report=files[0], segmentation=files[1])
+    return source, *files, there
+
+
+def test_each_mass_is_a_segment_with_the_identity_that_it_has_in_the_report(two_masses):
+    source, report, file, there = two_masses
+    data = pydicom.dcmread(file)
+    assert [segment.SegmentLabel for segment in data.SegmentSequence] == ["Mass 1", "Mass 2", "Duct", "Nonmass area"]
+    groups = highdicom.sr.srread(report).content.get_planar_roi_measurement_groups(finding_type=codes.MASS)
+    assert [segment.TrackingUID for segment in data.SegmentSequence[:2]] == [group.tracking_uid for group in groups]
+    assert [segment.TrackingID for segment in data.SegmentSequence[:2]] == [group.tracking_identifier for group in groups]
+    assert not [segment for segment in data.SegmentSequence[2:] if "TrackingUID" in segment]
+    pixels = highdicom.seg.segread(file).get_pixels_by_source_frame(pydicom.dcmread(source).SOPInstanceUID, [1, 2])
+    for frame, masses in enumerate(there):
+        assert ((pixels[frame, ..., 0] > 0) | (pixels[frame, ..., 1] > 0)).tolist() == (masses[0] | masses[1]).tolist()
+        for index, (mass, other) in enumerate([masses, masses[::-1]]):
+            own = pixels[frame, ..., index] > 0
+            assert (own & mass).sum() > 0.98 * (mass & ~other).sum()
+            assert (own & other & ~mass).sum() < 0.02 * other.sum()
+
+
+def test_a_run_takes_each_segment_of_a_mass_as_a_mass(two_masses):
+    source, _, file, there = two_masses
+    back = read_masks(file.parent, source.name, there[0][0].shape, scan=source, frames=2)
+    for frame, masses in enumerate(there):
+        found = back.on_frame(frame).masses
+        assert np.unique(found).tolist() == [0, 1, 2]
+        for number, (mass, other) in enumerate([masses, masses[::-1]], start=1):
+            assert (found[mass & ~other] == number).mean() > 0.98
+
+
+def test_no_mass_is_one_empty_segment_of_masses(tmp_path):
+    analysis = made_analysis()
+    analysis = replace(analysis, masses=type(analysis.masses)([]))
+    analysis.labels[analysis.labels == 1] = 0
+    areas = FrameAreas()
+    areas.add(0, analysis.labels)
+    source = read_source(write_source(tmp_path / "s.dcm", analysis.labels.shape, 1))
+    write_results(analysis, areas, source, "mark", report=tmp_path / "r.dcm", segmentation=tmp_path / "g.dcm")
+    back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image=source.uid)
+    assert back.parts == {1: "mass", 2: "duct", 3: "nonmass"}
+    assert {number for number, area in back.areas(0) if area.any()} == {2, 3}
+
+
 def test_outlines_of_a_user_are_not_called_automatic(written, tmp_path):
     analysis, areas, source, *_ = written
     for given, made in ((False, "AUTOMATIC"), (True, "SEMIAUTOMATIC")):
@@ -143,6 +203,8 @@ def test_the_report_reads_back_exactly(written):
         check_frame(group, focus.frame if analysis.frame else None)
         check_values(group, focus, codes.FOCUS_MEASURED, codes.FOCUS_STATED)
         assert group.tracking_identifier.startswith(f"focus {focus.focus}")
+        (reason,) = [item for item in group[0].ContentSequence if item.name == codes.REASON]
+        assert (reason.value_type.value, reason.value) == ("TEXT", focus.label_reason)
     (mass_group,) = content.get_planar_roi_measurement_groups(finding_type=codes.MASS)
     check_values(mass_group, analysis.masses[0], codes.MASS_MEASURED, codes.MASS_STATED)
     check_frame(mass_group, analysis.frame or None)
@@ -208,11 +270,20 @@ def test_the_same_results_have_the_same_bytes_and_others_another_uid(written, tm
         assert other.SOPInstanceUID != pydicom.dcmread(file).SOPInstanceUID
 
 
+def test_dciodvfy_finds_no_error_in_results_of_two_masses(two_masses):
+    for file in two_masses[1:3]:
+        check_with_dciodvfy(file)
+
+
 @pytest.mark.parametrize("kind", [3, 4], ids=["report", "segmentation"])
 def test_dciodvfy_finds_no_error(written, kind):
+    check_with_dciodvfy(written[kind])
+
+
+def check_with_dciodvfy(file):
     if (program := shutil.which("dciodvfy")) is None:
         pytest.skip("needs dciodvfy: apt-get install dicom3tools")
-    said = subprocess.run([program, str(written[kind])], capture_output=True, text=True).stderr.splitlines()
+    said = subprocess.run([program, str(file)], capture_output=True, text=True).stderr.splitlines()
     assert said, "dciodvfy names at least the kind of object"
     assert not [line for line in said if line.startswith(("Error", "Abort"))]
     # what remains: it does not know the private scheme

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import time
 from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,7 +17,7 @@ import usmicro
 from usmicro.errors import UsageError
 from usmicro.writing import report
 from usmicro.writing.report import remove_report, safe_json, write_report
-from usmicro.writing.report_pictures import encode_picture, outline_path, read_picture, tissue_box
+from usmicro.writing.report_pictures import encode_picture, outline_path, read_picture, sector_apex, tissue_box
 from usmicro.writing.report_plots import bars, bins, histogram
 
 
@@ -77,7 +76,7 @@ def test_settings_versions_and_the_research_notice_are_there(folder):
     assert "Research use only: no diagnosis." in text
     record = json.loads((folder / "run.json").read_text())
     for name, value in {**record["settings"]["foci"], **record["versions"]}.items():
-        assert f"<th>{name}</th><td>{value}</td>" in text
+        assert f"<th>{name}</th><td>{value}" in text
 
 
 def test_hostile_text_stays_text(folder):
@@ -193,6 +192,27 @@ def test_a_missing_picture_is_empty(tmp_path):
     assert read_picture(tmp_path / "a.jpg", tmp_path / "a.png", []).thumbnail == ""
 
 
+@pytest.mark.parametrize("crop", [0, 60], ids=["whole", "cut at the left"])
+def test_the_apex_of_a_sector_is_where_its_sides_meet(crop):
+    y, x = np.mgrid[:460, :800]
+    away, angle = np.hypot(x - 390, y + 200), np.arctan2(x - 390, y + 200)
+    labels = np.where((away > 260) & (away < 620) & (abs(angle) < 0.6), 0, 255).astype(np.uint8)[:, crop:]
+    column, row = sector_apex(labels)
+    assert (column, row) == (pytest.approx(390 - crop, abs=3), pytest.approx(-200, abs=5))
+
+
+def test_scans_without_slanted_sides_or_with_two_views_have_no_apex():
+    labels = np.full((300, 400), 255, np.uint8)
+    assert sector_apex(labels) is None
+    labels[20:280, 30:370] = 0
+    assert sector_apex(labels) is None
+    y, x = np.mgrid[:300, :400]
+    labels[(abs(x - 100) < 30 + y / 4) | (abs(x - 300) < 30 + y / 4)] = 1
+    labels[:, 190:210] = 255
+    labels[abs(x - 200) > 180 + y / 20] = 255
+    assert sector_apex(labels) is None
+
+
 # ---- plots ----
 
 
@@ -229,9 +249,7 @@ def test_bars_have_a_name_and_a_number():
 
 def test_two_thousand_images_are_one_page_of_bounded_size(tmp_path, make_analysis):
     folder = make_run(tmp_path / "r", make_analysis(), copies=1995, pictures=False)
-    start = time.perf_counter()
     text = text_of(folder)
-    assert time.perf_counter() - start < 10
     assert len(report_data(text)["images"]) == 2000
     assert len(text) < 5_000_000
     assert not list((folder / "report").glob("page-*"))

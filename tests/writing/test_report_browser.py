@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from made_run import HOSTILE, make_run
 
@@ -116,7 +117,8 @@ def test_layers_are_switched_and_stay_so(page):
         page,
         """
         open("plain/00000.png"); await wait(50);
-        const boxes = () => Object.fromEntries([...document.querySelectorAll("#layers input")].map((box) => [box.dataset.toggles, box]));
+        const inputs = () => [...document.querySelectorAll("#layers [data-toggles]")];
+        const boxes = () => Object.fromEntries(inputs().map((input) => [input.dataset.toggles, input]));
         found.layers = Object.keys(boxes());
         const states = () => Object.fromEntries(found.layers.map((layer) => [layer, drawn(layer).every(seen)]));
         found.on = states();
@@ -126,12 +128,34 @@ def test_layers_are_switched_and_stay_so(page):
         document.querySelector('tr[data-focus="2"]').click(); found.revealed = states();
         """,
     )
-    layers = ["intramass", "extramass", "intraductal", "mass", "duct", "nonmass area", "numbers"]
+    layers = ["intramass", "extramass", "intraductal", "mass", "duct", "nonmass area", "shadow", "twinkling", "numbers"]
     assert found["layers"] == layers
     assert found["on"] == dict.fromkeys(layers, True)
     assert found["off"] == found["next"] == {**found["on"], "extramass": False, "mass": False, "numbers": False}
     assert found["title"] == "plain/00001.png"
     assert found["revealed"]["extramass"]
+
+
+def test_a_shadow_is_a_strip_along_the_beam(page):
+    found = used(
+        page,
+        """
+        open("plain/00000.png"); await wait(50);
+        const box = (path) => { const b = path.getBBox(); return [b.x + b.width / 2, b.y, b.width, b.height]; };
+        found.straight = drawn("shadow").filter((element) => element.matches(".strip")).map(box);
+        current.geometry = "sector"; current.apex = [foci[0].x_px - 100, foci[0].y_px - 100];
+        found.slanted = shadowStrip(foci[0]); current.apex = null; found.unknown = shadowStrip(foci[0]);
+        found.at = [foci[0].x_px, foci[0].y_px];
+        """,
+    )
+    (x, y, width, height), *others = found["straight"]
+    assert len(others) == 2
+    assert (x, y) == (pytest.approx(found["at"][0], abs=0.2), pytest.approx(found["at"][1] + 0.25 / 0.08, abs=0.2))  # 0.5 mm wide
+    assert (width, height) == (pytest.approx(0.5 / 0.08, abs=0.2), pytest.approx(4 / 0.08, abs=0.2))  # 4 mm long
+    corners = np.array(re.findall(r"([\d.]+) ([\d.]+)", found["slanted"]), float)
+    middle = corners.mean(axis=0) - found["at"]
+    assert middle == pytest.approx(np.full(2, (0.25 + 2) / 0.08 / np.sqrt(2)), abs=0.2)
+    assert found["unknown"] == ""
 
 
 def test_a_focus_tells_its_evidence_to_pointer_and_keyboard(page):

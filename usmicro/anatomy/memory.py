@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -74,11 +75,21 @@ class AnatomyMemory:
 
 
 def moved(anatomy: Anatomy, shift: tuple[int, int], tissue: BoolImage) -> Anatomy:
-    """An anatomy moved by whole grid pixels; what comes into view is as the nearest that was there, and none is outside of the tissue."""
+    """An anatomy moved by whole grid pixels, fewer than it has.
+
+    What comes into view is as the nearest that was there; outside of the tissue there is nothing.
+    """
     (rows, columns), (over, down) = tissue.shape, shift
-    row, column = np.clip(np.arange(rows) - down, 0, rows - 1), np.clip(np.arange(columns) - over, 0, columns - 1)
-    names = ("mass_probability", "masses", "duct_probability", "ducts", "nonmass")
-    return replace(anatomy, **{name: getattr(anatomy, name)[row].take(column, axis=1) * tissue for name in names})
+    stays = slice(max(-down, 0), rows - max(down, 0)), slice(max(-over, 0), columns - max(over, 0))
+    rim = max(down, 0), max(-down, 0), max(over, 0), max(-over, 0)
+
+    def image(name: str) -> Any:
+        before = getattr(anatomy, name)
+        as_bytes = before.view(np.uint8) if before.dtype == np.bool_ else before
+        now = cv2.copyMakeBorder(np.ascontiguousarray(as_bytes[stays]), *rim, cv2.BORDER_REPLICATE).view(before.dtype)
+        return now if tissue.all() else now * tissue
+
+    return replace(anatomy, **{name: image(name) for name in ("mass_probability", "masses", "duct_probability", "ducts", "nonmass")})
 
 
 def _cells(tissue: FloatImage) -> FloatImage:

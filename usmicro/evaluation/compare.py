@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import PurePosixPath
 from typing import Any
 
 import cv2
@@ -17,6 +18,7 @@ from usmicro.evaluation.overlaps import Overlap, components, overlap
 from usmicro.evaluation.targets import Target, match_foci
 from usmicro.evaluation.truth import ImageTruth, Truth, read_image_masks
 from usmicro.findings import Focus
+from usmicro.labels import describe_calcification
 from usmicro.scan import GivenMasks
 from usmicro.writing.report_run import Run
 
@@ -67,7 +69,7 @@ class Comparison:
         return [np.array(indices, dtype=np.intp) for indices in by_patient.values()]
 
 
-def compare(run: Run, truth: Truth, *, least_distance: float) -> Comparison:
+def compare(run: Run, truth: Truth, *, least_distance: float, listed: float | None = None) -> Comparison:
     """Put the results of a run beside the truth.
 
     Parameters
@@ -76,6 +78,8 @@ def compare(run: Run, truth: Truth, *, least_distance: float) -> Comparison:
     truth : Truth
     least_distance : float
         A focus hits a mark within half of the diameter of that, and always within so many pixels.
+    listed : float, optional
+        Confidence of the foci that make the descriptor of an image, where the run lists less sure ones; the run's own if not given.
 
     Raises
     ------
@@ -93,7 +97,10 @@ def compare(run: Run, truth: Truth, *, least_distance: float) -> Comparison:
             continue
         masks = told.masks or read_image_masks(truth, name, (row["rows"], row["columns"]), row["frames"])
         if name in known or masks is not None:
-            compared.append(_compared(run, row, told, masks, least_distance))
+            compared.append(_compared(run, row, told, masks, least_distance, listed))
+    if not compared and not failed and not truth.images:
+        expected = "expected CSV tables with a column image, or masks named as for --masks"
+        raise UsageError(f"{truth.folder or 'the truth'}: holds no labels of this run; {expected}")
     if not compared and not failed:
         example = run.images[0]["image"] if run.images else "none"
         raise UsageError(
@@ -109,10 +116,12 @@ def compare(run: Run, truth: Truth, *, least_distance: float) -> Comparison:
 
 
 def _by_image(run: Run, truth: Truth) -> tuple[dict[str, ImageTruth], list[str]]:
-    """What is known by the image of the run; and names that are none of its images. A file name does where only one image has it."""
+    """What is known by the image of the run; and names that are none of its images.
+
+    A file name does where only one image has it, and so does one without its ending.
+    """
     names = {row["image"] for row in run.images}
-    alone = Counter(name.rpartition("/")[2] for name in names)
-    by_file = {name.rpartition("/")[2]: name for name in names if alone[name.rpartition("/")[2]] == 1}
+    by_file = {**_only_ones(names, lambda name: PurePosixPath(name).stem), **_only_ones(names, lambda name: PurePosixPath(name).name)}
     known, unknown = {}, []
     for given, told in truth.images.items():
         name = given if given in names else by_file.get(given)
@@ -125,7 +134,15 @@ def _by_image(run: Run, truth: Truth) -> tuple[dict[str, ImageTruth], list[str]]
     return known, unknown
 
 
-def _compared(run: Run, row: Mapping[str, Any], told: ImageTruth, masks: GivenMasks | None, least_distance: float) -> Compared:
+def _only_ones(names: Iterable[str], short: Callable[[str], str]) -> dict[str, str]:
+    """The names that no other shares a short name with, by that."""
+    shorts = Counter(map(short, names))
+    return {short(name): name for name in names if shorts[short(name)] == 1}
+
+
+def _compared(
+    run: Run, row: Mapping[str, Any], told: ImageTruth, masks: GivenMasks | None, least_distance: float, listed: float | None
+) -> Compared:
     name = row["image"]
     names = [each.name for each in fields(Focus)]
     foci = tuple(Focus(**{column: focus[column] for column in names}) for focus in run.foci.get(name, ()))
@@ -138,7 +155,7 @@ def _compared(run: Run, row: Mapping[str, Any], told: ImageTruth, masks: GivenMa
     return Compared(
         name=name,
         truth=told,
-        calcification=row["calcification"],
+        calcification=_descriptor(row["calcification"], foci, listed),
         score=float(row["calcification_score"]),
         foci=foci,
         detections=detections,
@@ -146,6 +163,14 @@ def _compared(run: Run, row: Mapping[str, Any], told: ImageTruth, masks: GivenMa
         areas=overlaps[1],
         invented=overlaps[2],
     )
+
+
+def _descriptor(said: str, foci: Sequence[Focus], listed: float | None) -> str:
+    """What a run says of the calcification of an image, by the foci that it would list at a confidence."""
+    if said == "none" or listed is None or not foci:
+        return said
+    surest = max(foci, key=lambda focus: focus.confidence)
+    return describe_calcification([focus.label for focus in foci if focus.confidence >= listed] or [surest.label])
 
 
 def _on_key_frame(run: Run, row: Mapping[str, Any], masks: GivenMasks) -> GivenMasks:

@@ -92,9 +92,10 @@ def evaluate(
     if not (math.isfinite(least_distance) and least_distance > 0):
         raise UsageError(f"--distance {least_distance:g}: expected a number of pixels above 0")
     run = read_run(Path(results))
-    comparison = compare(run, read_truth(Path(truth)), least_distance=least_distance)
     given = float(run.record["settings"]["foci"]["minimum_confidence"])
     listed = max(given, Settings().foci.minimum_confidence)
+    # a run that lists every candidate has foci everywhere, and would say so of every calcified image
+    comparison = compare(run, read_truth(Path(truth)), least_distance=least_distance, listed=listed if given < listed else None)
     marked = [image for image in comparison.images if image.detections is not None]
     curve = free_response([image.detections for image in marked if image.detections is not None]) if marked else None
     measures = [*_calcification(comparison), *_foci(comparison, curve, listed, complete=given == 0), *_behaviour(comparison, listed)]

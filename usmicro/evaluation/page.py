@@ -120,9 +120,10 @@ def _worst(evaluation: Evaluation) -> str:
         faults = int(row["foci_missed"] or 0) + int(row["foci_false"] or 0) + wrong + (1 - float(dice) if dice is not None else 0.0)
         return -faults, str(row["image"])
 
-    rows.sort(key=badness)
-    rows = rows[:WORST]
-    columns = [name for name in rows[0] if any(row[name] is not None for row in rows)] if rows else []
+    rows = sorted((row for row in rows if badness(row)[0] < 0), key=badness)[:WORST]
+    if not rows:
+        return "<p>None: all went well.</p>"
+    columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(_cell(row[name]) for name in columns)}</tr>" for row in rows)
     more = "images.csv has all images, foci.csv every mark and focus." if evaluation.froc is not None else "images.csv has all images."

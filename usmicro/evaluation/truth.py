@@ -121,7 +121,9 @@ def _read_table(file: Path, truth: Truth, *, alone: bool) -> None:
     if not (marks or labels or {"image", "patient"} <= set(columns)):
         expected = "expected the columns image, x_px, y_px (marks of foci) or image, calcification (labels of images)"
         if alone:
-            raise UsageError(f"{file}: {expected}; found {', '.join(columns) or 'nothing'}")
+            other = next((name for mark, name in ((";", "semicolons"), ("\t", "tabs")) if any(mark in column for column in columns)), "")
+            hint = f"; separate them by commas, not by {other}" if other else ""
+            raise UsageError(f"{file}: {expected}; found {', '.join(columns) or 'nothing'}{hint}")
         truth.remarks.append(f"{file.name} holds no labels and is not used: {expected}")
         return
     used = {"image", *(FOCI_COLUMNS if marks else ()), *IMAGE_COLUMNS}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from usmicro.arrays import BoolImage
 from usmicro.errors import ImageError
 from usmicro.findings import Candidates
 from usmicro.foci.false_alarm import LEAST, SpeckleResponses
 from usmicro.foci.measures import Blobs, measure
 from usmicro.foci.scale_space import Scale, filled_outside, scale_space
 from usmicro.kernels import foci as kernels
+from usmicro.kernels import levels as levels_of
+from usmicro.kernels import masks as mask_kernels
+from usmicro.quantiles import quantile
 from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
 from usmicro.view import View
@@ -32,10 +36,43 @@ FLAT = 0.01
 """Typical magnitude of the Laplacian, in grey levels, up to which a view shows rounding errors and no texture."""
 TEXTURE_LEVELS = 64.0
 """Histogram level of the view's typical texture."""
+TEXTURE_SAMPLES = 20000
+"""Usable pixels, at least, that the view's typical texture is taken from."""
 UPPER_QUARTILE = np.array([0.75], np.float32)
 
 
-def detect(scale: Scale, view: View, least: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """The usable pixels on the grid of some scales."""
+
+    usable: BoolImage
+    count: int
+    sample: NDArray[np.int32]
+    """Row and column of evenly taken ones."""
+
+    @classmethod
+    def of(cls, usable: BoolImage) -> Mask:
+        """A mask on its own grid."""
+        usable = np.ascontiguousarray(usable)
+        count = int(np.count_nonzero(usable))
+        step = max(1, count // TEXTURE_SAMPLES)
+        sample = np.empty((-(-count // step), 2), np.int32)
+        mask_kernels.every(usable, step, sample)
+        return cls(usable, count, sample)
+
+
+def masks_of(view: View, scales: Sequence[Scale]) -> dict[int, Mask]:
+    """The usable pixels of a view on the grid of each scale, by its factor: more than half of a coarse pixel is usable."""
+    masks = {1: Mask.of(view.usable)}
+    for scale in scales:
+        if scale.factor not in masks:
+            usable = np.empty(scale.smooth.shape, np.bool_)
+            mask_kernels.mostly(masks[1].usable, usable)
+            masks[scale.factor] = Mask.of(usable)
+    return masks
+
+
+def detect(scale: Scale, view: View, least: float, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Positions (x, y) and responses of the bright blobs of one scale that respond with `least` or more.
 
     The response is the blobness sqrt(l1 l2), l1 and l2 the eigenvalues of the Hessian, over the upper quartile of the magnitude of the
@@ -45,33 +82,39 @@ def detect(scale: Scale, view: View, least: float) -> tuple[NDArray[np.float64],
     """
     nothing = np.empty(0), np.empty(0), np.empty(0)
     factor, sigma = scale.factor, scale.sigma / scale.factor
-    shape = scale.smooth.shape
-    usable = view.usable
-    if factor > 1:
-        resized = cv2.resize(usable.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-        usable = resized > 0.5
-    texture = np.abs(cv2.Laplacian(scale.smooth, cv2.CV_32F, ksize=1))
-    inside = texture[usable]
-    typical = float(np.quantile(inside[:: max(1, inside.size // 20000)], 0.75)) if inside.size else 0.0
+    texture = np.empty(len(mask.sample), np.float32)
+    levels_of.laplacian_at(scale.smooth, mask.sample, texture)
+    typical = quantile(texture, 0.75) if mask.count else 0.0
     if not typical > FLAT:
         return nothing
-    most = inside.size // 4 + 1  # maxima are at least two pixels apart
+    most = mask.count // 4 + 1  # maxima are at least two pixels apart
     position, strength = np.empty((most, 2), np.float32), np.empty(most, np.float32)
-    count = kernels.blob_maxima(scale.smooth, usable, np.float32(least * LEAST_TEXTURE * typical), position, strength)
+    count = kernels.blob_maxima(scale.smooth, mask.usable, np.float32(least * LEAST_TEXTURE * typical), position, strength)
     if count == 0:
         return nothing
     x, y = np.ascontiguousarray(position[:count, 0]), np.ascontiguousarray(position[:count, 1])
     guard = 2.5 * sigma + 0.5 * np.sqrt(view.speckle[0] * view.speckle[1]) / factor
     width = view.grid.pixels(RING_MM) / factor + 3 * sigma
-    levels = np.minimum(texture * np.float32(TEXTURE_LEVELS / typical) + np.float32(0.5), 255).astype(np.uint8)
+    levels = np.empty(scale.smooth.shape, np.uint8)
+    levels_of.laplacian_levels(scale.smooth, np.float32(TEXTURE_LEVELS / typical), levels)
     quartile, counted = np.empty((count, 1), np.float32), np.empty(count, np.float32)
     inner, outer = np.full(count, guard, np.float32), np.full(count, guard + width, np.float32)
     step = np.full(count, max(1, round(width / RING_SAMPLES)), np.int32)
-    kernels.ring_quantiles(levels, usable, x, y, inner, outer, step, UPPER_QUARTILE, quartile, counted)
+    kernels.ring_quantiles(levels, mask.usable, x, y, inner, outer, step, UPPER_QUARTILE, quartile, counted)
     local = np.maximum(quartile[:, 0] * (typical / TEXTURE_LEVELS), LEAST_TEXTURE * typical)
     response = strength[:count] / local
     kept = (response >= least) & (counted >= LEAST_RING * np.pi * (outer**2 - inner**2))
     return scale.to_view(x[kept]), scale.to_view(y[kept]), response[kept].astype(np.float64)
+
+
+def strongest_first(x: NDArray[np.float64], y: NDArray[np.float64], response: NDArray[np.float64]) -> NDArray[np.intp]:
+    """What `np.lexsort((y, x, -response))` gives; positions decide only where responses are equal, which few are."""
+    order = np.argsort(-response)
+    equal = np.flatnonzero(np.diff(response[order]) == 0)
+    places = np.union1d(equal, equal + 1)
+    tied = order[places]
+    order[places] = tied[np.lexsort((y[tied], x[tied], -response[tied]))]
+    return order
 
 
 def blob_responses(view: View, settings: FociSettings) -> Blobs:
@@ -81,10 +124,11 @@ def blob_responses(view: View, settings: FociSettings) -> Blobs:
     """
     filled = filled_outside(view.grey, view.tissue)
     scales = scale_space(view, settings.smallest, settings.largest, filled)
-    found = [detect(scale, view, LEAST) for scale in scales]
+    masks = masks_of(view, scales)
+    found = [detect(scale, view, LEAST, masks[scale.factor]) for scale in scales]
     x, y, response = (np.concatenate([part[k] for part in found]) for k in range(3))
     index = np.repeat(np.arange(len(scales)), [len(part[0]) for part in found])
-    order = np.lexsort((y, x, -response))
+    order = strongest_first(x, y, response)
     x, y, response, index = x[order], y[order], response[order], index[order]
     reach = np.maximum(1.2 * np.array([scale.sigma for scale in scales])[index], 0.5 * np.sqrt(view.speckle[0] * view.speckle[1]))
     kept = np.empty(len(x), bool)

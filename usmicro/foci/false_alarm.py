@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.quantiles import quantile
+
 LEAST = 0.15
 """Response from which a bright blob counts among those of a view."""
 ANCHORS = (0.8, 0.95)
@@ -39,8 +41,8 @@ class SpeckleResponses:
     @classmethod
     def of(cls, response: NDArray[np.float64]) -> SpeckleResponses:
         """From the responses of all blobs of a view, those of LEAST or more."""
-        lower, upper = np.quantile(response, ANCHORS) if len(response) >= FEWEST else USUAL
-        return cls(len(response), float(lower), float(upper))
+        lower, upper = (quantile(response, share) for share in ANCHORS) if len(response) >= FEWEST else USUAL
+        return cls(len(response), lower, upper)
 
     def false_alarm(self, response: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability that a bright blob of speckle responds as strongly; below the table it is that of its first entry."""

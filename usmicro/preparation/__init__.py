@@ -139,9 +139,11 @@ def _view(
     window = (slice(top, bottom), slice(left, right))
     # lone colour pixels are as sharp as graphics
     shown = area.mask[window] if colour is None else area.mask[window] & ~colour.mask[window]
-    graphics = find_overlays(grey[window], shown, _marks(grey[window], area.mask[window], memory, number))
-    if memory is not None:
-        graphics = memory.with_known_graphics(number, grey[window], graphics)
+
+    def find_graphics() -> BoolImage:
+        return find_overlays(grey[window], shown, _marks(grey[window], area.mask[window], memory, number))
+
+    graphics = find_graphics() if memory is None else memory.graphics_on(number, grey[window], find_graphics)
     if colour is not None:
         graphics = (graphics & ~colour.mask[window]) | colour.interface[window]
     tissue = sampled(area.mask, grid, shape)

@@ -130,14 +130,14 @@ def find_marks(grey: ByteImage, tissue: BoolImage) -> BoolImage:
     """
     found = np.zeros(grey.shape, dtype=bool)
     sharp = cv2.filter2D(grey, cv2.CV_32F, SHARPEN, borderType=cv2.BORDER_REFLECT_101)
-    # no mark where the sharpened image has less power than the faintest one brings
-    power = cv2.sqrBoxFilter(sharp, cv2.CV_32F, (13, 13))
-    least = min(mark.energy * LEAST_GREY**2 / mark.template.size for mark in _marks())
-    possible = (power >= least) & tissue
-    if not possible.any():
-        return found
+    # no mark where the sharpened image has less power, in the window of the largest of them, than the faintest one brings
+    largest = tuple(max(mark.template.shape[axis] for mark in _marks()) for axis in (1, 0))
+    power = cv2.sqrBoxFilter(sharp, cv2.CV_32F, largest, normalize=False)
     for mark in _marks():
         height, width = mark.template.shape
+        possible = (power >= mark.energy * LEAST_GREY**2) & tissue
+        if not possible.any():
+            continue
         corners = np.empty((grey.size // 8, 2), np.int32)
         count = match_drawing(sharp, possible, mark.template, mark.correlation, LEAST_GREY * mark.energy, corners)
         for row, column in corners[:count]:

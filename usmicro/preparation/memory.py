@@ -31,6 +31,8 @@ BRIGHT = 150
 """Grey level from which the pixels of a graphic are remembered: no echo stays as bright at one place."""
 RECENT = 24
 """Frames, about a second, for which the tint of the screen, caliper marks and a tinted colour box stay as they were found."""
+GRAPHICS_FOR = 3
+"""The same of text and bright strokes."""
 T = TypeVar("T")
 
 
@@ -141,10 +143,10 @@ class ScreenMemory:
             known = self.areas[place] = KnownAreas.of(grey, find_scan_areas(grey, single=single))
         return known.areas
 
-    def recent(self, name: Hashable, find: Callable[[], T], fits: Callable[[T], bool] | None = None) -> T:
-        """What was found under a name while that is recent enough, and fits what is seen now, else what is found now."""
+    def recent(self, name: Hashable, find: Callable[[], T], fits: Callable[[T], bool] | None = None, frames: int = RECENT) -> T:
+        """What was found under a name on one of the last frames, while it fits what is seen now, else what is found now."""
         known = self.found.get(name)
-        if known is None or known.age >= RECENT or not (fits is None or fits(known.value)):
+        if known is None or known.age >= frames or not (fits is None or fits(known.value)):
             known = self.found[name] = Found(find())
         known.age += 1
         return cast(T, known.value)
@@ -157,13 +159,19 @@ class ScreenMemory:
         known.age += 1
         return cast("T | None", known.value)
 
-    def with_known_graphics(self, view: int, grey: ByteImage, graphics: BoolImage) -> BoolImage:
-        """The graphics of a view, with those of former frames that are as bright as they were: colours beside a dot may hide its shape."""
+    def graphics_on(self, view: int, grey: ByteImage, find: Callable[[], BoolImage]) -> BoolImage:
+        """The graphics of a view, whose image is given, with those of former frames that are as bright as they were.
+
+        Colours beside a dot may hide its shape. They are looked for anew on every third frame, or when one of them goes.
+        """
         import cv2
 
         levels = self.graphics.get(view)
-        if levels is not None and levels.shape == grey.shape:
-            still = (levels > 0) & (cv2.absdiff(grey, levels) <= CHANGE)
-            graphics = graphics | (cv2.dilate(still.view(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+        if levels is None or levels.shape != grey.shape:
+            levels = np.zeros_like(grey)
+        still = (levels > 0) & (cv2.absdiff(grey, levels) <= CHANGE)
+        stay = bool(np.count_nonzero(still) >= SAME * np.count_nonzero(levels))
+        graphics = self.recent(("graphics", view, grey.shape), find, lambda _: stay, GRAPHICS_FOR)
+        graphics = np.asarray(graphics | (cv2.dilate(still.view(np.uint8), np.ones((3, 3), np.uint8)) > 0))
         self.graphics[view] = cv2.multiply(np.ascontiguousarray(grey), (graphics & (grey >= BRIGHT)).view(np.uint8))
         return graphics

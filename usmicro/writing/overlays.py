@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, ByteImage, Frame
-from usmicro.findings import Focus, Mass
+from usmicro.findings import Focus
+from usmicro.writing.polygons import mass_tops
 
 if TYPE_CHECKING:
     from usmicro.analysis import Analysis
@@ -47,7 +48,6 @@ def draw(analysis: Analysis) -> ByteImage:
         The frame, enlarged to at least 600 columns (or shrunk to at most 4096 a side), with a strip below it.
     """
     foci = analysis.foci
-    masses = [mass for mass in analysis.masses if mass.frame == analysis.frame]
     picture = rgb_of(analysis.image)
     picture[analysis.labels == NOT_TISSUE] = 0
     picture, scale = enlarge(picture)
@@ -59,9 +59,8 @@ def draw(analysis: Analysis) -> ByteImage:
     for focus, centre, radius in zip(foci, centres, radii, strict=True):
         mark(pen, focus, centre, radius, dotted=focus.frame != analysis.frame)
     taken = [around(centre, 0.7 * radius) for centre, radius in zip(centres, radii, strict=True)]
-    for mass in masses:
-        top = top_of(analysis.labels == 1, mass, scale)
-        taken.append(write_beside(pen, f"M{mass.mass}", top, 2 * pen.unit, ORANGE, taken, side=ABOVE))
+    for mass, x, y in mass_tops(analysis.labels == 1, analysis.masses, analysis.frame):
+        taken.append(write_beside(pen, f"M{mass}", scaled((x, y), scale), 2 * pen.unit, ORANGE, taken, side=ABOVE))
     surest = sorted(range(len(foci)), key=lambda index: (-foci[index].confidence, foci[index].focus))[:NUMBERED]
     for index in sorted(surest):
         colour = LABEL_COLOURS[foci[index].label]
@@ -165,16 +164,6 @@ def mark(pen: Pen, focus: Focus, centre: Point, radius: float, *, dotted: bool) 
         pen.line([(x, y + radius + 2 * pen.unit), (x, y + radius + 10 * pen.unit)], YELLOW)
     if focus.twinkling in ("yes", "possible"):
         pen.diamond((x - radius - 6 * pen.unit, y), 4 * pen.unit, YELLOW, filled=focus.twinkling == "yes")
-
-
-def top_of(area: BoolImage, mass: Mass, scale: float) -> Point:
-    """The highest point of the part of an area that holds the centre of a mass; its centre where there is none."""
-    _, parts = cv2.connectedComponents(area.astype(np.uint8))
-    row, column = min(max(round(mass.y_px), 0), area.shape[0] - 1), min(max(round(mass.x_px), 0), area.shape[1] - 1)
-    if not parts[row, column]:
-        return scaled((mass.x_px, mass.y_px), scale)
-    rows, columns = np.nonzero(parts == parts[row, column])
-    return scaled((float(columns[rows == rows[0]].mean()), float(rows[0])), scale)
 
 
 def write_beside(

@@ -45,23 +45,62 @@ def _outline(parts: LabelImage, part: int, statistics: NDArray[np.int32]) -> Pol
 def share_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
     """The pixels of an area by the mass that they belong to: 0 none, 1 to n in the order of the masses.
 
-    A connected part belongs to the mass whose centre lies in it, to the nearest one if there is none; of several, each pixel belongs to
-    the nearest.
+    A connected part belongs to the mass whose centre lies in it, to the nearest one if there is none. Masses that touch are parted where
+    the area is narrow between them, by a watershed of the distance to its edge.
     """
     shared = np.zeros(area.shape, np.int32)
     if not masses:
         return shared
-    _, parts = cv2.connectedComponents(area.astype(np.uint8))
+    count, parts, statistics, middles = cv2.connectedComponentsWithStats(area.astype(np.uint8))
     centres = np.array([(mass.x_px, mass.y_px) for mass in masses])
     row = np.clip(np.rint(centres[:, 1]).astype(int), 0, area.shape[0] - 1)
     column = np.clip(np.rint(centres[:, 0]).astype(int), 0, area.shape[1] - 1)
     home = parts[row, column]
-    for part in range(1, int(parts.max()) + 1):
-        rows, columns = np.nonzero(parts == part)
-        own = np.flatnonzero(home == part)
-        if len(own):
-            distance = np.hypot(columns[:, np.newaxis] - centres[own, 0], rows[:, np.newaxis] - centres[own, 1])
-            shared[rows, columns] = own[distance.argmin(axis=1)] + 1
+    for number in range(1, count):
+        left, top, width, height = (int(value) for value in statistics[number, :4])
+        box = slice(top, top + height), slice(left, left + width)
+        part = parts[box] == number
+        own = np.flatnonzero(home == number)
+        if len(own) > 1:
+            shared[box] += _parted(part, list(zip(row[own] - top, column[own] - left, own + 1, strict=True)))
         else:
-            shared[rows, columns] = int(np.hypot(*(centres - (columns.mean(), rows.mean())).T).argmin()) + 1
+            nearest = own[0] if len(own) else int(np.hypot(*(centres - middles[number]).T).argmin())
+            shared[box][part] = nearest + 1
     return shared
+
+
+def _parted(part: BoolImage, seeds: Sequence[tuple[int, int, int]]) -> LabelImage:
+    """A connected part divided among seeds, each a row, a column and the number that its share gets; 0 elsewhere."""
+    from skimage.segmentation import watershed
+
+    markers = np.zeros(part.shape, np.int32)
+    for row, column, number in seeds:
+        markers[row, column] = number
+    # padded, so that the edge of the image is an edge of the area too
+    inside = cv2.distanceTransform(np.pad(part, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    return np.asarray(watershed(-inside, markers, connectivity=2, mask=part), np.int32)  # type: ignore[no-untyped-call]
+
+
+def mass_tops(area: BoolImage, masses: Sequence[Mass], frame: int) -> list[tuple[int, float, float]]:
+    """Where to write the number of each mass: its number, and column and row of the highest point of its outline.
+
+    A mass without an outline has its centre there. One that a cine shows best on another frame is left out unless its centre lies in
+    the area.
+    """
+    rows, columns = area.shape
+
+    def outlined(mass: Mass) -> bool:
+        row, column = round(mass.y_px), round(mass.x_px)
+        return 0 <= row < rows and 0 <= column < columns and bool(area[row, column])
+
+    shown = [mass for mass in masses if mass.frame == frame or outlined(mass)]
+    shared = share_among(area, shown)
+    tops = []
+    for number, mass in enumerate(shown, start=1):
+        own = shared == number
+        if (filled := own.any(axis=1)).any():
+            top = int(filled.argmax())
+            tops.append((mass.mass, round(float(np.flatnonzero(own[top]).mean()), 1), float(top)))
+        else:
+            tops.append((mass.mass, mass.x_px, mass.y_px))
+    return tops

@@ -106,7 +106,7 @@ function card(image) {
   }
   if (!image.foci) facts.append(make("span", {}, "no foci"));
   facts.append(make("span", {}, count(image.masses, "mass", "masses")));
-  facts.append(make("span", { title: "calcification score" }, `score ${image.calcification_score.toFixed(2)}`));
+  facts.append(make("span", { title: "How strongly the image as a whole shows calcification, 0 to 1" }, `score ${image.calcification_score.toFixed(2)}`));
   if (image.frames > 1) facts.append(make("span", {}, `${image.frames} frames`));
   const open = make("button", { type: "button" }, thumb, name, facts);
   open.addEventListener("click", () => openImage(image));
@@ -123,7 +123,11 @@ function dots(image) {
   return picture;
 }
 
-for (const id of ["find", "status", "having", "with-mass", "sort", "order"]) byId(id).addEventListener("input", choose);
+for (const id of ["find", "status", "having", "with-mass", "order"]) byId(id).addEventListener("input", choose);
+byId("sort").addEventListener("input", () => { // one looks for the highest of everything but names
+  byId("order").value = byId("sort").value === "image" ? "up" : "down";
+  choose();
+});
 byId("controls").addEventListener("submit", (event) => event.preventDefault());
 byId("controls").addEventListener("reset", () => setTimeout(choose)); // the fields are empty only afterwards
 byId("more").addEventListener("click", () => {

@@ -18,12 +18,14 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from usmicro.findings import Mass
 from usmicro.writing import report_summary
 from usmicro.writing.files import cannot_write, write_atomically
 from usmicro.writing.report_pictures import read_picture
 from usmicro.writing.report_run import Row, Run, read_run
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMNS
 
+SCRIPTS = ("report.js", "report_viewer.js", "report_layers.js", "report_evidence.js")
 REPORT, PAGES, PICTURES = "report.html", "report", "report/images"
 MOST_ON_ONE, PAGE_SIZE = 2000, 500
 """Up to so many images are on one page; more go on several pages of that size."""
@@ -124,7 +126,7 @@ def _gallery_of(run: Run, page: Page, *, root: str) -> str:
         "images": list(_entries(run, page)),
     }
     template = Template(_asset("report_gallery.html"))
-    return template.substitute(total=f"{len(page.images):,}", data=safe_json(data), script=_asset("report.js") + _asset("report_viewer.js"))
+    return template.substitute(total=f"{len(page.images):,}", data=safe_json(data), script="".join(map(_asset, SCRIPTS)))
 
 
 def _entries(run: Run, page: Page) -> Iterator[dict[str, Any]]:
@@ -145,7 +147,9 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
     files = {
         "picture": run.file(PICTURES, name, ".jpg"), "overlay": run.file("overlays", name, ".png"), "mask": run.file("masks", name, ".png"),
     }  # fmt: skip
-    picture = read_picture(files["picture"], files["mask"], findings["masses"])
+    masses = [Mass(**{column: mass[column] for column in SHOWN["masses"]}) for mass in findings["masses"]]
+    sector = row["geometry"] == "sector"
+    picture = read_picture(files["picture"], files["mask"], masses, told.get("key_frame", 0), sector=sector)
     tables = {kind: [[found[column] for column in SHOWN[kind]] for found in rows[:MOST_FOCI_AN_IMAGE]] for kind, rows in findings.items()}
     links = {kind: run.link(file) for kind, file in files.items()}
     return {
@@ -157,6 +161,7 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         "thumbnail": picture.thumbnail,
         "outlines": dict(picture.outlines),
         "tops": picture.tops,
+        "apex": picture.apex,
     }
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage, ByteImage, Frame
+from usmicro.findings import Mass
 from usmicro.writing.overlays import AREAS, NOT_TISSUE, rgb_of
+from usmicro.writing.polygons import mass_tops
 
 PICTURE_SIDE, PICTURE_QUALITY = 900, 75
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 200, 60
+LEAST_SIDE = 20
+"""Rows that a slanted side of a sector must have for its apex to be told."""
 LONGEST_PATH = 8000
 """At most so many characters for the outlines of one kind; rougher outlines are drawn where there would be more."""
 
@@ -35,6 +38,8 @@ class Picture:
     """Kind of area and its outlines, as an SVG path in pixels of the input image."""
     tops: tuple[tuple[int, float, float], ...] = ()
     """Number of a mass, and column and row of the highest point of its outline."""
+    apex: tuple[float, float] | None = None
+    """Of a sector: where its beams come from."""
 
 
 def tissue_box(labels: ByteImage) -> Box:
@@ -45,6 +50,32 @@ def tissue_box(labels: ByteImage) -> Box:
     return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
 
 
+def sector_apex(labels: ByteImage) -> tuple[float, float] | None:
+    """Column and row where the slanted sides of a sector scan meet, from which its beams run; None where they cannot be told.
+
+    The scan area of a sector is laid between two straight sides and two arcs, so that its sides are those of the mask.
+    """
+    tissue = labels != NOT_TISSUE
+    rows = np.flatnonzero(tissue.any(axis=1))
+    if len(rows) < LEAST_SIDE or cv2.connectedComponents(tissue.astype(np.uint8))[0] != 2:  # two views have two apexes
+        return None
+    lines = []
+    for side in (tissue, tissue[:, ::-1]):
+        edge = side[rows].argmax(axis=1)
+        count = int(edge.argmin()) + 1  # below its widest row the lower arc begins
+        if count < LEAST_SIDE:
+            return None
+        half = count // 2
+        slope = float(np.median((edge[count - half : count] - edge[:half]) / (count - half)))
+        lines.append((slope, float(np.median(edge[:count] - slope * rows[:count]))))
+    (left_slope, left), (right_slope, mirrored) = lines
+    right = tissue.shape[1] - 1 - mirrored  # seen in a mirror, the right side leans as the left one does
+    if left_slope >= 0 or right_slope >= 0:
+        return None
+    row = (right - left) / (left_slope + right_slope)
+    return left + left_slope * row, row
+
+
 def encode_picture(frame: Frame, labels: ByteImage) -> bytes:
     """The frame as JPEG without any findings, black outside the tissue and cropped to it, at most 900 pixels a side."""
     picture = rgb_of(frame)
@@ -53,8 +84,8 @@ def encode_picture(frame: Frame, labels: ByteImage) -> bytes:
     return _jpeg(_shrunk(picture[top : top + height, left : left + width], PICTURE_SIDE), PICTURE_QUALITY)
 
 
-def read_picture(picture_file: Path, mask_file: Path, masses: Sequence[Mapping[str, Any]]) -> Picture:
-    """What a run stored of one image; what is missing or damaged is left empty."""
+def read_picture(picture_file: Path, mask_file: Path, masses: Sequence[Mass], frame: int = 0, *, sector: bool = False) -> Picture:
+    """What a run stored of one image, of a cine its key frame; what is missing or damaged is left empty."""
     labels = _read(mask_file, cv2.IMREAD_GRAYSCALE)
     if labels is None:
         return Picture()
@@ -66,8 +97,9 @@ def read_picture(picture_file: Path, mask_file: Path, masses: Sequence[Mapping[s
     if stored is not None:
         encoded = _jpeg(_shrunk(stored[..., ::-1], THUMBNAIL_SIDE), THUMBNAIL_QUALITY)
         thumbnail = f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
+    apex = sector_apex(labels) if sector else None
     outlines = tuple((name, path) for value, name, _ in AREAS if (path := outline_path(labels == value)))
-    return Picture(box, thumbnail, outlines, _tops(labels == 1, masses))
+    return Picture(box, thumbnail, outlines, tuple(mass_tops(labels == 1, masses, frame)), apex)
 
 
 def outline_path(area: BoolImage) -> str:
@@ -85,20 +117,6 @@ def _closed(points: NDArray[np.int32]) -> str:
     """A closed line; relative steps, which are shorter to write."""
     steps = np.diff(points, axis=0)
     return f"M{points[0, 0]} {points[0, 1]}l{' '.join(f'{x} {y}' for x, y in steps)}z" if len(steps) else ""
-
-
-def _tops(area: BoolImage, masses: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, float, float], ...]:
-    """Where the number of each mass is written: the highest point of the outline around its centre, else its centre."""
-    contours, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    tops = []
-    for mass in masses:
-        centre = (float(mass["x_px"]), float(mass["y_px"]))
-        around = next((contour[:, 0] for contour in contours if cv2.pointPolygonTest(contour, centre, False) >= 0), None)
-        if around is not None:
-            highest = around[around[:, 1] == around[:, 1].min()]
-            centre = (round(float(highest[:, 0].mean()), 1), float(highest[0, 1]))
-        tops.append((int(mass["mass"]), *centre))
-    return tuple(tops)
 
 
 def _shrunk(picture: ByteImage, side: int) -> ByteImage:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from html import escape
 from typing import Any
 
+from usmicro.settings import Settings
 from usmicro.writing.report_plots import SHAPES, bars, histogram
 from usmicro.writing.report_run import Run
 
@@ -64,7 +66,7 @@ def distributions(run: Run) -> str:
     labels, shadows, twinkling = (Counter(focus[name] for focus in foci) for name in ("label", "shadow", "twinkling"))
     plots = [
         bars([(label, labels[label], label) for label in LABELS], "Labels"),
-        histogram(images, "Foci an image", "foci", whole=True),
+        histogram(images, "Foci per image", "foci", whole=True),
         histogram(sizes or _known(foci, "diameter_px")[0], *size, missing=_unknown(without) if sizes else ""),
         histogram(_known(foci, "contrast")[0], "Contrast of a focus", "local units"),
         histogram(depths, "Depth of a focus", "mm from the transducer", missing=_unknown(no_depth)),
@@ -93,7 +95,7 @@ def failed(run: Run) -> str:
 def settings(run: Run) -> str:
     """Settings, options, versions and times."""
     record = run.record
-    groups = [_values(group, values) for group, values in record["settings"].items()]
+    groups = [_values(group, values, told=_told(group)) for group, values in record["settings"].items()]
     options = {name: value for name, value in record["options"].items() if name != "workers"}
     made = {
         "Options": options,
@@ -109,7 +111,8 @@ def settings(run: Run) -> str:
     times |= {f"{stage}, s": value for stage, value in record["seconds"].items()}
     groups += [_values(name, values) for name, values in made.items()]
     groups.append(_values("Times (computing time summed over the inputs)", times, measured=True))
-    return f'<section id="settings"><h2>Settings and versions</h2><div class="groups">{"".join(groups)}</div></section>'
+    said = '<p class="note">A pointer that rests on a setting is told what it means.</p>'
+    return f'<section id="settings"><h2>Settings and versions</h2>{said}<div class="groups">{"".join(groups)}</div></section>'
 
 
 def _tile(key: str, name: str, value: str, *, icon: str = "", alarm: bool = False, measured: bool = False) -> str:
@@ -118,9 +121,20 @@ def _tile(key: str, name: str, value: str, *, icon: str = "", alarm: bool = Fals
     return f'<div class="tile"><dt>{shape}{escape(name)}</dt><dd id="count-{key}" class="{classes}">{escape(value)}</dd></div>'
 
 
-def _values(title: str, values: Mapping[str, Any], *, measured: bool = False) -> str:
+def _told(group: str) -> dict[str, tuple[str, str]]:
+    """Meaning and unit of each setting of a group; none of what this version does not know."""
+    known = getattr(Settings(), group, None)
+    return {} if known is None else {item.name: (item.metadata["says"], item.metadata["unit"]) for item in fields(known)}
+
+
+def _values(title: str, values: Mapping[str, Any], *, measured: bool = False, told: Mapping[str, tuple[str, str]] | None = None) -> str:
     kind = ' class="measured"' if measured else ""
-    rows = "".join(f"<tr><th>{escape(str(name))}</th><td{kind}>{_words(value)}</td></tr>" for name, value in values.items())
+    rows = ""
+    for name, value in values.items():
+        says, unit = (told or {}).get(name, ("", ""))
+        meaning = f' title="{escape(says, quote=True)}"' if says else ""
+        unit = f" <small>{escape(unit)}</small>" if unit else ""
+        rows += f"<tr{meaning}><th>{escape(str(name))}</th><td{kind}>{_words(value)}{unit}</td></tr>"
     return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>" if rows else ""
 
 

@@ -1,9 +1,7 @@
-// One image: its picture with layers that can be switched, zoom, the evidence of a focus, and tables that find it in the picture.
+// One image: its picture with what was found drawn on it, and zoom. Layers, evidence and tables are in the scripts after this one.
 
-const AREAS = { mass: "mass outlines", duct: "duct outlines", "nonmass area": "nonmass areas" };
-const hidden = new Set(); // layers switched off; stays so from image to image
 const LEAST_RADIUS = 8, MOST_ZOOM = 40, STRIDE = 60;
-let current = null, foci = [], marks = [], tops = [], view = { x: 0, y: 0, scale: 1 }, picked = null;
+let current = null, foci = [], marks = [], tops = [], view = { x: 0, y: 0, scale: 1 }, fitted = true, picked = null;
 
 const stage = byId("stage"), scene = byId("scene"), base = byId("base"), tip = byId("tip");
 const known = (value) => value !== null && value !== undefined;
@@ -78,14 +76,27 @@ function drawAreas() {
     byId("areas").append(draw("path", { d: path, class: `area ${kind.split(" ")[0]}`, "data-layer": kind }));
   }
   tops = [];
-  const onFrame = new Set(rows(current, "masses").filter((mass) => mass.frame === current.key_frame).map((mass) => mass.mass));
+  for (const focus of foci) {
+    const strip = shadowStrip(focus);
+    if (strip) byId("areas").append(draw("path", { d: strip, class: "strip", "data-layer": "shadow" }));
+  }
   for (const [mass, x, y] of current.tops) {
-    if (!onFrame.has(mass)) continue;
     const text = draw("text", { class: "written", y: -5, "text-anchor": "middle", fill: "#e69f00" }, `M${mass}`);
     const group = draw("g", { "data-layer": "mass" }, text);
     byId("areas").append(group);
     tops.push({ group, x, y });
   }
+}
+
+/** Where the shadow of a focus lies: as wide as the focus, along the beam, as long as it was measured. Empty where it has none. */
+function shadowStrip(focus) {
+  const { spacing_x_mm: sx, spacing_y_mm: sy, apex } = current;
+  if (focus.shadow !== "yes" || !known(focus.shadow_length_mm) || !known(focus.diameter_mm) || (current.geometry === "sector" && !apex)) return "";
+  const beam = apex ? [(focus.x_px - apex[0]) * sx, (focus.y_px - apex[1]) * sy] : [0, 1];
+  const [dx, dy] = beam.map((value) => value / Math.hypot(...beam));
+  const half = focus.diameter_mm / 2, end = half + focus.shadow_length_mm;
+  const corner = (along, across) => `${(focus.x_px + (along * dx - across * dy) / sx).toFixed(1)} ${(focus.y_px + (along * dy + across * dx) / sy).toFixed(1)}`;
+  return `M${corner(half, -half)}L${corner(end, -half)} ${corner(end, half)} ${corner(half, half)}`;
 }
 
 function drawMarks() {
@@ -97,16 +108,16 @@ function drawMarks() {
       class: `mark ${focus.label}${elsewhere ? " elsewhere" : ""}`, tabindex: 0, role: "button", "data-layer": focus.label, "data-focus": focus.focus,
       "aria-label": `Focus ${focus.focus}, ${focus.label}, confidence ${number(focus.confidence, 2)}. ${focus.label_reason}`, "aria-describedby": "tip",
     }, parts.hit, parts.rim, parts.ring, text);
-    if (focus.shadow === "yes") group.append((parts.shadow = draw("path", { class: "sign" })));
+    if (focus.shadow === "yes") group.append((parts.shadow = draw("path", { class: "sign", "data-layer": "shadow" })));
     if (["yes", "possible"].includes(focus.twinkling)) {
-      group.append((parts.twinkling = draw("path", { class: focus.twinkling === "yes" ? "sign sure" : "sign" })));
+      group.append((parts.twinkling = draw("path", { class: focus.twinkling === "yes" ? "sign sure" : "sign", "data-layer": "twinkling" })));
     }
     const mark = { focus, group, text, parts };
     group.addEventListener("mouseenter", () => showTip(mark));
     group.addEventListener("mouseleave", hideTip);
     group.addEventListener("focus", () => showTip(mark));
     group.addEventListener("blur", hideTip);
-    group.addEventListener("click", () => pick(focus, false));
+    group.addEventListener("click", () => { pick(focus, false); hideTip(); }); // the panel now tells more than the tip, which hides what is around
     group.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === " ") { event.preventDefault(); pick(focus, false); }
     });
@@ -162,6 +173,7 @@ function fitting() {
 function fit() {
   const [left, top, width, height] = current.box;
   view = { x: left + (width - 1) / 2, y: top + (height - 1) / 2, scale: fitting() };
+  fitted = true;
   place();
 }
 
@@ -178,6 +190,7 @@ function move(dx, dy, scale = view.scale) {
   const [left, top, width, height] = current.box;
   const within = (value, low, size) => Math.min(low + size, Math.max(low, value));
   view = { x: within(view.x + dx, left, width), y: within(view.y + dy, top, height), scale };
+  fitted = false;
   place();
 }
 
@@ -218,198 +231,15 @@ new ResizeObserver(() => {
   const now = `${stage.clientWidth} ${stage.clientHeight}`;
   if (!byId("viewer").open || now === stageSize) return;
   stageSize = now;
-  if (view.scale <= fitting() * 1.1) fit(); else place();
+  if (fitted || view.scale < fitting()) fit(); else place();
 }).observe(stage);
-byId("viewer").addEventListener("keydown", (event) => {
+// of the whole page: a button that is switched off while it has the focus leaves none in the viewer
+document.addEventListener("keydown", (event) => {
+  if (!byId("viewer").open || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "PageDown" || event.key === "PageUp") { event.preventDefault(); turn(event.key === "PageDown" ? 1 : -1); }
+  else if (event.key.toLowerCase() === "h") { hideTip(); bare = !bare; applyLayers(); }
 });
 byId("former").addEventListener("click", () => turn(-1));
 byId("next").addEventListener("click", () => turn(1));
 byId("close").addEventListener("click", () => byId("viewer").close());
 byId("viewer").addEventListener("close", () => [...byId("cards").children].find((item) => item.dataset.image === current.image)?.querySelector("button")?.focus());
-
-// ---- layers ----
-
-function showLayers() {
-  const fieldset = byId("layers");
-  fieldset.replaceChildren(make("legend", {}, "Layers"));
-  const add = (layer, words, symbol) => {
-    const box = make("input", { type: "checkbox", "data-toggles": layer });
-    box.checked = !hidden.has(layer);
-    box.addEventListener("change", () => { if (box.checked) hidden.delete(layer); else hidden.add(layer); applyLayers(); });
-    fieldset.append(make("label", {}, box, ...(symbol ? [symbol] : []), words));
-  };
-  for (const label of Object.keys(LABELS)) {
-    const found = foci.filter((focus) => focus.label === label).length;
-    if (found) add(label, `${label} foci (${found})`, icon(label));
-  }
-  for (const [kind, words] of Object.entries(AREAS)) {
-    const line = () => draw("svg", { viewBox: "0 0 20 16", "aria-hidden": "true" }, draw("path", { d: "M0 8h20", class: `line ${kind.split(" ")[0]}` }));
-    if (current.outlines[kind]) add(kind, words, line());
-  }
-  if (foci.length) add("numbers", "numbers", null);
-  fieldset.hidden = fieldset.children.length === 1;
-  const key = [];
-  if (foci.some((focus) => focus.shadow === "yes")) key.push("tick below: posterior shadow");
-  if (foci.some((focus) => focus.twinkling === "yes")) key.push("filled diamond at the left: twinkling");
-  if (foci.some((focus) => focus.twinkling === "possible")) key.push("open diamond: possible twinkling");
-  if (document.querySelector(".mark.elsewhere")) key.push("dashed: seen best on another frame");
-  byId("key").textContent = key.length ? key.join(" \u00b7 ") : "";
-  applyLayers();
-}
-
-function applyLayers() {
-  for (const element of scene.querySelectorAll("[data-layer]")) element.style.display = hidden.has(element.dataset.layer) ? "none" : "";
-}
-
-/** Switch a layer on again, where one asks for something on it. */
-function reveal(layer) {
-  if (!hidden.delete(layer)) return;
-  for (const box of byId("layers").querySelectorAll("input")) box.checked = !hidden.has(box.dataset.toggles);
-  applyLayers();
-}
-
-// ---- evidence ----
-
-const size = (focus) => (known(focus.diameter_mm) ? `${number(focus.diameter_mm, 2)} mm` : `${number(focus.diameter_px, 1)} px`);
-const verdict = (words, details) => [words, ...details.filter(([value]) => known(value)).map(([value, text]) => text(value))].join(", ");
-
-function shortFacts(focus) {
-  const facts = [["Confidence", number(focus.confidence, 2)], ["Label confidence", number(focus.label_confidence, 2)],
-    ...(known(focus.contrast) ? [["Contrast", `${number(focus.contrast, 1)} local units`], ["Size", `${size(focus)}, ${focus.kind}`]] : [])];
-  if (known(focus.depth_mm)) facts.push(["Depth", `${number(focus.depth_mm, 1)} mm`]);
-  facts.push(["Shadow", verdict(focus.shadow, [[focus.shadow_p, (p) => `p ${p.toPrecision(2)}`]])]);
-  facts.push(["Twinkling", verdict(focus.twinkling, [[focus.twinkling_score, (score) => `score ${score.toFixed(2)}`]])]);
-  return facts;
-}
-
-function allFacts(focus) {
-  const facts = shortFacts(focus);
-  const add = (name, value, text) => { if (known(value)) facts.push([name, text(value)]); };
-  const mm = (value) => `${value.toFixed(1)} mm`;
-  add("Listed for", focus.origin, (value) => (value === "echo" ? "its echo" : "its twinkling alone"));
-  add("Shadow drop", focus.shadow_drop, (value) => value.toFixed(2));
-  add("Shadow length", focus.shadow_length_mm, mm);
-  add("Lateral position", focus.x_mm, mm);
-  add("Column, row", focus.x_px, () => `${number(focus.x_px, 1)}, ${number(focus.y_px, 1)} px`);
-  add("Mass", focus.mass, String);
-  add("Duct", focus.duct, String);
-  add("In a nonmass area", focus.nonmass, String);
-  add("Distance to a mass", focus.distance_to_mass_mm, mm);
-  add("Cluster", focus.cluster, String);
-  add("False alarm", focus.false_alarm, (value) => (value === 0 ? "0" : value.toExponential(1)));
-  if (current.frames > 1) {
-    add("Frame", focus.frame, String);
-    add("Seen on", focus.seen_frames, (value) => count(value, "frame", "frames"));
-    add("Track", focus.track, String);
-  }
-  return facts;
-}
-
-const pairs = (facts) => facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
-
-function showTip({ focus, group }) {
-  const flat = shortFacts(focus).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
-  tip.replaceChildren(make("strong", {}, `Focus ${focus.focus}: ${focus.label}`), make("p", {}, focus.label_reason), make("dl", {}, ...flat));
-  tip.hidden = false;
-  const around = stage.getBoundingClientRect(), at = group.querySelector(".hit").getBoundingClientRect();
-  const right = at.right - around.left + 8, left = at.left - around.left - 8 - tip.offsetWidth;
-  tip.style.left = `${Math.max(4, right + tip.offsetWidth < around.width ? right : left)}px`;
-  tip.style.top = `${Math.max(4, Math.min(at.top - around.top - 10, around.height - tip.offsetHeight - 6))}px`;
-}
-
-function hideTip() {
-  tip.hidden = true;
-}
-
-function showEvidence(focus) {
-  const panel = byId("evidence");
-  panel.hidden = !foci.length;
-  if (!focus) {
-    panel.replaceChildren(make("p", { class: "note" }, "Choose a focus in the picture or in the table for all that was measured of it."));
-    return;
-  }
-  panel.replaceChildren(make("h3", {}, icon(focus.label), `Focus ${focus.focus}: ${focus.label}`), make("p", {}, focus.label_reason),
-    make("dl", {}, ...pairs(allFacts(focus))));
-}
-
-/** Choose a focus; with `find` also bring it to the middle of the picture. */
-function pick(focus, find) {
-  picked = focus;
-  reveal(focus.label);
-  for (const mark of marks) mark.group.classList.toggle("chosen", mark.focus === focus);
-  for (const row of byId("tables").querySelectorAll("tr[data-focus]")) row.classList.toggle("chosen", Number(row.dataset.focus) === focus.focus);
-  showEvidence(focus);
-  if (find) move(focus.x_px - view.x, focus.y_px - view.y, Math.max(view.scale, Math.min(fitting() * 3, MOST_ZOOM)));
-  else byId("tables").querySelector(`tr[data-focus="${focus.focus}"]`)?.scrollIntoView({ block: "nearest" });
-}
-
-// ---- tables ----
-
-function showTables() {
-  const parts = [], mm = foci.some((focus) => known(focus.diameter_mm)), deep = foci.some((focus) => known(focus.depth_mm));
-  const numeric = (name, key, digits) => ({ name, key, text: (row) => number(row[key], digits), numeric: true });
-  if (foci.length) {
-    const columns = [
-      { name: "#", key: "focus", text: (row) => String(row.focus), numeric: true, button: true },
-      { name: "Label", key: "label", text: (row) => row.label, symbol: (row) => icon(row.label) },
-      numeric("Conf.", "confidence", 2),
-      numeric(mm ? "Size, mm" : "Size, px", mm ? "diameter_mm" : "diameter_px", mm ? 2 : 1),
-      ...(deep ? [numeric("Depth, mm", "depth_mm", 1)] : []),
-      numeric("Contrast", "contrast", 1),
-      { name: "Shadow", key: "shadow", text: (row) => row.shadow.replace("not assessable", "n/a") },
-      { name: "Twinkling", key: "twinkling", text: (row) => row.twinkling.replace("not assessable", "n/a") },
-      ...(current.frames > 1 ? [numeric("Frame", "frame", 0)] : []),
-    ];
-    const more = current.foci > foci.length ? ` (the surest ${foci.length.toLocaleString("en")} of ${current.foci.toLocaleString("en")}; all are in foci.csv)` : "";
-    parts.push(make("h3", {}, `Foci${more}`), table(columns, foci, (focus) => pick(focus, true)));
-    if (foci.some((focus) => focus.shadow === "not assessable" || focus.twinkling === "not assessable")) parts.push(make("p", { class: "note" }, "n/a: not assessable"));
-  } else parts.push(make("h3", {}, "Foci"), make("p", { class: "note" }, "None listed."));
-  const cine = current.frames > 1 ? [numeric("Frame", "frame", 0)] : [], masses = rows(current, "masses"), clusters = rows(current, "clusters");
-  if (masses.length) {
-    parts.push(make("h3", {}, "Masses"), table([numeric("#", "mass", 0), numeric("Conf.", "confidence", 2), numeric("Width, mm", "width_mm", 1),
-      numeric("Height, mm", "height_mm", 1), { name: "Orientation", key: "orientation", text: (row) => row.orientation },
-      { name: "Posterior", key: "posterior", text: (row) => row.posterior.replace("not assessable", "n/a") }, numeric("Foci", "foci", 0), ...cine], masses));
-  }
-  if (clusters.length) {
-    parts.push(make("h3", {}, "Clusters of foci"), table([numeric("#", "cluster", 0), { name: "Label", key: "label", text: (row) => row.label, symbol: (row) => icon(row.label) },
-      numeric("Foci", "foci", 0), numeric("Width, mm", "width_mm", 1), numeric("Height, mm", "height_mm", 1), numeric("Depth, mm", "depth_mm", 1)], clusters));
-  }
-  if (current.notes) parts.push(make("h3", {}, "Notes"), ...current.notes.map((note) => make("p", { class: "note" }, note)));
-  const links = [["overlay", "Overlay (PNG)"], ["mask", "Label image (PNG)"], ["picture", "Picture without findings (JPEG)"]].filter(([kind]) => current.links[kind]);
-  if (links.length && byId("fallback").hidden) {
-    parts.push(make("p", { class: "files" }, ...links.map(([kind, words]) => make("a", { href: data.root + current.links[kind], target: "_blank", rel: "noopener" }, words))));
-  }
-  byId("tables").replaceChildren(...parts);
-}
-
-/** A table that is sorted by a click on a heading; `find`, if given, is told which row is chosen. */
-function table(columns, items, find = null) {
-  const body = make("tbody");
-  const lines = items.map((item) => {
-    const line = make("tr", find ? { class: "finds", "data-focus": item.focus } : {});
-    for (const { text, numeric, button, symbol } of columns) {
-      const content = button ? make("button", { type: "button", "aria-label": `Find focus ${text(item)} in the picture` }, text(item)) : text(item);
-      line.append(make("td", { class: numeric ? "number" : null }, ...(symbol ? [symbol(item)] : []), content));
-    }
-    if (find) line.addEventListener("click", () => find(item));
-    return { item, line };
-  });
-  const heads = columns.map(({ name, key, numeric }) => {
-    const button = make("button", { type: "button", title: `Sort by ${name}` }, name), head = make("th", { scope: "col", class: numeric ? "number" : null }, button);
-    button.addEventListener("click", () => {
-      const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
-      for (const other of heads) other.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", sign === 1 ? "ascending" : "descending");
-      lines.sort(({ item: one }, { item: other }) => {
-        const a = one[key], b = other[key];
-        if (!known(a) || !known(b)) return known(b) - known(a);
-        return sign * (typeof a === "number" ? a - b : a < b ? -1 : a > b ? 1 : 0);
-      });
-      body.append(...lines.map(({ line }) => line));
-    });
-    return head;
-  });
-  body.append(...lines.map(({ line }) => line));
-  return make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body));
-}

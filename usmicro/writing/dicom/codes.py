@@ -107,6 +107,8 @@ FOCUS_STATED = (
         {"echo": own("ECHO", "Its echo"), "twinkling": own("TWINKLING_ALONE", "Its Doppler twinkling alone")},
     ),
 )
+REASON = own("LABEL_REASON", "Why the focus has its location")
+"""Of the column `label_reason`, a text."""
 MASS_MEASURED = (
     Measured("confidence", CERTAINTY, PERCENT, 100),
     Measured("width_mm", Code("103355008", "SCT", "Width"), MM),
@@ -142,5 +144,5 @@ CALCIFICATION = own("CALCIFICATION", "Calcification of the image")
 CALCIFICATION_WORDS = {"none": ABSENT, "in a mass": WITHIN_MASS, "outside a mass": OUTSIDE_MASS, "intraductal": INTRADUCTAL}
 """Of the column `calcification`, whose words are joined by `+`: one evaluation each."""
 
-SEGMENTS = ((1, "Mass", ABNORMAL, MASS), (2, "Duct", ANATOMICAL, DUCT), (3, "Nonmass area", ABNORMAL, NONMASS))
-"""Number (the value in the label image), label, category and type of each segment."""
+SEGMENTS = (("Mass", ABNORMAL, MASS), ("Duct", ANATOMICAL, DUCT), ("Nonmass area", ABNORMAL, NONMASS))
+"""Label, category and type of each kind of segment."""

@@ -19,8 +19,10 @@ from highdicom.sr import (
     ObserverContext,
     PlanarROIMeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
+    RelationshipTypeValues,
     SourceImageForMeasurementGroup,
     SourceImageForRegion,
+    TextContentItem,
     TrackingIdentifier,
 )
 from pydicom.sr.coding import Code
@@ -66,18 +68,19 @@ def structured_report(analysis: Analysis, areas: FrameAreas, source: Source, mar
     for focus in analysis.foci:
         point = np.array([[focus.x_px + 0.5, focus.y_px + 0.5]])
         name = f"focus {focus.focus}" if focus.track is None else f"focus {focus.focus}, track {focus.track}"
-        groups.append(
-            PlanarROIMeasurementsAndQualitativeEvaluations(
-                tracking_identifier=TrackingIdentifier(uid_of(source.uid, mark, f"focus {focus.focus}"), name),
-                referenced_region=ImageRegion("POINT", point, _region_source(source, focus.frame)),
-                finding_type=codes.FOCUS,
-                finding_category=codes.ABNORMAL,
-                algorithm_id=algorithm,
-                finding_sites=[FindingSite(codes.BREAST)],
-                measurements=_measured(codes.FOCUS_MEASURED, plain(focus)),
-                qualitative_evaluations=_stated(codes.FOCUS_STATED, plain(focus)),
-            )
+        group = PlanarROIMeasurementsAndQualitativeEvaluations(
+            tracking_identifier=TrackingIdentifier(uid_of(source.uid, mark, f"focus {focus.focus}"), name),
+            referenced_region=ImageRegion("POINT", point, _region_source(source, focus.frame)),
+            finding_type=codes.FOCUS,
+            finding_category=codes.ABNORMAL,
+            algorithm_id=algorithm,
+            finding_sites=[FindingSite(codes.BREAST)],
+            measurements=_measured(codes.FOCUS_MEASURED, plain(focus)),
+            qualitative_evaluations=_stated(codes.FOCUS_STATED, plain(focus)),
         )
+        # highdicom has no parameter for text; the template is extensible
+        group[0].ContentSequence.append(TextContentItem(codes.REASON, focus.label_reason, RelationshipTypeValues.CONTAINS))
+        groups.append(group)
     for mass, outline in zip(analysis.masses, _outlines(areas, analysis.masses), strict=True):
         kind = "POINT" if len(outline) == 1 else "POLYLINE"
         groups.append(

@@ -1,9 +1,9 @@
-"""A Segmentation with the masses, ducts and nonmass areas of a scan, for single frames and cines."""
+"""A Segmentation of a scan, a segment for each mass, one for ducts and one for nonmass areas; for single frames and cines."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import IO, TYPE_CHECKING, Any
 
@@ -11,12 +11,14 @@ import numpy as np
 from highdicom import AlgorithmIdentificationSequence
 from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 from pydicom.uid import UltrasoundImageStorage
 
 from usmicro import __version__
 from usmicro.arrays import BoolImage
+from usmicro.findings import Mass
 from usmicro.writing.dicom import codes
 from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 def segmentation(analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, series: str, given: bool = False) -> Any:
     """The anatomy of a scan as a binary Segmentation (pydicom.Dataset).
 
+    Each mass is a segment, which has the tracking identifiers of its measurements in the report; all ducts are one, and all nonmass areas.
     Each segment has a frame for each frame of the scan that shows it; one that nothing was found of has a single empty frame, that of the
     key frame, so that "looked for and not found" can be told from "not looked for".
 
@@ -41,36 +44,43 @@ def segmentation(analysis: Analysis, areas: FrameAreas, source: Source, mark: st
     given : bool
         Whether some of the outlines are a user's own.
     """
-    stored = list(_stored_frames(areas, analysis.frame))
-    seg = _template(areas.shape, source, mark, series, "SEMIAUTOMATIC" if given else "AUTOMATIC")
+    areas = areas.by_mass(analysis.masses)
+    described = _described(analysis.masses, source, mark, "SEMIAUTOMATIC" if given else "AUTOMATIC")
+    stored = [(number, frame) for number in range(1, len(described) + 1) for frame in areas.frames_of(number) or [analysis.frame]]
+    seg = _template(areas.shape, source, mark, series, described)
     organisation = uid_of(source.uid, mark, "dimensions")
     shared, template = seg.SharedFunctionalGroupsSequence[0], seg.PerFrameFunctionalGroupsSequence[0]
     if "SegmentIdentificationSequence" in shared:
         del shared.SegmentIdentificationSequence
     seg.DimensionOrganizationSequence[0].DimensionOrganizationUID = organisation
-    seg.DimensionIndexSequence = Sequence(
+    seg.DimensionIndexSequence = DicomSequence(
         [
             _dimension(organisation, "ReferencedSegmentNumber", "SegmentIdentificationSequence", "Segment"),
             _dimension(organisation, "InStackPositionNumber", "FrameContentSequence", "Frame of the image"),
         ]
     )
-    seg.PerFrameFunctionalGroupsSequence = Sequence(_frame_item(template, number, frame, source) for number, frame in stored)
+    seg.PerFrameFunctionalGroupsSequence = DicomSequence(_frame_item(template, number, frame, source) for number, frame in stored)
     seg.NumberOfFrames = len(stored)
     seg.add_new("PixelData", "OB", _packed(areas.area(frame, number) for number, frame in stored))
     return seg
 
 
-def _stored_frames(areas: FrameAreas, key_frame: int) -> Iterator[tuple[int, int]]:
-    """Number of the segment and frame of the scan, from 0, of each frame that is stored."""
-    for number, *_ in codes.SEGMENTS:
-        for frame in areas.frames_of(number) or [key_frame]:
-            yield number, frame
-
-
-def _template(shape: tuple[int, int], source: Source, mark: str, series: str, made: str) -> Any:
-    """A Segmentation of one empty frame with everything else in place."""
+def _described(masses: Sequence[Mass], source: Source, mark: str, made: str) -> list[SegmentDescription]:
+    """The segments in their order; one for masses in general where there are none."""
     algorithm = AlgorithmIdentificationSequence("usmicro", codes.ALGORITHM_FAMILY, __version__)
-    descriptions = [SegmentDescription(number, label, category, kind, made, algorithm) for number, label, category, kind in codes.SEGMENTS]
+    (label, category, kind), *others = codes.SEGMENTS
+    segments: list[tuple[str, Code, Code, str | None]] = [(f"{label} {mass.mass}", category, kind, f"mass {mass.mass}") for mass in masses]
+    segments += [(*one, None) for one in (others if masses else codes.SEGMENTS)]
+    return [
+        SegmentDescription(
+            number, label, category, kind, made, algorithm, tracking_uid=name and uid_of(source.uid, mark, name), tracking_id=name
+        )
+        for number, (label, category, kind, name) in enumerate(segments, start=1)
+    ]
+
+
+def _template(shape: tuple[int, int], source: Source, mark: str, series: str, described: list[SegmentDescription]) -> Any:
+    """A Segmentation of one empty frame with everything else in place."""
     stub = deepcopy(source.dataset)
     stub.SOPClassUID = UltrasoundImageStorage  # to highdicom a cine is one frame
     pixels = np.zeros(shape, np.uint8)
@@ -79,7 +89,7 @@ def _template(shape: tuple[int, int], source: Source, mark: str, series: str, ma
         source_images=[stub],
         pixel_array=pixels,
         segmentation_type="BINARY",
-        segment_descriptions=descriptions,
+        segment_descriptions=described,
         series_instance_uid=series,
         series_number=9001,
         sop_instance_uid=uid_of(source.uid, mark, "SEG"),
@@ -128,10 +138,10 @@ def _frame_item(template: Dataset, number: int, frame: int, source: Source) -> D
     content.StackID = "1"
     content.InStackPositionNumber = frame + 1
     content.DimensionIndexValues = [number, frame + 1]
-    item.FrameContentSequence = Sequence([content])
+    item.FrameContentSequence = DicomSequence([content])
     identification = Dataset()
     identification.ReferencedSegmentNumber = number
-    item.SegmentIdentificationSequence = Sequence([identification])
+    item.SegmentIdentificationSequence = DicomSequence([identification])
     return item
 
 

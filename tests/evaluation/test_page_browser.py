@@ -1,0 +1,44 @@
+"""The page of an evaluation in Chromium."""
+
+import pytest
+from chromium import BROWSER, MISSING, Chromium
+from evaluated_run import NAMES, make_run
+
+from usmicro.evaluation import evaluate, metrics
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason=MISSING)
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    monkeypatch.setitem(metrics.bootstrap.__kwdefaults__, "rounds", 20)
+    truth = tmp_path / "truth"
+    truth.mkdir()
+    (truth / "marks.csv").write_text("image,x_px,y_px\na.png,30,30\na.png,5,5\nc.png,,\n")
+    lines = [f"{name},{'in a mass' if name == 'a.png' else 'no'}" for name in NAMES]
+    (truth / "labels.csv").write_text("\n".join(["image,calcification", *lines]))
+    evaluate(make_run(tmp_path / "run"), truth, out=tmp_path / "out")
+    return tmp_path / "out" / "evaluation.html"
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_page_opens_without_an_error_and_fits_a_phone(page, dark):
+    chromium = Chromium()
+    try:
+        chromium.resize(420, 900, dark=dark)
+        chromium.open(page)
+        assert chromium.said() == []
+        assert chromium.get("document.documentElement.scrollWidth") <= 420
+        # a curve from the lower left corner, and the point where the run stands, on it
+        assert chromium.get("document.querySelectorAll('.curve').length") == chromium.get("document.querySelectorAll('.mark').length") == 2
+        told = chromium.get(
+            """[...document.querySelectorAll("figure")].map((figure) => [".curve", ".mark"].map((name) => {
+                 const { x, y, width, height } = figure.querySelector(name).getBBox();
+                 return [x, y, x + width, y + height];
+               }))"""
+        )
+        for (left, top, right, bottom), mark in told:
+            assert left - 6 <= mark[0] <= mark[2] <= right + 6
+            assert top - 6 <= mark[1] <= mark[3] <= bottom + 6
+    finally:
+        chromium.close()
