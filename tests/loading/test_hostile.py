@@ -147,9 +147,9 @@ def test_a_deflated_file_that_grows_without_end_is_refused(dicom, tmp_path):
     head = file.read_bytes()
     start = 144 + pydicom.dcmread(file).file_meta.FileMetaInformationGroupLength
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    packed = b"".join(packer.compress(bytes(2**24)) for _ in range(256)) + packer.flush()
+    packed = b"".join(packer.compress(bytes(2**24)) for _ in range(64)) + packer.flush()
     (tmp_path / "bomb.dcm").write_bytes(head[:start] + packed)
-    assert len(packed) < 10_000_000
+    assert len(packed) < 2_500_000
     found = subprocess.run(
         [
             sys.executable,
