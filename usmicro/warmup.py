@@ -70,7 +70,7 @@ def make_ready() -> None:
 
 
 def warm_up() -> Path | None:
-    """Compile every kernel, by analysing two small simulated scans and filtering one of them.
+    """Compile every kernel, by analysing small scans and filtering one of them.
 
     Returns
     -------
@@ -81,6 +81,7 @@ def warm_up() -> Path | None:
 
     from usmicro.analysis import analyze
     from usmicro.kernels._cache import CACHE_FOLDER
+    from usmicro.kernels.colour import rgb_of_ybr
     from usmicro.scan import Scan
     from usmicro.speckle import despeckle
     from usmicro.speckle.display import Method
@@ -91,6 +92,10 @@ def warm_up() -> Path | None:
     for method in get_args(Method):
         despeckle(image, method=method)
     analyze(Scan.of_array(np.tile(image, (6, 6))))  # without a spacing
+    colour = np.tile(image[..., None], (12, 12, 3))  # so large that its tint is taken from some of its rows
+    colour[100:200, 100:200, 0] = 255
+    analyze(Scan.of_array(colour))
+    rgb_of_ybr(colour, np.empty_like(colour))
     note_compiled()
     return CACHE_FOLDER
 

@@ -154,7 +154,7 @@ def find_overlays(grey: ByteImage, tissue: BoolImage, marks: BoolImage | None = 
     thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8))
     sharpness = cv2.max(vertical, cv2.subtract(_dots(padded), DOT - STROKE) * inside)
     strokes = (sharpness >= max(STROKE, GRAIN[0] * grain)) & (sharpness > cv2.LUT(thin, BLUNT))
-    solid = _solids(grey, inside, max(EDGE, EDGE_GRAIN * grain))
+    solid = _solids(grey, inside, float(max(EDGE, EDGE_GRAIN * grain)))
     text = cv2.max(_lines(vertical >= max(FAINT, GRAIN[1] * grain), thin), _lines(solid > 0, thin))
     rulers = find_rulers(grey, _stands_out(padded, 2, 0), thin)
     level = cv2.max(cv2.max(_singles(strokes, thin), text), rulers)
