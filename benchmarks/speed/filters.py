@@ -24,13 +24,18 @@ CROPS = 64
 """How many of them an image has."""
 
 
+def _speckle_scale_in_numpy(image: FloatImage) -> float:
+    """Lower quartile of the squared coefficient of variation of blocks of 16 x 16 pixels."""
+    rows, columns = image.shape[0] // 16, image.shape[1] // 16
+    blocks = image[: rows * 16, : columns * 16].reshape(rows, 16, columns, 16)
+    variation = blocks.var(axis=(1, 3)) / blocks.mean(axis=(1, 3)) ** 2
+    return float(np.quantile(variation[variation > 1e-8], 0.25))
+
+
 def srad_in_numpy(image: FloatImage, iterations: int, time_step: float = 0.5) -> FloatImage:
     """SRAD by the published equations, as ours takes them, in plain NumPy."""
-    rows, columns = image.shape[0] // 16, image.shape[1] // 16
     for _ in range(iterations):
-        blocks = image[: rows * 16, : columns * 16].reshape(rows, 16, columns, 16)
-        variation = blocks.var(axis=(1, 3)) / blocks.mean(axis=(1, 3)) ** 2
-        scale = np.quantile(variation[variation > 1e-8], 0.25)
+        scale = _speckle_scale_in_numpy(image)
         padded = np.pad(image, 1, mode="edge")
         up, down, left, right = (padded[s] - image for s in (np.s_[:-2, 1:-1], np.s_[2:, 1:-1], np.s_[1:-1, :-2], np.s_[1:-1, 2:]))
         laplacian = up + down + left + right
@@ -45,11 +50,8 @@ def srad_in_numpy(image: FloatImage, iterations: int, time_step: float = 0.5) ->
 
 def dpad_in_numpy(image: FloatImage, iterations: int, time_step: float = 0.5) -> FloatImage:
     """DPAD by the published equations, as ours takes them, in NumPy and SciPy's box means."""
-    rows, columns = image.shape[0] // 16, image.shape[1] // 16
     for _ in range(iterations):
-        blocks = image[: rows * 16, : columns * 16].reshape(rows, 16, columns, 16)
-        variation = blocks.var(axis=(1, 3)) / blocks.mean(axis=(1, 3)) ** 2
-        scale = np.quantile(variation[variation > 1e-8], 0.25)
+        scale = _speckle_scale_in_numpy(image)
         mean = uniform_filter(image, 5, mode="nearest")
         variance = np.maximum(uniform_filter(image * image, 5, mode="nearest") - mean**2, 0)
         c = np.minimum((1 + mean**2 / (variance + np.float32(1e-30))) / (1 + 1 / scale), 1)

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from usmicro.arrays import BoolImage, ByteImage
 from usmicro.preparation.colour_bar import find_bars
@@ -243,6 +242,8 @@ def grey_curve(counts: NDArray[np.int32]) -> NDArray[np.float32]:
 
     Only levels that are frequent and of one chroma are of the grey image; the others may be flow or the colour bar, and are interpolated.
     """
+    from scipy.ndimage import median_filter  # grey frames do without what takes long to import
+
     most = counts.shape[1] // 2
     before = counts.cumsum(axis=1)
     totals = before[:, -1]
