@@ -15,6 +15,8 @@ from usmicro.phantom import PhantomSettings, simulate, write_dicom, write_sample
 CINE_FRAMES = 150
 LARGE = ((1536, 2048), (3000, 4000), (5000, 6000))
 """Rows and columns of the large stills."""
+COLOURED = LARGE[1:]
+"""The same of those in colour."""
 
 
 def measure_memory(work: Path) -> dict[str, int | str]:
@@ -28,6 +30,10 @@ def measure_memory(work: Path) -> dict[str, int | str]:
         name = f"still of {rows * columns / 1e6:.0f} megapixels"
         groups[name] = work / name.replace(" ", "-")
         _write_still(groups[name], rows, columns)
+    for rows, columns in COLOURED:
+        name = f"colour still of {rows * columns / 1e6:.0f} megapixels"
+        groups[name] = work / name.replace(" ", "-")
+        _write_colour_still(groups[name], rows, columns)
     found: dict[str, int | str] = {}
     for name, folder in groups.items():
         out = work / "results"
@@ -44,6 +50,12 @@ def _write_still(folder: Path, rows: int, columns: int) -> None:
     picture = simulate(2, PhantomSettings()).frames[0]
     for ending in ("png", "jpg"):
         cv2.imwrite(str(folder / f"still.{ending}"), cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_CUBIC))
+
+
+def _write_colour_still(folder: Path, rows: int, columns: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = simulate(5, PhantomSettings(colour=True, screen=True, frames=1, twinkling=0.5)).frames[0]
+    cv2.imwrite(str(folder / "still.png"), cv2.resize(picture[..., ::-1], (columns, rows), interpolation=cv2.INTER_CUBIC))
 
 
 def _write_cine(folder: Path) -> None:

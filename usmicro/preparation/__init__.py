@@ -58,11 +58,11 @@ def prepare(
     ImageError
         If the array is not a frame, or no tissue is found on it.
     """
-    grey, fine, colours = _grey_and_colours(frame)
+    grey, luminance, colours = _grey_and_colours(frame)
     colour = separate_colour(colours, regions, memory) if colours is not None else None
     views: list[View] = []
     for area, own_spacing in _areas(grey, regions, spacing, memory):
-        views.append(_view(grey, fine, colours, colour, area, own_spacing, settings, memory, number=len(views)))
+        views.append(_view(grey, luminance, colours, colour, area, own_spacing, settings, memory, number=len(views)))
     if not views:
         raise ImageError(
             f"no tissue found on a frame of {grey.shape[0]} x {grey.shape[1]} pixels (grey levels {grey.min()} to {grey.max()}); "
@@ -71,8 +71,8 @@ def prepare(
     return views
 
 
-def _grey_and_colours(frame: Frame) -> tuple[ByteImage, FloatImage, ByteImage | None]:
-    """Luminance as 8 bit and as 0 to 255 with all bits, and the RGB frame if it is one."""
+def _grey_and_colours(frame: Frame) -> tuple[ByteImage, Frame, ByteImage | None]:
+    """Luminance as 8 bit and with all bits, and the RGB frame if it is one."""
     array = np.asarray(frame)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.dtype not in (np.uint8, np.uint16) or array.size == 0:
         raise ImageError(
@@ -80,11 +80,10 @@ def _grey_and_colours(frame: Frame) -> tuple[ByteImage, FloatImage, ByteImage | 
         )
     array = np.ascontiguousarray(array)
     luminance = array if array.ndim == 2 else cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)
-    fine = luminance.astype(np.float32)
+    grey = luminance
     if array.dtype == np.uint16:
-        fine /= 257
-        luminance, array = (np.round(values / np.float32(257)).astype(np.uint8) for values in (luminance, array))
-    return np.asarray(luminance), fine, array if array.ndim == 3 else None
+        grey, array = (np.round(values / np.float32(257)).astype(np.uint8) for values in (luminance, array))
+    return np.asarray(grey), np.asarray(luminance), array if array.ndim == 3 else None
 
 
 def _areas(grey: ByteImage, regions: Sequence[Region], spacing: Spacing, memory: ScreenMemory | None) -> list[tuple[ScanArea, Spacing]]:
@@ -117,9 +116,15 @@ def _moved(sides: tuple[Side, Side] | None, region: Region) -> tuple[Side, Side]
     return left, right
 
 
+def _levels(luminance: Frame) -> FloatImage:
+    """Grey levels, 0 to 255, with all bits."""
+    levels = luminance.astype(np.float32)
+    return levels / np.float32(257) if luminance.dtype == np.uint16 else levels
+
+
 def _view(
     grey: ByteImage,
-    fine: FloatImage,
+    luminance: Frame,
     colours: ByteImage | None,
     colour: ScreenColour | None,
     area: ScanArea,
@@ -159,7 +164,7 @@ def _view(
             stained=touched(colour.stained[window], grid, shape) & tissue,
         )
     hidden = overlay if flow is None else overlay | flow.hidden
-    image = filled(on_grid(fine[window], grid, shape), hidden)
+    image = filled(on_grid(_levels(luminance[window]), grid, shape), hidden)
     beams = fit_beams(tissue, area.sides, grid)
     if memory is not None and number in memory.cells:
         cell = memory.cells[number]

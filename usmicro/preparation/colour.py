@@ -265,14 +265,22 @@ def without_specks(mask: BoolImage) -> BoolImage:
     return np.asarray(mask & (count >= 3))
 
 
+def _brightest(frame: ByteImage) -> ByteImage:
+    """The brightest channel of each pixel."""
+    import cv2
+
+    red, green, blue = cv2.split(frame)
+    return np.asarray(cv2.max(cv2.max(red, green), blue))
+
+
 def echo_field(frame: ByteImage, drawn: BoolImage) -> BoolImage:
     """Large areas that are neither background nor drawn: where the image is, not the text and icons around it."""
     import cv2
 
     rows, columns = frame.shape[:2]
-    red, green, blue = cv2.split(frame)
-    shown = ((cv2.max(cv2.max(red, green), blue) > BLACK) & ~drawn).astype(np.float32)
-    small = cv2.resize(shown, (max(columns // 4, 1), max(rows // 4, 1)), interpolation=cv2.INTER_AREA)
+    shown = _brightest(frame) > BLACK
+    shown &= ~drawn
+    small = cv2.resize(shown.astype(np.float32), (max(columns // 4, 1), max(rows // 4, 1)), interpolation=cv2.INTER_AREA)
     dense = (cv2.blur(small, (7, 7)) > 0.4).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(dense)
     areas = stats[:, cv2.CC_STAT_AREA].copy()

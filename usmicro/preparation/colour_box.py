@@ -83,13 +83,16 @@ def find_box(frame: ByteImage, flow: BoolImage, ignored: BoolImage) -> tuple[Boo
 
     # white, grey, yellow and green outlines are bright in green; beside yellow or cyan flow the first two still are in the darkest channel
     red, green, blue = cv2.split(frame)
-    channels = [green, cv2.min(cv2.min(red, green), blue)]
-    steep = (thin_lines(channels[0]) | thin_lines(channels[1])) & ~ignored
-    sides = find_sides(steep)
-    thin = thin_lines(np.ascontiguousarray(channels[0].T)).T | thin_lines(np.ascontiguousarray(channels[1].T)).T
+    darkest = cv2.min(cv2.min(red, green, dst=red), blue, dst=blue)
+    del red, blue  # of a large frame each array takes much memory
+    sides = find_sides((thin_lines(green) | thin_lines(darkest)) & ~ignored)
+    thin = thin_lines(np.ascontiguousarray(green.T)).T | thin_lines(np.ascontiguousarray(darkest.T)).T
+    del green, darkest
     # an edge a row beside the drawn one counts a little less
     level = np.where(thin, np.float32(1), np.float32(0.97) * (np.roll(thin, 1, axis=0) | np.roll(thin, -1, axis=0)))
-    drawn_before = np.pad(level.cumsum(axis=1, dtype=np.float32), ((0, 0), (1, 0)))
+    del thin
+    drawn_before = np.zeros((level.shape[0], level.shape[1] + 1), np.float32)
+    level.cumsum(axis=1, dtype=np.float32, out=drawn_before[:, 1:])
     rows, columns = np.nonzero(flow)
     every = max(len(rows) // 1000, 1)
     points = columns[::every], rows[::every]

@@ -15,6 +15,10 @@ SHARPEN = np.array([[-0.5, -0.5, 0, 2, 0, -0.5, -0.5]], np.float32)
 """Lateral high pass: it leaves little of an echo, which is several pixels wide, and all of a mark."""
 RIM = 3
 """Empty columns around a drawing, the reach of the high pass."""
+BAND = 1024
+"""Rows that are looked through at once: what is computed for every pixel of a large image would take ten times its memory."""
+OVERLAP = 16
+"""Rows around them, more than the highest drawing has."""
 
 DRAWINGS = {
     "plus": (
@@ -129,17 +133,28 @@ def find_marks(grey: ByteImage, tissue: BoolImage) -> BoolImage:
     array, shape (rows, columns), bool
     """
     found = np.zeros(grey.shape, dtype=bool)
+    for first in range(0, grey.shape[0], BAND):
+        # a mark has its centre in one band; around the band are all rows that it and the measure of power reach
+        top, bottom = max(first - OVERLAP, 0), min(first + BAND + OVERLAP, grey.shape[0])
+        within = np.zeros((bottom - top, grey.shape[1]), dtype=bool)
+        own = slice(first - top, first - top + BAND)
+        within[own] = tissue[first : first + BAND]
+        _find_on_band(grey[top:bottom], within, found[top:bottom])
+    return found
+
+
+def _find_on_band(grey: ByteImage, centres: BoolImage, found: BoolImage) -> None:
+    """Set the boxes around marks whose centre lies on a pixel of `centres`."""
     sharp = cv2.filter2D(grey, cv2.CV_32F, SHARPEN, borderType=cv2.BORDER_REFLECT_101)
     # no mark where the sharpened image has less power, in the window of the largest of them, than the faintest one brings
     largest = tuple(max(mark.template.shape[axis] for mark in _marks()) for axis in (1, 0))
     power = cv2.sqrBoxFilter(sharp, cv2.CV_32F, largest, normalize=False)
     for mark in _marks():
         height, width = mark.template.shape
-        possible = (power >= mark.energy * LEAST_GREY**2) & tissue
+        possible = (power >= mark.energy * LEAST_GREY**2) & centres
         if not possible.any():
             continue
         corners = np.empty((grey.size // 8, 2), np.int32)
         count = match_drawing(sharp, possible, mark.template, mark.correlation, LEAST_GREY * mark.energy, corners)
         for row, column in corners[:count]:
             found[row : row + height, column + RIM - 2 : column + width - RIM + 2] = True
-    return found

@@ -57,8 +57,8 @@ def _padded(image: ByteImage) -> ByteImage:
 
 def _stands_out(padded: ByteImage, dy: int, dx: int) -> ByteImage:
     """Grey levels by which each pixel exceeds both of its opposite neighbours at (dy, dx) and (-dy, -dx); 0 if it does not."""
-    sides = cv2.max(np.ascontiguousarray(_shifted(padded, dy, dx)), np.ascontiguousarray(_shifted(padded, -dy, -dx)))
-    return np.asarray(cv2.subtract(np.ascontiguousarray(_shifted(padded, 0, 0)), sides))
+    sides = cv2.max(_shifted(padded, dy, dx), _shifted(padded, -dy, -dx))
+    return np.asarray(cv2.subtract(_shifted(padded, 0, 0), sides, dst=sides))
 
 
 def _vertical(padded: ByteImage, distance: int, length: int) -> ByteImage:
@@ -69,7 +69,7 @@ def _vertical(padded: ByteImage, distance: int, length: int) -> ByteImage:
 def _dots(padded: ByteImage) -> ByteImage:
     """Grey levels by which each pixel exceeds a ring of radius 2 around it."""
     ring = np.array([[0, 1, 1, 1, 0], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [0, 1, 1, 1, 0]], np.uint8)
-    image = np.ascontiguousarray(_shifted(padded, 0, 0))
+    image = _shifted(padded, 0, 0)
     return np.asarray(cv2.subtract(image, cv2.dilate(image, ring)))
 
 
@@ -145,20 +145,13 @@ def find_overlays(grey: ByteImage, tissue: BoolImage, marks: BoolImage | None = 
     """
     if min(grey.shape) < 2 * MARGIN:
         return np.zeros(grey.shape, dtype=bool)
-    # the border of the scan area is as sharp as a stroke
-    inside = cv2.erode(tissue.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1)
-    padded = _padded(grey)
-    vertical = _vertical(padded, 2, 3) * inside
-    # coarse pixels on fine speckle: the mean step over four pixels tells how sharp the echoes themselves are
-    grain = 3 + float(cv2.mean(cv2.absdiff(grey[:, 4:], grey[:, :-4]), tissue[:, 4:].view(np.uint8))[0])
-    thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8))
-    sharpness = cv2.max(vertical, cv2.subtract(_dots(padded), DOT - STROKE) * inside)
-    strokes = (sharpness >= max(STROKE, GRAIN[0] * grain)) & (sharpness > cv2.LUT(thin, BLUNT))
-    solid = _solids(grey, inside, float(max(EDGE, EDGE_GRAIN * grain)))
-    text = cv2.max(_lines(vertical >= max(FAINT, GRAIN[1] * grain), thin), _lines(solid > 0, thin))
-    rulers = find_rulers(grey, _stands_out(padded, 2, 0), thin)
-    level = cv2.max(cv2.max(_singles(strokes, thin), text), rulers)
-    marks = (find_marks(grey, tissue) if marks is None else marks) | (cv2.dilate(solid, np.ones((3, 5), np.uint8)) > 0)
+    thin = np.asarray(cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8)))
+    strokes, faint, solid = _seeds(grey, tissue, thin)
+    text = cv2.max(_lines(faint, thin), _lines(solid.view(np.bool_), thin))
+    del faint  # of a large image each array takes as much as the image
+    marks = (find_marks(grey, tissue) if marks is None else marks) | cv2.dilate(solid, np.ones((3, 5), np.uint8)).view(np.bool_)
+    del solid
+    level = cv2.max(cv2.max(_singles(strokes, thin), text), find_rulers(grey, thin))
     if not level.any():
         return np.asarray(marks)
     # a graphic is drawn in one grey level, so its faint parts are blurred edges, not dimmer strokes
@@ -168,3 +161,21 @@ def find_overlays(grey: ByteImage, tissue: BoolImage, marks: BoolImage | None = 
     if text.any():
         mask |= cv2.morphologyEx(mask * (text > 0), cv2.MORPH_CLOSE, np.ones((5, 7), np.uint8))
     return np.asarray((mask > 0) | marks)
+
+
+def _seeds(grey: ByteImage, tissue: BoolImage, thin: ByteImage) -> tuple[BoolImage, BoolImage, ByteImage]:
+    """Strokes and dots that are a graphic wherever they stand, strokes that are one in a line of text, and solids (0 or 1)."""
+    # the border of the scan area is as sharp as a stroke
+    inside = cv2.erode(tissue.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1)
+    # coarse pixels on fine speckle: the mean step over four pixels tells how sharp the echoes themselves are
+    grain = 3 + float(cv2.mean(cv2.absdiff(grey[:, 4:], grey[:, :-4]), tissue[:, 4:].view(np.uint8))[0])
+    padded = _padded(grey)
+    vertical = _vertical(padded, 2, 3)
+    vertical *= inside
+    faint = vertical >= max(FAINT, GRAIN[1] * grain)
+    dots = cv2.subtract(_dots(padded), DOT - STROKE)
+    dots *= inside
+    sharpness = cv2.max(vertical, dots, dst=dots)
+    strokes = (sharpness >= max(STROKE, GRAIN[0] * grain)) & (sharpness > cv2.LUT(thin, BLUNT))
+    del padded, vertical, dots, sharpness
+    return strokes, faint, _solids(grey, inside, float(max(EDGE, EDGE_GRAIN * grain)))

@@ -28,23 +28,21 @@ CHANCE = 0.03
 """Equal steps by chance must be rarer than this."""
 
 
-def find_rulers(grey: ByteImage, ridges: ByteImage, thin: ByteImage) -> ByteImage:
+def find_rulers(grey: ByteImage, thin: ByteImage) -> ByteImage:
     """Over the ticks and figures of rulers: the grey levels by which they stand out; 0 elsewhere.
 
     Parameters
     ----------
     grey : array, shape (rows, columns), uint8
         The tissue, cut out.
-    ridges : array, shape (rows, columns), uint8
-        Grey levels by which each pixel exceeds those above and below it.
     thin : array, shape (rows, columns), uint8
         Grey levels by which each pixel exceeds its wider surroundings.
     """
-    level = np.zeros_like(grey)
+    level = np.zeros(grey.shape, np.uint8)
     if grey.shape[1] < 2 * FIGURES[1]:
         return level
     for side in (slice(0, STRIP), slice(-STRIP, None)):
-        strength = cv2.erode(np.ascontiguousarray(ridges[:, side]), np.ones((1, TICK_LENGTH), np.uint8)).max(axis=1)
+        strength = cv2.erode(_ridges(grey[:, side]), np.ones((1, TICK_LENGTH), np.uint8)).max(axis=1)
         highest = cv2.dilate(strength[:, None], np.ones((5, 1), np.uint8))[:, 0]
         peaks = np.flatnonzero((strength >= TICK) & (strength == highest))
         strongest = peaks[np.argsort(-strength[peaks].astype(int), kind="stable")[:MOST_PEAKS]]
@@ -54,6 +52,12 @@ def find_rulers(grey: ByteImage, ridges: ByteImage, thin: ByteImage) -> ByteImag
             zone = level[max(0, tick - FIGURES[0]) : tick + FIGURES[0] + 1, beside]
             np.maximum(zone, thin[tick, side].max(), out=zone)
     return level
+
+
+def _ridges(strip: ByteImage) -> ByteImage:
+    """Grey levels by which each pixel exceeds those two rows above and below it; 0 if it does not."""
+    padded = cv2.copyMakeBorder(strip, 2, 2, 0, 0, cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.subtract(strip, cv2.max(padded[4:], padded[:-4])))
 
 
 def _equal_steps(peaks: NDArray[np.intp], rows: int) -> list[int]:
