@@ -115,8 +115,8 @@ def run_mutated(work: Path, count: int, seed: int, *, minutes: float = math.inf)
             counts[row["status"]] += 1
             slowest = max(slowest, float(row["seconds"] or 0))
             kind = {
-                "worker process": "crashes of a worker", "limits.seconds": "stopped by limits.seconds",
-                "limits.memory": "stopped by limits.memory", "internal error": "internal errors",
+                "limits.memory": "stopped by limits.memory", "limits.seconds": "stopped by limits.seconds",
+                "worker process": "crashes of a worker", "internal error": "internal errors",
             }  # fmt: skip
             for words, name in kind.items():
                 if words in row["error"]:

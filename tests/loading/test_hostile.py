@@ -123,6 +123,14 @@ def test_lengths_that_lie(dicom, tmp_path):
     assert outcome(*(tmp_path / f"{number}.dcm" for number in range(4)))
 
 
+def test_lengths_that_lie_in_the_header(dicom, tmp_path):
+    data = dicom().read_bytes()
+    at = data.index(b"\x02\x00\x01\x00OB\0\0")
+    for number, length in enumerate((0xFFFFFFF0, 0x7FFFFFFE)):
+        (tmp_path / f"{number}.dcm").write_bytes(data[: at + 8] + struct.pack("<L", length) + data[at + 12 :])
+    assert "refused" in outcome(*(tmp_path / f"{number}.dcm" for number in range(2)))
+
+
 def test_offsets_beyond_the_file(phantom, tmp_path):
     from dataclasses import replace
 

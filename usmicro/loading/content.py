@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -45,6 +47,18 @@ _STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", 
 """Major brands of files that share the boxes of MP4 but hold images."""
 _QUICKTIME_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 """With which a QuickTime file may begin that does not say that it is one."""
+
+
+class Bounded(io.BufferedReader):
+    """A file that is never asked for more than it holds: for a length that lies Python would make room before it reads."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most `size` bytes, all that are left if it is negative or None."""
+        return super().read(size if size is None or size < 0 else min(size, self._size))
 
 
 def content_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from usmicro.errors import ScanError
-from usmicro.loading.content import checked_frames, checked_size, decoding, uid_name, warned
+from usmicro.loading.content import Bounded, checked_frames, checked_size, decoding, uid_name, warned
 from usmicro.loading.fragments import UNDEFINED, Stretch, encapsulated_frames, encapsulated_stream, inflated, is_deflated, native_frames
 from usmicro.loading.pixels import Pixels, depth_notes, frames, with_plugin
 from usmicro.loading.regions import file_spacing, read_regions
@@ -58,7 +58,7 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
         If no installed plug-in of pydicom decodes its transfer syntax.
     """
     notes: list[str] = []
-    with decoding(path, "expected a DICOM image, but it cannot be read") as caught, path.open("rb") as file:
+    with decoding(path, "expected a DICOM image, but it cannot be read") as caught, Bounded(path) as file:
         header, syntax, source = _header(file, notes, settings.largest_inflated)
         notes += _ultrasound_notes(path, header)
         rows, columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from usmicro.arrays import BoolImage
 from usmicro.errors import ScanError
-from usmicro.loading.content import content_of, decoding
+from usmicro.loading.content import Bounded, content_of, decoding
 
 Part = Literal["any", "mass", "duct", "nonmass", "other"]
 
@@ -144,8 +144,8 @@ def _header(path: Path, changed: int, size: int) -> Header:
     from pydicom.uid import UID
 
     tags = ["SOPClassUID", "ReferencedSeriesSequence", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]
-    with decoding(path, "expected DICOM, but it cannot be read"):
-        dataset = dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
+    with decoding(path, "expected DICOM, but it cannot be read"), Bounded(path) as file:
+        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=tags)
         kind = UID(str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or ""))
         if kind not in (_SEGMENTATION, _LABEL_MAP):
             return Header(kind.name or "no SOP class", False, frozenset())
@@ -160,8 +160,8 @@ def image_uid(path: Path) -> str | None:
         return None
     from pydicom import dcmread
 
-    with decoding(path, "expected a DICOM image, but it cannot be read"):
-        dataset = dcmread(path, stop_before_pixels=True, force=True, specific_tags=["SOPInstanceUID"])
+    with decoding(path, "expected a DICOM image, but it cannot be read"), Bounded(path) as file:
+        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=["SOPInstanceUID"])
         return str(dataset.get("SOPInstanceUID") or dataset.file_meta.get("MediaStorageSOPInstanceUID") or "") or None
 
 
@@ -193,8 +193,8 @@ def read_segmentation(path: Path, shape: tuple[int, int], *, frames: int = 1, im
 
     if not (header := header_of(path)).segmentation:
         raise ScanError(f"{path}: expected a DICOM Segmentation, found {header.kind}; leave it out or give the mask as PNG")
-    with decoding(path, "the segmentation cannot be read; the file is damaged"):
-        dataset = dcmread(path, force=True)
+    with decoding(path, "the segmentation cannot be read; the file is damaged"), Bounded(path) as file:
+        dataset = dcmread(file, force=True)
         size = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
         segments = {int(segment.SegmentNumber): segment for segment in dataset.get("SegmentSequence") or []}
         parts = {number: _part_of(segment) for number, segment in segments.items() if number not in _background(dataset)}
