@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,7 +182,7 @@ class Sightings:
         supports = SUPPORT if cine else SUPPORT_IN_STILL
         sources = _sources(tracks, judged, frames, supports, settings.twinkling)
         tracks, judged, sources = _reported(tracks, judged, sources)
-        rows = []
+        changes: list[dict[str, Any]] = []
         for serial, (track, twinkling) in enumerate(zip(tracks, judged, strict=True), 1):
             by_echo = confidence = track.mean_confidence(frames)
             support = supports.get(twinkling.verdict, 0.0) * (twinkling.score or 0.0)
@@ -191,25 +192,28 @@ class Sightings:
             elif twinkling.verdict == "yes":
                 confidence *= IN_TAIL
             listed_by_echo = track.best.origin == "echo" and by_echo >= settings.foci.minimum_confidence
-            rows.append(
-                replace(
-                    track.best,
-                    confidence=confidence,
-                    origin="twinkling" if serial - 1 in sources and not listed_by_echo else "echo",
-                    mass=None if track.best.mass is None else mass_numbers.get(track.best.mass),
-                    twinkling=twinkling.verdict,
-                    twinkling_score=twinkling.score,
-                    track=serial if cine else None,
-                    seen_frames=track.seen if cine else None,
-                )
+            changes.append(
+                {
+                    "confidence": confidence,
+                    "origin": "twinkling" if serial - 1 in sources and not listed_by_echo else "echo",
+                    "mass": None if track.best.mass is None else mass_numbers.get(track.best.mass),
+                    "twinkling": twinkling.verdict,
+                    "twinkling_score": twinkling.score,
+                    "track": serial if cine else None,
+                    "seen_frames": track.seen if cine else None,
+                }
             )
-        sure = [i for i, row in enumerate(rows) if row.confidence >= settings.foci.minimum_confidence]
+        sure = [i for i, change in enumerate(changes) if change["confidence"] >= settings.foci.minimum_confidence]
         clusters = find_clusters(np.array([tracks[i].place_mm for i in sure]).reshape(-1, 3), settings.labels)
         for i, cluster in zip(sure, clusters, strict=True):
-            rows[i] = replace(rows[i], cluster=cluster)
-        masses = [replace(mass, foci=sum(rows[i].mass == mass.mass for i in sure)) for mass in masses]
-        rows.sort(key=lambda row: (-row.confidence, row.frame, row.y_px, row.x_px))
-        return Table(replace(row, focus=number) for number, row in enumerate(rows, 1)), Table(masses)
+            changes[i]["cluster"] = cluster
+        masses = [replace(mass, foci=sum(changes[i]["mass"] == mass.mass for i in sure)) for mass in masses]
+
+        def place(i: int) -> tuple[float, int, float, float]:
+            return -changes[i]["confidence"], tracks[i].best.frame, tracks[i].best.y_px, tracks[i].best.x_px
+
+        order = sorted(range(len(tracks)), key=place)
+        return Table(replace(tracks[i].best, focus=number, **changes[i]) for number, i in enumerate(order, 1)), Table(masses)
 
     def _masses(self, frames: int) -> tuple[list[Mass], dict[int, int]]:
         """Masses seen long enough or given, numbered anew, and the new number of each old one."""

@@ -15,14 +15,13 @@ PATCHES = 32
 """Patches used at most; the most homogeneous ones."""
 
 
-def _half_width(profile: NDArray[np.float64]) -> float:
-    """Twice the lag at which an autocovariance profile falls to half of its value at lag 0; NaN if it never does."""
-    below = np.flatnonzero(profile < 0.5)
-    if below.size == 0:
-        return float("nan")
-    lag = int(below[0])
-    above, under = profile[lag - 1], profile[lag]
-    return 2 * float(lag - 1 + (above - 0.5) / (above - under))
+def _half_widths(profiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Twice the lag at which each autocovariance profile, a row of values from lag 0 on, falls to half of its first; NaN if it never does."""
+    profiles = profiles / profiles[:, :1]
+    below = profiles < 0.5
+    lag = np.maximum(below.argmax(axis=1), 1)
+    above, under = (np.take_along_axis(profiles, lags[:, None], 1)[:, 0] for lags in (lag - 1, lag))
+    return np.where(below.any(axis=1), 2 * (lag - 1 + (above - 0.5) / (above - under)), np.nan)
 
 
 def speckle_cell(grey: FloatImage, usable: BoolImage, beams: Beams) -> tuple[float, float] | None:
@@ -55,15 +54,12 @@ def speckle_cell(grey: FloatImage, usable: BoolImage, beams: Beams) -> tuple[flo
     tops, lefts = (index.ravel()[axis_index] for index, axis_index in zip(corners, np.unravel_index(chosen, suitable.shape), strict=True))
     patches = np.stack([fine[top : top + size, left : left + size] for top, left in zip(tops, lefts, strict=True)])
     patches -= patches.mean(axis=(1, 2), keepdims=True)
-    spectra = np.abs(np.fft.rfft2(patches, s=(2 * size, 2 * size))) ** 2
-    lags = np.arange(size // 2)
-    widths = []
-    for top, left, covariance in zip(tops, lefts, np.fft.irfft2(spectra), strict=True):
-        right, down = (float(component) for component in beams.direction(left + size / 2, top + size / 2))
-        along = _sample(covariance, lags * right, lags * down)
-        across = _sample(covariance, lags * down, -lags * right)
-        widths.append((_half_width(across / covariance[0, 0]), _half_width(along / covariance[0, 0])))
-    measured = np.asarray(widths)
+    covariances = np.fft.irfft2(np.abs(np.fft.rfft2(patches, s=(2 * size, 2 * size))) ** 2)
+    right, down = beams.direction(lefts + size / 2, tops + size / 2)
+    steps = np.arange(size // 2)
+    across = _half_widths(_sample(covariances, np.outer(down, steps), np.outer(-right, steps)))
+    along = _half_widths(_sample(covariances, np.outer(right, steps), np.outer(down, steps)))
+    measured = np.stack([across, along], axis=1)
     measured = measured[np.isfinite(measured).all(axis=1)]
     if measured.size == 0:
         return None
@@ -77,11 +73,12 @@ def _mean_over(image: FloatImage, size: int) -> FloatImage:
     return np.asarray(cv2.boxFilter(image, cv2.CV_32F, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT), dtype=np.float32)
 
 
-def _sample(covariance: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Linear interpolation in a periodic autocovariance, whose lag 0 is at [0, 0]."""
-    rows, columns = covariance.shape
+def _sample(covariances: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Linear interpolation in each of some periodic autocovariances, whose lag 0 is at [0, 0]; a row of x and y belongs to each."""
+    _, rows, columns = covariances.shape
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     u, v = x - left, y - top
-    a, b = covariance[top % rows, left % columns], covariance[top % rows, (left + 1) % columns]
-    c, d = covariance[(top + 1) % rows, left % columns], covariance[(top + 1) % rows, (left + 1) % columns]
+    each = np.arange(len(covariances))[:, None]
+    a, b = covariances[each, top % rows, left % columns], covariances[each, top % rows, (left + 1) % columns]
+    c, d = covariances[each, (top + 1) % rows, left % columns], covariances[each, (top + 1) % rows, (left + 1) % columns]
     return np.asarray((1 - v) * ((1 - u) * a + u * b) + v * ((1 - u) * c + u * d))
