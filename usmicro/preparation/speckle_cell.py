@@ -16,7 +16,7 @@ PATCHES = 32
 
 
 def _half_widths(profiles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Twice the lag at which each autocovariance profile, a row of values from lag 0 on, falls to half of its first; NaN if it never does."""
+    """Twice the lag at which each autocovariance, a row of values from lag 0 on, falls to half of its first; NaN if it never does."""
     profiles = profiles / profiles[:, :1]
     below = profiles < 0.5
     lag = np.maximum(below.argmax(axis=1), 1)
