@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.speed import filters, pipeline, stages
+from benchmarks.speed import filters, pipeline, preparation, stages
 from benchmarks.speed.comparison import measure
 from benchmarks.speed.inputs import make_inputs
 from benchmarks.speed.machine import measure_machine
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.simplefilter("ignore")  # of other libraries
     use_one_thread()
     inputs = make_inputs()
-    rows = [*filters.comparisons(inputs), *stages.comparisons(inputs)]
+    rows = [*filters.comparisons(inputs), *preparation.comparisons(inputs), *stages.comparisons(inputs)]
     chosen = [row for row in rows if not options.only or any(word.lower() in row.name.lower() for word in options.only)]
     if not chosen and options.no_pipeline:
         parser.error(f"--only {' '.join(options.only)}: no such row; there are {', '.join(row.name for row in rows)}")
