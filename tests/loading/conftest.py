@@ -1,3 +1,5 @@
+import gc
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,3 +87,13 @@ def cine() -> NDArray[np.uint8]:
     rows, columns = np.mgrid[:48, :64]
     frames = [np.stack([rows * 4 + 5 * i, columns * 3 + i, 255 - rows * 2 - columns], axis=-1) for i in range(8)]
     return np.clip(np.stack(frames), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def temporary(tmp_path_factory, monkeypatch):
+    """The folder for temporary files, which must be empty after each test."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    gc.collect()
+    assert list(folder.iterdir()) == []
