@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from preparation_pictures import draw_focus, draw_plus, speckle
 
+from usmicro.preparation import glyphs
 from usmicro.preparation.overlays import find_overlays
 
 EVERYWHERE = np.ones((360, 400), dtype=bool)
@@ -44,6 +45,16 @@ def test_every_pixel_of_a_cross_is_found(mean, quality):
     mask = find_overlays(image, EVERYWHERE)
     assert mask[drawn > 0].mean() > 0.97
     assert (mask & (cv2.dilate(drawn, np.ones((13, 13), np.uint8)) == 0)).mean() < 1e-4
+
+
+@pytest.mark.parametrize("band", [17, 40, 100])
+def test_marks_are_the_same_whatever_the_bands(monkeypatch, picture, band):
+    for place in [(8, 60), (200, 50), (350, 200), (120, 300), (250, 351)]:
+        draw_plus(picture, *place)
+    whole = glyphs.find_marks(picture, EVERYWHERE)
+    assert whole.any()
+    monkeypatch.setattr(glyphs, "BAND", band)
+    np.testing.assert_array_equal(glyphs.find_marks(picture, EVERYWHERE), whole)
 
 
 @pytest.mark.parametrize("blur", [0.6, 0.9, 1.2])

@@ -41,36 +41,21 @@ BLOCK = (4, 8)
 """Rows and columns of the blocks in which strokes are grouped: strokes in touching blocks belong together."""
 REACH = 6
 """Pixels from a seed to the rim of its cross or letter."""
-MARGIN = 4
-"""Pixels of padding, the largest shift below."""
+SMALLEST = 8
+"""Rows and columns of the smallest part of a frame on which graphics are looked for."""
 
 
-def _shifted(padded: ByteImage, dy: int, dx: int) -> ByteImage:
-    """View of a padded image whose pixel (y, x) is the image's (y + dy, x + dx)."""
-    rows, columns = padded.shape[0] - 2 * MARGIN, padded.shape[1] - 2 * MARGIN
-    return padded[MARGIN + dy : MARGIN + dy + rows, MARGIN + dx : MARGIN + dx + columns]
-
-
-def _padded(image: ByteImage) -> ByteImage:
-    return np.asarray(cv2.copyMakeBorder(image, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE))
-
-
-def _stands_out(padded: ByteImage, dy: int, dx: int) -> ByteImage:
-    """Grey levels by which each pixel exceeds both of its opposite neighbours at (dy, dx) and (-dy, -dx); 0 if it does not."""
-    sides = cv2.max(_shifted(padded, dy, dx), _shifted(padded, -dy, -dx))
-    return np.asarray(cv2.subtract(_shifted(padded, 0, 0), sides, dst=sides))
-
-
-def _vertical(padded: ByteImage, distance: int, length: int) -> ByteImage:
+def _vertical(grey: ByteImage, distance: int, length: int) -> ByteImage:
     """Strength of vertical strokes `length` pixels long against both sides at a distance."""
-    return np.asarray(cv2.erode(_stands_out(padded, 0, distance), np.ones((length, 1), np.uint8)))
+    padded = cv2.copyMakeBorder(grey, 0, 0, distance, distance, cv2.BORDER_REPLICATE)
+    sides = cv2.max(padded[:, 2 * distance :], padded[:, : -2 * distance])
+    return np.asarray(cv2.erode(cv2.subtract(grey, sides, dst=sides), np.ones((length, 1), np.uint8)))
 
 
-def _dots(padded: ByteImage) -> ByteImage:
+def _dots(grey: ByteImage) -> ByteImage:
     """Grey levels by which each pixel exceeds a ring of radius 2 around it."""
     ring = np.array([[0, 1, 1, 1, 0], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [0, 1, 1, 1, 0]], np.uint8)
-    image = _shifted(padded, 0, 0)
-    return np.asarray(cv2.subtract(image, cv2.dilate(image, ring)))
+    return np.asarray(cv2.subtract(grey, cv2.dilate(grey, ring)))
 
 
 def _solids(grey: ByteImage, inside: ByteImage, level: float) -> ByteImage:
@@ -143,7 +128,7 @@ def find_overlays(grey: ByteImage, tissue: BoolImage, marks: BoolImage | None = 
     array, shape (rows, columns), bool
         Pixels that a graphic touches, with a rim of one pixel.
     """
-    if min(grey.shape) < 2 * MARGIN:
+    if min(grey.shape) < SMALLEST:
         return np.zeros(grey.shape, dtype=bool)
     thin = np.asarray(cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8)))
     strokes, faint, solid = _seeds(grey, tissue, thin)
@@ -169,13 +154,12 @@ def _seeds(grey: ByteImage, tissue: BoolImage, thin: ByteImage) -> tuple[BoolIma
     inside = cv2.erode(tissue.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1)
     # coarse pixels on fine speckle: the mean step over four pixels tells how sharp the echoes themselves are
     grain = 3 + float(cv2.mean(cv2.absdiff(grey[:, 4:], grey[:, :-4]), tissue[:, 4:].view(np.uint8))[0])
-    padded = _padded(grey)
-    vertical = _vertical(padded, 2, 3)
+    vertical = _vertical(grey, 2, 3)
     vertical *= inside
     faint = vertical >= max(FAINT, GRAIN[1] * grain)
-    dots = cv2.subtract(_dots(padded), DOT - STROKE)
+    dots = cv2.subtract(_dots(grey), DOT - STROKE)
     dots *= inside
     sharpness = cv2.max(vertical, dots, dst=dots)
     strokes = (sharpness >= max(STROKE, GRAIN[0] * grain)) & (sharpness > cv2.LUT(thin, BLUNT))
-    del padded, vertical, dots, sharpness
+    del vertical, dots, sharpness
     return strokes, faint, _solids(grey, inside, float(max(EDGE, EDGE_GRAIN * grain)))
