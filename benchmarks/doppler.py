@@ -20,16 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.analysis import analyze
-from usmicro.arrays import BoolImage
+from usmicro.doppler.velocity import velocity
 from usmicro.evaluation.metrics import auc, bootstrap, dice
-from usmicro.findings import Focus
+from usmicro.model.arrays import BoolImage
+from usmicro.model.findings import Focus
+from usmicro.model.scan import Scan
 from usmicro.phantom import Phantom, TrueFocus, random_settings, simulate
 from usmicro.phantom.sets import SetKind
 from usmicro.phantom.settings import BAR_PLACES, BOX_STYLES, COLOUR_MAPS, PhantomSettings
 from usmicro.preparation import prepare
-from usmicro.scan import Scan
 from usmicro.settings import Settings
-from usmicro.velocity import velocity
 
 KINDS: tuple[SetKind, ...] = ("twinkling", "vessel", "flash", "noise")
 FIRST_SEED = 20_000
@@ -95,17 +95,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.doppler", description=__doc__)
     parser.add_argument("--clips", type=int, default=20, metavar="N", help="clips of each kind")
-    parser.add_argument("--first-seed", type=int, default=FIRST_SEED, metavar="N", help="seed of the first clip")
+    parser.add_argument(
+        "--first-seed", type=int, default=FIRST_SEED, metavar="N", help="seed of the first clip"
+    )
     parser.add_argument("--processes", type=int, default=2, metavar="N")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results of each clip to a file")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the results of each clip to a file"
+    )
     options = parser.parse_args(arguments)
     first = options.first_seed
-    jobs = [(kind, seed) for n, kind in enumerate(KINDS) for seed in range(first + n * OF_A_KIND, first + n * OF_A_KIND + options.clips)]
-    with ProcessPoolExecutor(options.processes, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    jobs = [
+        (kind, seed)
+        for n, kind in enumerate(KINDS)
+        for seed in range(first + n * OF_A_KIND, first + n * OF_A_KIND + options.clips)
+    ]
+    with ProcessPoolExecutor(
+        options.processes, initializer=cv2.setNumThreads, initargs=(1,)
+    ) as pool:
         clips = list(pool.map(examine, *zip(*jobs, strict=True)))
     print("\n".join(table(clips)))
     if options.json is not None:
-        options.json.write_text(json.dumps([plain(seed, clip) for (_, seed), clip in zip(jobs, clips, strict=True)], indent=1))
+        options.json.write_text(
+            json.dumps(
+                [plain(seed, clip) for (_, seed), clip in zip(jobs, clips, strict=True)], indent=1
+            )
+        )
     return 0
 
 
@@ -122,13 +136,16 @@ def examine(kind: SetKind, seed: int) -> Clip:
     stills: list[tuple[float, bool]] = []
     possible: list[bool] = []
     for number in np.linspace(0, len(phantom.frames) - 1, STILLS).astype(int).tolist():
-        still = replace(scan, read=partial(iter, phantom.frames[number : number + 1]), promised_frames=1)
+        still = replace(
+            scan, read=partial(iter, phantom.frames[number : number + 1]), promised_frames=1
+        )
         seen = list(analyze(still, settings=everything).foci)
         stills += scored(seen, phantom, number)
         possible += [
             near(phantom, focus, number) is not None
             for focus in seen
-            if focus.twinkling == "possible" and focus.confidence >= Settings().foci.minimum_confidence
+            if focus.twinkling == "possible"
+            and focus.confidence >= Settings().foci.minimum_confidence
         ]
     true = [near(phantom, focus, None) for focus in listed]
     return Clip(
@@ -138,9 +155,15 @@ def examine(kind: SetKind, seed: int) -> Clip:
         tuple(scored(foci, phantom, None)),
         tuple(stills),
         tuple(possible),
-        called=tuple((focus.twinkling == "yes", at is not None and at.twinkling) for focus, at in zip(listed, true, strict=True)),
+        called=tuple(
+            (focus.twinkling == "yes", at is not None and at.twinkling)
+            for focus, at in zip(listed, true, strict=True)
+        ),
         found=tuple(
-            any(at is target and focus.twinkling == "yes" for focus, at in zip(listed, true, strict=True))
+            any(
+                at is target and focus.twinkling == "yes"
+                for focus, at in zip(listed, true, strict=True)
+            )
             for target in phantom.truth.foci
             if target.twinkling and not in_tail(target, phantom)
         ),
@@ -153,18 +176,32 @@ def in_tail(true: TrueFocus, phantom: Phantom) -> bool:
     mm = phantom.settings.spacing
     for other in phantom.truth.foci:
         across, along = (true.x_px[0] - other.x_px[0]) * mm, (true.y_px[0] - other.y_px[0]) * mm
-        if other is not true and other.twinkling and abs(across) <= TAIL_MM[0] + abs(along) / 4 and -NEAR_MM <= along <= TAIL_MM[1]:
+        if (
+            other is not true
+            and other.twinkling
+            and abs(across) <= TAIL_MM[0] + abs(along) / 4
+            and -NEAR_MM <= along <= TAIL_MM[1]
+        ):
             return True
     return False
 
 
-def near(phantom: Phantom, focus: Focus, frame: int | None, reach: float = NEAR_MM) -> TrueFocus | None:
+def near(
+    phantom: Phantom, focus: Focus, frame: int | None, reach: float = NEAR_MM
+) -> TrueFocus | None:
     """The true focus that a focus shows, on its own frame or on the one given."""
     number = focus.frame if frame is None else frame
     mm = phantom.settings.spacing
-    apart = [float(np.hypot(true.x_px[number] - focus.x_px, true.y_px[number] - focus.y_px)) * mm for true in phantom.truth.foci]
+    apart = [
+        float(np.hypot(true.x_px[number] - focus.x_px, true.y_px[number] - focus.y_px)) * mm
+        for true in phantom.truth.foci
+    ]
     nearest = int(np.argmin(apart)) if apart else -1
-    return phantom.truth.foci[nearest] if apart and apart[nearest] <= max(reach, phantom.truth.foci[nearest].diameter_mm / 2) else None
+    return (
+        phantom.truth.foci[nearest]
+        if apart and apart[nearest] <= max(reach, phantom.truth.foci[nearest].diameter_mm / 2)
+        else None
+    )
 
 
 def scored(foci: list[Focus], phantom: Phantom, frame: int | None) -> list[tuple[float, bool]]:
@@ -173,9 +210,20 @@ def scored(foci: list[Focus], phantom: Phantom, frame: int | None) -> list[tuple
     corners = np.array(phantom.truth.colour.box_px, np.float32)
     at = [near(phantom, focus, frame) for focus in foci]
     return [
-        (max((focus.twinkling_score or 0.0 for focus, own in zip(foci, at, strict=True) if own is true), default=0.0), true.twinkling)
+        (
+            max(
+                (
+                    focus.twinkling_score or 0.0
+                    for focus, own in zip(foci, at, strict=True)
+                    if own is true
+                ),
+                default=0.0,
+            ),
+            true.twinkling,
+        )
         for true in phantom.truth.foci
-        if cv2.pointPolygonTest(corners, (true.x_px[0], true.y_px[0]), False) > 0 and not in_tail(true, phantom)
+        if cv2.pointPolygonTest(corners, (true.x_px[0], true.y_px[0]), False) > 0
+        and not in_tail(true, phantom)
     ]
 
 
@@ -183,7 +231,9 @@ def numbered(foci: list[Focus], phantom: Phantom) -> Iterable[bool]:
     """Whether each true focus seen in half of the frames keeps one number."""
     seen: defaultdict[TrueFocus, list[int]] = defaultdict(list)
     for focus in foci:
-        if (true := near(phantom, focus, None, SAME_MM)) is not None and focus.seen_frames is not None:
+        if (
+            true := near(phantom, focus, None, SAME_MM)
+        ) is not None and focus.seen_frames is not None:
             seen[true].append(focus.seen_frames)
     for counts in seen.values():
         if sum(counts) >= len(phantom.frames) / 2:
@@ -199,7 +249,9 @@ def read_frame(phantom: Phantom, scan: Scan, number: int) -> Read:
     (view, *_) = prepare(phantom.frames[number], spacing=scan.spacing, regions=scan.regions)
     flow = view.colour
     if flow is None:
-        return Read(0.0, 0.0 if colour.shown[number].any() else np.nan, False, np.nan, np.nan, np.nan)
+        return Read(
+            0.0, 0.0 if colour.shown[number].any() else np.nan, False, np.nan, np.nan, np.nan
+        )
     rows, columns = np.indices(view.shape)
     x, y = (np.rint(at).astype(int) for at in view.grid.to_image(columns, rows))
     inside = (x >= 0) & (x < phantom.frames.shape[2]) & (y >= 0) & (y < phantom.frames.shape[1])
@@ -217,7 +269,14 @@ def read_frame(phantom: Phantom, scan: Scan, number: int) -> Read:
         close, error = float((off <= CLOSE).mean()), float(np.median(off))
         sign = float((fraction * true > 0).mean())
     drawn = dice(flow.mask, shown) if shown.any() or flow.mask.any() else np.nan
-    return Read(dice(flow.box, (box[y, x] > 0) & view.tissue), drawn, flow.bar is not None, close, error, sign)
+    return Read(
+        dice(flow.box, (box[y, x] > 0) & view.tissue),
+        drawn,
+        flow.bar is not None,
+        close,
+        error,
+        sign,
+    )
 
 
 def table(clips: Sequence[Clip]) -> list[str]:
@@ -225,10 +284,24 @@ def table(clips: Sequence[Clip]) -> list[str]:
     lines = ["| twinkling, tracks | value | 95 % interval | of |", "|---|---|---|---|"]
     for name, count, statistic in measures(clips):
         found = bootstrap(statistic, len(clips))
-        lines.append(f"| {name} | {found.value:.3f} | {found.low:.3f} to {found.high:.3f} | {count} |")
-    head = ["clips", "box, Dice", "flow, Dice", "bar found", "velocity, median error", f"within {CLOSE:.0%}", "direction right"]
+        lines.append(
+            f"| {name} | {found.value:.3f} | {found.low:.3f} to {found.high:.3f} | {count} |"
+        )
+    head = [
+        "clips",
+        "box, Dice",
+        "flow, Dice",
+        "bar found",
+        "velocity, median error",
+        f"within {CLOSE:.0%}",
+        "direction right",
+    ]
     head.append("clips with false twinkling")
-    lines += ["", "| how the clip looks | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
+    lines += [
+        "",
+        "| how the clip looks | " + " | ".join(head) + " |",
+        "|---" * (len(head) + 1) + "|",
+    ]
     for name, chosen in looks():
         own = [clip for clip in clips if chosen(clip.settings)]
         if not own:
@@ -244,7 +317,11 @@ def table(clips: Sequence[Clip]) -> list[str]:
             mean([read.sign for read in reads]),
             mean([any(said and not true for said, true in clip.called) for clip in own]),
         ]
-        lines.append(f"| {name} | {len(own)} | " + " | ".join("" if np.isnan(value) else f"{value:.3f}" for value in values) + " |")
+        lines.append(
+            f"| {name} | {len(own)} | "
+            + " | ".join("" if np.isnan(value) else f"{value:.3f}" for value in values)
+            + " |"
+        )
     return lines
 
 
@@ -254,7 +331,9 @@ def mean(values: Sequence[float]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def measures(clips: Sequence[Clip]) -> Iterable[tuple[str, int, Callable[[NDArray[np.intp]], float]]]:
+def measures(
+    clips: Sequence[Clip],
+) -> Iterable[tuple[str, int, Callable[[NDArray[np.intp]], float]]]:
     """What is measured over clips that are drawn: its name, how many it rests on, and the statistic."""
 
     def ranking(pairs: list[list[tuple[float, bool]]]) -> Callable[[NDArray[np.intp]], float]:
@@ -269,16 +348,25 @@ def measures(clips: Sequence[Clip]) -> Iterable[tuple[str, int, Callable[[NDArra
 
     for name, pairs in (
         ("twinkling score, AUC, clips", [list(clip.clip_scores) for clip in clips]),
-        (f"twinkling score, AUC, {STILLS} single frames of each", [list(clip.still_scores) for clip in clips]),
+        (
+            f"twinkling score, AUC, {STILLS} single frames of each",
+            [list(clip.still_scores) for clip in clips],
+        ),
     ):
         yield name, sum(map(len, pairs)), ranking(pairs)
     rows: list[tuple[str, list[list[bool]]]] = [
         ("twinkling foci listed and called yes", [list(clip.found) for clip in clips]),
-        ("single frames: listed foci that may twinkle and are foci", [list(clip.possible) for clip in clips]),
+        (
+            "single frames: listed foci that may twinkle and are foci",
+            [list(clip.possible) for clip in clips],
+        ),
         ("true foci that keep one number", [list(clip.one_number) for clip in clips]),
     ]
     for kind in KINDS:
-        false = [[said for said, true in clip.called if not true] if clip.kind == kind else [] for clip in clips]
+        false = [
+            [said for said, true in clip.called if not true] if clip.kind == kind else []
+            for clip in clips
+        ]
         rows.append((f"other listed foci called yes, {kind} clips", false))
     for name, facts in rows:
         yield name, sum(map(len, facts)), share(facts)
@@ -287,7 +375,11 @@ def measures(clips: Sequence[Clip]) -> Iterable[tuple[str, int, Callable[[NDArra
 def looks() -> Iterable[tuple[str, Callable[[PhantomSettings], bool]]]:
     """The ways in which clips differ, each with what clips show it."""
     yield "all", lambda settings: True
-    for field, word, kinds in (("colour_map", "map", COLOUR_MAPS), ("colour_bar", "bar", BAR_PLACES), ("box_style", "box", BOX_STYLES)):
+    for field, word, kinds in (
+        ("colour_map", "map", COLOUR_MAPS),
+        ("colour_bar", "bar", BAR_PLACES),
+        ("box_style", "box", BOX_STYLES),
+    ):
         for kind in kinds:
             yield f"{word}: {kind}", partial(_has, field=field, kind=kind)
     yield "baseline shifted", lambda settings: settings.baseline_shift != 0
@@ -302,12 +394,24 @@ def _has(settings: PhantomSettings, field: str, kind: str) -> bool:
 
 def plain(seed: int, clip: Clip) -> dict[str, object]:
     """One clip for JSON."""
-    chosen = ("colour_map", "colour_bar", "box_style", "baseline_shift", "colour_opacity", "persistence", "jpeg_quality", "vessels")
+    chosen = (
+        "colour_map",
+        "colour_bar",
+        "box_style",
+        "baseline_shift",
+        "colour_opacity",
+        "persistence",
+        "jpeg_quality",
+        "vessels",
+    )
     return {
         "kind": clip.kind,
         "seed": seed,
         **{name: getattr(clip.settings, name) for name in chosen},
-        **{name: getattr(clip.read, name) for name in ("box", "flow", "bar", "error", "close", "sign")},
+        **{
+            name: getattr(clip.read, name)
+            for name in ("box", "flow", "bar", "error", "close", "sign")
+        },
         "clip_scores": clip.clip_scores,
         "still_scores": clip.still_scores,
         "called": clip.called,

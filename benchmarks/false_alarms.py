@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.false_alarm import Kind, speckle
-from usmicro.arrays import ByteImage
 from usmicro.foci import find_candidates
 from usmicro.foci.detection import TEN_CM2
+from usmicro.model.arrays import ByteImage
+from usmicro.model.scan import Spacing
 from usmicro.phantom import random_settings, simulate
 from usmicro.preparation import prepare
-from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
 
 SHAPE = (600, 700)
@@ -32,8 +32,14 @@ PROMISED = np.array([0.1, 0.3, 1, 3, 10])
 
 USUAL = Kind(6, 4, shape=1.25)
 KINDS: dict[str, Kind | int] = {
-    **{f"cells of {a} x {b} px, Rayleigh": Kind(a, b) for a, b in ((2, 2), (4, 4), (8, 6), (12, 12))},
-    **{f"cells of {a} x {b} px, K": Kind(a, b, shape=1.25) for a, b in ((2, 2), (4, 4), (8, 6), (12, 12))},
+    **{
+        f"cells of {a} x {b} px, Rayleigh": Kind(a, b)
+        for a, b in ((2, 2), (4, 4), (8, 6), (12, 12))
+    },
+    **{
+        f"cells of {a} x {b} px, K": Kind(a, b, shape=1.25)
+        for a, b in ((2, 2), (4, 4), (8, 6), (12, 12))
+    },
     "K, amplitude SNR 1.7": replace(USUAL, shape=4.5),
     "K, 40 dB": replace(USUAL, decibels=40),
     "K, 80 dB": replace(USUAL, decibels=80),
@@ -55,7 +61,9 @@ KINDS: dict[str, Kind | int] = {
 def image_of(kind: Kind | int, seed: int) -> tuple[ByteImage, Spacing]:
     """One image of pure speckle, and its pixel size."""
     if isinstance(kind, Kind):
-        return speckle(np.random.default_rng([seed, 77]), kind, SHAPE), Spacing(PIXEL_MM, PIXEL_MM, "given")
+        return speckle(np.random.default_rng([seed, 77]), kind, SHAPE), Spacing(
+            PIXEL_MM, PIXEL_MM, "given"
+        )
     scan = simulate(seed, replace(random_settings(seed, "speckle"), looks=kind)).scan()
     return np.asarray(next(scan.frames()), dtype=np.uint8), scan.spacing
 
@@ -65,7 +73,10 @@ def counted(kind: Kind | int, known: bool, seed: int) -> NDArray[np.float64]:
     image, spacing = image_of(kind, seed)
     out = np.zeros(len(PROMISED) + 1)
     for view in prepare(image, spacing=spacing if known else Spacing()):
-        out[:-1] += [len(find_candidates(view, FociSettings(false_positives=float(promised)))) for promised in PROMISED]
+        out[:-1] += [
+            len(find_candidates(view, FociSettings(false_positives=float(promised))))
+            for promised in PROMISED
+        ]
         out[-1] += view.tissue.sum() * view.grid.pixel_mm**2 / TEN_CM2
     return out
 
@@ -87,12 +98,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 both = np.sum(list(pool.map(counted, repeat(kind), repeat(known), seeds)), axis=0)
                 total += both
                 ratio = both[:-1] / both[-1] / PROMISED
-                cells = [f"{value:.2f}" if count >= 10 else f"({value:.2f})" for value, count in zip(ratio, both, strict=False)]
-                print(f"| {name} | {'known' if known else 'unknown'} |", " | ".join(cells), "|", flush=True)
+                cells = [
+                    f"{value:.2f}" if count >= 10 else f"({value:.2f})"
+                    for value, count in zip(ratio, both, strict=False)
+                ]
+                print(
+                    f"| {name} | {'known' if known else 'unknown'} |",
+                    " | ".join(cells),
+                    "|",
+                    flush=True,
+                )
                 worst.append(np.abs(np.log(ratio[-1])))
-    print(f"\nAll kinds together: {', '.join(f'{value:.2f}' for value in total[:-1] / total[-1] / PROMISED)} times as many as promised.")
+    print(
+        f"\nAll kinds together: {', '.join(f'{value:.2f}' for value in total[:-1] / total[-1] / PROMISED)} times as many as promised."
+    )
     within = np.mean(np.array(worst) <= np.log(1.5))
-    print(f"At 10 in 10 cm2 {within:.0%} of the kinds are within a factor 1.5; the worst is off by {np.exp(max(worst)):.1f}.")
+    print(
+        f"At 10 in 10 cm2 {within:.0%} of the kinds are within a factor 1.5; the worst is off by {np.exp(max(worst)):.1f}."
+    )
 
 
 if __name__ == "__main__":

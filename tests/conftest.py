@@ -2,7 +2,8 @@ import os
 from pathlib import Path
 
 import pytest
-from orthanc_server import running
+
+from tests.helpers.orthanc_server import running
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import pytest
 import usmicro
 from usmicro.analysis import _chosen
 from usmicro.errors import ImageError, ScanError
+from usmicro.model.scan import GivenMasks, Scan
 from usmicro.phantom import phantom_set, simulate
-from usmicro.scan import GivenMasks, Scan
 from usmicro.settings import Settings, with_values
 
 
@@ -30,7 +30,10 @@ def analysis(phantom):
 def test_true_foci_are_found_where_they_are(phantom, analysis):
     pixel = phantom.spacing.x_mm
     found = np.array([(focus.x_px, focus.y_px) for focus in analysis.foci])
-    near = [np.hypot(*(found - (f.x_px[0], f.y_px[0])).T).min() <= max(f.diameter_mm / pixel / 2, 6) for f in phantom.truth.foci]
+    near = [
+        np.hypot(*(found - (f.x_px[0], f.y_px[0])).T).min() <= max(f.diameter_mm / pixel / 2, 6)
+        for f in phantom.truth.foci
+    ]
     assert np.mean(near) >= 0.7
 
 
@@ -43,14 +46,23 @@ def test_foci_are_numbered_surest_first(analysis):
 
 def test_the_counts_agree_with_the_tables(analysis):
     summary = analysis.summary
-    assert summary.foci == len(analysis.foci) == summary.intramass + summary.extramass + summary.intraductal
+    assert (
+        summary.foci
+        == len(analysis.foci)
+        == summary.intramass + summary.extramass + summary.intraductal
+    )
     assert summary.masses == len(analysis.masses)
     for mass in analysis.masses:
         assert mass.foci == sum(focus.mass == mass.mass for focus in analysis.foci)
 
 
-def test_a_higher_threshold_lists_the_first_of_the_same_foci_and_leaves_the_score_alone(phantom, analysis):
-    fewer = usmicro.analyze(phantom.scan(), settings=with_values(Settings(), {"foci": {"minimum_confidence": 0.3}}, source="test"))
+def test_a_higher_threshold_lists_the_first_of_the_same_foci_and_leaves_the_score_alone(
+    phantom, analysis
+):
+    fewer = usmicro.analyze(
+        phantom.scan(),
+        settings=with_values(Settings(), {"foci": {"minimum_confidence": 0.3}}, source="test"),
+    )
     assert len(fewer.foci) < len(analysis.foci)
     for some, same in zip(fewer.foci, analysis.foci, strict=False):
         assert replace(some, cluster=None) == replace(same, cluster=None)
@@ -68,10 +80,16 @@ def test_mm_cells_are_empty_where_the_spacing_is_unknown(phantom):
 def test_given_masks_take_the_place_of_what_is_found(phantom):
     masses = np.zeros(phantom.frames.shape[1:3], np.int32)
     masses[200:300, 200:320] = 1
-    analysis = usmicro.analyze(phantom.scan(), settings=every_candidate(), masks=GivenMasks(masses=masses))
+    analysis = usmicro.analyze(
+        phantom.scan(), settings=every_candidate(), masks=GivenMasks(masses=masses)
+    )
     drawn = analysis.labels == 1
     assert np.mean(drawn == (masses == 1)) > 0.995
-    inside = [focus for focus in analysis.foci if masses[round(focus.y_px), round(focus.x_px)] and focus.label == "intramass"]
+    inside = [
+        focus
+        for focus in analysis.foci
+        if masses[round(focus.y_px), round(focus.x_px)] and focus.label == "intramass"
+    ]
     assert all(focus.mass == 1 for focus in inside)
     assert [mass.confidence for mass in analysis.masses] == [1.0]
 
@@ -103,14 +121,18 @@ def test_what_one_frame_of_many_shows_is_less_sure(phantom, analysis):
     dark = np.full_like(phantom.frames[0], 40)
     dark[::2] += 20
     frames = np.stack([phantom.frames[0], dark, dark])
-    glimpsed = usmicro.analyze(Scan.of_array(frames, spacing=phantom.spacing), settings=every_candidate())
+    glimpsed = usmicro.analyze(
+        Scan.of_array(frames, spacing=phantom.spacing), settings=every_candidate()
+    )
     best = max(glimpsed.foci, key=lambda focus: focus.confidence)
     assert best.confidence < 0.5 * analysis.foci[0].confidence
 
 
 def test_frames_without_tissue_are_noted_and_a_scan_without_any_fails(phantom):
     black = np.zeros_like(phantom.frames[0])
-    analysis = usmicro.analyze(Scan.of_array(np.stack([black, phantom.frames[0]]), spacing=phantom.spacing))
+    analysis = usmicro.analyze(
+        Scan.of_array(np.stack([black, phantom.frames[0]]), spacing=phantom.spacing)
+    )
     assert any("1 of 2 frames show no tissue" in note for note in analysis.notes)
     assert analysis.frame == 1
     with pytest.raises(ScanError, match="array"):
@@ -124,10 +146,15 @@ def clip():
 
 def verdicts(clip, frames):
     """Whether the scan has colour flow, and the twinkling verdicts near the foci that truly twinkle."""
-    analysis = usmicro.analyze(replace(clip.scan(), read=lambda: iter(frames)), settings=every_candidate())
+    analysis = usmicro.analyze(
+        replace(clip.scan(), read=lambda: iter(frames)), settings=every_candidate()
+    )
     true = [f for f in clip.truth.foci if f.twinkling]
     near = [
-        focus for focus in analysis.foci for f in true if np.hypot(focus.x_px - f.x_px[focus.frame], focus.y_px - f.y_px[focus.frame]) < 10
+        focus
+        for focus in analysis.foci
+        for f in true
+        if np.hypot(focus.x_px - f.x_px[focus.frame], focus.y_px - f.y_px[focus.frame]) < 10
     ]
     return analysis.summary.colour_flow, {focus.twinkling for focus in near}
 
@@ -151,19 +178,27 @@ def test_one_source_of_twinkling_is_one_focus(clip):
     pixel = clip.spacing.x_mm
     sources = [focus for focus in clip.truth.foci if focus.twinkling]
     for source in sources:
-        near = [f for f in twinkling if np.hypot(f.x_px - np.mean(source.x_px), f.y_px - np.mean(source.y_px)) * pixel < 4]
+        near = [
+            f
+            for f in twinkling
+            if np.hypot(f.x_px - np.mean(source.x_px), f.y_px - np.mean(source.y_px)) * pixel < 4
+        ]
         assert len(near) <= 1
 
 
 def test_of_a_cine_only_so_many_frames_are_analysed(phantom):
     frames = np.stack([phantom.frames[0]] * 7)
     scan = Scan.of_array(frames, spacing=phantom.spacing)
-    sampled = usmicro.analyze(scan, settings=with_values(Settings(), {"loading": {"frames": 3}}, source="test"))
+    sampled = usmicro.analyze(
+        scan, settings=with_values(Settings(), {"loading": {"frames": 3}}, source="test")
+    )
     assert sampled.summary.frames == 7
     assert any("3 of 7 frames" in note for note in sampled.notes)
     assert {focus.seen_frames for focus in sampled.foci} == {3}
     for most in (0, 7, 100):
-        whole = usmicro.analyze(scan, settings=with_values(Settings(), {"loading": {"frames": most}}, source="test"))
+        whole = usmicro.analyze(
+            scan, settings=with_values(Settings(), {"loading": {"frames": most}}, source="test")
+        )
         assert {focus.seen_frames for focus in whole.foci} == {7}
         assert not any("frames were analysed" in note for note in whole.notes)
 
@@ -177,7 +212,15 @@ def test_chosen_frames_are_as_many_as_asked_and_evenly_spread(promised, most):
     assert np.ptp(np.diff([*chosen, promised])) <= 1
 
 
-@pytest.mark.parametrize("array", [np.zeros((4, 4)), np.zeros((0, 4), np.uint8), np.zeros((2, 3, 4, 5), np.uint8), np.zeros(4, np.uint8)])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 4)),
+        np.zeros((0, 4), np.uint8),
+        np.zeros((2, 3, 4, 5), np.uint8),
+        np.zeros(4, np.uint8),
+    ],
+)
 def test_arrays_that_are_no_scan_are_refused(array):
     with pytest.raises(ImageError):
         Scan.of_array(array)
@@ -204,6 +247,13 @@ def test_the_threads_of_opencv_change_nothing_and_are_left_as_they_were(phantom)
 
 def test_scans_may_be_analysed_side_by_side_in_threads(phantom, analysis):
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda _: usmicro.analyze(phantom.scan(), settings=every_candidate()), range(4)))
-    assert all([focus.label for focus in one.foci] == [focus.label for focus in analysis.foci] for one in together)
+        together = list(
+            pool.map(
+                lambda _: usmicro.analyze(phantom.scan(), settings=every_candidate()), range(4)
+            )
+        )
+    assert all(
+        [focus.label for focus in one.foci] == [focus.label for focus in analysis.foci]
+        for one in together
+    )
     assert all(one.masses.to_rows() == analysis.masses.to_rows() for one in together)

@@ -18,7 +18,9 @@ def scan(tmp_path) -> Path:
     """A plain scan: speckle in a black frame."""
     image = np.zeros((360, 480), np.uint8)
     speckle = np.random.default_rng(2).rayleigh(1.0, (320, 440)) + 0.1
-    image[20:340, 20:460] = np.clip(60 + 40 * cv2.GaussianBlur(np.log(speckle), (0, 0), 1.5), 0, 255)
+    image[20:340, 20:460] = np.clip(
+        60 + 40 * cv2.GaussianBlur(np.log(speckle), (0, 0), 1.5), 0, 255
+    )
     (tmp_path / "scans").mkdir()
     path = tmp_path / "scans" / "scan.png"
     cv2.imwrite(str(path), image)
@@ -35,7 +37,9 @@ def exit_status(*arguments) -> int:
 def test_importing_usmicro_imports_nothing_heavy():
     heavy = {"numpy", "cv2", "numba", "scipy", "skimage", "pydicom"}
     program = "import sys, usmicro, usmicro.cli; usmicro.cli.make_parser(); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert "usmicro.cli" in done.stdout.split()
     assert heavy.isdisjoint(done.stdout.split())
 
@@ -101,9 +105,13 @@ def test_wrong_usage_has_status_2(arguments, capsys):
         (("run", "SCAN", "--out", "SCAN"), "found a file"),
     ],
 )
-def test_wrong_requests_have_status_2_and_write_nothing(scan, arguments, message, capsys, monkeypatch):
+def test_wrong_requests_have_status_2_and_write_nothing(
+    scan, arguments, message, capsys, monkeypatch
+):
     monkeypatch.chdir(scan.parent)
-    assert exit_status(*(str(scan) if argument == "SCAN" else argument for argument in arguments)) == 2
+    assert (
+        exit_status(*(str(scan) if argument == "SCAN" else argument for argument in arguments)) == 2
+    )
     error = capsys.readouterr().err
     assert error.startswith("usmicro: error: ")
     assert message in error
@@ -125,10 +133,21 @@ def test_workers_do_not_change_the_tables(scan, tmp_path):
         cv2.circle(spots, (x, y), 3, 255, -1)
     cv2.imwrite(str(scan.parent / "spots.png"), cv2.GaussianBlur(spots, (0, 0), 1))
     for workers in (1, 2):
-        options = ("--workers", workers, "--spacing", 0.1, "--set", "foci.minimum_confidence=0", "--quiet")
+        options = (
+            "--workers",
+            workers,
+            "--spacing",
+            0.1,
+            "--set",
+            "foci.minimum_confidence=0",
+            "--quiet",
+        )
         assert exit_status("run", scan.parent, "--out", tmp_path / str(workers), *options) == 0
     one, two = (
-        {name: (tmp_path / workers / name).read_bytes() for name in ("foci.csv", "masses.csv", "overlays/spots.png", "masks/spots.png")}
+        {
+            name: (tmp_path / workers / name).read_bytes()
+            for name in ("foci.csv", "masses.csv", "overlays/spots.png", "masks/spots.png")
+        }
         for workers in "12"
     )
     assert one == two
@@ -184,7 +203,10 @@ def test_an_unforeseen_error_is_one_line(scan, monkeypatch, capsys):
 
 def test_settings_are_toml_with_every_default(capsys):
     assert exit_status("settings") == 0
-    assert tomllib.loads(capsys.readouterr().out)["foci"]["smallest"] == usmicro.Settings().foci.smallest
+    assert (
+        tomllib.loads(capsys.readouterr().out)["foci"]["smallest"]
+        == usmicro.Settings().foci.smallest
+    )
 
 
 def test_inspect_prints_and_draws(scan, tmp_path, capsys):
@@ -218,10 +240,19 @@ def test_sample_needs_an_empty_folder(tmp_path, capsys):
 def test_a_profile_adds_up(scan, tmp_path, capsys):
     assert exit_status("run", scan, "--out", tmp_path / "r", "--workers", 1, "--profile") == 0
     lines = capsys.readouterr().out.splitlines()
-    table = [line.split() for line in lines[lines.index(next(line for line in lines if line.startswith("stage"))) + 1 :]]
-    seconds = {words[0]: float(words[1]) for words in table if len(words) == 4 and words[2].endswith("%")}
+    table = [
+        line.split()
+        for line in lines[
+            lines.index(next(line for line in lines if line.startswith("stage"))) + 1 :
+        ]
+    ]
+    seconds = {
+        words[0]: float(words[1]) for words in table if len(words) == 4 and words[2].endswith("%")
+    }
     total = seconds.pop("total")
-    assert {"loading", "preparation", "foci", "anatomy", "writing", "hashing", "other"} <= set(seconds)
+    assert {"loading", "preparation", "foci", "anatomy", "writing", "hashing", "other"} <= set(
+        seconds
+    )
     assert sum(seconds.values()) == pytest.approx(total, abs=0.05)
 
 

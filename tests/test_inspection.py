@@ -21,7 +21,9 @@ def test_a_colour_scan_is_drawn_beside_its_flow(clip, tmp_path):
     path.write_bytes(encode_png(clip.frames[0]))
     picture = draw_views(inspect(path))
     rows, columns = picture.shape[:2]
-    assert columns == pytest.approx(rows / clip.frames[0].shape[0] * clip.frames[0].shape[1] * 2, abs=4)
+    assert columns == pytest.approx(
+        rows / clip.frames[0].shape[0] * clip.frames[0].shape[1] * 2, abs=4
+    )
     right = picture[:, columns // 2 :].astype(int)
     assert (np.ptp(right, axis=2) > 60).sum() > 200  # flow keeps its colours, the tissue is grey
 
@@ -30,4 +32,6 @@ def test_a_grey_scan_has_no_picture_of_flow(clip, tmp_path):
     path = tmp_path / "grey.png"
     path.write_bytes(encode_png(np.repeat(clip.frames[0].min(axis=2, keepdims=True), 3, axis=2)))
     picture = draw_views(inspect(path))
-    assert picture.shape[1] / picture.shape[0] == pytest.approx(clip.frames[0].shape[1] / clip.frames[0].shape[0], rel=0.01)
+    assert picture.shape[1] / picture.shape[0] == pytest.approx(
+        clip.frames[0].shape[1] / clip.frames[0].shape[0], rel=0.01
+    )

@@ -22,12 +22,22 @@ import usmicro
 from usmicro import cli
 from usmicro.batch.pseudonyms import pseudonym, read_key, without_names
 from usmicro.errors import UsageError
-from usmicro.loading import dicom
+from usmicro.loading.dicom import reader as dicom
 from usmicro.phantom import Phantom, PhantomSettings, simulate, write_dicom, write_png
 
 SECRETS = ("QUAXFORD", "Quaxford^Imelda", "ZZ-4711-93", "19530417", "St Quibble Clinic")
 SCREEN = PhantomSettings(
-    width=26.0, depth=26.0, spacing=0.1, fat=6.0, gland=12.0, screen=True, header=True, grey_bar=True, ducts=0, intraductal=0, intramass=2
+    width=26.0,
+    depth=26.0,
+    spacing=0.1,
+    fat=6.0,
+    gland=12.0,
+    screen=True,
+    header=True,
+    grey_bar=True,
+    ducts=0,
+    intraductal=0,
+    intramass=2,
 )
 TEXT = {"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UN", "OB"}
 READ = {tag_for_keyword(keyword) for keyword in dicom._TAGS.split()}
@@ -61,7 +71,13 @@ def plant(file: Path, secret: str) -> None:
     }
     with pydicom.config.disable_value_validation():
         for tag, (vr, *_) in DicomDictionary.items():
-            if vr not in TEXT | {"DA"} or tag in READ or tag < 0x00080000 or tag >= 0x7FE00000 or (tag in dataset and tag >> 16 == 0x0028):
+            if (
+                vr not in TEXT | {"DA"}
+                or tag in READ
+                or tag < 0x00080000
+                or tag >= 0x7FE00000
+                or (tag in dataset and tag >> 16 == 0x0028)
+            ):
                 continue
             value = values.get(vr, secret)
             dataset[tag] = DataElement(tag, vr, value.encode() if vr == "UN" else value)
@@ -75,7 +91,11 @@ def plant(file: Path, secret: str) -> None:
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def leaks(content: bytes, secrets=SECRETS) -> list[str]:
@@ -108,11 +128,16 @@ def test_tags_and_pixels_beside_the_tissue_reach_no_output(tmp_path, phantom, mo
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    for name, header, secret in (("one", "QUAXFORD IMELDA", "QUAXFORD"), ("other", "ANOTHER PATIENT", "SOMEBODY")):
+    for name, header, secret in (
+        ("one", "QUAXFORD IMELDA", "QUAXFORD"),
+        ("other", "ANOTHER PATIENT", "SOMEBODY"),
+    ):
         scans = tmp_path / name
         scans.mkdir()
         for compression in ("none", "rle"):
-            file = write_dicom(with_header(phantom, header), scans / f"{compression}.dcm", compression=compression)
+            file = write_dicom(
+                with_header(phantom, header), scans / f"{compression}.dcm", compression=compression
+            )
             plant(file, secret)
         write_png(with_header(phantom, header), scans / "still.png")
     assert leaks((tmp_path / "one" / "none.dcm").read_bytes())  # the search finds what is there
@@ -141,7 +166,11 @@ def test_a_tag_that_is_read_is_not_quoted_when_it_holds_a_name(tmp_path, phantom
         dataset[keyword] = DataElement(tag_for_keyword(keyword), "LO", "Quaxford^Imelda")
         dataset.save_as(file)
     results = list(usmicro.run(file, out=tmp_path / "r", workers=1))
-    assert {name: found for name, content in outputs(tmp_path / "r").items() if (found := leaks(content))} == {}
+    assert {
+        name: found
+        for name, content in outputs(tmp_path / "r").items()
+        if (found := leaks(content))
+    } == {}
     assert leaks(results[0].error.encode()) == []
 
 
@@ -159,7 +188,11 @@ def test_a_damaged_file_is_not_quoted(tmp_path, phantom):
             damaged[at % len(damaged)] = rng.integers(256)
         (scans / f"{number}.dcm").write_bytes(damaged)
     said = run_all(scans, tmp_path / "r", "--limit", "60")
-    assert {name: found for name, content in outputs(tmp_path / "r").items() if (found := leaks(content))} == {}
+    assert {
+        name: found
+        for name, content in outputs(tmp_path / "r").items()
+        if (found := leaks(content))
+    } == {}
     assert leaks(said.encode()) == []
 
 
@@ -181,31 +214,50 @@ def named_scans(tmp_path, phantom) -> Path:
 def test_pseudonyms_hide_names_from_all_outputs(tmp_path, named_scans):
     masks = tmp_path / "masks QUAXFORD"
     (masks / "Quaxford^Imelda 19530417").mkdir(parents=True)
-    outline = np.zeros(cv2.imread(str(next(named_scans.rglob("*93 QUAXFORD.png")))).shape[:2], np.uint8)
+    outline = np.zeros(
+        cv2.imread(str(next(named_scans.rglob("*93 QUAXFORD.png")))).shape[:2], np.uint8
+    )
     outline[120:200, 100:200] = 255
     cv2.imwrite(str(masks / "Quaxford^Imelda 19530417" / "ZZ-4711-93 QUAXFORD.png"), outline)
     spacing = tmp_path / "QUAXFORD.csv"
     spacing.write_text("image,spacing_mm\nZZ-4711-93 QUAXFORD.png,0.1\nQUAXFORD gone.png,0.2\n")
     said = io.StringIO()
     out = tmp_path / "r"
-    command = ["run", str(named_scans), "--out", str(out), "--pseudonyms", str(tmp_path / "key"), "--masks", str(masks)]
+    command = [
+        "run",
+        str(named_scans),
+        "--out",
+        str(out),
+        "--pseudonyms",
+        str(tmp_path / "key"),
+        "--masks",
+        str(masks),
+    ]
     with redirect_stdout(said), redirect_stderr(said):
         assert cli.main([*command, "--spacing", str(spacing), "--workers", "1"]) == 1
         assert cli.main(["report", str(out)]) == 0
     found = outputs(out)
-    assert {name: words for name, content in found.items() if (words := leaks(name.encode() + content))} == {}
+    assert {
+        name: words for name, content in found.items() if (words := leaks(name.encode() + content))
+    } == {}
     assert leaks(said.getvalue().replace(str(tmp_path), "").encode()) == []
     rows = list(csv.DictReader(io.StringIO(found["images.csv"].decode())))
     assert sorted(row["status"] for row in rows) == ["failed", "failed", "ok", "ok"]
-    assert len({row["image"].partition("/")[0] for row in rows}) == 1  # scans of one folder stay together
+    assert (
+        len({row["image"].partition("/")[0] for row in rows}) == 1
+    )  # scans of one folder stay together
     given = [row for row in rows if row["spacing_source"] == "given"]
     assert [row["masses"] for row in given] == ["1"]  # masks and spacing are found by the real name
 
 
 def test_the_key_leads_back_to_the_names(tmp_path, named_scans, capsys):
-    results = list(usmicro.run(named_scans, out=tmp_path / "r", workers=1, pseudonyms=tmp_path / "key"))
+    results = list(
+        usmicro.run(named_scans, out=tmp_path / "r", workers=1, pseudonyms=tmp_path / "key")
+    )
     assert cli.main(["pseudonyms", str(tmp_path / "key"), str(named_scans)]) == 0
-    table = {row["image"]: row["input"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    table = {
+        row["image"]: row["input"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))
+    }
     assert sorted(table) == sorted(result.image for result in results)
     assert sorted(table.values())[0] == "Quaxford^Imelda 19530417/QUAXFORD broken.png"
 
@@ -215,7 +267,9 @@ def test_pseudonyms_depend_on_the_key_and_the_folder():
     assert pseudonym("a/1.dcm", b"k" * 16) != pseudonym("a/1.dcm", b"l" * 16)
     first, second = (pseudonym(name, b"k" * 16).split("/") for name in ("a/1.dcm", "b/1.dcm"))
     assert first[1] != second[1]
-    assert pseudonym("Doe.Jane", b"k" * 16).count(".") == 0  # what is no file type of ours may be a name
+    assert (
+        pseudonym("Doe.Jane", b"k" * 16).count(".") == 0
+    )  # what is no file type of ours may be a name
 
 
 def test_a_key_is_made_for_its_owner_only_and_never_among_the_results(tmp_path):
@@ -249,7 +303,17 @@ def test_a_run_opens_no_network_connection(tmp_path, phantom):
         "socket.socket = Refused\nfrom usmicro.cli import main\nsys.exit(main(sys.argv[1:]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, "run", str(tmp_path / "scan.png"), "--out", str(tmp_path / "r"), "--workers", "1"],
+        [
+            sys.executable,
+            "-c",
+            program,
+            "run",
+            str(tmp_path / "scan.png"),
+            "--out",
+            str(tmp_path / "r"),
+            "--workers",
+            "1",
+        ],
         capture_output=True,
         text=True,
     )

@@ -8,7 +8,11 @@ from usmicro.settings import Settings, read_settings, to_toml, with_values
 
 
 def every_setting():
-    return [(group.name, item) for group in fields(Settings) for item in fields(getattr(Settings(), group.name))]
+    return [
+        (group.name, item)
+        for group in fields(Settings)
+        for item in fields(getattr(Settings(), group.name))
+    ]
 
 
 def other_value(item, value):
@@ -50,8 +54,14 @@ def test_every_setting_says_what_it_means():
 
 def test_assignments_win_over_the_file(tmp_path):
     (tmp_path / "s.toml").write_text("[foci]\nsmallest = 0.3\nlargest = 2.5\n", encoding="utf-8")
-    settings = read_settings(tmp_path / "s.toml", ["foci.smallest=0.4", "loading.keep_truncated = true"])
-    assert (settings.foci.smallest, settings.foci.largest, settings.loading.keep_truncated) == (0.4, 2.5, True)
+    settings = read_settings(
+        tmp_path / "s.toml", ["foci.smallest=0.4", "loading.keep_truncated = true"]
+    )
+    assert (settings.foci.smallest, settings.foci.largest, settings.loading.keep_truncated) == (
+        0.4,
+        2.5,
+        True,
+    )
 
 
 def test_a_whole_number_will_do_for_a_decimal():

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.pictures import Picture
-from usmicro.anatomy.unet import STEP, network_input
-from usmicro.arrays import BoolImage, FloatImage
+from usmicro.anatomy.network import STEP, network_input
+from usmicro.model.arrays import BoolImage, FloatImage
 
 Matrix = NDArray[np.float64]
 
@@ -32,17 +32,27 @@ class Geometry:
 
 
 def augmented(
-    picture: Picture, target: FloatImage, size: tuple[int, int], geometry: Geometry, generator: np.random.Generator
+    picture: Picture,
+    target: FloatImage,
+    size: tuple[int, int],
+    geometry: Geometry,
+    generator: np.random.Generator,
 ) -> tuple[NDArray[np.float32], FloatImage]:
     """Input and target of a network, of `size` (rows, columns), from a picture seen in another way."""
-    matrix = _elsewhere(picture, size, generator) if generator.random() < geometry.elsewhere else None
+    matrix = (
+        _elsewhere(picture, size, generator) if generator.random() < geometry.elsewhere else None
+    )
     if matrix is None:
         matrix = _window(picture, target, size, geometry, generator)
 
     def moved(image: NDArray[np.generic]) -> FloatImage:
         fine = (2 * size[1], 2 * size[0])
-        wide = cv2.warpAffine(image.astype(np.float32), 2 * matrix[:2], fine, flags=cv2.INTER_LINEAR)
-        return np.asarray(cv2.resize(wide, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.float32)
+        wide = cv2.warpAffine(
+            image.astype(np.float32), 2 * matrix[:2], fine, flags=cv2.INTER_LINEAR
+        )
+        return np.asarray(
+            cv2.resize(wide, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.float32
+        )
 
     weight = moved(picture.tissue)
     tissue = weight > 0.5
@@ -52,20 +62,37 @@ def augmented(
     return network_input(other_display(grey, generator), tissue), moved(target) * tissue
 
 
-def plain(picture: Picture, target: FloatImage, size: tuple[int, int], geometry: Geometry) -> tuple[NDArray[np.float32], FloatImage]:
+def plain(
+    picture: Picture, target: FloatImage, size: tuple[int, int], geometry: Geometry
+) -> tuple[NDArray[np.float32], FloatImage]:
     """Input and target from a picture as it is; with a pixel size, of as many pixels as it takes."""
     if geometry.pixel_mm is not None:
-        rows, columns = (round(n * picture.pixel_mm / geometry.pixel_mm / STEP) * STEP for n in picture.grey.shape)
+        rows, columns = (
+            round(n * picture.pixel_mm / geometry.pixel_mm / STEP) * STEP
+            for n in picture.grey.shape
+        )
         size = (rows, columns)
 
     def small(image: NDArray[np.generic]) -> FloatImage:
-        return np.asarray(cv2.resize(image.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA), dtype=np.float32)
+        return np.asarray(
+            cv2.resize(image.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA),
+            dtype=np.float32,
+        )
 
     weight = small(picture.tissue)
-    return network_input(small(picture.grey * picture.tissue) / np.maximum(weight, 0.01), weight > 0.5), small(target)
+    return network_input(
+        small(picture.grey * picture.tissue) / np.maximum(weight, 0.01), weight > 0.5
+    ), small(target)
 
 
-def _placed(picture: Picture, centre: Matrix, part: tuple[float, float], angle: float, mirrored: bool, size: tuple[int, int]) -> Matrix:
+def _placed(
+    picture: Picture,
+    centre: Matrix,
+    part: tuple[float, float],
+    angle: float,
+    mirrored: bool,
+    size: tuple[int, int],
+) -> Matrix:
     """Affine map from picture to network pixels: `part` of the height and width around the centre (x, y) fills the size."""
     rows, columns = picture.grey.shape
     scale = np.array([size[1] / (part[1] * columns), size[0] / (part[0] * rows)])
@@ -75,7 +102,13 @@ def _placed(picture: Picture, centre: Matrix, part: tuple[float, float], angle: 
     return np.column_stack([linear, shift])
 
 
-def _window(picture: Picture, target: FloatImage, size: tuple[int, int], geometry: Geometry, generator: np.random.Generator) -> Matrix:
+def _window(
+    picture: Picture,
+    target: FloatImage,
+    size: tuple[int, int],
+    geometry: Geometry,
+    generator: np.random.Generator,
+) -> Matrix:
     """A part that keeps most of what is to be found."""
     rows, columns = picture.grey.shape
     whole = (1.0, 1.0)
@@ -87,7 +120,10 @@ def _window(picture: Picture, target: FloatImage, size: tuple[int, int], geometr
         angle = generator.uniform(-geometry.tilt, geometry.tilt)
     y, x = np.nonzero(target > 0.5)
     for _ in range(6):
-        zoom, stretch = generator.uniform(*geometry.zoom), generator.uniform(-geometry.stretch, geometry.stretch)
+        zoom, stretch = (
+            generator.uniform(*geometry.zoom),
+            generator.uniform(-geometry.stretch, geometry.stretch),
+        )
         part = (whole[0] * float(np.exp(zoom + stretch)), whole[1] * float(np.exp(zoom - stretch)))
         room = np.abs(1 - np.array([part[1], part[0]])) / 2
         centre = np.array([columns, rows]) * (0.5 + generator.uniform(-room, room))
@@ -103,16 +139,23 @@ def _window(picture: Picture, target: FloatImage, size: tuple[int, int], geometr
     return matrix
 
 
-def _elsewhere(picture: Picture, size: tuple[int, int], generator: np.random.Generator) -> Matrix | None:
+def _elsewhere(
+    picture: Picture, size: tuple[int, int], generator: np.random.Generator
+) -> Matrix | None:
     """A part of at least a third of either side without any mass, if there is one."""
     rows, columns = picture.grey.shape
     for _ in range(12):
         height, width = generator.uniform(0.33, 0.8, 2)
-        top, left = generator.uniform(0, 1 - height) * rows, generator.uniform(0, 1 - width) * columns
+        top, left = (
+            generator.uniform(0, 1 - height) * rows,
+            generator.uniform(0, 1 - width) * columns,
+        )
         box = np.s_[int(top) : int(top + height * rows), int(left) : int(left + width * columns)]
         if not picture.outline[box].any() and picture.tissue[box].mean() > 0.8:
             centre = np.array([left + width * columns / 2, top + height * rows / 2])
-            return _placed(picture, centre, (height, width), 0.0, bool(generator.random() < 0.5), size)
+            return _placed(
+                picture, centre, (height, width), 0.0, bool(generator.random() < 0.5), size
+            )
     return None
 
 
@@ -157,5 +200,11 @@ def other_display(grey: FloatImage, generator: np.random.Generator) -> FloatImag
     if generator.random() < 0.12:
         for _ in range(int(generator.integers(2, 6))):
             place = (int(generator.integers(columns)), int(generator.integers(rows)))
-            cv2.drawMarker(out, place, generator.uniform(180, 255), int(generator.integers(0, 3)), int(generator.integers(3, 7)))
+            cv2.drawMarker(
+                out,
+                place,
+                generator.uniform(180, 255),
+                int(generator.integers(0, 3)),
+                int(generator.integers(3, 7)),
+            )
     return out

@@ -27,7 +27,9 @@ PLAN = Plan(
     epochs=(24,),
     batch=16,
     rate=4e-3,
-    geometry=Geometry(pixel_mm=DUCT_PIXEL_MM, zoom=(-0.25, 0.25), stretch=0.1, tilt=0.2, elsewhere=0.0),
+    geometry=Geometry(
+        pixel_mm=DUCT_PIXEL_MM, zoom=(-0.25, 0.25), stretch=0.1, tilt=0.2, elsewhere=0.0
+    ),
     network=UNet,
 )
 FOLD = 1
@@ -49,14 +51,18 @@ def with_ducts(picture: Picture, generator: np.random.Generator) -> Picture:
     taken = ndimage.binary_dilation(picture.outline, iterations=5) | ~picture.tissue
     y, x = (axis * mm for axis in np.mgrid[: grey.shape[0], : grey.shape[1]])
     for _ in range(int(generator.integers(0, 4))):
-        duct = random_duct(generator, generator.uniform(0, x.max()), generator.uniform(2, 0.8 * y.max()))
+        duct = random_duct(
+            generator, generator.uniform(0, x.max()), generator.uniform(2, 0.8 * y.max())
+        )
         distance = duct.distance(x, y).astype(np.float32)
         inside = distance < 0
         if inside.sum() < 3 / mm**2 or taken[inside].mean() > 0.02 or grey[inside].mean() < DARKEST:
             continue
         lumen = np.clip(0.5 - distance / 0.15, 0, 1)
         wall = np.clip(1 - np.abs(distance - duct.wall / 2 - 0.1) / duct.wall, 0, 1)
-        grey += GREY_PER_DB * (generator.uniform(*WALL_DB) * wall - generator.uniform(*LUMEN_DB) * lumen)
+        grey += GREY_PER_DB * (
+            generator.uniform(*WALL_DB) * wall - generator.uniform(*LUMEN_DB) * lumen
+        )
         taken |= distance < 2
         known |= distance < duct.wall
     return replace(picture, grey=np.clip(np.rint(grey), 0, 255).astype(np.uint8), ducts=known)
@@ -64,14 +70,20 @@ def with_ducts(picture: Picture, generator: np.random.Generator) -> Picture:
 
 def sample(picture: Picture) -> Sample:
     """The picture with the lumen of its ducts."""
-    return picture, (ndimage.distance_transform_edt(picture.ducts) * picture.pixel_mm > WALL_MM / 2).astype(np.float32)
+    return picture, (
+        ndimage.distance_transform_edt(picture.ducts) * picture.pixel_mm > WALL_MM / 2
+    ).astype(np.float32)
 
 
 def main() -> None:
     """Train the network and write it into the package."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("work", type=Path, help="folder that training.pictures filled; checkpoints go there too")
-    parser.add_argument("--threads", type=int, default=0, help="threads that the run may use; 0: all")
+    parser.add_argument(
+        "work", type=Path, help="folder that training.pictures filled; checkpoints go there too"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=0, help="threads that the run may use; 0: all"
+    )
     options = parser.parse_args()
     generator = np.random.default_rng(0)
     samples, unseen = [], []
@@ -82,7 +94,9 @@ def main() -> None:
             continue
         copies = COPIES[picture.source]
         for _ in range(int(copies) + int(generator.random() < copies % 1)):
-            samples.append(sample(picture if picture.source == "phantom" else with_ducts(picture, generator)))
+            samples.append(
+                sample(picture if picture.source == "phantom" else with_ducts(picture, generator))
+            )
     fit(samples, PLAN, NETWORK, options.work / "ducts.pt", unseen=unseen, threads=options.threads)
 
 

@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import ByteImage, FloatImage
 from usmicro.foci.detection import blob_responses
 from usmicro.foci.false_alarm import STANDARDISED, SpeckleResponses
-from usmicro.preparation.speckle_cell import speckle_cell
-from usmicro.scan import Spacing
+from usmicro.model.arrays import ByteImage, FloatImage
+from usmicro.model.scan import Spacing
+from usmicro.model.view import Beams, Grid, View
+from usmicro.preparation.speckle_size import speckle_cell
 from usmicro.settings import FociSettings
-from usmicro.view import Beams, Grid, View
 
 SHAPE = (512, 640)
 POINT_SPREADS = ((4, 4), (6, 4), (8, 4), (12, 4), (9, 6), (12, 8))
@@ -61,18 +61,30 @@ def speckle(rng: np.random.Generator, kind: Kind, size: tuple[int, int] = SHAPE)
     if kind.shape is not None:
         cells = (size[0] // int(kind.along) + 1, size[1] // int(kind.across) + 1)
         each = rng.gamma(kind.shape, 1 / kind.shape, cells).astype(np.float32)
-        power = np.kron(each, np.ones((int(kind.along), int(kind.across)), np.float32))[: size[0], : size[1]]
+        power = np.kron(each, np.ones((int(kind.along), int(kind.across)), np.float32))[
+            : size[0], : size[1]
+        ]
     envelope = np.zeros(size, np.float32)
     for _ in range(kind.looks):
         parts = rng.normal(size=(2, *size)).astype(np.float32) * np.sqrt(power)
-        envelope += np.hypot(*(cv2.GaussianBlur(part, (0, 0), kind.across / 2.355, sigmaY=kind.along / 2.355) for part in parts))
-    level = 110 / 255 + 20 * np.log10(envelope / np.sqrt(np.mean(envelope**2)) + 1e-9) / kind.decibels
+        envelope += np.hypot(
+            *(
+                cv2.GaussianBlur(part, (0, 0), kind.across / 2.355, sigmaY=kind.along / 2.355)
+                for part in parts
+            )
+        )
+    level = (
+        110 / 255 + 20 * np.log10(envelope / np.sqrt(np.mean(envelope**2)) + 1e-9) / kind.decibels
+    )
     grey = (np.clip(level, 0, 1) ** kind.gamma * 255).astype(np.float32)
     if kind.smoothing:
         grey = cv2.GaussianBlur(grey, (0, 0), kind.smoothing)
     shown = np.round(grey).astype(np.uint8)
     if kind.quality:
-        shown = cv2.imdecode(cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, kind.quality])[1], cv2.IMREAD_GRAYSCALE)
+        shown = cv2.imdecode(
+            cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, kind.quality])[1],
+            cv2.IMREAD_GRAYSCALE,
+        )
     return np.asarray(shown, dtype=np.uint8)
 
 
@@ -81,10 +93,14 @@ def view_of(grey: FloatImage) -> View:
     tissue, beams = np.ones(grey.shape, bool), Beams("linear", 0.0)
     cell = speckle_cell(grey, tissue, beams)
     assert cell is not None, "pure speckle has a measurable cell"
-    return View(grey, tissue, ~tissue, Grid(0, 0, 1, 1, 0.08, Spacing(0.08, 0.08, "given")), beams, cell)
+    return View(
+        grey, tissue, ~tissue, Grid(0, 0, 1, 1, 0.08, Spacing(0.08, 0.08, "given")), beams, cell
+    )
 
 
-def responses(kind: Kind, images: int, seed: int) -> tuple[NDArray[np.float64], tuple[float, float]]:
+def responses(
+    kind: Kind, images: int, seed: int
+) -> tuple[NDArray[np.float64], tuple[float, float]]:
     """Logarithm of the share of speckle's bright blobs that reach each of STANDARDISED, and the mean anchors of the views."""
     standardised, anchors = [], []
     for number in range(images):
@@ -106,10 +122,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    kinds = [Kind(*spread, shape, looks, smoothing=by) for spread, shape, (looks, by) in product(POINT_SPREADS, K_SHAPES, FILTERS)]
+    kinds = [
+        Kind(*spread, shape, looks, smoothing=by)
+        for spread, shape, (looks, by) in product(POINT_SPREADS, K_SHAPES, FILTERS)
+    ]
     found, anchors = [], []
     measured = partial(responses, images=arguments.images, seed=arguments.seed)
-    with ProcessPoolExecutor(arguments.processes, initializer=partial(cv2.setNumThreads, 1)) as pool:
+    with ProcessPoolExecutor(
+        arguments.processes, initializer=partial(cv2.setNumThreads, 1)
+    ) as pool:
         for kind, (logarithm, pair) in zip(kinds, pool.map(measured, kinds), strict=True):
             found.append(logarithm)
             anchors.append(pair)

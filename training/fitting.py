@@ -17,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from training.augmentation import Geometry, augmented, plain
 from training.pictures import Picture
 from training.unet import export
-from usmicro.arrays import FloatImage
+from usmicro.model.arrays import FloatImage
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ def fit(
     model = plan.network().to(device, memory_format=torch.channels_last)
     total, steps = sum(plan.epochs), -(-len(samples) // plan.batch)
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=plan.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, total_steps=total * steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, plan.rate, total_steps=total * steps, pct_start=0.1
+    )
     first, seconds = 0, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device)
@@ -90,7 +92,13 @@ def fit(
         for start in range(0, len(order), plan.batch):
             chosen = order[start : start + plan.batch]
             drawn = [
-                augmented(*samples[i], plan.sizes[stage], plan.geometry, np.random.default_rng([plan.seed, epoch, int(i)])) for i in chosen
+                augmented(
+                    *samples[i],
+                    plan.sizes[stage],
+                    plan.geometry,
+                    np.random.default_rng([plan.seed, epoch, int(i)]),
+                )
+                for i in chosen
             ]
             images, wanted = (torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True))
             logit = model(images.to(device, memory_format=torch.channels_last))
@@ -101,19 +109,28 @@ def fit(
             schedule.step()
             losses.append(value.item())
         seconds += time.perf_counter() - started
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+        state = {
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+        }
         partial = checkpoint.with_suffix(".part")
         torch.save({**state, "epoch": epoch + 1, "seconds": seconds}, partial)
         partial.rename(checkpoint)
         line = f"{checkpoint.stem} epoch {epoch + 1} of {total}: loss {np.mean(losses):.4f}, {seconds:.0f} s"
         if unseen and (epoch % 4 == 3 or epoch == total - 1):
-            line += "; " + ", ".join(f"{name} {value:.3f}" for name, value in overlaps(model, unseen, plan, device).items())
+            line += "; " + ", ".join(
+                f"{name} {value:.3f}"
+                for name, value in overlaps(model, unseen, plan, device).items()
+            )
         print(line, flush=True)
     export(model, plan.sizes[-1], file)
 
 
 @torch.no_grad()
-def overlaps(model: nn.Module, samples: Sequence[Sample], plan: Plan, device: torch.device) -> dict[str, float]:
+def overlaps(
+    model: nn.Module, samples: Sequence[Sample], plan: Plan, device: torch.device
+) -> dict[str, float]:
     """Mean Dice coefficient of what is found at probability 0.5, by source, over the pictures that show something."""
     model.eval()
     found: dict[str, list[float]] = {}
@@ -121,7 +138,11 @@ def overlaps(model: nn.Module, samples: Sequence[Sample], plan: Plan, device: to
         if not target.any():
             continue
         image, known = plain(picture, target, plan.sizes[-1], plan.geometry)
-        inside: NDArray[np.bool_] = (model(torch.from_numpy(image[None]).to(device)) > 0)[0, 0].cpu().numpy()
+        inside: NDArray[np.bool_] = (
+            (model(torch.from_numpy(image[None]).to(device)) > 0)[0, 0].cpu().numpy()
+        )
         both = 2 * float((inside & (known > 0.5)).sum())
-        found.setdefault(picture.source, []).append(both / max(float(inside.sum() + (known > 0.5).sum()), 1))
+        found.setdefault(picture.source, []).append(
+            both / max(float(inside.sum() + (known > 0.5).sum()), 1)
+        )
     return {name: float(np.mean(values)) for name, values in found.items()}

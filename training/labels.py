@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from training.logistic import fit_logistic
 from usmicro.anatomy import find_anatomy
-from usmicro.labels import MODELS, place_evidence
-from usmicro.logistic import Logistic, write_models
+from usmicro.labelling.labels import MODELS, place_evidence
+from usmicro.numerics.logistic import Logistic, write_models
 from usmicro.phantom import phantom_set
 from usmicro.preparation import prepare
 from usmicro.settings import LabelSettings
@@ -33,13 +33,27 @@ def rows_of(seeds: Sequence[int]) -> list[Row]:
     for phantom in phantom_set("mixed", seeds):
         scan = phantom.scan()
         for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
-            x, y = view.grid.from_image(*(np.array([getattr(focus, axis)[0] for focus in phantom.truth.foci]) for axis in ("x_px", "y_px")))
+            x, y = view.grid.from_image(
+                *(
+                    np.array([getattr(focus, axis)[0] for focus in phantom.truth.foci])
+                    for axis in ("x_px", "y_px")
+                )
+            )
             row, column = np.rint(y).astype(int), np.rint(x).astype(int)
             shown = (row >= 0) & (row < view.shape[0]) & (column >= 0) & (column < view.shape[1])
-            labels = [focus.label for focus, inside in zip(phantom.truth.foci, shown, strict=True) if inside]
-            evidence = place_evidence(view, find_anatomy(view), row[shown], column[shown], LabelSettings())
+            labels = [
+                focus.label
+                for focus, inside in zip(phantom.truth.foci, shown, strict=True)
+                if inside
+            ]
+            evidence = place_evidence(
+                view, find_anatomy(view), row[shown], column[shown], LabelSettings()
+            )
             for i, label in enumerate(labels):
-                mass, duct = ({name: values[i] for name, values in part.features.items()} for part in (evidence.mass, evidence.duct))
+                mass, duct = (
+                    {name: values[i] for name, values in part.features.items()}
+                    for part in (evidence.mass, evidence.duct)
+                )
                 rows.append((label, mass, duct))
     return rows
 
@@ -63,7 +77,9 @@ def shares(models: dict[str, Logistic], rows: Sequence[Row]) -> NDArray[np.float
 def main() -> None:
     """Fit, report and write the models."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--phantoms", type=int, default=160, help="how many simulated scans to learn from")
+    parser.add_argument(
+        "--phantoms", type=int, default=160, help="how many simulated scans to learn from"
+    )
     count = parser.parse_args().phantoms
     rows = rows_of(range(FIRST_SEED, FIRST_SEED + count))
     half = len(rows) // 2
@@ -76,7 +92,9 @@ def main() -> None:
     for least, most in ((0, 0.7), (0.7, 0.9), (0.9, 0.97), (0.97, 1.01)):
         inside = (confidence >= least) & (confidence < most)
         if inside.any():
-            print(f"  confidence {confidence[inside].mean():.2f}: {inside.sum()} labels, {right[inside].mean():.2f} right")
+            print(
+                f"  confidence {confidence[inside].mean():.2f}: {inside.sum()} labels, {right[inside].mean():.2f} right"
+            )
     write_models(fit(rows), MODELS)
     print(MODELS.read_text(encoding="utf-8"))
 

@@ -7,14 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from usmicro.logistic import Logistic
+from usmicro.numerics.logistic import Logistic
 
 RIDGE = 1e-3
 """Weight of the squared coefficients, in units of standardised features."""
 
 
 def fit_logistic(
-    features: Mapping[str, ArrayLike], target: ArrayLike, weight: ArrayLike | None = None, *, ridge: float = RIDGE
+    features: Mapping[str, ArrayLike],
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    ridge: float = RIDGE,
 ) -> Logistic:
     """Maximum penalised likelihood by Newton's method.
 
@@ -37,7 +41,11 @@ def fit_logistic(
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(design @ solution, -30, 30)))
         gradient = design.T @ (weight * (p - target)) + penalty @ solution
-        curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + penalty + 1e-9 * np.eye(len(solution))
+        curvature = (
+            (design * (weight * p * (1 - p))[:, None]).T @ design
+            + penalty
+            + 1e-9 * np.eye(len(solution))
+        )
         solution -= np.linalg.solve(curvature, gradient)
     slopes = solution[1:] / scale
     weights = {name: round(float(slope), 4) for name, slope in zip(features, slopes, strict=True)}

@@ -43,18 +43,36 @@ NETWORKS: dict[str, Callable[[Picture], bool]] = {
 def main() -> None:
     """Train the networks; the one fitted to all scans goes into the package."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("work", type=Path, help="folder that training.pictures filled; networks and checkpoints go there too")
-    parser.add_argument("--only", choices=NETWORKS, action="append", help="which network to train; all if not given")
+    parser.add_argument(
+        "work",
+        type=Path,
+        help="folder that training.pictures filled; networks and checkpoints go there too",
+    )
+    parser.add_argument(
+        "--only", choices=NETWORKS, action="append", help="which network to train; all if not given"
+    )
     parser.add_argument("--threads", type=int, default=0, help="threads that a run may use; 0: all")
     options = parser.parse_args()
     pictures = read_pictures(options.work)
     write_unseen(options.work, pictures)
     for name in options.only or NETWORKS:
         known = [(picture, picture.outline.astype(np.float32)) for picture in pictures]
-        samples = [sample for sample in known if NETWORKS[name](sample[0]) for _ in range(COPIES[sample[0].source])]
+        samples = [
+            sample
+            for sample in known
+            if NETWORKS[name](sample[0])
+            for _ in range(COPIES[sample[0].source])
+        ]
         unseen = [sample for sample in known if not NETWORKS[name](sample[0])]
         file = NETWORK if name == "all" else options.work / UNSEEN_NETWORK
-        fit(samples, PLAN, file, options.work / f"masses-{name}.pt", unseen=unseen, threads=options.threads)
+        fit(
+            samples,
+            PLAN,
+            file,
+            options.work / f"masses-{name}.pt",
+            unseen=unseen,
+            threads=options.threads,
+        )
 
 
 if __name__ == "__main__":

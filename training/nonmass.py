@@ -21,14 +21,16 @@ from training.regions import as_view
 from training.unet import UNet
 from usmicro.anatomy.masses import REGION_MODELS
 from usmicro.anatomy.nonmass import FEATURES, NETWORK, NONMASS_PIXEL_MM, areas, judge_nonmass
-from usmicro.logistic import write_models
+from usmicro.numerics.logistic import write_models
 
 PLAN = Plan(
     sizes=((96, 96),),
     epochs=(40,),
     batch=16,
     rate=4e-3,
-    geometry=Geometry(pixel_mm=NONMASS_PIXEL_MM, zoom=(-0.2, 0.3), stretch=0.1, tilt=0.1, elsewhere=0.0),
+    geometry=Geometry(
+        pixel_mm=NONMASS_PIXEL_MM, zoom=(-0.2, 0.3), stretch=0.1, tilt=0.1, elsewhere=0.0
+    ),
     network=UNet,
 )
 FOLD = 1
@@ -63,7 +65,9 @@ def fit_areas(pictures: list[Picture]) -> None:
             features.append(area.features)
             right.append(bool(small[area.box][area.inside].mean() > MATCH))
             weight.append(1.0 if picture.source == "phantom" else REAL_WEIGHT)
-    model = fit_logistic({name: [row[name] for row in features] for name in FEATURES}, right, weight)
+    model = fit_logistic(
+        {name: [row[name] for row in features] for name in FEATURES}, right, weight
+    )
     write_models({"nonmass": model}, REGION_MODELS)
     for threshold in (0.3, 0.5, 0.7):
         for source in ("phantom", "bus-bra", "breast-lesions-usg"):
@@ -72,7 +76,12 @@ def fit_areas(pictures: list[Picture]) -> None:
             for picture in mine:
                 view = as_view(picture)
                 judged = judge_nonmass(view)
-                truth = cv2.resize(sample(picture)[1], judged.rank.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5
+                truth = (
+                    cv2.resize(
+                        sample(picture)[1], judged.rank.shape[::-1], interpolation=cv2.INTER_AREA
+                    )
+                    > 0.5
+                )
                 count, numbered = cv2.connectedComponents(truth.astype(np.uint8))
                 found = np.zeros(truth.shape, np.bool_)
                 for area in areas(view, judged):
@@ -80,22 +89,39 @@ def fit_areas(pictures: list[Picture]) -> None:
                         found[area.box] |= area.inside
                         false += bool(truth[area.box][area.inside].mean() <= MATCH)
                 known += count - 1
-                hit += sum(bool((found & (numbered == i)).sum() > 0.3 * (numbered == i).sum()) for i in range(1, count))
+                hit += sum(
+                    bool((found & (numbered == i)).sum() > 0.3 * (numbered == i).sum())
+                    for i in range(1, count)
+                )
             print(
-                f"{source}, confidence {threshold}: {hit} of {known} areas found, {false / max(len(mine), 1):.3f} others a scan", flush=True
+                f"{source}, confidence {threshold}: {hit} of {known} areas found, {false / max(len(mine), 1):.3f} others a scan",
+                flush=True,
             )
 
 
 def main() -> None:
     """Train the network, write it and its model of confidence into the package."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("work", type=Path, help="folder that training.pictures filled; checkpoints go there too")
-    parser.add_argument("--threads", type=int, default=0, help="threads that the run may use; 0: all")
+    parser.add_argument(
+        "work", type=Path, help="folder that training.pictures filled; checkpoints go there too"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=0, help="threads that the run may use; 0: all"
+    )
     options = parser.parse_args()
     real = read_pictures(options.work, [name for name in PARTS if not name.startswith("phantom")])
-    real = [picture for i, picture in enumerate(real) if picture.source != "bus-bra" or i % BUS_BRA_EVERY == 0]
+    real = [
+        picture
+        for i, picture in enumerate(real)
+        if picture.source != "bus-bra" or i % BUS_BRA_EVERY == 0
+    ]
     pictures = real + read_pictures(options.work, NONMASS_PARTS)
-    samples = [sample(picture) for picture in pictures if picture.fold != FOLD for _ in range(COPIES[picture.source])]
+    samples = [
+        sample(picture)
+        for picture in pictures
+        if picture.fold != FOLD
+        for _ in range(COPIES[picture.source])
+    ]
     unseen = [sample(picture) for picture in pictures if picture.fold == FOLD]
     fit(samples, PLAN, NETWORK, options.work / "nonmass.pt", unseen=unseen, threads=options.threads)
     fit_areas([picture for picture, _ in unseen])

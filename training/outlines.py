@@ -10,13 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from usmicro.anatomy.given import on_grid
-from usmicro.arrays import BoolImage, Frame
+from usmicro.anatomy.user_masks_on_grid import on_grid
+from usmicro.model.arrays import BoolImage, Frame
+from usmicro.model.scan import Spacing
+from usmicro.model.view import View
 from usmicro.phantom import random_settings, simulate
 from usmicro.phantom.sets import SetKind
 from usmicro.preparation import prepare
-from usmicro.scan import Spacing
-from usmicro.view import View
 
 FOLDS = range(1, 6)
 
@@ -52,12 +52,22 @@ def read_breast_lesions(data: Path) -> Iterator[Outlined]:
     """Yield scans of BrEaST-Lesions-USG (Pawlowska et al. 2024); it has one scan a patient."""
     folder = data / "breast-lesions-usg"
     with open(folder / "cases.csv", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if (folder / "images" / row["Image_filename"]).is_file()]
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if (folder / "images" / row["Image_filename"]).is_file()
+        ]
     for number, row in enumerate(rows):
         path = folder / "images" / row["Image_filename"]
         pixel_mm = 10 * float(row["Pixel_size"])
         masks = sorted((folder / "masks").glob(f"{path.stem}_tumor*.png"))
-        yield _outlined(path, masks, Spacing(pixel_mm, pixel_mm, "given"), "breast-lesions-usg", number % len(FOLDS) + 1)
+        yield _outlined(
+            path,
+            masks,
+            Spacing(pixel_mm, pixel_mm, "given"),
+            "breast-lesions-usg",
+            number % len(FOLDS) + 1,
+        )
 
 
 def phantoms(seeds: Iterable[int], kind: SetKind = "mixed", **changes: int) -> Iterator[Outlined]:
@@ -72,7 +82,15 @@ def phantoms(seeds: Iterable[int], kind: SetKind = "mixed", **changes: int) -> I
             outline = on_grid(phantom.truth.mass_labels, view) > 0
             ducts = on_grid(phantom.truth.duct_labels, view) > 0
             nonmass = on_grid(phantom.truth.nonmass.astype(np.int32), view) > 0
-            yield Outlined(f"phantom-{seed}-{view.number}", "phantom", seed % len(FOLDS) + 1, view, outline, ducts, nonmass)
+            yield Outlined(
+                f"phantom-{seed}-{view.number}",
+                "phantom",
+                seed % len(FOLDS) + 1,
+                view,
+                outline,
+                ducts,
+                nonmass,
+            )
 
 
 def _outlined(path: Path, masks: list[Path], spacing: Spacing, source: str, fold: int) -> Outlined:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from training.outlines import FOLDS, Outlined, phantoms, read_breast_lesions, read_bus_bra
-from usmicro.arrays import BoolImage, ByteImage
+from usmicro.model.arrays import BoolImage, ByteImage
 
 
 def _phantoms(data: Path, seeds: Iterable[int], **changes: Any) -> Iterator[Outlined]:
@@ -27,13 +27,24 @@ LARGEST = 320
 PARTS: dict[str, Callable[[Path], Iterator[Outlined]]] = {
     **{f"bus-bra-{fold}": partial(read_bus_bra, folds=[fold]) for fold in FOLDS},
     "breast-lesions-usg": read_breast_lesions,
-    **{f"phantom-{i}": partial(_phantoms, seeds=range(700_000 + 60 * i, 700_060 + 60 * i)) for i in range(5)},
-    **{f"phantom-ducts-{i}": partial(_phantoms, seeds=range(710_000 + 60 * i, 710_060 + 60 * i), ducts=3, intraductal=4) for i in range(3)},
+    **{
+        f"phantom-{i}": partial(_phantoms, seeds=range(700_000 + 60 * i, 700_060 + 60 * i))
+        for i in range(5)
+    },
+    **{
+        f"phantom-ducts-{i}": partial(
+            _phantoms, seeds=range(710_000 + 60 * i, 710_060 + 60 * i), ducts=3, intraductal=4
+        )
+        for i in range(3)
+    },
     "phantom-speckle": partial(_phantoms, seeds=range(720_000, 720_030), kind="speckle"),
 }
 """One file each: what fills it."""
 NONMASS_PARTS: dict[str, Callable[[Path], Iterator[Outlined]]] = {
-    f"phantom-nonmass-{i}": partial(_phantoms, seeds=range(730_000 + 75 * i, 730_075 + 75 * i), nonmass=2) for i in range(3)
+    f"phantom-nonmass-{i}": partial(
+        _phantoms, seeds=range(730_000 + 75 * i, 730_075 + 75 * i), nonmass=2
+    )
+    for i in range(3)
 }
 """Only for the nonmass areas."""
 
@@ -65,13 +76,29 @@ def small(scan: Outlined) -> Picture:
     size = (round(columns * factor), round(rows * factor))
 
     def mask(image: BoolImage) -> BoolImage:
-        return np.asarray(cv2.resize(image.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 127)
+        return np.asarray(
+            cv2.resize(image.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 127
+        )
 
-    grey = cv2.resize(np.clip(np.rint(scan.view.grey), 0, 255).astype(np.uint8), size, interpolation=cv2.INTER_AREA)
+    grey = cv2.resize(
+        np.clip(np.rint(scan.view.grey), 0, 255).astype(np.uint8),
+        size,
+        interpolation=cv2.INTER_AREA,
+    )
     ducts = np.zeros(scan.view.shape, np.bool_) if scan.ducts is None else scan.ducts
     pixel_mm = scan.view.grid.pixel_mm * columns / size[0]
     nonmass = None if scan.nonmass is None else mask(scan.nonmass)
-    return Picture(scan.image, scan.source, scan.fold, pixel_mm, grey, mask(scan.view.tissue), mask(scan.outline), mask(ducts), nonmass)
+    return Picture(
+        scan.image,
+        scan.source,
+        scan.fold,
+        pixel_mm,
+        grey,
+        mask(scan.view.tissue),
+        mask(scan.outline),
+        mask(ducts),
+        nonmass,
+    )
 
 
 def _fill(name: str, data: Path, work: Path) -> str:
@@ -87,7 +114,11 @@ def _fill(name: str, data: Path, work: Path) -> str:
 
 def read_pictures(work: Path, parts: Iterable[str] = PARTS) -> list[Picture]:
     """The pictures of a filled folder."""
-    return [picture for name in parts for picture in pickle.loads((work / f"{name}.pickle").read_bytes())]
+    return [
+        picture
+        for name in parts
+        for picture in pickle.loads((work / f"{name}.pickle").read_bytes())
+    ]
 
 
 def main() -> None:
@@ -98,7 +129,9 @@ def main() -> None:
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor() as pool:
-        for name in pool.map(partial(_fill, data=options.data, work=options.work), PARTS | NONMASS_PARTS):
+        for name in pool.map(
+            partial(_fill, data=options.data, work=options.work), PARTS | NONMASS_PARTS
+        ):
             print(name, flush=True)
 
 

@@ -24,11 +24,11 @@ from usmicro.anatomy.ducts import FEATURES as DUCT_FEATURES
 from usmicro.anatomy.ducts import judge_ducts, tubes
 from usmicro.anatomy.masses import BORDER, REGION_MODELS, SIZE, regions
 from usmicro.anatomy.masses import FEATURES as MASS_FEATURES
-from usmicro.anatomy.unet import judge
-from usmicro.arrays import BoolImage
-from usmicro.logistic import Logistic, write_models
+from usmicro.anatomy.network import judge
+from usmicro.model.arrays import BoolImage
+from usmicro.model.view import Beams, Grid, View
+from usmicro.numerics.logistic import Logistic, write_models
 from usmicro.settings import AnatomySettings
-from usmicro.view import Beams, Grid, View
 
 MASS_WEIGHT = {"bus-bra": 0.7, "breast-lesions-usg": 2.0, "phantom": 0.7}
 """Weight of a region."""
@@ -66,10 +66,19 @@ class Found:
 
 def as_view(picture: Picture) -> View:
     """The picture as a view; its beams are taken to be straight."""
-    beams = Beams("linear", float(picture.tissue.any(axis=1).argmax()), middle_x=picture.grey.shape[1] / 2)
+    beams = Beams(
+        "linear", float(picture.tissue.any(axis=1).argmax()), middle_x=picture.grey.shape[1] / 2
+    )
     nothing = np.zeros(picture.grey.shape, np.bool_)
     cell = (0.5 / picture.pixel_mm, 0.25 / picture.pixel_mm)
-    return View(picture.grey.astype(np.float32), picture.tissue, nothing, Grid(0, 0, 1, 1, picture.pixel_mm), beams, cell)
+    return View(
+        picture.grey.astype(np.float32),
+        picture.tissue,
+        nothing,
+        Grid(0, 0, 1, 1, picture.pixel_mm),
+        beams,
+        cell,
+    )
 
 
 def overlap(one: BoolImage, other: BoolImage) -> float:
@@ -92,9 +101,16 @@ def masses_on(picture: Picture, network: Path) -> Found:
     for region in found:
         mask = np.zeros(view.shape, np.bool_)
         mask[region.box] = region.inside
-        match.append(max((overlap(mask, outlines == number) for number in range(1, count)), default=0.0))
+        match.append(
+            max((overlap(mask, outlines == number) for number in range(1, count)), default=0.0)
+        )
     return Found(
-        picture.source, [region.features for region in found], match, [(r.box, r.inside) for r in found], picture.outline, part_of(picture)
+        picture.source,
+        [region.features for region in found],
+        match,
+        [(r.box, r.inside) for r in found],
+        picture.outline,
+        part_of(picture),
     )
 
 
@@ -107,7 +123,10 @@ def away_from_masses(picture: Picture) -> Picture | None:
     if part is None:
         return None
     left, top, right, bottom = part
-    arrays = {name: getattr(picture, name)[top:bottom, left:right] for name in ("grey", "tissue", "outline", "ducts")}
+    arrays = {
+        name: getattr(picture, name)[top:bottom, left:right]
+        for name in ("grey", "tissue", "outline", "ducts")
+    }
     return replace(picture, **arrays) if arrays["tissue"].any() else None
 
 
@@ -120,10 +139,23 @@ def ducts_on(picture: Picture, network: Path, name: str) -> Found:
     mass = judge(view, network, SIZE, border=BORDER).probability_on(view)
     found = tubes(view, judged, mass)
     match = [float(known[tube.box][tube.inside].mean()) for tube in found]
-    return Found(name, [tube.features for tube in found], match, [(t.box, t.inside) for t in found], np.asarray(known), part_of(picture))
+    return Found(
+        name,
+        [tube.features for tube in found],
+        match,
+        [(t.box, t.inside) for t in found],
+        np.asarray(known),
+        part_of(picture),
+    )
 
 
-def confidence(found: Sequence[Found], names: tuple[str, ...], weight: dict[str, float], match: float, part: int | None = None) -> Logistic:
+def confidence(
+    found: Sequence[Found],
+    names: tuple[str, ...],
+    weight: dict[str, float],
+    match: float,
+    part: int | None = None,
+) -> Logistic:
     """The logistic of regions that agree with the truth, without those of `part`."""
     chosen = [scan for scan in found if scan.part != part]
     rows = [row for scan in chosen for row in scan.features]
@@ -141,7 +173,9 @@ def report_masses(found: Sequence[Found], models: Sequence[Logistic], threshold:
             continue
         for scan in mine:
             union = np.zeros(scan.truth.shape, np.bool_)
-            for features, match, (box, inside) in zip(scan.features, scan.match, scan.masks, strict=True):
+            for features, match, (box, inside) in zip(
+                scan.features, scan.match, scan.masks, strict=True
+            ):
                 if models[scan.part].probability(features) >= threshold:
                     union[box] |= inside
                     matched += match > FOUND
@@ -159,8 +193,15 @@ def report_masses(found: Sequence[Found], models: Sequence[Logistic], threshold:
 def report_away(found: Sequence[Found], models: Sequence[Logistic], threshold: float) -> None:
     """Print how many masses are found where there are none."""
     for source in MASS_WEIGHT:
-        if counts := [sum(models[s.part].probability(row) >= threshold for row in s.features) for s in found if s.source == source]:
-            print(f"{source}, {len(counts)} parts without mass, confidence {threshold}: {np.mean(counts):.3f} masses a part", flush=True)
+        if counts := [
+            sum(models[s.part].probability(row) >= threshold for row in s.features)
+            for s in found
+            if s.source == source
+        ]:
+            print(
+                f"{source}, {len(counts)} parts without mass, confidence {threshold}: {np.mean(counts):.3f} masses a part",
+                flush=True,
+            )
 
 
 def report_ducts(found: Sequence[Found], models: Sequence[Logistic], threshold: float) -> None:
@@ -170,28 +211,47 @@ def report_ducts(found: Sequence[Found], models: Sequence[Logistic], threshold: 
         known = hit = false = 0
         for scan in mine:
             count, ducts = cv2.connectedComponents(scan.truth.astype(np.uint8))
-            sure = [models[scan.part].probability(features) >= threshold for features in scan.features]
+            sure = [
+                models[scan.part].probability(features) >= threshold for features in scan.features
+            ]
             lumens = np.zeros(scan.truth.shape, np.bool_)
             for (box, inside), kept in zip(scan.masks, sure, strict=True):
                 lumens[box] |= inside & kept
             known += count - 1
-            hit += sum(bool((lumens & (ducts == number)).sum() > 0.3 * (ducts == number).sum()) for number in range(1, count))
-            false += sum(kept and match <= DUCT_MATCH for kept, match in zip(sure, scan.match, strict=True))
-        print(f"{source}, confidence {threshold}: {hit} of {known} ducts found, {false / max(len(mine), 1):.3f} others a scan", flush=True)
+            hit += sum(
+                bool((lumens & (ducts == number)).sum() > 0.3 * (ducts == number).sum())
+                for number in range(1, count)
+            )
+            false += sum(
+                kept and match <= DUCT_MATCH for kept, match in zip(sure, scan.match, strict=True)
+            )
+        print(
+            f"{source}, confidence {threshold}: {hit} of {known} ducts found, {false / max(len(mine), 1):.3f} others a scan",
+            flush=True,
+        )
 
 
 def main() -> None:
     """Fit, print figures, write the models."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("work", type=Path, help="folder that training.pictures and training.masses filled")
+    parser.add_argument(
+        "work", type=Path, help="folder that training.pictures and training.masses filled"
+    )
     options = parser.parse_args()
     cv2.setNumThreads(1)
     pictures, settings = read_pictures(options.work), AnatomySettings()
     network = options.work / UNSEEN_NETWORK
     masses = [masses_on(picture, network) for picture in pictures if left_out(picture)]
-    parts = [part for picture in pictures if left_out(picture) if (part := away_from_masses(picture)) is not None]
+    parts = [
+        part
+        for picture in pictures
+        if left_out(picture)
+        if (part := away_from_masses(picture)) is not None
+    ]
     away = [masses_on(part, network) for part in parts]
-    models = [confidence(masses + away, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH, part) for part in (0, 1)]
+    models = [
+        confidence(masses + away, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH, part) for part in (0, 1)
+    ]
     for threshold in (settings.mass_threshold, 0.5):
         report_masses(masses, models, threshold)
         report_away(away, models, threshold)
@@ -201,7 +261,11 @@ def main() -> None:
         if picture.fold == FOLD:
             ducts.append(ducts_on(picture, network, picture.source))
             if picture.source != "phantom":
-                ducts.append(ducts_on(with_ducts(picture, generator), network, f"{picture.source} with ducts"))
+                ducts.append(
+                    ducts_on(
+                        with_ducts(picture, generator), network, f"{picture.source} with ducts"
+                    )
+                )
     models = [confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH, part) for part in (0, 1)]
     for threshold in (settings.duct_threshold, 0.5):
         report_ducts(ducts, models, threshold)

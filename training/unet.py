@@ -11,7 +11,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
-from usmicro.anatomy.unet import CHANNELS
+from usmicro.anatomy.network import CHANNELS
 
 WIDTHS = (12, 20, 32, 48, 64)
 """Channels at each scale, the finest first."""
@@ -25,7 +25,11 @@ def _double(inputs: int, outputs: int) -> nn.Sequential:
 
 def convolution(inputs: int, outputs: int, size: int = 3) -> tuple[nn.Module, ...]:
     """A convolution that keeps the size, normalised over the batch and cut off below 0."""
-    return nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    return (
+        nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
 
 
 class UNet(nn.Module):
@@ -38,7 +42,9 @@ class UNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.down = nn.ModuleList(_double(a, b) for a, b in zip((CHANNELS, *WIDTHS), WIDTHS, strict=False))
+        self.down = nn.ModuleList(
+            _double(a, b) for a, b in zip((CHANNELS, *WIDTHS), WIDTHS, strict=False)
+        )
         pairs = list(pairwise(WIDTHS))[::-1]
         self.narrow = nn.ModuleList(nn.Sequential(*convolution(b, a, 1)) for a, b in pairs)
         self.up = nn.ModuleList(nn.Sequential(*convolution(a, a)) for a, _ in pairs)
@@ -61,15 +67,29 @@ def export(model: nn.Module, size: tuple[int, int], file: Path) -> None:
     """Write the model as ONNX for one image of (rows, columns): batch normalisation folded in, weights in 16 bits."""
     model = model.cpu().eval()
     example = torch.zeros(1, CHANNELS, *size)
-    torch.onnx.export(model, (example,), str(file), input_names=["image"], output_names=["logit"], dynamo=False, opset_version=17)
+    torch.onnx.export(
+        model,
+        (example,),
+        str(file),
+        input_names=["image"],
+        output_names=["logit"],
+        dynamo=False,
+        opset_version=17,
+    )
     written = onnx.load(str(file))
     graph, casts = written.graph, []
     for weights in list(graph.initializer):
         values = numpy_helper.to_array(weights)
         if values.dtype == np.float32 and values.size >= FEW:
             graph.initializer.remove(weights)
-            graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), f"{weights.name}.short"))
-            casts.append(helper.make_node("Cast", [f"{weights.name}.short"], [weights.name], to=onnx.TensorProto.FLOAT))
+            graph.initializer.append(
+                numpy_helper.from_array(values.astype(np.float16), f"{weights.name}.short")
+            )
+            casts.append(
+                helper.make_node(
+                    "Cast", [f"{weights.name}.short"], [weights.name], to=onnx.TensorProto.FLOAT
+                )
+            )
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

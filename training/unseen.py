@@ -19,10 +19,17 @@ def left_out(picture: Picture) -> bool:
 
 def write_unseen(work: Path, pictures: Iterable[Picture]) -> None:
     """Write WORK/unseen.json: for scans of the data sets, by name, the network that has not seen the patient."""
-    networks = {picture.image: UNSEEN_NETWORK for picture in pictures if picture.source != "phantom" and left_out(picture)}
+    networks = {
+        picture.image: UNSEEN_NETWORK
+        for picture in pictures
+        if picture.source != "phantom" and left_out(picture)
+    }
     (work / "unseen.json").write_text(json.dumps(networks, indent=1) + "\n", encoding="utf-8")
 
 
 def unseen_networks(work: Path) -> dict[str, Path]:
     """What `write_unseen` wrote."""
-    return {image: work / name for image, name in json.loads((work / "unseen.json").read_text(encoding="utf-8")).items()}
+    return {
+        image: work / name
+        for image, name in json.loads((work / "unseen.json").read_text(encoding="utf-8")).items()
+    }

@@ -9,19 +9,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from usmicro.analysis import Analysis, analyze
     from usmicro.batch import run
-    from usmicro.findings import Cluster, Focus, Mass
     from usmicro.foci import find_foci
     from usmicro.loading import load
-    from usmicro.scan import Scan
+    from usmicro.model.findings import Cluster, Focus, Mass
+    from usmicro.model.scan import Scan
     from usmicro.settings import Settings
     from usmicro.speckle import despeckle
 
 _HOMES = {
     "Analysis": "usmicro.analysis",
-    "Cluster": "usmicro.findings",
-    "Focus": "usmicro.findings",
-    "Mass": "usmicro.findings",
-    "Scan": "usmicro.scan",
+    "Cluster": "usmicro.model.findings",
+    "Focus": "usmicro.model.findings",
+    "Mass": "usmicro.model.findings",
+    "Scan": "usmicro.model.scan",
     "Settings": "usmicro.settings",
     "analyze": "usmicro.analysis",
     "despeckle": "usmicro.speckle",
@@ -29,7 +29,20 @@ _HOMES = {
     "load": "usmicro.loading",
     "run": "usmicro.batch",
 }
-__all__ = ["Analysis", "Cluster", "Focus", "Mass", "Scan", "Settings", "__version__", "analyze", "despeckle", "find_foci", "load", "run"]
+__all__ = [
+    "Analysis",
+    "Cluster",
+    "Focus",
+    "Mass",
+    "Scan",
+    "Settings",
+    "__version__",
+    "analyze",
+    "despeckle",
+    "find_foci",
+    "load",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,25 +10,25 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from usmicro.anatomy import find_anatomy
-from usmicro.anatomy.memory import AnatomyMemory
-from usmicro.arrays import ByteImage, FloatImage, Frame
-from usmicro.clusters import measure_clusters
-from usmicro.confidence import calcification_score, focus_confidence
+from usmicro.anatomy.cine_cache import AnatomyMemory
+from usmicro.anatomy.user_masks import MaskFunction, Outlines, outlines_on
+from usmicro.doppler.patches import mosaic_heads
+from usmicro.doppler.twinkling import ColourEvidence, Colours
 from usmicro.errors import ImageError, ScanError
-from usmicro.findings import Anatomy, Cluster, Focus, Mass, Summary, Table
 from usmicro.foci import find_candidates
-from usmicro.labels import describe_calcification
-from usmicro.mosaics import mosaic_heads
-from usmicro.outlines import MaskFunction, Outlines, outlines_on
+from usmicro.foci.confidence import calcification_score, focus_confidence
+from usmicro.labelling.clusters import measure_clusters
+from usmicro.labelling.labels import describe_calcification
+from usmicro.model.arrays import ByteImage, FloatImage, Frame
+from usmicro.model.findings import Anatomy, Cluster, Focus, Mass, Summary, Table
+from usmicro.model.scan import GivenMasks, Scan
+from usmicro.model.view import View
+from usmicro.numerics.threads import one_thread
 from usmicro.preparation import ScreenMemory, prepare
-from usmicro.rows import FocusRows, MassPlaces, mass_row
-from usmicro.scan import GivenMasks, Scan
 from usmicro.settings import Settings
-from usmicro.sightings import Places, Sightings
-from usmicro.threads import one_thread
-from usmicro.tracking import coarse_tissue, tissue_shift
-from usmicro.twinkling import ColourEvidence, Colours
-from usmicro.view import View
+from usmicro.tracking.linking import coarse_tissue, tissue_shift
+from usmicro.tracking.observations import FocusRows, MassPlaces, mass_row
+from usmicro.tracking.tracks import Places, Sightings
 
 NOT_TISSUE = 255
 NEGLIGIBLE = 0.004
@@ -149,7 +149,9 @@ def analyze(
         If the file cannot be read, no frame shows tissue, or `masks` is no outline of this scan.
     """
     settings = settings or Settings()
-    gathered = Gathered(notes=dict.fromkeys((*scan.notes, *(masks.notes if isinstance(masks, GivenMasks) else ()))))
+    gathered = Gathered(
+        notes=dict.fromkeys((*scan.notes, *(masks.notes if isinstance(masks, GivenMasks) else ())))
+    )
     if scan.promised_frames > 1:
         gathered.cine, gathered.screen = True, ScreenMemory()
     key: tuple[float, int, Frame, ByteImage] | None = None
@@ -167,17 +169,28 @@ def analyze(
             continue
         try:
             with gathered.timed("preparation"):
-                views = prepare(frame, spacing=scan.spacing, regions=scan.regions, settings=settings.preparation, memory=gathered.screen)
+                views = prepare(
+                    frame,
+                    spacing=scan.spacing,
+                    regions=scan.regions,
+                    settings=settings.preparation,
+                    memory=gathered.screen,
+                )
         except ImageError as error:
             without_tissue.append(frames)
             reason = str(error)
         else:
             with gathered.timed("anatomy"):
                 given = None if masks is None else outlines_on(masks, frame, frames, scan)
-            found = [_analyze_view(view, frames, analysed, gathered, settings, given) for view in views]
+            found = [
+                _analyze_view(view, frames, analysed, gathered, settings, given) for view in views
+            ]
             surest = sum(confidence for confidence, _ in found)
             if each_frame is not None or key is None or surest > key[0]:
-                labels = _labels_of(frame, [(view, anatomy) for view, (_, anatomy) in zip(views, found, strict=True)])
+                labels = _labels_of(
+                    frame,
+                    [(view, anatomy) for view, (_, anatomy) in zip(views, found, strict=True)],
+                )
             if each_frame is not None:
                 each_frame(frames, labels)
             if key is None or surest > key[0]:
@@ -187,11 +200,13 @@ def analyze(
     if key is None:
         raise ScanError(f"{scan.name}: {reason}")
     if without_tissue:
-        gathered.notes[f"{len(without_tissue)} of {analysed} frames show no tissue, the first is frame {without_tissue[0]}: {reason}"] = (
-            None
-        )
+        gathered.notes[
+            f"{len(without_tissue)} of {analysed} frames show no tissue, the first is frame {without_tissue[0]}: {reason}"
+        ] = None
     if analysed < frames:
-        gathered.notes[f"{analysed} of {frames} frames were analysed, as loading.frames = {settings.loading.frames} asks"] = None
+        gathered.notes[
+            f"{analysed} of {frames} frames were analysed, as loading.frames = {settings.loading.frames} asks"
+        ] = None
     foci, masses = gathered.sightings.gathered(analysed, settings, cine=frames > 1)
     listed = Table(focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence)
     return Analysis(
@@ -214,7 +229,12 @@ def _chosen(frame: int, promised: int, most: int) -> bool:
 
 
 def _analyze_view(
-    view: View, frame: int, turn: int, gathered: Gathered, settings: Settings, given: GivenMasks | None
+    view: View,
+    frame: int,
+    turn: int,
+    gathered: Gathered,
+    settings: Settings,
+    given: GivenMasks | None,
 ) -> tuple[float, Anatomy]:
     """Run the stages on one view and gather what they find; gives the sum of the foci's confidences, and the anatomy.
 
@@ -251,14 +271,24 @@ def _analyze_view(
     with timed("twinkling"):
         x, y = mosaic_heads(view, settings.twinkling)
     places = Places(x, y, np.full(len(x), view.grid.pixels(UNSEEN_MM)), np.zeros(len(x)))
-    sightings.add_foci(view, "twinkling", places, lambda which: rows.of_colours(x[which], y[which]), evidence, turn, shift)
+    sightings.add_foci(
+        view,
+        "twinkling",
+        places,
+        lambda which: rows.of_colours(x[which], y[which]),
+        evidence,
+        turn,
+        shift,
+    )
     gathered.notes.update(dict.fromkeys(view.notes))
     gathered.geometry = gathered.geometry or view.beams.geometry
     gathered.colour_flow |= view.colour is not None
     return float(confidence.sum()), anatomy
 
 
-def _add_masses(view: View, anatomy: Anatomy, frame: int, turn: int, gathered: Gathered, settings: Settings) -> dict[int, int]:
+def _add_masses(
+    view: View, anatomy: Anatomy, frame: int, turn: int, gathered: Gathered, settings: Settings
+) -> dict[int, int]:
     """Gather the masses of a view; gives for each the number that stays the same over the frames."""
     masses = gathered.masses.get(view.number)
     if masses is None or masses.anatomy is not anatomy:
@@ -293,7 +323,14 @@ def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
     left, top = view.grid.to_image(0.0, 0.0)
     to_image = np.array([[view.grid.step_x, 0, left], [0, view.grid.step_y, top]])
     size = (labels.shape[1], labels.shape[0])
-    drawn = cv2.warpAffine(on_grid, to_image, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=NOT_TISSUE)
+    drawn = cv2.warpAffine(
+        on_grid,
+        to_image,
+        size,
+        flags=cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=NOT_TISSUE,
+    )
     np.copyto(labels, drawn, where=drawn != NOT_TISSUE)
 
 
@@ -302,12 +339,20 @@ def calcification_descriptor(foci: Sequence[Focus], score: float, settings: Sett
     if score < settings.labels.calcification:
         return describe_calcification([])
     # the foci that are listed, or at least the surest one
-    shown = [focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence] or foci[:1]
+    shown = [
+        focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence
+    ] or foci[:1]
     return describe_calcification([focus.label for focus in shown])
 
 
 def _summary(
-    scan: Scan, frames: int, gathered: Gathered, foci: Table[Focus], listed: Table[Focus], masses: Table[Mass], settings: Settings
+    scan: Scan,
+    frames: int,
+    gathered: Gathered,
+    foci: Table[Focus],
+    listed: Table[Focus],
+    masses: Table[Mass],
+    settings: Settings,
 ) -> Summary:
     score = calcification_score(focus.confidence for focus in foci)
     labels = [focus.label for focus in listed]

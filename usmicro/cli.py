@@ -31,12 +31,20 @@ def place(text: str) -> Path | str:
 
 def make_parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    parser = argparse.ArgumentParser(prog="usmicro", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="usmicro",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"usmicro {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, action: Callable[[argparse.Namespace], int], says: str, epilog: str | None = None) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=says, description=says[0].upper() + says[1:] + ".", epilog=epilog)
+    def command(
+        name: str, action: Callable[[argparse.Namespace], int], says: str, epilog: str | None = None
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name, help=says, description=says[0].upper() + says[1:] + ".", epilog=epilog
+        )
         added.set_defaults(action=action)
         return added
 
@@ -48,51 +56,115 @@ def make_parser() -> argparse.ArgumentParser:
         help="a scan, a folder of scans (searched through), a glob pattern in quotes, an address such as s3://bucket/folder, "
         "or the DICOMweb address of a study or series",
     )
-    run.add_argument("--out", required=True, type=place, metavar="DIR", help="folder for the results; new or empty")
-    run.add_argument("--settings", type=Path, metavar="FILE.toml", help="settings to use; `usmicro settings` prints them all")
-    run.add_argument("--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="one setting; wins over --settings; repeatable")
+    run.add_argument(
+        "--out",
+        required=True,
+        type=place,
+        metavar="DIR",
+        help="folder for the results; new or empty",
+    )
+    run.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE.toml",
+        help="settings to use; `usmicro settings` prints them all",
+    )
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="GROUP.NAME=VALUE",
+        help="one setting; wins over --settings; repeatable",
+    )
     run.add_argument("--workers", type=int, metavar="N", help="processes; one a core if not given")
-    run.add_argument("--cluster", metavar="tcp://HOST:PORT", help="compute on the workers of a Dask scheduler; see docs/reliability.md")
+    run.add_argument(
+        "--cluster",
+        metavar="tcp://HOST:PORT",
+        help="compute on the workers of a Dask scheduler; see docs/reliability.md",
+    )
     run.add_argument(
         "--spacing",
         metavar="MM|TABLE.csv",
         help="pixel spacing in mm for inputs without one, or a table (image, spacing_mm or spacing_x_mm and spacing_y_mm) whose rows win",
     )
     run.add_argument(
-        "--masks", type=Path, metavar="DIR", help="PNG or DICOM SEG masks of masses, ducts and nonmass areas, by file name or UID"
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="PNG or DICOM SEG masks of masses, ducts and nonmass areas, by file name or UID",
     )
     former = run.add_mutually_exclusive_group()
-    former.add_argument("--resume", action="store_true", help="continue a run: keep results whose input and settings are unchanged")
-    former.add_argument("--overwrite", action="store_true", help="replace the results of a former run in DIR")
+    former.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue a run: keep results whose input and settings are unchanged",
+    )
+    former.add_argument(
+        "--overwrite", action="store_true", help="replace the results of a former run in DIR"
+    )
     run.add_argument(
         "--pseudonyms",
         type=Path,
         metavar="KEYFILE",
         help="name inputs by keyed hashes of their paths in all outputs; a new key is written if the file is not there",
     )
-    run.add_argument("--frames", type=int, metavar="N", help="analyse only N frames of a cine, evenly spread")
-    run.add_argument("--limit", type=int, metavar="N", help="analyse only the first N inputs by name")
     run.add_argument(
-        "--dicom", action="store_true", help="also write a Structured Report and a Segmentation of each DICOM scan; needs highdicom"
+        "--frames", type=int, metavar="N", help="analyse only N frames of a cine, evenly spread"
     )
-    run.add_argument("--coco", action="store_true", help="also write coco.json and clean key frames, for annotation tools")
-    run.add_argument("--profile", action="store_true", help="print how long each stage took, and the memory that was used")
+    run.add_argument(
+        "--limit", type=int, metavar="N", help="analyse only the first N inputs by name"
+    )
+    run.add_argument(
+        "--dicom",
+        action="store_true",
+        help="also write a Structured Report and a Segmentation of each DICOM scan; needs highdicom",
+    )
+    run.add_argument(
+        "--coco",
+        action="store_true",
+        help="also write coco.json and clean key frames, for annotation tools",
+    )
+    run.add_argument(
+        "--profile",
+        action="store_true",
+        help="print how long each stage took, and the memory that was used",
+    )
     run.add_argument("--quiet", action="store_true", help="print errors only")
 
-    inspect = command("inspect", inspect_command, "print what usmicro understands of a scan, without analysing it")
+    inspect = command(
+        "inspect", inspect_command, "print what usmicro understands of a scan, without analysing it"
+    )
     inspect.add_argument("file", type=Path, metavar="FILE")
     inspect.add_argument("--out", type=Path, metavar="PICTURE.png", help="also draw it")
 
     sample = command("sample", sample_command, "write simulated sample scans and their truth")
     sample.add_argument("folder", type=Path, metavar="DIR", help="new or empty")
 
-    report = command("report", report_command, "rebuild report.html from the files of a finished run")
+    report = command(
+        "report", report_command, "rebuild report.html from the files of a finished run"
+    )
     report.add_argument("folder", type=Path, metavar="DIR", help="the --out folder of the run")
 
-    evaluate = command("evaluate", evaluate_command, "compare the results of a run with labels of your own: FROC, AUC, kappa, Dice")
-    evaluate.add_argument("results", type=Path, metavar="RESULTS", help="the --out folder of a finished run")
-    evaluate.add_argument("truth", type=Path, metavar="TRUTH", help="a CSV table of foci or image labels, or a folder of tables and masks")
-    evaluate.add_argument("--out", type=Path, metavar="DIR", help="folder for the evaluation; RESULTS/evaluation if not given")
+    evaluate = command(
+        "evaluate",
+        evaluate_command,
+        "compare the results of a run with labels of your own: FROC, AUC, kappa, Dice",
+    )
+    evaluate.add_argument(
+        "results", type=Path, metavar="RESULTS", help="the --out folder of a finished run"
+    )
+    evaluate.add_argument(
+        "truth",
+        type=Path,
+        metavar="TRUTH",
+        help="a CSV table of foci or image labels, or a folder of tables and masks",
+    )
+    evaluate.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the evaluation; RESULTS/evaluation if not given",
+    )
     evaluate.add_argument(
         "--distance",
         type=float,
@@ -100,13 +172,25 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="PX",
         help="a focus hits a mark within its radius, and always within this; default 6",
     )
-    pseudonyms = command("pseudonyms", pseudonyms_command, "list the scans of a run with --pseudonyms and what it calls each, as CSV")
+    pseudonyms = command(
+        "pseudonyms",
+        pseudonyms_command,
+        "list the scans of a run with --pseudonyms and what it calls each, as CSV",
+    )
     pseudonyms.add_argument("key", type=Path, metavar="KEYFILE", help="the key of the run")
     pseudonyms.add_argument("inputs", nargs="+", metavar="INPUT", help="as given to the run")
 
-    command("warmup", warmup_command, "compile the kernels ahead of the first run, once for each user and version")
+    command(
+        "warmup",
+        warmup_command,
+        "compile the kernels ahead of the first run, once for each user and version",
+    )
 
-    command("settings", settings_command, "print every setting with its default, unit and meaning, as TOML")
+    command(
+        "settings",
+        settings_command,
+        "print every setting with its default, unit and meaning, as TOML",
+    )
     return parser
 
 
@@ -142,7 +226,9 @@ def run_command(arguments: argparse.Namespace) -> int:
         coco=arguments.coco,
         quiet=arguments.quiet,
     )
-    counts = dict.fromkeys(("images", "failed", "foci", "intramass", "extramass", "intraductal", "masses"), 0)
+    counts = dict.fromkeys(
+        ("images", "failed", "foci", "intramass", "extramass", "intraductal", "masses"), 0
+    )
     profile = Profile()
     try:
         for result in results:
@@ -153,13 +239,26 @@ def run_command(arguments: argparse.Namespace) -> int:
                 for name in ("foci", "intramass", "extramass", "intraductal", "masses"):
                     counts[name] += getattr(result.summary, name)
     except KeyboardInterrupt:
-        print(f"\nusmicro: stopped; what is finished is kept: add --resume to continue in {arguments.out}", file=sys.stderr)
+        print(
+            f"\nusmicro: stopped; what is finished is kept: add --resume to continue in {arguments.out}",
+            file=sys.stderr,
+        )
         return INTERRUPTED
     if not arguments.quiet:
-        failed = f", {counts['failed']} failed (reasons in {arguments.out}/images.csv)" if counts["failed"] else ""
-        print(f"{counts['images'] - counts['failed']} of {counts['images']} images done{failed} in {duration(monotonic() - start)}")
-        places = ", ".join(f"{counts[name]} {name}" for name in ("intramass", "extramass", "intraductal"))
-        print(f"{counts['foci']} foci ({places}), {counts['masses']} masses; results in {arguments.out}")
+        failed = (
+            f", {counts['failed']} failed (reasons in {arguments.out}/images.csv)"
+            if counts["failed"]
+            else ""
+        )
+        print(
+            f"{counts['images'] - counts['failed']} of {counts['images']} images done{failed} in {duration(monotonic() - start)}"
+        )
+        places = ", ".join(
+            f"{counts[name]} {name}" for name in ("intramass", "extramass", "intraductal")
+        )
+        print(
+            f"{counts['foci']} foci ({places}), {counts['masses']} masses; results in {arguments.out}"
+        )
     if arguments.profile:
         print("\n".join(profile.lines(monotonic() - start)))
     gc.freeze()  # the process ends: looking through all that was imported once more would only take time
@@ -174,21 +273,27 @@ def pseudonyms_command(arguments: argparse.Namespace) -> int:
     from usmicro.loading.discover import find_scans
 
     if not arguments.key.is_file():
-        raise UsageError(f"{arguments.key}: no such file; expected the key that --pseudonyms was given")
+        raise UsageError(
+            f"{arguments.key}: no such file; expected the key that --pseudonyms was given"
+        )
     key = read_key(arguments.key)
     table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerow(("image", "input"))
-    table.writerows(sorted((pseudonym(scan.name, key), scan.name) for scan in find_scans(arguments.inputs)))
+    table.writerows(
+        sorted((pseudonym(scan.name, key), scan.name) for scan in find_scans(arguments.inputs))
+    )
     return DONE
 
 
 def warmup_command(arguments: argparse.Namespace) -> int:
     """Compile the kernels."""
-    from usmicro.warmup import warm_up
+    from usmicro.batch.warmup import warm_up
 
     folder = warm_up()
     print(
-        "compiled, but no folder to keep it can be written to: set NUMBA_CACHE_DIR" if folder is None else f"compiled kernels in {folder}"
+        "compiled, but no folder to keep it can be written to: set NUMBA_CACHE_DIR"
+        if folder is None
+        else f"compiled kernels in {folder}"
     )
     return DONE
 
@@ -209,7 +314,9 @@ def sample_command(arguments: argparse.Namespace) -> int:
     """Write the sample scans."""
     from usmicro.phantom import write_samples
 
-    if arguments.folder.exists() and (not arguments.folder.is_dir() or any(arguments.folder.iterdir())):
+    if arguments.folder.exists() and (
+        not arguments.folder.is_dir() or any(arguments.folder.iterdir())
+    ):
         raise UsageError(f"{arguments.folder}: is not an empty folder; give a new one")
     write_samples(arguments.folder)
     print(f"samples in {arguments.folder}")
@@ -218,7 +325,7 @@ def sample_command(arguments: argparse.Namespace) -> int:
 
 def report_command(arguments: argparse.Namespace) -> int:
     """Write the report of a finished run anew."""
-    from usmicro.writing.report import write_report
+    from usmicro.writing.report.page import write_report
 
     print(f"report in {write_report(arguments.folder)}")
     return DONE
@@ -229,11 +336,15 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
     from usmicro.evaluation import evaluate
 
     out = arguments.results / "evaluation" if arguments.out is None else arguments.out
-    evaluation = evaluate(arguments.results, arguments.truth, out=out, least_distance=arguments.distance)
+    evaluation = evaluate(
+        arguments.results, arguments.truth, out=out, least_distance=arguments.distance
+    )
     width = max(len(row.measure) for row in evaluation.rows)
     for row in evaluation.rows:
         value = row.estimate
-        print(f"{row.measure:{width}}  {value.value:6.3f}  ({value.low:.3f} to {value.high:.3f}, {row.images} images)")
+        print(
+            f"{row.measure:{width}}  {value.value:6.3f}  ({value.low:.3f} to {value.high:.3f}, {row.images} images)"
+        )
     for remark in evaluation.remarks:
         print(f"note: {remark}")
     print(f"95 % intervals over {evaluation.drawn}; plots and tables in {out}")
@@ -275,7 +386,10 @@ def answer(arguments: argparse.Namespace) -> tuple[int, str]:
         from usmicro.batch.jobs import trace
 
         words = " ".join(str(error).split())
-        return SOME_FAILED, f"internal error: {type(error).__name__}: {words} ({trace(error)[-1]}); please report it"
+        return (
+            SOME_FAILED,
+            f"internal error: {type(error).__name__}: {words} ({trace(error)[-1]}); please report it",
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,16 +14,25 @@ def masses(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     """Masses against their outlines, and those found on images that have none."""
     own = [outcome for outcome in outcomes if outcome.masses is not None]
     with_mass = [outcome for outcome in own if outcome.masses is not None and outcome.masses.found]
-    without = [outcome for outcome in own if outcome.masses is not None and not outcome.masses.found]
+    without = [
+        outcome for outcome in own if outcome.masses is not None and not outcome.masses.found
+    ]
 
     def overlaps(drawn: list[Outcome]) -> list[float]:
         return [outcome.masses.union for outcome in drawn if outcome.masses is not None]
 
     def found(drawn: list[Outcome]) -> list[bool]:
-        return [value is not None for outcome in drawn if outcome.masses is not None for value in outcome.masses.found]
+        return [
+            value is not None
+            for outcome in drawn
+            if outcome.masses is not None
+            for value in outcome.masses.found
+        ]
 
     def extra(drawn: list[Outcome]) -> float:
-        return float(np.mean([outcome.masses.extra for outcome in drawn if outcome.masses is not None]))
+        return float(
+            np.mean([outcome.masses.extra for outcome in drawn if outcome.masses is not None])
+        )
 
     results = []
     if with_mass:
@@ -44,10 +53,19 @@ def ducts(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     with_duct = [outcome for outcome in own if outcome.ducts is not None and outcome.ducts.found]
 
     def found(drawn: list[Outcome]) -> float:
-        return fraction([value for outcome in drawn if outcome.ducts is not None for value in outcome.ducts.found])
+        return fraction(
+            [
+                value
+                for outcome in drawn
+                if outcome.ducts is not None
+                for value in outcome.ducts.found
+            ]
+        )
 
     def false(drawn: list[Outcome]) -> float:
-        return float(np.mean([outcome.ducts.false for outcome in drawn if outcome.ducts is not None]))
+        return float(
+            np.mean([outcome.ducts.false for outcome in drawn if outcome.ducts is not None])
+        )
 
     results = [over(with_duct, found, "ducts found (30 % covered)")] if with_duct else []
     return results + ([over(own, false, "false ducts an image")] if own else [])
@@ -55,5 +73,17 @@ def ducts(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
 
 def anatomy_speed(outcomes: Sequence[Outcome]) -> list[Result]:
     """Time that masses, ducts and nonmass areas of one image take, over all data sets."""
-    seconds = [outcome.anatomy_seconds for outcome in outcomes if np.isfinite(outcome.anatomy_seconds)]
-    return [("seconds an image of the anatomy stage, median", plain(float(np.median(seconds))), len(seconds))] if seconds else []
+    seconds = [
+        outcome.anatomy_seconds for outcome in outcomes if np.isfinite(outcome.anatomy_seconds)
+    ]
+    return (
+        [
+            (
+                "seconds an image of the anatomy stage, median",
+                plain(float(np.median(seconds))),
+                len(seconds),
+            )
+        ]
+        if seconds
+        else []
+    )

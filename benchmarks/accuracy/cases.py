@@ -12,13 +12,13 @@ from typing import Any, get_args
 import cv2
 import numpy as np
 
-from usmicro.arrays import LabelImage
 from usmicro.errors import UsageError
 from usmicro.evaluation.targets import Target
-from usmicro.findings import PosteriorFeature
+from usmicro.model.arrays import LabelImage
+from usmicro.model.findings import PosteriorFeature
+from usmicro.model.scan import Scan, Spacing
 from usmicro.phantom import Phantom, phantom_set
 from usmicro.phantom.sets import SetKind
-from usmicro.scan import Scan, Spacing
 
 TRAINED_ON = ("bus-bra", "breast-lesions-usg")
 """Sets that the mass model learns from."""
@@ -80,7 +80,9 @@ def with_unseen_networks(cases: Sequence[Case], folder: Path) -> list[Case]:
     """
     file = folder / "unseen.json"
     if not file.is_file():
-        raise UsageError(f"{file}: no such file; expected the folder in which python -m training.masses left its networks")
+        raise UsageError(
+            f"{file}: no such file; expected the folder in which python -m training.masses left its networks"
+        )
     networks = json.loads(file.read_text(encoding="utf-8"))
     kept = []
     for case in cases:
@@ -98,15 +100,21 @@ def open_case(case: Case) -> tuple[Scan, Truth]:
         kind, seed = case.phantom
         phantom = next(phantom_set(kind, [seed]))
         truth = phantom.truth
-        return phantom.scan(), Truth(masses=truth.mass_labels, targets=_phantom_targets(phantom), ducts=truth.duct_labels)
+        return phantom.scan(), Truth(
+            masses=truth.mass_labels, targets=_phantom_targets(phantom), ducts=truth.duct_labels
+        )
     from usmicro.loading import load
 
     assert case.path is not None, f"{case.name} has neither a path nor a phantom"
     scan = load(case.path, spacing=case.spacing if case.spacing.known else None)
     if case.part is not None:
         left, top, right, bottom = case.part
-        scan = Scan.of_array(next(scan.frames())[top:bottom, left:right], spacing=scan.spacing, name=scan.name)
-    masses = None if case.outlines is None else read_outlines(case.outlines, (scan.rows, scan.columns))
+        scan = Scan.of_array(
+            next(scan.frames())[top:bottom, left:right], spacing=scan.spacing, name=scan.name
+        )
+    masses = (
+        None if case.outlines is None else read_outlines(case.outlines, (scan.rows, scan.columns))
+    )
     return scan, Truth(masses=masses, targets=case.targets)
 
 
@@ -116,8 +124,14 @@ def read_outlines(paths: Sequence[Path], shape: tuple[int, int]) -> LabelImage:
     for number, path in enumerate(paths, start=1):
         mask = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if mask is None or mask.shape[:2] != shape:
-            found = "nothing that can be read" if mask is None else f"a mask of {mask.shape[0]} x {mask.shape[1]} pixels"
-            raise UsageError(f"{path}: expected a mask of {shape[0]} x {shape[1]} pixels, found {found}")
+            found = (
+                "nothing that can be read"
+                if mask is None
+                else f"a mask of {mask.shape[0]} x {mask.shape[1]} pixels"
+            )
+            raise UsageError(
+                f"{path}: expected a mask of {shape[0]} x {shape[1]} pixels, found {found}"
+            )
         labels[mask.max(axis=2) > 127] = number
     return labels
 
@@ -135,7 +149,9 @@ def find_cases(data: Path) -> list[Case]:
         data, names = data.resolve().parent, [data.resolve().name]
     cases = [case for name in names for case in READERS[name](data)]
     if not cases:
-        raise UsageError(f"{data}: expected a folder with one of {', '.join(READERS)}; found none of them")
+        raise UsageError(
+            f"{data}: expected a folder with one of {', '.join(READERS)}; found none of them"
+        )
     return cases
 
 
@@ -158,8 +174,12 @@ def breast_lesions_usg(data: Path) -> list[Case]:
             name=row["Image_filename"],
             path=folder / "images" / row["Image_filename"],
             spacing=_spacing(row),
-            outlines=tuple(sorted((folder / "masks").glob(f"{Path(row['Image_filename']).stem}_tumor*.png"))),
-            other_outlines=tuple(sorted((folder / "masks").glob(f"{Path(row['Image_filename']).stem}_other*.png"))),
+            outlines=tuple(
+                sorted((folder / "masks").glob(f"{Path(row['Image_filename']).stem}_tumor*.png"))
+            ),
+            other_outlines=tuple(
+                sorted((folder / "masks").glob(f"{Path(row['Image_filename']).stem}_other*.png"))
+            ),
             calcification=calcification.get(row["Calcifications"]),
             posterior=posterior.get(row["Posterior_features"]),
         )
@@ -184,9 +204,17 @@ def echogenic_foci_marks(data: Path) -> list[Case]:
 
     Pixel size and outlines where BrEaST gives them; a normal image of BUSI has no mass.
     """
-    known = {case.name: case for case in breast_lesions_usg(data)} if (data / "breast-lesions-usg" / "cases.csv").is_file() else {}
+    known = (
+        {case.name: case for case in breast_lesions_usg(data)}
+        if (data / "breast-lesions-usg" / "cases.csv").is_file()
+        else {}
+    )
     cases = []
-    for name, marks in sorted(json.loads((data / "echogenic-foci-marks" / "marks.json").read_text(encoding="utf-8")).items()):
+    for name, marks in sorted(
+        json.loads(
+            (data / "echogenic-foci-marks" / "marks.json").read_text(encoding="utf-8")
+        ).items()
+    ):
         path = data / marks["path"]
         if path.is_file():
             other = known.get(path.name)

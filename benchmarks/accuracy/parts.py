@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy.cases import TRAINED_ON, Case, Rectangle
-from usmicro.arrays import BoolImage
 from usmicro.errors import UsageError
-from usmicro.scan import Spacing
+from usmicro.model.arrays import BoolImage
+from usmicro.model.scan import Spacing
 
 LEAST = 1 / 3
 """A part is at least this much of the scan's width and of its height."""
@@ -55,14 +55,26 @@ def largest_free_part(lesions: BoolImage, margin: tuple[int, int]) -> Rectangle 
     in_rows, in_columns = (np.flatnonzero(lesions.any(axis=axis)) for axis in (1, 0))
     left, right = int(in_columns[0]) - margin[0], int(in_columns[-1]) + 1 + margin[0]
     top, bottom = int(in_rows[0]) - margin[1], int(in_rows[-1]) + 1 + margin[1]
-    bands = [(0, 0, left, rows), (right, 0, columns, rows), (0, 0, columns, top), (0, bottom, columns, rows)]
-    large = [band for band in bands if band[2] - band[0] >= LEAST * columns and band[3] - band[1] >= LEAST * rows]
+    bands = [
+        (0, 0, left, rows),
+        (right, 0, columns, rows),
+        (0, 0, columns, top),
+        (0, bottom, columns, rows),
+    ]
+    large = [
+        band
+        for band in bands
+        if band[2] - band[0] >= LEAST * columns and band[3] - band[1] >= LEAST * rows
+    ]
     return max(large, key=lambda band: (band[2] - band[0]) * (band[3] - band[1]), default=None)
 
 
 def margin_of(spacing: Spacing) -> tuple[int, int]:
     """Columns and rows to keep away from an outline."""
-    columns, rows = (MARGIN_PIXELS if mm is None else math.ceil(MARGIN_MM / mm) for mm in (spacing.x_mm, spacing.y_mm))
+    columns, rows = (
+        MARGIN_PIXELS if mm is None else math.ceil(MARGIN_MM / mm)
+        for mm in (spacing.x_mm, spacing.y_mm)
+    )
     return columns, rows
 
 

@@ -15,10 +15,10 @@ from scipy.ndimage import gaussian_laplace
 
 from benchmarks.accuracy.cases import Case, open_case
 from benchmarks.accuracy.scores import RATES
-from usmicro.arrays import BoolImage, FloatImage, Frame
 from usmicro.evaluation.measures import free_response_results
 from usmicro.evaluation.metrics import Detections, match
 from usmicro.evaluation.rows import Row
+from usmicro.model.arrays import BoolImage, FloatImage, Frame
 
 # none of the libraries types these functions
 feature: Any = skimage.feature
@@ -39,7 +39,9 @@ SMALLEST, LARGEST = 1.0, 6.0
 
 def blob_log(image: FloatImage) -> Points:
     """scikit-image blob_log, ranked by the scale-normalised Laplacian at its maximum."""
-    return _ranked(feature.blob_log(image / 255, SMALLEST, LARGEST, num_sigma=6, threshold=0.02), image)
+    return _ranked(
+        feature.blob_log(image / 255, SMALLEST, LARGEST, num_sigma=6, threshold=0.02), image
+    )
 
 
 def blob_dog(image: FloatImage) -> Points:
@@ -61,13 +63,17 @@ def simple_blob_detector(image: FloatImage) -> Points:
     parameters = opencv.SimpleBlobDetector_Params()
     parameters.filterByColor, parameters.blobColor = True, 255
     parameters.filterByArea, parameters.minArea, parameters.maxArea = True, 3, 400
-    parameters.filterByCircularity = parameters.filterByConvexity = parameters.filterByInertia = False
+    parameters.filterByCircularity = parameters.filterByConvexity = parameters.filterByInertia = (
+        False
+    )
     parameters.minThreshold, parameters.maxThreshold, parameters.thresholdStep = 10, 250, 5
     parameters.minDistBetweenBlobs, parameters.minRepeatability = 4, 2
     found = opencv.SimpleBlobDetector_create(parameters).detect(np.round(image).astype(np.uint8))
     points = np.array([point.pt for point in found], dtype=float).reshape(-1, 2)
     tophat = _tophat(image)
-    return points, tophat[np.round(points[:, 1]).astype(int), np.round(points[:, 0]).astype(int)].astype(float)
+    return points, tophat[
+        np.round(points[:, 1]).astype(int), np.round(points[:, 0]).astype(int)
+    ].astype(float)
 
 
 def tophat_peaks(image: FloatImage) -> Points:
@@ -95,7 +101,12 @@ def sep_extract(image: FloatImage) -> Points:
 
 def _tophat(image: FloatImage) -> FloatImage:
     smooth = cv2.GaussianBlur(image, (0, 0), 2.5)
-    return np.asarray(cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))), dtype=np.float32)
+    return np.asarray(
+        cv2.morphologyEx(
+            smooth, cv2.MORPH_TOPHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
+        ),
+        dtype=np.float32,
+    )
 
 
 PEERS: dict[str, Callable[[FloatImage], Points]] = {
@@ -117,7 +128,9 @@ def score_peers(cases: Sequence[Case]) -> list[Row]:
     for case in marked:
         scan, truth = open_case(case)
         image = grey(next(scan.frames()))
-        targets, ignored = ([mark.at(0) for mark in marks] for marks in (case.targets or (), case.ignored))
+        targets, ignored = (
+            [mark.at(0) for mark in marks] for marks in (case.targets or (), case.ignored)
+        )
         for name, detect in PEERS.items():
             points, strength = detect(image)
             whole[name].append(match(points, strength, targets, ignored))
@@ -130,12 +143,18 @@ def score_peers(cases: Sequence[Case]) -> list[Row]:
     for name in PEERS:
         for images, where in ((whole[name], ""), (inside[name], " in true outlines")):
             if images:
-                rows += [Row(name, *result) for result in free_response_results(images, None, where, rates=RATES)]
+                rows += [
+                    Row(name, *result)
+                    for result in free_response_results(images, None, where, rates=RATES)
+                ]
     return rows
 
 
 def _on(mask: BoolImage, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    column, row = (np.clip(np.round(points[:, axis]).astype(int), 0, mask.shape[1 - axis] - 1) for axis in (0, 1))
+    column, row = (
+        np.clip(np.round(points[:, axis]).astype(int), 0, mask.shape[1 - axis] - 1)
+        for axis in (0, 1)
+    )
     return np.asarray(mask[row, column])
 
 
@@ -143,4 +162,6 @@ def grey(frame: Frame) -> FloatImage:
     """Luminance of a frame, 0 to 255."""
     array = np.asarray(frame)
     eight = (array / 257).astype(np.uint8) if array.dtype == np.uint16 else array
-    return np.asarray(eight if eight.ndim == 2 else cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY), dtype=np.float32)
+    return np.asarray(
+        eight if eight.ndim == 2 else cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY), dtype=np.float32
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.accuracy.cases import open_case
 from benchmarks.accuracy.runs import DUCT, MASS, Outcome, settings_of
 from usmicro.analysis import analyze
-from usmicro.arrays import ByteImage
+from usmicro.model.arrays import ByteImage
 from usmicro.settings import Settings
 from usmicro.writing.overlays import FONT, ORANGE, PURPLE, WHITE, YELLOW, Pen, outline, rgb_of
 
@@ -31,12 +31,20 @@ def write_worst(outcomes: Sequence[Outcome], settings: Settings, folder: Path) -
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for dataset in dict.fromkeys(outcome.case.dataset for outcome in outcomes):
-        chosen = worst([outcome for outcome in outcomes if outcome.case.dataset == dataset and not outcome.error])
+        chosen = worst(
+            [
+                outcome
+                for outcome in outcomes
+                if outcome.case.dataset == dataset and not outcome.error
+            ]
+        )
         if chosen:
             files.append(folder / f"{dataset.replace(' ', '-')}.jpg")
             pictures = [_picture(outcome, settings) for outcome in chosen]
             rows = max(picture.shape[0] for picture in pictures)
-            pictures = [np.pad(picture, ((0, rows - len(picture)), (0, 6), (0, 0))) for picture in pictures]
+            pictures = [
+                np.pad(picture, ((0, rows - len(picture)), (0, 6), (0, 0))) for picture in pictures
+            ]
             cv2.imwrite(str(files[-1]), np.hstack(pictures)[..., ::-1])
     return files
 
@@ -53,5 +61,11 @@ def _picture(outcome: Outcome, settings: Settings) -> ByteImage:
     areas += [] if truth.masses is None else [(truth.masses > 0, WHITE)]
     for area, colour in areas:
         outline(pen, area, scale, colour)
-    text = f"Dice {outcome.masses.union:.2f}" if outcome.masses and outcome.masses.found else "no mass is there"
-    return np.asarray(cv2.putText(picture, text, (6, size[1] - 8), FONT, 0.5, YELLOW, 1, cv2.LINE_AA))
+    text = (
+        f"Dice {outcome.masses.union:.2f}"
+        if outcome.masses and outcome.masses.found
+        else "no mass is there"
+    )
+    return np.asarray(
+        cv2.putText(picture, text, (6, size[1] - 8), FONT, 0.5, YELLOW, 1, cv2.LINE_AA)
+    )

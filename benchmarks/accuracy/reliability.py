@@ -33,7 +33,10 @@ class Bin:
 
 def labels_stated(outcome: Outcome, listed: float) -> list[Statement]:
     """`label_confidence` of the listed foci that hit a target: whether the label is right."""
-    return [(focus.label_confidence, focus.label == target.label) for focus, target in hits(outcome, listed)]
+    return [
+        (focus.label_confidence, focus.label == target.label)
+        for focus, target in hits(outcome, listed)
+    ]
 
 
 def foci_stated(outcome: Outcome, listed: float) -> list[Statement]:
@@ -42,7 +45,9 @@ def foci_stated(outcome: Outcome, listed: float) -> list[Statement]:
         return []
     found = matched(outcome)
     real = found.target >= 0
-    return [(float(found.confidence[i]), bool(real[i])) for i in np.flatnonzero(real | found.counts)]
+    return [
+        (float(found.confidence[i]), bool(real[i])) for i in np.flatnonzero(real | found.counts)
+    ]
 
 
 def masses_stated(outcome: Outcome, listed: float) -> list[Statement]:
@@ -50,10 +55,22 @@ def masses_stated(outcome: Outcome, listed: float) -> list[Statement]:
     return [] if outcome.masses is None else list(outcome.masses.stated)
 
 
-STATEMENTS: tuple[tuple[str, Callable[[Outcome, float], list[Statement]], float, tuple[str, ...]], ...] = (
-    ("label_confidence", labels_stated, 1 / 3, ("phantom mixed",)),  # the likeliest of three labels is at least that likely
+STATEMENTS: tuple[
+    tuple[str, Callable[[Outcome, float], list[Statement]], float, tuple[str, ...]], ...
+] = (
+    (
+        "label_confidence",
+        labels_stated,
+        1 / 3,
+        ("phantom mixed",),
+    ),  # the likeliest of three labels is at least that likely
     ("confidence", foci_stated, 0.0, ("phantom mixed", "echogenic-foci-marks")),
-    ("confidence of masses", masses_stated, 0.0, ("breast-lesions-usg", "bus-bra", "phantom mixed")),
+    (
+        "confidence of masses",
+        masses_stated,
+        0.0,
+        ("breast-lesions-usg", "bus-bra", "phantom mixed"),
+    ),
 )
 """Name of the probability, what is stated on one image, its least value, and the data sets on which it is examined."""
 
@@ -70,8 +87,14 @@ def reliability(outcomes: Sequence[Outcome], *, listed: float) -> tuple[list[Row
     rows, bins = [], []
     for name, stated, least, datasets in STATEMENTS:
         for dataset in datasets:
-            own = [outcome for outcome in outcomes if outcome.case.dataset == dataset and not outcome.error]
-            images = [np.array(stated(outcome, listed), dtype=float).reshape(-1, 2) for outcome in own]
+            own = [
+                outcome
+                for outcome in outcomes
+                if outcome.case.dataset == dataset and not outcome.error
+            ]
+            images = [
+                np.array(stated(outcome, listed), dtype=float).reshape(-1, 2) for outcome in own
+            ]
             if sum(map(len, images)):
                 rows.append(Row(dataset, f"{name}, Brier score", _over(images, brier), len(images)))
                 bins += binned(images, dataset, name, least)
@@ -80,10 +103,16 @@ def reliability(outcomes: Sequence[Outcome], *, listed: float) -> tuple[list[Row
 
 def brier(statements: NDArray[np.float64]) -> float:
     """Mean squared difference of what is stated and what is true (1) or not (0); NaN of nothing."""
-    return float(np.mean((statements[:, 0] - statements[:, 1]) ** 2)) if len(statements) else float("nan")
+    return (
+        float(np.mean((statements[:, 0] - statements[:, 1]) ** 2))
+        if len(statements)
+        else float("nan")
+    )
 
 
-def binned(images: Sequence[NDArray[np.float64]], dataset: str, name: str, least: float) -> list[Bin]:
+def binned(
+    images: Sequence[NDArray[np.float64]], dataset: str, name: str, least: float
+) -> list[Bin]:
     """Statements in equal ranges from the least value to 1; ranges in which nothing is stated are left out.
 
     Parameters
@@ -98,16 +127,30 @@ def binned(images: Sequence[NDArray[np.float64]], dataset: str, name: str, least
     bins = []
     for number in range(BINS):
         # the inner edges alone decide, so that rounding loses nothing at the ends
-        inside = [image[np.searchsorted(edges[1:-1], image[:, 0], "right") == number] for image in images]
+        inside = [
+            image[np.searchsorted(edges[1:-1], image[:, 0], "right") == number] for image in images
+        ]
         together = np.concatenate(inside)
         if len(together):
             right = _over(inside, lambda statements: fraction(statements[:, 1] > 0))
             bins.append(
-                Bin(dataset, name, float(edges[number]), float(edges[number + 1]), len(together), float(together[:, 0].mean()), right)
+                Bin(
+                    dataset,
+                    name,
+                    float(edges[number]),
+                    float(edges[number + 1]),
+                    len(together),
+                    float(together[:, 0].mean()),
+                    right,
+                )
             )
     return bins
 
 
-def _over(images: Sequence[NDArray[np.float64]], statistic: Callable[[NDArray[np.float64]], float]) -> Estimate:
+def _over(
+    images: Sequence[NDArray[np.float64]], statistic: Callable[[NDArray[np.float64]], float]
+) -> Estimate:
     """A statistic of statements, with its interval over images."""
-    return bootstrap(lambda drawn: statistic(np.concatenate([images[i] for i in drawn])), len(images))
+    return bootstrap(
+        lambda drawn: statistic(np.concatenate([images[i] for i in drawn])), len(images)
+    )

@@ -37,7 +37,13 @@ Sections = Mapping[str, Section]
 
 def shown(value: float) -> str:
     """A number for a table; a dash where there is none."""
-    return "-" if not np.isfinite(value) else f"{value:.3g}" if abs(value) >= 100 or value == round(value) else f"{value:.3f}"
+    return (
+        "-"
+        if not np.isfinite(value)
+        else f"{value:.3g}"
+        if abs(value) >= 100 or value == round(value)
+        else f"{value:.3f}"
+    )
 
 
 def interval(estimate: Estimate) -> str:
@@ -48,7 +54,16 @@ def interval(estimate: Estimate) -> str:
 def table(rows: Sequence[Row]) -> str:
     """Rows as a Markdown table, which also reads well on a terminal."""
     cells = [("data", "measure", "value", "95 % interval", "images")]
-    cells += [(row.dataset, row.measure, shown(row.estimate.value), interval(row.estimate), str(row.images)) for row in rows]
+    cells += [
+        (
+            row.dataset,
+            row.measure,
+            shown(row.estimate.value),
+            interval(row.estimate),
+            str(row.images),
+        )
+        for row in rows
+    ]
     return _aligned(cells)
 
 
@@ -56,7 +71,16 @@ def reliability_table(bins: Sequence[Bin]) -> str:
     """Reliability tables of all statements as one Markdown table."""
     cells = [("data", "probability", "from", "to", "number", "mean", "share true", "95 % interval")]
     cells += [
-        (b.dataset, b.statement, f"{b.low:.2f}", f"{b.high:.2f}", str(b.number), f"{b.stated:.3f}", shown(b.right.value), interval(b.right))
+        (
+            b.dataset,
+            b.statement,
+            f"{b.low:.2f}",
+            f"{b.high:.2f}",
+            str(b.number),
+            f"{b.stated:.3f}",
+            shown(b.right.value),
+            interval(b.right),
+        )
         for b in bins
     ]
     return _aligned(cells)
@@ -65,14 +89,21 @@ def reliability_table(bins: Sequence[Bin]) -> str:
 def _aligned(cells: Sequence[tuple[str, ...]]) -> str:
     """Cells as a Markdown table, the first line as its head."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells]
+    lines = [
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
+        for line in cells
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 
 
 def as_text(section: Section) -> str:
     """The results of one pass for a terminal."""
-    return "\n\n".join([table(section.rows), *([reliability_table(section.bins)] if section.bins else [])])
+    return "\n\n".join(
+        [table(section.rows), *([reliability_table(section.bins)] if section.bins else [])]
+    )
 
 
 def versions() -> dict[str, str]:
@@ -115,16 +146,26 @@ def as_json(sections: Sections, command: str) -> str:
         for section, content in sections.items()
         for one in content.bins
     ]
-    found = {"command": command, "versions": versions(), "results": results, "reliability": reliability}
+    found = {
+        "command": command,
+        "versions": versions(),
+        "results": results,
+        "reliability": reliability,
+    }
     return json.dumps(found, indent=1) + "\n"
 
 
 def as_markdown(sections: Sections, command: str) -> str:
     """The generated part of docs/accuracy.md."""
-    parts = [f"```\n{command}\n```", ", ".join(f"{name} {number}" for name, number in versions().items()) + "."]
+    parts = [
+        f"```\n{command}\n```",
+        ", ".join(f"{name} {number}" for name, number in versions().items()) + ".",
+    ]
     for section, content in sections.items():
         parts.append(f"### {section}")
-        parts += [table(list(group)) for _, group in groupby(content.rows, key=lambda row: row.dataset)]
+        parts += [
+            table(list(group)) for _, group in groupby(content.rows, key=lambda row: row.dataset)
+        ]
         parts += [reliability_table(content.bins)] if content.bins else []
     return "\n\n".join(parts)
 
@@ -141,5 +182,9 @@ def refresh(document: Path, sections: Sections, command: str) -> None:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise UsageError(f"{document}: expected the lines {BEGIN} and {END}, between which results are written; found them not")
-    document.write_text(f"{before}{BEGIN}\n\n{as_markdown(sections, command)}\n\n{END}{after}", encoding="utf-8")
+        raise UsageError(
+            f"{document}: expected the lines {BEGIN} and {END}, between which results are written; found them not"
+        )
+    document.write_text(
+        f"{before}{BEGIN}\n\n{as_markdown(sections, command)}\n\n{END}{after}", encoding="utf-8"
+    )

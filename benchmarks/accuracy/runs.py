@@ -13,12 +13,12 @@ import numpy as np
 
 from benchmarks.accuracy.cases import Case, open_case
 from usmicro.analysis import Analysis, analyze, calcification_descriptor
-from usmicro.arrays import BoolImage, ByteImage, LabelImage
 from usmicro.errors import UsmicroError
 from usmicro.evaluation.overlaps import components, overlap
 from usmicro.evaluation.targets import Target
-from usmicro.findings import Focus, Mass
-from usmicro.scan import GivenMasks
+from usmicro.model.arrays import BoolImage, ByteImage, LabelImage
+from usmicro.model.findings import Focus, Mass
+from usmicro.model.scan import GivenMasks
 from usmicro.settings import Settings
 
 MASS, DUCT = 1, 2
@@ -76,7 +76,9 @@ class Outcome:
     """Time of the anatomy stage, an image."""
 
 
-def run_cases(cases: Sequence[Case], settings: Settings, *, given_outlines: bool = False, processes: int = 2) -> Iterator[Outcome]:
+def run_cases(
+    cases: Sequence[Case], settings: Settings, *, given_outlines: bool = False, processes: int = 2
+) -> Iterator[Outcome]:
     """Analyse the cases in worker processes; outcomes come in the order of the cases.
 
     Parameters
@@ -111,9 +113,17 @@ def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
     settings = settings_of(case, settings)
     try:
         scan, truth = open_case(case)
-        masks = GivenMasks(masses=truth.masses) if given_outlines and truth.masses is not None and truth.masses.any() else None
+        masks = (
+            GivenMasks(masses=truth.masses)
+            if given_outlines and truth.masses is not None and truth.masses.any()
+            else None
+        )
         start = time.perf_counter()
-        analysis = analyze(scan, settings=replace(settings, foci=replace(settings.foci, minimum_confidence=0.0)), masks=masks)
+        analysis = analyze(
+            scan,
+            settings=replace(settings, foci=replace(settings.foci, minimum_confidence=0.0)),
+            masks=masks,
+        )
         seconds = time.perf_counter() - start
     except UsmicroError as error:
         return Outcome(case=case, error=str(error))
@@ -123,13 +133,19 @@ def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
     return Outcome(
         case=case,
         foci=tuple(analysis.foci),
-        in_outline=None if inside is None else _within(inside, [(focus.x_px, focus.y_px) for focus in analysis.foci]),
+        in_outline=None
+        if inside is None
+        else _within(inside, [(focus.x_px, focus.y_px) for focus in analysis.foci]),
         targets=targets,
-        targets_in_outline=None if inside is None or targets is None else _within(inside, [target.at(0)[:2] for target in targets]),
+        targets_in_outline=None
+        if inside is None or targets is None
+        else _within(inside, [target.at(0)[:2] for target in targets]),
         masses=overlap,
         ducts=None if truth.ducts is None else compare_ducts(analysis.labels, truth.ducts),
         mass=mass,
-        calcification=calcification_descriptor(analysis.foci, analysis.summary.calcification_score, settings),
+        calcification=calcification_descriptor(
+            analysis.foci, analysis.summary.calcification_score, settings
+        ),
         score=analysis.summary.calcification_score,
         seconds=seconds,
         anatomy_seconds=analysis.seconds["anatomy"] / analysis.summary.frames,
@@ -138,7 +154,10 @@ def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
 
 def _within(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[bool, ...]:
     rows, columns = mask.shape
-    return tuple(bool(mask[min(max(round(y), 0), rows - 1), min(max(round(x), 0), columns - 1)]) for x, y in points)
+    return tuple(
+        bool(mask[min(max(round(y), 0), rows - 1), min(max(round(x), 0), columns - 1)])
+        for x, y in points
+    )
 
 
 def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, Mass | None]:
@@ -146,8 +165,14 @@ def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, M
     found = components(analysis.labels == MASS)
     compared = overlap(found, true)
     count = int(found.max())
-    own = [_nearest(analysis.masses, found == number) for number in range(1, count + 1)] if analysis.masses else []
-    stated = tuple((mass.confidence, number in compared.pairs.values()) for number, mass in enumerate(own))
+    own = (
+        [_nearest(analysis.masses, found == number) for number in range(1, count + 1)]
+        if analysis.masses
+        else []
+    )
+    stated = tuple(
+        (mass.confidence, number in compared.pairs.values()) for number, mass in enumerate(own)
+    )
     numbers = [number for number in np.unique(true) if number > 0]
     largest = int(np.argmax([(true == number).sum() for number in numbers])) if numbers else -1
     mass = own[compared.pairs[largest]] if largest in compared.pairs and own else None
@@ -157,12 +182,22 @@ def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, M
 def _nearest(masses: Sequence[Mass], inside: BoolImage) -> Mass:
     """The mass in the middle of a region."""
     rows, columns = np.nonzero(inside)
-    return min(masses, key=lambda mass: float(np.hypot(columns.mean() - mass.x_px, rows.mean() - mass.y_px)))
+    return min(
+        masses,
+        key=lambda mass: float(np.hypot(columns.mean() - mass.x_px, rows.mean() - mass.y_px)),
+    )
 
 
 def compare_ducts(labels: ByteImage, true: LabelImage) -> DuctOverlap:
     """Which true ducts the ducts found cover, and how many of those found are false."""
     found = components(labels == DUCT)
-    covered = tuple(bool((found[true == number] > 0).mean() >= COVERED) for number in np.unique(true) if number > 0)
-    false = sum(bool((true[found == number] > 0).mean() < COVERED) for number in range(1, int(found.max()) + 1))
+    covered = tuple(
+        bool((found[true == number] > 0).mean() >= COVERED)
+        for number in np.unique(true)
+        if number > 0
+    )
+    false = sum(
+        bool((true[found == number] > 0).mean() < COVERED)
+        for number in range(1, int(found.max()) + 1)
+    )
     return DuctOverlap(covered, false)

@@ -13,12 +13,16 @@ from usmicro.evaluation.measures import Called, calcification_results, free_resp
 from usmicro.evaluation.metrics import Detections, auc, bootstrap, free_response, kappa
 from usmicro.evaluation.rows import Result, Row, fraction, over, plain
 from usmicro.evaluation.targets import Target, match_foci
-from usmicro.findings import Focus
+from usmicro.model.findings import Focus
 
 RATES = (1.0, 3.1)
 """False positives an image at which sensitivity is read; 3.1 is that of the published detector."""
 LABELS = ("intramass", "extramass", "intraductal")
-CONTRASTS = {"under 14 dB": (-np.inf, 14.0), "14 to 17 dB": (14.0, 17.0), "above 17 dB": (17.0, np.inf)}
+CONTRASTS = {
+    "under 14 dB": (-np.inf, 14.0),
+    "14 to 17 dB": (14.0, 17.0),
+    "above 17 dB": (17.0, np.inf),
+}
 """Ranges of the true contrast by which what is missed is told apart."""
 COARSE_MM = 0.6
 """Diameter from which a focus is wider than the lateral resolution of the simulated scans."""
@@ -38,20 +42,39 @@ def score(outcomes: Sequence[Outcome], *, listed: float) -> list[Row]:
     rows = []
     for dataset in dict.fromkeys(outcome.case.dataset for outcome in outcomes):
         own = [outcome for outcome in outcomes if outcome.case.dataset == dataset]
-        rows += [Row(dataset, "images that failed", plain(sum(bool(outcome.error) for outcome in own)), len(own))]
+        rows += [
+            Row(
+                dataset,
+                "images that failed",
+                plain(sum(bool(outcome.error) for outcome in own)),
+                len(own),
+            )
+        ]
         own = [outcome for outcome in own if not outcome.error]
         for measure in MEASURES:
             rows += [Row(dataset, *result) for result in measure(own, listed)]
-    clips = [outcome for outcome in outcomes if any(target.twinkling is not None for target in outcome.targets or ())]
+    clips = [
+        outcome
+        for outcome in outcomes
+        if any(target.twinkling is not None for target in outcome.targets or ())
+    ]
     rows += [Row("phantom colour clips", *result) for result in twinkling(clips, listed)]
-    rows += [Row("all images", *result) for result in anatomy_speed([outcome for outcome in outcomes if not outcome.error])]
+    rows += [
+        Row("all images", *result)
+        for result in anatomy_speed([outcome for outcome in outcomes if not outcome.error])
+    ]
     return [row for row in rows if np.isfinite(row.estimate.value)]
 
 
 def calcification(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     """Image-level calcification: ranking by score, agreement of the descriptor."""
     own = [outcome for outcome in outcomes if outcome.case.calcification is not None]
-    return calcification_results([Called(str(outcome.case.calcification), outcome.calcification, outcome.score) for outcome in own])
+    return calcification_results(
+        [
+            Called(str(outcome.case.calcification), outcome.calcification, outcome.score)
+            for outcome in own
+        ]
+    )
 
 
 def posterior_features(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
@@ -64,19 +87,31 @@ def posterior_features(outcomes: Sequence[Outcome], listed: float) -> list[Resul
         measured = None if outcome.mass is None else outcome.mass.posterior_score
         return 0.0 if measured is None else measured
 
-    def against_rest(feature: str, sign: int, *, without: str = "") -> Callable[[list[Outcome]], float]:
+    def against_rest(
+        feature: str, sign: int, *, without: str = ""
+    ) -> Callable[[list[Outcome]], float]:
         def statistic(drawn: list[Outcome]) -> float:
             kept = [outcome for outcome in drawn if outcome.case.posterior != without]
-            return auc([sign * value(outcome) for outcome in kept], [outcome.case.posterior == feature for outcome in kept])
+            return auc(
+                [sign * value(outcome) for outcome in kept],
+                [outcome.case.posterior == feature for outcome in kept],
+            )
 
         return statistic
 
     def agreement(drawn: list[Outcome]) -> float:
-        return kappa([str(o.case.posterior) for o in drawn], ["not assessable" if o.mass is None else o.mass.posterior for o in drawn])
+        return kappa(
+            [str(o.case.posterior) for o in drawn],
+            ["not assessable" if o.mass is None else o.mass.posterior for o in drawn],
+        )
 
     return [
         over(own, against_rest("shadowing", -1), "posterior shadowing against the rest, AUC"),
-        over(own, against_rest("enhancement", 1, without="combined"), "posterior enhancement against none and shadowing, AUC"),
+        over(
+            own,
+            against_rest("enhancement", 1, without="combined"),
+            "posterior enhancement against none and shadowing, AUC",
+        ),
         over(own, agreement, "posterior feature of four, kappa"),
     ]
 
@@ -86,7 +121,11 @@ def matched(outcome: Outcome, *, in_outline: bool = False) -> Detections:
     targets, foci = list(outcome.targets or ()), list(outcome.foci)
     if in_outline:
         foci = [focus for focus, kept in zip(foci, outcome.in_outline or (), strict=True) if kept]
-        targets = [target for target, kept in zip(targets, outcome.targets_in_outline or (), strict=True) if kept]
+        targets = [
+            target
+            for target, kept in zip(targets, outcome.targets_in_outline or (), strict=True)
+            if kept
+        ]
     return match_foci(foci, targets, outcome.case.ignored)
 
 
@@ -94,7 +133,9 @@ def hits(outcome: Outcome, listed: float) -> list[tuple[Focus, Target]]:
     """The listed foci that hit a target, with that target."""
     found = matched(outcome)
     chosen = np.flatnonzero((found.target >= 0) & (found.confidence >= listed))
-    return [(outcome.foci[found.index[i]], (outcome.targets or ())[found.target[i]]) for i in chosen]
+    return [
+        (outcome.foci[found.index[i]], (outcome.targets or ())[found.target[i]]) for i in chosen
+    ]
 
 
 def foci(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
@@ -121,12 +162,17 @@ def foci_by_group(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     """Sensitivity at one false positive an image by contrast and by place, where both are known; colour clips are about twinkling only."""
     own = [outcome for outcome in outcomes if outcome.targets is not None]
     targets = [target for outcome in own for target in outcome.targets or ()]
-    if not any(target.contrast_db is not None for target in targets) or any(target.twinkling is not None for target in targets):
+    if not any(target.contrast_db is not None for target in targets) or any(
+        target.twinkling is not None for target in targets
+    ):
         return []
     images = [matched(outcome) for outcome in own]
 
     def sensitivity(kept: Callable[[Target], bool]) -> Callable[[NDArray[np.intp]], float]:
-        chosen = [np.array([kept(target) for target in outcome.targets or ()], dtype=bool) for outcome in own]
+        chosen = [
+            np.array([kept(target) for target in outcome.targets or ()], dtype=bool)
+            for outcome in own
+        ]
         # confidence with which each chosen target is hit; below every threshold where it is missed
         confidence = []
         for image, group in zip(images, chosen, strict=True):
@@ -135,7 +181,9 @@ def foci_by_group(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
             confidence.append(each[group])
 
         def statistic(drawn: NDArray[np.intp]) -> float:
-            threshold = free_response(images, np.bincount(drawn, minlength=len(images))).threshold_at(1.0)
+            threshold = free_response(
+                images, np.bincount(drawn, minlength=len(images))
+            ).threshold_at(1.0)
             return fraction(np.concatenate([confidence[i] for i in drawn]) >= threshold)
 
         return statistic
@@ -148,18 +196,31 @@ def foci_by_group(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
 
     groups = [(f"foci {name}", of_contrast(low, high)) for name, (low, high) in CONTRASTS.items()]
     groups += [(f"{label} foci", of_label(label)) for label in LABELS]
-    return [(f"{name}, sensitivity at 1 false an image", bootstrap(sensitivity(kept), len(own)), len(own)) for name, kept in groups]
+    return [
+        (
+            f"{name}, sensitivity at 1 false an image",
+            bootstrap(sensitivity(kept), len(own)),
+            len(own),
+        )
+        for name, kept in groups
+    ]
 
 
 def behaviour(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     """Label and shadow of the listed foci that hit a target which knows them; colour clips are about twinkling only."""
-    own = [hits(outcome, listed) for outcome in outcomes if any(t.label and t.twinkling is None for t in outcome.targets or ())]
+    own = [
+        hits(outcome, listed)
+        for outcome in outcomes
+        if any(t.label and t.twinkling is None for t in outcome.targets or ())
+    ]
     if not own:
         return []
 
     def of_hits(name: str, right: Fact, kept: Fact = always) -> Result:
         facts = [[right(*pair) for pair in pairs if kept(*pair)] for pairs in own]
-        estimate = bootstrap(lambda drawn: fraction([fact for i in drawn for fact in facts[i]]), len(facts))
+        estimate = bootstrap(
+            lambda drawn: fraction([fact for i in drawn for fact in facts[i]]), len(facts)
+        )
         return name, estimate, len(facts)
 
     def assessable(present: bool) -> Fact:
@@ -169,7 +230,12 @@ def behaviour(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
         return lambda focus, target: target.label == name
 
     ratios = [
-        [focus.diameter_px / target.diameter for focus, target in pairs if focus.diameter_px and coarse(focus, target)] for pairs in own
+        [
+            focus.diameter_px / target.diameter
+            for focus, target in pairs
+            if focus.diameter_px and coarse(focus, target)
+        ]
+        for pairs in own
     ]
 
     def median_ratio(drawn: NDArray[np.intp]) -> float:
@@ -177,9 +243,16 @@ def behaviour(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
         return float(np.median(drawn_ratios)) if drawn_ratios else float("nan")
 
     return [
-        ("diameter over the true one, foci of 0.6 mm and more, median", bootstrap(median_ratio, len(own)), len(own)),
+        (
+            "diameter over the true one, foci of 0.6 mm and more, median",
+            bootstrap(median_ratio, len(own)),
+            len(own),
+        ),
         of_hits("labels right", label_is_right),
-        *(of_hits(f"{name} foci labelled right", label_is_right, label_is(name)) for name in LABELS),
+        *(
+            of_hits(f"{name} foci labelled right", label_is_right, label_is(name))
+            for name in LABELS
+        ),
         of_hits("shadows found", shadow_seen, assessable(True)),
         of_hits("foci without shadow given one", shadow_seen, assessable(False)),
         of_hits("shadow not assessable", lambda focus, target: focus.shadow == "not assessable"),
@@ -216,10 +289,16 @@ def twinkling(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
 
     def ranking(drawn: NDArray[np.intp]) -> float:
         pairs = [pair for i in drawn for pair in own[i]]
-        return auc([focus.twinkling_score or 0.0 for focus, _ in pairs], [bool(target.twinkling) for _, target in pairs])
+        return auc(
+            [focus.twinkling_score or 0.0 for focus, _ in pairs],
+            [bool(target.twinkling) for _, target in pairs],
+        )
 
     def said(verdict: str, present: bool) -> Callable[[NDArray[np.intp]], float]:
-        facts = [[focus.twinkling == verdict for focus, target in pairs if target.twinkling is present] for pairs in own]
+        facts = [
+            [focus.twinkling == verdict for focus, target in pairs if target.twinkling is present]
+            for pairs in own
+        ]
         return lambda drawn: fraction([fact for i in drawn for fact in facts[i]])
 
     return [
@@ -227,7 +306,10 @@ def twinkling(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
         for name, statistic in (
             ("twinkling score, AUC", ranking),
             ("twinkling foci called yes", said("yes", True)),
-            ("twinkling foci called yes or possible", lambda drawn: said("yes", True)(drawn) + said("possible", True)(drawn)),
+            (
+                "twinkling foci called yes or possible",
+                lambda drawn: said("yes", True)(drawn) + said("possible", True)(drawn),
+            ),
             ("other foci called yes", said("yes", False)),
             ("other foci called possible", said("possible", False)),
         )
@@ -238,7 +320,13 @@ def speed(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     """Time of one analysis."""
     if not outcomes:
         return []
-    return [("seconds a scan, median", plain(float(np.median([outcome.seconds for outcome in outcomes]))), len(outcomes))]
+    return [
+        (
+            "seconds a scan, median",
+            plain(float(np.median([outcome.seconds for outcome in outcomes]))),
+            len(outcomes),
+        )
+    ]
 
 
 MEASURES: tuple[Callable[[Sequence[Outcome], float], list[Result]], ...] = (

@@ -57,13 +57,17 @@ def page() -> str:
             for item in fields(values)
         ]
         meaning = " ".join((type(values).__doc__ or "").split())
-        parts.append(f"## {group.name}\n\n{meaning}\n\n{table(('setting', 'default', 'unit', 'limits', 'meaning'), rows)}\n")
+        parts.append(
+            f"## {group.name}\n\n{meaning}\n\n{table(('setting', 'default', 'unit', 'limits', 'meaning'), rows)}\n"
+        )
     return "\n".join(parts)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.documents.settings", description="Write the page of settings.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.documents.settings", description="Write the page of settings."
+    )
     parser.add_argument("file", type=Path, metavar="FILE.md")
     parser.parse_args(arguments).file.write_text(page(), encoding="utf-8")
     return 0

@@ -15,20 +15,34 @@ from numpy.typing import NDArray
 
 from usmicro.analysis import Analysis, analyze
 from usmicro.anatomy import find_anatomy
-from usmicro.arrays import BoolImage, ByteImage
-from usmicro.confidence import focus_confidence
 from usmicro.errors import UsmicroError
-from usmicro.findings import Anatomy, Candidates
+from usmicro.foci.confidence import focus_confidence
 from usmicro.foci.detection import blob_responses, find_candidates
-from usmicro.foci.measures import Blobs
+from usmicro.foci.features import Blobs
 from usmicro.loading import load
+from usmicro.model.arrays import BoolImage, ByteImage
+from usmicro.model.findings import Anatomy, Candidates
+from usmicro.model.scan import Scan, Spacing
+from usmicro.model.view import View
+from usmicro.posterior.focus_shadow import (  # private, but the picture must show what is compared
+    _strips,
+    focus_shadows,
+)
 from usmicro.preparation import prepare
-from usmicro.scan import Scan, Spacing
 from usmicro.settings import Settings
-from usmicro.shadow import _strips, focus_shadows  # private, but the picture must show what is compared
-from usmicro.view import View
 from usmicro.writing import write_atomically
-from usmicro.writing.overlays import GREEN, LABEL_COLOURS, ORANGE, PURPLE, SKY_BLUE, WHITE, YELLOW, Pen, outline, rgb_of
+from usmicro.writing.overlays import (
+    GREEN,
+    LABEL_COLOURS,
+    ORANGE,
+    PURPLE,
+    SKY_BLUE,
+    WHITE,
+    YELLOW,
+    Pen,
+    outline,
+    rgb_of,
+)
 
 WIDTH = 480
 """Columns of a picture."""
@@ -53,17 +67,26 @@ class Stages:
     @classmethod
     def of(cls, scan: Scan, settings: Settings) -> Stages:
         """Run them on the first frame."""
-        view = prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions, settings=settings.preparation)[0]
+        view = prepare(
+            next(scan.frames()),
+            spacing=scan.spacing,
+            regions=scan.regions,
+            settings=settings.preparation,
+        )[0]
         anatomy = find_anatomy(view, settings.anatomy)
         candidates = find_candidates(view, settings.foci)
         confidence = focus_confidence(view, candidates, anatomy)
         blobs = blob_responses(view, settings.foci)
-        return cls(scan, view, anatomy, blobs, candidates, confidence, analyze(scan, settings=settings))
+        return cls(
+            scan, view, anatomy, blobs, candidates, confidence, analyze(scan, settings=settings)
+        )
 
     @property
     def listed(self) -> Candidates:
         """The candidates that are sure enough to be listed."""
-        return self.candidates.take(self.confidence >= self.analysis.settings.foci.minimum_confidence)
+        return self.candidates.take(
+            self.confidence >= self.analysis.settings.foci.minimum_confidence
+        )
 
 
 class Sheet:
@@ -74,7 +97,11 @@ class Sheet:
         grey = np.where(view.tissue, view.grey * shade, 0)
         picture = rgb_of(np.clip(np.rint(grey), 0, 255).astype(np.uint8)) if base is None else base
         size = (WIDTH, round(view.shape[0] * self.scale))
-        self.picture = np.ascontiguousarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR))
+        self.picture = np.ascontiguousarray(
+            cv2.resize(
+                picture, size, interpolation=cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
+            )
+        )
         self.pen = Pen(self.picture)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
@@ -99,14 +126,24 @@ class Sheet:
 
 def shade_of(share: float) -> tuple[int, int, int]:
     """Colour of a value from 0 (blue) to 1 (yellow)."""
-    level = 255 * (0.25 + 0.75 * np.clip(share, 0, 1))  # the darkest colours would not show on the scan
+    level = 255 * (
+        0.25 + 0.75 * np.clip(share, 0, 1)
+    )  # the darkest colours would not show on the scan
     blue, green, red = cv2.applyColorMap(np.array([[level]], np.uint8), SHADES)[0, 0]
     return int(red), int(green), int(blue)
 
 
 def pictures(stages: Stages) -> Iterator[tuple[str, ByteImage]]:
     """Name and RGB picture of each step, in order."""
-    for draw in (scan_as_read, tissue_and_overlays, mass_probability, blobs_and_candidates, confidence_of_candidates, shadows, labels):
+    for draw in (
+        scan_as_read,
+        tissue_and_overlays,
+        mass_probability,
+        blobs_and_candidates,
+        confidence_of_candidates,
+        shadows,
+        labels,
+    ):
         yield draw.__name__.replace("_", "-"), draw(stages)
 
 
@@ -124,7 +161,8 @@ def tissue_and_overlays(stages: Stages) -> ByteImage:
     to_image = np.array([[view.grid.step_x, 0, left], [0, view.grid.step_y, top]])
     size = (frame.shape[1], frame.shape[0])
     tissue, overlay = (
-        cv2.warpAffine(mask.astype(np.uint8), to_image, size, flags=cv2.INTER_NEAREST) > 0 for mask in (view.tissue, view.overlay)
+        cv2.warpAffine(mask.astype(np.uint8), to_image, size, flags=cv2.INTER_NEAREST) > 0
+        for mask in (view.tissue, view.overlay)
     )
     frame[overlay & tissue] = YELLOW
     frame[~tissue] //= 2
@@ -137,7 +175,9 @@ def tissue_and_overlays(stages: Stages) -> ByteImage:
 def mass_probability(stages: Stages) -> ByteImage:
     """What the network says, and the outlines drawn from it."""
     view, anatomy = stages.view, stages.anatomy
-    shades = cv2.applyColorMap(np.rint(anatomy.mass_probability * 255).astype(np.uint8), SHADES)[..., ::-1].astype(np.float32)
+    shades = cv2.applyColorMap(np.rint(anatomy.mass_probability * 255).astype(np.uint8), SHADES)[
+        ..., ::-1
+    ].astype(np.float32)
     opacity = (0.6 * anatomy.mass_probability)[..., None]
     mixed = np.where(view.tissue, view.grey, 0)[..., None] * (1 - opacity) + shades * opacity
     sheet = Sheet(view, np.ascontiguousarray(np.clip(np.rint(mixed), 0, 255).astype(np.uint8)))
@@ -153,7 +193,14 @@ def blobs_and_candidates(stages: Stages) -> ByteImage:
     low, high = np.quantile(blobs.response, (0.5, 1)) if len(blobs.response) else (0.0, 1.0)
     for x, y, response in zip(blobs.x[::-1], blobs.y[::-1], blobs.response[::-1], strict=True):
         column, row = sheet.at(x, y)
-        cv2.circle(sheet.picture, (round(column), round(row)), 1, shade_of((response - low) / max(high - low, 1e-9)), -1, cv2.LINE_AA)
+        cv2.circle(
+            sheet.picture,
+            (round(column), round(row)),
+            1,
+            shade_of((response - low) / max(high - low, 1e-9)),
+            -1,
+            cv2.LINE_AA,
+        )
     for x, y, diameter in zip(candidates.x, candidates.y, candidates.diameter, strict=True):
         sheet.ring(x, y, diameter, SKY_BLUE)
     return sheet.picture
@@ -161,10 +208,16 @@ def blobs_and_candidates(stages: Stages) -> ByteImage:
 
 def confidence_of_candidates(stages: Stages) -> ByteImage:
     """Rings around the candidates in the colour of their confidence, which is written beside those that are listed."""
-    sheet, candidates, least = Sheet(stages.view), stages.candidates, stages.analysis.settings.foci.minimum_confidence
+    sheet, candidates, least = (
+        Sheet(stages.view),
+        stages.candidates,
+        stages.analysis.settings.foci.minimum_confidence,
+    )
     order = np.argsort(stages.confidence, kind="stable")
     for i in order:
-        sheet.ring(candidates.x[i], candidates.y[i], candidates.diameter[i], shade_of(stages.confidence[i]))
+        sheet.ring(
+            candidates.x[i], candidates.y[i], candidates.diameter[i], shade_of(stages.confidence[i])
+        )
     for i in order:
         if stages.confidence[i] >= least:
             sheet.text(f"{stages.confidence[i]:.2f}", candidates.x[i], candidates.y[i], WHITE)
@@ -184,9 +237,24 @@ def shadows(stages: Stages) -> ByteImage:
     for i, shadow in enumerate(found):
         for part in range(3):
             first, last = starts[i, part, 0], starts[i, part, -1]
-            corners = (first, last, last + steps * ways[i, part, -1], first + steps * ways[i, part, 0])
-            sheet.pen.line([sheet.at(*corner) for corner in corners], colours[shadow.verdict] if part == 1 else flank, closed=True)
-        words = "not assessable" if shadow.p is None else f"p = {shadow.p:.2g}" if shadow.p >= 0.001 else "p < 0.001"
+            corners = (
+                first,
+                last,
+                last + steps * ways[i, part, -1],
+                first + steps * ways[i, part, 0],
+            )
+            sheet.pen.line(
+                [sheet.at(*corner) for corner in corners],
+                colours[shadow.verdict] if part == 1 else flank,
+                closed=True,
+            )
+        words = (
+            "not assessable"
+            if shadow.p is None
+            else f"p = {shadow.p:.2g}"
+            if shadow.p >= 0.001
+            else "p < 0.001"
+        )
         sheet.text(words, foci.x[i], foci.y[i], colours[shadow.verdict])
     return sheet.picture
 
@@ -200,7 +268,9 @@ def labels(stages: Stages) -> ByteImage:
     sheet.outline(stages.anatomy.nonmass, GREEN)
     for focus in analysis.foci:
         x, y = view.grid.from_image(focus.x_px, focus.y_px)
-        sheet.ring(x, y, (focus.diameter_px or 0.0) / 2 / view.grid.step_x, LABEL_COLOURS[focus.label])
+        sheet.ring(
+            x, y, (focus.diameter_px or 0.0) / 2 / view.grid.step_x, LABEL_COLOURS[focus.label]
+        )
         sheet.text(focus.label, x, y, LABEL_COLOURS[focus.label])
     return sheet.picture
 
@@ -210,18 +280,27 @@ def encode(picture: ByteImage) -> bytes:
     from PIL import Image
 
     file = BytesIO()
-    Image.fromarray(picture).quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    Image.fromarray(picture).quantize(
+        COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+    ).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pictures and print what they show; 0, or 2 if the scan cannot be read."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.documents.steps", description="Pictures of each step on one scan.")
-    parser.add_argument("scan", type=Path, metavar="SCAN", help="such as sample_data/mass_calipers.png")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.documents.steps",
+        description="Pictures of each step on one scan.",
+    )
+    parser.add_argument(
+        "scan", type=Path, metavar="SCAN", help="such as sample_data/mass_calipers.png"
+    )
     parser.add_argument("out", type=Path, metavar="DIR", help="folder for steps-*.png")
     parser.add_argument("--spacing", type=float, metavar="MM", help="for a scan that carries none")
     options = parser.parse_args(arguments)
-    spacing = None if options.spacing is None else Spacing(options.spacing, options.spacing, "given")
+    spacing = (
+        None if options.spacing is None else Spacing(options.spacing, options.spacing, "given")
+    )
     try:
         stages = Stages.of(load(options.scan, spacing=spacing), Settings())
         for number, (name, picture) in enumerate(pictures(stages), start=1):
@@ -229,7 +308,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsmicroError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{len(stages.blobs.x)} blobs, {len(stages.candidates)} candidates, {len(stages.analysis.foci)} foci listed")
+    print(
+        f"{len(stages.blobs.x)} blobs, {len(stages.candidates)} candidates, {len(stages.analysis.foci)} foci listed"
+    )
     return 0
 
 

@@ -19,11 +19,21 @@ def main() -> int:
     """Run one experiment and print what it counted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=__doc__)
     parser.add_argument("experiment", choices=("kills", "mutations", "memory", "many"))
-    parser.add_argument("--count", type=int, help="kills (1,000), mutated files (10,000) or images (100,000)")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop kills and mutations early")
-    parser.add_argument("--stand-in", action="store_true", help="kills: with an analysis that starts at once, for many short runs")
+    parser.add_argument(
+        "--count", type=int, help="kills (1,000), mutated files (10,000) or images (100,000)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="stop kills and mutations early"
+    )
+    parser.add_argument(
+        "--stand-in",
+        action="store_true",
+        help="kills: with an analysis that starts at once, for many short runs",
+    )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=Path, help="folder for the files; a temporary one if not given")
+    parser.add_argument(
+        "--work", type=Path, help="folder for the files; a temporary one if not given"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="usmicro-reliability-") as temporary:
         work = arguments.work or Path(temporary)
@@ -31,10 +41,20 @@ def main() -> int:
         start = time.monotonic()
         if arguments.experiment == "kills":
             counted: dict[str, object] = {
-                **kill_runs(work, arguments.count or 1000, arguments.seed, minutes=arguments.minutes, stand_in=arguments.stand_in)
+                **kill_runs(
+                    work,
+                    arguments.count or 1000,
+                    arguments.seed,
+                    minutes=arguments.minutes,
+                    stand_in=arguments.stand_in,
+                )
             }
         elif arguments.experiment == "mutations":
-            counted = {**run_mutated(work, arguments.count or 10_000, arguments.seed, minutes=arguments.minutes)}
+            counted = {
+                **run_mutated(
+                    work, arguments.count or 10_000, arguments.seed, minutes=arguments.minutes
+                )
+            }
         elif arguments.experiment == "memory":
             counted = {**measure_memory(work)}
         else:

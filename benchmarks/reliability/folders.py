@@ -14,9 +14,15 @@ def comparable(folder: Path) -> dict[str, bytes]:
 
     The column `seconds` and the measured cells of the report are emptied.
     """
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
     if "images.csv" in files:
-        files["images.csv"] = b"\n".join(line.rpartition(b",")[0] for line in files["images.csv"].splitlines())
+        files["images.csv"] = b"\n".join(
+            line.rpartition(b",")[0] for line in files["images.csv"].splitlines()
+        )
     if "report.html" in files:
         files["report.html"] = MEASURED.sub(rb"\1", files["report.html"])
     return {name: content for name, content in files.items() if not name.startswith("run.")}
@@ -25,4 +31,6 @@ def comparable(folder: Path) -> dict[str, bytes]:
 def differences(one: Path, other: Path) -> list[str]:
     """Names of the files that are not the same in both."""
     first, second = comparable(one), comparable(other)
-    return sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
+    return sorted(
+        name for name in first.keys() | second.keys() if first.get(name) != second.get(name)
+    )

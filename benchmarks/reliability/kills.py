@@ -25,7 +25,15 @@ MOST_KILLS = 12
 """Kills of one output folder before it is let finish."""
 
 
-def kill_runs(work: Path, kills: int, seed: int, *, minutes: float = math.inf, workers: int = 2, stand_in: bool = False) -> dict[str, int]:
+def kill_runs(
+    work: Path,
+    kills: int,
+    seed: int,
+    *,
+    minutes: float = math.inf,
+    workers: int = 2,
+    stand_in: bool = False,
+) -> dict[str, int]:
     """Kill so many runs with SIGKILL, each at a random moment: the main process, one worker, or all; finish each folder and compare it.
 
     Stops early when the minutes are over. With the stand-in analysis, which finds nothing but starts at once, a run is short and all the
@@ -42,7 +50,9 @@ def kill_runs(work: Path, kills: int, seed: int, *, minutes: float = math.inf, w
     command = [sys.executable, *program, "run", str(scans), "--workers", str(workers), "--quiet"]
     subprocess.run([*command, "--out", str(whole), "--overwrite"], check=False)
     start = time.monotonic()
-    subprocess.run([*command, "--out", str(whole), "--overwrite"], check=False)  # what a run takes once the kernels are compiled
+    subprocess.run(
+        [*command, "--out", str(whole), "--overwrite"], check=False
+    )  # what a run takes once the kernels are compiled
     longest = time.monotonic() - start
     counts: Counter[str] = Counter(kills=0, folders=0)
     began = time.monotonic()
@@ -52,25 +62,41 @@ def kill_runs(work: Path, kills: int, seed: int, *, minutes: float = math.inf, w
         for _ in range(rng.randint(1, MOST_KILLS)):
             victim = rng.choice(("main process", "a worker", "all"))
             # less than a whole run, since a resumed one is shorter
-            if _killed([*command, "--out", str(out), "--resume"], rng.uniform(0.05, 0.7 * longest), victim, rng):
+            if _killed(
+                [*command, "--out", str(out), "--resume"],
+                rng.uniform(0.05, 0.7 * longest),
+                victim,
+                rng,
+            ):
                 counts["kills"] += 1
                 counts[f"killed: {victim}"] += 1
         left = sum(1 for _ in out.rglob("*.unfinished")) if out.exists() else 0
         counts["unfinished files left by kills"] += left
-        last = subprocess.run([*command, "--out", str(out), "--resume"], check=False, capture_output=True, text=True)
+        last = subprocess.run(
+            [*command, "--out", str(out), "--resume"], check=False, capture_output=True, text=True
+        )
         counts["folders"] += 1
         different = differences(whole, out)
         counts["folders that differ from an undisturbed run"] += bool(different)
         names = [line.split(",")[0] for line in (out / "images.csv").read_text().splitlines()[1:]]
-        expected = [line.split(",")[0] for line in (whole / "images.csv").read_text().splitlines()[1:]]
+        expected = [
+            line.split(",")[0] for line in (whole / "images.csv").read_text().splitlines()[1:]
+        ]
         counts["inputs lost"] += len(set(expected) - set(names))
         counts["inputs doubled"] += len(names) - len(set(names))
-        counts["resumed runs with another exit status than 1"] += last.returncode != 1  # one scan is broken on purpose
+        counts["resumed runs with another exit status than 1"] += (
+            last.returncode != 1
+        )  # one scan is broken on purpose
         if different or last.returncode != 1:
-            print(f"folder {counts['folders']}: {different[:5]} status {last.returncode} {last.stderr[-300:]}", flush=True)
+            print(
+                f"folder {counts['folders']}: {different[:5]} status {last.returncode} {last.stderr[-300:]}",
+                flush=True,
+            )
             shutil.copytree(out, work / f"different-{counts['folders']}", dirs_exist_ok=True)
         if counts["folders"] % 10 == 0:
-            print(f"{counts['kills']} kills, {counts['folders']} folders", file=sys.stderr, flush=True)
+            print(
+                f"{counts['kills']} kills, {counts['folders']} folders", file=sys.stderr, flush=True
+            )
     return dict(counts)
 
 
@@ -83,7 +109,11 @@ def _killed(command: list[str], moment: float, victim: str, rng: random.Random) 
     except subprocess.TimeoutExpired:
         pass
     workers = _children(process.pid)
-    targets = {"main process": [process.pid], "a worker": [rng.choice(workers)] if workers else [], "all": [process.pid, *workers]}[victim]
+    targets = {
+        "main process": [process.pid],
+        "a worker": [rng.choice(workers)] if workers else [],
+        "all": [process.pid, *workers],
+    }[victim]
     hit = False
     for target in targets:
         try:

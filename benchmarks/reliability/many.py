@@ -34,7 +34,9 @@ def run_many(work: Path, count: int) -> dict[str, int | str]:
     if not scans.exists():
         write_many(scans, count)
     program = f"from benchmarks.reliability.many import follow; follow({str(scans)!r}, {str(work / 'results')!r}, {count})"
-    done = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True
+    )
     found: dict[str, int | str] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -60,7 +62,9 @@ def follow(scans: str, out: str, count: int) -> None:
             found["images a second"] = f"{count / (time.monotonic() - start):.0f}"
     found["memory after the tables and the report, MB"] = memory()
     found["most memory at any time, the report's included, MB"] = memory("VmHWM")
-    found["rows in images.csv"] = sum(1 for _ in open(Path(out) / "images.csv", encoding="utf-8")) - 1  # noqa: SIM115
+    found["rows in images.csv"] = (
+        sum(1 for _ in open(Path(out) / "images.csv", encoding="utf-8")) - 1
+    )  # noqa: SIM115
     print(json.dumps(found))
 
 

@@ -37,9 +37,23 @@ def measure_memory(work: Path) -> dict[str, int | str]:
     found: dict[str, int | str] = {}
     for name, folder in groups.items():
         out = work / "results"
-        command = [sys.executable, "-m", "usmicro", "run", str(folder), "--out", str(out), "--overwrite", "--quiet", "--workers", "2"]
+        command = [
+            sys.executable,
+            "-m",
+            "usmicro",
+            "run",
+            str(folder),
+            "--out",
+            str(out),
+            "--overwrite",
+            "--quiet",
+            "--workers",
+            "2",
+        ]
         status = subprocess.run(command).returncode
-        found[f"largest process, MB: {name}"] = json.loads((out / "run.json").read_text())["memory_mb"]
+        found[f"largest process, MB: {name}"] = json.loads((out / "run.json").read_text())[
+            "memory_mb"
+        ]
         if status:
             found[f"exit status: {name}"] = status
     return found
@@ -49,20 +63,38 @@ def _write_still(folder: Path, rows: int, columns: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     picture = simulate(2, PhantomSettings()).frames[0]
     for ending in ("png", "jpg"):
-        cv2.imwrite(str(folder / f"still.{ending}"), cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_CUBIC))
+        cv2.imwrite(
+            str(folder / f"still.{ending}"),
+            cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_CUBIC),
+        )
 
 
 def _write_colour_still(folder: Path, rows: int, columns: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    picture = simulate(5, PhantomSettings(colour=True, screen=True, frames=1, twinkling=0.5)).frames[0]
-    cv2.imwrite(str(folder / "still.png"), cv2.resize(picture[..., ::-1], (columns, rows), interpolation=cv2.INTER_CUBIC))
+    picture = simulate(
+        5, PhantomSettings(colour=True, screen=True, frames=1, twinkling=0.5)
+    ).frames[0]
+    cv2.imwrite(
+        str(folder / "still.png"),
+        cv2.resize(picture[..., ::-1], (columns, rows), interpolation=cv2.INTER_CUBIC),
+    )
 
 
 def _write_cine(folder: Path) -> None:
     """A few simulated frames, shown over and over."""
     folder.mkdir(parents=True, exist_ok=True)
     phantom = simulate(
-        5, PhantomSettings(width=70.0, depth=60.0, spacing=0.085, colour=True, screen=True, header=True, frames=6, twinkling=0.5)
+        5,
+        PhantomSettings(
+            width=70.0,
+            depth=60.0,
+            spacing=0.085,
+            colour=True,
+            screen=True,
+            header=True,
+            frames=6,
+            twinkling=0.5,
+        ),
     )
     from dataclasses import replace
 

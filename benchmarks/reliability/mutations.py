@@ -22,7 +22,15 @@ from usmicro.phantom import write_dicom, write_png
 BATCH = 250
 SECONDS = 60
 """limits.seconds of the runs."""
-SIZES = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\xff\xff", b"\0\0", b"\x01\0\0\0")
+SIZES = (
+    b"\xff\xff\xff\xff",
+    b"\x7f\xff\xff\xff",
+    b"\xff\xff\xff\x7f",
+    b"\0\0\0\0",
+    b"\xff\xff",
+    b"\0\0",
+    b"\x01\0\0\0",
+)
 """Lengths and counts that lie."""
 
 
@@ -40,11 +48,18 @@ def seeds(folder: Path) -> dict[str, bytes]:
     for ending in ("jpg", "bmp", "tif"):
         grey.save(folder / f"still.{ending}")
     colour = [Image.fromarray(frame) for frame in cine.frames]
-    colour[0].save(folder / "pages.tif", save_all=True, append_images=colour[1:], compression="tiff_lzw")
+    colour[0].save(
+        folder / "pages.tif", save_all=True, append_images=colour[1:], compression="tiff_lzw"
+    )
     Image.fromarray(still.frames[0].astype(np.uint16) * 257).save(folder / "deep.png")
     rows, columns = cine.frames.shape[1:3]
     for ending, codec in (("avi", "MJPG"), ("mp4", "mp4v")):
-        video = cv2.VideoWriter(str(folder / f"cine.{ending}"), cv2.VideoWriter.fourcc(*codec), 10, (columns // 2 * 2, rows // 2 * 2))
+        video = cv2.VideoWriter(
+            str(folder / f"cine.{ending}"),
+            cv2.VideoWriter.fourcc(*codec),
+            10,
+            (columns // 2 * 2, rows // 2 * 2),
+        )
         for frame in cine.frames:
             video.write(np.ascontiguousarray(frame[: rows // 2 * 2, : columns // 2 * 2, ::-1]))
         video.release()
@@ -83,13 +98,22 @@ def mutated(data: bytes, rng: random.Random, other: bytes) -> bytes:
     return bytes(changed)
 
 
-def run_mutated(work: Path, count: int, seed: int, *, minutes: float = math.inf) -> dict[str, int | str]:
+def run_mutated(
+    work: Path, count: int, seed: int, *, minutes: float = math.inf
+) -> dict[str, int | str]:
     """Run usmicro over so many damaged files; counts what came of them."""
     rng = random.Random(seed)
     originals = seeds(work / "seeds")
     names = list(originals)
     counts: Counter[str] = Counter(
-        {"files": 0, "rows": 0, "ok": 0, "failed": 0, "crashes of the main process": 0, "crashes of a worker": 0}
+        {
+            "files": 0,
+            "rows": 0,
+            "ok": 0,
+            "failed": 0,
+            "crashes of the main process": 0,
+            "crashes of a worker": 0,
+        }
         | {"stopped by limits.seconds": 0, "stopped by limits.memory": 0, "internal errors": 0}
     )
     slowest = 0.0
@@ -106,7 +130,18 @@ def run_mutated(work: Path, count: int, seed: int, *, minutes: float = math.inf)
             data = mutated(originals[name], rng, originals[rng.choice(names)])
             (scans / f"{number:06d}-{name}").write_bytes(data)
             counts["files"] += 1
-        command = [sys.executable, "-m", "usmicro", "run", str(scans), "--out", str(out), "--quiet", "--set", f"limits.seconds={SECONDS}"]
+        command = [
+            sys.executable,
+            "-m",
+            "usmicro",
+            "run",
+            str(scans),
+            "--out",
+            str(out),
+            "--quiet",
+            "--set",
+            f"limits.seconds={SECONDS}",
+        ]
         start = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True)
         counts["crashes of the main process"] += done.returncode not in (0, 1)
@@ -126,5 +161,9 @@ def run_mutated(work: Path, count: int, seed: int, *, minutes: float = math.inf)
                     shutil.copy(scans / row["image"], kept)
                     print(f"{row['image']}: {row['error'][:200]}", flush=True)
                     break
-        print(f"{counts['files']} files, in batches of {BATCH}, the last in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+        print(
+            f"{counts['files']} files, in batches of {BATCH}, the last in {time.monotonic() - start:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
     return {**counts, "slowest file, s": f"{slowest:.1f}"}

@@ -9,10 +9,30 @@ import numpy as np
 from usmicro.phantom import Phantom, PhantomSettings, simulate, write_dicom, write_png
 
 SMALL = PhantomSettings(
-    width=12.0, depth=12.0, spacing=0.12, fat=3.0, gland=6.0, ligaments=2, dashes=3, intramass=1, extramass=1, ducts=0, intraductal=0
+    width=12.0,
+    depth=12.0,
+    spacing=0.12,
+    fat=3.0,
+    gland=6.0,
+    ligaments=2,
+    dashes=3,
+    intramass=1,
+    extramass=1,
+    ducts=0,
+    intraductal=0,
 )
 COLOUR = PhantomSettings(
-    width=20.0, depth=20.0, spacing=0.1, fat=4.0, gland=8.0, colour=True, frames=3, twinkling=1.0, screen=True, ducts=0, intraductal=0
+    width=20.0,
+    depth=20.0,
+    spacing=0.1,
+    fat=4.0,
+    gland=8.0,
+    colour=True,
+    frames=3,
+    twinkling=1.0,
+    screen=True,
+    ducts=0,
+    intraductal=0,
 )
 
 
@@ -32,8 +52,14 @@ def write_small(folder: Path, count: int) -> None:
         path = folder / f"case{number % 3}" / f"scan{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         if number % 4 == 3:
-            write_dicom(small(number), path.with_suffix(".dcm"), compression="rle" if number % 8 == 3 else "none")
+            write_dicom(
+                small(number),
+                path.with_suffix(".dcm"),
+                compression="rle" if number % 8 == 3 else "none",
+            )
         else:
             write_png(small(number), path)
     write_dicom(colour_cine(1), folder / "case0" / "cine.dcm", compression="jpeg")
-    (folder / "case1" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + np.random.default_rng(0).bytes(200))
+    (folder / "case1" / "broken.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + np.random.default_rng(0).bytes(200)
+    )

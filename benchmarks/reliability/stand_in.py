@@ -11,20 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from usmicro.arrays import ByteImage
 from usmicro.batch.jobs import FramesTold, Job
 from usmicro.batch.results import Result
-from usmicro.findings import Focus, Mass, Summary, Table
-from usmicro.scan import Scan
+from usmicro.model.arrays import ByteImage
+from usmicro.model.findings import Focus, Mass, Summary, Table
+from usmicro.model.scan import Scan
 
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from benchmarks.reliability.stand_in import install; install(SECONDS); "
     "from usmicro.batch.serving import serve; serve()"
 )
 """Starts a worker process that computes with it, once SECONDS is replaced."""
-START_UNREAD = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from benchmarks.reliability.stand_in import serve_unread; serve_unread()"
-)
+START_UNREAD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from benchmarks.reliability.stand_in import serve_unread; serve_unread()"
 """Starts one that does not even read."""
 
 SLOW = 0.005
@@ -57,9 +55,25 @@ def analyze(scan: Scan, seconds: float = 0.0, **options: Any) -> Nothing:
 
 
 def _summary(rows: int, columns: int) -> Summary:
-    unknown = {"spacing_x_mm": None, "spacing_y_mm": None, "spacing_source": "none", "geometry": "linear", "colour_flow": "no"}
-    none: dict[str, Any] = dict.fromkeys(("foci", "intramass", "extramass", "intraductal", "masses"), 0)
-    return Summary(frames=1, rows=rows, columns=columns, calcification="none", calcification_score=0.0, **unknown, **none)  # type: ignore[arg-type]
+    unknown = {
+        "spacing_x_mm": None,
+        "spacing_y_mm": None,
+        "spacing_source": "none",
+        "geometry": "linear",
+        "colour_flow": "no",
+    }
+    none: dict[str, Any] = dict.fromkeys(
+        ("foci", "intramass", "extramass", "intraductal", "masses"), 0
+    )
+    return Summary(
+        frames=1,
+        rows=rows,
+        columns=columns,
+        calcification="none",
+        calcification_score=0.0,
+        **unknown,
+        **none,
+    )  # type: ignore[arg-type]
 
 
 def install(seconds: float = 0.0) -> None:

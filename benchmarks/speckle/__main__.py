@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from benchmarks.speed.report import number, table
 from usmicro import despeckle
-from usmicro.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.errors import UsageError, UsmicroError
+from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.phantom.settings import PhantomSettings
 from usmicro.phantom.simulation import Phantom, simulate
 from usmicro.speckle import METHODS
@@ -24,7 +24,16 @@ from usmicro.speckle import METHODS
 BEGIN, END = "<!-- begin: written by python -m benchmarks.speckle -->", "<!-- end -->"
 SEED = 21
 SETTINGS = PhantomSettings(
-    width=30.0, depth=30.0, spacing=0.07, irregular=0.0, cysts=0.0, intramass=4, extramass=4, intraductal=0, ducts=0, least_contrast=14.0
+    width=30.0,
+    depth=30.0,
+    spacing=0.07,
+    irregular=0.0,
+    cysts=0.0,
+    intramass=4,
+    extramass=4,
+    intraductal=0,
+    ducts=0,
+    least_contrast=14.0,
 )
 ACROSS = 3
 """Pictures in a row."""
@@ -48,7 +57,9 @@ class Scores:
     ms: float
 
 
-def score(method: str, grey: FloatImage, filtered: FloatImage, phantom: Phantom, seconds: float) -> Scores:
+def score(
+    method: str, grey: FloatImage, filtered: FloatImage, phantom: Phantom, seconds: float
+) -> Scores:
     """All figures of one filter."""
     mass = phantom.truth.mass_labels > 0
     inside = _eroded(mass, 12)
@@ -58,7 +69,10 @@ def score(method: str, grey: FloatImage, filtered: FloatImage, phantom: Phantom,
         rows, columns = np.ogrid[: mass.shape[0], : mass.shape[1]]
         away &= (columns - x) ** 2 + (rows - y) ** 2 > (2 * radius + 4) ** 2
     inside, outside = inside & away, outside & away
-    parts = [np.histogram(np.clip(filtered[part], 0, 255), BINS)[0] / np.count_nonzero(part) for part in (inside, outside)]
+    parts = [
+        np.histogram(np.clip(filtered[part], 0, 255), BINS)[0] / np.count_nonzero(part)
+        for part in (inside, outside)
+    ]
     amplitude = np.power(10, filtered[inside] * (SETTINGS.dynamic_range / 20 / 255))
     return Scores(
         method,
@@ -71,7 +85,10 @@ def score(method: str, grey: FloatImage, filtered: FloatImage, phantom: Phantom,
 
 
 def _disc(radius: int) -> ByteImage:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), dtype=np.uint8)
+    return np.asarray(
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)),
+        dtype=np.uint8,
+    )
 
 
 def _eroded(mask: BoolImage, radius: int) -> BoolImage:
@@ -87,12 +104,17 @@ def _edge(image: FloatImage, mass: BoolImage) -> float:
     distance = cv2.distanceTransform(mass.astype(np.uint8), cv2.DIST_L2, 5) - cv2.distanceTransform(
         (~mass).astype(np.uint8), cv2.DIST_L2, 5
     )
-    return float(image[(distance < -1) & (distance >= -3)].mean() - image[(distance > 1) & (distance <= 3)].mean())
+    return float(
+        image[(distance < -1) & (distance >= -3)].mean()
+        - image[(distance > 1) & (distance <= 3)].mean()
+    )
 
 
 def _foci(phantom: Phantom) -> list[tuple[float, float, float]]:
     """Column, row and radius in pixels."""
-    return [(f.x_px[0], f.y_px[0], 0.5 * f.diameter_mm / SETTINGS.spacing) for f in phantom.truth.foci]
+    return [
+        (f.x_px[0], f.y_px[0], 0.5 * f.diameter_mm / SETTINGS.spacing) for f in phantom.truth.foci
+    ]
 
 
 def _heights(image: FloatImage, phantom: Phantom) -> NDArray[np.float64]:
@@ -120,9 +142,14 @@ def picture(parts: dict[str, FloatImage]) -> ByteImage:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Filter the scan and print the figures; 0, or 2 for wrong usage."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speckle", description="Speckle filters side by side on one simulated scan.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speckle",
+        description="Speckle filters side by side on one simulated scan.",
+    )
     parser.add_argument("--picture", type=Path, metavar="FILE.png", help="write the pictures")
-    parser.add_argument("--docs", type=Path, metavar="FILE.md", help="refresh the generated part of a document")
+    parser.add_argument(
+        "--docs", type=Path, metavar="FILE.md", help="refresh the generated part of a document"
+    )
     options = parser.parse_args(arguments)
     phantom = simulate(SEED, SETTINGS)
     grey = phantom.frames[0].astype(np.float32)
@@ -133,7 +160,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parts[method] = despeckle(grey, method=method)  # type: ignore[arg-type]
         scores.append(score(method, grey, parts[method], phantom, time.process_time() - start))
     head = ("method", "gCNR", "speckle index", "edge kept", "focus kept", "ms")
-    rows = [(s.method, number(s.gcnr), number(s.speckle_index), number(s.edge), number(s.focus), number(s.ms)) for s in scores]
+    rows = [
+        (
+            s.method,
+            number(s.gcnr),
+            number(s.speckle_index),
+            number(s.edge),
+            number(s.focus),
+            number(s.ms),
+        )
+        for s in scores
+    ]
     text = table(head, rows)
     print(text)
     try:
@@ -142,8 +179,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.docs:
             document = options.docs.read_text(encoding="utf-8")
             if BEGIN not in document or END not in document:
-                raise UsageError(f"{options.docs} has no part between {BEGIN!r} and {END!r}; add the two lines")
-            before, after = document.partition(BEGIN)[0], document.partition(BEGIN)[2].partition(END)[2]
+                raise UsageError(
+                    f"{options.docs} has no part between {BEGIN!r} and {END!r}; add the two lines"
+                )
+            before, after = (
+                document.partition(BEGIN)[0],
+                document.partition(BEGIN)[2].partition(END)[2],
+            )
             options.docs.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
     except UsmicroError as error:
         print(f"error: {error}", file=sys.stderr)

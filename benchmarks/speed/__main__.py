@@ -20,22 +20,43 @@ from usmicro.errors import UsmicroError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; 0 if it could be run, 1 if ours and a peer disagree, 2 for wrong usage."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description="Time usmicro beside other libraries.")
-    parser.add_argument("--only", action="append", metavar="WORD", help="only rows with this word in their name; may be given again")
-    parser.add_argument("--rounds", type=int, default=9, metavar="N", help="rounds that medians are taken over")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed", description="Time usmicro beside other libraries."
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="WORD",
+        help="only rows with this word in their name; may be given again",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=9, metavar="N", help="rounds that medians are taken over"
+    )
     parser.add_argument("--no-pipeline", action="store_true", help="kernels only")
     parser.add_argument("--json", type=Path, metavar="FILE.json", help="write the results as JSON")
-    parser.add_argument("--docs", type=Path, metavar="FILE.md", help="refresh the generated part of a document")
+    parser.add_argument(
+        "--docs", type=Path, metavar="FILE.md", help="refresh the generated part of a document"
+    )
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error(f"expected 1 round or more, found {options.rounds}")
     warnings.simplefilter("ignore")  # of other libraries
     use_one_thread()
     inputs = make_inputs()
-    rows = [*filters.comparisons(inputs), *preparation.comparisons(inputs), *stages.comparisons(inputs)]
-    chosen = [row for row in rows if not options.only or any(word.lower() in row.name.lower() for word in options.only)]
+    rows = [
+        *filters.comparisons(inputs),
+        *preparation.comparisons(inputs),
+        *stages.comparisons(inputs),
+    ]
+    chosen = [
+        row
+        for row in rows
+        if not options.only or any(word.lower() in row.name.lower() for word in options.only)
+    ]
     if not chosen and options.no_pipeline:
-        parser.error(f"--only {' '.join(options.only)}: no such row; there are {', '.join(row.name for row in rows)}")
+        parser.error(
+            f"--only {' '.join(options.only)}: no such row; there are {', '.join(row.name for row in rows)}"
+        )
     try:
         machine, timings = measure_machine(), []
         for row in chosen:
@@ -47,7 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             peaks = {kind: pipeline.memory(kind) for kind in pipeline.KINDS}
             few = min(options.rounds, 5)
             results = replace(
-                results, times=pipeline.times(few), memory=peaks, curve=pipeline.curve(), runs=pipeline.runs(few), growth=pipeline.growth()
+                results,
+                times=pipeline.times(few),
+                memory=peaks,
+                curve=pipeline.curve(),
+                runs=pipeline.runs(few),
+                growth=pipeline.growth(),
             )
         print(as_text(results))
         if options.json:

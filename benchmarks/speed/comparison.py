@@ -74,15 +74,27 @@ def measure(comparison: Comparison, machine: Machine, rounds: int) -> Timing:
                 times[name].append(_timed(peer.run, calls[name], time.process_time) * peer.scale)
     own = times[""]
     peers = {
-        name: (1e3 * float(np.median(values)), float(np.median(np.divide(values, own[: len(values)]))))
+        name: (
+            1e3 * float(np.median(values)),
+            float(np.median(np.divide(values, own[: len(values)]))),
+        )
         for name, values in times.items()
         if name
     }
-    limit = max(comparison.bytes_moved / machine.bytes_per_second, comparison.operations / machine.operations_per_second)
+    limit = max(
+        comparison.bytes_moved / machine.bytes_per_second,
+        comparison.operations / machine.operations_per_second,
+    )
     parallel = serial = None
     if comparison.parallel is not None:
         comparison.parallel()
-        pairs = [[_timed(f, calls[""], time.perf_counter) for f in (comparison.ours, comparison.parallel)] for _ in range(rounds)]
+        pairs = [
+            [
+                _timed(f, calls[""], time.perf_counter)
+                for f in (comparison.ours, comparison.parallel)
+            ]
+            for _ in range(rounds)
+        ]
         serial, parallel = (1e3 * float(value) for value in np.median(pairs, axis=0))
     return Timing(
         comparison.name,
@@ -101,7 +113,9 @@ def _calls(run: Function) -> int:
     if _timed(run, 1, time.process_time) > SLOW_SECONDS:  # compiles, and fills the caches
         return 1
     seconds = _timed(run, 1, time.process_time)
-    return max(1, int(np.ceil(LEAST_SECONDS / max(seconds, 1e-6)))) if seconds < LEAST_SECONDS else 1
+    return (
+        max(1, int(np.ceil(LEAST_SECONDS / max(seconds, 1e-6)))) if seconds < LEAST_SECONDS else 1
+    )
 
 
 def _timed(run: Function, calls: int, clock: Callable[[], float]) -> float:
@@ -115,5 +129,7 @@ def agreeing(found: Any, expected: Any, *, within: float, what: str) -> str:
     """How far two arrays agree; raises AssertionError if by more than `within`."""
     difference = float(np.abs(np.asarray(found, float) - np.asarray(expected, float)).max())
     if not difference <= within:
-        raise AssertionError(f"{what}: they differ by {difference:.3g}, expected at most {within:.3g}")
+        raise AssertionError(
+            f"{what}: they differ by {difference:.3g}, expected at most {within:.3g}"
+        )
     return f"{what}: within {difference:.1g}"

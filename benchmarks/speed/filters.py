@@ -13,8 +13,8 @@ from benchmarks.speed.comparison import Comparison, Peer, agreeing
 from benchmarks.speed.inputs import Inputs
 from benchmarks.speed.peers import findpeaks_filter, installed
 from usmicro import speckle
-from usmicro.arrays import FloatImage
 from usmicro.kernels import local_statistics as kernels
+from usmicro.model.arrays import FloatImage
 
 ITERATIONS = 50
 LOOKS = 3.6
@@ -37,13 +37,23 @@ def srad_in_numpy(image: FloatImage, iterations: int, time_step: float = 0.5) ->
     for _ in range(iterations):
         scale = _speckle_scale_in_numpy(image)
         padded = np.pad(image, 1, mode="edge")
-        up, down, left, right = (padded[s] - image for s in (np.s_[:-2, 1:-1], np.s_[2:, 1:-1], np.s_[1:-1, :-2], np.s_[1:-1, 2:]))
+        up, down, left, right = (
+            padded[s] - image
+            for s in (np.s_[:-2, 1:-1], np.s_[2:, 1:-1], np.s_[1:-1, :-2], np.s_[1:-1, 2:])
+        )
         laplacian = up + down + left + right
         gradient = up**2 + down**2 + left**2 + right**2
         squared = (0.5 * gradient - laplacian**2 / 16) / (image + laplacian / 4) ** 2
-        c = np.pad(np.clip(1 / (1 + (squared - scale) / (scale * (1 + scale))), 0, 1), 1, mode="edge")
+        c = np.pad(
+            np.clip(1 / (1 + (squared - scale) / (scale * (1 + scale))), 0, 1), 1, mode="edge"
+        )
         own = c[1:-1, 1:-1]
-        flux = (own + c[:-2, 1:-1]) * up + (own + c[2:, 1:-1]) * down + (own + c[1:-1, :-2]) * left + (own + c[1:-1, 2:]) * right
+        flux = (
+            (own + c[:-2, 1:-1]) * up
+            + (own + c[2:, 1:-1]) * down
+            + (own + c[1:-1, :-2]) * left
+            + (own + c[1:-1, 2:]) * right
+        )
         image = (image + time_step / 8 * flux).astype(np.float32)
     return image
 
@@ -66,7 +76,9 @@ def lee_by(mean_of: Any, image: FloatImage, *, kuan: bool = False) -> FloatImage
     """Lee's or Kuan's filter from a library's box mean."""
     mean = mean_of(image)
     variance = mean_of(image * image) - mean * mean
-    gain = np.maximum(variance - mean * mean / np.float32(LOOKS), 0) / (variance + np.float32(1e-30))
+    gain = np.maximum(variance - mean * mean / np.float32(LOOKS), 0) / (
+        variance + np.float32(1e-30)
+    )
     return np.asarray(mean + gain / np.float32(1 + kuan / LOOKS) * (image - mean))
 
 
@@ -83,7 +95,9 @@ def opencv_mean(image: FloatImage) -> FloatImage:
 def frost_in_numpy(image: FloatImage, damping: float = 2.0) -> FloatImage:
     """Frost's filter, a pass over the image for each pixel of the window."""
     mean = opencv_mean(image)
-    decay = -damping * (opencv_mean(image * image) - mean * mean) / (mean * mean + np.float32(1e-30))
+    decay = (
+        -damping * (opencv_mean(image * image) - mean * mean) / (mean * mean + np.float32(1e-30))
+    )
     padded = np.pad(image, 3, mode="reflect")
     total, weights = np.zeros_like(image), np.zeros_like(image)
     for i in range(7):
@@ -100,23 +114,31 @@ def diffusion_peers(inputs: Inputs) -> dict[str, Peer]:
     peers = {"NumPy": Peer(lambda: srad_in_numpy(image, ITERATIONS))}
     if srad := installed("srad"):
         # it counts one step more than asked for, rounds to bytes, and takes a fixed scale
-        peers["srad (PyPI)"] = Peer(lambda: srad.SRAD(levels, ITERATIONS - 1, 0.05, 1), remark="another speckle scale and function")
+        peers["srad (PyPI)"] = Peer(
+            lambda: srad.SRAD(levels, ITERATIONS - 1, 0.05, 1),
+            remark="another speckle scale and function",
+        )
     if medpy := installed("medpy.filter.smoothing"):
-        peers["MedPy Perona-Malik"] = Peer(lambda: medpy.anisotropic_diffusion(image, niter=ITERATIONS), remark="another algorithm")
+        peers["MedPy Perona-Malik"] = Peer(
+            lambda: medpy.anisotropic_diffusion(image, niter=ITERATIONS), remark="another algorithm"
+        )
     contrib: Any = getattr(cv2, "ximgproc", None)
     if contrib is not None:
         colour = np.repeat(inputs.bytes[..., None], 3, axis=2)
         peers["OpenCV anisotropicDiffusion"] = Peer(
-            lambda: contrib.anisotropicDiffusion(colour, 0.1, 20, ITERATIONS), remark="another algorithm, three channels of bytes"
+            lambda: contrib.anisotropicDiffusion(colour, 0.1, 20, ITERATIONS),
+            remark="another algorithm, three channels of bytes",
         )
     if diplib := installed("diplib"):
         peers["diplib Perona-Malik"] = Peer(
-            lambda: diplib.PeronaMalikDiffusion(image, iterations=ITERATIONS, K=0.1), remark="another algorithm"
+            lambda: diplib.PeronaMalikDiffusion(image, iterations=ITERATIONS, K=0.1),
+            remark="another algorithm",
         )
     if sitk := installed("SimpleITK"):
         whole = sitk.GetImageFromArray(image)
         peers["SimpleITK gradient diffusion"] = Peer(
-            lambda: sitk.GradientAnisotropicDiffusion(whole, 0.1, 3.0, 1, ITERATIONS), remark="another algorithm"
+            lambda: sitk.GradientAnisotropicDiffusion(whole, 0.1, 3.0, 1, ITERATIONS),
+            remark="another algorithm",
         )
     return peers
 
@@ -125,7 +147,11 @@ def findpeaks_peer(inputs: Inputs, name: str, **options: Any) -> dict[str, Peer]
     """A filter of findpeaks on one crop, its time taken for all of them."""
     function, part = findpeaks_filter(name), inputs.grey[CROP].copy()
     remark = "timed on 1/64 of the image; window of 6 x 6, rounds to whole numbers"
-    return {"findpeaks": Peer(lambda: function(part, win_size=7, **options), CROPS, remark)} if function else {}
+    return (
+        {"findpeaks": Peer(lambda: function(part, win_size=7, **options), CROPS, remark)}
+        if function
+        else {}
+    )
 
 
 def comparisons(inputs: Inputs) -> list[Comparison]:
@@ -140,7 +166,9 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
 
     nlm: Any = skimage.restoration.denoise_nl_means
     scaled = grey / 255
-    pairs = 220 * pixels  # offsets of the search window but its middle, each for both pixels of a pair
+    pairs = (
+        220 * pixels
+    )  # offsets of the search window but its middle, each for both pixels of a pair
     return [
         Comparison(
             "SRAD, 50 iterations",
@@ -150,7 +178,10 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             bytes_moved=ITERATIONS * 2 * size,
             operations=ITERATIONS * pixels * 46,
             check=lambda: agreeing(
-                speckle.srad(image, iterations=10) / srad_in_numpy(image, 10), 1, within=1e-3, what="NumPy, ratio of 10 iterations"
+                speckle.srad(image, iterations=10) / srad_in_numpy(image, 10),
+                1,
+                within=1e-3,
+                what="NumPy, ratio of 10 iterations",
             ),
         ),
         Comparison(
@@ -161,7 +192,10 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             bytes_moved=ITERATIONS * 2 * size,
             operations=ITERATIONS * pixels * 60,
             check=lambda: agreeing(
-                speckle.dpad(image, iterations=10) / dpad_in_numpy(image, 10), 1, within=1e-3, what="NumPy, ratio of 10 iterations"
+                speckle.dpad(image, iterations=10) / dpad_in_numpy(image, 10),
+                1,
+                within=1e-3,
+                what="NumPy, ratio of 10 iterations",
             ),
         ),
         Comparison(
@@ -175,7 +209,10 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             bytes_moved=2 * size,
             operations=pixels * 40,
             check=lambda: agreeing(
-                speckle.lee(image, looks=LOOKS), lee_by(scipy_mean, image), within=1e-4 * float(image.max()), what="SciPy"
+                speckle.lee(image, looks=LOOKS),
+                lee_by(scipy_mean, image),
+                within=1e-4 * float(image.max()),
+                what="SciPy",
             ),
         ),
         Comparison(
@@ -187,11 +224,17 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         Comparison(
             "Kuan 7 x 7",
             lambda: speckle.kuan(image, looks=LOOKS),
-            peers={"OpenCV blur, NumPy": Peer(lambda: lee_by(opencv_mean, image, kuan=True)), **findpeaks_peer(inputs, "kuan")},
+            peers={
+                "OpenCV blur, NumPy": Peer(lambda: lee_by(opencv_mean, image, kuan=True)),
+                **findpeaks_peer(inputs, "kuan"),
+            },
             bytes_moved=2 * size,
             operations=pixels * 41,
             check=lambda: agreeing(
-                speckle.kuan(image, looks=LOOKS), lee_by(scipy_mean, image, kuan=True), within=1e-4 * float(image.max()), what="SciPy"
+                speckle.kuan(image, looks=LOOKS),
+                lee_by(scipy_mean, image, kuan=True),
+                within=1e-4 * float(image.max()),
+                what="SciPy",
             ),
         ),
         Comparison(
@@ -200,7 +243,12 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             peers={"NumPy": Peer(lambda: frost_in_numpy(image)), **findpeaks_peer(inputs, "frost")},
             bytes_moved=2 * size,
             operations=pixels * 180,
-            check=lambda: agreeing(speckle.frost(image), frost_in_numpy(image), within=1e-4 * float(image.max()), what="NumPy"),
+            check=lambda: agreeing(
+                speckle.frost(image),
+                frost_in_numpy(image),
+                within=1e-4 * float(image.max()),
+                what="NumPy",
+            ),
         ),
         Comparison(
             "NLM 7 / 21",
@@ -209,22 +257,34 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             {
                 "OpenCV fastNlMeans": Peer(lambda: by_opencv(strength), remark="bytes"),
                 "scikit-image fast": Peer(
-                    lambda: nlm(scaled, patch_size=7, patch_distance=10, h=strength / 255, fast_mode=True),
+                    lambda: nlm(
+                        scaled, patch_size=7, patch_distance=10, h=strength / 255, fast_mode=True
+                    ),
                     remark="weights a little otherwise",
                 ),
             },
             bytes_moved=2 * size,
             operations=pairs * 36,
             check=lambda: agreeing(
-                speckle.nonlocal_means(grey, strength=strength), by_opencv(strength), within=2, what="OpenCV, grey levels of 255"
+                speckle.nonlocal_means(grey, strength=strength),
+                by_opencv(strength),
+                within=2,
+                what="OpenCV, grey levels of 255",
             ),
         ),
         *(
             Comparison(
                 f"OBNLM 7 / {2 * search + 1}",
                 lambda search=search: speckle.obnlm(grey, strength=1.5, search=search),  # type: ignore[misc]
-                lambda search=search: speckle.obnlm(grey, strength=1.5, search=search, parallel=True),  # type: ignore[misc]
-                {"our NLM 7 / 21": Peer(lambda: speckle.nonlocal_means(grey, strength=strength), remark="another algorithm")},
+                lambda search=search: speckle.obnlm(
+                    grey, strength=1.5, search=search, parallel=True
+                ),  # type: ignore[misc]
+                {
+                    "our NLM 7 / 21": Peer(
+                        lambda: speckle.nonlocal_means(grey, strength=strength),
+                        remark="another algorithm",
+                    )
+                },
                 bytes_moved=2 * size,
                 operations=(2 * search + 1) ** 2 * pixels / 4 * 80,
             )
@@ -234,7 +294,12 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             "median 5 x 5",
             lambda: speckle.median(grey),
             peers={"SciPy": Peer(lambda: median_by_scipy(grey))},
-            check=lambda: agreeing(speckle.median(grey)[2:-2, 2:-2], median_by_scipy(grey)[2:-2, 2:-2], within=0, what="SciPy"),
+            check=lambda: agreeing(
+                speckle.median(grey)[2:-2, 2:-2],
+                median_by_scipy(grey)[2:-2, 2:-2],
+                within=0,
+                what="SciPy",
+            ),
         ),
     ]
 

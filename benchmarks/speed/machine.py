@@ -50,10 +50,16 @@ def measure_machine() -> Machine:
     rates = []
     for size, passes in ((IMAGE, 50), (64 * IMAGE, 1)):
         a, b, c = (np.ones(size, np.float32) for _ in range(3))
-        seconds = _best(lambda a=a, b=b, c=c, passes=passes: [triad(a, b, c, np.float32(0.5)) for _ in range(passes)])  # type: ignore[misc]
+        seconds = _best(
+            lambda a=a, b=b, c=c, passes=passes: [
+                triad(a, b, c, np.float32(0.5)) for _ in range(passes)
+            ]
+        )  # type: ignore[misc]
         rates.append(12 * size * passes / seconds)
     values, rounds = np.ones(CHAINS, np.float32), 500_000
-    return Machine(rates[0], rates[1], 2 * CHAINS * rounds / _best(lambda: multiply_adds(values, rounds)))
+    return Machine(
+        rates[0], rates[1], 2 * CHAINS * rounds / _best(lambda: multiply_adds(values, rounds))
+    )
 
 
 def _best(run: Callable[[], object]) -> float:

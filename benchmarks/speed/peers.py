@@ -7,7 +7,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-NAMES = ("skimage", "cv2", "SimpleITK", "diplib", "medpy", "findpeaks", "srad", "trackpy", "sep", "photutils")
+NAMES = (
+    "skimage",
+    "cv2",
+    "SimpleITK",
+    "diplib",
+    "medpy",
+    "findpeaks",
+    "srad",
+    "trackpy",
+    "sep",
+    "photutils",
+)
 
 
 def installed(name: str) -> Any:
@@ -40,7 +51,9 @@ def use_one_thread() -> None:
     import numba
 
     cv2.setNumThreads(1)
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)  # ours is serial unless its parallel variant is called
+    numba.set_num_threads(
+        numba.config.NUMBA_NUM_THREADS
+    )  # ours is serial unless its parallel variant is called
     if sitk := installed("SimpleITK"):
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     if diplib := installed("diplib"):

@@ -8,12 +8,12 @@ from scipy.ndimage import distance_transform_edt
 
 from benchmarks.speed.comparison import Comparison, Peer, agreeing
 from benchmarks.speed.inputs import Inputs
-from usmicro.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.kernels import colour, levels, masks
-from usmicro.preparation.colour import GREY_CHROMA, is_grey
-from usmicro.preparation.filling import filled
-from usmicro.preparation.glyphs import DRAWINGS, find_marks
-from usmicro.quantiles import masked_quantile
+from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
+from usmicro.numerics.quantiles import masked_quantile
+from usmicro.preparation.colour.separation import GREY_CHROMA, is_grey
+from usmicro.preparation.graphics.calipers import DRAWINGS, find_marks
+from usmicro.preparation.inpainting import filled
 
 SEED = 5
 TINT = (6.0, -9.0)
@@ -30,7 +30,9 @@ LEVELS_PER_GREY = np.float32(8)
 def tinted(inputs: Inputs) -> ByteImage:
     """The scan as a tinted RGB frame with a patch of red."""
     levels_of = inputs.bytes.astype(np.float32)
-    frame = np.clip(np.stack([levels_of + TINT[0], levels_of, levels_of + TINT[1]], axis=-1), 0, 255).astype(np.uint8)
+    frame = np.clip(
+        np.stack([levels_of + TINT[0], levels_of, levels_of + TINT[1]], axis=-1), 0, 255
+    ).astype(np.uint8)
     frame[(*FLOW, 0)] = 230
     return frame
 
@@ -65,7 +67,10 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
 
     def from_ybr_in_opencv() -> ByteImage:
         luminance, blue_chroma, red_chroma = cv2.split(ybr)
-        return np.asarray(cv2.cvtColor(cv2.merge([luminance, red_chroma, blue_chroma]), cv2.COLOR_YCrCb2RGB), dtype=np.uint8)
+        return np.asarray(
+            cv2.cvtColor(cv2.merge([luminance, red_chroma, blue_chroma]), cv2.COLOR_YCrCb2RGB),
+            dtype=np.uint8,
+        )
 
     def departure() -> ByteImage:
         out = np.empty(frame.shape[:2], np.uint8)
@@ -77,11 +82,16 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         x, y = frame[..., 0] - green, frame[..., 2] - green
         tint_x, tint_y = red[green], blue[green]
         along = np.clip((x * tint_x + y * tint_y) / np.maximum(tint_x**2 + tint_y**2, 1e-6), 0, 1)
-        return np.asarray(np.maximum(abs(x - along * tint_x), abs(y - along * tint_y)), dtype=np.float32)
+        return np.asarray(
+            np.maximum(abs(x - along * tint_x), abs(y - along * tint_y)), dtype=np.float32
+        )
 
     def grey_in_numpy() -> bool:
         green = grey_frame[..., 1].astype(np.int16)
-        return bool(max(np.abs(grey_frame[..., 0] - green).max(), np.abs(grey_frame[..., 2] - green).max()) <= GREY_CHROMA)
+        return bool(
+            max(np.abs(grey_frame[..., 0] - green).max(), np.abs(grey_frame[..., 2] - green).max())
+            <= GREY_CHROMA
+        )
 
     def filled_in_scipy() -> FloatImage:
         rows, columns = distance_transform_edt(hidden, return_distances=False, return_indices=True)
@@ -99,7 +109,11 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         return out
 
     def texture_in_opencv() -> ByteImage:
-        return np.asarray(cv2.convertScaleAbs(cv2.Laplacian(inputs.grey, cv2.CV_32F, ksize=1), alpha=float(LEVELS_PER_GREY)))
+        return np.asarray(
+            cv2.convertScaleAbs(
+                cv2.Laplacian(inputs.grey, cv2.CV_32F, ksize=1), alpha=float(LEVELS_PER_GREY)
+            )
+        )
 
     # few working grids have sides that can be halved three times, which OpenCV has a faster way for
     odd = np.ascontiguousarray(usable[:-1, :-1])
@@ -113,22 +127,31 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
 
     def coarser_in_opencv() -> list[BoolImage]:
         image = odd.astype(np.float32)
-        return [np.asarray(cv2.resize(image, shape[::-1], interpolation=cv2.INTER_AREA) > 0.5) for shape in coarse]
+        return [
+            np.asarray(cv2.resize(image, shape[::-1], interpolation=cv2.INTER_AREA) > 0.5)
+            for shape in coarse
+        ]
 
     return [
         Comparison(
             "RGB of a YBR frame",
             from_ybr,
-            peers={"OpenCV": Peer(from_ybr_in_opencv, remark="with the order of the channels changed")},
+            peers={
+                "OpenCV": Peer(from_ybr_in_opencv, remark="with the order of the channels changed")
+            },
             bytes_moved=6 * pixels,
-            check=lambda: agreeing(from_ybr(), from_ybr_in_opencv(), within=1, what="OpenCV, levels"),
+            check=lambda: agreeing(
+                from_ybr(), from_ybr_in_opencv(), within=1, what="OpenCV, levels"
+            ),
         ),
         Comparison(
             "chroma beside the tint of a frame",
             departure,
             peers={"NumPy": Peer(departure_in_numpy)},
             bytes_moved=4 * pixels,
-            check=lambda: agreeing(departure(), departure_in_numpy(), within=1, what="NumPy, levels"),
+            check=lambda: agreeing(
+                departure(), departure_in_numpy(), within=1, what="NumPy, levels"
+            ),
         ),
         Comparison(
             "whether an RGB frame is grey",
@@ -142,7 +165,10 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             lambda: find_marks(inputs.bytes, everywhere),
             peers={
                 "OpenCV matchTemplate": Peer(
-                    lambda: [cv2.matchTemplate(inputs.bytes, drawing, cv2.TM_CCOEFF_NORMED) for drawing in templates],
+                    lambda: [
+                        cv2.matchTemplate(inputs.bytes, drawing, cv2.TM_CCOEFF_NORMED)
+                        for drawing in templates
+                    ],
                     remark="without the high pass that tells marks from echoes",
                 )
             },
@@ -152,9 +178,12 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             lambda: filled(inputs.grey, hidden),
             peers={
                 "OpenCV inpaint": Peer(
-                    lambda: cv2.inpaint(inputs.bytes, hidden.view(np.uint8), 3, cv2.INPAINT_TELEA), remark="weighted mean around; bytes"
+                    lambda: cv2.inpaint(inputs.bytes, hidden.view(np.uint8), 3, cv2.INPAINT_TELEA),
+                    remark="weighted mean around; bytes",
                 ),
-                "SciPy distance transform": Peer(filled_in_scipy, remark="the nearest pixel itself"),
+                "SciPy distance transform": Peer(
+                    filled_in_scipy, remark="the nearest pixel itself"
+                ),
             },
         ),
         Comparison(
@@ -177,7 +206,9 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             coarser,
             peers={"OpenCV resize": Peer(coarser_in_opencv)},
             bytes_moved=pixels * (1 + sum(factor**-2 for factor in FACTORS)),
-            check=lambda: agreeing(_joined(coarser()), _joined(coarser_in_opencv()), within=0, what="OpenCV"),
+            check=lambda: agreeing(
+                _joined(coarser()), _joined(coarser_in_opencv()), within=0, what="OpenCV"
+            ),
         ),
     ]
 
@@ -186,7 +217,10 @@ def _drawing(text: str) -> ByteImage:
     """A mark in black and white."""
     lines = [line.strip() for line in text.strip().splitlines()]
     width = max(map(len, lines))
-    return np.array([[255 * (character == "#") for character in line.ljust(width, ".")] for line in lines], np.uint8)
+    return np.array(
+        [[255 * (character == "#") for character in line.ljust(width, ".")] for line in lines],
+        np.uint8,
+    )
 
 
 def _joined(found: list[BoolImage]) -> BoolImage:

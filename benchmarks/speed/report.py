@@ -45,7 +45,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table that also reads well on a terminal."""
     cells = [head, *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells]
+    lines = [
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
+        for line in cells
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 
@@ -74,9 +79,24 @@ def as_text(results: Results) -> str:
         )
         for t in results.timings
     ]
-    lines.append(table(("ours", "ms", "least ms", "limit ms", "ms / limit", "one thread, clock", "all threads, clock"), own))
+    lines.append(
+        table(
+            (
+                "ours",
+                "ms",
+                "least ms",
+                "limit ms",
+                "ms / limit",
+                "one thread, clock",
+                "all threads, clock",
+            ),
+            own,
+        )
+    )
     peers = [
-        (t.name, name, number(ms), number(ratio), t.remarks.get(name, "")) for t in results.timings for name, (ms, ratio) in t.peers.items()
+        (t.name, name, number(ms), number(ratio), t.remarks.get(name, ""))
+        for t in results.timings
+        for name, (ms, ratio) in t.peers.items()
     ]
     lines.append(table(("ours", "other", "other ms", "other / ours", "remark"), peers))
     checked = [(t.name, t.agreement) for t in results.timings if t.agreement]
@@ -85,15 +105,32 @@ def as_text(results: Results) -> str:
         times = {**results.times}
         ratio = times.pop("ratio")
         rows = [(name, number(1e3 * seconds)) for name, seconds in times.items()]
-        lines += [table(("one image, 768 x 1024", "ms"), rows), f"The libraries take {number(ratio)} times as long."]
-        lines.append(table(("peak memory of a process", "MB"), [(name, number(mb)) for name, mb in results.memory.items()]))
-        curve = [(number(size), number(1e3 * seconds), number(1e3 * seconds / size)) for size, seconds in results.curve.items()]
+        lines += [
+            table(("one image, 768 x 1024", "ms"), rows),
+            f"The libraries take {number(ratio)} times as long.",
+        ]
+        lines.append(
+            table(
+                ("peak memory of a process", "MB"),
+                [(name, number(mb)) for name, mb in results.memory.items()],
+            )
+        )
+        curve = [
+            (number(size), number(1e3 * seconds), number(1e3 * seconds / size))
+            for size, seconds in results.curve.items()
+        ]
         lines.append(table(("megapixels", "ms", "ms a megapixel"), curve))
         lines.append(
-            table(("`usmicro run`", "s, images a second, or ratio"), [(name, number(value)) for name, value in results.runs.items()])
+            table(
+                ("`usmicro run`", "s, images a second, or ratio"),
+                [(name, number(value)) for name, value in results.runs.items()],
+            )
         )
         counts = [f"of {count}" for count in next(iter(results.growth.values()))]
-        grown = [(name, *(number(1e3 * seconds) for seconds in each.values())) for name, each in results.growth.items()]
+        grown = [
+            (name, *(number(1e3 * seconds) for seconds in each.values()))
+            for name, each in results.growth.items()
+        ]
         lines.append(table(("ms for each", *counts), grown))
     return "\n\n".join(lines)
 
@@ -107,6 +144,8 @@ def refresh(document: Path, results: Results) -> None:
     """Replace the generated part of a document."""
     text = document.read_text(encoding="utf-8")
     if BEGIN not in text or END not in text:
-        raise UsageError(f"{document} has no part between {BEGIN!r} and {END!r}; add the two lines where the results are to stand")
+        raise UsageError(
+            f"{document} has no part between {BEGIN!r} and {END!r}; add the two lines where the results are to stand"
+        )
     before, after = text.partition(BEGIN)[0], text.partition(BEGIN)[2].partition(END)[2]
     document.write_text(f"{before}{BEGIN}\n\n{as_text(results)}\n\n{END}{after}", encoding="utf-8")

@@ -13,15 +13,16 @@ from scipy.spatial import cKDTree
 from benchmarks.speed.comparison import Comparison, Peer, agreeing
 from benchmarks.speed.inputs import SPACING, Inputs
 from benchmarks.speed.peers import installed
-from usmicro.arrays import FloatImage
 from usmicro.foci.detection import blob_responses
 from usmicro.foci.scale_space import scale_space
-from usmicro.kernels import beams, colour
+from usmicro.kernels import colour
 from usmicro.kernels import foci as kernels
+from usmicro.kernels import scan_lines as beams
+from usmicro.model.arrays import FloatImage
+from usmicro.model.scan import Spacing
+from usmicro.model.view import View
 from usmicro.preparation import prepare
-from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
-from usmicro.view import View
 
 feature: Any = skimage.feature
 SCALES = 6
@@ -41,15 +42,22 @@ def blobs_with_maxima(view: View) -> int:
     found = 0
     for scale in scale_space(view, 0.16, 0.16 * 2 ** ((SCALES - 1) / 2))[:SCALES]:
         shape = scale.smooth.shape
-        position, strength = np.empty((scale.smooth.size // 4, 2), np.float32), np.empty(scale.smooth.size // 4, np.float32)
-        found += kernels.blob_maxima(scale.smooth, np.ones(shape, bool), np.float32(0.5), position, strength)
+        position, strength = (
+            np.empty((scale.smooth.size // 4, 2), np.float32),
+            np.empty(scale.smooth.size // 4, np.float32),
+        )
+        found += kernels.blob_maxima(
+            scale.smooth, np.ones(shape, bool), np.float32(0.5), position, strength
+        )
     return found
 
 
 def planted_blob() -> str:
     """Both find one blob of known place."""
     rows, columns = np.indices((256, 256))
-    image = (20 + 100 * np.exp(-0.5 * ((columns - 100.4) ** 2 + (rows - 141.7) ** 2) / 9)).astype(np.float32)
+    image = (20 + 100 * np.exp(-0.5 * ((columns - 100.4) ** 2 + (rows - 141.7) ** 2) / 9)).astype(
+        np.float32
+    )
     smooth = cv2.GaussianBlur(image, (0, 0), 2)
     position, strength = np.empty((500, 2), np.float32), np.empty(500, np.float32)
     kernels.blob_maxima(smooth, np.ones(image.shape, bool), np.float32(1), position, strength)
@@ -61,11 +69,18 @@ def detectors(inputs: Inputs) -> dict[str, Peer]:
     """Blob and point detectors of other libraries at their usual settings for this size of focus."""
     grey, scaled = inputs.grey, inputs.grey / 255
     peers = {
-        "scikit-image blob_log": Peer(lambda: feature.blob_log(scaled, 1, 6, num_sigma=SCALES, threshold=0.1), remark="Laplacian"),
-        "scikit-image blob_dog": Peer(lambda: feature.blob_dog(scaled, 1, 6, threshold=0.1), remark="differences of Gaussians"),
+        "scikit-image blob_log": Peer(
+            lambda: feature.blob_log(scaled, 1, 6, num_sigma=SCALES, threshold=0.1),
+            remark="Laplacian",
+        ),
+        "scikit-image blob_dog": Peer(
+            lambda: feature.blob_dog(scaled, 1, 6, threshold=0.1), remark="differences of Gaussians"
+        ),
     }
     if trackpy := installed("trackpy"):
-        peers["trackpy locate"] = Peer(lambda: trackpy.locate(grey, 9, minmass=200, engine="numba"), remark="one scale")
+        peers["trackpy locate"] = Peer(
+            lambda: trackpy.locate(grey, 9, minmass=200, engine="numba"), remark="one scale"
+        )
     if sep := installed("sep"):
 
         def extract() -> Any:
@@ -75,7 +90,9 @@ def detectors(inputs: Inputs) -> dict[str, Peer]:
 
         peers["sep extract"] = Peer(extract, remark="one scale")
     if photutils := installed("photutils.detection"):
-        peers["photutils DAOStarFinder"] = Peer(lambda: photutils.DAOStarFinder(threshold=40, fwhm=5)(grey), remark="one scale")
+        peers["photutils DAOStarFinder"] = Peer(
+            lambda: photutils.DAOStarFinder(threshold=40, fwhm=5)(grey), remark="one scale"
+        )
     return peers
 
 
@@ -87,7 +104,11 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
     rows, columns = view.shape
     levels = np.clip(view.grey, 0, 255).astype(np.uint8)
     x, y = (rng.uniform(50, n - 50, RINGS).astype(np.float32) for n in (columns, rows))
-    inner, outer, step = np.full(RINGS, 8, np.float32), np.full(RINGS, 40, np.float32), np.full(RINGS, 3, np.int32)
+    inner, outer, step = (
+        np.full(RINGS, 8, np.float32),
+        np.full(RINGS, 40, np.float32),
+        np.full(RINGS, 3, np.int32),
+    )
     shares = np.array([0.5, 0.75], np.float32)
 
     def rings() -> FloatImage:
@@ -134,24 +155,36 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             operations=pixels * 3 * 60,
             check=planted_blob,
         ),
-        Comparison("foci candidates, all of detection", lambda: blob_responses(view, FociSettings())),
+        Comparison(
+            "foci candidates, all of detection", lambda: blob_responses(view, FociSettings())
+        ),
         Comparison(
             f"quantiles of {RINGS} rings",
             rings,
             peers={"NumPy": Peer(lambda: rings_in_numpy(100), RINGS / 100, "timed on a twentieth")},
-            check=lambda: agreeing(rings()[:100], rings_in_numpy(100), within=2, what="NumPy, grey levels"),
+            check=lambda: agreeing(
+                rings()[:100], rings_in_numpy(100), within=2, what="NumPy, grey levels"
+            ),
         ),
         Comparison(
             f"{RAYS} beams of {STEPS} steps",
             walk,
             peers={
-                "SciPy map_coordinates": Peer(lambda: map_coordinates(view.grey, (map_y, map_x), order=1)),
-                "OpenCV remap": Peer(lambda: cv2.remap(view.grey, map_x, map_y, cv2.INTER_LINEAR), remark="positions to 1/32 pixel"),
+                "SciPy map_coordinates": Peer(
+                    lambda: map_coordinates(view.grey, (map_y, map_x), order=1)
+                ),
+                "OpenCV remap": Peer(
+                    lambda: cv2.remap(view.grey, map_x, map_y, cv2.INTER_LINEAR),
+                    remark="positions to 1/32 pixel",
+                ),
             },
             bytes_moved=RAYS * STEPS * 8,
             operations=RAYS * STEPS * 13,
             check=lambda: agreeing(
-                walk()[inside], map_coordinates(view.grey, (map_y, map_x), order=1)[inside], within=0.1, what="SciPy, grey levels"
+                walk()[inside],
+                map_coordinates(view.grey, (map_y, map_x), order=1)[inside],
+                within=0.1,
+                what="SciPy, grey levels",
             ),
         ),
         Comparison(
@@ -160,6 +193,8 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             peers={"SciPy cKDTree": Peer(lambda: cKDTree(palette).query(colours))},
             bytes_moved=COLOURS * 20,
             operations=COLOURS * PALETTE * 8,
-            check=lambda: agreeing(nearest(), cKDTree(palette).query(colours)[0], within=1e-3, what="SciPy"),
+            check=lambda: agreeing(
+                nearest(), cKDTree(palette).query(colours)[0], within=1e-3, what="SciPy"
+            ),
         ),
     ]

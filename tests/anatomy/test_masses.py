@@ -24,7 +24,11 @@ def drawn(parts: list[tuple[tuple[slice, slice], np.ndarray]]) -> np.ndarray:
     return out
 
 
-@pytest.mark.parametrize("region", [disc(50, 50, 30), bridge(60), disc(50, 50, 30) | disc(75, 50, 25)], ids=["disc", "block", "lobulated"])
+@pytest.mark.parametrize(
+    "region",
+    [disc(50, 50, 30), bridge(60), disc(50, 50, 30) | disc(75, 50, 25)],
+    ids=["disc", "block", "lobulated"],
+)
 def test_a_region_without_neck_stays_as_it_is(region):
     np.testing.assert_array_equal(drawn(cut_at_necks(region, 25.0)) == 1, region)
 

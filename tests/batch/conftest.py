@@ -4,7 +4,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made_analysis import BREAKS, REFUSED, START_WORKER, stand_in
+
+from tests.helpers.made_analysis import BREAKS, REFUSED, START_WORKER, stand_in
 
 
 @pytest.fixture
@@ -12,8 +13,10 @@ def made_analyze(monkeypatch) -> None:
     """Put the made analysis in the place of the real one, here and in worker processes."""
     monkeypatch.setitem(sys.modules, "usmicro.analysis", stand_in())
     monkeypatch.setattr("usmicro.batch.workers.START", START_WORKER)
-    monkeypatch.setattr("usmicro.warmup.is_compiled", lambda: True)  # it has nothing to compile
-    monkeypatch.setattr("usmicro.warmup.make_ready", lambda: None)  # nor to load
+    monkeypatch.setattr(
+        "usmicro.batch.warmup.is_compiled", lambda: True
+    )  # it has nothing to compile
+    monkeypatch.setattr("usmicro.batch.warmup.make_ready", lambda: None)  # nor to load
 
 
 def write_scan(path: Path, seed: int, first: int = 0) -> None:

@@ -29,10 +29,31 @@ def scheduler(tmp_path_factory):
     address = f"tcp://127.0.0.1:{port}"
     log = open(folder / "log", "wb")  # noqa: SIM115
     options = {"stdout": log, "stderr": subprocess.STDOUT, "cwd": folder, "start_new_session": True}
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    command = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-dashboard",
+    ]
     processes = [subprocess.Popen(command, **options)]
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard", "--death-timeout", "60"]
-    processes += [subprocess.Popen([*worker, "--local-directory", str(folder)], **options) for _ in range(2)]
+    worker = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_worker",
+        address,
+        "--nthreads",
+        "1",
+        "--no-dashboard",
+        "--death-timeout",
+        "60",
+    ]
+    processes += [
+        subprocess.Popen([*worker, "--local-directory", str(folder)], **options) for _ in range(2)
+    ]
     yield address, processes, folder / "log"
     for process in processes:
         os.killpg(process.pid, signal.SIGKILL)
@@ -54,7 +75,9 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def test_a_cluster_writes_the_same_bytes_also_when_a_worker_is_killed(scheduler, scans, tmp_path, capsys):
+def test_a_cluster_writes_the_same_bytes_also_when_a_worker_is_killed(
+    scheduler, scans, tmp_path, capsys
+):
     address, processes, log = scheduler
     list(usmicro.run(scans, out=tmp_path / "one", workers=1))
     killed = False
@@ -62,7 +85,9 @@ def test_a_cluster_writes_the_same_bytes_also_when_a_worker_is_killed(scheduler,
     for result in usmicro.run(scans, out=tmp_path / "cluster", cluster=address, quiet=False):
         results.append(result)
         if not killed:
-            for child in children_of(processes[1].pid):  # the Dask worker itself, which its nanny starts anew
+            for child in children_of(
+                processes[1].pid
+            ):  # the Dask worker itself, which its nanny starts anew
                 os.kill(child, signal.SIGKILL)
                 killed = True
     assert killed
@@ -85,7 +110,9 @@ def test_no_scheduler_is_told(scans, tmp_path, monkeypatch):
     import distributed
 
     real = distributed.Client
-    monkeypatch.setattr(distributed, "Client", lambda address, **options: real(address, **{**options, "timeout": 1}))
+    monkeypatch.setattr(
+        distributed, "Client", lambda address, **options: real(address, **{**options, "timeout": 1})
+    )
     with pytest.raises(UsageError, match="no Dask scheduler answers"):
         list(usmicro.run(scans, out=tmp_path / "r", cluster="tcp://127.0.0.1:9"))
     with pytest.raises(UsageError, match="--workers is for this machine"):

@@ -49,6 +49,17 @@ def test_a_run_in_parts_writes_the_same_bytes(folders, tmp_path):
 def test_the_hash_seed_of_python_changes_nothing(folders, tmp_path):
     scans, whole = folders
     for seed in ("1", "2"):
-        command = [sys.executable, "-m", "usmicro", "run", str(scans), "--out", str(tmp_path / seed), "--workers", "1", "--quiet"]
+        command = [
+            sys.executable,
+            "-m",
+            "usmicro",
+            "run",
+            str(scans),
+            "--out",
+            str(tmp_path / seed),
+            "--workers",
+            "1",
+            "--quiet",
+        ]
         subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, check=False)
         assert comparable(tmp_path / seed) == whole

@@ -10,7 +10,9 @@ import usmicro
 from usmicro.errors import UsageError
 from usmicro.phantom.samples import write_samples
 
-needs_highdicom = pytest.mark.skipif(find_spec("highdicom") is None, reason='needs highdicom: pip install "usmicro[dicom]"')
+needs_highdicom = pytest.mark.skipif(
+    find_spec("highdicom") is None, reason='needs highdicom: pip install "usmicro[dicom]"'
+)
 
 
 def run(inputs, out, **options):
@@ -26,9 +28,21 @@ def test_a_run_with_coco_writes_pictures_and_a_file_that_names_them(scans, tmp_p
     run(scans, tmp_path / "r", coco=True)
     coco = json.loads((tmp_path / "r" / "coco.json").read_text())
     names = [image["file_name"] for image in coco["images"]]
-    assert names == ["images/a.png", "images/b.png", "images/sub/a.png", "images/sub/deep/c.png", "images/z.png"]
+    assert names == [
+        "images/a.png",
+        "images/b.png",
+        "images/sub/a.png",
+        "images/sub/deep/c.png",
+        "images/z.png",
+    ]
     assert set(names) <= files(tmp_path / "r")
-    assert [image["attributes"]["image"] for image in coco["images"]] == ["a.png", "b.png", "sub/a.png", "sub/deep/c.png", "z.bmp"]
+    assert [image["attributes"]["image"] for image in coco["images"]] == [
+        "a.png",
+        "b.png",
+        "sub/a.png",
+        "sub/deep/c.png",
+        "z.bmp",
+    ]
     assert sum("keypoints" in annotation for annotation in coco["annotations"]) == 5
 
 
@@ -60,7 +74,9 @@ def test_overwrite_deletes_the_extras_too(scans, tmp_path):
     assert not [name for name in files(tmp_path / "r") if name.startswith(("images/", "coco"))]
 
 
-def test_dicom_results_without_highdicom_are_refused_before_anything_is_read(scans, tmp_path, monkeypatch):
+def test_dicom_results_without_highdicom_are_refused_before_anything_is_read(
+    scans, tmp_path, monkeypatch
+):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"usmicro\[dicom\]"):
         usmicro.run(scans, out=tmp_path / "r", dicom=True)
@@ -69,9 +85,13 @@ def test_dicom_results_without_highdicom_are_refused_before_anything_is_read(sca
 
 @needs_highdicom
 @pytest.mark.usefixtures("made_analyze")
-def test_scans_that_are_no_dicom_have_a_note_instead_of_a_result_and_are_kept_on_resume(scans, tmp_path):
+def test_scans_that_are_no_dicom_have_a_note_instead_of_a_result_and_are_kept_on_resume(
+    scans, tmp_path
+):
     results = run(scans, tmp_path / "r", dicom=True)
-    assert all(any("no DICOM result is written" in note for note in result.notes) for result in results)
+    assert all(
+        any("no DICOM result is written" in note for note in result.notes) for result in results
+    )
     assert not [name for name in files(tmp_path / "r") if name.startswith("dicom/")]
     told = json.loads((tmp_path / "r" / "run.json").read_text())["images"]
     assert len(told) == len(results)
@@ -97,8 +117,16 @@ def test_dicom_scans_have_results_that_alone_tell_of_the_patient(tmp_path):
         (evidence,) = report.CurrentRequestedProcedureEvidenceSequence
         (reference,) = evidence.ReferencedSeriesSequence[0].ReferencedSOPSequence
         assert reference.ReferencedSOPInstanceUID == source[stem].SOPInstanceUID
-    secrets = [str(data[name].value).encode() for data in source.values() for name in ("PatientName", "PatientID")]
-    others = [path for path in (tmp_path / "r").rglob("*") if path.is_file() and path.parent.name != "dicom"]
+    secrets = [
+        str(data[name].value).encode()
+        for data in source.values()
+        for name in ("PatientName", "PatientID")
+    ]
+    others = [
+        path
+        for path in (tmp_path / "r").rglob("*")
+        if path.is_file() and path.parent.name != "dicom"
+    ]
     assert others
     assert not [path for path in others for secret in secrets if secret in path.read_bytes()]
     run(scans, tmp_path / "s", dicom=True)

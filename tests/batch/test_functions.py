@@ -3,10 +3,10 @@ import json
 import subprocess
 import sys
 
-import mask_functions
 import pytest
 
 import usmicro
+from tests.helpers import mask_functions
 from usmicro.batch.functions import mark_of
 from usmicro.errors import UsageError
 
@@ -24,15 +24,23 @@ def made_masks(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("made_analyze")
 def test_a_function_reaches_the_analysis_whatever_the_workers(scans, tmp_path):
     for workers in (1, 2):
-        results = list(usmicro.run(scans, out=tmp_path / str(workers), masks=mask_functions.bright, workers=workers))
+        results = list(
+            usmicro.run(
+                scans, out=tmp_path / str(workers), masks=mask_functions.bright, workers=workers
+            )
+        )
         assert [result.summary.masses for result in results] == [1] * 5
     record = json.loads((tmp_path / "2" / "run.json").read_text())
-    assert record["options"]["masks"] == "mask_functions.bright"
+    assert record["options"]["masks"] == "tests.helpers.mask_functions.bright"
     for name in ("foci.csv", "masses.csv", "clusters.csv"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
-@pytest.mark.parametrize("function", [lambda image, spacing: None, mask_functions.Brighter(lambda: 3)], ids=["lambda", "holds a lambda"])
+@pytest.mark.parametrize(
+    "function",
+    [lambda image, spacing: None, mask_functions.Brighter(lambda: 3)],
+    ids=["lambda", "holds a lambda"],
+)
 def test_a_function_that_cannot_be_sent_to_workers_is_refused_at_once(scans, tmp_path, function):
     with pytest.raises(UsageError, match=r"cannot be sent to worker processes .* workers=1"):
         usmicro.run(scans, out=tmp_path / "r", masks=function, workers=2)
@@ -41,7 +49,9 @@ def test_a_function_that_cannot_be_sent_to_workers_is_refused_at_once(scans, tmp
 
 @pytest.mark.usefixtures("made_analyze")
 def test_one_process_takes_any_function(scans, tmp_path):
-    results = list(usmicro.run(scans, out=tmp_path / "r", masks=lambda image, spacing: None, workers=1))
+    results = list(
+        usmicro.run(scans, out=tmp_path / "r", masks=lambda image, spacing: None, workers=1)
+    )
     assert [result.status for result in results] == ["ok"] * 5
 
 
@@ -51,16 +61,25 @@ def test_a_function_of_the_script_itself_is_refused_with_what_to_do(scans, tmp_p
         "import sys, usmicro\ndef find(image, spacing):\n    return None\n"
         "usmicro.run(sys.argv[1], out=sys.argv[2], masks=find, workers=2)\n"
     )
-    done = subprocess.run([sys.executable, str(script), str(scans), str(tmp_path / "r")], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, str(script), str(scans), str(tmp_path / "r")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert "masks: __main__.find is defined in the script itself" in done.stderr
     assert "module of its own" in done.stderr
 
 
 @pytest.mark.usefixtures("made_analyze")
-def test_a_module_that_workers_cannot_import_ends_the_run_with_its_reason(scans, tmp_path, made_masks):
+def test_a_module_that_workers_cannot_import_ends_the_run_with_its_reason(
+    scans, tmp_path, made_masks
+):
     module, file = made_masks
     file.write_text("raise RuntimeError('no licence')\n")
-    with pytest.raises(UsageError, match=r"cannot import the function \(RuntimeError: no licence\); give workers=1"):
+    with pytest.raises(
+        UsageError, match=r"cannot import the function \(RuntimeError: no licence\); give workers=1"
+    ):
         list(usmicro.run(scans, out=tmp_path / "r", masks=module.find, workers=2))
 
 
@@ -80,8 +99,19 @@ def test_resume_keeps_results_of_the_same_function_only(scans, tmp_path, monkeyp
     from usmicro.batch import workers
 
     computed = []
-    monkeypatch.setattr(workers, "process", lambda job, told, compute=workers.process: (computed.append(job.name), compute(job, told))[1])
-    for function, expected in ((mask_functions.bright, 5), (mask_functions.bright, 0), (mask_functions.Brighter(9), 5), (None, 5)):
+    monkeypatch.setattr(
+        workers,
+        "process",
+        lambda job, told, compute=workers.process: (computed.append(job.name), compute(job, told))[
+            1
+        ],
+    )
+    for function, expected in (
+        (mask_functions.bright, 5),
+        (mask_functions.bright, 0),
+        (mask_functions.Brighter(9), 5),
+        (None, 5),
+    ):
         computed.clear()
         list(usmicro.run(scans, out=tmp_path / "r", masks=function, workers=1, resume=True))
         assert len(computed) == expected

@@ -9,7 +9,10 @@ import pytest
 
 import usmicro
 
-pytestmark = [pytest.mark.usefixtures("made_analyze"), pytest.mark.skipif(os.name != "posix", reason="names that only POSIX has")]
+pytestmark = [
+    pytest.mark.usefixtures("made_analyze"),
+    pytest.mark.skipif(os.name != "posix", reason="names that only POSIX has"),
+]
 
 NAMES = (
     "<script>alert(1)</script>.png".replace("/", ""),
@@ -67,7 +70,10 @@ def test_loops_of_links_end_and_dangling_ones_get_a_row(tmp_path, write_scan):
 def test_a_path_with_dots_stays_in_the_output(tmp_path, write_scan):
     write_scan(tmp_path / "scans" / "one.png", 1)
     write_scan(tmp_path / "outside.png", 2)
-    inputs = [str(tmp_path / "scans" / ".." / "outside.png"), str(tmp_path / "scans" / "." / "one.png")]
+    inputs = [
+        str(tmp_path / "scans" / ".." / "outside.png"),
+        str(tmp_path / "scans" / "." / "one.png"),
+    ]
     list(usmicro.run(inputs, out=tmp_path / "r", workers=1))
     assert {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r" / "overlays").rglob("*.png")} == {
         "overlays/one.png", "overlays/outside.png",
@@ -92,7 +98,9 @@ def test_thousands_of_files_are_listed_in_little_memory(tmp_path):
     for number in range(20_000):
         (scans / f"scan number {number:06d}.png").write_bytes(b"")
     before = memory()
-    jobs, _ = make_jobs(scans, out=tmp_path / "r", settings=Settings(), spacing=None, masks=None, limit=None)
+    jobs, _ = make_jobs(
+        scans, out=tmp_path / "r", settings=Settings(), spacing=None, masks=None, limit=None
+    )
     assert len(jobs) == 20_000
     assert memory() - before < 20_000 * 3000
 

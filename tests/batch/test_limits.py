@@ -11,18 +11,26 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made_analysis import EATS, EATS_IN_C, FRAMES, FREEZES, SECOND, SLEEPS, SPINS
 
 import usmicro
+from tests.helpers.made_analysis import EATS, EATS_IN_C, FRAMES, FREEZES, SECOND, SLEEPS, SPINS
 from usmicro.batch import workers
 from usmicro.settings import read_settings
 
-pytestmark = [pytest.mark.usefixtures("made_analyze"), pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")]
+pytestmark = [
+    pytest.mark.usefixtures("made_analyze"),
+    pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux"),
+]
+
+ROOT = str(Path(__file__).parents[2])
 
 
 def run(scans, out, *assignments):
     settings = read_settings(assignments=assignments)
-    return {result.image: result for result in usmicro.run(scans, out=out, workers=2, settings=settings, overwrite=True)}
+    return {
+        result.image: result
+        for result in usmicro.run(scans, out=out, workers=2, settings=settings, overwrite=True)
+    }
 
 
 def failed(results) -> set[str]:
@@ -36,10 +44,14 @@ def test_a_file_that_hangs_is_stopped_and_says_where(scans, tmp_path, write_scan
     assert failed(results) == {"sleeps.png", "spins.png"}
     for name in failed(results):
         assert "limits.seconds" in results[name].error
-        assert any("made_analysis.py" in line and "in analyze" in line for line in results[name].log)
+        assert any(
+            "made_analysis.py" in line and "in analyze" in line for line in results[name].log
+        )
 
 
-def test_a_process_that_does_not_even_stop_itself_is_killed(scans, tmp_path, write_scan, monkeypatch):
+def test_a_process_that_does_not_even_stop_itself_is_killed(
+    scans, tmp_path, write_scan, monkeypatch
+):
     monkeypatch.setattr(workers, "GRACE_SECONDS", 1.0)
     write_scan(scans / "freezes.png", 33, first=FREEZES)
     results = run(scans, tmp_path / "r", "limits.seconds=6")
@@ -66,7 +78,9 @@ def test_the_limits_do_not_count_as_settings_of_the_result(scans, tmp_path):
     first = run(scans, tmp_path / "r")
     settings = read_settings(assignments=["limits.seconds=77", "limits.memory=1234"])
     again = list(usmicro.run(scans, out=tmp_path / "r", workers=2, settings=settings, resume=True))
-    assert [result.seconds for result in again] == [result.seconds for result in first.values()]  # kept, not computed again
+    assert [result.seconds for result in again] == [
+        result.seconds for result in first.values()
+    ]  # kept, not computed again
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -86,9 +100,11 @@ def test_workers_end_with_the_main_process(scans, tmp_path, write_scan):
         write_scan(scans / name, 1, first=SLEEPS)
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import usmicro, usmicro.batch.workers as workers\n"
-        "from made_analysis import START_WORKER\nworkers.START = START_WORKER\nlist(usmicro.run(sys.argv[2], out=sys.argv[3], workers=2))"
+        "from tests.helpers.made_analysis import START_WORKER\nworkers.START = START_WORKER\nlist(usmicro.run(sys.argv[2], out=sys.argv[3], workers=2))"
     )
-    process = subprocess.Popen([sys.executable, "-c", program, os.path.dirname(__file__), str(scans), str(tmp_path / "r")])
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, ROOT, str(scans), str(tmp_path / "r")]
+    )
     try:
         children: list[int] = []
         for _ in range(200):
@@ -137,7 +153,14 @@ def test_a_worker_killed_from_outside_loses_nothing(scans, tmp_path, write_scan)
 
 def test_what_killed_runs_began_to_write_is_removed(scans, tmp_path):
     list(usmicro.run(scans, out=tmp_path / "r", workers=1))
-    left = [tmp_path / "r" / name for name in (".1-2-3.unfinished", "overlays/sub/.4-5-6.unfinished", "report/images/.7-8-9.unfinished")]
+    left = [
+        tmp_path / "r" / name
+        for name in (
+            ".1-2-3.unfinished",
+            "overlays/sub/.4-5-6.unfinished",
+            "report/images/.7-8-9.unfinished",
+        )
+    ]
     for path in left:
         path.write_text("half")
     list(usmicro.run(scans, out=tmp_path / "r", workers=1, resume=True))

@@ -32,8 +32,14 @@ def table(file):
 
 def content(folder: Path) -> dict[str, bytes]:
     """The files of a folder that must not differ between equal runs."""
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    files["images.csv"] = b"\n".join(line.rpartition(b",")[0] for line in files["images.csv"].splitlines())
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    files["images.csv"] = b"\n".join(
+        line.rpartition(b",")[0] for line in files["images.csv"].splitlines()
+    )
     files["report.html"] = MEASURED.sub(rb"\1", files["report.html"])
     return {name: data for name, data in files.items() if not name.startswith("run.")}
 
@@ -46,13 +52,21 @@ def test_every_input_has_a_row_an_overlay_and_a_mask(scans, tmp_path):
     assert [row["image"] for row in table(tmp_path / "r" / "foci.csv")] == names
     assert table(tmp_path / "r" / "masses.csv") == []
     for kind in ("overlays", "masks"):
-        files = sorted(path.relative_to(tmp_path / "r" / kind).as_posix() for path in (tmp_path / "r" / kind).rglob("*.png"))
+        files = sorted(
+            path.relative_to(tmp_path / "r" / kind).as_posix()
+            for path in (tmp_path / "r" / kind).rglob("*.png")
+        )
         assert files == ["a.png", "b.png", "sub/a.png", "sub/deep/c.png", "z.png"]
 
 
 def test_results_are_like_analyses(scans, tmp_path):
     result = run(scans, tmp_path / "r")[0]
-    assert (result.status, result.error, result.foci[0].label, result.summary.foci) == ("ok", "", "extramass", 1)
+    assert (result.status, result.error, result.foci[0].label, result.summary.foci) == (
+        "ok",
+        "",
+        "extramass",
+        1,
+    )
     assert result.labels.shape == (40, 60)
     assert result.overlay().shape == (40, 60, 3)
     assert result.notes[-1] == "made for a test"
@@ -69,11 +83,17 @@ def test_what_is_not_known_is_an_empty_cell(scans, tmp_path):
 def test_a_failing_file_costs_one_row(bad_scans, tmp_path):
     results = {result.image: result for result in run(bad_scans, tmp_path / "r")}
     rows = {row["image"]: row for row in table(tmp_path / "r" / "images.csv")}
-    assert [name for name, row in rows.items() if row["status"] == "failed"] == ["broken.png", "refused.png", "text.dcm"]
+    assert [name for name, row in rows.items() if row["status"] == "failed"] == [
+        "broken.png",
+        "refused.png",
+        "text.dcm",
+    ]
     assert rows["broken.png"]["error"] == "internal error: ZeroDivisionError: made for a test"
     assert rows["refused.png"]["error"] == "refused for a test; see there"
     assert "text.dcm" not in rows["text.dcm"]["error"]
-    assert all(rows["broken.png"][name] == "" for name in ("frames", "rows", "foci", "calcification_score"))
+    assert all(
+        rows["broken.png"][name] == "" for name in ("frames", "rows", "foci", "calcification_score")
+    )
     assert len(table(tmp_path / "r" / "foci.csv")) == 5
     with pytest.raises(usmicro.errors.ScanError, match=r"broken\.png failed"):
         results["broken.png"].overlay()
@@ -103,7 +123,10 @@ def test_the_record_tells_how_the_run_was_made(bad_scans, tmp_path):
     assert set(record["seconds"]) == {"hashing", "foci", "writing", "total"}
     assert sum(record["decoders"].values()) == 5
     assert record["versions"]["numpy"]
-    assert any("ZeroDivision" in told.get("error", "") and told["where"] for told in record["images"].values())
+    assert any(
+        "ZeroDivision" in told.get("error", "") and told["where"]
+        for told in record["images"].values()
+    )
     assert "made for a test" in record["images"]["a.png"]["notes"]
 
 
@@ -117,7 +140,10 @@ def test_spacing_serves_scans_without_one_and_rows_win(scans, tmp_path):
     spacing = tmp_path / "spacing.csv"
     spacing.write_text("image,spacing_mm\nb.png,0.2\nsub/a.png,0.3\ngone.png,1\n", encoding="utf-8")
     run(scans, tmp_path / "r", spacing=spacing)
-    found = {row["image"]: (row["spacing_x_mm"], row["spacing_source"]) for row in table(tmp_path / "r" / "images.csv")}
+    found = {
+        row["image"]: (row["spacing_x_mm"], row["spacing_source"])
+        for row in table(tmp_path / "r" / "images.csv")
+    }
     nothing = ("", "none")
     assert found == {
         "a.png": nothing,
@@ -145,8 +171,11 @@ def test_clusters_are_written_also_when_a_run_is_resumed(scans, tmp_path, monkey
 
     def clustered(scan, *, analyze=sys.modules["usmicro.analysis"].analyze, **options):
         made = analyze(scan, **options)
-        rows = [replace(made.foci[0], focus=i + 1, x_px=float(10 * i), y_px=4.0, cluster=1) for i in range(3)]
-        return replace(made, foci=usmicro.findings.Table(rows))
+        rows = [
+            replace(made.foci[0], focus=i + 1, x_px=float(10 * i), y_px=4.0, cluster=1)
+            for i in range(3)
+        ]
+        return replace(made, foci=usmicro.model.findings.Table(rows))
 
     monkeypatch.setattr(sys.modules["usmicro.analysis"], "analyze", clustered)
     run(scans, tmp_path / "r", limit=2)
@@ -154,9 +183,10 @@ def test_clusters_are_written_also_when_a_run_is_resumed(scans, tmp_path, monkey
     results = run(scans, tmp_path / "r", resume=True, limit=3)
     rows = table(tmp_path / "r" / "clusters.csv")
     assert [row["image"] for row in rows] == ["a.png", "b.png", "sub/a.png"]
-    assert [(row["cluster"], row["foci"], row["x_px"], row["y_px"], row["width_mm"], row["label"]) for row in rows] == [
-        ("1", "3", "10", "4", "", "extramass")
-    ] * 3
+    assert [
+        (row["cluster"], row["foci"], row["x_px"], row["y_px"], row["width_mm"], row["label"])
+        for row in rows
+    ] == [("1", "3", "10", "4", "", "extramass")] * 3
     assert results[0].clusters[0].foci == 3
 
 
@@ -179,10 +209,23 @@ def test_resume_computes_only_what_changed(bad_scans, tmp_path, monkeypatch):
     run(bad_scans, tmp_path / "r", limit=3)
     before = (tmp_path / "r" / "images.csv").read_bytes()
     computed = []
-    monkeypatch.setattr(workers, "process", lambda job, told, compute=workers.process: (computed.append(job.name), compute(job, told))[1])
+    monkeypatch.setattr(
+        workers,
+        "process",
+        lambda job, told, compute=workers.process: (computed.append(job.name), compute(job, told))[
+            1
+        ],
+    )
 
     results = run(bad_scans, tmp_path / "r", resume=True)
-    assert computed == ["broken.png", "refused.png", "sub/a.png", "sub/deep/c.png", "text.dcm", "z.bmp"]  # failures are tried again
+    assert computed == [
+        "broken.png",
+        "refused.png",
+        "sub/a.png",
+        "sub/deep/c.png",
+        "text.dcm",
+        "z.bmp",
+    ]  # failures are tried again
     assert [result.image for result in results] == sorted(result.image for result in results)
     after = (tmp_path / "r" / "images.csv").read_bytes()
     assert after.splitlines()[1:3] == before.splitlines()[1:3]
@@ -195,7 +238,12 @@ def test_resume_computes_only_what_changed(bad_scans, tmp_path, monkeypatch):
     assert [row["image"] for row in table(tmp_path / "r" / "images.csv")].count("b.png") == 0
 
     computed.clear()
-    run(bad_scans, tmp_path / "r", resume=True, settings=usmicro.settings.read_settings(None, ["foci.smallest=0.3"]))
+    run(
+        bad_scans,
+        tmp_path / "r",
+        resume=True,
+        settings=usmicro.settings.read_settings(None, ["foci.smallest=0.3"]),
+    )
     assert len(computed) == 7
 
 
@@ -236,12 +284,30 @@ def test_overwrite_deletes_only_what_runs_wrote(scans, tmp_path):
     (tmp_path / "r" / "notes.txt").write_text("mine")
     (tmp_path / "r" / "overlays" / "mine.png").write_text("mine")
     run(scans / "sub", tmp_path / "r", overwrite=True)
-    kept = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*") if path.is_file()}
-    ours = {"clusters.csv", "foci.csv", "images.csv", "masses.csv", "report.html", "run.json", "run.sqlite"}
-    ours |= {f"{name}.parquet" for name in ("clusters", "foci", "images", "masses") if find_spec("pyarrow")}
+    kept = {
+        path.relative_to(tmp_path / "r").as_posix()
+        for path in (tmp_path / "r").rglob("*")
+        if path.is_file()
+    }
+    ours = {
+        "clusters.csv",
+        "foci.csv",
+        "images.csv",
+        "masses.csv",
+        "report.html",
+        "run.json",
+        "run.sqlite",
+    }
+    ours |= {
+        f"{name}.parquet"
+        for name in ("clusters", "foci", "images", "masses")
+        if find_spec("pyarrow")
+    }
     ours |= {"report/images/a.jpg", "report/images/deep/c.jpg"}
     theirs = {"notes.txt", "overlays/mine.png"}
-    assert kept == ours | theirs | {f"{kind}/{name}.png" for kind in ("overlays", "masks") for name in ("a", "deep/c")}
+    assert kept == ours | theirs | {
+        f"{kind}/{name}.png" for kind in ("overlays", "masks") for name in ("a", "deep/c")
+    }
 
 
 @pytest.mark.parametrize("option", ["resume", "overwrite", None])
@@ -353,5 +419,9 @@ def test_a_scan_that_vanished_is_told(scans, tmp_path):
 def test_a_file_that_the_program_lacks_is_a_fault_of_the_program(scans, tmp_path, monkeypatch):
     import sys
 
-    monkeypatch.setattr(sys.modules["usmicro.analysis"], "analyze", lambda scan, **options: Path("gone.json").read_text())
+    monkeypatch.setattr(
+        sys.modules["usmicro.analysis"],
+        "analyze",
+        lambda scan, **options: Path("gone.json").read_text(),
+    )
     assert run(scans, tmp_path / "r")[0].error.startswith("internal error: FileNotFoundError")

@@ -74,7 +74,11 @@ def test_results_in_a_bucket_are_those_on_the_disk_and_resumed(bucket, scans, tm
     first = list(usmicro.run("s3://bucket/scans", out=out, workers=1, resume=True))
     assert downloaded(bucket, out, tmp_path / "there") == comparable(tmp_path / "here")
     again = list(usmicro.run("s3://bucket/scans", out=out, workers=1, resume=True))
-    kept = [(one.seconds, other.seconds) for one, other in zip(first, again, strict=True) if one.status == "ok"]
+    kept = [
+        (one.seconds, other.seconds)
+        for one, other in zip(first, again, strict=True)
+        if one.status == "ok"
+    ]
     assert kept
     assert all(one == other for one, other in kept)
     with pytest.raises(UsageError, match="holds results already"):
@@ -86,7 +90,10 @@ def test_results_in_a_bucket_are_those_on_the_disk_and_resumed(bucket, scans, tm
         "overlays/scan0.png",
         "overlays/scan3.png",
     ]
-    assert not any("results" in scan.image for scan in usmicro.run("s3://bucket", out=tmp_path / "all", workers=1, limit=20))
+    assert not any(
+        "results" in scan.image
+        for scan in usmicro.run("s3://bucket", out=tmp_path / "all", workers=1, limit=20)
+    )
 
 
 def test_what_is_not_there_is_told(bucket, tmp_path):
@@ -102,4 +109,6 @@ def test_a_changed_object_is_computed_again(bucket, scans, tmp_path):
     first = list(usmicro.run("s3://bucket/two", out=tmp_path / "r", workers=1))
     bucket.put_file(str(scans / "case2" / "scan2.png"), "bucket/two/b.png")
     again = list(usmicro.run("s3://bucket/two", out=tmp_path / "r", workers=1, resume=True))
-    assert [one.fingerprint == other.fingerprint for one, other in zip(first, again, strict=True)] == [True, False]
+    assert [
+        one.fingerprint == other.fingerprint for one, other in zip(first, again, strict=True)
+    ] == [True, False]

@@ -3,13 +3,16 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from made_analysis import BREAKS, CRASHES, EXITS, PRINTS
 
 import usmicro
+from tests.helpers.made_analysis import BREAKS, CRASHES, EXITS, PRINTS
 from usmicro.batch import workers
 from usmicro.errors import UsageError, UsmicroError
+
+ROOT = str(Path(__file__).parents[2])
 
 
 def rows(folder):
@@ -32,16 +35,23 @@ def test_a_crash_costs_the_file_that_caused_it(scans, tmp_path, write_scan):
     write_scan(scans / "exits.png", 22, first=EXITS)
     write_scan(scans / "prints.png", 23, first=PRINTS)
     results = {result.image: result for result in usmicro.run(scans, out=tmp_path / "r", workers=2)}
-    assert {name for name, result in results.items() if result.status == "failed"} == {"crashes.png", "exits.png"}
+    assert {name for name, result in results.items() if result.status == "failed"} == {
+        "crashes.png",
+        "exits.png",
+    }
     assert "killed by SIGSEGV" in results["crashes.png"].error
-    assert any("made_analysis.py" in line and "in analyze" in line for line in results["crashes.png"].log)
+    assert any(
+        "made_analysis.py" in line and "in analyze" in line for line in results["crashes.png"].log
+    )
     assert not any(line.startswith("/") for line in results["crashes.png"].log)
     assert "status 3" in results["exits.png"].error
 
 
 @pytest.mark.usefixtures("made_analyze")
-def test_while_kernels_are_not_compiled_the_first_job_is_alone_until_one_succeeds(tmp_path, write_scan, monkeypatch):
-    monkeypatch.setattr("usmicro.warmup.is_compiled", lambda: False)
+def test_while_kernels_are_not_compiled_the_first_job_is_alone_until_one_succeeds(
+    tmp_path, write_scan, monkeypatch
+):
+    monkeypatch.setattr("usmicro.batch.warmup.is_compiled", lambda: False)
     for number in range(6):
         write_scan(tmp_path / "scans" / f"{number}.png", number, first=BREAKS)
     results = list(usmicro.run(tmp_path / "scans", out=tmp_path / "r", workers=2))
@@ -52,7 +62,11 @@ def test_while_kernels_are_not_compiled_the_first_job_is_alone_until_one_succeed
 def test_workers_end_when_the_loop_is_left(scans, tmp_path, monkeypatch):
     started = []
     real = subprocess.Popen
-    monkeypatch.setattr(workers.subprocess, "Popen", lambda *args, **options: started.append(real(*args, **options)) or started[-1])
+    monkeypatch.setattr(
+        workers.subprocess,
+        "Popen",
+        lambda *args, **options: started.append(real(*args, **options)) or started[-1],
+    )
     results = usmicro.run(scans, out=tmp_path / "r", workers=2)
     next(results)
     results.close()
@@ -79,16 +93,18 @@ def test_a_plain_script_needs_no_guard(scans, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\nsys.path.insert(0, sys.argv[1])\nimport usmicro, usmicro.batch.workers as workers\n"
-        "from made_analysis import START_WORKER\nworkers.START = START_WORKER\n"
+        "from tests.helpers.made_analysis import START_WORKER\nworkers.START = START_WORKER\n"
         "for result in usmicro.run(sys.argv[2], out=sys.argv[3], workers=2):\n    print(result.image)\n"
     )
     done = subprocess.run(
-        [sys.executable, str(script), os.path.dirname(__file__), str(scans), str(tmp_path / "r")],
+        [sys.executable, str(script), ROOT, str(scans), str(tmp_path / "r")],
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.stdout.split() == ["a.png", "b.png", "sub/a.png", "sub/deep/c.png", "z.bmp"], done.stderr
+    assert done.stdout.split() == ["a.png", "b.png", "sub/a.png", "sub/deep/c.png", "z.bmp"], (
+        done.stderr
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
@@ -96,13 +112,17 @@ def test_a_plain_script_needs_no_guard(scans, tmp_path):
 def test_a_stopped_command_keeps_what_is_finished(scans, tmp_path, number):
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a background job inherits it switched off
-        "sys.path.insert(0, sys.argv.pop(1)); import made_analysis, time; "
+        "sys.path.insert(0, sys.argv.pop(1)); from tests.helpers import made_analysis; import time; "
         "analyze = made_analysis.analyze; module = made_analysis.stand_in(); sys.modules['usmicro.analysis'] = module; "
         "module.analyze = lambda scan, **options: (time.sleep(60 * (scan.name != 'a.png')), analyze(scan, **options))[1]; "
         "from usmicro.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     arguments = ["run", str(scans), "--out", str(tmp_path / "r"), "--workers", "1"]
-    process = subprocess.Popen([sys.executable, "-c", program, os.path.dirname(__file__), *arguments], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, ROOT, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     overlay = tmp_path / "r" / "overlays" / "a.png"
     for _ in range(300):
         if overlay.exists():

@@ -11,10 +11,17 @@ from benchmarks.accuracy.cases import Case, open_case
 from benchmarks.accuracy.parts import largest_free_part, margin_of, parts_without_lesion
 from benchmarks.accuracy.pictures import WIDTH, worst
 from benchmarks.accuracy.reliability import reliability
-from benchmarks.accuracy.runs import DuctOverlap, MassOverlap, Outcome, compare_ducts, compare_masses, examine
+from benchmarks.accuracy.runs import (
+    DuctOverlap,
+    MassOverlap,
+    Outcome,
+    compare_ducts,
+    compare_masses,
+    examine,
+)
 from usmicro.errors import UsageError
 from usmicro.evaluation import metrics
-from usmicro.scan import Spacing
+from usmicro.model.scan import Spacing
 from usmicro.settings import Settings
 
 
@@ -33,7 +40,12 @@ def values(results):
 
 
 def test_masses_where_there_are_some_and_where_there_are_none():
-    overlaps = [MassOverlap(0.8, (0.8, None), 1), MassOverlap(0.6, (0.6,), 0), MassOverlap(0.0, (), 3), MassOverlap(1.0, (), 0)]
+    overlaps = [
+        MassOverlap(0.8, (0.8, None), 1),
+        MassOverlap(0.6, (0.6,), 0),
+        MassOverlap(0.0, (), 3),
+        MassOverlap(1.0, (), 0),
+    ]
     found = values(masses([outcome(masses=overlap) for overlap in overlaps] + [outcome()], 0.5))
     assert found["masses, mean Dice"] == (pytest.approx(0.7), 2)
     assert found["masses found (Dice above 0.5)"] == (pytest.approx(2 / 3), 2)
@@ -60,10 +72,15 @@ def test_ducts_are_found_when_covered_and_false_when_they_lie_elsewhere():
 
 
 def test_ducts_and_the_time_of_the_anatomy_as_rows():
-    outcomes = [outcome(ducts=DuctOverlap((True, False), 1), anatomy_seconds=0.1), outcome(ducts=DuctOverlap((), 0), anatomy_seconds=0.3)]
+    outcomes = [
+        outcome(ducts=DuctOverlap((True, False), 1), anatomy_seconds=0.1),
+        outcome(ducts=DuctOverlap((), 0), anatomy_seconds=0.3),
+    ]
     found = values(ducts([*outcomes, outcome()], 0.5))
     assert found == {"ducts found (30 % covered)": (0.5, 1), "false ducts an image": (0.5, 2)}
-    assert values(anatomy_speed([*outcomes, outcome()])) == {"seconds an image of the anatomy stage, median": (pytest.approx(0.2), 2)}
+    assert values(anatomy_speed([*outcomes, outcome()])) == {
+        "seconds an image of the anatomy stage, median": (pytest.approx(0.2), 2)
+    }
     assert ducts([outcome()], 0.5) == anatomy_speed([outcome()]) == []
 
 
@@ -81,24 +98,49 @@ def test_each_mass_states_its_confidence_and_whether_it_is_one():
     true[10:30, 10:40] = 1
     labels = np.zeros((60, 80), np.uint8)
     labels[12:30, 10:40] = labels[45:55, 60:75] = 1
-    stated = [SimpleNamespace(confidence=0.9, x_px=24.5, y_px=20.5), SimpleNamespace(confidence=0.4, x_px=67.0, y_px=49.5)]
+    stated = [
+        SimpleNamespace(confidence=0.9, x_px=24.5, y_px=20.5),
+        SimpleNamespace(confidence=0.4, x_px=67.0, y_px=49.5),
+    ]
     overlap, mass = compare_masses(SimpleNamespace(labels=labels, masses=stated), true)
     assert overlap.stated == ((0.9, True), (0.4, False))
     assert (overlap.extra, mass) == (1, stated[0])
-    rows, bins = reliability([Outcome(case=Case(dataset="bus-bra", name="a"), masses=overlap)], listed=0.1)
+    rows, bins = reliability(
+        [Outcome(case=Case(dataset="bus-bra", name="a"), masses=overlap)], listed=0.1
+    )
     assert [row.measure for row in rows] == ["confidence of masses, Brier score"]
     assert rows[0].estimate.value == pytest.approx((0.1**2 + 0.4**2) / 2)
     assert [(b.number, b.right.value) for b in bins] == [(1, 0), (1, 1)]
 
 
 def test_the_worst_scans_come_first():
-    overlaps = [MassOverlap(0.8, (0.8,), 0), MassOverlap(0.0, (), 1), MassOverlap(0.3, (None,), 0), MassOverlap(0.0, (), 3), None]
-    outcomes = [Outcome(case=Case(dataset="d", name=str(i)), masses=overlap) for i, overlap in enumerate(overlaps)]
+    overlaps = [
+        MassOverlap(0.8, (0.8,), 0),
+        MassOverlap(0.0, (), 1),
+        MassOverlap(0.3, (None,), 0),
+        MassOverlap(0.0, (), 3),
+        None,
+    ]
+    outcomes = [
+        Outcome(case=Case(dataset="d", name=str(i)), masses=overlap)
+        for i, overlap in enumerate(overlaps)
+    ]
     assert [outcome.case.name for outcome in worst(outcomes, 3)] == ["3", "1", "2"]
 
 
 def test_pictures_of_the_worst_scans_are_written(tmp_path):
-    arguments = ["--phantoms", "1", "--clips", "0", "--only", "phantom no masses", "--processes", "1", "--pictures", str(tmp_path)]
+    arguments = [
+        "--phantoms",
+        "1",
+        "--clips",
+        "0",
+        "--only",
+        "phantom no masses",
+        "--processes",
+        "1",
+        "--pictures",
+        str(tmp_path),
+    ]
     assert main(arguments) == 0
     (file,) = tmp_path.iterdir()
     picture = cv2.imread(str(file))
@@ -133,12 +175,23 @@ def outlined(tmp_path):
         cv2.imwrite(str(tmp_path / f"{name}.png"), content)
     spacing = Spacing(1.0, 1.0, "given")
     return Case(
-        dataset="bus-bra", name="a", path=tmp_path / "image.png", outlines=(tmp_path / "mask.png",), spacing=spacing, calcification="none"
+        dataset="bus-bra",
+        name="a",
+        path=tmp_path / "image.png",
+        outlines=(tmp_path / "mask.png",),
+        spacing=spacing,
+        calcification="none",
     )
 
 
 def test_a_part_without_lesion_is_a_case_without_masses(outlined):
-    (part,) = parts_without_lesion([outlined, replace(outlined, dataset="echogenic-foci-marks"), replace(outlined, outlines=())])
+    (part,) = parts_without_lesion(
+        [
+            outlined,
+            replace(outlined, dataset="echogenic-foci-marks"),
+            replace(outlined, outlines=()),
+        ]
+    )
     assert (part.dataset, part.part) == ("bus-bra away from lesions", (32, 0, 120, 90))
     assert part.calcification is None
     scan, truth = open_case(part)
@@ -149,7 +202,9 @@ def test_a_part_without_lesion_is_a_case_without_masses(outlined):
     assert frame.reshape(90, 88, -1)[0, 0, 0] == 32
 
 
-def test_a_part_keeps_away_from_other_findings_and_a_scan_without_part_is_left_out(outlined, tmp_path):
+def test_a_part_keeps_away_from_other_findings_and_a_scan_without_part_is_left_out(
+    outlined, tmp_path
+):
     (part,) = parts_without_lesion([replace(outlined, other_outlines=(tmp_path / "right.png",))])
     assert part.part == (0, 0, 120, 38)
     cv2.imwrite(str(tmp_path / "right.png"), np.full((90, 120), 255, np.uint8))

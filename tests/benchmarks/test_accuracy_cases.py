@@ -26,7 +26,11 @@ def data(tmp_path):
     ):
         (tmp_path / folder).mkdir(parents=True)
     rows = ["Image_filename,Pixel_size,Posterior_features,Calcifications"]
-    for name, posterior, calcification in (("a", "no", "in a mass"), ("b", "shadowing", "indefinable"), ("c", "not applicable", "no")):
+    for name, posterior, calcification in (
+        ("a", "no", "in a mass"),
+        ("b", "shadowing", "indefinable"),
+        ("c", "not applicable", "no"),
+    ):
         rows.append(f"{name}.png,0.008,{posterior},{calcification}")
         cv2.imwrite(str(tmp_path / f"breast-lesions-usg/images/{name}.png"), image)
     (tmp_path / "breast-lesions-usg/cases.csv").write_text("\n".join(rows))
@@ -37,7 +41,11 @@ def data(tmp_path):
     cv2.imwrite(str(tmp_path / "bus-bra/masks/mask_0001-l.png"), mask)
     cv2.imwrite(str(tmp_path / "echogenic-foci-marks/images/n.png"), image)
     marks = {
-        "n": {"path": "echogenic-foci-marks/images/n.png", "both": [{"x": 5, "y": 6, "d": 4}], "one": [{"x": 9, "y": 9, "d": 3}]},
+        "n": {
+            "path": "echogenic-foci-marks/images/n.png",
+            "both": [{"x": 5, "y": 6, "d": 4}],
+            "one": [{"x": 9, "y": 9, "d": 3}],
+        },
         "a": {"path": "breast-lesions-usg/images/a.png", "both": [], "one": []},
         "gone": {"path": "echogenic-foci-marks/images/gone.png", "both": [], "one": []},
     }
@@ -75,7 +83,9 @@ def test_outlines_are_numbered_at_the_size_of_the_image(data):
 
 
 def test_a_normal_image_of_busi_has_no_mass(data):
-    (data / "echogenic-foci-marks/images/n.png").rename(data / "echogenic-foci-marks/images/busi_normal_1.png")
+    (data / "echogenic-foci-marks/images/n.png").rename(
+        data / "echogenic-foci-marks/images/busi_normal_1.png"
+    )
     marks = data / "echogenic-foci-marks/marks.json"
     marks.write_text(marks.read_text().replace("images/n.png", "images/busi_normal_1.png"))
     case = find_cases(data)[5]
@@ -86,22 +96,30 @@ def test_a_normal_image_of_busi_has_no_mass(data):
 
 
 def test_one_data_set_may_be_named_itself(data):
-    assert find_cases(data / "bus-bra") == [case for case in find_cases(data) if case.dataset == "bus-bra"]
+    assert find_cases(data / "bus-bra") == [
+        case for case in find_cases(data) if case.dataset == "bus-bra"
+    ]
 
 
 def test_a_folder_without_data_and_a_mask_of_another_size_are_refused(data, tmp_path):
     with pytest.raises(UsageError, match="expected a folder with one of breast-lesions-usg"):
         find_cases(tmp_path / "bus-bra" / "images")
     cv2.imwrite(str(data / "bus-bra/masks/mask_0001-l.png"), np.zeros((4, 5), np.uint8))
-    with pytest.raises(UsageError, match="expected a mask of 40 x 50 pixels, found a mask of 4 x 5"):
+    with pytest.raises(
+        UsageError, match="expected a mask of 40 x 50 pixels, found a mask of 4 x 5"
+    ):
         open_case(find_cases(data)[3])
 
 
 def test_phantoms_bring_their_truth():
     cases = phantom_cases(8)
-    assert Counter(case.dataset for case in cases) == {f"phantom {kind}": 2 if kind in CLIPS else 8 for kind in get_args(SetKind)}
+    assert Counter(case.dataset for case in cases) == {
+        f"phantom {kind}": 2 if kind in CLIPS else 8 for kind in get_args(SetKind)
+    }
     assert len({case.name for case in cases}) == len(cases)
-    assert [case.dataset for case in phantom_cases(0, clips=1)] == [f"phantom {kind}" for kind in CLIPS]
+    assert [case.dataset for case in phantom_cases(0, clips=1)] == [
+        f"phantom {kind}" for kind in CLIPS
+    ]
     scan, truth = open_case(Case(dataset="phantom mixed", name="x", phantom=("mixed", 3)))
     assert truth.masses.shape == (scan.rows, scan.columns)
     for target in truth.targets:

@@ -21,7 +21,14 @@ def few_rounds(monkeypatch):
 
 
 def focus(x, y, confidence, label="extramass", label_confidence=0.9):
-    return SimpleNamespace(x_px=x, y_px=y, confidence=confidence, frame=0, label=label, label_confidence=label_confidence)
+    return SimpleNamespace(
+        x_px=x,
+        y_px=y,
+        confidence=confidence,
+        frame=0,
+        label=label,
+        label_confidence=label_confidence,
+    )
 
 
 def target(x, y, label="extramass", **more):
@@ -67,8 +74,13 @@ def test_labels_are_examined_on_hits_and_foci_on_all_but_ignored_marks():
         targets=(target(10, 10), target(30, 30), target(50, 10)),
     )
     failed = Outcome(case=outcome.case, error="unreadable")
-    rows, bins = reliability([outcome, failed, Outcome(case=Case(dataset="bus-bra", name="two"))], listed=0.2)
-    assert [(row.measure, row.images) for row in rows] == [("label_confidence, Brier score", 1), ("confidence, Brier score", 1)]
+    rows, bins = reliability(
+        [outcome, failed, Outcome(case=Case(dataset="bus-bra", name="two"))], listed=0.2
+    )
+    assert [(row.measure, row.images) for row in rows] == [
+        ("label_confidence, Brier score", 1),
+        ("confidence, Brier score", 1),
+    ]
     assert_allclose(rows[0].estimate.value, (0.2**2 + 0.6**2) / 2)
     assert_allclose(rows[1].estimate.value, (0.1**2 + 0.4**2 + 0.1**2 + 0.95**2) / 4)
     assert [(b.statement, b.number, b.right.value) for b in bins] == [
@@ -81,7 +93,15 @@ def test_labels_are_examined_on_hits_and_foci_on_all_but_ignored_marks():
 
 
 def test_the_threshold_at_a_rate_is_the_lowest_that_keeps_to_it():
-    curve = free_response([match([[10, 10], [90, 90], [20, 20], [80, 80]], [0.9, 0.8, 0.7, 0.6], [[10, 10, 4], [20, 20, 4]])])
+    curve = free_response(
+        [
+            match(
+                [[10, 10], [90, 90], [20, 20], [80, 80]],
+                [0.9, 0.8, 0.7, 0.6],
+                [[10, 10, 4], [20, 20, 4]],
+            )
+        ]
+    )
     assert [curve.threshold_at(rate) for rate in (0, 1, 2)] == [0.9, 0.7, 0.6]
     assert free_response([match([[1, 1]], [0.5], [])]).threshold_at(0.5) == np.inf
 
@@ -95,8 +115,15 @@ def test_what_is_missed_is_told_by_contrast_and_place():
     )
     # the second false focus is the surest that is too many, so that what comes after it is lost
     foci = [(10, 10, 0.9), (90, 10, 0.8), (50, 10, 0.7), (90, 30, 0.6), (30, 30, 0.5)]
-    outcome = Outcome(case=Case(dataset="d", name="one"), foci=tuple(focus(*facts) for facts in foci), targets=targets)
-    found = {name.partition(",")[0]: estimate.value for name, estimate, _ in foci_by_group([outcome], 0.5)}
+    outcome = Outcome(
+        case=Case(dataset="d", name="one"),
+        foci=tuple(focus(*facts) for facts in foci),
+        targets=targets,
+    )
+    found = {
+        name.partition(",")[0]: estimate.value
+        for name, estimate, _ in foci_by_group([outcome], 0.5)
+    }
     assert found == {
         "foci under 14 dB": 0,
         "foci 14 to 17 dB": 1,
@@ -106,7 +133,11 @@ def test_what_is_missed_is_told_by_contrast_and_place():
         "intraductal foci": 1,
     }
     clip = Outcome(case=outcome.case, targets=(target(10, 10, contrast_db=15.0, twinkling=True),))
-    assert foci_by_group([clip], 0.5) == foci_by_group([Outcome(case=outcome.case, targets=(target(1, 1),))], 0.5) == []
+    assert (
+        foci_by_group([clip], 0.5)
+        == foci_by_group([Outcome(case=outcome.case, targets=(target(1, 1),))], 0.5)
+        == []
+    )
 
 
 def test_more_rows_stand_with_those_of_their_data_set():
@@ -116,4 +147,9 @@ def test_more_rows_stand_with_those_of_their_data_set():
         return Row(dataset, measure, Estimate(0, 0, 0), 1)
 
     rows, more = [row("a", "1"), row("b", "1")], [row("a", "2"), row("c", "1")]
-    assert [(r.dataset, r.measure) for r in joined(rows, more)] == [("a", "1"), ("a", "2"), ("b", "1"), ("c", "1")]
+    assert [(r.dataset, r.measure) for r in joined(rows, more)] == [
+        ("a", "1"),
+        ("a", "2"),
+        ("b", "1"),
+        ("c", "1"),
+    ]

@@ -29,7 +29,13 @@ def few_rounds(monkeypatch):
 
 
 def focus(x, y, confidence, **more):
-    facts = {"frame": 0, "label": "intramass", "shadow": "no", "twinkling": "not assessable", "twinkling_score": None}
+    facts = {
+        "frame": 0,
+        "label": "intramass",
+        "shadow": "no",
+        "twinkling": "not assessable",
+        "twinkling_score": None,
+    }
     facts |= {"diameter_px": 5.0, "diameter_mm": 1.0}
     return SimpleNamespace(x_px=x, y_px=y, confidence=confidence, **{**facts, **more})
 
@@ -50,7 +56,12 @@ def test_calcification_is_scored_over_the_images_that_are_assessed():
         ("intraductal", "none", 0.3),
     ]
     outcomes = [
-        Outcome(case=Case(dataset="d", name=str(i), calcification=true), calcification=said, score=value, seconds=1)
+        Outcome(
+            case=Case(dataset="d", name=str(i), calcification=true),
+            calcification=said,
+            score=value,
+            seconds=1,
+        )
         for i, (true, said, value) in enumerate(facts)
     ]
     outcomes.append(Outcome(case=Case(dataset="d", name="not assessed"), score=1, seconds=1))
@@ -63,7 +74,12 @@ def test_calcification_is_scored_over_the_images_that_are_assessed():
 
 
 def test_posterior_features_of_missed_masses_count_as_nothing_seen():
-    facts = [("shadowing", "shadowing", -0.8), ("none", "none", 0.1), ("enhancement", "enhancement", 0.7), ("combined", None, None)]
+    facts = [
+        ("shadowing", "shadowing", -0.8),
+        ("none", "none", 0.1),
+        ("enhancement", "enhancement", 0.7),
+        ("combined", None, None),
+    ]
     outcomes = [
         Outcome(
             case=Case(dataset="d", name=str(i), posterior=true),
@@ -75,7 +91,9 @@ def test_posterior_features_of_missed_masses_count_as_nothing_seen():
     found = values(outcomes)
     assert found["d", "posterior shadowing against the rest, AUC"] == 1
     assert found["d", "posterior enhancement against none and shadowing, AUC"] == 1
-    assert found["d", "posterior feature of four, kappa"] == pytest.approx((0.75 - 3 / 16) / (1 - 3 / 16))
+    assert found["d", "posterior feature of four, kappa"] == pytest.approx(
+        (0.75 - 3 / 16) / (1 - 3 / 16)
+    )
 
 
 def test_foci_labels_and_shadows():
@@ -134,7 +152,12 @@ def test_twinkling_is_pooled_over_clips_and_follows_the_motion():
         targets=(moved,),
         seconds=1,
     )
-    other = Outcome(case=Case(dataset="phantom noise", name="two"), foci=(focus(80, 80, 0.2),), targets=(still,), seconds=1)
+    other = Outcome(
+        case=Case(dataset="phantom noise", name="two"),
+        foci=(focus(80, 80, 0.2),),
+        targets=(still,),
+        seconds=1,
+    )
     found = values([one, other])
     assert found["phantom colour clips", "twinkling score, AUC"] == 1
     assert found["phantom colour clips", "twinkling foci called yes"] == 1
@@ -147,7 +170,10 @@ def test_masses_are_matched_one_to_one():
     true[10:30, 50:60] = 2
     labels[10:30, 12:32] = 1
     labels[40:50, 40:50] = 1
-    said = [SimpleNamespace(x_px=45, y_px=45, confidence=0.4), SimpleNamespace(x_px=22, y_px=20, confidence=0.9)]
+    said = [
+        SimpleNamespace(x_px=45, y_px=45, confidence=0.4),
+        SimpleNamespace(x_px=22, y_px=20, confidence=0.9),
+    ]
     overlap, mass = compare_masses(SimpleNamespace(labels=labels, masses=said), true)
     assert overlap.found == (0.9, None)
     assert overlap.extra == 1
@@ -169,8 +195,15 @@ def test_peers_find_a_bright_point(name):
 
 
 def rows():
-    found = [Row("d", "AUC", Estimate(0.8, 0.7, 0.9), 12), Row("d", "failed", Estimate(0, np.nan, np.nan), 12)]
-    return {"Whole images": Section(found, [Bin("d", "confidence", 0.2, 0.4, 7, 0.31, Estimate(0.25, 0.1, 0.4))])}
+    found = [
+        Row("d", "AUC", Estimate(0.8, 0.7, 0.9), 12),
+        Row("d", "failed", Estimate(0, np.nan, np.nan), 12),
+    ]
+    return {
+        "Whole images": Section(
+            found, [Bin("d", "confidence", 0.2, 0.4, 7, 0.31, Estimate(0.25, 0.1, 0.4))]
+        )
+    }
 
 
 def test_results_as_table_json_and_document(tmp_path):
@@ -191,14 +224,20 @@ def test_results_as_table_json_and_document(tmp_path):
     assert once.startswith("before\n")
     assert once.endswith("\nafter\n")
     assert "old" not in once
-    assert "| d    | confidence  | 0.20 | 0.40 | 7      | 0.310 | 0.250      | 0.100 to 0.400 |" in once
+    assert (
+        "| d    | confidence  | 0.20 | 0.40 | 7      | 0.310 | 0.250      | 0.100 to 0.400 |"
+        in once
+    )
 
 
 def test_the_limit_spreads_over_each_data_set_and_the_command_hides_paths(tmp_path):
     cases = [Case(dataset=name, name=str(i)) for name in ("phantom mixed", "b") for i in range(10)]
     assert [case.name for case in limited(cases, 5, None)] == ["0", "2", "4", "6", "8"] * 2
     assert {case.dataset for case in limited(cases, None, ["phantom"])} == {"phantom mixed"}
-    assert written([str(tmp_path), "--limit", "5", "--out", "x.json"]) == "python -m benchmarks.accuracy DATA --limit 5"
+    assert (
+        written([str(tmp_path), "--limit", "5", "--out", "x.json"])
+        == "python -m benchmarks.accuracy DATA --limit 5"
+    )
 
 
 def test_wrong_usage_has_exit_status_2(tmp_path, capsys):

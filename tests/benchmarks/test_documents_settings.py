@@ -10,7 +10,9 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 def test_the_page_in_docs_is_current():
-    assert page() == DOCUMENT.read_text(encoding="utf-8"), "run python -m benchmarks.documents.settings docs/settings.md"
+    assert page() == DOCUMENT.read_text(encoding="utf-8"), (
+        "run python -m benchmarks.documents.settings docs/settings.md"
+    )
 
 
 @pytest.mark.parametrize("group", [item.name for item in fields(Settings)])

@@ -20,7 +20,9 @@ def test_the_unfiltered_scan_keeps_everything(phantom):
 
 def test_blur_quietens_speckle_and_lowers_foci_and_edges(phantom):
     grey = phantom.frames[0].astype(np.float32)
-    plain, blurred = (score("", grey, image, phantom, 0) for image in (grey, cv2.GaussianBlur(grey, (0, 0), 4)))
+    plain, blurred = (
+        score("", grey, image, phantom, 0) for image in (grey, cv2.GaussianBlur(grey, (0, 0), 4))
+    )
     assert blurred.speckle_index < plain.speckle_index
     assert blurred.gcnr > plain.gcnr
     assert blurred.focus < 0.8

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from benchmarks.speed.comparison import Comparison, Peer, agreeing, measure
-from benchmarks.speed.filters import dpad_in_numpy, frost_in_numpy, lee_by, opencv_mean, scipy_mean, srad_in_numpy
+from benchmarks.speed.filters import (
+    dpad_in_numpy,
+    frost_in_numpy,
+    lee_by,
+    opencv_mean,
+    scipy_mean,
+    srad_in_numpy,
+)
 from benchmarks.speed.machine import CHAINS, Machine, multiply_adds, triad
 from benchmarks.speed.report import BEGIN, END, Results, as_json, as_text, refresh
 from usmicro import speckle
@@ -22,7 +29,13 @@ def test_a_comparison_times_ours_and_the_peers_and_knows_the_limit():
         calls[name] += 1
         sum(range(20_000))
 
-    row = Comparison("row", lambda: call("ours"), peers={"peer": Peer(lambda: call("peer"), scale=10)}, bytes_moved=1e7, operations=1e7)
+    row = Comparison(
+        "row",
+        lambda: call("ours"),
+        peers={"peer": Peer(lambda: call("peer"), scale=10)},
+        bytes_moved=1e7,
+        operations=1e7,
+    )
     timing = measure(row, MACHINE, 3)
     assert timing.limit_ms == 1.0  # the bytes take longer than the operations
     assert timing.peers["peer"][0] > 0
@@ -31,7 +44,9 @@ def test_a_comparison_times_ours_and_the_peers_and_knows_the_limit():
 
 
 def test_a_disagreement_stops_the_benchmark():
-    row = Comparison("row", lambda: None, check=lambda: agreeing([1.0], [1.2], within=0.1, what="other"))
+    row = Comparison(
+        "row", lambda: None, check=lambda: agreeing([1.0], [1.2], within=0.1, what="other")
+    )
     with pytest.raises(AssertionError, match=r"other: they differ by 0\.2"):
         measure(row, MACHINE, 1)
     with pytest.raises(AssertionError):
@@ -49,16 +64,26 @@ def test_the_machine_kernels_compute_what_they_say():
 
 def test_peers_compute_the_same_as_ours():
     image = amplitude()
-    np.testing.assert_allclose(srad_in_numpy(image, 5), speckle.srad(image, iterations=5), rtol=1e-4)
-    np.testing.assert_allclose(dpad_in_numpy(image, 5), speckle.dpad(image, iterations=5), rtol=1e-4)
+    np.testing.assert_allclose(
+        srad_in_numpy(image, 5), speckle.srad(image, iterations=5), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        dpad_in_numpy(image, 5), speckle.dpad(image, iterations=5), rtol=1e-4
+    )
     for mean in (scipy_mean, opencv_mean):
         np.testing.assert_allclose(lee_by(mean, image), speckle.lee(image, looks=3.6), rtol=1e-3)
-        np.testing.assert_allclose(lee_by(mean, image, kuan=True), speckle.kuan(image, looks=3.6), rtol=1e-3)
+        np.testing.assert_allclose(
+            lee_by(mean, image, kuan=True), speckle.kuan(image, looks=3.6), rtol=1e-3
+        )
     np.testing.assert_allclose(frost_in_numpy(image), speckle.frost(image), rtol=1e-3)
 
 
 def test_a_document_keeps_what_stands_around_the_results(tmp_path):
-    timing = measure(Comparison("row", lambda: None, peers={"peer": Peer(lambda: None, remark="otherwise")}), MACHINE, 1)
+    timing = measure(
+        Comparison("row", lambda: None, peers={"peer": Peer(lambda: None, remark="otherwise")}),
+        MACHINE,
+        1,
+    )
     results = Results("python -m benchmarks.speed", MACHINE, [timing], ["missing-one"])
     document = tmp_path / "speed.md"
     document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")

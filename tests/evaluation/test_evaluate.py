@@ -5,8 +5,8 @@ import re
 import cv2
 import numpy as np
 import pytest
-from evaluated_run import NAMES, make_run
 
+from tests.helpers.evaluated_run import NAMES, make_run
 from usmicro.cli import main
 from usmicro.errors import UsageError
 from usmicro.evaluation import evaluate, metrics
@@ -52,7 +52,9 @@ def test_marks_of_foci_give_the_free_response(run, tmp_path):
     assert found["foci listed, F1"] == pytest.approx(2 * 3 / (4 + 3 + 3))
     assert found["foci, sensitivity at 0.5 false an image"] == pytest.approx(2 / 4)
     assert found["labels of foci right"] == pytest.approx(2 / 3)
-    assert "foci, sensitivity at 4 false an image" not in found  # the run lists no more foci than that
+    assert (
+        "foci, sensitivity at 4 false an image" not in found
+    )  # the run lists no more foci than that
     assert any("minimum_confidence" in remark for remark in evaluation.remarks)
     assert evaluation.drawn == "images"
 
@@ -74,13 +76,24 @@ def test_the_distance_decides_what_is_near_enough(run, tmp_path):
 
 def test_labels_of_images_give_auc_and_kappa(run, tmp_path):
     # the run's scores and words: a 0.9 in a mass, sub/b 0.2 none, c 0.6 outside a mass, d 0.1 none
-    truth = write(tmp_path / "t.csv", "image,calcification", "a.png,in a mass", "b.png,none", "c.png,none", "d.png,in a mass")
+    truth = write(
+        tmp_path / "t.csv",
+        "image,calcification",
+        "a.png,in a mass",
+        "b.png,none",
+        "c.png,none",
+        "d.png,in a mass",
+    )
     found = values(evaluate(run, truth))
     assert found["calcification score, AUC"] == pytest.approx(2 / 4)
-    assert found["calcified images called calcified"] == found["other images called calcified"] == 0.5
+    assert (
+        found["calcified images called calcified"] == found["other images called calcified"] == 0.5
+    )
     assert found["calcification present, kappa"] == pytest.approx(0)
     assert "calcification descriptor, kappa" in found
-    plain = write(tmp_path / "p.csv", "image,calcification", "a.png,yes", "b.png,no", "c.png,no", "d.png,yes")
+    plain = write(
+        tmp_path / "p.csv", "image,calcification", "a.png,yes", "b.png,no", "c.png,no", "d.png,yes"
+    )
     assert "calcification descriptor, kappa" not in values(evaluate(run, plain))
 
 
@@ -100,14 +113,28 @@ def test_masks_give_dice(run, tmp_path):
 
 
 def test_patients_are_drawn_together(run, tmp_path):
-    lines = ["image,calcification,patient", "a.png,yes,1", "b.png,no,1", "c.png,no,2", "d.png,yes,2"]
+    lines = [
+        "image,calcification,patient",
+        "a.png,yes,1",
+        "b.png,no,1",
+        "c.png,no,2",
+        "d.png,yes,2",
+    ]
     evaluation = evaluate(run, write(tmp_path / "t.csv", *lines))
     assert evaluation.drawn == "patients"
-    assert {len(group) for group in evaluation.comparison.groups(evaluation.comparison.images)} == {2}
+    assert {len(group) for group in evaluation.comparison.groups(evaluation.comparison.images)} == {
+        2
+    }
 
 
 def test_failed_and_unknown_images_are_told_and_in_no_measure(run, tmp_path):
-    truth = write(tmp_path / "t.csv", "image,calcification,note", "a.png,yes,x", "failed.png,yes,x", "elsewhere.png,no,x")
+    truth = write(
+        tmp_path / "t.csv",
+        "image,calcification,note",
+        "a.png,yes,x",
+        "failed.png,yes,x",
+        "elsewhere.png,no,x",
+    )
     evaluation = evaluate(run, truth)
     assert evaluation.comparison.failed == ["failed.png"]
     remarks = " ".join(evaluation.remarks)
@@ -122,10 +149,19 @@ def test_failed_and_unknown_images_are_told_and_in_no_measure(run, tmp_path):
     [
         (["image,x,y", "a.png,1,2"], "expected the columns image, x_px, y_px"),
         (["image;calcification", "a.png;no"], "separate them by commas, not by semicolons"),
-        (["image,x_px,y_px", "a.png,one,2"], "line 2: expected a number of pixels in column x_px, found one"),
-        (["image,x_px,y_px", "a.png,1,"], "line 2: expected a number of pixels in column y_px, found nothing"),
+        (
+            ["image,x_px,y_px", "a.png,one,2"],
+            "line 2: expected a number of pixels in column x_px, found one",
+        ),
+        (
+            ["image,x_px,y_px", "a.png,1,"],
+            "line 2: expected a number of pixels in column y_px, found nothing",
+        ),
         (["image,x_px,y_px,label", "a.png,1,2,inside"], "expected the label intramass"),
-        (["image,x_px,y_px,shadow", "a.png,1,2,perhaps"], "expected yes, no or nothing in column shadow"),
+        (
+            ["image,x_px,y_px,shadow", "a.png,1,2,perhaps"],
+            "expected yes, no or nothing in column shadow",
+        ),
         (["image,calcification", "a.png,malignant"], "expected the calcification none, present"),
         (["image,calcification", ",yes"], "names no image"),
         (["image,calcification", "x.png,yes"], "tells of no image of this run"),
@@ -139,19 +175,38 @@ def test_truth_that_cannot_be_used_is_refused_with_what_is_expected(run, tmp_pat
 
 
 def test_a_file_name_does_with_or_without_its_ending(run, tmp_path):
-    truth = write(tmp_path / "t.csv", "image,calcification", "a,in a mass", "b,none", "c.png,none", "sub/d,none")
+    truth = write(
+        tmp_path / "t.csv",
+        "image,calcification",
+        "a,in a mass",
+        "b,none",
+        "c.png,none",
+        "sub/d,none",
+    )
     evaluation = evaluate(run, truth)
     assert [image.name for image in evaluation.comparison.images] == ["a.png", "c.png", "sub/b.png"]
     assert any("sub/d" in remark for remark in evaluation.remarks)
 
 
-def test_a_run_that_lists_every_candidate_is_described_by_the_foci_that_are_listed_by_default(run, tmp_path):
+def test_a_run_that_lists_every_candidate_is_described_by_the_foci_that_are_listed_by_default(
+    run, tmp_path
+):
     # a: intramass of confidence 0.9 and extramass of 0.5, which is now a candidate that would not be listed; c: the surest stands for all
     foci = (run / "foci.csv").read_text().replace(",0.5,", ",0.05,")
     (run / "foci.csv").write_text(
-        "\n".join(line.replace(",0.9,", ",0.06,") if line.startswith("c.png") else line for line in foci.split("\n"))
+        "\n".join(
+            line.replace(",0.9,", ",0.06,") if line.startswith("c.png") else line
+            for line in foci.split("\n")
+        )
     )
-    truth = write(tmp_path / "t.csv", "image,calcification", "a.png,in a mass", "b.png,none", "c.png,outside a mass", "d.png,none")
+    truth = write(
+        tmp_path / "t.csv",
+        "image,calcification",
+        "a.png,in a mass",
+        "b.png,none",
+        "c.png,outside a mass",
+        "d.png,none",
+    )
     said = [image.calcification for image in evaluate(run, truth).comparison.images]
     assert said == ["in a mass", "outside a mass", "none", "none"]  # by the tables alone
     record = json.loads((run / "run.json").read_text())
@@ -162,7 +217,9 @@ def test_a_run_that_lists_every_candidate_is_described_by_the_foci_that_are_list
 
 
 def test_images_on_which_all_went_well_are_not_among_the_worst(run, tmp_path):
-    truth = write(tmp_path / "t.csv", "image,calcification", "a.png,in a mass", "b.png,none", "c.png,none")
+    truth = write(
+        tmp_path / "t.csv", "image,calcification", "a.png,in a mass", "b.png,none", "c.png,none"
+    )
     evaluate(run, truth, out=tmp_path / "out")
     worst = (tmp_path / "out" / "evaluation.html").read_text().partition("went worst")[2]
     assert "c.png" in worst
@@ -183,7 +240,11 @@ def test_no_truth_and_no_results_are_refused(run, tmp_path):
 def test_the_command_writes_page_and_tables_and_prints_the_measures(run, tmp_path, capsys):
     truth = tmp_path / "truth"
     write(truth / "marks.csv", "image,x_px,y_px", "a.png,30,30", "a.png,5,5", "c.png,,")
-    write(truth / "labels.csv", "image,calcification", *(f"{name},{'yes' if name == 'a.png' else 'no'}" for name in NAMES))
+    write(
+        truth / "labels.csv",
+        "image,calcification",
+        *(f"{name},{'yes' if name == 'a.png' else 'no'}" for name in NAMES),
+    )
     assert main(["evaluate", str(run), str(truth)]) == 0
     printed = capsys.readouterr().out
     out = run / "evaluation"
@@ -192,7 +253,13 @@ def test_the_command_writes_page_and_tables_and_prints_the_measures(run, tmp_pat
         assert row["measure"] in printed
     with open(out / "foci.csv", newline="") as lines:
         outcomes = sorted((row["image"], row["outcome"]) for row in csv.DictReader(lines))
-    assert outcomes == [("a.png", "false"), ("a.png", "found"), ("a.png", "missed"), ("c.png", "false"), ("c.png", "false")]
+    assert outcomes == [
+        ("a.png", "false"),
+        ("a.png", "found"),
+        ("a.png", "missed"),
+        ("c.png", "false"),
+        ("c.png", "false"),
+    ]
     with open(out / "images.csv", newline="") as lines:
         rows = {row["image"]: row for row in csv.DictReader(lines)}
     assert rows["a.png"]["foci_missed"] == "1"
@@ -209,14 +276,18 @@ def test_the_command_writes_page_and_tables_and_prints_the_measures(run, tmp_pat
 def test_names_are_escaped_on_the_page(tmp_path):
     name = "<img src=x onerror=alert(1)>.png"
     run = make_run(tmp_path / "run", names=(name,))
-    evaluate(run, write(tmp_path / "t.csv", "image,calcification", f"{name},no"), out=tmp_path / "out")
+    evaluate(
+        run, write(tmp_path / "t.csv", "image,calcification", f"{name},no"), out=tmp_path / "out"
+    )
     page = (tmp_path / "out" / "evaluation.html").read_text()
     assert "<img" not in page
     assert "&lt;img" in page
 
 
 def test_the_truth_of_samples_is_understood(tmp_path, sample_data):
-    truth = {entry["image"]: entry for entry in json.loads((sample_data / "truth.json").read_text())}
+    truth = {
+        entry["image"]: entry for entry in json.loads((sample_data / "truth.json").read_text())
+    }
     shape = truth["mass_linear.png"]["mass_labels"]["shape"]
     run = make_run(tmp_path / "run", names=("mass_linear.png",), shape=tuple(shape))
     evaluation = evaluate(run, sample_data)

@@ -72,7 +72,9 @@ def test_free_response_by_hand():
     assert_allclose(curve.threshold, [0.9, 0.8, 0.7, 0.6])
     assert_allclose(curve.sensitivity, [1 / 3, 1 / 3, 2 / 3, 2 / 3])
     assert_allclose(curve.false_positives, [0, 0.5, 0.5, 1])
-    assert_allclose([curve.sensitivity_at(rate) for rate in (0, 0.49, 0.5, 3)], [1 / 3, 1 / 3, 2 / 3, 2 / 3])
+    assert_allclose(
+        [curve.sensitivity_at(rate) for rate in (0, 0.49, 0.5, 3)], [1 / 3, 1 / 3, 2 / 3, 2 / 3]
+    )
 
 
 def test_free_response_does_not_part_ties():
@@ -85,7 +87,10 @@ def test_free_response_does_not_part_ties():
 def test_free_response_weights_count_images():
     first = match([[10, 10]], [0.9], [[10, 10, 4]])
     second = match([[90, 90]], [0.8], [[20, 20, 4]])
-    weighted, repeated = free_response([first, second], [1, 3]), free_response([first, second, second, second])
+    weighted, repeated = (
+        free_response([first, second], [1, 3]),
+        free_response([first, second, second, second]),
+    )
     assert_allclose(weighted.sensitivity_at(1), repeated.sensitivity_at(1))
     assert weighted.sensitivity_at(1) == 0.25
 
@@ -95,7 +100,9 @@ def test_bootstrap_covers_the_mean_and_repeats_itself():
     estimate = bootstrap(lambda drawn: float(values[drawn].mean()), 200)
     assert_allclose(estimate.value, values.mean())
     expected = 1.96 * values.std() / np.sqrt(200)
-    assert_allclose([estimate.value - estimate.low, estimate.high - estimate.value], expected, rtol=0.15)
+    assert_allclose(
+        [estimate.value - estimate.low, estimate.high - estimate.value], expected, rtol=0.15
+    )
     assert estimate == bootstrap(lambda drawn: float(values[drawn].mean()), 200)
 
 
@@ -112,7 +119,9 @@ def test_groups_are_drawn_whole():
         seen.update({tuple(drawn[i : i + 2]) for i in range(0, len(drawn), 2)})
         return float(len(drawn))
 
-    bootstrap(statistic, 6, groups=[np.array([0, 1]), np.array([2, 3]), np.array([4, 5])], rounds=50)
+    bootstrap(
+        statistic, 6, groups=[np.array([0, 1]), np.array([2, 3]), np.array([4, 5])], rounds=50
+    )
     assert seen == {(0, 1), (2, 3), (4, 5)}
 
 

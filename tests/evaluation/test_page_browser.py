@@ -1,9 +1,9 @@
 """The page of an evaluation in Chromium."""
 
 import pytest
-from chromium import BROWSER, MISSING, Chromium
-from evaluated_run import NAMES, make_run
 
+from tests.helpers.chromium import BROWSER, MISSING, Chromium
+from tests.helpers.evaluated_run import NAMES, make_run
 from usmicro.evaluation import evaluate, metrics
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=MISSING)
@@ -30,7 +30,11 @@ def test_the_page_opens_without_an_error_and_fits_a_phone(page, dark):
         assert chromium.said() == []
         assert chromium.get("document.documentElement.scrollWidth") <= 420
         # a curve from the lower left corner, and the point where the run stands, on it
-        assert chromium.get("document.querySelectorAll('.curve').length") == chromium.get("document.querySelectorAll('.mark').length") == 2
+        assert (
+            chromium.get("document.querySelectorAll('.curve').length")
+            == chromium.get("document.querySelectorAll('.mark').length")
+            == 2
+        )
         told = chromium.get(
             """[...document.querySelectorAll("figure")].map((figure) => [".curve", ".mark"].map((name) => {
                  const { x, y, width, height } = figure.querySelector(name).getBBox();

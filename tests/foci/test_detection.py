@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from usmicro.errors import ImageError
-from usmicro.findings import Candidates
 from usmicro.foci import find_candidates, find_foci
 from usmicro.foci.detection import strongest_first
 from usmicro.foci.scale_space import FWHM
+from usmicro.model.findings import Candidates
+from usmicro.model.scan import Spacing
+from usmicro.model.view import Beams, Grid, View
 from usmicro.phantom import phantom_set
 from usmicro.preparation import prepare
-from usmicro.scan import Spacing
 from usmicro.settings import FociSettings
-from usmicro.view import Beams, Grid, View
 
 PIXEL_MM = 0.08
 SHAPE = (320, 400)
@@ -25,17 +25,23 @@ def speckle_of(seed: int, shape: tuple[int, int] = SHAPE, level: float = 80.0) -
     parts = np.random.default_rng(seed).normal(size=(2, *shape)).astype(np.float32)
     real, imaginary = (cv2.GaussianBlur(part, (0, 0), 3.4, sigmaY=1.7) for part in parts)
     envelope = np.hypot(real, imaginary)
-    return np.clip(np.round(level + 85 * np.log10(envelope / envelope.mean() + 1e-9)), 0, 255).astype(np.float32)
+    return np.clip(
+        np.round(level + 85 * np.log10(envelope / envelope.mean() + 1e-9)), 0, 255
+    ).astype(np.float32)
 
 
 def view_of(grey: np.ndarray, **changes) -> View:
     tissue = changes.pop("tissue", np.ones(grey.shape, bool))
     overlay = changes.pop("overlay", np.zeros(grey.shape, bool))
     grid = Grid(0, 0, 1, 1, PIXEL_MM, Spacing(PIXEL_MM, PIXEL_MM, "given"))
-    return View(np.ascontiguousarray(grey, np.float32), tissue, overlay, grid, Beams("linear", 0.0), CELL)
+    return View(
+        np.ascontiguousarray(grey, np.float32), tissue, overlay, grid, Beams("linear", 0.0), CELL
+    )
 
 
-def with_blobs(grey: np.ndarray, blobs: list[tuple[float, float, float]], height: float = 110) -> np.ndarray:
+def with_blobs(
+    grey: np.ndarray, blobs: list[tuple[float, float, float]], height: float = 110
+) -> np.ndarray:
     """Gaussian blobs (x, y, full width at half maximum) that take the place of the speckle as they rise."""
     rows, columns = np.indices(grey.shape)
     out = grey.copy()
@@ -45,7 +51,13 @@ def with_blobs(grey: np.ndarray, blobs: list[tuple[float, float, float]], height
     return out.astype(np.float32)
 
 
-BLOBS = [(60.3, 50.7, 5.0), (200.5, 60.25, 8.0), (330.8, 70.1, 12.0), (90.4, 220.6, 18.0), (290.2, 210.3, 26.0)]
+BLOBS = [
+    (60.3, 50.7, 5.0),
+    (200.5, 60.25, 8.0),
+    (330.8, 70.1, 12.0),
+    (90.4, 220.6, 18.0),
+    (290.2, 210.3, 26.0),
+]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +74,9 @@ def nearest(candidates: Candidates, x: float, y: float) -> int:
 def test_a_blob_is_found_where_it_is_and_as_large_as_it_is(blobs, blob):
     candidates, (x, y, diameter) = blobs[1], blob
     i = nearest(candidates, x, y)
-    assert np.hypot(candidates.x[i] - x, candidates.y[i] - y) < 0.9  # the speckle under it moves it: rms 0.3 to 0.4 an axis
+    assert (
+        np.hypot(candidates.x[i] - x, candidates.y[i] - y) < 0.9
+    )  # the speckle under it moves it: rms 0.3 to 0.4 an axis
     assert candidates.diameter[i] == pytest.approx(diameter, rel=0.2)
     assert candidates.line[i] < 0.2
     assert candidates.false_alarm[i] < 1e-5
@@ -92,12 +106,16 @@ def test_diameter_and_position_have_no_bias(diameter):
     measured, dx, dy = np.array(found).T
     assert measured.mean() == pytest.approx(diameter, rel=0.1)
     assert np.hypot(dx.mean(), dy.mean()) < 0.25
-    assert np.sqrt(np.mean(dx**2 + dy**2) / 2) < 0.65  # the speckle that the blob rises from pulls it about
+    assert (
+        np.sqrt(np.mean(dx**2 + dy**2) / 2) < 0.65
+    )  # the speckle that the blob rises from pulls it about
 
 
 @pytest.mark.parametrize("diameter", [2.0, 3.0, 4.0])
 def test_a_point_is_no_larger_than_the_resolution(diameter):
-    candidates = find_candidates(view_of(with_blobs(speckle_of(3), [(200, 160, diameter)], height=140)))
+    candidates = find_candidates(
+        view_of(with_blobs(speckle_of(3), [(200, 160, diameter)], height=140))
+    )
     i = nearest(candidates, 200, 160)
     assert candidates.diameter[i] <= np.sqrt(CELL[0] * CELL[1])
     assert not candidates.coarse[i]
@@ -120,7 +138,9 @@ def test_rough_lumps_are_measured_without_bias():
         for focus in phantom.truth.foci:
             distance = np.hypot(x - focus.x_px[0], y - focus.y_px[0]) * phantom.spacing.x_mm
             if focus.diameter_mm >= 0.6 and distance.min() < focus.diameter_mm / 2:
-                ratios.append(candidates.diameter[distance.argmin()] * view.grid.pixel_mm / focus.diameter_mm)
+                ratios.append(
+                    candidates.diameter[distance.argmin()] * view.grid.pixel_mm / focus.diameter_mm
+                )
     assert len(ratios) > 25
     assert np.median(ratios) == pytest.approx(1, abs=0.15)
 
@@ -129,12 +149,17 @@ def test_rough_lumps_are_measured_without_bias():
 def test_what_lies_near_a_focus_hardly_changes_its_false_alarm(seed):
     rows, columns = np.indices(SHAPE)
     x, y, speckle = 200, 160, speckle_of(seed)
-    ring = [(x + 20 * np.cos(turn), y + 20 * np.sin(turn), 6.0) for turn in np.arange(6) * np.pi / 3]
+    ring = [
+        (x + 20 * np.cos(turn), y + 20 * np.sin(turn), 6.0) for turn in np.arange(6) * np.pi / 3
+    ]
     surroundings = {
         "nothing": (speckle, []),
         "foci": (speckle, ring),
         "edge of a brighter tissue": (np.where(columns > x + 14, speckle + 60, speckle), []),
-        "cyst": (np.where(np.hypot(columns - x - 35, rows - y) < 25, 2 + 0.02 * speckle, speckle), []),
+        "cyst": (
+            np.where(np.hypot(columns - x - 35, rows - y) < 25, 2 + 0.02 * speckle, speckle),
+            [],
+        ),
     }
     found = {}
     for name, (grey, others) in surroundings.items():
@@ -162,7 +187,9 @@ def test_gain_and_slope_of_the_display_change_nothing(blobs, gain, offset):
     for x, y, _ in BLOBS:
         i, j = nearest(candidates, x, y), nearest(changed, x, y)
         assert changed.contrast[j] == pytest.approx(candidates.contrast[i], rel=0.05)
-        assert changed.features["response"][j] == pytest.approx(candidates.features["response"][i], rel=0.05)
+        assert changed.features["response"][j] == pytest.approx(
+            candidates.features["response"][i], rel=0.05
+        )
         assert changed.diameter[j] == pytest.approx(candidates.diameter[i], rel=0.05)
 
 
@@ -171,7 +198,9 @@ def test_flips_pass_through(blobs, turn):
     view, candidates = blobs
     turned = find_candidates(view_of(turn(view.grey)))
     rows, columns = view.shape
-    x, y = (columns - 1 - turned.x, turned.y) if turn is np.fliplr else (turned.x, rows - 1 - turned.y)
+    x, y = (
+        (columns - 1 - turned.x, turned.y) if turn is np.fliplr else (turned.x, rows - 1 - turned.y)
+    )
     assert len(turned) == len(candidates)
     for i in range(len(candidates)):
         j = int(np.argmin(np.hypot(x - candidates.x[i], y - candidates.y[i])))
@@ -190,7 +219,9 @@ def test_a_long_line_is_called_one_and_a_point_is_not(angle):
     share = np.exp(-0.5 * (across / 2) ** 2) * (np.abs(along) < 90)
     bright = 150 + 0.5 * (speckle_of(3) - 80)  # beads on the line, as a ligament has
     grey = speckle_of(2) * (1 - share) + bright * share
-    candidates = find_candidates(view_of(with_blobs(grey, [(60, 40, 5)])), FociSettings(false_positives=20.0))
+    candidates = find_candidates(
+        view_of(with_blobs(grey, [(60, 40, 5)])), FociSettings(false_positives=20.0)
+    )
     column, row = candidates.x - SHAPE[1] / 2, candidates.y - SHAPE[0] / 2
     on_line = np.abs(-column * np.sin(turn) + row * np.cos(turn)) < 3
     assert on_line.sum() >= 1
@@ -221,7 +252,10 @@ def test_the_outline_of_the_tissue_is_no_focus():
     assert np.count_nonzero(inside < 6) <= 1
 
 
-@pytest.mark.parametrize("grey", [np.zeros(SHAPE), np.full(SHAPE, 255.0), np.add.outer(np.arange(320.0), np.zeros(400)) / 2])
+@pytest.mark.parametrize(
+    "grey",
+    [np.zeros(SHAPE), np.full(SHAPE, 255.0), np.add.outer(np.arange(320.0), np.zeros(400)) / 2],
+)
 def test_an_image_without_detail_has_no_foci(grey):
     candidates = find_candidates(view_of(grey))
     assert len(candidates) == 0
@@ -247,7 +281,10 @@ def test_speckle_alone_gives_as_many_false_foci_as_promised(gamma, smoothing):
 
 def test_more_false_positives_allowed_give_more_candidates(blobs):
     view, _ = blobs
-    counts = [len(find_candidates(view, FociSettings(false_positives=allowed))) for allowed in (0.1, 1.0, 10.0, 100.0)]
+    counts = [
+        len(find_candidates(view, FociSettings(false_positives=allowed)))
+        for allowed in (0.1, 1.0, 10.0, 100.0)
+    ]
     assert counts == sorted(counts)
     assert counts[0] < counts[-1]
 
@@ -260,11 +297,22 @@ def test_diameters_outside_the_limits_are_left_out(blobs):
 
 
 def test_a_bare_image_gives_positions_in_its_own_pixels():
-    grey = cv2.resize(with_blobs(speckle_of(6), [(100, 120, 7), (300, 200, 7)]), None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
+    grey = cv2.resize(
+        with_blobs(speckle_of(6), [(100, 120, 7), (300, 200, 7)]),
+        None,
+        fx=0.8,
+        fy=0.8,
+        interpolation=cv2.INTER_AREA,
+    )
     candidates = find_foci(grey, spacing=PIXEL_MM / 0.8)
     for x, y in ((100, 120), (300, 200)):
         i = nearest(candidates, (x + 0.5) * 0.8 - 0.5, (y + 0.5) * 0.8 - 0.5)
-        assert np.hypot(candidates.x[i] - (x + 0.5) * 0.8 + 0.5, candidates.y[i] - (y + 0.5) * 0.8 + 0.5) < 0.5
+        assert (
+            np.hypot(
+                candidates.x[i] - (x + 0.5) * 0.8 + 0.5, candidates.y[i] - (y + 0.5) * 0.8 + 0.5
+            )
+            < 0.5
+        )
         assert candidates.diameter[i] == pytest.approx(7 * 0.8, rel=0.2)
     assert (np.diff(candidates.features["response"]) <= 0).all()
 
@@ -309,7 +357,9 @@ def test_the_candidates_hold_the_marked_foci(data_folder):
         foci = find_foci(np.ascontiguousarray(image[..., ::-1]))
         images, candidates = images + 1, candidates + len(foci)
         for mark in entry["both"]:
-            found.append(np.hypot(foci.x - mark["x"], foci.y - mark["y"]).min() <= max(mark["d"] / 2, 6))
+            found.append(
+                np.hypot(foci.x - mark["x"], foci.y - mark["y"]).min() <= max(mark["d"] / 2, 6)
+            )
     assert np.mean(found) >= 0.9
     assert candidates / images <= 150
 
@@ -319,5 +369,7 @@ def test_blobs_are_ordered_by_response_and_equal_ones_by_place():
     for responses in (5, 100, 100000):  # few different ones make many ties
         response = rng.integers(0, responses, 500) / responses
         x, y = rng.integers(0, 9, 500) * 1.0, rng.permutation(500) * 1.0
-        np.testing.assert_array_equal(strongest_first(x, y, response), np.lexsort((y, x, -response)))
+        np.testing.assert_array_equal(
+            strongest_first(x, y, response), np.lexsort((y, x, -response))
+        )
     assert len(strongest_first(np.empty(0), np.empty(0), np.empty(0))) == 0

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from usmicro.foci.false_alarm import ANCHORS, FEWEST, LEAST, LOG10_PROBABILITY, STANDARDISED, USUAL, SpeckleResponses
+from usmicro.foci.false_alarm import (
+    ANCHORS,
+    FEWEST,
+    LEAST,
+    LOG10_PROBABILITY,
+    STANDARDISED,
+    USUAL,
+    SpeckleResponses,
+)
 
 RESPONSES = LEAST + np.random.default_rng(1).gamma(3.0, 0.2, 4000)
 
@@ -22,7 +30,9 @@ def test_a_view_of_few_blobs_takes_the_usual_anchors():
 def test_stretched_responses_are_as_probable(scale, shift):
     plain = SpeckleResponses.of(RESPONSES).false_alarm(RESPONSES)
     stretched = RESPONSES * scale + shift
-    np.testing.assert_allclose(SpeckleResponses.of(stretched).false_alarm(stretched), plain, rtol=1e-6)
+    np.testing.assert_allclose(
+        SpeckleResponses.of(stretched).false_alarm(stretched), plain, rtol=1e-6
+    )
 
 
 def test_stronger_responses_are_less_probable_far_beyond_the_table():
@@ -34,5 +44,7 @@ def test_stronger_responses_are_less_probable_far_beyond_the_table():
 
 def test_a_handful_of_strong_foci_hardly_changes_what_speckle_does():
     with_foci = np.concatenate([RESPONSES, np.full(20, 10.0)])
-    plain, among_foci = (SpeckleResponses.of(part).false_alarm(RESPONSES) for part in (RESPONSES, with_foci))
+    plain, among_foci = (
+        SpeckleResponses.of(part).false_alarm(RESPONSES) for part in (RESPONSES, with_foci)
+    )
     np.testing.assert_allclose(np.log10(among_foci), np.log10(plain), rtol=0.07)

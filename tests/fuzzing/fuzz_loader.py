@@ -22,8 +22,8 @@ STRICT = LoadingSettings(largest_image=4_000_000)
 def read(path: Path) -> int:
     """Load a file in both ways and decode its first frames; gives how many frames could be decoded."""
     from usmicro.loading import load
+    from usmicro.loading.dicom.segmentation import header_of
     from usmicro.loading.masks import image_uid
-    from usmicro.loading.segmentation import header_of
 
     decoded = 0
     for settings in (SETTINGS, STRICT):
@@ -48,14 +48,14 @@ def main() -> None:
     import atheris
 
     with atheris.instrument_imports(include=["usmicro.loading", "pydicom", "PIL"]):
-        import usmicro.loading.dicom
-        import usmicro.loading.fragments
+        import usmicro.loading.dicom.fragments
+        import usmicro.loading.dicom.pixels
+        import usmicro.loading.dicom.reader
+        import usmicro.loading.dicom.regions
+        import usmicro.loading.dicom.segmentation
         import usmicro.loading.masks
-        import usmicro.loading.pixels
         import usmicro.loading.raster
-        import usmicro.loading.regions
-        import usmicro.loading.segmentation
-        import usmicro.loading.video  # noqa: F401
+        import usmicro.loading.video.reader  # noqa: F401
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scan"
 

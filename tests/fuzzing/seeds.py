@@ -13,7 +13,16 @@ from PIL import Image
 from usmicro.phantom import PhantomSettings, simulate, write_dicom
 
 TINY = PhantomSettings(
-    width=5.0, depth=5.0, spacing=0.2, anatomy=False, masses=0, ducts=0, intramass=0, intraductal=0, extramass=0, frames=2
+    width=5.0,
+    depth=5.0,
+    spacing=0.2,
+    anatomy=False,
+    masses=0,
+    ducts=0,
+    intramass=0,
+    intraductal=0,
+    extramass=0,
+    frames=2,
 )
 
 
@@ -30,7 +39,11 @@ def write_seeds(folder: Path) -> None:
     palette.PhotometricInterpretation = "PALETTE COLOR"
     for channel in ("Red", "Green", "Blue"):
         palette.add_new(f"{channel}PaletteColorLookupTableDescriptor", "US", [256, 0, 16])
-        palette.add_new(f"{channel}PaletteColorLookupTableData", "OW", struct.pack("<256H", *range(0, 65536, 256)))
+        palette.add_new(
+            f"{channel}PaletteColorLookupTableData",
+            "OW",
+            struct.pack("<256H", *range(0, 65536, 256)),
+        )
     palette.save_as(folder / "palette.dcm")
     palette.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
     palette.save_as(folder / "deflated.dcm")
@@ -39,12 +52,19 @@ def write_seeds(folder: Path) -> None:
         Image.fromarray(grey).save(folder / f"still.{ending}")
     Image.fromarray(grey).convert("P").save(folder / "palette.png")
     Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "deep.png")
-    cv2.imwrite(str(folder / "deep-colour.png"), np.repeat(grey[..., None].astype(np.uint16) * 257, 3, axis=2))
+    cv2.imwrite(
+        str(folder / "deep-colour.png"),
+        np.repeat(grey[..., None].astype(np.uint16) * 257, 3, axis=2),
+    )
     pages = [Image.fromarray(frame) for frame in cine.frames]
-    pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:], compression="tiff_lzw")
+    pages[0].save(
+        folder / "pages.tif", save_all=True, append_images=pages[1:], compression="tiff_lzw"
+    )
     rows, columns = (size // 2 * 2 for size in grey.shape)
     for ending, codec in (("avi", "MJPG"), ("mp4", "mp4v")):
-        video = cv2.VideoWriter(str(folder / f"video.{ending}"), cv2.VideoWriter.fourcc(*codec), 10, (columns, rows))
+        video = cv2.VideoWriter(
+            str(folder / f"video.{ending}"), cv2.VideoWriter.fourcc(*codec), 10, (columns, rows)
+        )
         for frame in colour.frames:
             video.write(np.ascontiguousarray(frame[:rows, :columns]))
         video.release()

@@ -15,13 +15,19 @@ WriteDicom = Callable[..., Path]
 
 
 def dicom_dataset(
-    pixels: NDArray[Any], *, syntax: str = ExplicitVRLittleEndian, encoded: list[bytes] | None = None, **attributes: Any
+    pixels: NDArray[Any],
+    *,
+    syntax: str = ExplicitVRLittleEndian,
+    encoded: list[bytes] | None = None,
+    **attributes: Any,
 ) -> Dataset:
     """An ultrasound data set of frames of shape (frames, rows, columns) or (frames, rows, columns, 3)."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = (
+        UltrasoundMultiFrameImageStorage
+    )
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
     dataset.Modality = "US"
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns = pixels.shape[:3]
@@ -36,14 +42,18 @@ def dicom_dataset(
         setattr(dataset, name, value)
     dataset.HighBit = dataset.BitsStored - 1
     data = encapsulate(encoded, has_bot=table) if encoded is not None else pixels.tobytes()
-    dataset.add_new("PixelData", "OB" if encoded is not None or dataset.BitsAllocated == 8 else "OW", data)
+    dataset.add_new(
+        "PixelData", "OB" if encoded is not None or dataset.BitsAllocated == 8 else "OW", data
+    )
     dataset["PixelData"].is_undefined_length = encoded is not None
     return dataset
 
 
 @pytest.fixture
 def write_dicom(tmp_path: Path) -> WriteDicom:
-    def write(pixels: NDArray[Any], *, name: str = "scan.dcm", cut: int = 0, **options: Any) -> Path:
+    def write(
+        pixels: NDArray[Any], *, name: str = "scan.dcm", cut: int = 0, **options: Any
+    ) -> Path:
         path = tmp_path / name
         dicom_dataset(pixels, **options).save_as(path, enforce_file_format=True)
         if cut:
@@ -62,7 +72,12 @@ def ultrasound_region(**attributes: Any) -> Dataset:
     """A tissue region of 0.1 mm pixels over columns 10 to 49 and rows 20 to 79, with changes."""
     item = Dataset()
     item.RegionSpatialFormat, item.RegionDataType, item.RegionFlags = 1, 1, 0
-    item.RegionLocationMinX0, item.RegionLocationMinY0, item.RegionLocationMaxX1, item.RegionLocationMaxY1 = 10, 20, 49, 79
+    (
+        item.RegionLocationMinX0,
+        item.RegionLocationMinY0,
+        item.RegionLocationMaxX1,
+        item.RegionLocationMaxY1,
+    ) = 10, 20, 49, 79
     item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = 3
     item.PhysicalDeltaX = item.PhysicalDeltaY = 0.01
     for name, value in attributes.items():
@@ -85,7 +100,10 @@ def grey() -> NDArray[np.uint8]:
 def cine() -> NDArray[np.uint8]:
     """Eight smooth colour frames that differ."""
     rows, columns = np.mgrid[:48, :64]
-    frames = [np.stack([rows * 4 + 5 * i, columns * 3 + i, 255 - rows * 2 - columns], axis=-1) for i in range(8)]
+    frames = [
+        np.stack([rows * 4 + 5 * i, columns * 3 + i, 255 - rows * 2 - columns], axis=-1)
+        for i in range(8)
+    ]
     return np.clip(np.stack(frames), 0, 255).astype(np.uint8)
 
 

@@ -4,8 +4,8 @@ import os
 import pytest
 
 from usmicro.errors import UsageError
-from usmicro.loading.content import unquoted
 from usmicro.loading.discover import find_scans
+from usmicro.loading.formats import unquoted
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DICOM = b"\0" * 128 + b"DICM"
@@ -85,20 +85,32 @@ def test_a_name_with_magic_characters_is_a_name_first(tree):
 
 def test_each_file_once(tree):
     root = tree("a/1.png", "a/2.png")
-    assert names(root, root / "a", root / "a" / "1.png", str(root / "*" / "*.png")) == ["a/1.png", "a/2.png"]
+    assert names(root, root / "a", root / "a" / "1.png", str(root / "*" / "*.png")) == [
+        "a/1.png",
+        "a/2.png",
+    ]
 
 
 def test_two_inputs_with_the_same_names_are_told_apart(tree, tmp_path):
     tree("1.png", "only.png", folder="one/scans")
     tree("1.png", folder="two/scans")
-    assert names(tmp_path / "one/scans", tmp_path / "two/scans") == ["one/scans/1.png", "only.png", "two/scans/1.png"]
-    assert names(tmp_path / "one/scans/1.png", tmp_path / "two/scans/1.png") == ["one/scans/1.png", "two/scans/1.png"]
+    assert names(tmp_path / "one/scans", tmp_path / "two/scans") == [
+        "one/scans/1.png",
+        "only.png",
+        "two/scans/1.png",
+    ]
+    assert names(tmp_path / "one/scans/1.png", tmp_path / "two/scans/1.png") == [
+        "one/scans/1.png",
+        "two/scans/1.png",
+    ]
 
 
 def test_the_order_of_inputs_does_not_matter(tree, tmp_path):
     tree("1.png", "b.png", folder="one")
     tree("1.png", "a.png", folder="two")
-    assert find_scans([tmp_path / "one", tmp_path / "two"]) == find_scans([tmp_path / "two", tmp_path / "one"])
+    assert find_scans([tmp_path / "one", tmp_path / "two"]) == find_scans(
+        [tmp_path / "two", tmp_path / "one"]
+    )
 
 
 def test_loops_of_links_end(tree):
@@ -144,7 +156,10 @@ def test_the_labelled_data(data_folder):
 @pytest.mark.parametrize(
     ("said", "kept"),
     [
-        ("invalid literal for int() with base 10: 'Doe^Jane'", "invalid literal for int() with base 10: '...'"),
+        (
+            "invalid literal for int() with base 10: 'Doe^Jane'",
+            "invalid literal for int() with base 10: '...'",
+        ),
         ('value of "O\'Brien^Jane" is invalid', "value of '...' is invalid"),
         ("value of 'O'Brien^Jane' is invalid", "value of '...' is invalid"),
         ("broken (chunk b'\\x00Doe')", "broken (chunk '...')"),

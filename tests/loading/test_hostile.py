@@ -38,7 +38,12 @@ for path in sys.argv[1:]:
 
 def outcome(*files: Path) -> str:
     """What came of each, in a process of little memory; the last line that it printed."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *map(str, files)], capture_output=True, text=True, timeout=SECONDS)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, files)],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     lines = done.stdout.splitlines()
     assert len(lines) == len(files)
@@ -49,7 +54,18 @@ def outcome(*files: Path) -> str:
 @pytest.fixture(scope="module")
 def phantom():
     return simulate(
-        1, PhantomSettings(width=6.0, depth=6.0, spacing=0.2, anatomy=False, masses=0, ducts=0, intramass=0, intraductal=0, extramass=0)
+        1,
+        PhantomSettings(
+            width=6.0,
+            depth=6.0,
+            spacing=0.2,
+            anatomy=False,
+            masses=0,
+            ducts=0,
+            intramass=0,
+            intraductal=0,
+            extramass=0,
+        ),
     )
 
 
@@ -72,12 +88,19 @@ def png(size: tuple[int, int], *chunks: tuple[bytes, bytes]) -> bytes:
     header = struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)
     parts = [b"\x89PNG\r\n\x1a\n"]
     for kind, content in ((b"IHDR", header), *chunks, (b"IEND", b"")):
-        parts.append(struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content)))
+        parts.append(
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+        )
     return b"".join(parts)
 
 
 def test_a_png_of_absurd_size_is_refused_by_its_header(tmp_path):
-    (tmp_path / "bomb.png").write_bytes(png((60_000, 60_000), (b"IDAT", zlib.compress(bytes(10_000_000)))))
+    (tmp_path / "bomb.png").write_bytes(
+        png((60_000, 60_000), (b"IDAT", zlib.compress(bytes(10_000_000))))
+    )
     assert "largest_image" in outcome(tmp_path / "bomb.png")
 
 
@@ -101,7 +124,9 @@ def test_more_frames_than_are_there(dicom):
 def test_sequences_in_sequences_without_end(dicom, tmp_path):
     file = dicom()
     depth = 20_000
-    begin = struct.pack("<HH2sHL", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    begin = struct.pack("<HH2sHL", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
+        "<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF
+    )
     head = file.read_bytes()
     meta = pydicom.dcmread(file).file_meta
     start = 144 + meta.FileMetaInformationGroupLength
@@ -119,7 +144,9 @@ def test_lengths_that_lie(dicom, tmp_path):
     data = dicom().read_bytes()
     at = data.index(b"\xe0\x7f\x10\x00OB")
     for number, length in enumerate((0xFFFFFFFE, 0x7FFFFFFF, 1, 0)):
-        (tmp_path / f"{number}.dcm").write_bytes(data[: at + 8] + struct.pack("<L", length) + data[at + 12 :])
+        (tmp_path / f"{number}.dcm").write_bytes(
+            data[: at + 8] + struct.pack("<L", length) + data[at + 12 :]
+        )
     assert outcome(*(tmp_path / f"{number}.dcm" for number in range(4)))
 
 
@@ -127,7 +154,9 @@ def test_lengths_that_lie_in_the_header(dicom, tmp_path):
     data = dicom().read_bytes()
     at = data.index(b"\x02\x00\x01\x00OB\0\0")
     for number, length in enumerate((0xFFFFFFF0, 0x7FFFFFFE)):
-        (tmp_path / f"{number}.dcm").write_bytes(data[: at + 8] + struct.pack("<L", length) + data[at + 12 :])
+        (tmp_path / f"{number}.dcm").write_bytes(
+            data[: at + 8] + struct.pack("<L", length) + data[at + 12 :]
+        )
     assert "refused" in outcome(*(tmp_path / f"{number}.dcm" for number in range(2)))
 
 
@@ -139,7 +168,9 @@ def test_offsets_beyond_the_file(phantom, tmp_path):
     dataset = pydicom.dcmread(file)
     for offsets in ((0, 0xFFFFFFF0, 0xFFFFFFFE), (0xFFFFFFF0,) * 3, (8, 4, 2)):
         table = struct.pack("<HHL3L", 0xFFFE, 0xE000, 12, *offsets)
-        dataset.PixelData = table + dataset.PixelData[8 + struct.unpack("<L", dataset.PixelData[4:8])[0] :]
+        dataset.PixelData = (
+            table + dataset.PixelData[8 + struct.unpack("<L", dataset.PixelData[4:8])[0] :]
+        )
         dataset.save_as(tmp_path / f"{offsets[1]}.dcm")
     dataset.ExtendedOffsetTable = struct.pack("<3Q", 0, 2**62, 2**63)
     dataset.ExtendedOffsetTableLengths = struct.pack("<3Q", 2**62, 2**62, 2**63)
@@ -162,7 +193,10 @@ def test_a_deflated_file_that_grows_without_end_is_refused(dicom, tmp_path):
         [
             sys.executable,
             "-c",
-            PROGRAM.replace("load(path)", "load(path, settings=usmicro.Settings().loading.__class__(largest_inflated=200))"),
+            PROGRAM.replace(
+                "load(path)",
+                "load(path, settings=usmicro.Settings().loading.__class__(largest_inflated=200))",
+            ),
             str(tmp_path / "bomb.dcm"),
         ],
         capture_output=True,
@@ -178,6 +212,8 @@ def test_pages_of_a_tiff_that_lead_in_a_circle(tmp_path):
     data = bytearray(stream.getvalue())
     first = struct.unpack("<L", data[4:8])[0]
     entries = struct.unpack("<H", data[first : first + 2])[0]
-    data[first + 2 + 12 * entries : first + 6 + 12 * entries] = struct.pack("<L", first)  # the next page is this one
+    data[first + 2 + 12 * entries : first + 6 + 12 * entries] = struct.pack(
+        "<L", first
+    )  # the next page is this one
     (tmp_path / "circle.tif").write_bytes(data)
     assert outcome(tmp_path / "circle.tif")

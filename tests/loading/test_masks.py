@@ -49,7 +49,17 @@ def test_a_mask_is_found_by_name(save, file, image):
     assert (masks.ducts, masks.nonmass) == (None, None)
 
 
-@pytest.mark.parametrize("file", ["case10.png", "case1_tumors.png", "acase1.png", "case1_x.png", "case1.csv.txt", "right/case1.png"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "case10.png",
+        "case1_tumors.png",
+        "acase1.png",
+        "case1_x.png",
+        "case1.csv.txt",
+        "right/case1.png",
+    ],
+)
 def test_the_mask_of_another_image_is_not_taken(save, tmp_path, file):
     folder = save("unrelated.png", square(5, 5))
     (folder / "right").mkdir()
@@ -128,7 +138,9 @@ def test_an_empty_mask_says_that_there_is_no_mass(save):
 
 
 def test_wrong_size_names_both_sizes(save):
-    with pytest.raises(ScanError, match=r"case1\.png: the mask has 40 rows x 60 columns, its image 50 x 70"):
+    with pytest.raises(
+        ScanError, match=r"case1\.png: the mask has 40 rows x 60 columns, its image 50 x 70"
+    ):
         read_masks(save("case1.png", square(5, 5)), "case1.png", (50, 70))
 
 
@@ -155,8 +167,15 @@ def test_every_scan_of_the_labelled_data_has_its_mask(data_folder):
 
     for folder, least in (("breast-lesions-usg", 126), ("bus-bra", 1875)):
         scans = find_scans([data_folder / folder])
-        with_masks = [scan for scan in scans if find_masks(data_folder / folder / "masks", scan.name)]
+        with_masks = [
+            scan for scan in scans if find_masks(data_folder / folder / "masks", scan.name)
+        ]
         assert len(with_masks) >= least
         for scan in with_masks[::20]:
             loaded = load(scan.path)
-            assert read_masks(data_folder / folder / "masks", scan.name, (loaded.rows, loaded.columns)).masses.max() >= 1
+            assert (
+                read_masks(
+                    data_folder / folder / "masks", scan.name, (loaded.rows, loaded.columns)
+                ).masses.max()
+                >= 1
+            )

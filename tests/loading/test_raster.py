@@ -55,7 +55,13 @@ def test_the_content_decides_not_the_name(tmp_path):
 
 def test_header_and_pickling(tmp_path):
     scan = load(save(tmp_path / "scan.png", COLOUR), name="left/scan.png")
-    assert (scan.name, scan.rows, scan.columns, scan.promised_frames, scan.notes) == ("left/scan.png", 40, 60, 1, ())
+    assert (scan.name, scan.rows, scan.columns, scan.promised_frames, scan.notes) == (
+        "left/scan.png",
+        40,
+        60,
+        1,
+        (),
+    )
     assert scan.decoder.startswith("Pillow")
     np.testing.assert_array_equal(next(pickle.loads(pickle.dumps(scan)).frames()), COLOUR)
 
@@ -70,7 +76,9 @@ def test_transparent_pixels_are_black(tmp_path):
     np.testing.assert_allclose(found[10:20], COLOUR[10:20] * (128 / 255), atol=0.51)
     opaque = one(save(tmp_path / "opaque.png", np.dstack([COLOUR, np.full_like(GREY, 255)])))
     np.testing.assert_array_equal(opaque, COLOUR)
-    np.testing.assert_array_equal(one(save(tmp_path / "grey.png", np.dstack([GREY, alpha])))[20:, :, 0], GREY[20:])
+    np.testing.assert_array_equal(
+        one(save(tmp_path / "grey.png", np.dstack([GREY, alpha])))[20:, :, 0], GREY[20:]
+    )
 
 
 def test_palette(tmp_path):
@@ -113,11 +121,15 @@ def test_orientation_is_obeyed(tmp_path, name, orientation):
 
 
 def test_every_page_is_turned(tmp_path):
-    first, *others = (Image.fromarray(np.ascontiguousarray(np.rot90(GREY // (i + 1)))) for i in range(3))
+    first, *others = (
+        Image.fromarray(np.ascontiguousarray(np.rot90(GREY // (i + 1)))) for i in range(3)
+    )
     exif = Image.Exif()
     exif[274] = 6
     first.save(tmp_path / "cine.tif", save_all=True, append_images=others, exif=exif)
-    np.testing.assert_array_equal(np.stack(list(load(tmp_path / "cine.tif").frames())), [GREY // (i + 1) for i in range(3)])
+    np.testing.assert_array_equal(
+        np.stack(list(load(tmp_path / "cine.tif").frames())), [GREY // (i + 1) for i in range(3)]
+    )
 
 
 def test_16_bit_grey_and_colour(tmp_path):
@@ -127,7 +139,12 @@ def test_16_bit_grey_and_colour(tmp_path):
         cv2.imwrite(str(tmp_path / name), DEEP_COLOUR[..., ::-1])
         np.testing.assert_array_equal(one(tmp_path / name), DEEP_COLOUR)
         assert any("16-bit" in note for note in load(tmp_path / name).notes)
-    tifffile.imwrite(tmp_path / "planes.tif", np.moveaxis(DEEP_COLOUR, -1, 0), photometric="rgb", planarconfig="separate")
+    tifffile.imwrite(
+        tmp_path / "planes.tif",
+        np.moveaxis(DEEP_COLOUR, -1, 0),
+        photometric="rgb",
+        planarconfig="separate",
+    )
     with pytest.raises(ScanError, match="layout that is not read"):
         load(tmp_path / "planes.tif")
 
@@ -150,7 +167,13 @@ def test_white_is_zero(tmp_path):
 
 @pytest.mark.parametrize("kind", ["grey", "colour", "deep", "deep colour", "lzw"])
 def test_pages_are_frames(tmp_path, kind):
-    image = {"grey": GREY, "colour": COLOUR, "deep": DEEP >> 2, "deep colour": DEEP_COLOUR, "lzw": COLOUR}[kind]
+    image = {
+        "grey": GREY,
+        "colour": COLOUR,
+        "deep": DEEP >> 2,
+        "deep colour": DEEP_COLOUR,
+        "lzw": COLOUR,
+    }[kind]
     pages = [np.roll(image, 3 * i, axis=0) // (i + 1) for i in range(4)]
     path = tmp_path / "cine.tif"
     if kind == "lzw":
@@ -159,7 +182,9 @@ def test_pages_are_frames(tmp_path, kind):
     else:
         with tifffile.TiffWriter(path) as writer:
             for page in pages:
-                writer.write(page, photometric="rgb" if page.ndim == 3 else "minisblack", contiguous=False)
+                writer.write(
+                    page, photometric="rgb" if page.ndim == 3 else "minisblack", contiguous=False
+                )
     scan = load(path)
     assert scan.promised_frames == 4
     found = np.stack(list(scan.frames()))
@@ -195,10 +220,17 @@ def bomb(path, rows, columns):
     """A small PNG file of very many black pixels."""
 
     def chunk(kind, data):
-        return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+        return (
+            struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">LLBBBBB", columns, rows, 8, 0, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 10**6)) + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 10**6))
+        + chunk(b"IEND", b"")
+    )
     return path
 
 
@@ -207,7 +239,10 @@ def test_a_huge_image_is_refused_by_its_header(tmp_path):
     load_small = save(tmp_path / "small.png", GREY)
     load(load_small)  # imports what it needs
     tracemalloc.start()
-    with pytest.raises(ScanError, match=r"20000 rows x 20000 columns are 400000000 pixels; at most 100000000.*largest_image"):
+    with pytest.raises(
+        ScanError,
+        match=r"20000 rows x 20000 columns are 400000000 pixels; at most 100000000.*largest_image",
+    ):
         load(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -242,7 +277,9 @@ def test_32_bits_are_refused_unless_16_hold_them(tmp_path):
         one(tmp_path / "many.tif")
 
 
-@pytest.mark.parametrize("name", ["scan.png", "scan.jpg", "scan.bmp", "scan.tif", "deep.png", "deep.tif"])
+@pytest.mark.parametrize(
+    "name", ["scan.png", "scan.jpg", "scan.bmp", "scan.tif", "deep.png", "deep.tif"]
+)
 def test_a_truncated_file_gives_a_scan_error_and_silence(tmp_path, name, capfd):
     path = tmp_path / name
     if name.startswith("deep"):
@@ -270,7 +307,9 @@ def test_a_truncated_file_gives_a_scan_error_and_silence(tmp_path, name, capfd):
 )
 def test_other_formats_are_named(tmp_path, name, content, found):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ScanError, match=f"expected a DICOM, PNG, JPEG, BMP, TIFF, .* file, found .*{found}"):
+    with pytest.raises(
+        ScanError, match=f"expected a DICOM, PNG, JPEG, BMP, TIFF, .* file, found .*{found}"
+    ):
         load(tmp_path / name)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from usmicro.errors import UsageError
 from usmicro.loading.spacing import read_spacing
-from usmicro.scan import Spacing
+from usmicro.model.scan import Spacing
 
 GIVEN = Spacing(0.1, 0.2, "given")
 
@@ -41,7 +41,9 @@ def test_a_table_by_path_and_by_file_name(tmp_path, text):
 
 
 def test_one_column_for_both_axes(tmp_path):
-    assert read_spacing(str(table(tmp_path, "image,spacing_mm\n1.png,0.1\n"))).for_image("1.png") == (Spacing(0.1, 0.1, "given"), True)
+    assert read_spacing(str(table(tmp_path, "image,spacing_mm\n1.png,0.1\n"))).for_image(
+        "1.png"
+    ) == (Spacing(0.1, 0.1, "given"), True)
 
 
 @pytest.mark.parametrize("value", ["0", "-0.1", "nan", "inf", 0, -1.0, math.nan])

@@ -1,5 +1,6 @@
 import pytest
-from preparation_pictures import speckle
+
+from tests.helpers.preparation_pictures import speckle
 
 
 @pytest.fixture

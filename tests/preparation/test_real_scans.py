@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from usmicro.model.scan import Spacing
 from usmicro.preparation import prepare
-from usmicro.preparation.overlays import find_overlays
-from usmicro.scan import Spacing
+from usmicro.preparation.graphics.text import find_overlays
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,9 @@ def test_the_geometry_of_every_breast_lesion_scan(data_folder):
         cases = list(csv.DictReader(file))
     assert len(cases) == 128
     for case in cases:
-        frame = cv2.imread(str(folder / "images" / case["Image_filename"]), cv2.IMREAD_COLOR)[..., ::-1]
+        frame = cv2.imread(str(folder / "images" / case["Image_filename"]), cv2.IMREAD_COLOR)[
+            ..., ::-1
+        ]
         pixel_mm = 10 * float(case["Pixel_size"])
         (view,) = prepare(np.ascontiguousarray(frame), spacing=Spacing(pixel_mm, pixel_mm, "given"))
         assert (view.beams.geometry == "sector") == (int(case["CaseID"]) in SECTORS), case["CaseID"]
@@ -39,7 +41,9 @@ def test_marked_foci_are_not_masked(data_folder):
     for entry in marks.values():
         image = cv2.imread(str(data_folder / entry["path"]), cv2.IMREAD_GRAYSCALE)
         mask = find_overlays(image, np.ones(image.shape, dtype=bool))
-        for x, y, *_ in (mark.values() if isinstance(mark, dict) else mark for mark in entry["both"]):
+        for x, y, *_ in (
+            mark.values() if isinstance(mark, dict) else mark for mark in entry["both"]
+        ):
             total += 1
             covered += mask[round(y) - 1 : round(y) + 2, round(x) - 1 : round(x) + 2].any()
     assert total > 40
@@ -51,8 +55,12 @@ def test_the_nominal_scale_is_right_within_a_third(data_folder):
     errors = []
     with (folder / "cases.csv").open(encoding="utf-8") as file:
         for case in list(csv.DictReader(file))[::4]:
-            frame = cv2.imread(str(folder / "images" / case["Image_filename"]), cv2.IMREAD_GRAYSCALE)
+            frame = cv2.imread(
+                str(folder / "images" / case["Image_filename"]), cv2.IMREAD_GRAYSCALE
+            )
             (view,) = prepare(frame)
-            errors.append(np.log(view.grid.pixel_mm / view.grid.step_x / (10 * float(case["Pixel_size"]))))
+            errors.append(
+                np.log(view.grid.pixel_mm / view.grid.step_x / (10 * float(case["Pixel_size"])))
+            )
     assert np.median(np.abs(errors)) < 0.12
     assert np.percentile(np.abs(errors), 90) < 0.3

@@ -1,12 +1,12 @@
 import cv2
 import numpy as np
 import pytest
-from preparation_pictures import draw_focus, draw_plus, framed, speckle, wedge
 
+from tests.helpers.preparation_pictures import draw_focus, draw_plus, framed, speckle, wedge
 from usmicro.errors import ImageError
+from usmicro.model.scan import Region, Spacing
 from usmicro.phantom import PhantomSettings, simulate
 from usmicro.preparation import prepare
-from usmicro.scan import Region, Spacing
 from usmicro.settings import PreparationSettings
 
 KNOWN = Spacing(0.07, 0.07, "given")
@@ -27,7 +27,9 @@ def test_a_focus_keeps_its_place_on_the_screen(picture):
     draw_focus(picture, 250, 140, width=8)
     screen = framed(picture)
     (view,) = prepare(screen, spacing=KNOWN)
-    row, column = np.unravel_index(np.argmax(cv2.GaussianBlur(view.grey, (0, 0), 2) * view.usable), view.shape)
+    row, column = np.unravel_index(
+        np.argmax(cv2.GaussianBlur(view.grey, (0, 0), 2) * view.usable), view.shape
+    )
     assert not view.overlay[row, column]
     x, y = view.grid.to_image(column, row)
     assert abs(x - 330) < 2
@@ -60,7 +62,15 @@ def test_depth_counts_from_the_face_of_the_transducer(picture):
     assert np.allclose(view.beams.direction(*face), (np.sin(0.3), np.cos(0.3)), atol=0.02)
 
 
-@pytest.mark.parametrize("spacing", [Spacing(), Spacing(0.07, None, "given"), Spacing(0.0, 0.0, "region"), Spacing(np.nan, 0.1, "region")])
+@pytest.mark.parametrize(
+    "spacing",
+    [
+        Spacing(),
+        Spacing(0.07, None, "given"),
+        Spacing(0.0, 0.0, "region"),
+        Spacing(np.nan, 0.1, "region"),
+    ],
+)
 def test_without_a_usable_spacing_nothing_is_in_mm(picture, spacing):
     (view,) = prepare(picture, spacing=spacing)
     assert not view.grid.spacing.known
@@ -70,7 +80,10 @@ def test_without_a_usable_spacing_nothing_is_in_mm(picture, spacing):
     assert 25 < view.shape[0] * view.grid.pixel_mm < 60
 
 
-@pytest.mark.parametrize("spacing", [Spacing(30.0, 30.0, "given"), Spacing(0.001, 0.001, "given"), Spacing(0.05, 0.5, "given")])
+@pytest.mark.parametrize(
+    "spacing",
+    [Spacing(30.0, 30.0, "given"), Spacing(0.001, 0.001, "given"), Spacing(0.05, 0.5, "given")],
+)
 def test_an_absurd_size_is_not_believed(picture, spacing):
     (view,) = prepare(picture, spacing=spacing)
     assert not view.grid.spacing.known
@@ -105,9 +118,16 @@ def test_a_dual_view_gives_two_views_that_agree_with_each_half_alone():
 
 def test_declared_regions_carry_their_own_spacing():
     screen = np.zeros((500, 800), np.uint8)
-    screen[60:420, 20:380], screen[60:420, 420:780] = speckle(360, 360, seed=3), speckle(360, 360, seed=4)
+    screen[60:420, 20:380], screen[60:420, 420:780] = (
+        speckle(360, 360, seed=3),
+        speckle(360, 360, seed=4),
+    )
     near, far = Spacing(0.06, 0.06, "region"), Spacing(0.12, 0.12, "region")
-    regions = [Region("tissue", 420, 60, 780, 420, far), Region("tissue", 20, 60, 380, 420, near), Region("spectral", 0, 430, 800, 500)]
+    regions = [
+        Region("tissue", 420, 60, 780, 420, far),
+        Region("tissue", 20, 60, 380, 420, near),
+        Region("spectral", 0, 430, 800, 500),
+    ]
     first, second = prepare(screen, spacing=Spacing(1.0, 1.0, "given"), regions=regions)
     assert (first.grid.spacing, second.grid.spacing) == (near, far)
     assert (first.grid.left, second.grid.left) == (20, 420)
@@ -125,7 +145,9 @@ def test_a_declared_region_does_not_move_the_apex():
 def test_black_borders_change_nothing_but_the_place(picture):
     draw_plus(picture, 90, 200)
     (plain,) = prepare(picture, spacing=KNOWN)
-    (bordered,) = prepare(cv2.copyMakeBorder(picture, 30, 20, 50, 40, cv2.BORDER_CONSTANT), spacing=KNOWN)
+    (bordered,) = prepare(
+        cv2.copyMakeBorder(picture, 30, 20, 50, 40, cv2.BORDER_CONSTANT), spacing=KNOWN
+    )
     assert abs(bordered.grid.left - 50) <= 2
     assert abs(bordered.grid.top - 30) <= 2
     assert np.allclose(bordered.speckle, plain.speckle, rtol=0.1)
@@ -142,7 +164,10 @@ def test_a_tinted_picture_is_no_doppler(picture, tint):
 
 
 def test_sixteen_bits_give_the_same_view(picture):
-    (eight,), (sixteen,) = prepare(picture, spacing=KNOWN), prepare(picture.astype(np.uint16) * 257, spacing=KNOWN)
+    (eight,), (sixteen,) = (
+        prepare(picture, spacing=KNOWN),
+        prepare(picture.astype(np.uint16) * 257, spacing=KNOWN),
+    )
     np.testing.assert_allclose(sixteen.grey, eight.grey, atol=1e-3)
     np.testing.assert_array_equal(sixteen.tissue, eight.tissue)
 
@@ -154,13 +179,28 @@ def test_the_same_frame_gives_the_same_bytes(picture):
     assert first[0].speckle == second[0].speckle
 
 
-@pytest.mark.parametrize("frame", [np.zeros((400, 500), np.uint8), np.full((1, 1), 7, np.uint8), np.full((300, 300, 3), 90, np.uint8)])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((400, 500), np.uint8),
+        np.full((1, 1), 7, np.uint8),
+        np.full((300, 300, 3), 90, np.uint8),
+    ],
+)
 def test_a_blank_frame_says_so(frame):
     with pytest.raises(ImageError, match=r"no tissue found .* check that the image is not blank"):
         prepare(frame)
 
 
-@pytest.mark.parametrize("frame", [np.zeros((4, 4, 4), np.uint8), np.zeros(9, np.uint8), np.zeros((40, 40)), np.zeros((0, 5), np.uint8)])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros(9, np.uint8),
+        np.zeros((40, 40)),
+        np.zeros((0, 5), np.uint8),
+    ],
+)
 def test_what_is_no_frame_says_so(frame):
     with pytest.raises(ImageError, match="expected a frame of shape"):
         prepare(frame)
@@ -175,11 +215,16 @@ def test_what_is_no_frame_says_so(frame):
     ],
 )
 def test_a_simulated_screen_is_understood(changes):
-    phantom = simulate(3, PhantomSettings(screen=True, ruler=True, calipers=True, text=True, **changes))
+    phantom = simulate(
+        3, PhantomSettings(screen=True, ruler=True, calipers=True, text=True, **changes)
+    )
     truth = phantom.truth
     views = prepare(phantom.frames[0], spacing=phantom.spacing)
     assert len(views) == len(truth.views)
-    tissue, overlay = np.zeros(truth.tissue.shape, dtype=bool), np.zeros(truth.tissue.shape, dtype=bool)
+    tissue, overlay = (
+        np.zeros(truth.tissue.shape, dtype=bool),
+        np.zeros(truth.tissue.shape, dtype=bool),
+    )
     y, x = np.indices(truth.tissue.shape)
     for view, expected in zip(views, truth.views, strict=True):
         assert view.beams.geometry == expected.geometry
@@ -190,7 +235,10 @@ def test_a_simulated_screen_is_understood(changes):
         assert view.colour is None
     assert (tissue & truth.tissue).sum() / (tissue | truth.tissue).sum() > 0.97
     assert overlay[truth.overlay & truth.tissue].mean() > 0.95
-    assert (overlay & ~cv2.dilate(truth.overlay.astype(np.uint8), np.ones((13, 13), np.uint8)).astype(bool)).mean() < 2e-3
+    assert (
+        overlay
+        & ~cv2.dilate(truth.overlay.astype(np.uint8), np.ones((13, 13), np.uint8)).astype(bool)
+    ).mean() < 2e-3
 
 
 def test_colour_flow_is_kept_apart_from_overlays():

@@ -22,7 +22,9 @@ def picture() -> Picture:
 
 
 def seen(picture: Picture, geometry: Geometry, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    return augmented(picture, picture.outline.astype(np.float32), SIZE, geometry, np.random.default_rng(seed))
+    return augmented(
+        picture, picture.outline.astype(np.float32), SIZE, geometry, np.random.default_rng(seed)
+    )
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -30,7 +32,10 @@ def test_the_target_moves_with_the_picture(picture, seed):
     image, target = seen(picture, Geometry(elsewhere=0.0), seed)
     assert image.shape == (3, *SIZE)
     assert target.shape == SIZE
-    inside, outside = image[0][(target > 0.9) & (image[2] > 0)], image[0][(target < 0.1) & (image[2] > 0)]
+    inside, outside = (
+        image[0][(target > 0.9) & (image[2] > 0)],
+        image[0][(target < 0.1) & (image[2] > 0)],
+    )
     assert np.median(inside) > np.median(outside) + 0.5
 
 
@@ -38,7 +43,9 @@ def test_without_movement_the_target_is_the_outline_or_its_mirror_image(picture)
     _, known = plain(picture, picture.outline.astype(np.float32), SIZE, STILL)
     for seed in range(6):
         _, target = seen(picture, STILL, seed)
-        assert min(np.abs(target - known).mean(), np.abs(target - known[:, ::-1]).mean()) < 0.2  # a sector may hide a part
+        assert (
+            min(np.abs(target - known).mean(), np.abs(target - known[:, ::-1]).mean()) < 0.2
+        )  # a sector may hide a part
 
 
 def test_a_part_elsewhere_shows_no_mass(picture):

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from finished_analysis import FOCUS, MASS, made_analysis
 
-from usmicro.findings import Focus, Mass
+from tests.helpers.finished_analysis import FOCUS, MASS, made_analysis
+from usmicro.model.findings import Focus, Mass
 
 
 @pytest.fixture
@@ -28,5 +28,7 @@ def contract() -> dict[str, tuple[str, ...]]:
     tables = {}
     for table in ("images.csv", "masses.csv", "foci.csv", "clusters.csv"):
         section = text.split(f"\n## {table}\n")[1].split("\n## ")[0]
-        tables[table] = tuple(line.split("`")[1] for line in section.splitlines() if line.startswith("| `"))
+        tables[table] = tuple(
+            line.split("`")[1] for line in section.splitlines() if line.startswith("| `")
+        )
     return tables

@@ -3,9 +3,9 @@ import json
 
 import numpy as np
 import pytest
-from finished_analysis import made_analysis
 
-from usmicro.findings import Mass
+from tests.helpers.finished_analysis import made_analysis
+from usmicro.model.findings import Mass
 from usmicro.writing.coco import CocoWriter, encode_image
 from usmicro.writing.polygons import polygons, share_among
 
@@ -47,7 +47,9 @@ def test_foci_are_key_points_with_what_was_measured(tmp_path):
         assert names[annotation["category_id"]] == f"{focus.label} focus"
         assert annotation["keypoints"] == [round(focus.x_px, 2), round(focus.y_px, 2), 2]
         left, top, width, height = annotation["bbox"]
-        np.testing.assert_allclose((left + width / 2, top + height / 2), (focus.x_px + 0.5, focus.y_px + 0.5), atol=0.02)
+        np.testing.assert_allclose(
+            (left + width / 2, top + height / 2), (focus.x_px + 0.5, focus.y_px + 0.5), atol=0.02
+        )
         assert annotation["attributes"]["label"] == focus.label
         assert ("depth_mm" in annotation["attributes"]) == (focus.depth_mm is not None)
 
@@ -84,7 +86,9 @@ def test_a_run_without_images_gives_a_file_that_is_whole():
 def test_the_picture_has_the_full_size_and_is_black_outside_the_tissue():
     cv2 = pytest.importorskip("cv2")
     analysis = made_analysis()
-    picture = cv2.imdecode(np.frombuffer(encode_image(analysis.image, analysis.labels), np.uint8), cv2.IMREAD_UNCHANGED)
+    picture = cv2.imdecode(
+        np.frombuffer(encode_image(analysis.image, analysis.labels), np.uint8), cv2.IMREAD_UNCHANGED
+    )
     assert picture.shape[:2] == analysis.labels.shape
     assert analysis.image[analysis.labels == 255].any()
     assert not picture[analysis.labels == 255].any()
@@ -96,9 +100,16 @@ def test_a_polygon_covers_its_area(seed):
     noise = cv2.GaussianBlur(np.random.default_rng(seed).random((90, 120)), (0, 0), 6)
     area = noise > np.quantile(noise, 0.7)
     outlines = polygons(area)
-    covered = sum(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2 for x, y in (outline.T for outline in outlines))
+    covered = sum(
+        abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+        for x, y in (outline.T for outline in outlines)
+    )
     filled = cv2.drawContours(
-        np.zeros(area.shape, np.uint8), cv2.findContours(area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], -1, 1, -1
+        np.zeros(area.shape, np.uint8),
+        cv2.findContours(area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0],
+        -1,
+        1,
+        -1,
     )
     assert abs(covered - filled.sum()) < 0.03 * filled.sum()
 
@@ -106,7 +117,10 @@ def test_a_polygon_covers_its_area(seed):
 def test_pixels_go_to_the_mass_in_their_part_or_to_the_nearest():
     area = np.zeros((40, 60), bool)
     area[5:15, 5:25] = area[20:30, 40:55] = True
-    first, second, far = (mass_at(number, x, y) for number, (x, y) in enumerate([(8, 10), (22, 10), (50, 37)], start=1))
+    first, second, far = (
+        mass_at(number, x, y)
+        for number, (x, y) in enumerate([(8, 10), (22, 10), (50, 37)], start=1)
+    )
     shared = share_among(area, [first, second, far])
     assert (shared > 0).tolist() == area.tolist()
     assert shared[10, 6] == 1

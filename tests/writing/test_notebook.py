@@ -1,9 +1,8 @@
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from finished_analysis import made_analysis
-
-from usmicro.findings import Table
+from tests.helpers.finished_analysis import made_analysis
+from usmicro.model.findings import Table
 from usmicro.writing.notebook import MOST_ROWS
 
 

@@ -3,13 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from usmicro.findings import Table
+from usmicro.model.findings import Table
 from usmicro.writing import draw
 from usmicro.writing.overlays import ORANGE, PURPLE, SKY_BLUE, overlap, scale_bar, write_beside
 
 
 def near(picture, x, y, radius):
-    return picture[round(y) - radius : round(y) + radius + 1, round(x) - radius : round(x) + radius + 1]
+    return picture[
+        round(y) - radius : round(y) + radius + 1, round(x) - radius : round(x) + radius + 1
+    ]
 
 
 def shows(picture, colour):
@@ -80,7 +82,10 @@ def test_shadow_and_twinkling_show(make_analysis, focus):
 
 
 def test_hundreds_of_foci_are_drawn(make_analysis, focus):
-    crowd = tuple(replace(focus, focus=i + 1, x_px=20.0 + 30 * (i % 20), y_px=50.0 + 30 * (i // 20)) for i in range(200))
+    crowd = tuple(
+        replace(focus, focus=i + 1, x_px=20.0 + 30 * (i % 20), y_px=50.0 + 30 * (i // 20))
+        for i in range(200)
+    )
     assert draw(make_analysis(foci=crowd)).shape[1] == 640
 
 

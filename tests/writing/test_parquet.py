@@ -2,8 +2,8 @@ import csv
 import sys
 
 import pytest
-from finished_analysis import made_analysis
 
+from tests.helpers.finished_analysis import made_analysis
 from usmicro.writing.parquet import write_parquet
 from usmicro.writing.tables import FOCI_COLUMNS, plain, table_writer
 

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from finished_analysis import MASS
 
+from tests.helpers.finished_analysis import MASS
 from usmicro.writing.polygons import mass_tops
 
 
@@ -26,7 +26,10 @@ def test_masses_that_touch_are_each_numbered_above_their_own_part():
     area = np.zeros((100, 200), bool)
     area[20:80, 20:120] = True
     area[40:60, 120:180] = True
-    first, second = replace(MASS, mass=1, x_px=70, y_px=50), replace(MASS, mass=2, x_px=150, y_px=50)
+    first, second = (
+        replace(MASS, mass=1, x_px=70, y_px=50),
+        replace(MASS, mass=2, x_px=150, y_px=50),
+    )
     (one, x1, y1), (two, x2, y2) = mass_tops(area, [first, second], 0)
     assert (one, y1, two) == (1, 20, 2)
     assert 20 <= x1 < 120 < x2 < 180

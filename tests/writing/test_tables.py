@@ -4,7 +4,16 @@ from dataclasses import fields, replace
 
 import pytest
 
-from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, cell, not_finite, plain, table_writer
+from usmicro.writing.tables import (
+    CLUSTERS_COLUMNS,
+    FOCI_COLUMNS,
+    IMAGES_COLUMNS,
+    MASSES_COLUMNS,
+    cell,
+    not_finite,
+    plain,
+    table_writer,
+)
 
 
 def written(columns, rows):
@@ -41,7 +50,10 @@ def test_columns_are_those_of_the_contract():
         "label_reason,mass,duct,nonmass,distance_to_mass_mm,cluster,shadow,shadow_drop,shadow_p,shadow_length_mm,twinkling,"
         "twinkling_score,track,seen_frames,origin"
     )
-    assert ",".join(CLUSTERS_COLUMNS) == "image,frame,cluster,foci,x_px,y_px,x_mm,depth_mm,width_mm,height_mm,label"
+    assert (
+        ",".join(CLUSTERS_COLUMNS)
+        == "image,frame,cluster,foci,x_px,y_px,x_mm,depth_mm,width_mm,height_mm,label"
+    )
 
 
 def test_a_focus_survives_the_table(focus):
@@ -60,7 +72,16 @@ def test_a_focus_survives_the_table(focus):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, ""), (0, "0"), (0.0, "0"), (-0.0, "0"), (1.0, "1"), (0.1 + 0.2, "0.3"), (1.23456789e-7, "1.23457e-07"), ("yes", "yes")],
+    [
+        (None, ""),
+        (0, "0"),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (1.0, "1"),
+        (0.1 + 0.2, "0.3"),
+        (1.23456789e-7, "1.23457e-07"),
+        ("yes", "yes"),
+    ],
 )
 def test_cells(value, text):
     assert cell(value) == text
@@ -86,4 +107,7 @@ def test_a_missing_column_is_an_error(mass):
 
 
 def test_a_name_that_is_not_utf8_is_escaped(mass):
-    assert rb"caf\udce9.png" in written(MASSES_COLUMNS, [{"image": b"caf\xe9.png".decode("utf-8", "surrogateescape"), **plain(mass)}])
+    assert rb"caf\udce9.png" in written(
+        MASSES_COLUMNS,
+        [{"image": b"caf\xe9.png".decode("utf-8", "surrogateescape"), **plain(mass)}],
+    )

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from usmicro.anatomy.ducts import find_ducts, judge_ducts
-from usmicro.anatomy.given import on_grid, soft_probability
 from usmicro.anatomy.masses import BORDER, NETWORK, SIZE, find_masses, scored_regions
+from usmicro.anatomy.network import judge
 from usmicro.anatomy.nonmass import find_nonmass
-from usmicro.anatomy.unet import judge
-from usmicro.findings import Anatomy
-from usmicro.scan import GivenMasks
+from usmicro.anatomy.user_masks_on_grid import on_grid, soft_probability
+from usmicro.model.findings import Anatomy
+from usmicro.model.scan import GivenMasks
+from usmicro.model.view import View
 from usmicro.settings import AnatomySettings
-from usmicro.view import View
 
 MOSTLY = 0.6
 """A region covered to this part by a duct is the duct."""
@@ -27,7 +27,7 @@ def find_anatomy(
 ) -> Anatomy:
     """Find masses, ducts and nonmass areas.
 
-    Networks (`usmicro.anatomy.unet`) look for the insides of masses and of ducts; what they find is judged by size, shape and contrast.
+    Networks (`usmicro.anatomy.network`) look for the insides of masses and of ducts; what they find is judged by size, shape and contrast.
 
     Parameters
     ----------
@@ -43,7 +43,12 @@ def find_anatomy(
     """
     settings, given = settings or AnatomySettings(), given or GivenMasks()
     if given.masses is None:
-        judged = judge(view, Path(settings.mass_network) if settings.mass_network else NETWORK, SIZE, border=BORDER)
+        judged = judge(
+            view,
+            Path(settings.mass_network) if settings.mass_network else NETWORK,
+            SIZE,
+            border=BORDER,
+        )
         mass = judged.probability_on(view)
         scored = scored_regions(view, judged, mass)
     else:
@@ -58,13 +63,21 @@ def find_anatomy(
         duct, duct_confidence = soft_probability(ducts, view), (1.0,) * int(ducts.max(initial=0))
     if given.masses is None:
         # a dark tube looks like the inside of a mass too, but no mass is that long and thin
-        apart = [item for item in scored if (ducts[item[1].box] > 0)[item[1].inside].mean() < MOSTLY]
+        apart = [
+            item for item in scored if (ducts[item[1].box] > 0)[item[1].inside].mean() < MOSTLY
+        ]
         masses, confidence = find_masses(view, apart, settings)
     else:
         confidence = (1.0,) * int(masses.max(initial=0))
     areas = given.nonmass
-    nonmass = find_nonmass(view, masses, ducts, settings) if areas is None else on_grid(areas.astype(np.int32), view) > 0
-    names = tuple(name for name in ("masses", "ducts", "nonmass") if getattr(given, name) is not None)
+    nonmass = (
+        find_nonmass(view, masses, ducts, settings)
+        if areas is None
+        else on_grid(areas.astype(np.int32), view) > 0
+    )
+    names = tuple(
+        name for name in ("masses", "ducts", "nonmass") if getattr(given, name) is not None
+    )
     return Anatomy(mass, masses, confidence, duct, ducts, duct_confidence, nonmass, names)
 
 

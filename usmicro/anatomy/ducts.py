@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.unet import Judged, Region, judge_at
-from usmicro.arrays import BoolImage, FloatImage, LabelImage
-from usmicro.logistic import read_models
+from usmicro.anatomy.network import Judged, Region, judge_at
+from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
+from usmicro.model.view import View
+from usmicro.numerics.logistic import read_models
 from usmicro.settings import AnatomySettings
-from usmicro.view import View
 
 NETWORK = Path(__file__).with_name("ducts.onnx")
 """The network, as `training.ducts` fits it."""
@@ -27,7 +27,18 @@ ELONGATION = 3.0
 WIDEST_MM = 5.0
 WALL_MM = 0.3
 """How far the wall reaches beyond the lumen."""
-FEATURES = ("mean", "length", "elongation", "width", "weaker_flank", "stronger_flank", "lumen", "along_beam", "mass", "depth")
+FEATURES = (
+    "mean",
+    "length",
+    "elongation",
+    "width",
+    "weaker_flank",
+    "stronger_flank",
+    "lumen",
+    "along_beam",
+    "mass",
+    "depth",
+)
 SHALLOWEST_MM = 2.0
 """What lies nearer to the transducer is skin."""
 FLOWING = 0.3
@@ -39,7 +50,9 @@ def judge_ducts(view: View) -> Judged:
     return judge_at(view, NETWORK, DUCT_PIXEL_MM)
 
 
-def find_ducts(view: View, judged: Judged, mass: FloatImage, settings: AnatomySettings) -> tuple[LabelImage, tuple[float, ...]]:
+def find_ducts(
+    view: View, judged: Judged, mass: FloatImage, settings: AnatomySettings
+) -> tuple[LabelImage, tuple[float, ...]]:
     """Ducts of a view, wall included, 1 to n from the surest on, with a confidence each.
 
     Parameters
@@ -55,7 +68,9 @@ def find_ducts(view: View, judged: Judged, mass: FloatImage, settings: AnatomySe
     model = read_models(REGION_MODELS)["ducts"]
     found = (tube for tube in tubes(view, judged, mass) if not _vessel(view, judged, tube))
     scored = [(float(model.probability(tube.features)), tube) for tube in found]
-    sure = sorted((item for item in scored if item[0] >= settings.duct_threshold), key=lambda item: -item[0])
+    sure = sorted(
+        (item for item in scored if item[0] >= settings.duct_threshold), key=lambda item: -item[0]
+    )
     labels = np.zeros(view.shape, np.int32)
     for number, (_, tube) in enumerate(sure, start=1):
         _draw(labels, view, judged, tube, number)
@@ -73,7 +88,9 @@ def _vessel(view: View, judged: Judged, tube: Region) -> bool:
 def tubes(view: View, judged: Judged, mass: FloatImage) -> list[Region]:
     """The lumen of everything that may be a duct, on the network's pixels, with what tells ducts from the rest."""
     probability = judged.probability
-    count, found, stats, _ = cv2.connectedComponentsWithStats((probability > EDGE).astype(np.uint8), connectivity=8)
+    count, found, stats, _ = cv2.connectedComponentsWithStats(
+        (probability > EDGE).astype(np.uint8), connectivity=8
+    )
     masses = cv2.resize(mass, probability.shape[::-1], interpolation=cv2.INTER_AREA)
     out = []
     for number in range(1, count):
@@ -84,13 +101,22 @@ def tubes(view: View, judged: Judged, mass: FloatImage) -> list[Region]:
         region = found[box] == number
         features = _features(view, judged, region, box, probability, masses)
         slim = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION)
-        if slim and probability[box][region].max() >= CORE and features["depth"] >= SHALLOWEST_MM / 10:
+        if (
+            slim
+            and probability[box][region].max() >= CORE
+            and features["depth"] >= SHALLOWEST_MM / 10
+        ):
             out.append(Region(box, region, features))
     return out
 
 
 def _features(
-    view: View, judged: Judged, region: BoolImage, box: tuple[slice, slice], probability: FloatImage, masses: FloatImage
+    view: View,
+    judged: Judged,
+    region: BoolImage,
+    box: tuple[slice, slice],
+    probability: FloatImage,
+    masses: FloatImage,
 ) -> dict[str, float]:
     """Size, shape and contrast of a tube; lengths in mm."""
     y, x = np.nonzero(region)
@@ -111,8 +137,14 @@ def _features(
     ring = (cv2.dilate(mask[grown], np.ones((13, 13), np.uint8)) > 0) & ~near & judged.tissue[grown]
     lumen = float(judged.rank[box][region].mean())
     side = -(np.arange(ring.shape[1]) - x.mean() - box[1].start + grown[1].start) * axis[1]
-    side = side + ((np.arange(ring.shape[0]) - y.mean() - box[0].start + grown[0].start) * axis[0])[:, None]
-    flanks = [float(judged.rank[grown][part].mean()) - lumen if part.any() else 0.0 for part in (ring & (side < 0), ring & (side > 0))]
+    side = (
+        side
+        + ((np.arange(ring.shape[0]) - y.mean() - box[0].start + grown[0].start) * axis[0])[:, None]
+    )
+    flanks = [
+        float(judged.rank[grown][part].mean()) - lumen if part.any() else 0.0
+        for part in (ring & (side < 0), ring & (side > 0))
+    ]
     values = probability[box][region]
     return {
         "mean": float(values.mean()),

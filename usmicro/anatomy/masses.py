@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from usmicro.anatomy.unet import Judged, Region
-from usmicro.arrays import BoolImage, FloatImage, LabelImage
-from usmicro.logistic import read_models
+from usmicro.anatomy.network import Judged, Region
+from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
+from usmicro.model.view import View
+from usmicro.numerics.logistic import read_models
 from usmicro.settings import AnatomySettings
-from usmicro.view import View
 
 REGION_MODELS = Path(__file__).with_name("regions.json")
 """How sure a region is: `masses` and `ducts` as `training.regions`, `nonmass` as `training.nonmass` fits it."""
@@ -32,10 +32,23 @@ NECK, NECK_MM = 0.2, 2.0
 """A neck is at most this part of a region's diameter wide, and at most this many mm."""
 ROUNDING = 1.5
 """Distance from a core, in half widths of a neck, up to which corners and spicules are kept."""
-FEATURES = ("peak", "mean", "size", "solidity", "flatness", "share", "contrast", "fit", "border", "depth")
+FEATURES = (
+    "peak",
+    "mean",
+    "size",
+    "solidity",
+    "flatness",
+    "share",
+    "contrast",
+    "fit",
+    "border",
+    "depth",
+)
 
 
-def find_masses(view: View, scored: Sequence[tuple[float, Region]], settings: AnatomySettings) -> tuple[LabelImage, tuple[float, ...]]:
+def find_masses(
+    view: View, scored: Sequence[tuple[float, Region]], settings: AnatomySettings
+) -> tuple[LabelImage, tuple[float, ...]]:
     """Masses of a view, 1 to n from the surest on, with a confidence each.
 
     Parameters
@@ -46,7 +59,11 @@ def find_masses(view: View, scored: Sequence[tuple[float, Region]], settings: An
     settings : AnatomySettings
         `mass_threshold` decides from which confidence on a region is a mass.
     """
-    sure = [(confidence, region) for confidence, region in scored if confidence >= settings.mass_threshold]
+    sure = [
+        (confidence, region)
+        for confidence, region in scored
+        if confidence >= settings.mass_threshold
+    ]
     labels = np.zeros(view.shape, np.int32)
     for number, (_, region) in enumerate(sure, start=1):
         part = labels[region.box]
@@ -60,7 +77,10 @@ def scored_regions(view: View, judged: Judged, fine: FloatImage) -> list[tuple[f
     `judged` is what the network says of the view, `fine` its probability on the view's grid.
     """
     model = read_models(REGION_MODELS)["masses"]
-    scored = ((float(model.probability(region.features)), region) for region in regions(view, judged, fine))
+    scored = (
+        (float(model.probability(region.features)), region)
+        for region in regions(view, judged, fine)
+    )
     return sorted(scored, key=lambda item: -item[0])
 
 
@@ -69,11 +89,20 @@ def regions(view: View, judged: Judged, fine: FloatImage) -> list[Region]:
     shown = (fine > EDGE).astype(np.uint8)
     if not shown.any():
         return []
-    x, y, width, height = cv2.boundingRect(shown)  # numbering the whole view takes several times as long
-    count, found, stats, _ = cv2.connectedComponentsWithStats(shown[y : y + height, x : x + width], connectivity=4)
-    grey = np.asarray(cv2.resize(judged.rank, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+    x, y, width, height = cv2.boundingRect(
+        shown
+    )  # numbering the whole view takes several times as long
+    count, found, stats, _ = cv2.connectedComponentsWithStats(
+        shown[y : y + height, x : x + width], connectivity=4
+    )
+    grey = np.asarray(
+        cv2.resize(judged.rank, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR),
+        dtype=np.float32,
+    )
     total = float(fine.sum())
-    least, most = (np.pi / 4 * view.grid.pixels(diameter) ** 2 for diameter in (SMALLEST_MM, LARGEST_MM))
+    least, most = (
+        np.pi / 4 * view.grid.pixels(diameter) ** 2 for diameter in (SMALLEST_MM, LARGEST_MM)
+    )
     out = []
     for number in range(1, count):
         left, top, width, height, area = (int(value) for value in stats[number])
@@ -81,7 +110,10 @@ def regions(view: View, judged: Judged, fine: FloatImage) -> list[Region]:
             continue
         whole = _without_holes(found[top : top + height, left : left + width] == number)
         for (rows, columns), inside in cut_at_necks(whole, view.grid.pixels(NECK_MM)):
-            box = (slice(y + top + rows.start, y + top + rows.stop), slice(x + left + columns.start, x + left + columns.stop))
+            box = (
+                slice(y + top + rows.start, y + top + rows.stop),
+                slice(x + left + columns.start, x + left + columns.stop),
+            )
             if inside.sum() >= least and fine[box][inside].max() >= CORE:
                 out.append(Region(box, inside, _features(view, inside, box, fine, grey, total)))
     return out
@@ -101,7 +133,9 @@ def cut_at_necks(region: BoolImage, widest: float) -> list[tuple[tuple[slice, sl
     padded = np.pad(region, 1).astype(np.uint8)
     cores = (cv2.distanceTransform(padded, cv2.DIST_L2, 5) > radius).astype(np.uint8)
     # of every pixel the distance to the nearest core, and its number; at the rim a core is left behind by little more than the radius
-    distance, nearest = cv2.distanceTransformWithLabels(1 - cores, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP)
+    distance, nearest = cv2.distanceTransformWithLabels(
+        1 - cores, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
+    )
     nearest = np.where((distance <= ROUNDING * radius) & (padded > 0), nearest, 0)[1:-1, 1:-1]
     parts = []
     for number in range(1, int(nearest.max()) + 1):
@@ -114,29 +148,56 @@ def cut_at_necks(region: BoolImage, widest: float) -> list[tuple[tuple[slice, sl
 
 
 def _without_holes(region: BoolImage) -> BoolImage:
-    contours, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(np.zeros(region.shape, np.uint8), contours, -1, 1, cv2.FILLED) > 0)
+    contours, _ = cv2.findContours(
+        region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    return np.asarray(
+        cv2.drawContours(np.zeros(region.shape, np.uint8), contours, -1, 1, cv2.FILLED) > 0
+    )
 
 
 def _features(
-    view: View, inside: BoolImage, box: tuple[slice, slice], fine: FloatImage, grey: FloatImage, total: float
+    view: View,
+    inside: BoolImage,
+    box: tuple[slice, slice],
+    fine: FloatImage,
+    grey: FloatImage,
+    total: float,
 ) -> dict[str, float]:
-    contours, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contours, _ = cv2.findContours(
+        inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
     outline = max(contours, key=len)
     area = float(inside.sum())
     hull = max(cv2.contourArea(cv2.convexHull(outline)), area)
     reach = round(view.grid.pixels(3.0))
-    around = tuple(slice(max(part.start - reach, 0), min(part.stop + reach, size)) for part, size in zip(box, view.shape, strict=True))
+    around = tuple(
+        slice(max(part.start - reach, 0), min(part.stop + reach, size))
+        for part, size in zip(box, view.shape, strict=True)
+    )
     padded = np.zeros([part.stop - part.start for part in around], np.uint8)
-    padded[tuple(slice(b.start - a.start, b.stop - a.start) for a, b in zip(around, box, strict=True))] = inside
-    ring = (cv2.distanceTransform(1 - padded, cv2.DIST_L2, 5) <= reach) & (padded == 0) & view.tissue[around]
+    padded[
+        tuple(slice(b.start - a.start, b.stop - a.start) for a, b in zip(around, box, strict=True))
+    ] = inside
+    ring = (
+        (cv2.distanceTransform(1 - padded, cv2.DIST_L2, 5) <= reach)
+        & (padded == 0)
+        & view.tissue[around]
+    )
     values = fine[box][inside]
     outside = float(grey[around][ring].mean()) if ring.any() else 0.5
     beyond = float(fine[around][ring].mean()) if ring.any() else 0.0
     rows, columns = inside.shape
-    touching = (box[0].start == 0) * inside[0].sum() + (box[0].stop == view.shape[0]) * inside[-1].sum()
-    touching += (box[1].start == 0) * inside[:, 0].sum() + (box[1].stop == view.shape[1]) * inside[:, -1].sum()
-    depth = float(view.beams.depth((box[1].start + box[1].stop - 1) / 2, box[0].start)) * view.grid.pixel_mm
+    touching = (box[0].start == 0) * inside[0].sum() + (box[0].stop == view.shape[0]) * inside[
+        -1
+    ].sum()
+    touching += (box[1].start == 0) * inside[:, 0].sum() + (box[1].stop == view.shape[1]) * inside[
+        :, -1
+    ].sum()
+    depth = (
+        float(view.beams.depth((box[1].start + box[1].stop - 1) / 2, box[0].start))
+        * view.grid.pixel_mm
+    )
     return {
         "peak": float(np.log(values.max() / (1.0001 - values.max()))),
         "mean": float(values.mean()),

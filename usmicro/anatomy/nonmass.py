@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.unet import Judged, Region, judge_at
-from usmicro.arrays import BoolImage, LabelImage
-from usmicro.logistic import read_models
+from usmicro.anatomy.network import Judged, Region, judge_at
+from usmicro.model.arrays import BoolImage, LabelImage
+from usmicro.model.view import View
+from usmicro.numerics.logistic import read_models
 from usmicro.settings import AnatomySettings
-from usmicro.view import View
 
 NETWORK = Path(__file__).with_name("nonmass.onnx")
 """The network, as `training.nonmass` fits it."""
@@ -32,7 +32,9 @@ def judge_nonmass(view: View) -> Judged:
     return judge_at(view, NETWORK, NONMASS_PIXEL_MM)
 
 
-def find_nonmass(view: View, masses: LabelImage, ducts: LabelImage, settings: AnatomySettings) -> BoolImage:
+def find_nonmass(
+    view: View, masses: LabelImage, ducts: LabelImage, settings: AnatomySettings
+) -> BoolImage:
     """Areas of altered echotexture outside of masses and ducts.
 
     Parameters
@@ -61,7 +63,9 @@ def find_nonmass(view: View, masses: LabelImage, ducts: LabelImage, settings: An
 def areas(view: View, judged: Judged) -> list[Region]:
     """Every region that may be a nonmass area, on the network's pixels, with what tells it from the rest."""
     probability = judged.probability
-    count, found, stats, _ = cv2.connectedComponentsWithStats((probability > EDGE).astype(np.uint8), connectivity=4)
+    count, found, stats, _ = cv2.connectedComponentsWithStats(
+        (probability > EDGE).astype(np.uint8), connectivity=4
+    )
     pixel = (view.shape[0] * view.shape[1] / probability.size) * view.grid.pixel_mm**2
     total = max(float(probability[judged.tissue].sum()), 1e-6)
     out = []
@@ -72,7 +76,11 @@ def areas(view: View, judged: Judged) -> list[Region]:
         box = (slice(top, top + height), slice(left, left + width))
         inside = np.asarray(found[box] == number)
         values = probability[box][inside]
-        around = (cv2.dilate((found == number).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0) & (found != number) & judged.tissue
+        around = (
+            (cv2.dilate((found == number).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0)
+            & (found != number)
+            & judged.tissue
+        )
         outside = float(judged.rank[around].mean()) if around.any() else 0.5
         features = {
             "peak": float(judged.logit[box][inside].max()),

@@ -29,7 +29,9 @@ SHARED_SECONDS = 30.0
 _own = threading.local()
 
 
-def on_cluster(jobs: Sequence[Job], address: str, told: Told) -> Generator[tuple[int, Result], None, None]:
+def on_cluster(
+    jobs: Sequence[Job], address: str, told: Told
+) -> Generator[tuple[int, Result], None, None]:
     """Compute jobs on the workers of a scheduler; gives each job's index with its result, as they come.
 
     A job whose Dask worker is lost is computed by another one; after several lost ones it fails, as it may be what kills them.
@@ -50,9 +52,15 @@ def on_cluster(jobs: Sequence[Job], address: str, told: Told) -> Generator[tuple
         while done < len(jobs):
             room = IN_FLIGHT * max(1, sum(client.nthreads().values())) - len(futures)
             while room > 0 and given < len(jobs):
-                job = replace(jobs[given], path=Path(os.path.abspath(jobs[given].path)), out=Path(os.path.abspath(jobs[given].out)))
+                job = replace(
+                    jobs[given],
+                    path=Path(os.path.abspath(jobs[given].path)),
+                    out=Path(os.path.abspath(jobs[given].out)),
+                )
                 # named by number: the cluster's logs and its page tell the names of jobs
-                future = client.submit(compute, job, given, topic, __version__, key=f"{topic}-{given}", pure=False)
+                future = client.submit(
+                    compute, job, given, topic, __version__, key=f"{topic}-{given}", pure=False
+                )
                 future.add_done_callback(lambda future, index=given: finished.put((index, future)))
                 futures[given] = future
                 given, room = given + 1, room - 1
@@ -91,16 +99,22 @@ def connected(address: str) -> Any:
     try:
         from distributed import Client
     except ImportError as error:
-        raise UsageError(f'--cluster needs Dask, which is not installed; pip install "usmicro[cluster]" ({error})') from error
+        raise UsageError(
+            f'--cluster needs Dask, which is not installed; pip install "usmicro[cluster]" ({error})'
+        ) from error
     try:
         client: Any = Client(address, timeout=20, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise UsageError(f"--cluster {address}: no Dask scheduler answers there ({error}); start one with: dask scheduler") from error
+        raise UsageError(
+            f"--cluster {address}: no Dask scheduler answers there ({error}); start one with: dask scheduler"
+        ) from error
     try:
         client.wait_for_workers(1, timeout=60)
     except TimeoutError as error:
         client.close()
-        raise UsageError(f"--cluster {address}: the scheduler has no workers; start some with: dask worker {address}") from error
+        raise UsageError(
+            f"--cluster {address}: the scheduler has no workers; start some with: dask worker {address}"
+        ) from error
     return client
 
 
@@ -109,13 +123,17 @@ def compute(job: Job, index: int, topic: str, version: str) -> Result | UsmicroE
     from distributed import get_worker
 
     if version != __version__:
-        return UsageError(f"--cluster: a worker has usmicro {__version__}, this run is by {version}; install the same on all machines")
+        return UsageError(
+            f"--cluster: a worker has usmicro {__version__}, this run is by {version}; install the same on all machines"
+        )
     worker = getattr(_own, "worker", None)
     if worker is None:
         worker = _own.worker = Worker()
     dask_worker = get_worker()
     try:
-        result: Result = worker.compute(job, lambda done, promised: dask_worker.log_event(topic, (index, done, promised)))
+        result: Result = worker.compute(
+            job, lambda done, promised: dask_worker.log_event(topic, (index, done, promised))
+        )
     except UsmicroError as error:
         return error
     return replace(result, overlay_file=None, mask_file=None)
@@ -128,9 +146,14 @@ def _outcome(future: Any, job: Job, address: str) -> Result:
         raise _lost(address)
     error = future.exception()
     if isinstance(error, KilledWorker):
-        return failure(job, "several workers of the cluster were lost while they computed this file; it may be what killed them")
+        return failure(
+            job,
+            "several workers of the cluster were lost while they computed this file; it may be what killed them",
+        )
     if error is not None:
-        raise UsmicroError(f"--cluster {address}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        raise UsmicroError(
+            f"--cluster {address}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        )
     answer: Result | UsmicroError = future.result()
     if isinstance(answer, UsmicroError):
         raise answer
@@ -143,7 +166,9 @@ def _check_connected(client: Any, address: str) -> None:
 
 
 def _lost(address: str) -> UsageError:
-    return UsageError(f"--cluster {address}: the connection to the scheduler is lost; run again with --resume: finished inputs are kept")
+    return UsageError(
+        f"--cluster {address}: the connection to the scheduler is lost; run again with --resume: finished inputs are kept"
+    )
 
 
 def _check_shared(job: Job, result: Result, wait: Callable[[float], None] = time.sleep) -> None:

@@ -8,8 +8,8 @@ import secrets
 import sys
 from pathlib import Path
 
+from usmicro.anatomy.user_masks import MaskFunction, definition_of, function_name
 from usmicro.errors import UsageError
-from usmicro.outlines import MaskFunction, definition_of, function_name
 
 CANNOT_PICKLE = (pickle.PicklingError, AttributeError, TypeError)
 """What pickle raises of functions within functions, lambdas and objects that hold open files."""
@@ -26,9 +26,13 @@ def check_importable(function: MaskFunction) -> None:
     try:
         pickled = pickle.dumps(function)
     except CANNOT_PICKLE as error:
-        raise UsageError(f"masks: {function_name(function)} cannot be sent to worker processes ({error}); {remedy}") from error
+        raise UsageError(
+            f"masks: {function_name(function)} cannot be sent to worker processes ({error}); {remedy}"
+        ) from error
     if b"__main__" in pickled:  # a worker is a program of its own, whose __main__ is another
-        raise UsageError(f"masks: {function_name(function)} is defined in the script itself, which worker processes do not run; {remedy}")
+        raise UsageError(
+            f"masks: {function_name(function)} is defined in the script itself, which worker processes do not run; {remedy}"
+        )
 
 
 def mark_of(function: MaskFunction) -> str:
@@ -38,6 +42,10 @@ def mark_of(function: MaskFunction) -> str:
     """
     file = getattr(sys.modules.get(definition_of(function).__module__), "__file__", None)
     try:
-        return hashlib.sha256(pickle.dumps(function) + Path(file).read_bytes()).hexdigest() if file else secrets.token_hex()
+        return (
+            hashlib.sha256(pickle.dumps(function) + Path(file).read_bytes()).hexdigest()
+            if file
+            else secrets.token_hex()
+        )
     except (*CANNOT_PICKLE, OSError):
         return secrets.token_hex()

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from usmicro import __version__
-from usmicro.arrays import Frame
+from usmicro.anatomy.user_masks import MaskFunction, Outlines
 from usmicro.batch.pseudonyms import without_names
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError, UsmicroError
-from usmicro.outlines import MaskFunction, Outlines
-from usmicro.scan import Scan, Spacing
+from usmicro.model.arrays import Frame
+from usmicro.model.scan import Scan, Spacing
 from usmicro.settings import LimitSettings, Settings, to_toml
 
 if TYPE_CHECKING:
-    from usmicro.findings import Focus, Mass, Summary
+    from usmicro.model.findings import Focus, Mass, Summary
 
 FramesTold = Callable[[int, int], None]
 """Called with how many frames of an input are done and how many it promises."""
@@ -75,7 +75,7 @@ class Job:
     @property
     def picture_file(self) -> Path:
         """Where the clean picture for the report goes."""
-        from usmicro.writing.report import picture_file
+        from usmicro.writing.report.page import picture_file
 
         return picture_file(self.out, self.stem)
 
@@ -98,12 +98,22 @@ def fingerprint(job: Job) -> str:
 
     # limits say what an input may cost, not what is found in it
     settings = to_toml(replace(job.settings, limits=LimitSettings()))
-    digest = hashlib.sha256(f"{__version__}\n{settings}\n{job.spacing}\n{job.spacing_wins}\n{job.function_mark}".encode())
-    masks = [] if job.masks is None else find_masks(job.masks, job.own_name, None if job.address else job.path)
+    digest = hashlib.sha256(
+        f"{__version__}\n{settings}\n{job.spacing}\n{job.spacing_wins}\n{job.function_mark}".encode()
+    )
+    masks = (
+        []
+        if job.masks is None
+        else find_masks(job.masks, job.own_name, None if job.address else job.path)
+    )
     network = job.settings.anatomy.mass_network
     if job.address:
         digest.update(f"{_mark_at(job.address)}\n".encode())
-    for file in (*(() if job.address else (job.path,)), *masks, *([Path(network)] if network else ())):
+    for file in (
+        *(() if job.address else (job.path,)),
+        *masks,
+        *([Path(network)] if network else ()),
+    ):
         digest.update(f"{file.name}\n".encode("utf-8", "backslashreplace"))
         with open(file, "rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
@@ -112,7 +122,8 @@ def fingerprint(job: Job) -> str:
 
 def _mark_at(address: str) -> str:
     """What tells the input at an address from any other, without fetching it; the UIDs of DICOMweb do so themselves."""
-    from usmicro.loading import dicomweb, remote
+    from usmicro.loading import remote
+    from usmicro.loading.dicom import web as dicomweb
 
     return address if dicomweb.is_dicomweb(address) else remote.mark_at(address)
 
@@ -125,7 +136,7 @@ def process(job: Job, told: FramesTold | None = None) -> Result:
     UsageError
         If the output cannot be written: no other input would fare better.
     """
-    from usmicro.loading.content import unquoted
+    from usmicro.loading.formats import unquoted
 
     start = time.perf_counter()
     log: tuple[str, ...] = ()
@@ -141,7 +152,10 @@ def process(job: Job, told: FramesTold | None = None) -> Result:
         elif isinstance(error, OSError) and error.filename in (None, str(job.path)):
             reason = f"cannot be read: {error.strerror or error}"
         else:  # a fault of the program costs one row, not the run
-            reason, log = f"internal error: {type(error).__name__}: {unquoted(str(error))}", trace(error)
+            reason, log = (
+                f"internal error: {type(error).__name__}: {unquoted(str(error))}",
+                trace(error),
+            )
     return failure(job, reason, log=log, seconds=time.perf_counter() - start)
 
 
@@ -150,7 +164,9 @@ def is_lack_of_memory(error: BaseException | None) -> bool:
     import cv2
 
     while error is not None:
-        if isinstance(error, MemoryError) or (isinstance(error, cv2.error) and getattr(error, "code", 0) == cv2.Error.StsNoMem):
+        if isinstance(error, MemoryError) or (
+            isinstance(error, cv2.error) and getattr(error, "code", 0) == cv2.Error.StsNoMem
+        ):
             return True
         error = error.__cause__
     return False
@@ -176,7 +192,14 @@ def memory_used() -> float | None:
 def failure(job: Job, reason: str, *, log: tuple[str, ...] = (), seconds: float = 0.0) -> Result:
     """The result of an input that failed; the reason is cut to one line without the paths of this machine."""
     reason = without_paths(reason, job)
-    return Result(image=job.name, status="failed", error=reason, log=log, seconds={"total": seconds}, memory_mb=memory_used())
+    return Result(
+        image=job.name,
+        status="failed",
+        error=reason,
+        log=log,
+        seconds={"total": seconds},
+        memory_mb=memory_used(),
+    )
 
 
 def without_paths(text: str, job: Job) -> str:
@@ -188,20 +211,29 @@ def without_paths(text: str, job: Job) -> str:
     if job.real_name:
         text = without_names(text, job.real_name, job.name)
         text = re.sub("the masks folder[^:]*", "the masks folder", text)
-    for folder in sorted((folder for folder in sys.path if len(Path(folder).parts) > 1), key=len, reverse=True):
+    for folder in sorted(
+        (folder for folder in sys.path if len(Path(folder).parts) > 1), key=len, reverse=True
+    ):
         text = text.replace(f"{folder}{os.sep}", "")
     return " ".join(text.split()).removeprefix(f"{job.name}: ")
 
 
 def trace(error: BaseException) -> tuple[str, ...]:
     """Where an error arose, outermost first, with the files named as Python imports them."""
-    return tuple(f"{module_path(frame.filename)}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
+    return tuple(
+        f"{module_path(frame.filename)}:{frame.lineno} in {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    )
 
 
 def module_path(file: str) -> str:
     """A source file's path below the folder that it is imported from, so that no folder of this machine is told."""
     path = Path(file)
-    below = [path.relative_to(folder) for folder in map(Path, sys.path) if folder.is_absolute() and path.is_relative_to(folder)]
+    below = [
+        path.relative_to(folder)
+        for folder in map(Path, sys.path)
+        if folder.is_absolute() and path.is_relative_to(folder)
+    ]
     return min(below, key=lambda found: len(found.parts)).as_posix() if below else path.name
 
 
@@ -212,28 +244,51 @@ def _analyse(job: Job, start: float, told: FramesTold | None) -> Result:
         return _analyse_near(near, told, mark, start, hashed)
 
 
-def _analyse_near(job: Job, told: FramesTold | None, mark: str, start: float, hashed: float) -> Result:
+def _analyse_near(
+    job: Job, told: FramesTold | None, mark: str, start: float, hashed: float
+) -> Result:
     """Analyse an input that is on this machine; `start` and `hashed` are when it was begun and its fingerprint `mark` was made."""
     from usmicro.analysis import analyze
     from usmicro.loading import load
     from usmicro.loading.masks import read_masks
     from usmicro.writing import encode_png
     from usmicro.writing.extras import Extras
-    from usmicro.writing.report_pictures import encode_picture
+    from usmicro.writing.report.pictures import encode_picture
     from usmicro.writing.tables import not_finite
 
-    scan = load(job.path, name=job.name, spacing=job.spacing, spacing_wins=job.spacing_wins, settings=job.settings.loading)
+    scan = load(
+        job.path,
+        name=job.name,
+        spacing=job.spacing,
+        spacing_wins=job.spacing_wins,
+        settings=job.settings.loading,
+    )
     given: Outlines | MaskFunction | None = job.mask_function
     if job.masks is not None:
         given = read_masks(
-            job.masks, job.own_name, (scan.rows, scan.columns), scan=None if job.address else job.path, frames=scan.promised_frames
+            job.masks,
+            job.own_name,
+            (scan.rows, scan.columns),
+            scan=None if job.address else job.path,
+            frames=scan.promised_frames,
         )
     extras = Extras(job.extra_files, job.path, mark, given=given is not None)
     each_frame = extras.each_frame
-    analysis = analyze(scan if told is None else telling(scan, told), settings=job.settings, masks=given, each_frame=each_frame)
+    analysis = analyze(
+        scan if told is None else telling(scan, told),
+        settings=job.settings,
+        masks=given,
+        each_frame=each_frame,
+    )
     analysed = time.perf_counter()
-    contents = (encode_png(analysis.overlay()), encode_png(analysis.labels), encode_picture(analysis.image, analysis.labels))
-    written = tuple(written_digest(content, file) for content, file in zip(contents, job.files, strict=True))
+    contents = (
+        encode_png(analysis.overlay()),
+        encode_png(analysis.labels),
+        encode_picture(analysis.image, analysis.labels),
+    )
+    written = tuple(
+        written_digest(content, file) for content, file in zip(contents, job.files, strict=True)
+    )
     also_written, unwritten = extras.write(analysis)
     end = time.perf_counter()
     findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
@@ -246,24 +301,35 @@ def _analyse_near(job: Job, told: FramesTold | None, mark: str, start: float, ha
         masses=analysis.masses,
         key_frame=analysis.frame,
         notes=(
-            *(without_paths(without_sources(note, given) if job.real_name else note, job) for note in analysis.notes),
+            *(
+                without_paths(without_sources(note, given) if job.real_name else note, job)
+                for note in analysis.notes
+            ),
             *unwritten,
             *(f"{name} was not a finite number and is left empty" for name in odd),
         ),
         decoder=scan.decoder,
-        seconds={"hashing": hashed - start, **analysis.seconds, "writing": end - analysed, "total": end - start},
+        seconds={
+            "hashing": hashed - start,
+            **analysis.seconds,
+            "writing": end - analysed,
+            "total": end - start,
+        },
         fingerprint=mark,
         written=written,
         memory_mb=memory_used(),
         overlay_file=job.overlay_file,
         mask_file=job.mask_file,
-        extras={extra: {file.relative_to(job.out).as_posix(): _digest(file) for file in files} for extra, files in also_written.items()},
+        extras={
+            extra: {file.relative_to(job.out).as_posix(): _digest(file) for file in files}
+            for extra, files in also_written.items()
+        },
     )
 
 
 def without_sources(note: str, given: Outlines | MaskFunction | None) -> str:
     """A note without the names of the files that masks came from."""
-    from usmicro.scan import GivenMasks
+    from usmicro.model.scan import GivenMasks
 
     for source in given.sources if isinstance(given, GivenMasks) else ():
         note = without_names(note, Path(source).name, "a mask")
@@ -276,7 +342,8 @@ def at_hand(job: Job) -> Iterator[Job]:
     if not job.address:
         yield job
         return
-    from usmicro.loading import dicomweb, remote
+    from usmicro.loading import remote
+    from usmicro.loading.dicom import web as dicomweb
 
     fetched = dicomweb.fetched if dicomweb.is_dicomweb(job.address) else remote.fetched
     with fetched(job.address) as copy:

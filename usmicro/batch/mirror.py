@@ -34,7 +34,9 @@ class Mirror:
         """
         self._remote, self._root = file_system(address)
         self._address = address
-        self._temporary = tempfile.TemporaryDirectory(prefix="usmicro-output-", ignore_cleanup_errors=True)
+        self._temporary = tempfile.TemporaryDirectory(
+            prefix="usmicro-output-", ignore_cleanup_errors=True
+        )
         self.folder = Path(self._temporary.name) / "out"
         self.folder.mkdir()
         try:
@@ -44,7 +46,9 @@ class Mirror:
                 self._remote.get_file(file, str(here))
         except Exception as error:  # each file system has errors of its own
             self._temporary.cleanup()
-            raise UsageError(f"--out {address}: cannot be read: {' '.join(str(error).split())[:300]}") from error
+            raise UsageError(
+                f"--out {address}: cannot be read: {' '.join(str(error).split())[:300]}"
+            ) from error
         self._there = self._here()
         self._synced = time.monotonic()
 
@@ -54,7 +58,10 @@ class Mirror:
         for path in self.folder.rglob("*"):
             if path.is_file() and not path.name.endswith(("-journal", ".unfinished")):
                 status = path.stat()
-                found[path.relative_to(self.folder).as_posix()] = (status.st_mtime_ns, status.st_size)
+                found[path.relative_to(self.folder).as_posix()] = (
+                    status.st_mtime_ns,
+                    status.st_size,
+                )
         return found
 
     def sync(self) -> None:
@@ -66,7 +73,10 @@ class Mirror:
             If the address cannot be written to.
         """
         here = self._here()
-        changed = sorted((name for name in here if self._there.get(name) != here[name]), key=lambda name: (name == STATE, name))
+        changed = sorted(
+            (name for name in here if self._there.get(name) != here[name]),
+            key=lambda name: (name == STATE, name),
+        )
         try:
             for name in changed:
                 self._remote.put_file(str(self.folder / name), f"{self._root}/{name}")
@@ -74,7 +84,9 @@ class Mirror:
                 self._remote.rm_file(f"{self._root}/{name}")
         except Exception as error:
             words = " ".join(str(error).split())[:300]
-            raise UsageError(f"--out {self._address}: cannot be written: {words}; run again with --resume") from error
+            raise UsageError(
+                f"--out {self._address}: cannot be written: {words}; run again with --resume"
+            ) from error
         self._there, self._synced = here, time.monotonic()
 
     def through(self, results: Iterator[Result]) -> Iterator[Result]:

@@ -28,10 +28,15 @@ class Profile:
         stages = {stage: seconds for stage, seconds in self._seconds.items() if stage != "total"}
         stages["other"] = max(0.0, total - sum(stages.values()))
         table = [f"{'stage':<14}{'seconds':>10}{'share':>8}{'ms a frame':>12}"]
-        for stage, seconds in [*sorted(stages.items(), key=lambda item: -item[1]), ("total", total)]:
+        for stage, seconds in [
+            *sorted(stages.items(), key=lambda item: -item[1]),
+            ("total", total),
+        ]:
             share, each = seconds / total if total else 0.0, 1000 * seconds / max(1, self._frames)
             table.append(f"{stage:<14}{seconds:>10.2f}{share:>8.1%}{each:>12.1f}")
-        table.append(f"{self._images} images, {self._frames} frames; {self._images / passed:.2f} images a second, compiling included")
+        table.append(
+            f"{self._images} images, {self._frames} frames; {self._images / passed:.2f} images a second, compiling included"
+        )
         if self._memory is not None:
             table.append(f"largest process: {self._memory:.0f} MB")
         return table

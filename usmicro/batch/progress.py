@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import TextIO
 
-from usmicro.warmup import COMPILING
+from usmicro.batch.warmup import COMPILING
 
 LINE_SECONDS = 10.0
 BAR_SECONDS = 0.2
@@ -42,7 +42,11 @@ class Progress:
         if error:
             self.failed += 1
             if self.failed <= NAMED_FAILURES:
-                more = "; further failures are only in images.csv" if self.failed == NAMED_FAILURES else ""
+                more = (
+                    "; further failures are only in images.csv"
+                    if self.failed == NAMED_FAILURES
+                    else ""
+                )
                 self._write(f"failed: {_printable(image)}: {_printable(error)}{more}\n")
         self._within = ""
         self._tell()
@@ -57,7 +61,9 @@ class Progress:
 
     def _tell(self) -> None:
         now = time.monotonic()
-        if now - self._told >= (BAR_SECONDS if self._bar else LINE_SECONDS) or (self._bar and self.done == self.total):
+        if now - self._told >= (BAR_SECONDS if self._bar else LINE_SECONDS) or (
+            self._bar and self.done == self.total
+        ):
             self._told = now
             self._write(self.line() + ("" if self._bar else "\n"))
 

@@ -32,20 +32,30 @@ def read_key(file: Path, *, out: Path | None = None) -> bytes:
         If the file lies in the output folder, where it would be handed on with the results, or holds no key.
     """
     if out is not None and Path(os.path.realpath(file)).is_relative_to(os.path.realpath(out)):
-        raise UsageError(f"--pseudonyms {file}: lies in the output folder, from which it would be handed on; keep the key elsewhere")
+        raise UsageError(
+            f"--pseudonyms {file}: lies in the output folder, from which it would be handed on; keep the key elsewhere"
+        )
     try:
-        with open(file, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
+        with open(
+            file, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)
+        ) as stream:
             stream.write(secrets.token_hex(32) + "\n")
     except FileExistsError:
         pass
     except OSError as error:
-        raise UsageError(f"--pseudonyms {file}: a new key cannot be written ({error.strerror}); name another file") from error
+        raise UsageError(
+            f"--pseudonyms {file}: a new key cannot be written ({error.strerror}); name another file"
+        ) from error
     try:
         key = bytes.fromhex(file.read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"--pseudonyms {file}: expected a key in hexadecimal digits, found {error}; name the key or a new file") from error
+        raise UsageError(
+            f"--pseudonyms {file}: expected a key in hexadecimal digits, found {error}; name the key or a new file"
+        ) from error
     if len(key) < LEAST_KEY:
-        raise UsageError(f"--pseudonyms {file}: expected a key of {LEAST_KEY} bytes or more in hexadecimal digits, found {len(key)} bytes")
+        raise UsageError(
+            f"--pseudonyms {file}: expected a key of {LEAST_KEY} bytes or more in hexadecimal digits, found {len(key)} bytes"
+        )
     return key
 
 
@@ -55,11 +65,13 @@ def pseudonym(name: str, key: bytes) -> str:
     >>> pseudonym("Doe^Jane/1.dcm", bytes(16)).count("/")
     1
     """
-    from usmicro.loading.content import OTHER_SUFFIXES, SUFFIXES
+    from usmicro.loading.formats import OTHER_SUFFIXES, SUFFIXES
 
     parts = PurePosixPath(name).parts
     hashed = [
-        hmac.new(key, "/".join(parts[: i + 1]).encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:DIGITS]
+        hmac.new(
+            key, "/".join(parts[: i + 1]).encode("utf-8", "surrogateescape"), hashlib.sha256
+        ).hexdigest()[:DIGITS]
         for i in range(len(parts))
     ]
     suffix = PurePosixPath(name).suffix.lower()

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from usmicro import __version__
+from usmicro.anatomy.user_masks import MaskFunction, function_name
 from usmicro.batch.results import Result
-from usmicro.outlines import MaskFunction, function_name
 from usmicro.settings import Settings
 
 PACKAGES = (
@@ -50,8 +50,12 @@ class Record:
     ) -> None:
         """Begin a record; `private` keeps out the names of files and folders that the user gave."""
         self.settings, self.workers, self.remarks = settings, workers, remarks
-        self.spacing = spacing if isinstance(spacing, int | float) or spacing is None else Path(spacing).name
-        self.masks = function_name(masks) if callable(masks) else None if masks is None else Path(masks).name
+        self.spacing = (
+            spacing if isinstance(spacing, int | float) or spacing is None else Path(spacing).name
+        )
+        self.masks = (
+            function_name(masks) if callable(masks) else None if masks is None else Path(masks).name
+        )
         self.started, self.finished = datetime.now(UTC), None  # type: datetime, datetime | None
         if private:
             self.spacing = "table" if isinstance(self.spacing, str) else self.spacing
@@ -86,7 +90,9 @@ class Record:
             "usmicro": __version__,
             "complete": self.complete,
             "started": self.started.isoformat(timespec="seconds"),
-            "finished": None if self.finished is None else self.finished.isoformat(timespec="seconds"),
+            "finished": None
+            if self.finished is None
+            else self.finished.isoformat(timespec="seconds"),
             "options": {
                 "spacing": self.spacing,
                 "masks": self.masks,
@@ -114,8 +120,15 @@ class Record:
 def told_of(result: Result) -> dict[str, Any]:
     """What the record tells of one image."""
     cine = result.summary is not None and result.summary.frames > 1
-    told = {"error": result.error, "where": result.log, "key_frame": result.key_frame if cine else None, "notes": result.notes}
-    return {key: value for key, value in told.items() if value is not None and value not in ("", ())}
+    told = {
+        "error": result.error,
+        "where": result.log,
+        "key_frame": result.key_frame if cine else None,
+        "notes": result.notes,
+    }
+    return {
+        key: value for key, value in told.items() if value is not None and value not in ("", ())
+    }
 
 
 def _without_folders(settings: Settings) -> dict[str, Any]:

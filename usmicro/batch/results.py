@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from usmicro.arrays import ByteImage
-from usmicro.clusters import measure_clusters
 from usmicro.errors import ScanError
-from usmicro.findings import Cluster, Focus, Mass, Summary, Table
+from usmicro.labelling.clusters import measure_clusters
+from usmicro.model.arrays import ByteImage
+from usmicro.model.findings import Cluster, Focus, Mass, Summary, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,9 @@ class Result:
         )
 
     @staticmethod
-    def from_json(text: str, *, overlay_file: Path | None = None, mask_file: Path | None = None) -> Result:
+    def from_json(
+        text: str, *, overlay_file: Path | None = None, mask_file: Path | None = None
+    ) -> Result:
         """A result as `to_json` stored it; the files are left out if it failed."""
         stored: dict[str, Any] = json.loads(text)
         ok = stored["status"] == "ok"
@@ -92,7 +94,9 @@ class Result:
         stored["masses"] = Table(Mass(**row) for row in stored["masses"])
         for name in ("notes", "written", "log"):
             stored[name] = tuple(stored[name])
-        return Result(**stored, overlay_file=overlay_file if ok else None, mask_file=mask_file if ok else None)
+        return Result(
+            **stored, overlay_file=overlay_file if ok else None, mask_file=mask_file if ok else None
+        )
 
 
 def _read_picture(file: Path | None, name: str) -> ByteImage:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.functions import check_importable, mark_of
 from usmicro.batch.jobs import Job, fingerprint, is_written
 from usmicro.batch.progress import Progress
@@ -21,18 +22,24 @@ from usmicro.batch.results import Result
 from usmicro.batch.state import COCO, RECORD, STATE, TABLES, State, is_result, remove_unfinished
 from usmicro.batch.workers import Told, available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.dicomweb import find_instances, is_dicomweb
+from usmicro.loading.dicom.web import find_instances, is_dicomweb
 from usmicro.loading.discover import Input, find_scans
 from usmicro.loading.remote import is_address
 from usmicro.loading.spacing import read_spacing
-from usmicro.outlines import MaskFunction
 from usmicro.settings import Settings, read_settings
 from usmicro.writing.coco import CocoWriter
 from usmicro.writing.files import replacing
 from usmicro.writing.names import file_stems
 from usmicro.writing.parquet import write_parquet
-from usmicro.writing.report import remove_report, write_report
-from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, plain, table_writer
+from usmicro.writing.report.page import remove_report, write_report
+from usmicro.writing.tables import (
+    CLUSTERS_COLUMNS,
+    FOCI_COLUMNS,
+    IMAGES_COLUMNS,
+    MASSES_COLUMNS,
+    plain,
+    table_writer,
+)
 
 AT_ONCE = 1000
 """So many stored results are in memory at a time."""
@@ -108,7 +115,9 @@ def run(
         If a setting is unknown or out of range, or `anatomy.mass_network` cannot be read.
     """
     if resume and overwrite:
-        raise UsageError("--resume keeps former results and --overwrite deletes them; give one of the two")
+        raise UsageError(
+            "--resume keeps former results and --overwrite deletes them; give one of the two"
+        )
     for name, value in (("--workers", workers), ("--limit", limit)):
         if value is not None and value < 1:
             raise UsageError(f"{name} {value}: expected a whole number of at least 1")
@@ -117,14 +126,16 @@ def run(
         from usmicro.batch.mirror import Mirror
 
         if cluster is not None:
-            raise UsageError(f"--out {out}: with --cluster the output must be a folder that all machines share")
+            raise UsageError(
+                f"--out {out}: with --cluster the output must be a folder that all machines share"
+            )
         mirror = Mirror(str(out))
         out = mirror.folder
     out = Path(out)
     if settings is None or isinstance(settings, str | Path):
         settings = read_settings(None if settings is None else Path(settings))
     if settings.anatomy.mass_network:
-        from usmicro.anatomy.unet import check_network
+        from usmicro.anatomy.network import check_network
 
         check_network(Path(settings.anatomy.mass_network))  # once, before every input fails for it
     if dicom:
@@ -136,17 +147,35 @@ def run(
                 "--dicom writes results that belong to the patient's study and name the patient; leave out --pseudonyms or --dicom"
             )
     key = None if pseudonyms is None else read_key(Path(pseudonyms), out=out)
-    jobs, remarks = make_jobs(inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit, key=key)
+    jobs, remarks = make_jobs(
+        inputs, out=out, settings=settings, spacing=spacing, masks=masks, limit=limit, key=key
+    )
     extras = tuple(name for name, asked in (("dicom", dicom), ("coco", coco)) if asked)
     jobs = [replace(job, extras=extras) for job in jobs]
     if cluster is not None and workers is not None:
-        raise UsageError("--workers is for this machine and --cluster for others, which have the workers that they were started with")
+        raise UsageError(
+            "--workers is for this machine and --cluster for others, which have the workers that they were started with"
+        )
     count = min(workers or available_cores(), len(jobs))
     if callable(masks) and (count > 1 or cluster is not None):
         check_importable(masks)
     state = open_state(out, resume=resume, overwrite=overwrite)
-    record = Record(settings, workers=None if cluster else count, spacing=spacing, masks=masks, remarks=remarks, private=key is not None)
-    results = _results(jobs, state, record, cluster=cluster, resume=resume, progress=Progress(len(jobs), None if quiet else sys.stderr))
+    record = Record(
+        settings,
+        workers=None if cluster else count,
+        spacing=spacing,
+        masks=masks,
+        remarks=remarks,
+        private=key is not None,
+    )
+    results = _results(
+        jobs,
+        state,
+        record,
+        cluster=cluster,
+        resume=resume,
+        progress=Progress(len(jobs), None if quiet else sys.stderr),
+    )
     return results if mirror is None else mirror.through(results)
 
 
@@ -159,7 +188,9 @@ def _find_inputs(inputs: Sequence[str | Path]) -> tuple[list[Input], list[str]]:
     for address in served:
         instances, more = find_instances(str(address))
         remarks += more
-        found += [Input(Path(instance.name), instance.name, instance.address) for instance in instances]
+        found += [
+            Input(Path(instance.name), instance.name, instance.address) for instance in instances
+        ]
     return sorted(found, key=lambda item: item.name), remarks
 
 
@@ -175,17 +206,29 @@ def make_jobs(
 ) -> tuple[list[Job], list[str]]:
     """One job an input, sorted by name, and what the user should know of the arguments."""
     found, remarks = _find_inputs([inputs] if isinstance(inputs, str | Path) else list(inputs))
-    if repeated := [name for name, count in Counter(item.name for item in found).items() if count > 1]:
+    if repeated := [
+        name for name, count in Counter(item.name for item in found).items() if count > 1
+    ]:
         raise UsageError(
             f"{len(repeated)} inputs have the name of another, such as {repeated[0]}; give their common parent folder as INPUT"
         )
     given = read_spacing(spacing)
     if unused := given.unused(item.name for item in found):
-        remarks.append(f"--spacing: {len(unused)} rows name no input" + ("" if key else f", such as {unused[0]}"))
-    function, folder = (masks, None) if callable(masks) else (None, None if masks is None else Path(masks))
+        remarks.append(
+            f"--spacing: {len(unused)} rows name no input"
+            + ("" if key else f", such as {unused[0]}")
+        )
+    function, folder = (
+        (masks, None) if callable(masks) else (None, None if masks is None else Path(masks))
+    )
     if folder is not None and not folder.is_dir():
-        raise UsageError(f"--masks {folder}: expected a folder of masks, found {'a file' if folder.exists() else 'nothing there'}")
-    named = sorted(((pseudonym(item.name, key) if key else item.name, item) for item in found), key=lambda pair: pair[0])
+        raise UsageError(
+            f"--masks {folder}: expected a folder of masks, found {'a file' if folder.exists() else 'nothing there'}"
+        )
+    named = sorted(
+        ((pseudonym(item.name, key) if key else item.name, item) for item in found),
+        key=lambda pair: pair[0],
+    )
     stems = file_stems([name for name, _ in named])
     mark = "" if function is None else mark_of(function)
     jobs = [
@@ -214,10 +257,14 @@ def open_state(out: Path, *, resume: bool, overwrite: bool) -> State:
     try:
         content = sorted(path.name for path in out.iterdir()) if out.exists() else []
     except OSError as error:
-        raise UsageError(f"{out}: cannot be read ({error.strerror}); give --out a folder that you may write to") from error
+        raise UsageError(
+            f"{out}: cannot be read ({error.strerror}); give --out a folder that you may write to"
+        ) from error
     begun = set(content) <= {STATE, f"{STATE}-journal"}  # a run that was never let begin
     if content and not is_result(out):
-        raise UsageError(f"{out}: is not empty ({content[0]}, ...) and holds no results of usmicro; give --out a new or empty folder")
+        raise UsageError(
+            f"{out}: is not empty ({content[0]}, ...) and holds no results of usmicro; give --out a new or empty folder"
+        )
     if not (begun or resume or overwrite):
         raise UsageError(
             f"{out}: holds results already; add --resume to continue that run, --overwrite to replace it, or give --out another folder"
@@ -230,7 +277,15 @@ def open_state(out: Path, *, resume: bool, overwrite: bool) -> State:
     return state
 
 
-def _results(jobs: list[Job], state: State, record: Record, *, cluster: str | None, resume: bool, progress: Progress) -> Iterator[Result]:
+def _results(
+    jobs: list[Job],
+    state: State,
+    record: Record,
+    *,
+    cluster: str | None,
+    resume: bool,
+    progress: Progress,
+) -> Iterator[Result]:
     """Compute what is not there yet; yield in the order of the jobs; write the tables whatever happens.
 
     Results that must wait for those before them wait in the store, so that memory does not grow with their number.
@@ -272,7 +327,9 @@ def _results(jobs: list[Job], state: State, record: Record, *, cluster: str | No
         record.complete = True
 
 
-def _computed(jobs: list[Job], workers: int | None, cluster: str | None, told: Told) -> Generator[tuple[int, Result], None, None]:
+def _computed(
+    jobs: list[Job], workers: int | None, cluster: str | None, told: Told
+) -> Generator[tuple[int, Result], None, None]:
     """Results as they come, by index, from where they are to be computed."""
     if cluster is not None:
         from usmicro.batch.cluster import on_cluster
@@ -284,7 +341,9 @@ def _computed(jobs: list[Job], workers: int | None, cluster: str | None, told: T
 def _stored(job: Job, state: State) -> Result:
     result = state.result(job)
     if result is None:
-        raise UsageError(f"{state.out / STATE}: was changed by another program while the run was going on; run again with --overwrite")
+        raise UsageError(
+            f"{state.out / STATE}: was changed by another program while the run was going on; run again with --overwrite"
+        )
     return result
 
 
@@ -300,7 +359,11 @@ def _unchanged(jobs: list[Job], state: State) -> Iterator[int]:
     with ThreadPoolExecutor(min(8, available_cores())) as threads:
         for first in range(0, len(jobs), AT_ONCE):
             some = jobs[first : first + AT_ONCE]
-            known = {first + i: result for i, job in enumerate(some) if (result := state.result(job)) is not None and result.status == "ok"}
+            known = {
+                first + i: result
+                for i, job in enumerate(some)
+                if (result := state.result(job)) is not None and result.status == "ok"
+            }
             keep = threads.map(same, (jobs[index] for index in known), known.values())
             yield from (index for index, unchanged in zip(known, keep, strict=True) if unchanged)
 
@@ -321,7 +384,12 @@ def _write_coco(jobs: list[Job], state: State) -> None:
         for job in jobs:
             result = state.result(job)
             if result is not None and result.summary is not None:
-                coco.add(job.extra_files["coco"][0].relative_to(state.out).as_posix(), result.image, result.labels, result)
+                coco.add(
+                    job.extra_files["coco"][0].relative_to(state.out).as_posix(),
+                    result.image,
+                    result.labels,
+                    result,
+                )
 
 
 def _write_tables(jobs: list[Job], state: State, record: Record) -> None:

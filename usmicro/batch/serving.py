@@ -40,11 +40,13 @@ def serve() -> None:
     answer_all(sys.stdin.buffer, answers, process)
 
 
-def answer_all(questions: IO[bytes], answers: IO[bytes], compute: Callable[[Job, FramesTold], Result]) -> None:
+def answer_all(
+    questions: IO[bytes], answers: IO[bytes], compute: Callable[[Job, FramesTold], Result]
+) -> None:
     """Answer every job that comes; the process ends when no more can come."""
     import cv2
 
-    from usmicro.warmup import make_ready
+    from usmicro.batch.warmup import make_ready
 
     make_ready()  # so that the time limit of the first job does not count it
     cv2.setNumThreads(1)
@@ -66,15 +68,23 @@ def _read(questions: IO[bytes], jobs: queue.SimpleQueue[Job | UsageError]) -> No
         try:
             jobs.put(pickle.load(questions))
         except EOFError:
-            os._exit(0)  # nobody waits for the answer; a later run must not find this process still writing
+            os._exit(
+                0
+            )  # nobody waits for the answer; a later run must not find this process still writing
         except Exception as error:  # nothing in a job but the user's masks function can fail to load, and its module may raise anything
             words = " ".join(f"{type(error).__name__}: {error}".split())
-            jobs.put(UsageError(f"masks: a worker process cannot import the function ({words}); give workers=1"))
+            jobs.put(
+                UsageError(
+                    f"masks: a worker process cannot import the function ({words}); give workers=1"
+                )
+            )
             return
 
 
-def _answer(job: Job, answers: IO[bytes], compute: Callable[[Job, FramesTold], Result]) -> tuple[Result | UsageError, bool]:
-    from usmicro.warmup import is_compiled, note_compiled
+def _answer(
+    job: Job, answers: IO[bytes], compute: Callable[[Job, FramesTold], Result]
+) -> tuple[Result | UsageError, bool]:
+    from usmicro.batch.warmup import is_compiled, note_compiled
 
     seconds = job.settings.limits.seconds
     told = -float("inf")
@@ -90,7 +100,9 @@ def _answer(job: Job, answers: IO[bytes], compute: Callable[[Job, FramesTold], R
     if not compiled:
         seconds += COMPILING_SECONDS  # not the fault of the file
         _send(answers, ("compiling",))
-    faulthandler.dump_traceback_later(seconds, exit=True)  # a thread in C, which a decoder that hangs does not hold up
+    faulthandler.dump_traceback_later(
+        seconds, exit=True
+    )  # a thread in C, which a decoder that hangs does not hold up
     try:
         result = compute(job, tell)
     except UsageError as error:
@@ -110,7 +122,10 @@ def _limit_memory(megabytes: int) -> None:
         return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     wanted = megabytes * 2**20
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+    resource.setrlimit(
+        resource.RLIMIT_DATA,
+        (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard),
+    )
 
 
 def _send(answers: IO[bytes], message: Any) -> None:

@@ -12,7 +12,7 @@ from usmicro.batch.jobs import Job
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError
 from usmicro.writing.files import UNFINISHED
-from usmicro.writing.report import PAGES
+from usmicro.writing.report.page import PAGES
 
 STATE, RECORD = "run.sqlite", "run.json"
 TABLES = ("images.csv", "masses.csv", "foci.csv", "clusters.csv")
@@ -45,20 +45,32 @@ class State:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"{out}: cannot be made ({error.strerror}); give --out a folder that you may write to") from error
+            raise UsageError(
+                f"{out}: cannot be made ({error.strerror}); give --out a folder that you may write to"
+            ) from error
         with database_errors(out):
-            database = sqlite3.connect(out / STATE, timeout=0.5, isolation_level=None, check_same_thread=False)
+            database = sqlite3.connect(
+                out / STATE, timeout=0.5, isolation_level=None, check_same_thread=False
+            )
             try:
                 database.execute("PRAGMA locking_mode = EXCLUSIVE")
                 database.execute("BEGIN EXCLUSIVE")
-                found = database.execute("PRAGMA application_id").fetchone()[0], database.execute("PRAGMA user_version").fetchone()[0]
-                if found == (0, 0) and not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                found = (
+                    database.execute("PRAGMA application_id").fetchone()[0],
+                    database.execute("PRAGMA user_version").fetchone()[0],
+                )
+                if (
+                    found == (0, 0)
+                    and not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+                ):
                     database.execute(f"PRAGMA application_id = {APPLICATION}")
                     database.execute(f"PRAGMA user_version = {VERSION}")
                     database.execute("CREATE TABLE results (image TEXT PRIMARY KEY, result TEXT)")
                     database.execute("CREATE TABLE files (path TEXT PRIMARY KEY)")
                 elif found != (APPLICATION, VERSION):
-                    raise UsageError(f"{out / STATE}: was not written by this version of usmicro; give --out another folder")
+                    raise UsageError(
+                        f"{out / STATE}: was not written by this version of usmicro; give --out another folder"
+                    )
                 database.execute("COMMIT")
                 database.execute("BEGIN")
             except BaseException:
@@ -74,33 +86,51 @@ class State:
                 for job in jobs
                 for path in (*job.files, *(f for own in job.extra_files.values() for f in own))
             )
-            self._database.executemany("INSERT OR IGNORE INTO files VALUES (?)", ((_printable(file),) for file in files))
+            self._database.executemany(
+                "INSERT OR IGNORE INTO files VALUES (?)", ((_printable(file),) for file in files)
+            )
             self._commit()
 
     def keep(self, result: Result) -> None:
         """Store a result."""
         with database_errors(self.out):
-            self._database.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (_printable(result.image), result.to_json()))
+            self._database.execute(
+                "INSERT OR REPLACE INTO results VALUES (?, ?)",
+                (_printable(result.image), result.to_json()),
+            )
             if time.monotonic() - self._committed > COMMIT_SECONDS:
                 self._commit()
 
     def result(self, job: Job) -> Result | None:
         """The stored result of a job's image."""
         with database_errors(self.out):
-            row = self._database.execute("SELECT result FROM results WHERE image = ?", (_printable(job.name),)).fetchone()
-        return None if row is None else Result.from_json(row[0], overlay_file=job.overlay_file, mask_file=job.mask_file)
+            row = self._database.execute(
+                "SELECT result FROM results WHERE image = ?", (_printable(job.name),)
+            ).fetchone()
+        return (
+            None
+            if row is None
+            else Result.from_json(row[0], overlay_file=job.overlay_file, mask_file=job.mask_file)
+        )
 
     def clear(self) -> None:
         """Delete what former runs wrote into the folder, and nothing else."""
         with database_errors(self.out):
             files = [row[0] for row in self._database.execute("SELECT path FROM files")]
             remove_unfinished(self.out)
-            for path in [self.out / file for file in files] + [self.out / name for name in (*TABLES, *PARQUET, COCO, RECORD)]:
+            for path in [self.out / file for file in files] + [
+                self.out / name for name in (*TABLES, *PARQUET, COCO, RECORD)
+            ]:
                 try:
                     path.unlink(missing_ok=True)
                 except OSError as error:
-                    raise UsageError(f"{path}: cannot be deleted ({error.strerror}); --overwrite replaces former results") from error
-            for folder in sorted({parent for file in files for parent in Path(file).parents if parent != Path()}, reverse=True):
+                    raise UsageError(
+                        f"{path}: cannot be deleted ({error.strerror}); --overwrite replaces former results"
+                    ) from error
+            for folder in sorted(
+                {parent for file in files for parent in Path(file).parents if parent != Path()},
+                reverse=True,
+            ):
                 path = self.out / folder
                 if path.is_dir() and not any(path.iterdir()):
                     path.rmdir()
@@ -146,12 +176,20 @@ def database_errors(out: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         reason = str(error)
         if "locked" in reason:
-            raise UsageError(f"{out}: another run is writing there; wait for it, or give --out another folder") from error
+            raise UsageError(
+                f"{out}: another run is writing there; wait for it, or give --out another folder"
+            ) from error
         if "full" in reason:
-            raise UsageError(f"{out}: the disk is full; free some space and run again with --resume: finished inputs are kept") from error
-        raise UsageError(f"{out / STATE}: {reason}; check that --out is a folder that you may write to") from error
+            raise UsageError(
+                f"{out}: the disk is full; free some space and run again with --resume: finished inputs are kept"
+            ) from error
+        raise UsageError(
+            f"{out / STATE}: {reason}; check that --out is a folder that you may write to"
+        ) from error
     except sqlite3.DatabaseError as error:
-        raise UsageError(f"{out / STATE}: is damaged or no usmicro state ({error}); give --out another folder") from error
+        raise UsageError(
+            f"{out / STATE}: is damaged or no usmicro state ({error}); give --out another folder"
+        ) from error
 
 
 def _printable(name: str) -> str:

@@ -30,7 +30,14 @@ from usmicro.errors import UsageError, UsmicroError
 
 # one thread a worker: the processes share the cores among them
 ONE_THREAD = dict.fromkeys(
-    ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+    (
+        "NUMBA_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    ),
+    "1",
 )
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from usmicro.batch.serving import serve; serve()"
 NEW_PROCESS_GROUP = 0x200  # subprocess.CREATE_NEW_PROCESS_GROUP, which only Windows has
@@ -49,7 +56,9 @@ Told = Callable[[Job, int, int], None]
 
 def available_cores() -> int:
     """Cores that this process may use, also in a container that is given only some."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return max(1, min(cores, math.ceil(int(quota) / int(period))))
@@ -61,7 +70,7 @@ def in_process(jobs: Sequence[Job], told: Told) -> Generator[tuple[int, Result],
     """Compute jobs one after the other in this process; gives each job's index with its result."""
     import cv2
 
-    from usmicro.warmup import is_compiled, make_ready, note_compiled
+    from usmicro.batch.warmup import is_compiled, make_ready, note_compiled
 
     threads = cv2.getNumThreads()
     compiled = is_compiled() if jobs else True
@@ -83,11 +92,15 @@ def in_process(jobs: Sequence[Job], told: Told) -> Generator[tuple[int, Result],
         cv2.setNumThreads(threads)
 
 
-def in_workers(jobs: Sequence[Job], workers: int, told: Told) -> Generator[tuple[int, Result], None, None]:
+def in_workers(
+    jobs: Sequence[Job], workers: int, told: Told
+) -> Generator[tuple[int, Result], None, None]:
     """Compute jobs in worker processes; gives each job's index with its result, as they come."""
-    from usmicro.warmup import is_compiled
+    from usmicro.batch.warmup import is_compiled
 
-    answers: queue.Queue[tuple[int, Result | BaseException | tuple[int, int]]] = queue.Queue(ANSWERS_A_WORKER * workers)
+    answers: queue.Queue[tuple[int, Result | BaseException | tuple[int, int]]] = queue.Queue(
+        ANSWERS_A_WORKER * workers
+    )
     todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     smallest = sorted(range(len(jobs)), key=lambda index: _size(jobs[index].path))[:ALONE]
     order = smallest + [index for index in range(len(jobs)) if index not in smallest]
@@ -97,7 +110,9 @@ def in_workers(jobs: Sequence[Job], workers: int, told: Told) -> Generator[tuple
     def answer() -> tuple[int, Result]:
         while True:
             try:
-                index, outcome = answers.get(timeout=0.5)  # without a time limit Windows would not notice an interrupt
+                index, outcome = answers.get(
+                    timeout=0.5
+                )  # without a time limit Windows would not notice an interrupt
             except queue.Empty:
                 continue
             if isinstance(outcome, BaseException):
@@ -116,7 +131,13 @@ def in_workers(jobs: Sequence[Job], workers: int, told: Told) -> Generator[tuple
     def work(worker: Worker) -> None:
         while (index := todo.get()) is not None and not worker.stopped:
             try:
-                put(worker, index, worker.compute(jobs[index], lambda *frames, index=index: put(worker, index, frames)))  # type: ignore[misc]
+                put(
+                    worker,
+                    index,
+                    worker.compute(
+                        jobs[index], lambda *frames, index=index: put(worker, index, frames)
+                    ),
+                )  # type: ignore[misc]
             except BaseException as error:  # handed to the main thread, which raises it
                 put(worker, index, error)
                 return
@@ -168,7 +189,9 @@ class Worker:
         self._deadline = math.inf
         self._overdue = False
 
-    def compute(self, job: Job, told: Callable[[int, int], None] = lambda done, promised: None) -> Result:
+    def compute(
+        self, job: Job, told: Callable[[int, int], None] = lambda done, promised: None
+    ) -> Result:
         """Have a job computed; a process that dies of it is replaced, and the job fails.
 
         A job whose process dies, or lacks memory after others, gets a second chance in a new one: what killed it, a heap that a former
@@ -210,7 +233,9 @@ class Worker:
             self._end(process)
         if isinstance(answer, UsageError):
             raise answer
-        return answer, answer.status == "failed" and answer.error == failure(job, out_of_memory(job)).error
+        return answer, answer.status == "failed" and answer.error == failure(
+            job, out_of_memory(job)
+        ).error
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         self._process = None
@@ -241,7 +266,11 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[bytes]:
         # an interrupt from the keyboard is for the main process, which then stops the workers
-        apart: dict[str, Any] = {"creationflags": NEW_PROCESS_GROUP} if sys.platform == "win32" else {"process_group": 0}
+        apart: dict[str, Any] = (
+            {"creationflags": NEW_PROCESS_GROUP}
+            if sys.platform == "win32"
+            else {"process_group": 0}
+        )
         self._errors.seek(0)
         self._errors.truncate()
         self._overdue = False
@@ -249,7 +278,12 @@ class Worker:
             if self.stopped:
                 raise UsmicroError("the run was stopped")
             self._process = process = subprocess.Popen(
-                [sys.executable, "-c", START, json.dumps([folder for folder in sys.path if isinstance(folder, str)])],
+                [
+                    sys.executable,
+                    "-c",
+                    START,
+                    json.dumps([folder for folder in sys.path if isinstance(folder, str)]),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -262,7 +296,9 @@ class Worker:
         except EOFError:
             process.wait()
             words = self._errors_text().strip().rpartition("\n")[2]
-            raise UsmicroError(f"a worker process could not start: {words or 'no reason given'}; try --workers 1") from None
+            raise UsmicroError(
+                f"a worker process could not start: {words or 'no reason given'}; try --workers 1"
+            ) from None
         threading.Thread(target=self._watch, args=(process,), daemon=True).start()
         return process
 
@@ -277,12 +313,18 @@ class Worker:
         if code >= 0:
             return f"the worker process ended with status {code} on this file", True
         name = signal.Signals(-code).name
-        hint = f"; often it needs more than the {limits.memory} MB of limits.memory" if name in ("SIGKILL", "SIGABRT") else ""
+        hint = (
+            f"; often it needs more than the {limits.memory} MB of limits.memory"
+            if name in ("SIGKILL", "SIGABRT")
+            else ""
+        )
         return f"the worker process was killed by {name} on this file{hint}", True
 
     def _last_words(self) -> tuple[str, ...]:
         """Where in the program the process died, from the lines that faulthandler writes."""
-        lines = [line.strip() for line in self._errors_text().splitlines() if line.startswith('  File "')]
+        lines = [
+            line.strip() for line in self._errors_text().splitlines() if line.startswith('  File "')
+        ]
         parts = [line.removeprefix('File "').partition('"') for line in lines[-20:]]
         return tuple(module_path(file) + rest for file, _, rest in parts)
 

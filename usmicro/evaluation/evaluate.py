@@ -14,16 +14,16 @@ import numpy as np
 
 from usmicro import __version__
 from usmicro.errors import UsageError
-from usmicro.evaluation.compare import Compared, Comparison, compare
+from usmicro.evaluation.matching import Compared, Comparison, compare
 from usmicro.evaluation.measures import Called, calcification_results, free_response_results
 from usmicro.evaluation.metrics import FreeResponse, auc, bootstrap, free_response, kappa
 from usmicro.evaluation.rows import Result, Row, fraction, over
 from usmicro.evaluation.targets import Target
 from usmicro.evaluation.truth import read_truth
-from usmicro.findings import Focus
+from usmicro.model.findings import Focus
 from usmicro.settings import Settings
 from usmicro.writing.files import write_atomically
-from usmicro.writing.report_run import read_run
+from usmicro.writing.report.run import read_run
 
 RATES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """False positives an image at which sensitivity is read."""
@@ -67,7 +67,11 @@ class Evaluation:
 
 
 def evaluate(
-    results: str | Path, truth: str | Path, *, out: str | Path | None = None, least_distance: float = LEAST_DISTANCE
+    results: str | Path,
+    truth: str | Path,
+    *,
+    out: str | Path | None = None,
+    least_distance: float = LEAST_DISTANCE,
 ) -> Evaluation:
     """Compare the results of a run with labels of one's own.
 
@@ -95,14 +99,29 @@ def evaluate(
     given = float(run.record["settings"]["foci"]["minimum_confidence"])
     listed = max(given, Settings().foci.minimum_confidence)
     # a run that lists every candidate has foci everywhere, and would say so of every calcified image
-    comparison = compare(run, read_truth(Path(truth)), least_distance=least_distance, listed=listed if given < listed else None)
+    comparison = compare(
+        run,
+        read_truth(Path(truth)),
+        least_distance=least_distance,
+        listed=listed if given < listed else None,
+    )
     marked = [image for image in comparison.images if image.detections is not None]
-    curve = free_response([image.detections for image in marked if image.detections is not None]) if marked else None
-    measures = [*_calcification(comparison), *_foci(comparison, curve, listed, complete=given == 0), *_behaviour(comparison, listed)]
+    curve = (
+        free_response([image.detections for image in marked if image.detections is not None])
+        if marked
+        else None
+    )
+    measures = [
+        *_calcification(comparison),
+        *_foci(comparison, curve, listed, complete=given == 0),
+        *_behaviour(comparison, listed),
+    ]
     measures += _areas(comparison)
     rows = [Row("", *result) for result in measures if math.isfinite(result[1].value)]
     if not rows:
-        raise UsageError(f"{truth}: holds no label from which a measure could be made; see docs/evaluate.md for what it may hold")
+        raise UsageError(
+            f"{truth}: holds no label from which a measure could be made; see docs/evaluate.md for what it may hold"
+        )
     if curve is not None and given > 0:
         comparison.remarks.append(
             f"the free-response curve ends where the run stopped listing foci (foci.minimum_confidence = {given:g}); for all of it run "
@@ -117,17 +136,26 @@ def evaluate(
 
 def _calcification(comparison: Comparison) -> list[Result]:
     own = [image for image in comparison.images if image.truth.calcification is not None]
-    called = [Called(str(image.truth.calcification), image.calcification, image.score) for image in own]
+    called = [
+        Called(str(image.truth.calcification), image.calcification, image.score) for image in own
+    ]
     return calcification_results(called, comparison.groups(own))
 
 
-def _foci(comparison: Comparison, curve: FreeResponse | None, listed: float, *, complete: bool) -> list[Result]:
+def _foci(
+    comparison: Comparison, curve: FreeResponse | None, listed: float, *, complete: bool
+) -> list[Result]:
     own = [image for image in comparison.images if image.detections is not None]
     if curve is None:
         return []
     reach = math.inf if complete else float(curve.false_positives.max(initial=0))
     detections = [image.detections for image in own if image.detections is not None]
-    return free_response_results(detections, listed, rates=[rate for rate in RATES if rate <= reach], groups=comparison.groups(own))
+    return free_response_results(
+        detections,
+        listed,
+        rates=[rate for rate in RATES if rate <= reach],
+        groups=comparison.groups(own),
+    )
 
 
 def hits(image: Compared, listed: float) -> list[Pair]:
@@ -143,20 +171,34 @@ def _behaviour(comparison: Comparison, listed: float) -> list[Result]:
     """What is said of the foci that hit a mark, where the mark tells it too."""
     results: list[Result] = []
 
-    def add(name: str, statistic: Callable[[list[Pair]], float], kept: Callable[[Pair], bool]) -> None:
-        own = [image for image in comparison.images if any(kept(pair) for pair in hits(image, listed))]
+    def add(
+        name: str, statistic: Callable[[list[Pair]], float], kept: Callable[[Pair], bool]
+    ) -> None:
+        own = [
+            image for image in comparison.images if any(kept(pair) for pair in hits(image, listed))
+        ]
         if own:
             pairs = [[pair for pair in hits(image, listed) if kept(pair)] for image in own]
             estimate = bootstrap(
-                lambda drawn: statistic([pair for i in drawn for pair in pairs[i]]), len(own), groups=comparison.groups(own)
+                lambda drawn: statistic([pair for i in drawn for pair in pairs[i]]),
+                len(own),
+                groups=comparison.groups(own),
             )
             results.append((name, estimate, len(own)))
 
     def labelled(pair: Pair) -> bool:
         return pair[1].label is not None
 
-    add("labels of foci right", lambda pairs: fraction([focus.label == target.label for focus, target in pairs]), labelled)
-    add("labels of foci, kappa", lambda pairs: kappa([str(t.label) for _, t in pairs], [f.label for f, _ in pairs]), labelled)
+    add(
+        "labels of foci right",
+        lambda pairs: fraction([focus.label == target.label for focus, target in pairs]),
+        labelled,
+    )
+    add(
+        "labels of foci, kappa",
+        lambda pairs: kappa([str(t.label) for _, t in pairs], [f.label for f, _ in pairs]),
+        labelled,
+    )
     add(
         "shadows found, where assessable",
         lambda pairs: fraction([focus.shadow == "yes" for focus, _ in pairs]),
@@ -169,7 +211,10 @@ def _behaviour(comparison: Comparison, listed: float) -> list[Result]:
     )
     add(
         "twinkling score, AUC",
-        lambda pairs: auc([focus.twinkling_score or 0.0 for focus, _ in pairs], [bool(target.twinkling) for _, target in pairs]),
+        lambda pairs: auc(
+            [focus.twinkling_score or 0.0 for focus, _ in pairs],
+            [bool(target.twinkling) for _, target in pairs],
+        ),
         lambda pair: pair[1].twinkling is not None and pair[0].twinkling != "not assessable",
     )
     return results
@@ -184,25 +229,44 @@ def _areas(comparison: Comparison) -> list[Result]:
         invented = [image.invented[name] for image in without]
         results += _over_images(comparison, with_it, overlaps, np.mean, f"{name}, mean Dice")
         results += _over_images(comparison, with_it, overlaps, np.median, f"{name}, median Dice")
-        results += _over_images(comparison, without, invented, np.mean, f"images without {name} on which some were found")
+        results += _over_images(
+            comparison,
+            without,
+            invented,
+            np.mean,
+            f"images without {name} on which some were found",
+        )
     own = [image for image in comparison.images if image.masses is not None]
     with_mass = [image for image in own if image.masses is not None and image.masses.each]
 
     def found(drawn: list[Compared]) -> float:
-        return fraction([one is not None for image in drawn if image.masses is not None for one in image.masses.each])
+        return fraction(
+            [
+                one is not None
+                for image in drawn
+                if image.masses is not None
+                for one in image.masses.each
+            ]
+        )
 
     def extra(drawn: list[Compared]) -> float:
         return float(np.mean([image.masses.extra for image in drawn if image.masses is not None]))
 
     if with_mass:
-        results.append(over(with_mass, found, "masses found (Dice above 0.5)", comparison.groups(with_mass)))
+        results.append(
+            over(with_mass, found, "masses found (Dice above 0.5)", comparison.groups(with_mass))
+        )
     if own:
         results.append(over(own, extra, "other masses an image", comparison.groups(own)))
     return results
 
 
 def _over_images(
-    comparison: Comparison, images: list[Compared], values: Sequence[float], statistic: Callable[..., Any], name: str
+    comparison: Comparison,
+    images: list[Compared],
+    values: Sequence[float],
+    statistic: Callable[..., Any],
+    name: str,
 ) -> list[Result]:
     """A statistic of one value an image; nothing if there is no image."""
     if not images:

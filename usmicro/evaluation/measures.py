@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.evaluation.metrics import Detections, Estimate, Indices, auc, bootstrap, free_response, kappa
+from usmicro.evaluation.metrics import (
+    Detections,
+    Estimate,
+    Indices,
+    auc,
+    bootstrap,
+    free_response,
+    kappa,
+)
 from usmicro.evaluation.rows import Result, fraction, over
 
 DESCRIPTORS = ("in a mass", "intraductal", "outside a mass")
@@ -27,22 +35,35 @@ class Called:
     score: float
 
 
-def calcification_results(images: Sequence[Called], groups: Sequence[Indices] | None = None) -> list[Result]:
+def calcification_results(
+    images: Sequence[Called], groups: Sequence[Indices] | None = None
+) -> list[Result]:
     """Image-level calcification: ranking by score, agreement of the descriptor where the truth has any."""
     if not images:
         return []
 
     def presence(drawn: list[Called]) -> float:
-        return kappa([str(image.true != "none") for image in drawn], [str(image.called != "none") for image in drawn])
+        return kappa(
+            [str(image.true != "none") for image in drawn],
+            [str(image.called != "none") for image in drawn],
+        )
 
     def agreement(drawn: list[Called]) -> float:
-        return kappa([one_descriptor(image.true) for image in drawn], [one_descriptor(image.called) for image in drawn])
+        return kappa(
+            [one_descriptor(image.true) for image in drawn],
+            [one_descriptor(image.called) for image in drawn],
+        )
 
     def called(present: bool) -> Callable[[list[Called]], float]:
-        return lambda drawn: fraction([image.called != "none" for image in drawn if (image.true != "none") is present])
+        return lambda drawn: fraction(
+            [image.called != "none" for image in drawn if (image.true != "none") is present]
+        )
 
     measures: list[tuple[str, Callable[[list[Called]], float]]] = [
-        ("calcification score, AUC", lambda drawn: auc([i.score for i in drawn], [i.true != "none" for i in drawn])),
+        (
+            "calcification score, AUC",
+            lambda drawn: auc([i.score for i in drawn], [i.true != "none" for i in drawn]),
+        ),
         ("calcification present, kappa", presence),
         ("calcification descriptor, kappa", agreement),
         ("calcified images called calcified", called(True)),
@@ -84,13 +105,19 @@ def free_response_results(
     count, targets = len(images), sum(image.targets for image in images)
 
     def sensitivity(rate: float) -> Callable[[NDArray[np.intp]], float]:
-        return lambda drawn: free_response(images, np.bincount(drawn, minlength=count)).sensitivity_at(rate)
+        return lambda drawn: free_response(
+            images, np.bincount(drawn, minlength=count)
+        ).sensitivity_at(rate)
 
     def counted(drawn: NDArray[np.intp]) -> tuple[int, int, int]:
         """Foci that are listed and hit a target, those that are false, and targets."""
         shown = [(images[i], images[i].confidence >= listed) for i in drawn]
         hit = sum(int(((image.target >= 0) & kept).sum()) for image, kept in shown)
-        return hit, sum(int((image.counts & kept).sum()) for image, kept in shown), sum(image.targets for image, _ in shown)
+        return (
+            hit,
+            sum(int((image.counts & kept).sum()) for image, kept in shown),
+            sum(image.targets for image, _ in shown),
+        )
 
     def false(drawn: NDArray[np.intp]) -> float:
         return counted(drawn)[1] / len(drawn)
@@ -109,7 +136,10 @@ def free_response_results(
     results = []
     if targets:
         name = f"foci{where}, sensitivity at"
-        results += [(f"{name} {rate:g} false an image", estimate(sensitivity(rate)), count) for rate in rates]
+        results += [
+            (f"{name} {rate:g} false an image", estimate(sensitivity(rate)), count)
+            for rate in rates
+        ]
     if listed is not None:
         if targets:
             results.append((f"foci listed{where}, sensitivity", estimate(recall), count))

@@ -21,7 +21,10 @@ def auc(scores: ArrayLike, positive: ArrayLike) -> float:
     positives, negatives = scores[positive], np.sort(scores[~positive])
     if len(positives) == 0 or len(negatives) == 0:
         return float("nan")
-    below, upto = np.searchsorted(negatives, positives, "left"), np.searchsorted(negatives, positives, "right")
+    below, upto = (
+        np.searchsorted(negatives, positives, "left"),
+        np.searchsorted(negatives, positives, "right"),
+    )
     return float((below + upto).mean() / (2 * len(negatives)))
 
 
@@ -29,7 +32,9 @@ def kappa(one: Sequence[str], other: Sequence[str]) -> float:
     """Cohen's kappa of two raters; NaN where both use one and the same category throughout."""
     first, second = np.asarray(one), np.asarray(other)
     agreed = float((first == second).mean())
-    chance = float(sum((first == name).mean() * (second == name).mean() for name in np.union1d(first, second)))
+    chance = float(
+        sum((first == name).mean() * (second == name).mean() for name in np.union1d(first, second))
+    )
     return (agreed - chance) / (1 - chance) if chance < 1 else float("nan")
 
 
@@ -77,7 +82,9 @@ def match(
     """
     order = np.argsort(-np.asarray(confidence, dtype=float), kind="stable")
     points = np.asarray(points, dtype=float).reshape(-1, 2)[order]
-    targets, ignored = (np.asarray(marks, dtype=float).reshape(-1, 3) for marks in (targets, ignored))
+    targets, ignored = (
+        np.asarray(marks, dtype=float).reshape(-1, 3) for marks in (targets, ignored)
+    )
     free = np.ones(len(targets), bool)
     hit, false = np.full(len(points), -1), np.zeros(len(points), bool)
     for i, point in enumerate(points):
@@ -87,7 +94,9 @@ def match(
             hit[i] = near[np.argmin(distance[near])]
             free[hit[i]] = False
         else:
-            false[i] = not (_distance(point, ignored) <= np.maximum(ignored[:, 2] / 2, least_distance)).any()
+            false[i] = not (
+                _distance(point, ignored) <= np.maximum(ignored[:, 2] / 2, least_distance)
+            ).any()
     return Detections(order, np.asarray(confidence, dtype=float)[order], hit, false, len(targets))
 
 
@@ -125,7 +134,9 @@ def free_response(images: Sequence[Detections], weights: ArrayLike | None = None
     false = np.cumsum(each * np.concatenate([image.counts for image in images])[order])
     confidence = confidence[order]
     # equal confidences cannot be told apart by any threshold
-    last = np.append(confidence[1:] != confidence[:-1], True) if len(confidence) else np.empty(0, bool)
+    last = (
+        np.append(confidence[1:] != confidence[:-1], True) if len(confidence) else np.empty(0, bool)
+    )
     targets = float(sum(w * image.targets for w, image in zip(weight, images, strict=True)))
     sensitivity = hits[last] / targets if targets else np.full(int(last.sum()), np.nan)
     return FreeResponse(confidence[last], false[last] / weight.sum(), sensitivity)
@@ -141,7 +152,12 @@ class Estimate:
 
 
 def bootstrap(
-    statistic: Callable[[Indices], float], count: int, *, groups: Sequence[Indices] | None = None, rounds: int = 1000, seed: int = 0
+    statistic: Callable[[Indices], float],
+    count: int,
+    *,
+    groups: Sequence[Indices] | None = None,
+    rounds: int = 1000,
+    seed: int = 0,
 ) -> Estimate:
     """Estimate with the percentile interval over images drawn with replacement.
 
@@ -171,4 +187,6 @@ def bootstrap(
     drawn = np.array([statistic(draw()) for _ in range(rounds)]) if count else np.empty(0)
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, (2.5, 97.5)) if len(drawn) else (np.nan, np.nan)
-    return Estimate(float(statistic(everything)) if count else float("nan"), float(low), float(high))
+    return Estimate(
+        float(statistic(everything)) if count else float("nan"), float(low), float(high)
+    )

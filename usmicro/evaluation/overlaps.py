@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from usmicro.arrays import LabelImage
 from usmicro.evaluation.metrics import dice
+from usmicro.model.arrays import LabelImage
 
 FOUND = 0.5
 """A true mass is found by a mass that overlaps it with more than this Dice; the Jaccard index is then above 1/3."""
@@ -40,8 +40,14 @@ def overlap(found: LabelImage, true: LabelImage) -> Overlap:
     """
     numbers = [number for number in np.unique(true) if number > 0]
     count = int(found.max(initial=0))
-    scores = np.array([[dice(true == a, found == b) for b in range(1, count + 1)] for a in numbers]).reshape(len(numbers), count)
-    pairs = {int(a): int(b) for a, b in zip(*linear_sum_assignment(-scores), strict=True) if scores[a, b] > FOUND}
+    scores = np.array(
+        [[dice(true == a, found == b) for b in range(1, count + 1)] for a in numbers]
+    ).reshape(len(numbers), count)
+    pairs = {
+        int(a): int(b)
+        for a, b in zip(*linear_sum_assignment(-scores), strict=True)
+        if scores[a, b] > FOUND
+    }
     each = tuple(float(scores[a, pairs[a]]) if a in pairs else None for a in range(len(numbers)))
     return Overlap(dice(true > 0, found > 0), pairs, each, count - len(pairs))
 

@@ -11,7 +11,7 @@ from usmicro.evaluation.evaluate import Evaluation
 from usmicro.evaluation.plots import Point, curve, histogram
 from usmicro.evaluation.rows import Row
 from usmicro.evaluation.tables import Cells, images_table
-from usmicro.writing.report_plots import round_up
+from usmicro.writing.report.plots import round_up
 
 STYLE = """
 :root { color-scheme: light dark;
@@ -87,14 +87,35 @@ def _plots(evaluation: Evaluation) -> list[str]:
         mark = points[int(shown.sum()) - 1] if shown.any() else None
         said = f"foci with confidence from {evaluation.listed:g} on"
         plots.append(
-            curve(points, "Free-response curve of the foci", "false foci an image", "sensitivity", most=most, mark=mark, said=said)
+            curve(
+                points,
+                "Free-response curve of the foci",
+                "false foci an image",
+                "sensitivity",
+                most=most,
+                mark=mark,
+                said=said,
+            )
         )
     if roc := _roc(evaluation):
         points, mark = roc
         said = "images that usmicro calls calcified"
-        plots.append(curve(points, "Calcification score", "1 - specificity", "sensitivity", most=1, mark=mark, said=said, diagonal=True))
+        plots.append(
+            curve(
+                points,
+                "Calcification score",
+                "1 - specificity",
+                "sensitivity",
+                most=1,
+                mark=mark,
+                said=said,
+                diagonal=True,
+            )
+        )
     for name in ("masses", "ducts", "nonmass areas"):
-        if values := [image.areas[name] for image in evaluation.comparison.images if name in image.areas]:
+        if values := [
+            image.areas[name] for image in evaluation.comparison.images if name in image.areas
+        ]:
             plots.append(histogram(values, f"Overlap of {name}", "Dice, images counted"))
     return plots
 
@@ -107,7 +128,10 @@ def _roc(evaluation: Evaluation) -> tuple[list[Point], Point] | None:
         return None
     score = np.array([image.score for image in own])
     called = np.array([image.calcification != "none" for image in own])
-    points = [(float((score[~positive] >= t).mean()), float((score[positive] >= t).mean())) for t in np.unique(score)[::-1]]
+    points = [
+        (float((score[~positive] >= t).mean()), float((score[positive] >= t).mean()))
+        for t in np.unique(score)[::-1]
+    ]
     return points, (float(called[~positive].mean()), float(called[positive].mean()))
 
 
@@ -115,9 +139,16 @@ def _worst(evaluation: Evaluation) -> str:
     rows = images_table(evaluation)
 
     def badness(row: Cells) -> tuple[float, str]:
-        wrong = row["calcification_true"] is not None and (row["calcification_true"] == "none") != (row["calcification"] == "none")
+        wrong = row["calcification_true"] is not None and (row["calcification_true"] == "none") != (
+            row["calcification"] == "none"
+        )
         dice = row["dice_masses"]
-        faults = int(row["foci_missed"] or 0) + int(row["foci_false"] or 0) + wrong + (1 - float(dice) if dice is not None else 0.0)
+        faults = (
+            int(row["foci_missed"] or 0)
+            + int(row["foci_false"] or 0)
+            + wrong
+            + (1 - float(dice) if dice is not None else 0.0)
+        )
         return -faults, str(row["image"])
 
     rows = sorted((row for row in rows if badness(row)[0] < 0), key=badness)[:WORST]
@@ -126,11 +157,19 @@ def _worst(evaluation: Evaluation) -> str:
     columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(_cell(row[name]) for name in columns)}</tr>" for row in rows)
-    more = "images.csv has all images, foci.csv every mark and focus." if evaluation.froc is not None else "images.csv has all images."
+    more = (
+        "images.csv has all images, foci.csv every mark and focus."
+        if evaluation.froc is not None
+        else "images.csv has all images."
+    )
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div><p class="note">{more}</p>'
 
 
 def _cell(value: str | float | int | None) -> str:
     if value is None:
         return "<td></td>"
-    return f"<td>{escape(value)}</td>" if isinstance(value, str) else f'<td class="number">{value:.3g}</td>'
+    return (
+        f"<td>{escape(value)}</td>"
+        if isinstance(value, str)
+        else f'<td class="number">{value:.3g}</td>'
+    )

@@ -34,9 +34,16 @@ def plain(value: float) -> Estimate:
     return Estimate(float(value), float("nan"), float("nan"))
 
 
-def over(cases: Sequence[Case], statistic: Callable[[list[Case]], float], name: str, groups: Sequence[Indices] | None = None) -> Result:
+def over(
+    cases: Sequence[Case],
+    statistic: Callable[[list[Case]], float],
+    name: str,
+    groups: Sequence[Indices] | None = None,
+) -> Result:
     """A statistic of cases, one an image, with its interval over images, or over `groups` of images as in `bootstrap`."""
-    estimate = bootstrap(lambda drawn: statistic([cases[i] for i in drawn]), len(cases), groups=groups)
+    estimate = bootstrap(
+        lambda drawn: statistic([cases[i] for i in drawn]), len(cases), groups=groups
+    )
     return name, estimate, len(cases)
 
 

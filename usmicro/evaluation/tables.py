@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from usmicro.evaluation.compare import Compared
 from usmicro.evaluation.evaluate import Evaluation, finite
+from usmicro.evaluation.matching import Compared
 from usmicro.evaluation.metrics import FreeResponse
 
 Cells = dict[str, str | float | int | None]
@@ -12,7 +12,10 @@ Cells = dict[str, str | float | int | None]
 def froc_table(curve: FreeResponse) -> list[Cells]:
     """The free-response curve: a row for each confidence that changes it."""
     points = zip(curve.threshold, curve.false_positives, curve.sensitivity, strict=True)
-    return [{"confidence": float(t), "false_an_image": float(f), "sensitivity": finite(float(s))} for t, f, s in points]
+    return [
+        {"confidence": float(t), "false_an_image": float(f), "sensitivity": finite(float(s))}
+        for t, f, s in points
+    ]
 
 
 def images_table(evaluation: Evaluation) -> list[Cells]:
@@ -29,7 +32,9 @@ def _image_row(image: Compared, listed: float) -> Cells:
         "foci_marked": None if found is None else found.targets,
         "foci_found": hit,
         "foci_missed": None if found is None or hit is None else found.targets - hit,
-        "foci_false": None if found is None else int((found.counts & (found.confidence >= listed)).sum()),
+        "foci_false": None
+        if found is None
+        else int((found.counts & (found.confidence >= listed)).sum()),
         "calcification_true": image.truth.calcification,
         "calcification": image.calcification,
         "calcification_score": image.score,
@@ -65,7 +70,21 @@ def matches_table(evaluation: Evaluation) -> list[Cells]:
             )
         for number, missed in enumerate(image.targets):
             if number not in found.target:
-                empty: Cells = {"focus": None, "confidence": None, "label_true": missed.label, "label": None}
+                empty: Cells = {
+                    "focus": None,
+                    "confidence": None,
+                    "label_true": missed.label,
+                    "label": None,
+                }
                 x, y, _ = missed.at(0)
-                rows.append({"image": image.name, "outcome": "missed", "mark": number + 1, "x_px": x, "y_px": y, **empty})
+                rows.append(
+                    {
+                        "image": image.name,
+                        "outcome": "missed",
+                        "mark": number + 1,
+                        "x_px": x,
+                        "y_px": y,
+                        **empty,
+                    }
+                )
     return rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from usmicro.evaluation.metrics import Detections, match
-from usmicro.findings import Focus
+from usmicro.model.findings import Focus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +27,19 @@ class Target:
 
     def at(self, frame: int) -> tuple[float, float, float]:
         """Column, row and diameter in a frame."""
-        return self.x[min(frame, len(self.x) - 1)], self.y[min(frame, len(self.y) - 1)], self.diameter
+        return (
+            self.x[min(frame, len(self.x) - 1)],
+            self.y[min(frame, len(self.y) - 1)],
+            self.diameter,
+        )
 
 
 def match_foci(
-    foci: Sequence[Focus], targets: Sequence[Target], ignored: Sequence[Target] = (), *, least_distance: float = 6.0
+    foci: Sequence[Focus],
+    targets: Sequence[Target],
+    ignored: Sequence[Target] = (),
+    *,
+    least_distance: float = 6.0,
 ) -> Detections:
     """Match the foci of an image with its targets, as `match` does; in a cine, where they would be in the first frame.
 
@@ -46,7 +54,11 @@ def match_foci(
     points = [_in_first_frame(focus, targets) for focus in foci]
     confidence = [focus.confidence for focus in foci]
     return match(
-        points, confidence, [target.at(0) for target in targets], [target.at(0) for target in ignored], least_distance=least_distance
+        points,
+        confidence,
+        [target.at(0) for target in targets],
+        [target.at(0) for target in ignored],
+        least_distance=least_distance,
     )
 
 

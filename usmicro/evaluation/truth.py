@@ -14,7 +14,7 @@ import numpy as np
 from usmicro.errors import ScanError, UsageError
 from usmicro.evaluation.measures import DESCRIPTORS, PRESENT
 from usmicro.evaluation.targets import Target
-from usmicro.scan import GivenMasks
+from usmicro.model.scan import GivenMasks
 
 FOCI_COLUMNS = ("x_px", "y_px", "diameter_px", "label", "shadow", "twinkling", "ignore")
 IMAGE_COLUMNS = ("calcification", "patient")
@@ -74,11 +74,17 @@ def read_truth(path: Path) -> Truth:
     if path.is_dir():
         masks = path / "masks"
         truth.folder = masks if masks.is_dir() else path
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv" and not file.name.startswith("."))
+        files = sorted(
+            file
+            for file in path.iterdir()
+            if file.suffix.lower() == ".csv" and not file.name.startswith(".")
+        )
     elif path.is_file():
         files = [path]
     else:
-        raise UsageError(f"{path}: no such file or folder; expected a CSV table of labels, or a folder with tables and masks")
+        raise UsageError(
+            f"{path}: no such file or folder; expected a CSV table of labels, or a folder with tables and masks"
+        )
     for file in files:
         _read_table(file, truth, alone=files == [path])
     if path.is_dir() and (path / SAMPLES).is_file():
@@ -86,7 +92,9 @@ def read_truth(path: Path) -> Truth:
     return truth
 
 
-def read_image_masks(truth: Truth, name: str, shape: tuple[int, int], frames: int) -> GivenMasks | None:
+def read_image_masks(
+    truth: Truth, name: str, shape: tuple[int, int], frames: int
+) -> GivenMasks | None:
     """The masks that the truth has of an image, on all its frames.
 
     Raises
@@ -105,7 +113,11 @@ def read_image_masks(truth: Truth, name: str, shape: tuple[int, int], frames: in
         found = read_masks(truth.folder, name, shape, frames=frames)
     except ScanError as error:
         raise UsageError(str(error)) from error
-    return None if found is None or (found.masses is None and found.ducts is None and found.nonmass is None) else found
+    return (
+        None
+        if found is None or (found.masses is None and found.ducts is None and found.nonmass is None)
+        else found
+    )
 
 
 def _read_table(file: Path, truth: Truth, *, alone: bool) -> None:
@@ -116,12 +128,24 @@ def _read_table(file: Path, truth: Truth, *, alone: bool) -> None:
             reader.fieldnames = columns
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{file}: cannot be read as a CSV table ({error}); write it as UTF-8, separated by commas") from error
-    marks, labels = {"image", "x_px", "y_px"} <= set(columns), {"image", "calcification"} <= set(columns)
+        raise UsageError(
+            f"{file}: cannot be read as a CSV table ({error}); write it as UTF-8, separated by commas"
+        ) from error
+    marks, labels = (
+        {"image", "x_px", "y_px"} <= set(columns),
+        {"image", "calcification"} <= set(columns),
+    )
     if not (marks or labels or {"image", "patient"} <= set(columns)):
         expected = "expected the columns image, x_px, y_px (marks of foci) or image, calcification (labels of images)"
         if alone:
-            other = next((name for mark, name in ((";", "semicolons"), ("\t", "tabs")) if any(mark in column for column in columns)), "")
+            other = next(
+                (
+                    name
+                    for mark, name in ((";", "semicolons"), ("\t", "tabs"))
+                    if any(mark in column for column in columns)
+                ),
+                "",
+            )
             hint = f"; separate them by commas, not by {other}" if other else ""
             raise UsageError(f"{file}: {expected}; found {', '.join(columns) or 'nothing'}{hint}")
         truth.remarks.append(f"{file.name} holds no labels and is not used: {expected}")
@@ -133,7 +157,9 @@ def _read_table(file: Path, truth: Truth, *, alone: bool) -> None:
         where = f"{file}, line {number}"
         cells = {name: (value or "").strip() for name, value in row.items() if name}
         if not cells["image"]:
-            raise UsageError(f"{where}: names no image; expected its path below INPUT as in images.csv, or its file name")
+            raise UsageError(
+                f"{where}: names no image; expected its path below INPUT as in images.csv, or its file name"
+            )
         image = truth.of(cells["image"])
         if cells.get("patient"):
             image.patient = cells["patient"]
@@ -149,7 +175,9 @@ def _add_mark(image: ImageTruth, cells: Mapping[str, str], where: str) -> None:
         return
     label = cells.get("label", "").lower() or None
     if label is not None and label not in _LABELS:
-        raise UsageError(f"{where}: expected the label {', '.join(_LABELS)} or nothing, found {cells['label']}")
+        raise UsageError(
+            f"{where}: expected the label {', '.join(_LABELS)} or nothing, found {cells['label']}"
+        )
     target = Target(
         x=(_number(cells, "x_px", where),),
         y=(_number(cells, "y_px", where),),
@@ -167,14 +195,18 @@ def _number(cells: Mapping[str, str], name: str, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UsageError(f"{where}: expected a number of pixels in column {name}, found {cells[name] or 'nothing'}")
+        raise UsageError(
+            f"{where}: expected a number of pixels in column {name}, found {cells[name] or 'nothing'}"
+        )
     return value
 
 
 def _yes_no(cells: Mapping[str, str], name: str, where: str) -> bool | None:
     text = cells.get(name, "").lower()
     if text not in ("", *_YES, *_NO):
-        raise UsageError(f"{where}: expected yes, no or nothing in column {name}, found {cells[name]}")
+        raise UsageError(
+            f"{where}: expected yes, no or nothing in column {name}, found {cells[name]}"
+        )
     return None if not text else text in _YES
 
 
@@ -199,7 +231,11 @@ def _read_samples(file: Path, truth: Truth) -> None:
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
         for entry in entries:
-            known, image, mm = PhantomTruth.from_dict(entry), truth.of(entry["image"]), float(entry["spacing_mm"])
+            known, image, mm = (
+                PhantomTruth.from_dict(entry),
+                truth.of(entry["image"]),
+                float(entry["spacing_mm"]),
+            )
             colour = known.colour is not None
             image.targets = [
                 Target(
@@ -213,8 +249,12 @@ def _read_samples(file: Path, truth: Truth) -> None:
                 for focus in known.foci
             ]
             present = {places[focus.label] for focus in known.foci}
-            image.calcification = "+".join(name for name in places.values() if name in present) or "none"
-            image.masks = GivenMasks(np.asarray(known.mass_labels), np.asarray(known.duct_labels), known.nonmass)
+            image.calcification = (
+                "+".join(name for name in places.values() if name in present) or "none"
+            )
+            image.masks = GivenMasks(
+                np.asarray(known.mass_labels), np.asarray(known.duct_labels), known.nonmass
+            )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{file}: expected the truth of sample scans as `usmicro sample` writes it; it cannot be read ({error})"

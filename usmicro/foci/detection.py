@@ -8,19 +8,19 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usmicro.arrays import BoolImage
 from usmicro.errors import ImageError
-from usmicro.findings import Candidates
 from usmicro.foci.false_alarm import LEAST, SpeckleResponses
-from usmicro.foci.measures import Blobs, measure
+from usmicro.foci.features import Blobs, measure
 from usmicro.foci.scale_space import Scale, filled_outside, scale_space
 from usmicro.kernels import foci as kernels
 from usmicro.kernels import levels as levels_of
 from usmicro.kernels import masks as mask_kernels
-from usmicro.quantiles import quantile
-from usmicro.scan import Spacing
+from usmicro.model.arrays import BoolImage
+from usmicro.model.findings import Candidates
+from usmicro.model.scan import Spacing
+from usmicro.model.view import View
+from usmicro.numerics.quantiles import quantile
 from usmicro.settings import FociSettings
-from usmicro.view import View
 
 TEN_CM2 = 1000.0
 """mm2."""
@@ -72,7 +72,9 @@ def masks_of(view: View, scales: Sequence[Scale]) -> dict[int, Mask]:
     return masks
 
 
-def detect(scale: Scale, view: View, least: float, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def detect(
+    scale: Scale, view: View, least: float, mask: Mask
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Positions (x, y) and responses of the bright blobs of one scale that respond with `least` or more.
 
     The response is the blobness sqrt(l1 l2), l1 and l2 the eigenvalues of the Hessian, over the upper quartile of the magnitude of the
@@ -89,7 +91,9 @@ def detect(scale: Scale, view: View, least: float, mask: Mask) -> tuple[NDArray[
         return nothing
     most = mask.count // 4 + 1  # maxima are at least two pixels apart
     position, strength = np.empty((most, 2), np.float32), np.empty(most, np.float32)
-    count = kernels.blob_maxima(scale.smooth, mask.usable, np.float32(least * LEAST_TEXTURE * typical), position, strength)
+    count = kernels.blob_maxima(
+        scale.smooth, mask.usable, np.float32(least * LEAST_TEXTURE * typical), position, strength
+    )
     if count == 0:
         return nothing
     x, y = np.ascontiguousarray(position[:count, 0]), np.ascontiguousarray(position[:count, 1])
@@ -100,14 +104,18 @@ def detect(scale: Scale, view: View, least: float, mask: Mask) -> tuple[NDArray[
     quartile, counted = np.empty((count, 1), np.float32), np.empty(count, np.float32)
     inner, outer = np.full(count, guard, np.float32), np.full(count, guard + width, np.float32)
     step = np.full(count, max(1, round(width / RING_SAMPLES)), np.int32)
-    kernels.ring_quantiles(levels, mask.usable, x, y, inner, outer, step, UPPER_QUARTILE, quartile, counted)
+    kernels.ring_quantiles(
+        levels, mask.usable, x, y, inner, outer, step, UPPER_QUARTILE, quartile, counted
+    )
     local = np.maximum(quartile[:, 0] * (typical / TEXTURE_LEVELS), LEAST_TEXTURE * typical)
     response = strength[:count] / local
     kept = (response >= least) & (counted >= LEAST_RING * np.pi * (outer**2 - inner**2))
     return scale.to_view(x[kept]), scale.to_view(y[kept]), response[kept].astype(np.float64)
 
 
-def strongest_first(x: NDArray[np.float64], y: NDArray[np.float64], response: NDArray[np.float64]) -> NDArray[np.intp]:
+def strongest_first(
+    x: NDArray[np.float64], y: NDArray[np.float64], response: NDArray[np.float64]
+) -> NDArray[np.intp]:
     """What `np.lexsort((y, x, -response))` gives; positions decide only where responses are equal, which few are."""
     order = np.argsort(-response)
     equal = np.flatnonzero(np.diff(response[order]) == 0)
@@ -130,9 +138,14 @@ def blob_responses(view: View, settings: FociSettings) -> Blobs:
     index = np.repeat(np.arange(len(scales)), [len(part[0]) for part in found])
     order = strongest_first(x, y, response)
     x, y, response, index = x[order], y[order], response[order], index[order]
-    reach = np.maximum(1.2 * np.array([scale.sigma for scale in scales])[index], 0.5 * np.sqrt(view.speckle[0] * view.speckle[1]))
+    reach = np.maximum(
+        1.2 * np.array([scale.sigma for scale in scales])[index],
+        0.5 * np.sqrt(view.speckle[0] * view.speckle[1]),
+    )
     kept = np.empty(len(x), bool)
-    kernels.strongest_apart(x.astype(np.float32), y.astype(np.float32), reach.astype(np.float32), kept)
+    kernels.strongest_apart(
+        x.astype(np.float32), y.astype(np.float32), reach.astype(np.float32), kept
+    )
     return Blobs(x[kept], y[kept], index[kept], response[kept], scales, filled)
 
 
@@ -152,7 +165,7 @@ def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Cand
     Returns
     -------
     Candidates
-        Strongest first; positions and diameters in grid pixels. `features` are those of `usmicro.foci.measures.measure`.
+        Strongest first; positions and diameters in grid pixels. `features` are those of `usmicro.foci.features.measure`.
     """
     blobs = blob_responses(view, settings)
     false_alarm = SpeckleResponses.of(blobs.response).false_alarm(blobs.response)
@@ -163,7 +176,10 @@ def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Cand
 
 
 def find_foci(
-    image: ArrayLike, *, spacing: float | tuple[float, float] | Spacing | None = None, settings: FociSettings | None = None
+    image: ArrayLike,
+    *,
+    spacing: float | tuple[float, float] | Spacing | None = None,
+    settings: FociSettings | None = None,
 ) -> Candidates:
     """Find hyperechoic foci in a bare B-mode image.
 
@@ -208,6 +224,14 @@ def find_foci(
         x, y = view.grid.to_image(candidates.x, candidates.y)
         diameter = candidates.diameter * np.sqrt(view.grid.step_x * view.grid.step_y)
         found.append(replace(candidates, x=x, y=y, diameter=diameter))
-    columns = {f.name: np.concatenate([getattr(part, f.name) for part in found]) for f in fields(Candidates) if f.name != "features"}
-    features = {name: np.concatenate([part.features[name] for part in found]) for name in found[0].features}
-    return Candidates(**columns, features=features).take(np.argsort(-features["response"], kind="stable"))
+    columns = {
+        f.name: np.concatenate([getattr(part, f.name) for part in found])
+        for f in fields(Candidates)
+        if f.name != "features"
+    }
+    features = {
+        name: np.concatenate([part.features[name] for part in found]) for name in found[0].features
+    }
+    return Candidates(**columns, features=features).take(
+        np.argsort(-features["response"], kind="stable")
+    )

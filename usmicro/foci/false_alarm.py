@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.quantiles import quantile
+from usmicro.numerics.quantiles import quantile
 
 LEAST = 0.15
 """Response from which a bright blob counts among those of a view."""
@@ -41,11 +41,15 @@ class SpeckleResponses:
     @classmethod
     def of(cls, response: NDArray[np.float64]) -> SpeckleResponses:
         """From the responses of all blobs of a view, those of LEAST or more."""
-        lower, upper = (quantile(response, share) for share in ANCHORS) if len(response) >= FEWEST else USUAL
+        lower, upper = (
+            (quantile(response, share) for share in ANCHORS) if len(response) >= FEWEST else USUAL
+        )
         return cls(len(response), lower, upper)
 
     def false_alarm(self, response: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability that a bright blob of speckle responds as strongly; below the table it is that of its first entry."""
         standardised = (np.asarray(response) - self.lower) / (self.upper - self.lower)
         beyond = np.maximum(standardised - STANDARDISED[-1], 0)
-        return np.asarray(10 ** (np.interp(standardised, STANDARDISED, LOG10_PROBABILITY) + SLOPE * beyond))
+        return np.asarray(
+            10 ** (np.interp(standardised, STANDARDISED, LOG10_PROBABILITY) + SLOPE * beyond)
+        )

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, FloatImage
-from usmicro.view import View
+from usmicro.model.arrays import BoolImage, FloatImage
+from usmicro.model.view import View
 
 FWHM = 2 * np.sqrt(2 * np.log(2))
 """Full width at half maximum of a Gaussian over its standard deviation."""
@@ -39,7 +39,9 @@ class Scale:
         return np.asarray((position.astype(np.float64) + 0.5) * self.factor - 0.5)
 
 
-def scale_space(view: View, smallest_mm: float, largest_mm: float, filled: FloatImage | None = None) -> list[Scale]:
+def scale_space(
+    view: View, smallest_mm: float, largest_mm: float, filled: FloatImage | None = None
+) -> list[Scale]:
     """Smooth a view to a geometric series of scales, one for every blob diameter from `smallest_mm` to `largest_mm`.
 
     A Gaussian blob of full width at half maximum d answers most at the standard deviation d / 2.35. Diameters below the
@@ -57,7 +59,11 @@ def scale_space(view: View, smallest_mm: float, largest_mm: float, filled: Float
             image = _halved(image)
         # averaging over factor x factor pixels has smoothed already
         own = float(np.sqrt((sigma / factor) ** 2 - (1 - 1 / factor**2) / 12))
-        scales.append(Scale(sigma, factor, cv2.GaussianBlur(image, (0, 0), own, borderType=cv2.BORDER_REFLECT)))
+        scales.append(
+            Scale(
+                sigma, factor, cv2.GaussianBlur(image, (0, 0), own, borderType=cv2.BORDER_REFLECT)
+            )
+        )
         sigma *= STEP
     return scales
 
@@ -68,7 +74,9 @@ def filled_outside(grey: FloatImage, tissue: BoolImage) -> FloatImage:
         return grey
     weight = tissue.astype(np.float32)
     size = (max(grey.shape[1] // 4, 1), max(grey.shape[0] // 4, 1))
-    parts = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (grey * weight, weight)]
+    parts = [
+        cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (grey * weight, weight)
+    ]
     total, share = (cv2.GaussianBlur(part, (0, 0), FILL / 4) for part in parts)
     trust = np.float32(1e-3)  # far from any tissue the mean of all of it takes over
     mean = (total + trust * np.float32(grey[tissue].mean())) / (share + trust)
@@ -78,5 +86,11 @@ def filled_outside(grey: FloatImage, tissue: BoolImage) -> FloatImage:
 
 def _halved(image: FloatImage) -> FloatImage:
     rows, columns = image.shape
-    even = cv2.copyMakeBorder(image, 0, rows % 2, 0, columns % 2, cv2.BORDER_REPLICATE) if rows % 2 or columns % 2 else image
-    return np.asarray(cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA))
+    even = (
+        cv2.copyMakeBorder(image, 0, rows % 2, 0, columns % 2, cv2.BORDER_REPLICATE)
+        if rows % 2 or columns % 2
+        else image
+    )
+    return np.asarray(
+        cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    )

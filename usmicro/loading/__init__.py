@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from usmicro.errors import ScanError
-from usmicro.scan import Scan, Spacing
+from usmicro.model.scan import Scan, Spacing
 from usmicro.settings import LoadingSettings
 
 __all__ = ["load"]
@@ -46,7 +46,7 @@ def load(
     UsageError
         If `spacing` is not positive.
     """
-    from usmicro.loading.content import EXPECTED, READ, VIDEO, content_of
+    from usmicro.loading.formats import EXPECTED, READ, VIDEO, content_of
 
     path = Path(path)
     settings = LoadingSettings() if settings is None else settings
@@ -55,11 +55,11 @@ def load(
         raise ScanError(f"{path}: {found}; expected one {EXPECTED} file")
     content = content_of(path)
     if content == "dicom":
-        from usmicro.loading.dicom import load_dicom
+        from usmicro.loading.dicom.reader import load_dicom
 
         scan = load_dicom(path, name=name or path.name, settings=settings)
     elif content in VIDEO:
-        from usmicro.loading.video import load_video
+        from usmicro.loading.video.reader import load_video
 
         scan = load_video(path, content, name=name or path.name, settings=settings)
     elif content in READ:
@@ -67,7 +67,9 @@ def load(
 
         scan = load_raster(path, content, name=name or path.name, settings=settings)
     else:
-        found = {"empty": "an empty file", "unknown": "a file of an unknown kind"}.get(content, content)
+        found = {"empty": "an empty file", "unknown": "a file of an unknown kind"}.get(
+            content, content
+        )
         raise ScanError(f"{path}: expected a {EXPECTED} file, found {found}; convert or remove it")
     if spacing is None:
         return scan

@@ -11,16 +11,33 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.content import DICOM_SUFFIXES, EXPECTED, OTHER_SUFFIXES, SUFFIXES, content_of
+from usmicro.loading.dicom.segmentation import header_of
+from usmicro.loading.formats import DICOM_SUFFIXES, EXPECTED, OTHER_SUFFIXES, SUFFIXES, content_of
 from usmicro.loading.remote import find_at, is_address
-from usmicro.loading.segmentation import header_of
 
 _MASK = re.compile(r"^masks?_|_(mask|tumou?r)(_?\d+)?$|\.seg$", re.IGNORECASE)
 """Stems of masks wherever they lie: benign (1)_mask_1, case001_tumor, mask_0001-l, case001.seg."""
 _SIDECAR = re.compile(r"_(mass|duct|nonmass|other)(_?\d+)?$", re.IGNORECASE)
 """Stems of masks only if the scan lies beside them: case001_other2 beside case001.png."""
 _MASK_FOLDERS = frozenset(("mask", "masks"))
-_NO_SCANS = frozenset((".csv", ".json", ".txt", ".xml", ".toml", ".yaml", ".yml", ".md", ".pdf", ".html", ".htm", ".xlsx", ".log", ".db"))
+_NO_SCANS = frozenset(
+    (
+        ".csv",
+        ".json",
+        ".txt",
+        ".xml",
+        ".toml",
+        ".yaml",
+        ".yml",
+        ".md",
+        ".pdf",
+        ".html",
+        ".htm",
+        ".xlsx",
+        ".log",
+        ".db",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +76,10 @@ def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
     far: list[Input] = []
     for given in inputs:
         if is_address(given):
-            far += [Input(Path(name), name, address) for address, name in find_at(str(given), _passed_over)]
+            far += [
+                Input(Path(name), name, address)
+                for address, name in find_at(str(given), _passed_over)
+            ]
             continue
         for root in _expanded(given):
             if root.is_dir():
@@ -103,7 +123,9 @@ def _walk(root: Path) -> Iterator[Path]:
         try:
             names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
         except OSError as error:
-            raise UsageError(f"{folder}: cannot be read: {error.strerror or error}; leave it out or allow reading it") from error
+            raise UsageError(
+                f"{folder}: cannot be read: {error.strerror or error}; leave it out or allow reading it"
+            ) from error
         stems = {os.path.splitext(name)[0] for name in names}
         for path in (folder / name for name in names):
             if os.path.isdir(path):
@@ -116,10 +138,16 @@ def _walk(root: Path) -> Iterator[Path]:
 def _is_scan(path: Path, stems: set[str]) -> bool:
     """Whether a file found in a folder is meant as a scan; `stems` are those of the files beside it."""
     suffix = path.suffix.lower()
-    if suffix in _NO_SCANS or path.name.upper() == "DICOMDIR" or not (os.path.isfile(path) or os.path.islink(path)):
+    if (
+        suffix in _NO_SCANS
+        or path.name.upper() == "DICOMDIR"
+        or not (os.path.isfile(path) or os.path.islink(path))
+    ):
         return False
     sidecar = _SIDECAR.search(path.stem)
-    like_a_mask = bool(_MASK.search(path.stem) or (sidecar and path.stem[: sidecar.start()] in stems))
+    like_a_mask = bool(
+        _MASK.search(path.stem) or (sidecar and path.stem[: sidecar.start()] in stems)
+    )
     try:
         if suffix in DICOM_SUFFIXES:
             return not (like_a_mask and header_of(path).segmentation)
@@ -153,7 +181,14 @@ def is_result(folder: Path) -> bool:
 def _named(found: list[tuple[Path, Path]]) -> list[Input]:
     """Name each file by its path below its INPUT; where two share a name, put as much of the path before it as tells them apart."""
     lengths = [len(path.relative_to(root).parts) for root, path in found]
-    parts = [[part for part in (Path(os.path.abspath(path)).as_posix().replace(":", "")).split("/") if part] for _, path in found]
+    parts = [
+        [
+            part
+            for part in (Path(os.path.abspath(path)).as_posix().replace(":", "")).split("/")
+            if part
+        ]
+        for _, path in found
+    ]
     while True:
         names = ["/".join(part[-length:]) for part, length in zip(parts, lengths, strict=True)]
         alike: dict[str, list[int]] = {}
@@ -165,4 +200,7 @@ def _named(found: list[tuple[Path, Path]]) -> list[Input]:
         for i in clashing:
             lengths[i] += 1
     readable = [name.encode("utf-8", "backslashreplace").decode() for name in names]
-    return sorted((Input(path, name) for (_, path), name in zip(found, readable, strict=True)), key=lambda scan: scan.name)
+    return sorted(
+        (Input(path, name) for (_, path), name in zip(found, readable, strict=True)),
+        key=lambda scan: scan.name,
+    )

@@ -13,13 +13,26 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage
+from usmicro.anatomy.user_masks import numbered
 from usmicro.errors import ScanError
-from usmicro.loading.content import DICOM_SUFFIXES, OTHER_SUFFIXES, READ, SUFFIXES, content_of, decoding
+from usmicro.loading.dicom.segmentation import (
+    Part,
+    Segmentation,
+    header_of,
+    image_uid,
+    read_segmentation,
+)
 from usmicro.loading.discover import is_result
-from usmicro.loading.segmentation import Part, Segmentation, header_of, image_uid, read_segmentation
-from usmicro.outlines import numbered
-from usmicro.scan import GivenMasks
+from usmicro.loading.formats import (
+    DICOM_SUFFIXES,
+    OTHER_SUFFIXES,
+    READ,
+    SUFFIXES,
+    content_of,
+    decoding,
+)
+from usmicro.model.arrays import BoolImage
+from usmicro.model.scan import GivenMasks
 
 LABELS: dict[Part, int] = {"mass": 1, "duct": 2, "nonmass": 3}
 """Coding of label images, as a run writes them; 0 is tissue."""
@@ -66,15 +79,25 @@ def find_masks(folder: Path, name: str, scan: Path | None = None) -> list[Path]:
 def _search(folder: Path, name: str, scan: Path | None) -> tuple[list[Path], list[str]]:
     """The masks of an image, and what to note of the search."""
     image = PurePosixPath(name)
-    in_all = image.stem.partition("_")[2] or image.stem  # a quick look before a close one: folders hold thousands
+    in_all = (
+        image.stem.partition("_")[2] or image.stem
+    )  # a quick look before a close one: folders hold thousands
     notes: list[str] = []
     for place in dict.fromkeys((folder / image.parent, folder)):
         try:
             files = _listed(place, place.stat().st_mtime_ns) if place.is_dir() else ()
         except OSError as error:
-            raise ScanError(f"{place}: the masks cannot be read: {error.strerror or error}") from error
-        named = [place / file for file in files if in_all in file and _part(file, image) is not None]
-        if found := [path for path in named if path.suffix.lower() in _SUFFIXES or _is_segmentation(path, scan, notes)]:
+            raise ScanError(
+                f"{place}: the masks cannot be read: {error.strerror or error}"
+            ) from error
+        named = [
+            place / file for file in files if in_all in file and _part(file, image) is not None
+        ]
+        if found := [
+            path
+            for path in named
+            if path.suffix.lower() in _SUFFIXES or _is_segmentation(path, scan, notes)
+        ]:
             return found, notes
     uid = None if scan is None else image_uid(scan)
     return ([] if uid is None else _referring_to(uid, folder, notes)), notes
@@ -88,11 +111,15 @@ def _listed(folder: Path, changed: int) -> tuple[str, ...]:
 
 def _is_segmentation(path: Path, scan: Path | None, notes: list[str]) -> bool:
     """Whether a file with the name of a DICOM mask is one; notes what is passed over, save for folders and the scan itself."""
-    if not path.is_file() or (scan is not None and os.path.realpath(path) == os.path.realpath(scan)):
+    if not path.is_file() or (
+        scan is not None and os.path.realpath(path) == os.path.realpath(scan)
+    ):
         return False
     header = header_of(path)
     if not header.segmentation:
-        notes.append(f"{path.name} in the masks folder is {header.kind} and no DICOM Segmentation: not used")
+        notes.append(
+            f"{path.name} in the masks folder is {header.kind} and no DICOM Segmentation: not used"
+        )
     return header.segmentation
 
 
@@ -102,11 +129,17 @@ def _referring_to(uid: str, folder: Path, notes: list[str]) -> list[Path]:
     for place, _, files in os.walk(folder):
         for path in (Path(place) / file for file in files):
             try:
-                if path.suffix.lower() not in _NO_DICOM and path.is_file() and uid in header_of(path).images:
+                if (
+                    path.suffix.lower() not in _NO_DICOM
+                    and path.is_file()
+                    and uid in header_of(path).images
+                ):
                     found.append(path)
             except ScanError as error:
                 words = str(error).removeprefix(f"{path}: ")
-                notes.append(f"{path.name} in the masks folder may outline this image or another: {words}")
+                notes.append(
+                    f"{path.name} in the masks folder may outline this image or another: {words}"
+                )
     return sorted(found)
 
 
@@ -117,7 +150,12 @@ def _part(file: str, image: PurePosixPath) -> Part | None:
         stem = re.sub(r"\.seg$", "", stem, flags=re.IGNORECASE)
     elif suffix and suffix.lower() not in _SUFFIXES:
         return None
-    if stem in (image.stem, image.name, f"mask_{image.stem}", f"mask_{image.stem.partition('_')[2] or image.stem}"):
+    if stem in (
+        image.stem,
+        image.name,
+        f"mask_{image.stem}",
+        f"mask_{image.stem.partition('_')[2] or image.stem}",
+    ):
         return "any"
     for base in (image.stem, image.name):
         if stem.startswith(base) and (ending := _ENDING.fullmatch(stem[len(base) :])):
@@ -125,7 +163,9 @@ def _part(file: str, image: PurePosixPath) -> Part | None:
     return None
 
 
-def read_masks(folder: Path, name: str, shape: tuple[int, int], *, scan: Path | None = None, frames: int = 1) -> GivenMasks | None:
+def read_masks(
+    folder: Path, name: str, shape: tuple[int, int], *, scan: Path | None = None, frames: int = 1
+) -> GivenMasks | None:
     """Read the masks of an image, found as in `find_masks`.
 
     A picture is a label image (0 tissue, 1 mass, 2 duct, 3 nonmass area, 255 not tissue) if its name does not say what it outlines and it
@@ -164,32 +204,58 @@ def read_masks(folder: Path, name: str, shape: tuple[int, int], *, scan: Path | 
     sources = []
     uid = None if scan is None else image_uid(scan)
     for path in found:
-        part = _part(path.name, PurePosixPath(name)) or "any"  # a file found by its UID may have any name
+        part = (
+            _part(path.name, PurePosixPath(name)) or "any"
+        )  # a file found by its UID may have any name
         if part == "other":
             continue
         sources.append(path.relative_to(folder).as_posix())
         if content_of(path) == "dicom":
-            segmentations.append(read_segmentation(path, shape, frames=frames, image=uid, part=part))
+            segmentations.append(
+                read_segmentation(path, shape, frames=frames, image=uid, part=part)
+            )
             notes += segmentations[-1].notes
         else:
-            _add_picture(areas, path, part, shape, written_by_run=is_result(folder.parent) or is_result(folder))
+            _add_picture(
+                areas,
+                path,
+                part,
+                shape,
+                written_by_run=is_result(folder.parent) or is_result(folder),
+            )
     if not sources:
         return GivenMasks(notes=tuple(notes)) if notes else None
     outlines = FrameOutlines(areas, segmentations, shape)
     if frames == 1:
         return replace(outlines[0], sources=tuple(sources), notes=tuple(notes))
-    if len(outlines) and not areas and not any(segmentation.tells_of(None) for segmentation in segmentations):
-        notes.append(f"masks outline {len(outlines)} of {frames} frames; masses, ducts and nonmass areas of the others were looked for")
+    if (
+        len(outlines)
+        and not areas
+        and not any(segmentation.tells_of(None) for segmentation in segmentations)
+    ):
+        notes.append(
+            f"masks outline {len(outlines)} of {frames} frames; masses, ducts and nonmass areas of the others were looked for"
+        )
     return replace(outlines.on(None), sources=tuple(sources), frames=outlines, notes=tuple(notes))
 
 
 class FrameOutlines(Mapping[int, GivenMasks]):
     """The outlines of the frames that segmentations name, put together when they are asked for: a cine may have thousands."""
 
-    def __init__(self, areas: Mapping[Part, BoolImage], segmentations: Sequence[Segmentation], shape: tuple[int, int]) -> None:
-        self._pictures = {part: area.astype(np.int32) if part == "nonmass" else numbered(area) for part, area in areas.items()}
+    def __init__(
+        self,
+        areas: Mapping[Part, BoolImage],
+        segmentations: Sequence[Segmentation],
+        shape: tuple[int, int],
+    ) -> None:
+        self._pictures = {
+            part: area.astype(np.int32) if part == "nonmass" else numbered(area)
+            for part, area in areas.items()
+        }
         self._segmentations, self._shape = segmentations, shape
-        self._frames = sorted(frozenset[int]().union(*(segmentation.frames for segmentation in segmentations)))
+        self._frames = sorted(
+            frozenset[int]().union(*(segmentation.frames for segmentation in segmentations))
+        )
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -215,10 +281,19 @@ class FrameOutlines(Mapping[int, GivenMasks]):
             for segment, area in segmentation.areas(frame):
                 labels[segmentation.parts[segment]][area] = number[segment]
         nonmass = labels.get("nonmass")
-        return GivenMasks(labels.get("mass"), labels.get("duct"), None if nonmass is None else nonmass > 0)
+        return GivenMasks(
+            labels.get("mass"), labels.get("duct"), None if nonmass is None else nonmass > 0
+        )
 
 
-def _add_picture(areas: dict[Part, BoolImage], path: Path, part: Part, shape: tuple[int, int], *, written_by_run: bool) -> None:
+def _add_picture(
+    areas: dict[Part, BoolImage],
+    path: Path,
+    part: Part,
+    shape: tuple[int, int],
+    *,
+    written_by_run: bool,
+) -> None:
     """Join what a picture outlines to what other pictures do."""
     values = _values(path, shape)
     present = set(np.unique(values).tolist())
@@ -242,8 +317,13 @@ def _values(path: Path, shape: tuple[int, int]) -> NDArray[np.integer]:
 
     content = content_of(path)
     if content not in READ or content == "dicom":
-        raise ScanError(f"{path}: expected a mask as PNG, BMP, TIFF or DICOM Segmentation, found {content}")
-    with decoding(path, "the mask cannot be read; the file is damaged"), opened(path, content) as image:
+        raise ScanError(
+            f"{path}: expected a mask as PNG, BMP, TIFF or DICOM Segmentation, found {content}"
+        )
+    with (
+        decoding(path, "the mask cannot be read; the file is damaged"),
+        opened(path, content) as image,
+    ):
         if image.size != (shape[1], shape[0]):
             raise ScanError(
                 f"{path}: the mask has {image.size[1]} rows x {image.size[0]} columns, its image {shape[0]} x {shape[1]}; "
@@ -256,6 +336,8 @@ def _values(path: Path, shape: tuple[int, int]) -> NDArray[np.integer]:
         values = np.asarray(image)
     if values.ndim == 3:
         if (values != values[..., :1]).any():
-            raise ScanError(f"{path}: expected a grey mask, found a coloured image; give its labels as grey values")
+            raise ScanError(
+                f"{path}: expected a grey mask, found a coloured image; give its labels as grey values"
+            )
         values = values[..., 0]
     return values.astype(np.int64)

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from usmicro.arrays import Frame
 from usmicro.errors import ScanError
-from usmicro.loading.content import checked_frames, checked_size, decoding
-from usmicro.loading.depth import stretch, used_range
-from usmicro.scan import Scan
+from usmicro.loading.bit_depth import stretch, used_range
+from usmicro.loading.formats import checked_frames, checked_size, decoding
+from usmicro.model.arrays import Frame
+from usmicro.model.scan import Scan
 from usmicro.settings import LoadingSettings
 
 _TIFF_SUBFILE, _TIFF_BITS, _TIFF_PHOTOMETRIC, _ORIENTATION, _TIFF_PLANAR = 254, 258, 262, 274, 284
@@ -61,7 +61,10 @@ def load_raster(path: Path, content: str, *, name: str, settings: LoadingSetting
     import PIL
 
     notes = []
-    with decoding(path, f"expected a {content.upper()} image, but it cannot be read"), opened(path, content) as image:
+    with (
+        decoding(path, f"expected a {content.upper()} image, but it cannot be read"),
+        opened(path, content) as image,
+    ):
         checked_size(path, image.size[1], image.size[0], settings.largest_image)
         if content == "tiff":
             checked_frames(path, image.n_frames, settings.most_frames)
@@ -78,14 +81,18 @@ def load_raster(path: Path, content: str, *, name: str, settings: LoadingSetting
             "convert the image to 8-bit or 16-bit grey or to RGB"
         )
     if other:
-        notes.append(f"{len(other)} of {len(pages) + len(other)} TIFF pages have another size than the first and are left out")
+        notes.append(
+            f"{len(other)} of {len(pages) + len(other)} TIFF pages have another size than the first and are left out"
+        )
     if _CONVERTED.get(mode):
         notes.append(_CONVERTED[mode])
     if orientation != 1:
         notes.append(f"turned as its EXIF orientation {orientation} says")
     library = f"Pillow {PIL.__version__}"
     if mode in _DEEP_GREY or deep_colour:
-        notes.append("16-bit pixels were stretched so that the highest bit used in the file is the top bit")
+        notes.append(
+            "16-bit pixels were stretched so that the highest bit used in the file is the top bit"
+        )
     if deep_colour:
         import cv2
 
@@ -170,15 +177,26 @@ def _is_deep_colour(path: Path, image: Any, content: str, orientation: int) -> b
         readable = image.mode in ("RGB", "RGBA")
     else:
         deep = content == "tiff" and max(image.tag_v2.get(_TIFF_BITS, (8,))) == 16
-        readable = deep and image.mode == "RGB" and image.tag_v2.get(_TIFF_PLANAR, 1) == 1 and orientation == 1
+        readable = (
+            deep
+            and image.mode == "RGB"
+            and image.tag_v2.get(_TIFF_PLANAR, 1) == 1
+            and orientation == 1
+        )
     if deep and not readable:
-        raise ScanError(f"{path}: 16-bit pixels in a layout that is not read (planes, transparency or turned); convert the image to 8 bits")
+        raise ScanError(
+            f"{path}: 16-bit pixels in a layout that is not read (planes, transparency or turned); convert the image to 8 bits"
+        )
     return deep
 
 
 def _frames(path: Path, content: str, pages: list[int], deep_colour: bool) -> Iterator[Frame]:
     """Yield the pages as frames, one at a time, 16-bit pixels stretched."""
-    decode = partial(_deep_colour_pages, path, content) if deep_colour else partial(_decoded_pages, path, content)
+    decode = (
+        partial(_deep_colour_pages, path, content)
+        if deep_colour
+        else partial(_decoded_pages, path, content)
+    )
     decoded = decode(pages)
     first = next(decoded)
     if first.dtype == np.uint8:
@@ -187,7 +205,9 @@ def _frames(path: Path, content: str, pages: list[int], deep_colour: bool) -> It
         return
     black, white = used_range(decode(pages))  # one range for all pages
     if black < 0 or white > 65535:
-        raise ScanError(f"{path}: its pixel values reach from {black} to {white}; expected 0 to 65535: convert the image to 8 or 16 bits")
+        raise ScanError(
+            f"{path}: its pixel values reach from {black} to {white}; expected 0 to 65535: convert the image to 8 or 16 bits"
+        )
     for frame in decode(pages):
         yield stretch(frame, black, white)
 
@@ -204,7 +224,9 @@ def _decoded_pages(path: Path, content: str, pages: list[int]) -> Iterator[Frame
 
 def _decoded(path: Path, image: Any, content: str, page: int) -> Frame:
     image.seek(page)
-    orientation = 1 if content == "tiff" else _orientation(path, image, content)  # Pillow turns TIFF by itself
+    orientation = (
+        1 if content == "tiff" else _orientation(path, image, content)
+    )  # Pillow turns TIFF by itself
     white_is_zero = content == "tiff" and image.tag_v2.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
     image.load()
     if image.mode in _DEEP_GREY:
@@ -229,7 +251,9 @@ def _deep_colour_pages(path: Path, content: str, pages: list[int]) -> Iterator[F
         pass  # Pillow says what is damaged; OpenCV would write it to the terminal
     with opened(path, content) as image:
         orientation = _orientation(path, image, content)
-    data = np.fromfile(path, dtype=np.uint8)  # by its bytes: OpenCV cannot open every file name on Windows
+    data = np.fromfile(
+        path, dtype=np.uint8
+    )  # by its bytes: OpenCV cannot open every file name on Windows
     for page in pages:
         with decoding(path, _fault(page)):
             done, images = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page, page + 1))
@@ -237,7 +261,9 @@ def _deep_colour_pages(path: Path, content: str, pages: list[int]) -> Iterator[F
                 raise ScanError(f"{path}: {_fault(page)}")
             colour = images[0]
             if colour.shape[2] == 4:
-                colour = (colour[..., :3].astype(np.uint32) * colour[..., 3:] // 65535).astype(np.uint16)
+                colour = (colour[..., :3].astype(np.uint32) * colour[..., 3:] // 65535).astype(
+                    np.uint16
+                )
         yield _upright(colour[..., 2::-1], orientation)
 
 

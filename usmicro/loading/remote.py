@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.content import OTHER_SUFFIXES, SUFFIXES, kind_of
+from usmicro.loading.formats import OTHER_SUFFIXES, SUFFIXES, kind_of
 
 _TEMPORARY = "usmicro-input-"
 
@@ -36,9 +36,13 @@ def file_system(address: str) -> tuple[Any, str]:
 
         found, path = url_to_fs(address)
     except ImportError as error:
-        raise UsageError(f'{address}: needs a package that is not installed ({error}); pip install "usmicro[s3]"') from error
+        raise UsageError(
+            f'{address}: needs a package that is not installed ({error}); pip install "usmicro[s3]"'
+        ) from error
     except ValueError as error:
-        raise UsageError(f"{address}: expected an address such as s3://bucket/folder ({error})") from error
+        raise UsageError(
+            f"{address}: expected an address such as s3://bucket/folder ({error})"
+        ) from error
     return found, str(path).rstrip("/")
 
 
@@ -69,7 +73,9 @@ def find_at(address: str, passed_over: Any) -> list[tuple[str, str]]:
     beside: dict[str, set[str]] = defaultdict(set)
     for file in files:
         beside[os.path.dirname(file)].add(os.path.basename(file))
-    results = {folder for folder, names in beside.items() if {"run.json", "run.sqlite"} <= names}  # folders that a run wrote
+    results = {
+        folder for folder, names in beside.items() if {"run.json", "run.sqlite"} <= names
+    }  # folders that a run wrote
     found = []
     for file in files:
         name = PurePosixPath(file).relative_to(root)
@@ -116,7 +122,9 @@ def fetched(address: str) -> Iterator[Path]:
     """
     _remove_left()
     remote, path = file_system(address)
-    with tempfile.TemporaryDirectory(prefix=f"{_TEMPORARY}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix=f"{_TEMPORARY}{os.getpid()}-", ignore_cleanup_errors=True
+    ) as folder:
         copy = Path(folder) / f"scan{PurePosixPath(path).suffix}"
         try:
             remote.get_file(path, str(copy))
@@ -128,7 +136,12 @@ def fetched(address: str) -> Iterator[Path]:
 def _remove_left() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*"):
         process = folder.name.removeprefix(_TEMPORARY).partition("-")[0]
-        if os.name == "posix" and process.isdigit() and folder.stat().st_uid == os.getuid() and not os.path.exists(f"/proc/{process}"):
+        if (
+            os.name == "posix"
+            and process.isdigit()
+            and folder.stat().st_uid == os.getuid()
+            and not os.path.exists(f"/proc/{process}")
+        ):
             shutil.rmtree(folder, ignore_errors=True)
 
 

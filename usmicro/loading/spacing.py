@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from usmicro.errors import UsageError
-from usmicro.scan import Scan, Spacing
+from usmicro.model.scan import Scan, Spacing
 
 _COLUMNS = "image, spacing_mm or image, spacing_x_mm, spacing_y_mm"
 
@@ -69,14 +69,24 @@ def _read_table(path: Path) -> dict[str, Spacing]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--spacing {path}: expected a number in mm or a UTF-8 CSV file ({_COLUMNS}), found {error}") from error
+        raise UsageError(
+            f"--spacing {path}: expected a number in mm or a UTF-8 CSV file ({_COLUMNS}), found {error}"
+        ) from error
     lines = text.splitlines()
-    rows = csv.DictReader(lines, delimiter=";" if lines and ";" in lines[0] else ",", skipinitialspace=True)
+    rows = csv.DictReader(
+        lines, delimiter=";" if lines and ";" in lines[0] else ",", skipinitialspace=True
+    )
     columns = [(column or "").strip() for column in rows.fieldnames or ()]
     rows.fieldnames = columns
-    keys = ("spacing_mm", "spacing_mm") if "spacing_mm" in columns else ("spacing_x_mm", "spacing_y_mm")
+    keys = (
+        ("spacing_mm", "spacing_mm")
+        if "spacing_mm" in columns
+        else ("spacing_x_mm", "spacing_y_mm")
+    )
     if "image" not in columns or not set(keys) <= set(columns):
-        raise UsageError(f"--spacing {path}: expected the columns {_COLUMNS}, found {', '.join(columns) or 'none'}")
+        raise UsageError(
+            f"--spacing {path}: expected the columns {_COLUMNS}, found {', '.join(columns) or 'none'}"
+        )
     table: dict[str, Spacing] = {}
     for row in rows:
         source = f"--spacing {path}, line {rows.line_num}"
@@ -87,7 +97,9 @@ def _read_table(path: Path) -> dict[str, Spacing]:
             x_mm, y_mm = (float(row[key]) for key in keys)
         except (TypeError, ValueError):
             found = ", ".join(str(row[key]) for key in dict.fromkeys(keys))
-            raise UsageError(f"{source}: expected a spacing in mm for {image}, found {found!r}") from None
+            raise UsageError(
+                f"{source}: expected a spacing in mm for {image}, found {found!r}"
+            ) from None
         if image in table:
             raise UsageError(f"{source}: {image} has two rows; expected one")
         table[image] = positive(x_mm, y_mm, f"{source}, {image}")
@@ -103,10 +115,16 @@ def with_given(scan: Scan, spacing: Spacing, *, wins: bool) -> Scan:
         If a value is missing, or not positive and finite.
     """
     if spacing.x_mm is None or spacing.y_mm is None:
-        raise UsageError(f"{scan.name}: expected a spacing with both x and y in mm, found {spacing.x_mm} and {spacing.y_mm}")
+        raise UsageError(
+            f"{scan.name}: expected a spacing with both x and y in mm, found {spacing.x_mm} and {spacing.y_mm}"
+        )
     spacing = positive(spacing.x_mm, spacing.y_mm, scan.name)
     if scan.spacing.known and not wins:
         return scan
-    regions = tuple(replace(region, spacing=Spacing()) for region in scan.regions) if wins else scan.regions
+    regions = (
+        tuple(replace(region, spacing=Spacing()) for region in scan.regions)
+        if wins
+        else scan.regions
+    )
     note = ("spacing given by the user used instead of the file's",) if scan.spacing.known else ()
     return replace(scan, spacing=spacing, regions=regions, notes=(*scan.notes, *note))

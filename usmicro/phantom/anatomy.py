@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, FloatImage, LabelImage
+from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.phantom.scan_conversion import LINE_STEP, SAMPLE_STEP, Probe
 from usmicro.phantom.scene import DuctShape, Line, MassShape, Scene
 from usmicro.phantom.settings import PhantomSettings
@@ -41,9 +41,13 @@ class TissueMaps:
     nonmass: BoolImage
 
 
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], lines: float, samples: float) -> FloatImage:
+def smooth_noise(
+    rng: np.random.Generator, shape: tuple[int, int], lines: float, samples: float
+) -> FloatImage:
     """Gaussian noise of unit variance with a correlation length in scan lines and samples."""
-    coarse = rng.standard_normal((max(int(shape[0] / samples) + 3, 4), max(int(shape[1] / lines) + 3, 4))).astype(np.float32)
+    coarse = rng.standard_normal(
+        (max(int(shape[0] / samples) + 3, 4), max(int(shape[1] / lines) + 3, 4))
+    ).astype(np.float32)
     noise = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
     return np.asarray((noise - noise.mean()) / noise.std())
 
@@ -52,12 +56,16 @@ def strands(noise: FloatImage, width: float) -> FloatImage:
     """Thin curved strands, 0 to 1: the zero contours of smooth noise, strongest where they lie square to the beam; width in mm."""
     along, across = np.gradient(noise, SAMPLE_STEP, LINE_STEP)
     steep = np.hypot(along, across) + np.float32(1e-6)
-    return np.asarray(np.exp(-0.5 * (noise / steep / width) ** 2) * (along / steep) ** 2, dtype=np.float32)
+    return np.asarray(
+        np.exp(-0.5 * (noise / steep / width) ** 2) * (along / steep) ** 2, dtype=np.float32
+    )
 
 
 def smooth_step(distance: Any, width: float) -> FloatImage:
     """1 where the distance is negative, 0 where it is positive, over a transition of this width."""
-    return np.asarray(0.5 - 0.5 * np.tanh(np.asarray(distance) / max(width, 0.02)), dtype=np.float32)
+    return np.asarray(
+        0.5 - 0.5 * np.tanh(np.asarray(distance) / max(width, 0.02)), dtype=np.float32
+    )
 
 
 def draw_line(out: ComplexImage, line: Line, probe: Probe) -> None:
@@ -91,7 +99,10 @@ def mass_loss(mass: MassShape, distance: NDArray[Any], x: FloatImage, z: FloatIm
     steep = np.abs(np.gradient(cv2.GaussianBlur(total[None, :], (0, 0), 4, sigmaY=1)[0], LINE_STEP))
     touched = path > 0.5 * np.maximum(total, SAMPLE_STEP)
     fade = np.exp(-np.maximum(z - mass.outline.z, 0) / 15)
-    return np.asarray(posterior + mass.edge_shadow_db * np.clip(steep / 3, 0, 1)[None, :] * touched * fade, dtype=np.float32)
+    return np.asarray(
+        posterior + mass.edge_shadow_db * np.clip(steep / 3, 0, 1)[None, :] * touched * fade,
+        dtype=np.float32,
+    )
 
 
 def focus_loss(scene: Scene, settings: PhantomSettings, probe: Probe) -> FloatImage:
@@ -105,12 +116,16 @@ def focus_loss(scene: Scene, settings: PhantomSettings, probe: Probe) -> FloatIm
         # the shadow is as wide as focus and beam together, and fills in with depth as the beam widens
         half = focus.diameter / 2 / probe.line_spacing(max(d, 0)) * LINE_STEP
         across = np.exp(-0.5 * (np.maximum(np.abs(probe.u - u) - 0.7 * half, 0) / 0.18) ** 2)
-        along = np.where(behind > 0, np.minimum(behind / 0.3, 1) * np.exp(-np.maximum(behind, 0) / 14), 0)
+        along = np.where(
+            behind > 0, np.minimum(behind / 0.3, 1) * np.exp(-np.maximum(behind, 0) / 14), 0
+        )
         loss += (focus.shadow_db * along[:, None] * across[None, :]).astype(np.float32)
     return loss
 
 
-def render(rng: np.random.Generator, scene: Scene, settings: PhantomSettings, probe: Probe) -> TissueMaps:
+def render(
+    rng: np.random.Generator, scene: Scene, settings: PhantomSettings, probe: Probe
+) -> TissueMaps:
     """The maps of a scene in beam space."""
     u, d = np.meshgrid(probe.u, probe.d)
     x, z = probe.position(u, d)
@@ -134,25 +149,39 @@ def render(rng: np.random.Generator, scene: Scene, settings: PhantomSettings, pr
 
     if scene.fat is not None and scene.muscle is not None:
         # glandular tissue: darker islands and bright fibrous strands, both drawn out along the face
-        level += 2.0 * noise(2.5, 0.35) + 2.0 * noise(4.0, 0.9) + 2.0 * noise(8.0, 2.5) - 6.0 * smooth_step(0.9 - noise(2.6, 1.1), 0.4)
+        level += (
+            2.0 * noise(2.5, 0.35)
+            + 2.0 * noise(4.0, 0.9)
+            + 2.0 * noise(8.0, 2.5)
+            - 6.0 * smooth_step(0.9 - noise(2.6, 1.1), 0.4)
+        )
         fat_texture = FAT_DB + 1.2 * noise(2.0, 0.35) + 1.5 * noise(6.0, 3.0)
-        septa, fibres = (np.clip(noise(*patch), 0, 1.6) * strands(noise(*mesh), 0.07) for patch, mesh in SEPTA)
+        septa, fibres = (
+            np.clip(noise(*patch), 0, 1.6) * strands(noise(*mesh), 0.07) for patch, mesh in SEPTA
+        )
         fatty = smooth_step(d - scene.fat(probe.u)[None, :], 0.3)
         for lobule in scene.lobules:
             lay(smooth_step(lobule.distance(x, z, REACH), 0.25), fat_texture, nearly_rayleigh)
         lay(fatty, fat_texture, nearly_rayleigh)
         strand = 2.0 * septa * fatty + 3.0 * fibres * (1 - fatty)
         for focus in scene.foci:  # no strand runs through a focus: nothing could tell the two apart
-            strand *= 1 - smooth_step(np.hypot(x - focus.x, z - focus.z) - 1.0 - focus.diameter / 2, 0.2)
+            strand *= 1 - smooth_step(
+                np.hypot(x - focus.x, z - focus.z) - 1.0 - focus.diameter / 2, 0.2
+            )
         specular += (MEAN_ENVELOPE * strand * np.exp(2j * noise(3.0, 1.0))).astype(np.complex64)
         striation = noise(7.0, 0.5)
-        lay(smooth_step(scene.muscle(probe.u)[None, :] - d, 0.3), MUSCLE_DB + 3.0 * striation + 2.5 * noise(9.0, 3.0))
+        lay(
+            smooth_step(scene.muscle(probe.u)[None, :] - d, 0.3),
+            MUSCLE_DB + 3.0 * striation + 2.5 * noise(9.0, 3.0),
+        )
         lay(smooth_step(d - scene.skin, 0.1), SKIN_DB + 1.0 * noise(4.0, 0.4))
         lay(smooth_step(d, 0.05), -6.0)
         for line in scene.lines:
             draw_line(specular, line, probe)
         # bands of lesser contact or deeper fat: slow losses along whole beams
-        loss += np.clip(2.0 * noise(4.0, 400.0), -2, 6) * np.clip(d / 15, 0, 1) + np.float32(scene.attenuation) * np.maximum(d - 8, 0)
+        loss += np.clip(2.0 * noise(4.0, 400.0), -2, 6) * np.clip(d / 15, 0, 1) + np.float32(
+            scene.attenuation
+        ) * np.maximum(d - 8, 0)
     for area in scene.nonmass:
         distance = area.outline.distance(x, z, REACH)
         lay(smooth_step(distance, area.margin), area.level_db + area.mottle_db * noise(1.2, 0.7))
@@ -164,7 +193,11 @@ def render(rng: np.random.Generator, scene: Scene, settings: PhantomSettings, pr
             rim = np.exp(-0.5 * ((distance - mass.rim / 2) / (mass.rim / 2)) ** 2) * (1 - inside)
             level += mass.rim_db * rim
         mottle = mass.mottle_db * noise(1.5, 0.8) if mass.mottle_db else 0.0
-        lay(inside, mass.level_db + mottle, np.float32(np.log(k_shape(1.88 if mass.content == "cyst" else settings.snr + 0.1))))
+        lay(
+            inside,
+            mass.level_db + mottle,
+            np.float32(np.log(k_shape(1.88 if mass.content == "cyst" else settings.snr + 0.1))),
+        )
         specular *= 1 - inside
         if mass.margin < 0.3:  # a sharp wall shows as a line where it lies square to the beam
             slope = np.gradient(distance, SAMPLE_STEP, axis=0)
@@ -177,7 +210,10 @@ def render(rng: np.random.Generator, scene: Scene, settings: PhantomSettings, pr
         slope = np.abs(np.gradient(distance, SAMPLE_STEP, axis=0))
         lay(np.exp(-0.5 * ((distance - duct.wall) / duct.wall) ** 2), duct.wall_db - 5)
         lay(smooth_step(distance, 0.08), duct.level_db)
-        wall = np.exp(-0.5 * ((distance - duct.wall / 2) / (duct.wall / 2)) ** 2) * np.clip(slope, 0, 1) ** 2
+        wall = (
+            np.exp(-0.5 * ((distance - duct.wall / 2) / (duct.wall / 2)) ** 2)
+            * np.clip(slope, 0, 1) ** 2
+        )
         specular *= 1 - smooth_step(distance - duct.wall, 0.1)
         specular += (MEAN_ENVELOPE * 10 ** (duct.wall_db / 20) * wall).astype(np.complex64)
         ducts[distance < duct.wall] = number

@@ -9,9 +9,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from usmicro.arrays import ByteImage
+from usmicro.model.arrays import ByteImage
+from usmicro.model.scan import Region
 from usmicro.phantom.simulation import Phantom
-from usmicro.scan import Region
 
 Compression = Literal["none", "rle", "jpeg"]
 
@@ -25,7 +25,9 @@ def write_png(phantom: Phantom, path: str | Path, *, frame: int = 0) -> Path:
     """Write one frame as a PNG file."""
     path = Path(path)
     image = phantom.frames[frame]
-    _, data = cv2.imencode(".png", image if image.ndim == 2 else image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    _, data = cv2.imencode(
+        ".png", image if image.ndim == 2 else image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9]
+    )
     path.write_bytes(data.tobytes())
     return path
 
@@ -36,7 +38,9 @@ def uid(*parts: str | int) -> str:
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
-def write_dicom(phantom: Phantom, path: str | Path, *, compression: Compression = "none", quality: int = 85) -> Path:
+def write_dicom(
+    phantom: Phantom, path: str | Path, *, compression: Compression = "none", quality: int = 85
+) -> Path:
     """Write all frames as a DICOM ultrasound image, with its regions (PS3.3 A.6, A.7 and C.8.5.5).
 
     Parameters
@@ -64,9 +68,15 @@ def write_dicom(phantom: Phantom, path: str | Path, *, compression: Compression 
     colour = phantom.frames.ndim == 4
     identity = (phantom.name, phantom.seed)
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage if count > 1 else UltrasoundImageStorage
+    meta.MediaStorageSOPClassUID = (
+        UltrasoundMultiFrameImageStorage if count > 1 else UltrasoundImageStorage
+    )
     meta.MediaStorageSOPInstanceUID = uid(*identity, "instance")
-    meta.TransferSyntaxUID = {"none": ExplicitVRLittleEndian, "rle": RLELossless, "jpeg": JPEGBaseline8Bit}[compression]
+    meta.TransferSyntaxUID = {
+        "none": ExplicitVRLittleEndian,
+        "rle": RLELossless,
+        "jpeg": JPEGBaseline8Bit,
+    }[compression]
     meta.ImplementationClassUID = uid("usmicro.phantom")
     meta.ImplementationVersionName = "USMICRO_PHANTOM"
 
@@ -75,15 +85,32 @@ def write_dicom(phantom: Phantom, path: str | Path, *, compression: Compression 
     data.ImageType = ["DERIVED", "PRIMARY"]
     data.SOPClassUID = meta.MediaStorageSOPClassUID
     data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    data.StudyInstanceUID, data.SeriesInstanceUID = uid(*identity, "study"), uid(*identity, "series")
+    data.StudyInstanceUID, data.SeriesInstanceUID = (
+        uid(*identity, "study"),
+        uid(*identity, "series"),
+    )
     data.PatientName, data.PatientID = "PHANTOM^SIMULATED", f"PHANTOM-{phantom.seed}"
-    for empty in ("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "PatientBirthDate", "PatientSex", "StudyID"):
+    for empty in (
+        "StudyDate",
+        "StudyTime",
+        "AccessionNumber",
+        "ReferringPhysicianName",
+        "PatientBirthDate",
+        "PatientSex",
+        "StudyID",
+    ):
         setattr(data, empty, "")
-    data.Modality, data.Manufacturer, data.ManufacturerModelName = "US", "usmicro", "usmicro.phantom"
+    data.Modality, data.Manufacturer, data.ManufacturerModelName = (
+        "US",
+        "usmicro",
+        "usmicro.phantom",
+    )
     data.SeriesNumber, data.InstanceNumber = 1, 1
     data.Laterality, data.BodyPartExamined = "R", "BREAST"
     data.PatientOrientation = ""
-    data.UltrasoundColorDataPresent = int(any(region.kind == "colour flow" for region in phantom.regions))
+    data.UltrasoundColorDataPresent = int(
+        any(region.kind == "colour flow" for region in phantom.regions)
+    )
     items = []
     for region in phantom.regions:
         item = Dataset()
@@ -98,10 +125,14 @@ def write_dicom(phantom: Phantom, path: str | Path, *, compression: Compression 
     data.Rows, data.Columns = rows, columns
     data.SamplesPerPixel = 3 if colour else 1
     data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
-    data.PhotometricInterpretation = ("YBR_FULL_422" if compression == "jpeg" else "RGB") if colour else "MONOCHROME2"
+    data.PhotometricInterpretation = (
+        ("YBR_FULL_422" if compression == "jpeg" else "RGB") if colour else "MONOCHROME2"
+    )
     if colour:
         data.PlanarConfiguration = 0
-    data.LossyImageCompression = "01" if compression == "jpeg" or phantom.settings.jpeg_quality else "00"
+    data.LossyImageCompression = (
+        "01" if compression == "jpeg" or phantom.settings.jpeg_quality else "00"
+    )
     if compression == "jpeg":
         data.PixelData = encapsulate([_jpeg(frame, quality) for frame in phantom.frames])
         data["PixelData"].VR = "OB"
@@ -139,5 +170,7 @@ def _jpeg(frame: ByteImage, quality: int) -> bytes:
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     if frame.ndim == 3:
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, JPEG_422]
-    _, data = cv2.imencode(".jpg", np.ascontiguousarray(frame if frame.ndim == 2 else frame[..., ::-1]), options)
+    _, data = cv2.imencode(
+        ".jpg", np.ascontiguousarray(frame if frame.ndim == 2 else frame[..., ::-1]), options
+    )
     return bytes(data.tobytes())

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, ByteImage
+from usmicro.model.arrays import BoolImage, ByteImage
 from usmicro.phantom.truth import Truth
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -43,13 +43,21 @@ class Ink:
         self.rgb[drawn > 0] = colour
         np.maximum(self.alpha, drawn, out=self.alpha)
 
-    def text(self, text: str, x: float, y: float, *, size: float = 0.42, colour: Colour = WHITE) -> None:
+    def text(
+        self, text: str, x: float, y: float, *, size: float = 0.42, colour: Colour = WHITE
+    ) -> None:
         """Text whose base line begins at (x, y)."""
         drawn = np.zeros_like(self.alpha)
         cv2.putText(drawn, text, (round(x), round(y)), FONT, size, 255, 1, cv2.LINE_AA)
         self._lay(drawn, colour)
 
-    def line(self, points: NDArray[np.float64] | list[tuple[float, float]], *, closed: bool = False, colour: Colour = WHITE) -> None:
+    def line(
+        self,
+        points: NDArray[np.float64] | list[tuple[float, float]],
+        *,
+        closed: bool = False,
+        colour: Colour = WHITE,
+    ) -> None:
         """A thin line through points (x, y)."""
         drawn = np.zeros_like(self.alpha)
         corners = np.rint(np.asarray(points)).astype(np.int32).reshape(-1, 1, 2)
@@ -61,7 +69,14 @@ class Ink:
         self.line([(x - arm, y), (x + arm, y)], colour=colour)
         self.line([(x, y - arm), (x, y + arm)], colour=colour)
 
-    def dots(self, start: tuple[float, float], end: tuple[float, float], *, step: float = 8, colour: Colour = WHITE) -> None:
+    def dots(
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        *,
+        step: float = 8,
+        colour: Colour = WHITE,
+    ) -> None:
         """A dotted line."""
         count = max(int(np.hypot(end[0] - start[0], end[1] - start[1]) / step), 1)
         for t in np.linspace(0, 1, count + 1)[1:-1]:
@@ -78,7 +93,11 @@ class Ink:
         """A frame, grey or RGB, with the layer laid over it."""
         alpha = self.alpha.astype(np.float32) / 255
         ink = self.rgb.astype(np.float32)
-        mixed = frame * (1 - alpha) + ink[..., 0] * alpha if frame.ndim == 2 else frame * (1 - alpha[..., None]) + ink * alpha[..., None]
+        mixed = (
+            frame * (1 - alpha) + ink[..., 0] * alpha
+            if frame.ndim == 2
+            else frame * (1 - alpha[..., None]) + ink * alpha[..., None]
+        )
         return np.asarray(np.rint(mixed), dtype=np.uint8)
 
 
@@ -92,7 +111,9 @@ def draw_ruler(ink: Ink, x: int, top: float, spacing: float, depth: float) -> No
             ink.text(str(millimetres // 10), x + 12, y + 5, size=0.4)
 
 
-def draw_bar(ink: Ink, left: int, top: int, width: int, colours: ByteImage) -> tuple[int, int, int, int]:
+def draw_bar(
+    ink: Ink, left: int, top: int, width: int, colours: ByteImage
+) -> tuple[int, int, int, int]:
     """A vertical bar of colours, (n, 3), first on top; left, top, right and bottom of it."""
     ink.paint(left, top, np.repeat(colours[:, None, :], width, axis=1))
     return left, top, left + width, top + len(colours)
@@ -111,7 +132,10 @@ def draw_calipers(ink: Ink, truth: Truth, *, colour: Colour = WHITE) -> None:
     y, x = np.nonzero(truth.mass_labels == mass.number)
     left, right, top, bottom = int(x.min()), int(x.max()), int(y.min()), int(y.max())
     middle_y, middle_x = float(y[x == left].mean()), float(x[y == top].mean())
-    ends = [((left, middle_y), (right, float(y[x == right].mean()))), ((middle_x, top), (float(x[y == bottom].mean()), bottom))]
+    ends = [
+        ((left, middle_y), (right, float(y[x == right].mean()))),
+        ((middle_x, top), (float(x[y == bottom].mean()), bottom)),
+    ]
     view = truth.views[mass.view]
     for number, (start, end) in enumerate(ends, start=1):
         ink.cross(*start, colour=colour)
@@ -119,7 +143,13 @@ def draw_calipers(ink: Ink, truth: Truth, *, colour: Colour = WHITE) -> None:
         ink.dots(start, end, colour=colour)
         ink.text(str(number), start[0] - 14, start[1] - 4, size=0.35, colour=colour)
         length = float(np.hypot(end[0] - start[0], end[1] - start[1])) * view.spacing_mm
-        ink.text(f"{number} D {length:.1f} mm", view.left + 8, view.bottom - 30 + 16 * (number - 1), size=0.42, colour=colour)
+        ink.text(
+            f"{number} D {length:.1f} mm",
+            view.left + 8,
+            view.bottom - 30 + 16 * (number - 1),
+            size=0.42,
+            colour=colour,
+        )
 
 
 def draw_body_mark(ink: Ink, x: int, y: int) -> None:

@@ -117,7 +117,9 @@ def write_samples(folder: str | Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         return list(_written(folder))
     except OSError as error:
-        raise UsageError(f"{folder}: expected a folder that can be written to, found {error}; choose another folder") from error
+        raise UsageError(
+            f"{folder}: expected a folder that can be written to, found {error}; choose another folder"
+        ) from error
 
 
 def _written(folder: Path) -> Iterator[Path]:
@@ -130,8 +132,16 @@ def _written(folder: Path) -> Iterator[Path]:
             yield write_png(phantom, path)
         else:
             yield write_dicom(phantom, path, compression=sample.compression)
-        entry = {"image": sample.file, "shows": sample.shows, "seed": sample.seed, "spacing_mm": sample.settings.spacing}
+        entry = {
+            "image": sample.file,
+            "shows": sample.shows,
+            "seed": sample.seed,
+            "spacing_mm": sample.settings.spacing,
+        }
         truths.append(json.dumps(entry | phantom.truth.to_dict(), separators=(",", ":")))
-    for name, text in (("spacing.csv", "\n".join(spacings)), ("truth.json", "[\n" + ",\n".join(truths) + "\n]")):
+    for name, text in (
+        ("spacing.csv", "\n".join(spacings)),
+        ("truth.json", "[\n" + ",\n".join(truths) + "\n]"),
+    ):
         (folder / name).write_bytes((text + "\n").encode())
         yield folder / name

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, FloatImage
+from usmicro.model.arrays import BoolImage, FloatImage
+from usmicro.model.view import Geometry
 from usmicro.phantom.settings import PhantomSettings
-from usmicro.view import Geometry
 
 SAMPLE_STEP = 0.05
 """Distance between depth samples, mm: a fifth of the finest axial resolution or less."""
@@ -51,7 +51,9 @@ class Probe:
     @cached_property
     def d(self) -> FloatImage:
         """Depth of every sample, mm."""
-        return np.arange(-MARGIN, self.depth + MARGIN + SAMPLE_STEP / 2, SAMPLE_STEP, dtype=np.float32)
+        return np.arange(
+            -MARGIN, self.depth + MARGIN + SAMPLE_STEP / 2, SAMPLE_STEP, dtype=np.float32
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -65,7 +67,11 @@ class Probe:
 
     def line_spacing(self, d: Any) -> Any:
         """Distance between scan lines at a depth, mm."""
-        return LINE_STEP * (1 + np.maximum(d, 0) / self.radius) if self.geometry == "sector" else LINE_STEP + 0 * np.asarray(d)
+        return (
+            LINE_STEP * (1 + np.maximum(d, 0) / self.radius)
+            if self.geometry == "sector"
+            else LINE_STEP + 0 * np.asarray(d)
+        )
 
     def position(self, u: Any, d: Any) -> tuple[Any, Any]:
         """Position x, z in mm of a beam-space point."""
@@ -78,14 +84,18 @@ class Probe:
         """Beam-space point u, d in mm of a position."""
         if self.geometry == "linear":
             return x + 0 * z, z + 0 * x
-        return np.arctan2(x, z + self.radius) * self.radius, np.hypot(x, z + self.radius) - self.radius
+        return np.arctan2(x, z + self.radius) * self.radius, np.hypot(
+            x, z + self.radius
+        ) - self.radius
 
     @cached_property
     def origin(self) -> tuple[float, float]:
         """Position x, z in mm of the picture's upper left corner."""
         if self.geometry == "linear":
             return -self.width / 2, 0.0
-        return -(self.radius + self.depth) * np.sin(min(self.half_angle, np.pi / 2)), self.radius * (np.cos(self.half_angle) - 1)
+        return -(self.radius + self.depth) * np.sin(
+            min(self.half_angle, np.pi / 2)
+        ), self.radius * (np.cos(self.half_angle) - 1)
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -118,4 +128,6 @@ class Probe:
         u, d = self.pixel_beams
         columns, rows = (u - self.u[0]) / LINE_STEP, (d - self.d[0]) / SAMPLE_STEP
         how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-        return np.asarray(cv2.remap(beams.astype(np.float32), columns, rows, how, borderMode=cv2.BORDER_REPLICATE))
+        return np.asarray(
+            cv2.remap(beams.astype(np.float32), columns, rows, how, borderMode=cv2.BORDER_REPLICATE)
+        )

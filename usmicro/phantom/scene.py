@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
 
-from usmicro.findings import Kind, Label, PosteriorFeature
+from usmicro.model.findings import Kind, Label, PosteriorFeature
 
 FloatArray = NDArray[np.float64]
 
@@ -56,12 +56,17 @@ class Outline:
     def distance(self, x: Any, z: Any, reach: float = math.inf) -> FloatArray:
         """Distance from the edge in mm, negative inside; exact on the edge, near enough beside it; `reach` where it is surely more."""
         x, z = np.broadcast_arrays(np.asarray(x, float), np.asarray(z, float))
-        widest = max(self.half_width, self.half_height) * (1 + sum(amplitude for _, amplitude, _ in self.waves))
+        widest = max(self.half_width, self.half_height) * (
+            1 + sum(amplitude for _, amplitude, _ in self.waves)
+        )
         near = (np.abs(x - self.x) < widest + reach) & (np.abs(z - self.z) < widest + reach)
         out = np.full(x.shape, reach)
         x, z = x[near] - self.x, z[near] - self.z
         cosine, sine = np.cos(self.tilt), np.sin(self.tilt)
-        across, along = (x * cosine + z * sine) / self.half_width, (z * cosine - x * sine) / self.half_height
+        across, along = (
+            (x * cosine + z * sine) / self.half_width,
+            (z * cosine - x * sine) / self.half_height,
+        )
         rho, angle = np.hypot(across, along), np.arctan2(along, across)
         edge = np.ones(rho.shape)
         for order, amplitude, phase in self.waves:
@@ -115,7 +120,9 @@ class DuctShape:
         low, high = points[:, :2].min(0) - widest - reach, points[:, :2].max(0) + widest + reach
         near = (x >= low[0]) & (x <= high[0]) & (z >= low[1]) & (z <= high[1])
         if near.any():
-            apart, index = cKDTree(points[:, :2]).query(np.column_stack([x[near], z[near]]), distance_upper_bound=widest + reach)
+            apart, index = cKDTree(points[:, :2]).query(
+                np.column_stack([x[near], z[near]]), distance_upper_bound=widest + reach
+            )
             radius = np.append(points[:, 2], 0.0)[index]
             out[near] = np.minimum(apart - radius, reach)
         return out
@@ -187,7 +194,12 @@ class ColourBox:
     def holds(self, u: Any, d: Any) -> Any:
         """Whether beam-space points lie in the box."""
         straight = np.asarray(u) - self.lean(d)
-        return (straight >= self.first) & (straight <= self.last) & (np.asarray(d) >= self.top) & (np.asarray(d) <= self.bottom)
+        return (
+            (straight >= self.first)
+            & (straight <= self.last)
+            & (np.asarray(d) >= self.top)
+            & (np.asarray(d) <= self.bottom)
+        )
 
 
 @dataclass(frozen=True, slots=True)

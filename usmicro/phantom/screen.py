@@ -9,15 +9,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import ByteImage
+from usmicro.model.arrays import ByteImage
+from usmicro.model.scan import Region, Spacing
 from usmicro.phantom.colour_maps import bar_colours, coloured
 from usmicro.phantom.doppler import ColourFrames
-from usmicro.phantom.overlays import Ink, draw_bar, draw_body_mark, draw_calipers, draw_ruler, grey_scale
+from usmicro.phantom.overlays import (
+    Ink,
+    draw_bar,
+    draw_body_mark,
+    draw_calipers,
+    draw_ruler,
+    grey_scale,
+)
 from usmicro.phantom.scan_conversion import Probe
 from usmicro.phantom.scene import Scene
 from usmicro.phantom.settings import PhantomSettings
 from usmicro.phantom.truth import TrueColour, TrueVessel, Truth
-from usmicro.scan import Region, Spacing
 
 TINT = (0.925, 0.978, 1.083)
 """Red, green and blue of the blue-grey tint over grey."""
@@ -39,14 +46,18 @@ class Panel:
     colour: ColourFrames | None = None
 
 
-def compose(panels: list[Panel], settings: PhantomSettings, seed: int) -> tuple[ByteImage, Truth, tuple[Region, ...]]:
+def compose(
+    panels: list[Panel], settings: PhantomSettings, seed: int
+) -> tuple[ByteImage, Truth, tuple[Region, ...]]:
     """Frames as they are stored, their truth, and the regions that a DICOM file would declare."""
     count = panels[0].grey.shape[0]
     header = 56 if settings.screen else 0
     left = 62 if settings.screen or (settings.colour and settings.colour_bar == "left") else 0
     beside = settings.screen or (settings.colour and settings.colour_bar == "right")
     right = 64 if beside else 34 if settings.ruler else 0
-    below = 56 if settings.colour and settings.colour_bar == "lying" else 30 if settings.screen else 0
+    below = (
+        56 if settings.colour and settings.colour_bar == "lying" else 30 if settings.screen else 0
+    )
     columns = left + sum(panel.grey.shape[2] for panel in panels) + GAP * (len(panels) - 1) + right
     rows = header + max(panel.grey.shape[1] for panel in panels) + below
     screen = np.zeros((count, rows, columns), np.uint8)
@@ -61,7 +72,17 @@ def compose(panels: list[Panel], settings: PhantomSettings, seed: int) -> tuple[
     draw_interface(ink, truth, panels[0].probe, settings, seed, header, columns - right)
 
     frames: ByteImage = screen
-    regions = [Region("tissue", v.left, v.top, v.right, v.bottom, Spacing(v.spacing_mm, v.spacing_mm, "region")) for v in truth.views]
+    regions = [
+        Region(
+            "tissue",
+            v.left,
+            v.top,
+            v.right,
+            v.bottom,
+            Spacing(v.spacing_mm, v.spacing_mm, "region"),
+        )
+        for v in truth.views
+    ]
     if settings.tint or settings.colour or not ink.is_grey:
         frames = np.repeat(screen[..., None], 3, axis=3)
     if settings.tint:
@@ -69,7 +90,9 @@ def compose(panels: list[Panel], settings: PhantomSettings, seed: int) -> tuple[
     colour = panels[0].colour
     if colour is not None and panels[0].scene.box is not None:
         bar = draw_colour_bar(ink, settings, truth, columns - right)
-        true_colour, region = lay_colour(frames, ink, panels[0], colour, bar, settings, left, header)
+        true_colour, region = lay_colour(
+            frames, ink, panels[0], colour, bar, settings, left, header
+        )
         truth = replace(truth, colour=true_colour)
         regions += [region, *([] if bar is None else [Region("colour bar", *bar)])]
     frames = np.stack([ink.over(frame) for frame in frames])
@@ -78,7 +101,15 @@ def compose(panels: list[Panel], settings: PhantomSettings, seed: int) -> tuple[
     return frames, replace(truth, overlay=ink.mask), tuple(regions)
 
 
-def draw_interface(ink: Ink, truth: Truth, probe: Probe, settings: PhantomSettings, seed: int, header: int, right: int) -> None:
+def draw_interface(
+    ink: Ink,
+    truth: Truth,
+    probe: Probe,
+    settings: PhantomSettings,
+    seed: int,
+    header: int,
+    right: int,
+) -> None:
     """Header, ruler, grey bar, calipers, text and body mark."""
     rows = ink.alpha.shape[0]
     face = header - probe.origin[1] / probe.spacing
@@ -95,24 +126,37 @@ def draw_interface(ink: Ink, truth: Truth, probe: Probe, settings: PhantomSettin
         draw_calipers(ink, truth)
     if settings.text:
         view = truth.views[0]
-        ink.text("RT BREAST 10H", view.left + 0.55 * (view.right - view.left), view.bottom - 40, size=0.5)
+        ink.text(
+            "RT BREAST 10H", view.left + 0.55 * (view.right - view.left), view.bottom - 40, size=0.5
+        )
     if settings.screen and settings.body_mark:
         draw_body_mark(ink, 34, rows - 60)
 
 
-def draw_colour_bar(ink: Ink, settings: PhantomSettings, truth: Truth, right: int) -> tuple[int, int, int, int] | None:
+def draw_colour_bar(
+    ink: Ink, settings: PhantomSettings, truth: Truth, right: int
+) -> tuple[int, int, int, int] | None:
     """The colour bar with its limits beside or below the picture; left, top, right and bottom of it, None where there is none."""
     if settings.colour_bar == "none":
         return None
     limit, shift = settings.velocity_limit, settings.baseline_shift
-    high, low = ("MAX", "MIN") if settings.colour_map == "power" else (f"+{(1 + shift) * limit:.1f}", f"-{(1 - shift) * limit:.1f}")
+    high, low = (
+        ("MAX", "MIN")
+        if settings.colour_map == "power"
+        else (f"+{(1 + shift) * limit:.1f}", f"-{(1 - shift) * limit:.1f}")
+    )
     colours = bar_colours(settings.colour_map, 140, 16, shift=shift)
     view = truth.views[0]
     if settings.colour_bar == "lying":  # flow towards the transducer to the right
         left, top = view.left + 60, view.bottom + 12
         ink.paint(left, top, np.ascontiguousarray(colours[::-1].transpose(1, 0, 2)))
         ink.text(low, left - 44, top + 12, size=0.4)
-        ink.text(high if settings.colour_map == "power" else f"{high} cm/s", left + 146, top + 12, size=0.4)
+        ink.text(
+            high if settings.colour_map == "power" else f"{high} cm/s",
+            left + 146,
+            top + 12,
+            size=0.4,
+        )
         return left, top, left + 140, top + 16
     left, top = (18 if settings.colour_bar == "left" else right + 32), view.top + 34
     ink.paint(left, top, colours)
@@ -146,11 +190,17 @@ def lay_colour(
     velocity[inside] = colour.phase / np.float32(np.pi) * np.float32(settings.velocity_limit)
     values = colour.power if power else colour.phase / np.float32(np.pi)
     variance = colour.variance[colour.shown] if settings.colour_map == "variance" else None
-    rgb = coloured(values[colour.shown], settings.colour_map, shift=settings.baseline_shift, variance=variance)
+    rgb = coloured(
+        values[colour.shown], settings.colour_map, shift=settings.baseline_shift, variance=variance
+    )
     echoes, opacity = frames[inside], np.float32(settings.colour_opacity)
     if settings.box_style == "tinted":
-        echoes[:, colour.box] = np.clip(np.rint(echoes[:, colour.box] * np.asarray(BOX_TINT, np.float32)), 0, 255).astype(np.uint8)
-    echoes[colour.shown] = np.rint(opacity * rgb + (1 - opacity) * echoes[colour.shown]).astype(np.uint8)
+        echoes[:, colour.box] = np.clip(
+            np.rint(echoes[:, colour.box] * np.asarray(BOX_TINT, np.float32)), 0, 255
+        ).astype(np.uint8)
+    echoes[colour.shown] = np.rint(opacity * rgb + (1 - opacity) * echoes[colour.shown]).astype(
+        np.uint8
+    )
 
     def pixels(u: NDArray[np.float64], d: NDArray[np.float64]) -> NDArray[np.float64]:
         x, y = panel.probe.to_pixels(u + box.lean(d), d)
@@ -171,7 +221,10 @@ def lay_colour(
         x, y = panel.probe.to_pixels(*panel.probe.beam(*np.asarray(vessel.path).T))
         vessels.append(
             TrueVessel(
-                x_px=tuple((x + left).tolist()), y_px=tuple((y + top).tolist()), radius_mm=vessel.radius, velocity_cm_s=vessel.velocity
+                x_px=tuple((x + left).tolist()),
+                y_px=tuple((y + top).tolist()),
+                radius_mm=vessel.radius,
+                velocity_cm_s=vessel.velocity,
             )
         )
     truth = TrueColour(
@@ -187,7 +240,14 @@ def lay_colour(
     )
     y, x = np.nonzero(colour.box)
     spacing = Spacing(settings.spacing, settings.spacing, "region")
-    region = Region("colour flow", left + int(x.min()), top + int(y.min()), left + int(x.max()) + 1, top + int(y.max()) + 1, spacing)
+    region = Region(
+        "colour flow",
+        left + int(x.min()),
+        top + int(y.min()),
+        left + int(x.max()) + 1,
+        top + int(y.max()) + 1,
+        spacing,
+    )
     return truth, region
 
 
@@ -195,7 +255,10 @@ def through_jpeg(frame: ByteImage, quality: int) -> ByteImage:
     """A frame after JPEG compression."""
     channels = frame if frame.ndim == 2 else frame[..., ::-1]
     _, data = cv2.imencode(".jpg", channels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    back = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if frame.ndim == 2 else cv2.IMREAD_COLOR), dtype=np.uint8)
+    back = np.asarray(
+        cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if frame.ndim == 2 else cv2.IMREAD_COLOR),
+        dtype=np.uint8,
+    )
     return back if frame.ndim == 2 else back[..., ::-1]
 
 
@@ -212,12 +275,30 @@ def placed(truth: Truth, left: int, top: int, rows: int, columns: int, number: i
     face = view.face_px + top if view.geometry == "linear" else view.face_px
     return replace(
         truth,
-        views=(replace(view, left=left, top=top, right=view.right + left, bottom=view.bottom + top, face_px=face, apex_px=apex),),
+        views=(
+            replace(
+                view,
+                left=left,
+                top=top,
+                right=view.right + left,
+                bottom=view.bottom + top,
+                face_px=face,
+                apex_px=apex,
+            ),
+        ),
         foci=tuple(
-            replace(focus, x_px=tuple(x + left for x in focus.x_px), y_px=tuple(y + top for y in focus.y_px), view=number)
+            replace(
+                focus,
+                x_px=tuple(x + left for x in focus.x_px),
+                y_px=tuple(y + top for y in focus.y_px),
+                view=number,
+            )
             for focus in truth.foci
         ),
-        masses=tuple(replace(mass, x_px=mass.x_px + left, y_px=mass.y_px + top, view=number) for mass in truth.masses),
+        masses=tuple(
+            replace(mass, x_px=mass.x_px + left, y_px=mass.y_px + top, view=number)
+            for mass in truth.masses
+        ),
         mass_labels=image(truth.mass_labels),
         duct_labels=image(truth.duct_labels),
         nonmass=image(truth.nonmass),
@@ -243,9 +324,14 @@ def merged(truths: list[Truth]) -> Truth:
                 )
                 for focus in truth.foci
             ),
-            masses=whole.masses + tuple(replace(mass, number=mass.number + masses) for mass in truth.masses),
-            mass_labels=np.where(truth.mass_labels > 0, truth.mass_labels + masses, whole.mass_labels).astype(np.int32),
-            duct_labels=np.where(truth.duct_labels > 0, truth.duct_labels + ducts, whole.duct_labels).astype(np.int32),
+            masses=whole.masses
+            + tuple(replace(mass, number=mass.number + masses) for mass in truth.masses),
+            mass_labels=np.where(
+                truth.mass_labels > 0, truth.mass_labels + masses, whole.mass_labels
+            ).astype(np.int32),
+            duct_labels=np.where(
+                truth.duct_labels > 0, truth.duct_labels + ducts, whole.duct_labels
+            ).astype(np.int32),
             nonmass=whole.nonmass | truth.nonmass,
             tissue=whole.tissue | truth.tissue,
         )

@@ -12,7 +12,9 @@ from usmicro.errors import UsageError
 from usmicro.phantom.settings import BAR_PLACES, BOX_STYLES, VELOCITY_MAPS, PhantomSettings
 from usmicro.phantom.simulation import Phantom, simulate
 
-SetKind = Literal["mixed", "faint", "no foci", "no masses", "speckle", "twinkling", "vessel", "flash", "noise"]
+SetKind = Literal[
+    "mixed", "faint", "no foci", "no masses", "speckle", "twinkling", "vessel", "flash", "noise"
+]
 
 
 def random_settings(seed: int, kind: SetKind = "mixed") -> PhantomSettings:
@@ -34,12 +36,22 @@ def random_settings(seed: int, kind: SetKind = "mixed") -> PhantomSettings:
         If there is no such kind.
     """
     if kind not in get_args(SetKind):
-        raise UsageError(f"there is no set of phantoms {kind!r}; the sets are {', '.join(get_args(SetKind))}")
+        raise UsageError(
+            f"there is no set of phantoms {kind!r}; the sets are {', '.join(get_args(SetKind))}"
+        )
     rng = np.random.default_rng([seed, 7])
     settings = _display(rng, sector=rng.random() < 0.2)
     if kind == "speckle":
         return replace(
-            settings, anatomy=False, masses=0, ducts=0, intramass=0, intraductal=0, extramass=0, snr=float(rng.uniform(1.3, 1.85)), looks=1
+            settings,
+            anatomy=False,
+            masses=0,
+            ducts=0,
+            intramass=0,
+            intraductal=0,
+            extramass=0,
+            snr=float(rng.uniform(1.3, 1.85)),
+            looks=1,
         )
     settings = _scene(rng, settings)
     if kind == "faint":
@@ -60,7 +72,12 @@ def phantom_set(kind: SetKind, seeds: Iterable[int]) -> Iterator[Phantom]:
 def _display(rng: np.random.Generator, *, sector: bool) -> PhantomSettings:
     """Probe, speckle and display."""
     shape = (
-        {"geometry": "sector", "width": rng.uniform(44, 58), "depth": rng.uniform(40, 50), "radius": rng.uniform(45, 60)}
+        {
+            "geometry": "sector",
+            "width": rng.uniform(44, 58),
+            "depth": rng.uniform(40, 50),
+            "radius": rng.uniform(45, 60),
+        }
         if sector
         else {"width": rng.uniform(34, 46), "depth": rng.uniform(30, 45)}
     )
@@ -83,7 +100,11 @@ def _display(rng: np.random.Generator, *, sector: bool) -> PhantomSettings:
 def _scene(rng: np.random.Generator, settings: PhantomSettings) -> PhantomSettings:
     """Anatomy, foci and what is burned in."""
     screen = bool(rng.random() < 0.3)
-    masses, ducts, nonmass = (int(rng.choice([0, 1, 1, 2])), int(rng.choice([0, 1, 1, 2])), int(rng.random() < 0.3))
+    masses, ducts, nonmass = (
+        int(rng.choice([0, 1, 1, 2])),
+        int(rng.choice([0, 1, 1, 2])),
+        int(rng.random() < 0.3),
+    )
     return replace(
         settings,
         fat=rng.uniform(5, 12),
@@ -124,9 +145,15 @@ def _colour(rng: np.random.Generator, settings: PhantomSettings, kind: SetKind) 
         clusters=0,
         tint=False,
         colour=True,
-        colour_map=str(rng.choice(VELOCITY_MAPS)) if kind != "noise" or rng.random() < 0.7 else "power",
+        colour_map=str(rng.choice(VELOCITY_MAPS))
+        if kind != "noise" or rng.random() < 0.7
+        else "power",
         velocity_limit=float(rng.choice([3.0, 5.0, 8.0])),
-        vessels={"twinkling": int(rng.random() < 0.5), "vessel": int(rng.integers(1, 4)), "flash": 1}.get(kind, 0),
+        vessels={
+            "twinkling": int(rng.random() < 0.5),
+            "vessel": int(rng.integers(1, 4)),
+            "flash": 1,
+        }.get(kind, 0),
         vessel_velocity=rng.uniform(2, 9),
         twinkling=0.6 if kind == "twinkling" else 0.0,
         flash=rng.uniform(0.15, 0.5) if kind == "flash" else 0.0,
@@ -142,7 +169,9 @@ def _look(rng: np.random.Generator, settings: PhantomSettings) -> PhantomSetting
         settings,
         colour_bar=str(rng.choice(BAR_PLACES, p=[0.5, 0.2, 0.15, 0.15])),
         box_style=str(rng.choice(BOX_STYLES, p=[0.7, 0.15, 0.15])),
-        baseline_shift=float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.5)) if rng.random() < 0.25 else 0.0,
+        baseline_shift=float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.5))
+        if rng.random() < 0.25
+        else 0.0,
         colour_opacity=rng.uniform(0.6, 0.9) if rng.random() < 0.25 else 1.0,
         persistence=rng.uniform(0.1, 0.5) if rng.random() < 0.5 else 0.0,
         jpeg_quality=int(rng.choice([0, 75, 90])),

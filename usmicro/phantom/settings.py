@@ -19,34 +19,98 @@ class PhantomSettings(Checked):
     """How a simulated breast scan is made."""
 
     # the probe and the picture
-    geometry: str = described("linear", says="linear: scan lines are columns; sector: they leave a curved face along rays from an apex")
-    width: float = described(38.0, unit="mm", says="width of the transducer's face, along its arc for a sector", least=5, most=120)
-    depth: float = described(40.0, unit="mm", says="depth of the picture along the middle scan line", least=5, most=120)
-    radius: float = described(50.0, unit="mm", says="radius of the transducer's face; sector only", least=5, most=200)
-    spacing: float = described(0.07, unit="mm", says="distance between pixel centres", least=0.02, most=0.5)
+    geometry: str = described(
+        "linear",
+        says="linear: scan lines are columns; sector: they leave a curved face along rays from an apex",
+    )
+    width: float = described(
+        38.0,
+        unit="mm",
+        says="width of the transducer's face, along its arc for a sector",
+        least=5,
+        most=120,
+    )
+    depth: float = described(
+        40.0, unit="mm", says="depth of the picture along the middle scan line", least=5, most=120
+    )
+    radius: float = described(
+        50.0, unit="mm", says="radius of the transducer's face; sector only", least=5, most=200
+    )
+    spacing: float = described(
+        0.07, unit="mm", says="distance between pixel centres", least=0.02, most=0.5
+    )
 
     # resolution and speckle
-    axial: float = described(0.20, unit="mm", says="axial resolution, full width at half maximum of the amplitude", least=0.1, most=1)
-    lateral: float = described(0.40, unit="mm", says="lateral resolution at the focal depth", least=0.1, most=2)
-    focal_depth: float = described(16.0, unit="mm", says="depth of the best lateral resolution", least=1)
-    snr: float = described(1.5, says="amplitude mean over standard deviation in glandular tissue; 1.91 is Rayleigh", least=0.8, most=1.9)
-    looks: int = described(3, says="views of the same scatterers averaged, as spatial compounding does", least=1, most=9)
+    axial: float = described(
+        0.20,
+        unit="mm",
+        says="axial resolution, full width at half maximum of the amplitude",
+        least=0.1,
+        most=1,
+    )
+    lateral: float = described(
+        0.40, unit="mm", says="lateral resolution at the focal depth", least=0.1, most=2
+    )
+    focal_depth: float = described(
+        16.0, unit="mm", says="depth of the best lateral resolution", least=1
+    )
+    snr: float = described(
+        1.5,
+        says="amplitude mean over standard deviation in glandular tissue; 1.91 is Rayleigh",
+        least=0.8,
+        most=1.9,
+    )
+    looks: int = described(
+        3,
+        says="views of the same scatterers averaged, as spatial compounding does",
+        least=1,
+        most=9,
+    )
 
     # the display
-    dynamic_range: float = described(60.0, unit="dB", says="range of echo level that the grey scale shows", least=20, most=100)
-    grey: float = described(105.0, unit="grey levels", says="grey level of the mean envelope of glandular tissue", least=1, most=254)
-    curve: float = described(0.0, says="how far the grey map is S-shaped rather than straight in dB", least=0, most=1)
-    noise: float = described(-42.0, unit="dB", says="electronic noise at the bottom, relative to the envelope of glandular tissue", most=0)
+    dynamic_range: float = described(
+        60.0, unit="dB", says="range of echo level that the grey scale shows", least=20, most=100
+    )
+    grey: float = described(
+        105.0,
+        unit="grey levels",
+        says="grey level of the mean envelope of glandular tissue",
+        least=1,
+        most=254,
+    )
+    curve: float = described(
+        0.0, says="how far the grey map is S-shaped rather than straight in dB", least=0, most=1
+    )
+    noise: float = described(
+        -42.0,
+        unit="dB",
+        says="electronic noise at the bottom, relative to the envelope of glandular tissue",
+        most=0,
+    )
 
     # the anatomy
-    anatomy: bool = described(True, says="skin, fat, ligaments, glandular tissue, fascia and muscle; otherwise homogeneous speckle")
-    fat: float = described(9.0, unit="mm", says="mean depth at which the subcutaneous fat ends", least=2)
-    gland: float = described(16.0, unit="mm", says="mean thickness of the glandular tissue", least=0)
+    anatomy: bool = described(
+        True,
+        says="skin, fat, ligaments, glandular tissue, fascia and muscle; otherwise homogeneous speckle",
+    )
+    fat: float = described(
+        9.0, unit="mm", says="mean depth at which the subcutaneous fat ends", least=2
+    )
+    gland: float = described(
+        16.0, unit="mm", says="mean thickness of the glandular tissue", least=0
+    )
     ligaments: int = described(8, says="Cooper ligaments and bright septa", least=0)
     dashes: int = described(25, says="short bright echoes that are no foci", least=0)
     masses: int = described(1, says="masses", least=0, most=5)
-    cysts: float = described(0.2, says="fraction of the masses that are simple cysts", least=0, most=1)
-    irregular: float = described(0.4, says="fraction of the solid masses that are irregular rather than oval", least=0, most=1)
+    cysts: float = described(
+        0.2, says="fraction of the masses that are simple cysts", least=0, most=1
+    )
+    irregular: float = described(
+        0.4,
+        says="fraction of the solid masses that are irregular rather than oval",
+        least=0,
+        most=1,
+    )
     ducts: int = described(1, says="ducts", least=0, most=6)
     nonmass: int = described(0, says="nonmass areas", least=0, most=3)
 
@@ -55,15 +119,31 @@ class PhantomSettings(Checked):
     intraductal: int = described(2, says="foci in ducts", least=0)
     extramass: int = described(2, says="foci in undisturbed tissue", least=0)
     in_nonmass: int = described(0, says="foci in nonmass areas", least=0)
-    clusters: int = described(0, says="clusters of four to seven foci outside masses and ducts", least=0)
+    clusters: int = described(
+        0, says="clusters of four to seven foci outside masses and ducts", least=0
+    )
     coarse: float = described(0.25, says="fraction of the foci of 0.5 mm and more", least=0, most=1)
-    least_contrast: float = described(10.0, unit="dB", says="smallest contrast of a focus: its peak over the local mean envelope", least=0)
+    least_contrast: float = described(
+        10.0,
+        unit="dB",
+        says="smallest contrast of a focus: its peak over the local mean envelope",
+        least=0,
+    )
     most_contrast: float = described(18.0, unit="dB", says="largest contrast of a focus", least=0)
-    shadow: float = described(0.5, says="fraction of the coarse foci outside masses that cast a shadow", least=0, most=1)
+    shadow: float = described(
+        0.5, says="fraction of the coarse foci outside masses that cast a shadow", least=0, most=1
+    )
 
     # what is burned in
-    views: int = described(1, says="tissue regions side by side on the screen, each with its own scene", least=1, most=2)
-    screen: bool = described(False, says="a whole screen with black borders; otherwise the picture fills the image")
+    views: int = described(
+        1,
+        says="tissue regions side by side on the screen, each with its own scene",
+        least=1,
+        most=2,
+    )
+    screen: bool = described(
+        False, says="a whole screen with black borders; otherwise the picture fills the image"
+    )
     header: bool = described(False, says="header text; screen only")
     ruler: bool = described(False, says="depth ruler beside the tissue")
     grey_bar: bool = described(False, says="grey bar; screen only")
@@ -71,29 +151,65 @@ class PhantomSettings(Checked):
     text: bool = described(False, says="annotation text on the tissue")
     body_mark: bool = described(False, says="body mark; screen only")
     tint: bool = described(False, says="blue-grey tint of the whole picture; it is not Doppler")
-    jpeg_quality: int = described(0, says="quality of a JPEG step as in lossy exports; 0: none", least=0, most=100)
+    jpeg_quality: int = described(
+        0, says="quality of a JPEG step as in lossy exports; 0: none", least=0, most=100
+    )
 
     # colour Doppler
-    colour: bool = described(False, says="colour Doppler; makes the screen show a colour box and a colour bar")
+    colour: bool = described(
+        False, says="colour Doppler; makes the screen show a colour box and a colour bar"
+    )
     colour_map: str = described("red-blue", says="colour map: " + ", ".join(COLOUR_MAPS))
-    velocity_limit: float = described(6.0, unit="cm/s", says="velocity at the ends of the colour bar (Nyquist)", least=0.5)
+    velocity_limit: float = described(
+        6.0, unit="cm/s", says="velocity at the ends of the colour bar (Nyquist)", least=0.5
+    )
     baseline_shift: float = described(
-        0.0, says="fraction of the velocity limit by which the range shown reaches further towards the transducer", least=-0.8, most=0.8
+        0.0,
+        says="fraction of the velocity limit by which the range shown reaches further towards the transducer",
+        least=-0.8,
+        most=0.8,
     )
-    colour_bar: str = described("left", says="where the colour bar stands: left, right, lying below the picture, or none")
+    colour_bar: str = described(
+        "left", says="where the colour bar stands: left, right, lying below the picture, or none"
+    )
     box_style: str = described(
-        "outline", says="how the colour box shows: by an outline, by a tint of the echoes inside, or by nothing: none"
+        "outline",
+        says="how the colour box shows: by an outline, by a tint of the echoes inside, or by nothing: none",
     )
-    colour_opacity: float = described(1.0, says="share of the colour where it is mixed with the echoes below it", least=0.3, most=1)
-    persistence: float = described(0.0, says="share of the former frame that is left in the colours of the next", least=0, most=0.8)
+    colour_opacity: float = described(
+        1.0,
+        says="share of the colour where it is mixed with the echoes below it",
+        least=0.3,
+        most=1,
+    )
+    persistence: float = described(
+        0.0,
+        says="share of the former frame that is left in the colours of the next",
+        least=0,
+        most=0.8,
+    )
     vessels: int = described(1, says="vessels in the colour box", least=0, most=5)
-    vessel_velocity: float = described(5.0, unit="cm/s", says="systolic velocity in the middle of a vessel", least=0)
-    twinkling: float = described(0.5, says="fraction of the foci in the colour box that twinkle", least=0, most=1)
-    flash: float = described(0.0, says="fraction of the frames with a flash artefact", least=0, most=1)
-    colour_noise: float = described(0.002, says="fraction of the colour cells lit by noise", least=0, most=0.5)
+    vessel_velocity: float = described(
+        5.0, unit="cm/s", says="systolic velocity in the middle of a vessel", least=0
+    )
+    twinkling: float = described(
+        0.5, says="fraction of the foci in the colour box that twinkle", least=0, most=1
+    )
+    flash: float = described(
+        0.0, says="fraction of the frames with a flash artefact", least=0, most=1
+    )
+    colour_noise: float = described(
+        0.002, says="fraction of the colour cells lit by noise", least=0, most=0.5
+    )
     frames: int = described(1, says="frames", least=1, most=500)
     frame_rate: float = described(12.0, unit="1/s", says="frames a second", least=1)
-    motion: float = described(0.15, unit="mm", says="standard deviation of the tissue's displacement from frame to frame", least=0, most=1)
+    motion: float = described(
+        0.15,
+        unit="mm",
+        says="standard deviation of the tissue's displacement from frame to frame",
+        least=0,
+        most=1,
+    )
 
     def __post_init__(self) -> None:
         Checked.__post_init__(self)
@@ -104,10 +220,18 @@ class PhantomSettings(Checked):
             ("box_style", BOX_STYLES),
         ):
             if getattr(self, name) not in known:
-                raise SettingsError(f"{name} = {getattr(self, name)!r}: expected one of {', '.join(known)}")
+                raise SettingsError(
+                    f"{name} = {getattr(self, name)!r}: expected one of {', '.join(known)}"
+                )
         if self.geometry == "sector" and self.width > 2.6 * self.radius:
-            raise SettingsError(f"width = {self.width}: a sector of radius {self.radius} mm opens by at most {2.6 * self.radius:.0f} mm")
+            raise SettingsError(
+                f"width = {self.width}: a sector of radius {self.radius} mm opens by at most {2.6 * self.radius:.0f} mm"
+            )
         if self.colour and self.views > 1:
-            raise SettingsError(f"views = {self.views}: a colour Doppler screen has one tissue region")
+            raise SettingsError(
+                f"views = {self.views}: a colour Doppler screen has one tissue region"
+            )
         if self.least_contrast > self.most_contrast:
-            raise SettingsError(f"least_contrast = {self.least_contrast}: expected at most most_contrast = {self.most_contrast}")
+            raise SettingsError(
+                f"least_contrast = {self.least_contrast}: expected at most most_contrast = {self.most_contrast}"
+            )

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import ByteImage, FloatImage, Frame
+from usmicro.model.arrays import ByteImage, FloatImage, Frame
+from usmicro.model.scan import Region, Scan, Spacing
 from usmicro.phantom.anatomy import TissueMaps, render
 from usmicro.phantom.doppler import colour_frames
 from usmicro.phantom.foci import add_focus, local_mean
@@ -18,9 +19,15 @@ from usmicro.phantom.scan_conversion import LINE_STEP, SAMPLE_STEP, Probe
 from usmicro.phantom.scene import FocusShape, Scene
 from usmicro.phantom.screen import Panel, compose
 from usmicro.phantom.settings import PhantomSettings
-from usmicro.phantom.speckle import MEAN_ENVELOPE, ComplexImage, compressed, filtered, scatterer_power, scatterers
+from usmicro.phantom.speckle import (
+    MEAN_ENVELOPE,
+    ComplexImage,
+    compressed,
+    filtered,
+    scatterer_power,
+    scatterers,
+)
 from usmicro.phantom.truth import TrueFocus, TrueMass, TrueView, Truth
-from usmicro.scan import Region, Scan, Spacing
 
 
 @dataclass(frozen=True)
@@ -43,10 +50,26 @@ class Phantom:
             yield from self.frames
 
         count, rows, columns = self.frames.shape[:3]
-        return Scan(self.name, None, rows, columns, count, read, self.spacing, self.regions, decoder="usmicro.phantom")
+        return Scan(
+            self.name,
+            None,
+            rows,
+            columns,
+            count,
+            read,
+            self.spacing,
+            self.regions,
+            decoder="usmicro.phantom",
+        )
 
 
-def simulate(seed: int, settings: PhantomSettings | None = None, *, scene: Scene | None = None, name: str | None = None) -> Phantom:
+def simulate(
+    seed: int,
+    settings: PhantomSettings | None = None,
+    *,
+    scene: Scene | None = None,
+    name: str | None = None,
+) -> Phantom:
     """Simulate a breast ultrasound scan.
 
     Parameters
@@ -77,12 +100,20 @@ def panel(rng: np.random.Generator, settings: PhantomSettings, scene: Scene | No
     motion = displacements(motion_rng, settings)
     grey = np.stack([bmode(fields, shift, noise_rng, settings, probe) for shift in motion])
     truth = panel_truth(scene, maps, peaks, motion, settings, probe)
-    colour = None if scene.box is None else colour_frames(colour_rng, scene, scene.box, motion, settings, probe)
+    colour = (
+        None
+        if scene.box is None
+        else colour_frames(colour_rng, scene, scene.box, motion, settings, probe)
+    )
     return Panel(probe, scene, grey, truth, colour)
 
 
 def echoes(
-    rng: np.random.Generator, scene: Scene, maps: TissueMaps, settings: PhantomSettings, probe: Probe
+    rng: np.random.Generator,
+    scene: Scene,
+    maps: TissueMaps,
+    settings: PhantomSettings,
+    probe: Probe,
 ) -> tuple[list[ComplexImage], list[float]]:
     """One complex beam-space field a look, losses included, and the peak of every focus in dB over the local mean envelope."""
     loss = (10 ** (-maps.loss_db / 20)).astype(np.float32)
@@ -97,12 +128,25 @@ def echoes(
     for focus, (row, column) in zip(scene.foci, places, strict=True):
         state = rng.integers(2**63)
         for look in tissue:  # the same lump seen in every look
-            add_focus(look, focus, float(level[row, column]), np.random.default_rng(state), settings, probe)
+            add_focus(
+                look,
+                focus,
+                float(level[row, column]),
+                np.random.default_rng(state),
+                settings,
+                probe,
+            )
     envelope = np.mean([np.abs(look) for look in tissue], axis=0)
     peaks = []
     for focus, (row, column) in zip(scene.foci, places, strict=True):
-        near_rows, near_columns = max(int(focus.diameter / 2 / SAMPLE_STEP), 2), max(int(focus.diameter / 2 / LINE_STEP), 2)
-        near = envelope[max(row - near_rows, 0) : row + near_rows + 1, max(column - near_columns, 0) : column + near_columns + 1]
+        near_rows, near_columns = (
+            max(int(focus.diameter / 2 / SAMPLE_STEP), 2),
+            max(int(focus.diameter / 2 / LINE_STEP), 2),
+        )
+        near = envelope[
+            max(row - near_rows, 0) : row + near_rows + 1,
+            max(column - near_columns, 0) : column + near_columns + 1,
+        ]
         peaks.append(float(20 * np.log10(near.max() / level[row, column])))
     return [(look * loss).astype(np.complex64) for look in tissue], peaks
 
@@ -110,7 +154,10 @@ def echoes(
 def _sample(focus: FocusShape, probe: Probe) -> tuple[int, int]:
     u, d = probe.beam(focus.x, focus.z)
     rows, columns = probe.shape
-    row, column = round((float(d) - float(probe.d[0])) / SAMPLE_STEP), round((float(u) - float(probe.u[0])) / LINE_STEP)
+    row, column = (
+        round((float(d) - float(probe.d[0])) / SAMPLE_STEP),
+        round((float(u) - float(probe.u[0])) / LINE_STEP),
+    )
     return min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
 
 
@@ -120,32 +167,61 @@ def displacements(rng: np.random.Generator, settings: PhantomSettings) -> list[t
         return [(0.0, 0.0)]
     steps = rng.normal(0, settings.motion, (settings.frames, 2))
     walk = np.zeros((settings.frames, 2))
-    for number in range(1, settings.frames):  # tissue is pulled back, as by breathing, and stays within the margin of beam space
+    for number in range(
+        1, settings.frames
+    ):  # tissue is pulled back, as by breathing, and stays within the margin of beam space
         walk[number] = np.clip(0.8 * walk[number - 1] + steps[number], -1.2, 1.2)
     return [(float(u), float(d)) for u, d in walk - walk[0]]
 
 
 def bmode(
-    fields: list[ComplexImage], shift: tuple[float, float], rng: np.random.Generator, settings: PhantomSettings, probe: Probe
+    fields: list[ComplexImage],
+    shift: tuple[float, float],
+    rng: np.random.Generator,
+    settings: PhantomSettings,
+    probe: Probe,
 ) -> ByteImage:
     """One grey picture of the tissue displaced by `shift` mm."""
     rows, columns = np.indices(probe.shape, dtype=np.float32)
     # time-gain compensation lifts the electronic noise with depth
-    gain = (MEAN_ENVELOPE * 10 ** ((settings.noise - 22 * (1 - np.clip(probe.d / probe.depth, 0, 1))) / 20)).astype(np.float32)[:, None]
+    gain = (
+        MEAN_ENVELOPE
+        * 10 ** ((settings.noise - 22 * (1 - np.clip(probe.d / probe.depth, 0, 1))) / 20)
+    ).astype(np.float32)[:, None]
     envelope = np.zeros(probe.shape, np.float32)
     for look in fields:
         parts: list[NDArray[np.float32]] = [look.real, look.imag]
         if shift != (0.0, 0.0):
-            maps = columns - np.float32(shift[0] / LINE_STEP), rows - np.float32(shift[1] / SAMPLE_STEP)
-            parts = [cv2.remap(np.ascontiguousarray(part), *maps, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for part in parts]
-        noise = rng.standard_normal((2, *probe.shape), dtype=np.float32) * gain * np.float32(np.sqrt(0.5))
+            maps = (
+                columns - np.float32(shift[0] / LINE_STEP),
+                rows - np.float32(shift[1] / SAMPLE_STEP),
+            )
+            parts = [
+                cv2.remap(
+                    np.ascontiguousarray(part),
+                    *maps,
+                    cv2.INTER_CUBIC,
+                    borderMode=cv2.BORDER_REPLICATE,
+                )
+                for part in parts
+            ]
+        noise = (
+            rng.standard_normal((2, *probe.shape), dtype=np.float32)
+            * gain
+            * np.float32(np.sqrt(0.5))
+        )
         envelope += np.hypot(parts[0] + noise[0], parts[1] + noise[1])
     picture: FloatImage = probe.convert(compressed(envelope / np.float32(len(fields)), settings))
     return np.where(probe.tissue, np.rint(picture), 0).astype(np.uint8)
 
 
 def panel_truth(
-    scene: Scene, maps: TissueMaps, peaks: list[float], motion: list[tuple[float, float]], settings: PhantomSettings, probe: Probe
+    scene: Scene,
+    maps: TissueMaps,
+    peaks: list[float],
+    motion: list[tuple[float, float]],
+    settings: PhantomSettings,
+    probe: Probe,
 ) -> Truth:
     """The truth of a picture that fills its image."""
     foci = []
@@ -172,7 +248,10 @@ def panel_truth(
             )
         )
     tissue = probe.tissue
-    labels = {kind: np.where(tissue, probe.convert(image, nearest=True), 0) for kind, image in _label_maps(maps).items()}
+    labels = {
+        kind: np.where(tissue, probe.convert(image, nearest=True), 0)
+        for kind, image in _label_maps(maps).items()
+    }
     mass_labels = labels["masses"].astype(np.int32)
     masses = []
     for number, mass in enumerate(scene.masses, start=1):
@@ -196,7 +275,10 @@ def panel_truth(
         )
     rows, columns = probe.image_shape
     if probe.geometry == "sector":
-        apex = (-probe.origin[0] / probe.spacing - 0.5, (-probe.radius - probe.origin[1]) / probe.spacing - 0.5)
+        apex = (
+            -probe.origin[0] / probe.spacing - 0.5,
+            (-probe.radius - probe.origin[1]) / probe.spacing - 0.5,
+        )
         face = probe.radius / probe.spacing
     else:
         apex, face = None, -0.5

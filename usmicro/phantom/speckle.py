@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from usmicro.arrays import FloatImage
+from usmicro.model.arrays import FloatImage
 from usmicro.phantom.scan_conversion import SAMPLE_STEP, Probe
 from usmicro.phantom.settings import PhantomSettings
 
@@ -30,7 +30,11 @@ BANDS = 8
 
 def k_snr(shape: float) -> float:
     """Amplitude mean over standard deviation of K-distributed speckle with this shape parameter."""
-    mean = np.exp(special.gammaln(shape + 0.5) - special.gammaln(shape)) / np.sqrt(shape) * MEAN_ENVELOPE
+    mean = (
+        np.exp(special.gammaln(shape + 0.5) - special.gammaln(shape))
+        / np.sqrt(shape)
+        * MEAN_ENVELOPE
+    )
     return float(mean / np.sqrt(1 - mean * mean))
 
 
@@ -38,7 +42,9 @@ def k_snr(shape: float) -> float:
 def k_shape(snr: float) -> float:
     """Shape parameter of K-distributed speckle with this amplitude SNR; 1.9 and above is nearly Rayleigh."""
     wanted = min(snr, 1.9)
-    return float(np.exp(optimize.brentq(lambda log_shape: k_snr(np.exp(log_shape)) - wanted, -4, 6)))
+    return float(
+        np.exp(optimize.brentq(lambda log_shape: k_snr(np.exp(log_shape)) - wanted, -4, 6))
+    )
 
 
 def resolution(settings: PhantomSettings, d: Any) -> tuple[Any, Any]:
@@ -58,7 +64,10 @@ def sigmas(settings: PhantomSettings, probe: Probe, d: Any) -> tuple[Any, Any]:
 
 def blur(field: NDArray[Any], lines: float, samples: float) -> NDArray[Any]:
     """Gaussian filter of a complex array that keeps sums."""
-    parts = [cv2.GaussianBlur(np.ascontiguousarray(part, np.float32), (0, 0), lines, sigmaY=samples) for part in (field.real, field.imag)]
+    parts = [
+        cv2.GaussianBlur(np.ascontiguousarray(part, np.float32), (0, 0), lines, sigmaY=samples)
+        for part in (field.real, field.imag)
+    ]
     return np.asarray(parts[0] + np.complex64(1j) * parts[1])
 
 
@@ -73,13 +82,17 @@ def filtered(field: ComplexImage, settings: PhantomSettings, probe: Probe) -> Co
         first, last = max(int(middle - step) + 1, 0), min(int(np.ceil(middle + step)), len(rows))
         reach = int(4 * samples) + 1
         above = min(reach, first)
-        piece = blur(field[first - above : last + reach], float(lines), float(samples))[above : above + last - first]
+        piece = blur(field[first - above : last + reach], float(lines), float(samples))[
+            above : above + last - first
+        ]
         weight = np.maximum(1 - np.abs(rows[first:last] - middle) / step, 0).astype(np.float32)
         out[first:last] += weight[:, None] * piece
     return out
 
 
-def scatterer_power(rng: np.random.Generator, shape: FloatImage, settings: PhantomSettings, probe: Probe) -> FloatImage:
+def scatterer_power(
+    rng: np.random.Generator, shape: FloatImage, settings: PhantomSettings, probe: Probe
+) -> FloatImage:
     """Random scattering power of unit mean at each sample.
 
     Parameters
@@ -96,7 +109,9 @@ def scatterer_power(rng: np.random.Generator, shape: FloatImage, settings: Phant
     return np.asarray(rng.standard_gamma(shape / cell, dtype=np.float32) * cell / shape)
 
 
-def scatterers(rng: np.random.Generator, power: FloatImage, settings: PhantomSettings, probe: Probe) -> ComplexImage:
+def scatterers(
+    rng: np.random.Generator, power: FloatImage, settings: PhantomSettings, probe: Probe
+) -> ComplexImage:
     """Random complex scatterers of this power, scaled so that `filtered` keeps the mean power."""
     lines, samples = sigmas(settings, probe, probe.d)
     gain = (2 * np.pi * lines * samples).astype(np.float32)[:, None]
@@ -120,6 +135,10 @@ def s_curve(grey: NDArray[Any]) -> NDArray[Any]:
 def decompressed(grey: NDArray[Any], settings: PhantomSettings) -> FloatImage:
     """Envelope of display grey levels: what `compressed` undoes, but for clipping and rounding."""
     straight = np.linspace(0, 255, 2001)
-    grey = np.interp(np.asarray(grey, float), straight + settings.curve * (s_curve(straight) - straight), straight)
+    grey = np.interp(
+        np.asarray(grey, float),
+        straight + settings.curve * (s_curve(straight) - straight),
+        straight,
+    )
     level = (grey - settings.grey) * settings.dynamic_range / 255
     return np.asarray(MEAN_ENVELOPE * 10 ** (level / 20), dtype=np.float32)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, LabelImage
-from usmicro.findings import Kind, Label, PosteriorFeature
-from usmicro.view import Geometry
+from usmicro.model.arrays import BoolImage, LabelImage
+from usmicro.model.findings import Kind, Label, PosteriorFeature
+from usmicro.model.view import Geometry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +143,9 @@ class Truth:
         colour = values["colour"]
         if colour is not None:
             vessels = tuple(TrueVessel(**_tuples(row)) for row in colour["vessels"])
-            colour = TrueColour(**{**{key: _tuple(item) for key, item in colour.items()}, "vessels": vessels})
+            colour = TrueColour(
+                **{**{key: _tuple(item) for key, item in colour.items()}, "vessels": vessels}
+            )
         return cls(
             views=tuple(TrueView(**_tuples(row)) for row in values["views"]),
             foci=tuple(TrueFocus(**_tuples(row)) for row in values["foci"]),
@@ -162,7 +164,11 @@ def run_lengths(image: NDArray[Any]) -> dict[str, list[int]]:
     """An image of labels as its shape, the values of its runs and their lengths, row by row."""
     flat = image.astype(np.int32).ravel()
     starts = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1])
-    return {"shape": list(image.shape), "values": flat[starts].tolist(), "lengths": np.diff(np.append(starts, flat.size)).tolist()}
+    return {
+        "shape": list(image.shape),
+        "values": flat[starts].tolist(),
+        "lengths": np.diff(np.append(starts, flat.size)).tolist(),
+    }
 
 
 def from_run_lengths(runs: Mapping[str, Any]) -> NDArray[np.int32]:
@@ -171,13 +177,21 @@ def from_run_lengths(runs: Mapping[str, Any]) -> NDArray[np.int32]:
 
 
 def _without_arrays(colour: TrueColour) -> TrueColour:
-    return TrueColour(**{item.name: getattr(colour, item.name) for item in fields(colour) if item.name not in ("shown", "velocity")})
+    return TrueColour(
+        **{
+            item.name: getattr(colour, item.name)
+            for item in fields(colour)
+            if item.name not in ("shown", "velocity")
+        }
+    )
 
 
 def _plain(value: Any) -> Any:
     """JSON's own types, with numbers rounded to a ten-thousandth: finer than anything that is measured."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if key not in ("shown", "velocity")}
+        return {
+            key: _plain(item) for key, item in value.items() if key not in ("shown", "velocity")
+        }
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return round(value, 4) if isinstance(value, float) else value

@@ -7,20 +7,27 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from usmicro.arrays import BoolImage, ByteImage, FloatImage, Frame
 from usmicro.errors import ImageError
-from usmicro.preparation.beams import fit_beams
-from usmicro.preparation.colour import ScreenColour, separate_colour
-from usmicro.preparation.filling import filled
-from usmicro.preparation.glyphs import find_marks
-from usmicro.preparation.grid import credible, grid_over, nominal_pixel_mm, on_grid, sampled, touched
-from usmicro.preparation.memory import ScreenMemory
-from usmicro.preparation.overlays import find_overlays
-from usmicro.preparation.speckle_cell import speckle_cell
-from usmicro.preparation.tissue import ScanArea, Side, find_scan_areas
-from usmicro.scan import Region, Spacing
+from usmicro.model.arrays import BoolImage, ByteImage, FloatImage, Frame
+from usmicro.model.scan import Region, Spacing
+from usmicro.model.view import ColourFlow, View
+from usmicro.preparation.cine_cache import ScreenMemory
+from usmicro.preparation.colour.separation import ScreenColour, separate_colour
+from usmicro.preparation.graphics.calipers import find_marks
+from usmicro.preparation.graphics.text import find_overlays
+from usmicro.preparation.grid import (
+    credible,
+    grid_over,
+    nominal_pixel_mm,
+    on_grid,
+    sampled,
+    touched,
+)
+from usmicro.preparation.inpainting import filled
+from usmicro.preparation.scan_area import ScanArea, Side, find_scan_areas
+from usmicro.preparation.scan_lines import fit_beams
+from usmicro.preparation.speckle_size import speckle_cell
 from usmicro.settings import PreparationSettings
-from usmicro.view import ColourFlow, View
 
 USUAL_CELL = (5.0, 3.0)
 """Speckle cell in grid pixels, taken where none can be measured."""
@@ -62,7 +69,19 @@ def prepare(
     colour = separate_colour(colours, regions, memory) if colours is not None else None
     views: list[View] = []
     for area, own_spacing in _areas(grey, regions, spacing, memory):
-        views.append(_view(grey, luminance, colours, colour, area, own_spacing, settings, memory, number=len(views)))
+        views.append(
+            _view(
+                grey,
+                luminance,
+                colours,
+                colour,
+                area,
+                own_spacing,
+                settings,
+                memory,
+                number=len(views),
+            )
+        )
     if not views:
         raise ImageError(
             f"no tissue found on a frame of {grey.shape[0]} x {grey.shape[1]} pixels (grey levels {grey.min()} to {grey.max()}); "
@@ -74,7 +93,12 @@ def prepare(
 def _grey_and_colours(frame: Frame) -> tuple[ByteImage, Frame, ByteImage | None]:
     """Luminance as 8 bit and with all bits, and the RGB frame if it is one."""
     array = np.asarray(frame)
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.dtype not in (np.uint8, np.uint16) or array.size == 0:
+    if (
+        array.ndim not in (2, 3)
+        or (array.ndim == 3 and array.shape[2] != 3)
+        or array.dtype not in (np.uint8, np.uint16)
+        or array.size == 0
+    ):
         raise ImageError(
             f"expected a frame of shape (rows, columns) or (rows, columns, 3), uint8 or uint16; found shape {array.shape}, {array.dtype}"
         )
@@ -82,29 +106,47 @@ def _grey_and_colours(frame: Frame) -> tuple[ByteImage, Frame, ByteImage | None]
     luminance = array if array.ndim == 2 else cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)
     grey = luminance
     if array.dtype == np.uint16:
-        grey, array = (np.round(values / np.float32(257)).astype(np.uint8) for values in (luminance, array))
+        grey, array = (
+            np.round(values / np.float32(257)).astype(np.uint8) for values in (luminance, array)
+        )
     return np.asarray(grey), np.asarray(luminance), array if array.ndim == 3 else None
 
 
-def _areas(grey: ByteImage, regions: Sequence[Region], spacing: Spacing, memory: ScreenMemory | None) -> list[tuple[ScanArea, Spacing]]:
+def _areas(
+    grey: ByteImage, regions: Sequence[Region], spacing: Spacing, memory: ScreenMemory | None
+) -> list[tuple[ScanArea, Spacing]]:
     """Scan areas with their spacing: inside each declared tissue region, else wherever they are found."""
-    declared = [region for region in regions if region.kind == "tissue"] or [region for region in regions if region.kind == "colour flow"]
+    declared = [region for region in regions if region.kind == "tissue"] or [
+        region for region in regions if region.kind == "colour flow"
+    ]
     find = _find_areas if memory is None else memory.scan_areas
     if not declared:
-        return [(area, spacing) for area in find(grey, (0, 0, grey.shape[1], grey.shape[0]), single=False)]
+        return [
+            (area, spacing)
+            for area in find(grey, (0, 0, grey.shape[1], grey.shape[0]), single=False)
+        ]
     found = []
     for region in sorted(declared, key=lambda region: (region.left, region.top)):
         window = (slice(region.top, region.bottom), slice(region.left, region.right))
-        for area in find(grey[window], (region.left, region.top, region.right, region.bottom), single=True):
+        for area in find(
+            grey[window], (region.left, region.top, region.right, region.bottom), single=True
+        ):
             mask = np.zeros(grey.shape, dtype=bool)
             mask[window] = area.mask
             left, top, right, bottom = area.box
             box = (left + region.left, top + region.top, right + region.left, bottom + region.top)
-            found.append((ScanArea(mask, box, _moved(area.sides, region)), region.spacing if region.spacing.known else spacing))
+            found.append(
+                (
+                    ScanArea(mask, box, _moved(area.sides, region)),
+                    region.spacing if region.spacing.known else spacing,
+                )
+            )
     return found
 
 
-def _find_areas(grey: ByteImage, place: tuple[int, int, int, int], *, single: bool) -> list[ScanArea]:
+def _find_areas(
+    grey: ByteImage, place: tuple[int, int, int, int], *, single: bool
+) -> list[ScanArea]:
     return find_scan_areas(grey, single=single)
 
 
@@ -112,7 +154,9 @@ def _moved(sides: tuple[Side, Side] | None, region: Region) -> tuple[Side, Side]
     """Sides found in a region, on the frame."""
     if sides is None:
         return None
-    left, right = (Side(side.offset + region.left - side.slope * region.top, side.slope) for side in sides)
+    left, right = (
+        Side(side.offset + region.left - side.slope * region.top, side.slope) for side in sides
+    )
     return left, right
 
 
@@ -139,16 +183,25 @@ def _view(
     spacing, notes = credible(spacing, right - left, bottom - top)
     nominal = nominal_pixel_mm(right - left, bottom - top, sector=area.sides is not None)
     if not spacing.known:
-        notes = (*notes, f"spacing unknown: scales rest on an estimate of {nominal:.3f} mm a pixel, and nothing is given in mm")
+        notes = (
+            *notes,
+            f"spacing unknown: scales rest on an estimate of {nominal:.3f} mm a pixel, and nothing is given in mm",
+        )
     grid, shape = grid_over(area.box, spacing, nominal, settings.grid_mm)
     window = (slice(top, bottom), slice(left, right))
     # lone colour pixels are as sharp as graphics
     shown = area.mask[window] if colour is None else area.mask[window] & ~colour.mask[window]
 
     def find_graphics() -> BoolImage:
-        return find_overlays(grey[window], shown, _marks(grey[window], area.mask[window], memory, number))
+        return find_overlays(
+            grey[window], shown, _marks(grey[window], area.mask[window], memory, number)
+        )
 
-    graphics = find_graphics() if memory is None else memory.graphics_on(number, grey[window], find_graphics)
+    graphics = (
+        find_graphics()
+        if memory is None
+        else memory.graphics_on(number, grey[window], find_graphics)
+    )
     if colour is not None:
         graphics = (graphics & ~colour.mask[window]) | colour.interface[window]
     tissue = sampled(area.mask, grid, shape)
@@ -173,11 +226,16 @@ def _view(
         if memory is not None:
             memory.cells[number] = cell
     if cell is None:
-        notes = (*notes, "no tissue homogeneous enough to measure the speckle cell; a usual one is taken")
+        notes = (
+            *notes,
+            "no tissue homogeneous enough to measure the speckle cell; a usual one is taken",
+        )
     return View(image, tissue, overlay, grid, beams, cell or USUAL_CELL, flow, number, notes)
 
 
-def _marks(grey: ByteImage, tissue: BoolImage, memory: ScreenMemory | None, number: int) -> BoolImage:
+def _marks(
+    grey: ByteImage, tissue: BoolImage, memory: ScreenMemory | None, number: int
+) -> BoolImage:
     """Caliper marks of a scan area: those that are known, or else found."""
     if memory is None:
         return find_marks(grey, tissue)

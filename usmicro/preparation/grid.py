@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, ByteImage, FloatImage
-from usmicro.scan import Spacing
-from usmicro.view import Grid
+from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
+from usmicro.model.scan import Spacing
+from usmicro.model.view import Grid
 
 MOST_ENLARGED = 4.0
 """Grid pixels per input pixel along an axis; interpolating further adds work, not detail."""
@@ -46,19 +46,27 @@ def credible(spacing: Spacing, width: float, height: float) -> tuple[Spacing, tu
     if x_mm is None and y_mm is None:
         return Spacing(), ()
     if x_mm is None or y_mm is None:
-        return Spacing(), (f"spacing is known along {'x' if y_mm is None else 'y'} only, so no lengths in mm are given",)
+        return Spacing(), (
+            f"spacing is known along {'x' if y_mm is None else 'y'} only, so no lengths in mm are given",
+        )
     if not (np.isfinite(x_mm) and np.isfinite(y_mm) and x_mm > 0 and y_mm > 0):
         return Spacing(), (f"spacing of {x_mm:g} x {y_mm:g} mm is not a length; it is not used",)
     least, most = PLAUSIBLE_MM
     size = (width * x_mm, height * y_mm)
-    if min(size) < least or max(size) > most or not 1 / PLAUSIBLE_ASPECT <= x_mm / y_mm <= PLAUSIBLE_ASPECT:
+    if (
+        min(size) < least
+        or max(size) > most
+        or not 1 / PLAUSIBLE_ASPECT <= x_mm / y_mm <= PLAUSIBLE_ASPECT
+    ):
         return Spacing(), (
             f"spacing of {x_mm:g} x {y_mm:g} mm makes the tissue {size[0]:.3g} x {size[1]:.3g} mm, which no breast scan is; it is not used",
         )
     return spacing, ()
 
 
-def grid_over(box: tuple[int, int, int, int], spacing: Spacing, nominal_mm: float, grid_mm: float) -> tuple[Grid, tuple[int, int]]:
+def grid_over(
+    box: tuple[int, int, int, int], spacing: Spacing, nominal_mm: float, grid_mm: float
+) -> tuple[Grid, tuple[int, int]]:
     """The grid over a box of the input image, and its shape (rows, columns).
 
     Parameters
@@ -79,7 +87,14 @@ def grid_over(box: tuple[int, int, int, int], spacing: Spacing, nominal_mm: floa
     pixel_mm = max(grid_mm, min(x_mm, y_mm) / MOST_ENLARGED)
     area = (right - left) * x_mm * (bottom - top) * y_mm
     pixel_mm = max(pixel_mm, float(np.sqrt(area / MOST_PIXELS)))
-    grid = Grid(left=left, top=top, step_x=pixel_mm / x_mm, step_y=pixel_mm / y_mm, pixel_mm=pixel_mm, spacing=spacing)
+    grid = Grid(
+        left=left,
+        top=top,
+        step_x=pixel_mm / x_mm,
+        step_y=pixel_mm / y_mm,
+        pixel_mm=pixel_mm,
+        spacing=spacing,
+    )
     rows = max(1, round((bottom - top) / grid.step_y))
     columns = max(1, round((right - left) / grid.step_x))
     return grid, (rows, columns)
@@ -93,11 +108,15 @@ def _resize_axis(image: FloatImage, size: int, step: float, axis: int) -> FloatI
     matrix_scale = (1.0, 1.0 / step) if axis == 0 else (1.0 / step, 1.0)
     if step > 1:
         # cv2 keeps the exact scale only if it chooses the size, which rounds as `grid_over` does
-        out = cv2.resize(image, None, fx=matrix_scale[0], fy=matrix_scale[1], interpolation=cv2.INTER_AREA)
+        out = cv2.resize(
+            image, None, fx=matrix_scale[0], fy=matrix_scale[1], interpolation=cv2.INTER_AREA
+        )
         if out.shape[axis] == size:
             return np.asarray(out, dtype=np.float32)
         return np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA), dtype=np.float32)
-    out = cv2.resize(image, None, fx=matrix_scale[0], fy=matrix_scale[1], interpolation=cv2.INTER_CUBIC)
+    out = cv2.resize(
+        image, None, fx=matrix_scale[0], fy=matrix_scale[1], interpolation=cv2.INTER_CUBIC
+    )
     if out.shape[axis] != size:
         out = cv2.resize(image, shape, interpolation=cv2.INTER_CUBIC)
     return np.asarray(out, dtype=np.float32)
@@ -107,7 +126,9 @@ def on_grid(image: FloatImage, grid: Grid, shape: tuple[int, int]) -> FloatImage
     """A grey image, cut to the grid's box, on the grid: area average where it shrinks, cubic where it grows."""
     if min(grid.step_x, grid.step_y) > 1:
         # one pass where both axes shrink and OpenCV would choose this size
-        out = cv2.resize(image, None, fx=1 / grid.step_x, fy=1 / grid.step_y, interpolation=cv2.INTER_AREA)
+        out = cv2.resize(
+            image, None, fx=1 / grid.step_x, fy=1 / grid.step_y, interpolation=cv2.INTER_AREA
+        )
         if out.shape == shape:
             return np.asarray(out, dtype=np.float32)
     out = _resize_axis(_resize_axis(image, shape[1], grid.step_x, 1), shape[0], grid.step_y, 0)
@@ -123,10 +144,13 @@ def nearest(grid: Grid, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]
 
 def touched(mask: BoolImage, grid: Grid, shape: tuple[int, int]) -> BoolImage:
     """Grid pixels that any pixel of the mask, cut to the grid's box, reaches into."""
-    from usmicro.kernels.overlays import spread
+    from usmicro.kernels.graphics import spread
 
     out = np.zeros(shape, dtype=np.bool_)
-    rows, columns = (_reach(size, step, most) for size, step, most in zip(mask.shape, (grid.step_y, grid.step_x), shape, strict=True))
+    rows, columns = (
+        _reach(size, step, most)
+        for size, step, most in zip(mask.shape, (grid.step_y, grid.step_x), shape, strict=True)
+    )
     spread(np.ascontiguousarray(mask), rows, columns, out)
     return out
 
@@ -139,13 +163,16 @@ def _reach(size: int, step: float, most: int) -> NDArray[np.int32]:
         index = np.minimum(((np.arange(most) + 0.5) * step).astype(np.intp), size - 1)
         found = np.searchsorted(index, pixel, "left"), np.searchsorted(index, pixel, "right")
     else:
-        found = np.floor(pixel / step + TOUCH), np.minimum(np.ceil((pixel + 1) / step - TOUCH), most)
+        found = (
+            np.floor(pixel / step + TOUCH),
+            np.minimum(np.ceil((pixel + 1) / step - TOUCH), most),
+        )
     return np.array(found, dtype=np.int32)
 
 
 def sampled(image: ByteImage | BoolImage, grid: Grid, shape: tuple[int, int]) -> np.ndarray:
     """A full input image on the grid by nearest neighbour, so that no colours or labels mix."""
-    from usmicro.kernels.overlays import take_pixels
+    from usmicro.kernels.graphics import take_pixels
 
     rows, columns = nearest(grid, shape)
     rows = np.minimum(rows, image.shape[0] - 1)

@@ -6,4 +6,16 @@ from usmicro.speckle.patches import nonlocal_means, obnlm
 from usmicro.speckle.scale import estimate_looks
 from usmicro.speckle.windows import frost, kuan, lee, median
 
-__all__ = ["METHODS", "despeckle", "dpad", "estimate_looks", "frost", "kuan", "lee", "median", "nonlocal_means", "obnlm", "srad"]
+__all__ = [
+    "METHODS",
+    "despeckle",
+    "dpad",
+    "estimate_looks",
+    "frost",
+    "kuan",
+    "lee",
+    "median",
+    "nonlocal_means",
+    "obnlm",
+    "srad",
+]

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from usmicro.arrays import BoolImage, FloatImage
 from usmicro.errors import ImageError
 from usmicro.kernels import diffusion as kernels
+from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.speckle.scale import checked_amplitude, whole_blocks
 
 SCALE_QUANTILE = 0.25
@@ -19,7 +19,12 @@ SCALE_QUANTILE = 0.25
 
 
 def srad(
-    image: ArrayLike, *, iterations: int = 30, time_step: float = 0.5, region: BoolImage | None = None, parallel: bool = False
+    image: ArrayLike,
+    *,
+    iterations: int = 30,
+    time_step: float = 0.5,
+    region: BoolImage | None = None,
+    parallel: bool = False,
 ) -> FloatImage:
     """Reduce speckle by speckle-reducing anisotropic diffusion.
 
@@ -53,11 +58,18 @@ def srad(
     ----------
     Yu and Acton, IEEE Trans. Image Processing 11 (2002) 1260, equations 31 to 33 and 54 to 61.
     """
-    return _diffused(image, iterations, time_step, region, kernels.srad_parallel if parallel else kernels.srad)
+    return _diffused(
+        image, iterations, time_step, region, kernels.srad_parallel if parallel else kernels.srad
+    )
 
 
 def dpad(
-    image: ArrayLike, *, iterations: int = 30, time_step: float = 0.5, region: BoolImage | None = None, parallel: bool = False
+    image: ArrayLike,
+    *,
+    iterations: int = 30,
+    time_step: float = 0.5,
+    region: BoolImage | None = None,
+    parallel: bool = False,
 ) -> FloatImage:
     """Reduce speckle by detail-preserving anisotropic diffusion.
 
@@ -70,19 +82,37 @@ def dpad(
     ----------
     Aja-Fernandez and Alberola-Lopez, IEEE Trans. Image Processing 15 (2006) 2694.
     """
-    return _diffused(image, iterations, time_step, region, kernels.dpad_parallel if parallel else kernels.dpad)
+    return _diffused(
+        image, iterations, time_step, region, kernels.dpad_parallel if parallel else kernels.dpad
+    )
 
 
-def _diffused(image: ArrayLike, iterations: int, time_step: float, region: BoolImage | None, kernel: Callable[..., Any]) -> FloatImage:
+def _diffused(
+    image: ArrayLike,
+    iterations: int,
+    time_step: float,
+    region: BoolImage | None,
+    kernel: Callable[..., Any],
+) -> FloatImage:
     image = checked_amplitude(image, least=3)
     if iterations < 0 or not 0 < time_step <= 1:
-        raise ImageError(f"expected iterations of 0 or more and a time step in (0, 1], found {iterations} and {time_step}")
+        raise ImageError(
+            f"expected iterations of 0 or more and a time step in (0, 1], found {iterations} and {time_step}"
+        )
     inside = whole_blocks(image.shape, region)
-    if not inside.size:  # smaller than a block: continued by its mirror image, which diffuses as itself
+    if (
+        not inside.size
+    ):  # smaller than a block: continued by its mirror image, which diffuses as itself
         rows, columns = (max(n, -(-kernels.BLOCK // n) * n) for n in image.shape)
-        more = cv2.copyMakeBorder(image, 0, rows - image.shape[0], 0, columns - image.shape[1], cv2.BORDER_REFLECT)
-        return np.ascontiguousarray(_diffused(more, iterations, time_step, None, kernel)[: image.shape[0], : image.shape[1]])
+        more = cv2.copyMakeBorder(
+            image, 0, rows - image.shape[0], 0, columns - image.shape[1], cv2.BORDER_REFLECT
+        )
+        return np.ascontiguousarray(
+            _diffused(more, iterations, time_step, None, kernel)[: image.shape[0], : image.shape[1]]
+        )
     margin = kernels.MARGIN
     padded = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    out = kernel(padded, np.empty_like(padded), iterations, np.float32(time_step / 4), inside, SCALE_QUANTILE)
+    out = kernel(
+        padded, np.empty_like(padded), iterations, np.float32(time_step / 4), inside, SCALE_QUANTILE
+    )
     return np.ascontiguousarray(out[margin:-margin, margin:-margin])

@@ -9,16 +9,26 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from usmicro.arrays import FloatImage, checked_image
 from usmicro.errors import ImageError
+from usmicro.model.arrays import FloatImage, checked_image
 from usmicro.speckle.diffusion import dpad, srad
 from usmicro.speckle.patches import nonlocal_means, obnlm
 from usmicro.speckle.windows import frost, kuan, lee, median
 
 Method = Literal["srad", "dpad", "lee", "kuan", "frost", "nlm", "obnlm", "median"]
-OF_AMPLITUDE: dict[str, Callable[..., FloatImage]] = {"srad": srad, "dpad": dpad, "lee": lee, "kuan": kuan, "frost": frost}
+OF_AMPLITUDE: dict[str, Callable[..., FloatImage]] = {
+    "srad": srad,
+    "dpad": dpad,
+    "lee": lee,
+    "kuan": kuan,
+    "frost": frost,
+}
 """Filters for multiplicative noise."""
-OF_GREY: dict[str, Callable[..., FloatImage]] = {"nlm": nonlocal_means, "obnlm": obnlm, "median": median}
+OF_GREY: dict[str, Callable[..., FloatImage]] = {
+    "nlm": nonlocal_means,
+    "obnlm": obnlm,
+    "median": median,
+}
 """Filters for the noise of log-compressed images."""
 METHODS = {**OF_AMPLITUDE, **OF_GREY}
 WHITE = 255.0
@@ -26,7 +36,12 @@ DYNAMIC_RANGE_DB = 60.0
 
 
 def despeckle(
-    image: ArrayLike, *, method: Method = "srad", display: bool = True, dynamic_range_db: float | None = None, **options: Any
+    image: ArrayLike,
+    *,
+    method: Method = "srad",
+    display: bool = True,
+    dynamic_range_db: float | None = None,
+    **options: Any,
 ) -> FloatImage:
     """Reduce speckle in a display image or in envelope amplitude.
 
@@ -66,7 +81,9 @@ def despeckle(
         raise ImageError(f"{method} has no option {unknown[0]!r}; it takes {', '.join(known)}")
     through_amplitude = display and method in OF_AMPLITUDE
     if dynamic_range_db is not None and not through_amplitude:
-        raise ImageError(f"found a dynamic range for {method} with display={display}, which takes the values as they are; leave it out")
+        raise ImageError(
+            f"found a dynamic range for {method} with display={display}, which takes the values as they are; leave it out"
+        )
     if not through_amplitude:
         return function(image, **options)
     assumed = DYNAMIC_RANGE_DB if dynamic_range_db is None else dynamic_range_db

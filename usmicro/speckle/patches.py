@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from usmicro.arrays import BoolImage, FloatImage, checked_image
 from usmicro.errors import ImageError
 from usmicro.kernels import blockwise_means
 from usmicro.kernels import nonlocal_means as kernels
 from usmicro.kernels.exponential import LOG2_E
+from usmicro.model.arrays import BoolImage, FloatImage, checked_image
 from usmicro.speckle.scale import estimate_noise
 
 DARKEST = 1.0
@@ -18,7 +18,11 @@ DARKEST = 1.0
 
 
 def nonlocal_means(
-    image: ArrayLike, *, strength: float | None = None, region: BoolImage | None = None, parallel: bool = False
+    image: ArrayLike,
+    *,
+    strength: float | None = None,
+    region: BoolImage | None = None,
+    parallel: bool = False,
 ) -> FloatImage:
     """Reduce noise by non-local means: patches of 7 x 7 pixels, search window of 21 x 21 pixels.
 
@@ -56,12 +60,19 @@ def nonlocal_means(
     right = kernels.padded_columns(image.shape[1]) - image.shape[1] - margin
     padded = cv2.copyMakeBorder(image, margin, margin, margin, right, cv2.BORDER_REFLECT_101)
     out = np.empty_like(image)
-    (kernels.nonlocal_means_parallel if parallel else kernels.nonlocal_means)(padded, np.float32(LOG2_E / squared), out)
+    (kernels.nonlocal_means_parallel if parallel else kernels.nonlocal_means)(
+        padded, np.float32(LOG2_E / squared), out
+    )
     return out
 
 
 def obnlm(
-    image: ArrayLike, *, strength: float | None = None, search: int = 6, region: BoolImage | None = None, parallel: bool = False
+    image: ArrayLike,
+    *,
+    strength: float | None = None,
+    search: int = 6,
+    region: BoolImage | None = None,
+    parallel: bool = False,
 ) -> FloatImage:
     """Reduce speckle by the optimised Bayesian non-local means filter.
 
@@ -106,8 +117,12 @@ def obnlm(
         return image.copy()
     padded = _padded_to_tiles(image, search)
     bounded = np.maximum(padded, np.float32(DARKEST))
-    means = np.asarray(cv2.blur(bounded, (blockwise_means.PATCH, blockwise_means.PATCH)), dtype=np.float32)
-    values, squares, inverse, averages = map(_planes, (padded, bounded**2, np.reciprocal(bounded), means))
+    means = np.asarray(
+        cv2.blur(bounded, (blockwise_means.PATCH, blockwise_means.PATCH)), dtype=np.float32
+    )
+    values, squares, inverse, averages = map(
+        _planes, (padded, bounded**2, np.reciprocal(bounded), means)
+    )
     out = np.empty_like(image)
     (blockwise_means.obnlm_parallel if parallel else blockwise_means.obnlm)(
         values, squares, inverse, averages, search, np.float32(LOG2_E / squared), out
@@ -115,7 +130,9 @@ def obnlm(
     return out
 
 
-def _squared_strength(image: FloatImage, strength: float | None, power: int, region: BoolImage | None) -> float:
+def _squared_strength(
+    image: FloatImage, strength: float | None, power: int, region: BoolImage | None
+) -> float:
     if strength is None:
         return estimate_noise(image, power=power, region=region)
     if not strength > 0:
@@ -127,10 +144,15 @@ def _padded_to_tiles(image: FloatImage, search: int) -> FloatImage:
     margin = blockwise_means.margin(search)
     rows, columns = (
         -(-n // (2 * blocks)) * 2 * blocks - n
-        for n, blocks in zip(image.shape, (blockwise_means.ROWS, blockwise_means.COLUMNS), strict=True)
+        for n, blocks in zip(
+            image.shape, (blockwise_means.ROWS, blockwise_means.COLUMNS), strict=True
+        )
     )
     right = columns + margin + 2 * blockwise_means.LANES
-    return np.asarray(cv2.copyMakeBorder(image, margin, rows + margin, margin, right, cv2.BORDER_REFLECT_101), dtype=np.float32)
+    return np.asarray(
+        cv2.copyMakeBorder(image, margin, rows + margin, margin, right, cv2.BORDER_REFLECT_101),
+        dtype=np.float32,
+    )
 
 
 def _planes(image: FloatImage) -> FloatImage:

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usmicro.arrays import BoolImage, FloatImage, checked_image
 from usmicro.errors import ImageError
 from usmicro.kernels import diffusion as kernels
+from usmicro.model.arrays import BoolImage, FloatImage, checked_image
 
 BLOCK = kernels.BLOCK
 HOMOGENEOUS = 0.05
@@ -19,7 +19,9 @@ def checked_amplitude(image: ArrayLike, *, least: int) -> FloatImage:
     """As `checked_image`, and without negative values."""
     image = checked_image(image, least=least)
     if image.size and image.min() < 0:
-        raise ImageError(f"expected amplitude of 0 or more, found {image.min()}; a display image goes through despeckle")
+        raise ImageError(
+            f"expected amplitude of 0 or more, found {image.min()}; a display image goes through despeckle"
+        )
     return image
 
 
@@ -63,7 +65,11 @@ def estimate_noise(image: FloatImage, *, power: int, region: BoolImage | None = 
         blocks = image[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
         mean, variance = blocks.mean(axis=(1, 3))[inside], blocks.var(axis=(1, 3))[inside]
     varies = variance > kernels.CONSTANT * mean**2
-    return float(np.quantile(variance[varies] / mean[varies] ** power, HOMOGENEOUS)) if varies.any() else 0.0
+    return (
+        float(np.quantile(variance[varies] / mean[varies] ** power, HOMOGENEOUS))
+        if varies.any()
+        else 0.0
+    )
 
 
 def whole_blocks(shape: tuple[int, ...], region: BoolImage | None) -> NDArray[np.bool_]:
@@ -74,6 +80,12 @@ def whole_blocks(shape: tuple[int, ...], region: BoolImage | None) -> NDArray[np
         return everywhere
     region = np.asarray(region, dtype=bool)
     if region.shape != tuple(shape):
-        raise ImageError(f"expected a region of the image's shape {tuple(shape)}, found {region.shape}")
-    inside = np.asarray(region[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK).all(axis=(1, 3)))
+        raise ImageError(
+            f"expected a region of the image's shape {tuple(shape)}, found {region.shape}"
+        )
+    inside = np.asarray(
+        region[: rows * BLOCK, : columns * BLOCK]
+        .reshape(rows, BLOCK, columns, BLOCK)
+        .all(axis=(1, 3))
+    )
     return inside if inside.any() else everywhere

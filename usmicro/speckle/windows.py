@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from usmicro.arrays import BoolImage, FloatImage, checked_image
 from usmicro.errors import ImageError
 from usmicro.kernels import local_statistics as kernels
+from usmicro.model.arrays import BoolImage, FloatImage, checked_image
 from usmicro.speckle.scale import checked_amplitude, estimate_looks
 
 WHITE = 255.0
@@ -19,7 +19,9 @@ USUAL = (1e-2, 1e6)
 """Largest amplitude between which squares of an image stay within float32 as they are; others are scaled."""
 
 
-def lee(image: ArrayLike, *, looks: float | None = None, region: BoolImage | None = None) -> FloatImage:
+def lee(
+    image: ArrayLike, *, looks: float | None = None, region: BoolImage | None = None
+) -> FloatImage:
     """Reduce speckle with the Lee filter over a window of 7 x 7 pixels.
 
     Parameters
@@ -47,7 +49,9 @@ def lee(image: ArrayLike, *, looks: float | None = None, region: BoolImage | Non
     return _weighed(image, kernels.linear_estimate, 1 / _checked_looks(image, looks, region), 1)
 
 
-def kuan(image: ArrayLike, *, looks: float | None = None, region: BoolImage | None = None) -> FloatImage:
+def kuan(
+    image: ArrayLike, *, looks: float | None = None, region: BoolImage | None = None
+) -> FloatImage:
     """Reduce speckle with the Kuan filter over a window of 7 x 7 pixels.
 
     Parameters, returns and errors are those of `lee`.
@@ -117,7 +121,9 @@ def median(image: ArrayLike, *, size: int = 5) -> FloatImage:
         return np.asarray(cv2.medianBlur(image, size), dtype=np.float32)
     levels = np.clip(image, 0, WHITE).astype(np.uint8)
     if not np.array_equal(levels, image):
-        raise ImageError(f"found a size of {size} and values that are not whole numbers 0 to 255; round them, or take a size of 3 or 5")
+        raise ImageError(
+            f"found a size of {size} and values that are not whole numbers 0 to 255; round them, or take a size of 3 or 5"
+        )
     return np.asarray(cv2.medianBlur(levels, size), dtype=np.float32)
 
 

@@ -3,7 +3,13 @@
 from usmicro.writing.files import write_atomically
 from usmicro.writing.masks import encode_png
 from usmicro.writing.overlays import draw
-from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS, table_writer
+from usmicro.writing.tables import (
+    CLUSTERS_COLUMNS,
+    FOCI_COLUMNS,
+    IMAGES_COLUMNS,
+    MASSES_COLUMNS,
+    table_writer,
+)
 
 __all__ = [
     "CLUSTERS_COLUMNS",

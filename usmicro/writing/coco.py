@@ -11,8 +11,8 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from usmicro import __version__
-from usmicro.arrays import ByteImage, Frame
-from usmicro.findings import Focus, Mass, Summary
+from usmicro.model.arrays import ByteImage, Frame
+from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.writing.masks import encode_png
 from usmicro.writing.overlays import NOT_TISSUE, rgb_of
 from usmicro.writing.polygons import Polygon, polygons, share_among
@@ -23,7 +23,13 @@ CATEGORIES: tuple[dict[str, Any], ...] = (
     {"id": 2, "name": "duct", "supercategory": "anatomy"},
     {"id": 3, "name": "nonmass area", "supercategory": "anatomy"},
     *(
-        {"id": number, "name": f"{label} focus", "supercategory": "echogenic focus", "keypoints": ["centre"], "skeleton": []}
+        {
+            "id": number,
+            "name": f"{label} focus",
+            "supercategory": "echogenic focus",
+            "keypoints": ["centre"],
+            "skeleton": [],
+        }
         for number, label in ((4, "intramass"), (5, "extramass"), (6, "intraductal"))
     ),
 )
@@ -70,7 +76,10 @@ class CocoWriter:
         self._count = 0
 
     def __enter__(self) -> CocoWriter:
-        info = {"description": f"usmicro {__version__}; for research only, not for diagnosis", "version": __version__}
+        info = {
+            "description": f"usmicro {__version__}; for research only, not for diagnosis",
+            "version": __version__,
+        }
         head = {"info": info, "licenses": [], "categories": CATEGORIES}
         self._file.write(_dump(head)[:-1] + b',\n"images":[')
         return self
@@ -97,13 +106,20 @@ class CocoWriter:
         found : Analysis or Result
         """
         self._images += 1
-        entry = {"id": self._images, "file_name": file_name, "width": labels.shape[1], "height": labels.shape[0]}
+        entry = {
+            "id": self._images,
+            "file_name": file_name,
+            "width": labels.shape[1],
+            "height": labels.shape[0],
+        }
         drawn = [*_areas(labels, found), *map(_focus, found.foci)]
         if found.summary is not None:
             entry["attributes"] = _rounded({"image": name, **plain(found.summary)})
         outlined = {one["attributes"]["mass"] for one in drawn if one["category_id"] == 1}
         if hidden := [mass.mass for mass in found.masses if mass.mass not in outlined]:
-            entry["masses_without_outline"] = hidden  # of a cine: not on the frame that the picture shows
+            entry["masses_without_outline"] = (
+                hidden  # of a cine: not on the frame that the picture shows
+            )
         self._file.write((b"," if self._images > 1 else b"") + b"\n" + _dump(entry))
         for annotation in drawn:
             self._count += 1
@@ -124,12 +140,16 @@ def _areas(labels: ByteImage, found: Found) -> Iterator[dict[str, Any]]:
             yield _area(category, [outline], _polygon_area(outline), {})
 
 
-def _area(category: int, outlines: Sequence[Polygon], area: float, attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _area(
+    category: int, outlines: Sequence[Polygon], area: float, attributes: Mapping[str, Any]
+) -> dict[str, Any]:
     corners = np.vstack(outlines)
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     return {
         "category_id": category,
-        "segmentation": [[round(float(value), 2) for value in outline.ravel()] for outline in outlines],
+        "segmentation": [
+            [round(float(value), 2) for value in outline.ravel()] for outline in outlines
+        ],
         "bbox": [round(float(value), 2) for value in (left, top, right - left, bottom - top)],
         "area": round(float(area), 2),
         "attributes": dict(attributes),
@@ -147,7 +167,10 @@ def _focus(focus: Focus) -> dict[str, Any]:
         "category_id": FOCUS_CATEGORY[focus.label],
         "keypoints": [round(focus.x_px, 2), round(focus.y_px, 2), VISIBLE],
         "num_keypoints": 1,
-        "bbox": [round(value, 2) for value in (focus.x_px + 0.5 - side / 2, focus.y_px + 0.5 - side / 2, side, side)],
+        "bbox": [
+            round(value, 2)
+            for value in (focus.x_px + 0.5 - side / 2, focus.y_px + 0.5 - side / 2, side, side)
+        ],
         "area": round(np.pi / 4 * side * side, 2),
         "attributes": _rounded(plain(focus)),
     }
@@ -155,7 +178,11 @@ def _focus(focus: Focus) -> dict[str, Any]:
 
 def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with the numbers of the tables; without what was not measured."""
-    return {name: float(cell(value)) if isinstance(value, float) else value for name, value in row.items() if value is not None}
+    return {
+        name: float(cell(value)) if isinstance(value, float) else value
+        for name, value in row.items()
+        if value is not None
+    }
 
 
 def _dump(value: Any) -> bytes:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from usmicro.arrays import ByteImage
 from usmicro.errors import DicomResultError
+from usmicro.model.arrays import ByteImage
 
 if TYPE_CHECKING:
     from usmicro.analysis import Analysis
@@ -24,7 +24,9 @@ def extra_files(out: Path, stem: str, extra: str) -> tuple[Path, ...]:
 class Extras:
     """Writes the extras of one scan; gathers during the analysis what they need."""
 
-    def __init__(self, files: Mapping[str, tuple[Path, ...]], scan: Path, mark: str, *, given: bool) -> None:
+    def __init__(
+        self, files: Mapping[str, tuple[Path, ...]], scan: Path, mark: str, *, given: bool
+    ) -> None:
         self._files, self._scan, self._mark, self._given = files, scan, mark, given
         self._areas: FrameAreas | None = None
         if "dicom" in files:
@@ -64,7 +66,15 @@ class Extras:
             report, segmentation = self._files["dicom"]
             try:
                 source = read_source(self._scan)
-                write_results(analysis, self._areas, source, self._mark, report=report, segmentation=segmentation, given=self._given)
+                write_results(
+                    analysis,
+                    self._areas,
+                    source,
+                    self._mark,
+                    report=report,
+                    segmentation=segmentation,
+                    given=self._given,
+                )
                 written["dicom"], notes = (report, segmentation), source.notes
             except DicomResultError as error:
                 written["dicom"], notes = (), (str(error).replace(f"{self._scan}: ", ""),)

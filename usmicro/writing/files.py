@@ -28,7 +28,9 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
         If the folder cannot be written to or the disk is full; nothing is left behind then.
     """
     # a name of its own, and short: that of the file may be as long as the file system allows
-    unfinished = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{next(_numbers)}.unfinished")
+    unfinished = path.with_name(
+        f".{os.getpid()}-{threading.get_ident()}-{next(_numbers)}.unfinished"
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(unfinished, "wb") as file:
@@ -53,5 +55,9 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> No
 def cannot_write(path: Path, error: OSError) -> UsageError:
     """What to tell a user whose output cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UsageError(f"{path}: the disk is full; free some space and run again with --resume: finished inputs are kept")
-    return UsageError(f"{path}: cannot be written ({error.strerror or error}); give a folder with write permission to --out")
+        return UsageError(
+            f"{path}: the disk is full; free some space and run again with --resume: finished inputs are kept"
+        )
+    return UsageError(
+        f"{path}: cannot be written ({error.strerror or error}); give a folder with write permission to --out"
+    )

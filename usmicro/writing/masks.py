@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 
-from usmicro.arrays import ByteImage
+from usmicro.model.arrays import ByteImage
 
 
 def encode_png(image: ByteImage) -> bytes:

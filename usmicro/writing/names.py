@@ -28,9 +28,13 @@ def file_stems(names: Sequence[str]) -> list[str]:
     folders = {parent.casefold() for name in names for parent in _parents(name)}
 
     def alone(stem: str) -> bool:
-        return counts[stem.casefold()] == 1 and not any(f"{stem.casefold()}{ending}" in folders for ending in ENDINGS)
+        return counts[stem.casefold()] == 1 and not any(
+            f"{stem.casefold()}{ending}" in folders for ending in ENDINGS
+        )
 
-    return [_shortened(stem if alone(stem) else name) for stem, name in zip(stems, names, strict=True)]
+    return [
+        _shortened(stem if alone(stem) else name) for stem, name in zip(stems, names, strict=True)
+    ]
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -15,15 +15,42 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 50
 """Rows of a table that a notebook shows; the table itself has all."""
-FOCI_SHOWN = ("focus", "frame", "x_px", "y_px", "depth_mm", "diameter_mm", "confidence", "kind", "label", "shadow", "twinkling")
-MASSES_SHOWN = ("mass", "frame", "x_px", "y_px", "width_mm", "height_mm", "orientation", "posterior", "confidence", "foci")
+FOCI_SHOWN = (
+    "focus",
+    "frame",
+    "x_px",
+    "y_px",
+    "depth_mm",
+    "diameter_mm",
+    "confidence",
+    "kind",
+    "label",
+    "shadow",
+    "twinkling",
+)
+MASSES_SHOWN = (
+    "mass",
+    "frame",
+    "x_px",
+    "y_px",
+    "width_mm",
+    "height_mm",
+    "orientation",
+    "posterior",
+    "confidence",
+    "foci",
+)
 NOT_FOR_DIAGNOSIS = "For research only, not for diagnosis."
 
 
 def analysis_text(analysis: Analysis) -> str:
     """An analysis in a few lines."""
     summary, scan = analysis.summary, analysis.scan
-    known = f"{summary.spacing_x_mm:g} x {summary.spacing_y_mm:g} mm" if summary.spacing_x_mm and summary.spacing_y_mm else "unknown"
+    known = (
+        f"{summary.spacing_x_mm:g} x {summary.spacing_y_mm:g} mm"
+        if summary.spacing_x_mm and summary.spacing_y_mm
+        else "unknown"
+    )
     lines = [
         f"Analysis of {scan.name}: {summary.columns} x {summary.rows} px, {_count(summary.frames, 'frame')}, spacing {known}",
         f"  {_count(summary.foci, 'focus', 'foci')}: {summary.intramass} intramass, {summary.extramass} extramass, "
@@ -52,7 +79,10 @@ def rows_html(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None =
         return ""
     columns = columns or list(rows[0])
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell(row[column]))}</td>' for column in columns)}</tr>" for row in rows[:MOST_ROWS])
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell(row[column]))}</td>' for column in columns)}</tr>"
+        for row in rows[:MOST_ROWS]
+    )
     more = f"<p>The first {MOST_ROWS} of {len(rows)} rows.</p>" if len(rows) > MOST_ROWS else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 

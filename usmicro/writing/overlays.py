@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, ByteImage, Frame
-from usmicro.findings import Focus
+from usmicro.model.arrays import BoolImage, ByteImage, Frame
+from usmicro.model.findings import Focus
 from usmicro.writing.polygons import mass_tops
 
 if TYPE_CHECKING:
@@ -24,10 +24,24 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart (jfly.uni-koeln.de/color, 2008)
-ORANGE, SKY_BLUE, GREEN, YELLOW, PURPLE = (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (204, 121, 167)
+ORANGE, SKY_BLUE, GREEN, YELLOW, PURPLE = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (204, 121, 167),
+)
 WHITE, BLACK, STRIP = (235, 235, 235), (0, 0, 0), (24, 24, 24)
-LABEL_COLOURS: dict[str, Colour] = {"intramass": ORANGE, "extramass": SKY_BLUE, "intraductal": PURPLE}
-AREAS: tuple[tuple[int, str, Colour], ...] = ((3, "nonmass area", GREEN), (2, "duct", PURPLE), (1, "mass", ORANGE))
+LABEL_COLOURS: dict[str, Colour] = {
+    "intramass": ORANGE,
+    "extramass": SKY_BLUE,
+    "intraductal": PURPLE,
+}
+AREAS: tuple[tuple[int, str, Colour], ...] = (
+    (3, "nonmass area", GREEN),
+    (2, "duct", PURPLE),
+    (1, "mass", ORANGE),
+)
 
 NOT_TISSUE = 255
 LEAST_WIDTH, MOST_SIDE = 600, 4096
@@ -55,16 +69,26 @@ def draw(analysis: Analysis) -> ByteImage:
     for value, _, colour in AREAS:
         outline(pen, analysis.labels == value, scale, colour)
     centres = [scaled((focus.x_px, focus.y_px), scale) for focus in foci]
-    radii = [max(8 * pen.unit, (focus.diameter_px or 0.0) / 2 * scale + 5 * pen.unit) for focus in foci]
+    radii = [
+        max(8 * pen.unit, (focus.diameter_px or 0.0) / 2 * scale + 5 * pen.unit) for focus in foci
+    ]
     for focus, centre, radius in zip(foci, centres, radii, strict=True):
         mark(pen, focus, centre, radius, dotted=focus.frame != analysis.frame)
     taken = [around(centre, 0.7 * radius) for centre, radius in zip(centres, radii, strict=True)]
     for mass, x, y in mass_tops(analysis.labels == 1, analysis.masses, analysis.frame):
-        taken.append(write_beside(pen, f"M{mass}", scaled((x, y), scale), 2 * pen.unit, ORANGE, taken, side=ABOVE))
-    surest = sorted(range(len(foci)), key=lambda index: (-foci[index].confidence, foci[index].focus))[:NUMBERED]
+        taken.append(
+            write_beside(
+                pen, f"M{mass}", scaled((x, y), scale), 2 * pen.unit, ORANGE, taken, side=ABOVE
+            )
+        )
+    surest = sorted(
+        range(len(foci)), key=lambda index: (-foci[index].confidence, foci[index].focus)
+    )[:NUMBERED]
     for index in sorted(surest):
         colour = LABEL_COLOURS[foci[index].label]
-        taken.append(write_beside(pen, str(foci[index].focus), centres[index], radii[index], colour, taken))
+        taken.append(
+            write_beside(pen, str(foci[index].focus), centres[index], radii[index], colour, taken)
+        )
     return np.vstack([picture, legend(analysis, foci, picture.shape[1], scale)])
 
 
@@ -72,7 +96,9 @@ def rgb_of(frame: Frame) -> ByteImage:
     """A copy of a frame as 8-bit RGB."""
     bytes_ = frame >> 8 if frame.dtype == np.uint16 else frame
     three = bytes_ if bytes_.ndim == 3 else np.repeat(bytes_[..., None], 3, axis=2)
-    return np.array(three, dtype=np.uint8, order="C")  # a frame may lie transposed in memory, which OpenCV cannot draw on
+    return np.array(
+        three, dtype=np.uint8, order="C"
+    )  # a frame may lie transposed in memory, which OpenCV cannot draw on
 
 
 def enlarge(picture: ByteImage) -> tuple[ByteImage, float]:
@@ -83,7 +109,9 @@ def enlarge(picture: ByteImage) -> tuple[ByteImage, float]:
         scale = MOST_SIDE / max(rows, columns)
     if scale != 1:
         size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        picture = cv2.resize(
+            picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        )
     return picture, scale
 
 
@@ -96,7 +124,9 @@ class Pen:
         """Width of a line in pixels, which grows with the picture."""
         self.width = max(1, round(unit))
 
-    def line(self, points: Sequence[Point] | NDArray[np.float64], colour: Colour, *, closed: bool = False) -> None:
+    def line(
+        self, points: Sequence[Point] | NDArray[np.float64], colour: Colour, *, closed: bool = False
+    ) -> None:
         """A polygon or open line through points (column, row)."""
         fixed = np.rint(np.asarray(points, dtype=float) * (1 << SHIFT)).astype(np.int32)[:, None, :]
         cv2.polylines(self.picture, [fixed], closed, colour, self.width, cv2.LINE_AA, SHIFT)
@@ -110,7 +140,11 @@ class Pen:
         y, x = np.mgrid[top:bottom, left:right].astype(float)
         # by distance, since OpenCV's wide antialiased lines spread over what the ring surrounds
         off_line = abs(np.hypot(x - centre[0], y - centre[1]) - radius)
-        drawn = np.sin(8 * np.arctan2(y - centre[1], x - centre[0])) > 0 if dotted else np.ones(x.shape, bool)
+        drawn = (
+            np.sin(8 * np.arctan2(y - centre[1], x - centre[0])) > 0
+            if dotted
+            else np.ones(x.shape, bool)
+        )
         window = self.picture[top:bottom, left:right]
         for shade, half in ((BLACK, 1.5 * self.unit), (colour, 0.6 * self.unit)):
             opacity = (np.clip(half + 0.5 - off_line, 0, 1) * drawn)[..., None]
@@ -136,7 +170,9 @@ class Pen:
         for x, y in ((-1, -1), (-1, 1), (1, -1), (1, 1), (0, 0)):
             at = (round(left) + x * self.width, round(bottom) + y * self.width)
             shade = colour if x == 0 else BLACK
-            cv2.putText(self.picture, text, at, FONT, TEXT_SIZE * self.unit, shade, self.width, cv2.LINE_AA)
+            cv2.putText(
+                self.picture, text, at, FONT, TEXT_SIZE * self.unit, shade, self.width, cv2.LINE_AA
+            )
 
 
 def scaled(point: Point, scale: float) -> Point:
@@ -163,11 +199,19 @@ def mark(pen: Pen, focus: Focus, centre: Point, radius: float, *, dotted: bool) 
     if focus.shadow == "yes":
         pen.line([(x, y + radius + 2 * pen.unit), (x, y + radius + 10 * pen.unit)], YELLOW)
     if focus.twinkling in ("yes", "possible"):
-        pen.diamond((x - radius - 6 * pen.unit, y), 4 * pen.unit, YELLOW, filled=focus.twinkling == "yes")
+        pen.diamond(
+            (x - radius - 6 * pen.unit, y), 4 * pen.unit, YELLOW, filled=focus.twinkling == "yes"
+        )
 
 
 def write_beside(
-    pen: Pen, text: str, centre: Point, radius: float, colour: Colour, taken: Sequence[Box], side: tuple[float, float] = RIGHT
+    pen: Pen,
+    text: str,
+    centre: Point,
+    radius: float,
+    colour: Colour,
+    taken: Sequence[Box],
+    side: tuple[float, float] = RIGHT,
 ) -> Box:
     """Write a text beside a point, where it covers the least of what is taken, and give the box that it fills."""
     width, height = pen.extent(text)
@@ -182,10 +226,22 @@ def write_beside(
     def covered(candidate: Box) -> float:
         left, top, right, bottom = candidate
         inside = overlap(candidate, (0, 0, columns, rows))
-        return sum(overlap(candidate, other) for other in taken) + 10 * ((right - left) * (bottom - top) - inside)
+        return sum(overlap(candidate, other) for other in taken) + 10 * (
+            (right - left) * (bottom - top) - inside
+        )
 
     # straight below is where the shadow tick is, straight left the twinkling mark
-    directions = [side, RIGHT, (0.75, -0.75), (0.75, 0.75), ABOVE, (-0.75, -0.75), (-0.75, 0.75), (-1.0, 0.0), (0.0, 1.0)]
+    directions = [
+        side,
+        RIGHT,
+        (0.75, -0.75),
+        (0.75, 0.75),
+        ABOVE,
+        (-0.75, -0.75),
+        (-0.75, 0.75),
+        (-1.0, 0.0),
+        (0.0, 1.0),
+    ]
     best = min((box(direction) for direction in directions), key=covered)
     pen.text(text, best[0], best[3], colour)
     return best
@@ -205,23 +261,55 @@ def legend(analysis: Analysis, foci: Sequence[Focus], columns: int, scale: float
     symbols: list[tuple[str, Callable[[Pen, Point], None]]] = []
     for label, colour in LABEL_COLOURS.items():
         count = sum(focus.label == label for focus in foci)
-        symbols.append((f"{label} {count}", lambda pen, at, colour=colour: pen.ring(at, 5 * unit, colour)))  # type: ignore[misc]
+        symbols.append(
+            (f"{label} {count}", lambda pen, at, colour=colour: pen.ring(at, 5 * unit, colour))
+        )  # type: ignore[misc]
     for value, name, colour in reversed(AREAS):
         if (analysis.labels == value).any():
-            symbols.append((name, lambda pen, at, colour=colour: pen.line([(at[0] - 6 * unit, at[1]), (at[0] + 6 * unit, at[1])], colour)))  # type: ignore[misc]
+            symbols.append(
+                (
+                    name,
+                    lambda pen, at, colour=colour: pen.line(
+                        [(at[0] - 6 * unit, at[1]), (at[0] + 6 * unit, at[1])], colour
+                    ),
+                )
+            )  # type: ignore[misc]
     if any(focus.shadow == "yes" for focus in foci):
-        symbols.append(("shadow", lambda pen, at: pen.line([(at[0], at[1] - 5 * unit), (at[0], at[1] + 4 * unit)], YELLOW)))
+        symbols.append(
+            (
+                "shadow",
+                lambda pen, at: pen.line(
+                    [(at[0], at[1] - 5 * unit), (at[0], at[1] + 4 * unit)], YELLOW
+                ),
+            )
+        )
     for verdict, words in (("yes", "twinkling"), ("possible", "possible twinkling")):
         if any(focus.twinkling == verdict for focus in foci):
             filled = verdict == "yes"
-            symbols.append((words, lambda pen, at, filled=filled: pen.diamond(at, 4 * unit, YELLOW, filled=filled)))  # type: ignore[misc]
+            symbols.append(
+                (
+                    words,
+                    lambda pen, at, filled=filled: pen.diamond(at, 4 * unit, YELLOW, filled=filled),
+                )
+            )  # type: ignore[misc]
     if any(focus.frame != analysis.frame for focus in foci):
-        symbols.append(("of another frame", lambda pen, at: pen.ring(at, 5 * unit, WHITE, dotted=True)))
+        symbols.append(
+            ("of another frame", lambda pen, at: pen.ring(at, 5 * unit, WHITE, dotted=True))
+        )
     if analysis.summary.frames > 1:
-        symbols.append((f"frame {analysis.frame} of {analysis.summary.frames}", lambda pen, at: None))
+        symbols.append(
+            (f"frame {analysis.frame} of {analysis.summary.frames}", lambda pen, at: None)
+        )
     if bar := scale_bar(analysis.summary.spacing_x_mm, columns, scale):
         length, words = bar
-        symbols.append((words, lambda pen, at: pen.line([(at[0] - 6 * unit, at[1]), (at[0] - 6 * unit + length, at[1])], WHITE)))
+        symbols.append(
+            (
+                words,
+                lambda pen, at: pen.line(
+                    [(at[0] - 6 * unit, at[1]), (at[0] - 6 * unit + length, at[1])], WHITE
+                ),
+            )
+        )
 
     line, left, places = 0, 8 * unit, []
     for index, (words, _) in enumerate(symbols):
@@ -244,5 +332,9 @@ def scale_bar(spacing_mm: float | None, columns: int, scale: float) -> tuple[flo
     """Length in pixels and name of a round length that fits a fifth of the width; None if none does or the spacing is unknown."""
     if spacing_mm is None:
         return None
-    fitting = [length for length in (50, 20, 10, 5, 2, 1) if 20 <= length / spacing_mm * scale <= columns / 5]
+    fitting = [
+        length
+        for length in (50, 20, 10, 5, 2, 1)
+        if 20 <= length / spacing_mm * scale <= columns / 5
+    ]
     return (fitting[0] / spacing_mm * scale, f"{fitting[0]} mm") if fitting else None

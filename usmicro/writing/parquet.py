@@ -7,12 +7,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from usmicro.findings import Cluster, Focus, Mass, Summary
+from usmicro.model.findings import Cluster, Focus, Mass, Summary
 from usmicro.writing.files import cannot_write, replacing
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS
 
 ROWS_OF = {"images": Summary, "masses": Mass, "foci": Focus, "clusters": Cluster}
-COLUMNS = {"images": IMAGES_COLUMNS, "masses": MASSES_COLUMNS, "foci": FOCI_COLUMNS, "clusters": CLUSTERS_COLUMNS}
+COLUMNS = {
+    "images": IMAGES_COLUMNS,
+    "masses": MASSES_COLUMNS,
+    "foci": FOCI_COLUMNS,
+    "clusters": CLUSTERS_COLUMNS,
+}
 LEFT_OUT = "seconds"
 """A measured time, which would make the file of every run another one."""
 ROWS = 65536
@@ -53,11 +58,17 @@ def write_parquet(table: Path) -> Path | None:
 
     types = _types(table.stem)
     convert = csv.ConvertOptions(
-        column_types=types, include_columns=list(types), strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=True
+        column_types=types,
+        include_columns=list(types),
+        strings_can_be_null=True,
+        null_values=[""],
+        quoted_strings_can_be_null=True,
     )
     reading, parsing = csv.ReadOptions(use_threads=False), csv.ParseOptions(newlines_in_values=True)
     with (
-        csv.open_csv(table, read_options=reading, parse_options=parsing, convert_options=convert) as blocks,
+        csv.open_csv(
+            table, read_options=reading, parse_options=parsing, convert_options=convert
+        ) as blocks,
         replacing(target) as file,
         ParquetWriter(file, blocks.schema) as writer,
     ):
@@ -77,5 +88,11 @@ def _types(table: str) -> dict[str, Any]:
     import pyarrow as pa
 
     by_name = {"int": pa.int64(), "float": pa.float64()}
-    annotations = {field.name: str(field.type).removesuffix(" | None") for field in fields(ROWS_OF[table])}
-    return {name: by_name.get(annotations.get(name, "str"), pa.string()) for name in COLUMNS[table] if name != LEFT_OUT}
+    annotations = {
+        field.name: str(field.type).removesuffix(" | None") for field in fields(ROWS_OF[table])
+    }
+    return {
+        name: by_name.get(annotations.get(name, "str"), pa.string())
+        for name in COLUMNS[table]
+        if name != LEFT_OUT
+    }

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.arrays import BoolImage, LabelImage
-from usmicro.findings import Mass
+from usmicro.model.arrays import BoolImage, LabelImage
+from usmicro.model.findings import Mass
 
 TOLERANCE = 0.3
 """How far a simplified outline may lie from the true one, in pixels."""
@@ -26,7 +26,9 @@ def polygons(area: BoolImage) -> list[Polygon]:
     area : array, shape (rows, columns)
     """
     count, parts, statistics, _ = cv2.connectedComponentsWithStats(area.astype(np.uint8))
-    largest_first = sorted(range(1, count), key=lambda part: (-int(statistics[part, cv2.CC_STAT_AREA]), part))
+    largest_first = sorted(
+        range(1, count), key=lambda part: (-int(statistics[part, cv2.CC_STAT_AREA]), part)
+    )
     return [_outline(parts, part, statistics[part]) for part in largest_first]
 
 
@@ -39,7 +41,9 @@ def _outline(parts: LabelImage, part: int, statistics: NDArray[np.int32]) -> Pol
     outer = max(contours, key=lambda contour: float(np.prod(np.ptp(contour, axis=0))))
     # contour positions are relative to pixel centres of the padded part
     corners = (outer[:-1, ::-1] + (left - 1 + 0.5, top - 1 + 0.5)).astype(np.float32)
-    return np.asarray(cv2.approxPolyDP(corners[:, np.newaxis], TOLERANCE, True)[:, 0], dtype=np.float64)
+    return np.asarray(
+        cv2.approxPolyDP(corners[:, np.newaxis], TOLERANCE, True)[:, 0], dtype=np.float64
+    )
 
 
 def share_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
@@ -62,7 +66,9 @@ def share_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
         part = parts[box] == number
         own = np.flatnonzero(home == number)
         if len(own) > 1:
-            shared[box] += _parted(part, list(zip(row[own] - top, column[own] - left, own + 1, strict=True)))
+            shared[box] += _parted(
+                part, list(zip(row[own] - top, column[own] - left, own + 1, strict=True))
+            )
         else:
             nearest = own[0] if len(own) else int(np.hypot(*(centres - middles[number]).T).argmin())
             shared[box][part] = nearest + 1
@@ -77,11 +83,15 @@ def _parted(part: BoolImage, seeds: Sequence[tuple[int, int, int]]) -> LabelImag
     for row, column, number in seeds:
         markers[row, column] = number
     # padded, so that the edge of the image is an edge of the area too
-    inside = cv2.distanceTransform(np.pad(part, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    inside = cv2.distanceTransform(
+        np.pad(part, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+    )[1:-1, 1:-1]
     return np.asarray(watershed(-inside, markers, connectivity=2, mask=part), np.int32)  # type: ignore[no-untyped-call]
 
 
-def mass_tops(area: BoolImage, masses: Sequence[Mass], frame: int) -> list[tuple[int, float, float]]:
+def mass_tops(
+    area: BoolImage, masses: Sequence[Mass], frame: int
+) -> list[tuple[int, float, float]]:
     """Where to write the number of each mass: its number, and column and row of the highest point of its outline.
 
     A mass without an outline has its centre there. One that a cine shows best on another frame is left out unless its centre lies in

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import IO, Any
 
-from usmicro.findings import Cluster, Focus, Mass, Summary
+from usmicro.model.findings import Cluster, Focus, Mass, Summary
 
 IMAGES_COLUMNS = ("image", "status", "error", *(field.name for field in fields(Summary)), "seconds")
 MASSES_COLUMNS = ("image", *(field.name for field in fields(Mass)))
@@ -22,7 +22,9 @@ def plain(finding: Focus | Mass | Cluster | Summary) -> dict[str, Any]:
     row = {}
     for field in fields(finding):
         value = getattr(finding, field.name)
-        value = value.item() if hasattr(value, "item") else value  # NumPy's scalars go into neither JSON nor SQLite
+        value = (
+            value.item() if hasattr(value, "item") else value
+        )  # NumPy's scalars go into neither JSON nor SQLite
         row[field.name] = None if isinstance(value, float) and not math.isfinite(value) else value
     return row
 
@@ -30,7 +32,11 @@ def plain(finding: Focus | Mass | Cluster | Summary) -> dict[str, Any]:
 def not_finite(finding: Focus | Mass | Summary) -> list[str]:
     """Fields that hold NaN or infinity, which `plain` empties."""
     values = {field.name: getattr(finding, field.name) for field in fields(finding)}
-    return [name for name, value in values.items() if isinstance(value, float) and not math.isfinite(value)]
+    return [
+        name
+        for name, value in values.items()
+        if isinstance(value, float) and not math.isfinite(value)
+    ]
 
 
 def cell(value: Any) -> str:

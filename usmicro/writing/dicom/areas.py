@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from usmicro.arrays import BoolImage, ByteImage, LabelImage
-from usmicro.findings import Mass
+from usmicro.model.arrays import BoolImage, ByteImage, LabelImage
+from usmicro.model.findings import Mass
 from usmicro.writing.polygons import share_among
 
 
@@ -19,7 +19,9 @@ class FrameAreas:
         self._shape = (0, 0)
         self._kept: dict[tuple[int, int], bytes] = {}
 
-    def add(self, frame: int, labels: ByteImage | LabelImage, values: Iterable[int] = (1, 2, 3)) -> None:
+    def add(
+        self, frame: int, labels: ByteImage | LabelImage, values: Iterable[int] = (1, 2, 3)
+    ) -> None:
         """Keep where the label image of a frame, shape (rows, columns), has some values; what is not tissue is left out."""
         self._shape = labels.shape
         for value in values:
@@ -45,7 +47,11 @@ class FrameAreas:
         pixels = self._shape[0] * self._shape[1]
         if (packed := self._kept.get((frame, value))) is None:
             return np.zeros(self._shape, bool)
-        return np.unpackbits(np.frombuffer(zlib.decompress(packed), np.uint8), count=pixels).reshape(self._shape).astype(bool)
+        return (
+            np.unpackbits(np.frombuffer(zlib.decompress(packed), np.uint8), count=pixels)
+            .reshape(self._shape)
+            .astype(bool)
+        )
 
     def by_mass(self, masses: Sequence[Mass]) -> FrameAreas:
         """The same areas with a value for each mass: 1 to n the masses in their order (1 where there are none), then ducts, nonmass areas.

@@ -79,23 +79,55 @@ FOCUS_MEASURED = (
     Measured("diameter_mm", Code("81827009", "SCT", "Diameter"), MM),
     Measured("diameter_px", own("DIAMETER_PIXELS", "Diameter in pixels of the image"), PIXELS),
     Measured("depth_mm", Code("131197000", "SCT", "Depth"), MM),
-    Measured("x_mm", own("LATERAL_POSITION", "Lateral position from the middle of the transducer face"), MM),
-    Measured("distance_to_mass_mm", own("DISTANCE_TO_MASS", "Distance to the edge of the nearest mass"), MM),
-    Measured("contrast", own("LOCAL_CONTRAST", "Contrast, (peak - q50) / (q75 - q50) of the surroundings"), NO_UNITS),
-    Measured("false_alarm", own("FALSE_ALARM", "Probability of as strong a response from speckle"), NO_UNITS),
-    Measured("shadow_drop", own("SHADOW_DROP", "Fall of the grey level behind the focus, local units"), NO_UNITS),
+    Measured(
+        "x_mm",
+        own("LATERAL_POSITION", "Lateral position from the middle of the transducer face"),
+        MM,
+    ),
+    Measured(
+        "distance_to_mass_mm",
+        own("DISTANCE_TO_MASS", "Distance to the edge of the nearest mass"),
+        MM,
+    ),
+    Measured(
+        "contrast",
+        own("LOCAL_CONTRAST", "Contrast, (peak - q50) / (q75 - q50) of the surroundings"),
+        NO_UNITS,
+    ),
+    Measured(
+        "false_alarm",
+        own("FALSE_ALARM", "Probability of as strong a response from speckle"),
+        NO_UNITS,
+    ),
+    Measured(
+        "shadow_drop",
+        own("SHADOW_DROP", "Fall of the grey level behind the focus, local units"),
+        NO_UNITS,
+    ),
     Measured("shadow_p", own("SHADOW_P", "Probability of such a fall from speckle"), NO_UNITS),
     Measured("shadow_length_mm", own("SHADOW_LENGTH", "Length of the posterior shadow"), MM),
-    Measured("twinkling_score", own("TWINKLING_SCORE", "Strength of Doppler twinkling, 0 to 1"), NO_UNITS),
+    Measured(
+        "twinkling_score", own("TWINKLING_SCORE", "Strength of Doppler twinkling, 0 to 1"), NO_UNITS
+    ),
     Measured("seen_frames", own("SEEN_FRAMES", "Frames on which the focus was seen"), FRAMES),
 )
 FOCUS_STATED = (
-    Stated("label", DISTRIBUTION, {"intramass": WITHIN_MASS, "extramass": OUTSIDE_MASS, "intraductal": INTRADUCTAL}),
     Stated(
-        "kind", own("FOCUS_KIND", "Kind of echogenic focus"), {"punctate": own("PUNCTATE", "Punctate"), "coarse": own("COARSE", "Coarse")}
+        "label",
+        DISTRIBUTION,
+        {"intramass": WITHIN_MASS, "extramass": OUTSIDE_MASS, "intraductal": INTRADUCTAL},
+    ),
+    Stated(
+        "kind",
+        own("FOCUS_KIND", "Kind of echogenic focus"),
+        {"punctate": own("PUNCTATE", "Punctate"), "coarse": own("COARSE", "Coarse")},
     ),
     Stated("nonmass", own("IN_NONMASS_AREA", "Lies in a nonmass area"), {"yes": YES, "no": NO}),
-    Stated("shadow", own("FOCUS_SHADOW", "Posterior acoustic shadow"), {"yes": PRESENT, "no": ABSENT, "not assessable": NOT_ASSESSABLE}),
+    Stated(
+        "shadow",
+        own("FOCUS_SHADOW", "Posterior acoustic shadow"),
+        {"yes": PRESENT, "no": ABSENT, "not assessable": NOT_ASSESSABLE},
+    ),
     Stated(
         "twinkling",
         own("TWINKLING", "Doppler twinkling"),
@@ -104,7 +136,10 @@ FOCUS_STATED = (
     Stated(
         "origin",
         own("FOCUS_ORIGIN", "What makes the focus listed"),
-        {"echo": own("ECHO", "Its echo"), "twinkling": own("TWINKLING_ALONE", "Its Doppler twinkling alone")},
+        {
+            "echo": own("ECHO", "Its echo"),
+            "twinkling": own("TWINKLING_ALONE", "Its Doppler twinkling alone"),
+        },
     ),
 )
 REASON = own("LABEL_REASON", "Why the focus has its location")
@@ -114,14 +149,21 @@ MASS_MEASURED = (
     Measured("width_mm", Code("103355008", "SCT", "Width"), MM),
     Measured("height_mm", Code("121207", "DCM", "Height"), MM),
     Measured("area_mm2", Code("42798000", "SCT", "Area"), MM2),
-    Measured("posterior_score", own("POSTERIOR_SCORE", "Logarithm of grey level behind over beside the mass"), NO_UNITS),
+    Measured(
+        "posterior_score",
+        own("POSTERIOR_SCORE", "Logarithm of grey level behind over beside the mass"),
+        NO_UNITS,
+    ),
     Measured("foci", own("FOCI_INSIDE", "Echogenic foci in the mass"), FOUND),
 )
 MASS_STATED = (
     Stated(
         "orientation",
         Code("111354", "DCM", "Orientation"),
-        {"parallel": Code("111355", "DCM", "Parallel"), "not parallel": Code("111356", "DCM", "Not parallel")},
+        {
+            "parallel": Code("111355", "DCM", "Parallel"),
+            "not parallel": Code("111356", "DCM", "Not parallel"),
+        },
     ),
     Stated(
         "posterior",
@@ -136,13 +178,26 @@ MASS_STATED = (
     ),
 )
 IMAGE_MEASURED = (
-    Measured("calcification_score", own("CALCIFICATION_SCORE", "How strongly the image shows calcification, 0 to 1"), NO_UNITS),
+    Measured(
+        "calcification_score",
+        own("CALCIFICATION_SCORE", "How strongly the image shows calcification, 0 to 1"),
+        NO_UNITS,
+    ),
     Measured("foci", own("FOCI", "Echogenic foci listed"), FOUND),
     Measured("masses", own("MASSES", "Masses listed"), MASSES_FOUND),
 )
 CALCIFICATION = own("CALCIFICATION", "Calcification of the image")
-CALCIFICATION_WORDS = {"none": ABSENT, "in a mass": WITHIN_MASS, "outside a mass": OUTSIDE_MASS, "intraductal": INTRADUCTAL}
+CALCIFICATION_WORDS = {
+    "none": ABSENT,
+    "in a mass": WITHIN_MASS,
+    "outside a mass": OUTSIDE_MASS,
+    "intraductal": INTRADUCTAL,
+}
 """Of the column `calcification`, whose words are joined by `+`: one evaluation each."""
 
-SEGMENTS = (("Mass", ABNORMAL, MASS), ("Duct", ANATOMICAL, DUCT), ("Nonmass area", ABNORMAL, NONMASS))
+SEGMENTS = (
+    ("Mass", ABNORMAL, MASS),
+    ("Duct", ANATOMICAL, DUCT),
+    ("Nonmass area", ABNORMAL, NONMASS),
+)
 """Label, category and type of each kind of segment."""

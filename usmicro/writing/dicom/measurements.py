@@ -28,7 +28,7 @@ from highdicom.sr import (
 from pydicom.sr.coding import Code
 
 from usmicro import __version__
-from usmicro.findings import Mass
+from usmicro.model.findings import Mass
 from usmicro.writing.dicom import codes
 from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 DEVICE = Code("121007", "DCM", "Device")
 
 
-def structured_report(analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, series: str) -> Any:
+def structured_report(
+    analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, series: str
+) -> Any:
     """The measurements of a scan as a Comprehensive SR (pydicom.Dataset).
 
     Foci are points, masses the outlines that they have on their frame, or points at their centres where they have none there. Numbers are
@@ -67,9 +69,15 @@ def structured_report(analysis: Analysis, areas: FrameAreas, source: Source, mar
     groups: list[Any] = [_image_group(analysis, source, mark, algorithm)]
     for focus in analysis.foci:
         point = np.array([[focus.x_px + 0.5, focus.y_px + 0.5]])
-        name = f"focus {focus.focus}" if focus.track is None else f"focus {focus.focus}, track {focus.track}"
+        name = (
+            f"focus {focus.focus}"
+            if focus.track is None
+            else f"focus {focus.focus}, track {focus.track}"
+        )
         group = PlanarROIMeasurementsAndQualitativeEvaluations(
-            tracking_identifier=TrackingIdentifier(uid_of(source.uid, mark, f"focus {focus.focus}"), name),
+            tracking_identifier=TrackingIdentifier(
+                uid_of(source.uid, mark, f"focus {focus.focus}"), name
+            ),
             referenced_region=ImageRegion("POINT", point, _region_source(source, focus.frame)),
             finding_type=codes.FOCUS,
             finding_category=codes.ABNORMAL,
@@ -79,13 +87,17 @@ def structured_report(analysis: Analysis, areas: FrameAreas, source: Source, mar
             qualitative_evaluations=_stated(codes.FOCUS_STATED, plain(focus)),
         )
         # highdicom has no parameter for text; the template is extensible
-        group[0].ContentSequence.append(TextContentItem(codes.REASON, focus.label_reason, RelationshipTypeValues.CONTAINS))
+        group[0].ContentSequence.append(
+            TextContentItem(codes.REASON, focus.label_reason, RelationshipTypeValues.CONTAINS)
+        )
         groups.append(group)
     for mass, outline in zip(analysis.masses, _outlines(areas, analysis.masses), strict=True):
         kind = "POINT" if len(outline) == 1 else "POLYLINE"
         groups.append(
             PlanarROIMeasurementsAndQualitativeEvaluations(
-                tracking_identifier=TrackingIdentifier(uid_of(source.uid, mark, f"mass {mass.mass}"), f"mass {mass.mass}"),
+                tracking_identifier=TrackingIdentifier(
+                    uid_of(source.uid, mark, f"mass {mass.mass}"), f"mass {mass.mass}"
+                ),
                 referenced_region=ImageRegion(kind, outline, _region_source(source, mass.frame)),
                 finding_type=codes.MASS,
                 finding_category=codes.ABNORMAL,
@@ -95,9 +107,13 @@ def structured_report(analysis: Analysis, areas: FrameAreas, source: Source, mar
                 qualitative_evaluations=_stated(codes.MASS_STATED, plain(mass)),
             )
         )
-    observer = DeviceObserverIdentifyingAttributes(uid_of("usmicro", __version__), name="usmicro", model_name="usmicro")
+    observer = DeviceObserverIdentifyingAttributes(
+        uid_of("usmicro", __version__), name="usmicro", model_name="usmicro"
+    )
     content = MeasurementReport(
-        observation_context=ObservationContext(observer_device_context=ObserverContext(DEVICE, observer)),
+        observation_context=ObservationContext(
+            observer_device_context=ObserverContext(DEVICE, observer)
+        ),
         procedure_reported=codes.PROCEDURE,
         imaging_measurements=groups,
         title=codes.REPORT,
@@ -127,29 +143,41 @@ def _image_group(analysis: Analysis, source: Source, mark: str, algorithm: Any) 
         finding_category=codes.ANATOMICAL,
         finding_sites=[FindingSite(codes.BREAST)],
         measurements=_measured(codes.IMAGE_MEASURED, plain(analysis.summary)),
-        qualitative_evaluations=[QualitativeEvaluation(codes.CALCIFICATION, word) for word in words],
+        qualitative_evaluations=[
+            QualitativeEvaluation(codes.CALCIFICATION, word) for word in words
+        ],
         source_images=[SourceImageForMeasurementGroup(source.dataset.SOPClassUID, source.uid)],
     )
 
 
 def _region_source(source: Source, frame: int) -> Any:
     number = source.frame_number(frame)
-    return SourceImageForRegion(source.dataset.SOPClassUID, source.uid, None if number is None else [number])
+    return SourceImageForRegion(
+        source.dataset.SOPClassUID, source.uid, None if number is None else [number]
+    )
 
 
 def _measured(measured: Sequence[codes.Measured], row: Mapping[str, Any]) -> list[Any]:
     return [
-        Measurement(name=one.concept, value=float(cell(float(row[one.field]) * one.factor)), unit=one.unit)
+        Measurement(
+            name=one.concept, value=float(cell(float(row[one.field]) * one.factor)), unit=one.unit
+        )
         for one in measured
         if row[one.field] is not None
     ]
 
 
 def _stated(stated: Iterable[codes.Stated], row: Mapping[str, Any]) -> list[Any]:
-    return [QualitativeEvaluation(one.concept, one.words[row[one.field]]) for one in stated if row[one.field] is not None]
+    return [
+        QualitativeEvaluation(one.concept, one.words[row[one.field]])
+        for one in stated
+        if row[one.field] is not None
+    ]
 
 
-def _outlines(areas: FrameAreas, masses: Sequence[Mass]) -> list[np.ndarray[Any, np.dtype[np.float64]]]:
+def _outlines(
+    areas: FrameAreas, masses: Sequence[Mass]
+) -> list[np.ndarray[Any, np.dtype[np.float64]]]:
     """The largest outline of each mass on its frame, closed; its centre where it has none."""
     outlines = [np.array([[mass.x_px + 0.5, mass.y_px + 0.5]]) for mass in masses]
     for frame in sorted({mass.frame for mass in masses}):

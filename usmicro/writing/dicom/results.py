@@ -27,11 +27,20 @@ def check_installed() -> None:
     from importlib.util import find_spec
 
     if find_spec("highdicom") is None:
-        raise UsageError('--dicom needs the package highdicom, which is not installed; run `pip install "usmicro[dicom]"`')
+        raise UsageError(
+            '--dicom needs the package highdicom, which is not installed; run `pip install "usmicro[dicom]"`'
+        )
 
 
 def write_results(
-    analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, report: Path, segmentation: Path, given: bool = False
+    analysis: Analysis,
+    areas: FrameAreas,
+    source: Source,
+    mark: str,
+    *,
+    report: Path,
+    segmentation: Path,
+    given: bool = False,
 ) -> None:
     """Write the Structured Report and the Segmentation of a scan.
 
@@ -60,7 +69,11 @@ def write_results(
     # the results of one scan, settings and version form a series of each kind
     series = {kind: uid_of(source.uid, mark, kind, "series") for kind in ("SR", "SEG")}
     _write(report, structured_report(analysis, areas, source, mark, series=series["SR"]), source)
-    _write(segmentation, make_segmentation(analysis, areas, source, mark, series=series["SEG"], given=given), source)
+    _write(
+        segmentation,
+        make_segmentation(analysis, areas, source, mark, series=series["SEG"], given=given),
+        source,
+    )
 
 
 def _write(file: Path, dataset: Any, source: Source) -> None:

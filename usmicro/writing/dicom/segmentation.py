@@ -17,8 +17,8 @@ from pydicom.tag import Tag
 from pydicom.uid import UltrasoundImageStorage
 
 from usmicro import __version__
-from usmicro.arrays import BoolImage
-from usmicro.findings import Mass
+from usmicro.model.arrays import BoolImage
+from usmicro.model.findings import Mass
 from usmicro.writing.dicom import codes
 from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from usmicro.analysis import Analysis
 
 
-def segmentation(analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, series: str, given: bool = False) -> Any:
+def segmentation(
+    analysis: Analysis,
+    areas: FrameAreas,
+    source: Source,
+    mark: str,
+    *,
+    series: str,
+    given: bool = False,
+) -> Any:
     """The anatomy of a scan as a binary Segmentation (pydicom.Dataset).
 
     Each mass is a segment, which has the tracking identifiers of its measurements in the report; all ducts are one, and all nonmass areas.
@@ -46,40 +54,70 @@ def segmentation(analysis: Analysis, areas: FrameAreas, source: Source, mark: st
     """
     areas = areas.by_mass(analysis.masses)
     described = _described(analysis.masses, source, mark, "SEMIAUTOMATIC" if given else "AUTOMATIC")
-    stored = [(number, frame) for number in range(1, len(described) + 1) for frame in areas.frames_of(number) or [analysis.frame]]
+    stored = [
+        (number, frame)
+        for number in range(1, len(described) + 1)
+        for frame in areas.frames_of(number) or [analysis.frame]
+    ]
     seg = _template(areas.shape, source, mark, series, described)
     organisation = uid_of(source.uid, mark, "dimensions")
-    shared, template = seg.SharedFunctionalGroupsSequence[0], seg.PerFrameFunctionalGroupsSequence[0]
+    shared, template = (
+        seg.SharedFunctionalGroupsSequence[0],
+        seg.PerFrameFunctionalGroupsSequence[0],
+    )
     if "SegmentIdentificationSequence" in shared:
         del shared.SegmentIdentificationSequence
     seg.DimensionOrganizationSequence[0].DimensionOrganizationUID = organisation
     seg.DimensionIndexSequence = DicomSequence(
         [
-            _dimension(organisation, "ReferencedSegmentNumber", "SegmentIdentificationSequence", "Segment"),
-            _dimension(organisation, "InStackPositionNumber", "FrameContentSequence", "Frame of the image"),
+            _dimension(
+                organisation, "ReferencedSegmentNumber", "SegmentIdentificationSequence", "Segment"
+            ),
+            _dimension(
+                organisation, "InStackPositionNumber", "FrameContentSequence", "Frame of the image"
+            ),
         ]
     )
-    seg.PerFrameFunctionalGroupsSequence = DicomSequence(_frame_item(template, number, frame, source) for number, frame in stored)
+    seg.PerFrameFunctionalGroupsSequence = DicomSequence(
+        _frame_item(template, number, frame, source) for number, frame in stored
+    )
     seg.NumberOfFrames = len(stored)
     seg.add_new("PixelData", "OB", _packed(areas.area(frame, number) for number, frame in stored))
     return seg
 
 
-def _described(masses: Sequence[Mass], source: Source, mark: str, made: str) -> list[SegmentDescription]:
+def _described(
+    masses: Sequence[Mass], source: Source, mark: str, made: str
+) -> list[SegmentDescription]:
     """The segments in their order; one for masses in general where there are none."""
     algorithm = AlgorithmIdentificationSequence("usmicro", codes.ALGORITHM_FAMILY, __version__)
     (label, category, kind), *others = codes.SEGMENTS
-    segments: list[tuple[str, Code, Code, str | None]] = [(f"{label} {mass.mass}", category, kind, f"mass {mass.mass}") for mass in masses]
+    segments: list[tuple[str, Code, Code, str | None]] = [
+        (f"{label} {mass.mass}", category, kind, f"mass {mass.mass}") for mass in masses
+    ]
     segments += [(*one, None) for one in (others if masses else codes.SEGMENTS)]
     return [
         SegmentDescription(
-            number, label, category, kind, made, algorithm, tracking_uid=name and uid_of(source.uid, mark, name), tracking_id=name
+            number,
+            label,
+            category,
+            kind,
+            made,
+            algorithm,
+            tracking_uid=name and uid_of(source.uid, mark, name),
+            tracking_id=name,
         )
         for number, (label, category, kind, name) in enumerate(segments, start=1)
     ]
 
 
-def _template(shape: tuple[int, int], source: Source, mark: str, series: str, described: list[SegmentDescription]) -> Any:
+def _template(
+    shape: tuple[int, int],
+    source: Source,
+    mark: str,
+    series: str,
+    described: list[SegmentDescription],
+) -> Any:
     """A Segmentation of one empty frame with everything else in place."""
     stub = deepcopy(source.dataset)
     stub.SOPClassUID = UltrasoundImageStorage  # to highdicom a cine is one frame

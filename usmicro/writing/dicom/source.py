@@ -62,10 +62,16 @@ def read_source(path: Path) -> Source:
     try:
         header = dcmread(path, stop_before_pixels=True, force=False)
     except (InvalidDicomError, OSError, ValueError) as error:
-        raise DicomResultError(f"{path}: no DICOM result is written, since the scan is no DICOM file to refer to") from error
+        raise DicomResultError(
+            f"{path}: no DICOM result is written, since the scan is no DICOM file to refer to"
+        ) from error
     dataset = Dataset()
     for name in NEEDED:
-        value = header.get(name) or (header.file_meta.get(f"Media{name.replace('SOP', 'StorageSOP')}") if name.startswith("SOP") else None)
+        value = header.get(name) or (
+            header.file_meta.get(f"Media{name.replace('SOP', 'StorageSOP')}")
+            if name.startswith("SOP")
+            else None
+        )
         if value is None or not UID(str(value)).is_valid:
             raise DicomResultError(
                 f"{path}: no DICOM result is written: expected a valid {name}, which results must refer to, found "
@@ -76,7 +82,9 @@ def read_source(path: Path) -> Source:
     for name, longest in TEXTS.items():
         text = str(header.get(name) or "")
         if not _allowed(name, text, longest):
-            notes.append(f"{name} of the scan is no value that DICOM allows; it is left empty in the DICOM results")
+            notes.append(
+                f"{name} of the scan is no value that DICOM allows; it is left empty in the DICOM results"
+            )
             text = ""
         setattr(dataset, name, PersonName(text) if name.endswith("Name") else text)
     dataset.Modality = "US"

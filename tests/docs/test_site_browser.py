@@ -1,0 +1,54 @@
+"""The documentation as a site, opened from its folder in Chromium."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.chromium import BROWSER, MISSING, Chromium
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(BROWSER is None, reason=MISSING)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("mkdocs", reason='needs mkdocs: pip install "usmicro[docs]"')
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        check=True,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    browser = Chromium()
+    yield browser
+    browser.close()
+
+
+def test_every_page_opens_without_an_error_and_fits_a_phone(site, chromium):
+    # 404.html is for servers, with addresses from the root
+    pages = sorted(page for page in site.glob("*.html") if page.name != "404.html")
+    assert {page.stem for page in (ROOT / "docs").glob("*.md")} == {page.stem for page in pages}
+    chromium.resize(420, 900)
+    for page in pages:
+        chromium.open(page)
+        assert chromium.said() == [], page.name
+        assert chromium.get("document.documentElement.scrollWidth") <= 420, page.name
+        missing = "[...document.images].filter((image) => image.complete && !image.naturalWidth).map((image) => image.src)"
+        assert chromium.get(missing) == [], page.name
+
+
+def test_the_site_can_be_switched_to_dark(site, chromium):
+    chromium.resize(1400, 1000)
+    chromium.open(site / "index.html")
+    mode = "document.documentElement.dataset.bsTheme"
+    assert chromium.get(mode) == "light"
+    chromium.click("#theme-menu")
+    chromium.click("[data-bs-theme-value='dark']")
+    assert chromium.get(mode) == "dark"

@@ -1,0 +1,159 @@
+"""A headless Chromium that is driven as a person would: real pointer and key events, over its debugging pipe (the DevTools protocol)."""
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    None,
+)
+MISSING = "no Chromium is installed: apt-get install chromium"
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PATIENCE = 60.0
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34, "ArrowRight": 39}
+TYPED = {"Enter": "\r"}
+
+
+class Chromium:
+    """One tab."""
+
+    def __init__(self) -> None:
+        assert BROWSER is not None, MISSING
+        from_us, self._to = os.pipe()
+        self._from, to_us = os.pipe()
+
+        def connect() -> None:  # Chromium reads commands from 3 and answers on 4
+            for end, high, low in ((from_us, 103, 3), (to_us, 104, 4)):
+                os.dup2(end, high)
+                os.dup2(high, low)
+
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        command = [
+            BROWSER,
+            *QUIET,
+            "--remote-debugging-pipe",
+            f"--user-data-dir={self._profile.name}",
+            "about:blank",
+        ]
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(command, preexec_fn=connect, close_fds=False, **silent)
+        os.close(from_us)
+        os.close(to_us)
+        self._read, self._number, self._session = b"", 0, ""
+        self.events: list[dict[str, Any]] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
+        for domain in ("Page", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
+        self.resize(1400, 1000)
+
+    def call(self, method: str, **given: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer."""
+        self._number += 1
+        session = {"sessionId": self._session} if self._session else {}
+        os.write(
+            self._to,
+            json.dumps({"id": self._number, "method": method, "params": given, **session}).encode()
+            + b"\0",
+        )
+        while (message := self._next()).get("id") != self._number:
+            self.events.append(message)
+        assert "error" not in message, (method, message["error"])
+        return dict(message["result"])
+
+    def _next(self) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE
+        while b"\0" not in self._read:
+            ready, _, _ = select.select([self._from], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, "Chromium does not answer"
+            read = os.read(self._from, 1 << 16)
+            assert read, "Chromium has ended"
+            self._read += read
+        message, self._read = self._read.split(b"\0", 1)
+        return dict(json.loads(message))
+
+    def open(self, page: Path) -> None:
+        """Go to a page and wait until it is loaded."""
+        self.events.clear()
+        self.call("Page.navigate", url=page.as_uri())
+        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._next())
+
+    def resize(self, width: int, height: int, *, dark: bool = False) -> None:
+        """Size of the window, and whether the reader prefers a dark page."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme, still])
+
+    def get(self, expression: str) -> Any:
+        """The value of a JavaScript expression, which may be a promise."""
+        told = self.call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in told, told
+        return told["result"].get("value")
+
+    def key(self, key: str, *, times: int = 1) -> None:
+        """Press a key and let it go."""
+        text = TYPED.get(key, key if len(key) == 1 else "")
+        held = {"key": key, "windowsVirtualKeyCode": KEYS.get(key, ord(key[0].upper()))}
+        for _ in range(times):
+            self.call(
+                "Input.dispatchKeyEvent", type="keyDown", **held, **({"text": text} if text else {})
+            )
+            self.call("Input.dispatchKeyEvent", type="keyUp", **held)
+
+    def point(self, selector: str) -> tuple[float, float]:
+        """Scroll to an element, if need be, and move the pointer to its middle."""
+        middle = """(element) => {
+          element.scrollIntoViewIfNeeded();
+          const { x, y, width, height } = element.getBoundingClientRect();
+          return [x + width / 2, y + height / 2];
+        }"""
+        x, y = self.get(f"({middle})(document.querySelector({json.dumps(selector)}))")
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        return x, y
+
+    def click(self, selector: str) -> None:
+        """Click on the middle of an element."""
+        x, y = self.point(selector)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def said(self) -> list[dict[str, Any]]:
+        """What the page wrote to the console, and what it failed in, since it was opened."""
+        self.get("new Promise((done) => setTimeout(done))")
+        told = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+        return [event for event in self.events if event["method"] in told]
+
+    def picture(self) -> bytes:
+        """The window as PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+
+    def close(self) -> None:
+        """End the browser."""
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+        for end in (self._to, self._from):
+            os.close(end)
+        self._profile.cleanup()

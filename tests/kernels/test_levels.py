@@ -1,0 +1,80 @@
+import cv2
+import numpy as np
+import pytest
+
+from usmicro.kernels import levels as kernels
+
+
+def laplacian_in_numpy(image: np.ndarray) -> np.ndarray:
+    """Magnitude of the sum of second differences, in double precision."""
+    wide = np.pad(image.astype(float), 1, mode="reflect")
+    return np.abs(
+        wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:] - 4 * wide[1:-1, 1:-1]
+    )
+
+
+@pytest.mark.parametrize("shape", [(50, 70), (2, 9), (9, 2)])
+def test_laplacians_equal_their_numpy_twin(shape):
+    image = np.random.default_rng(1).normal(90, 30, shape).astype(np.float32)
+    place = np.argwhere(np.ones(shape, bool)).astype(np.int32)
+    out, levels = np.empty(len(place), np.float32), np.empty(shape, np.uint8)
+    kernels.laplacian_at(image, place, out)
+    expected = laplacian_in_numpy(image)
+    np.testing.assert_allclose(out.reshape(shape), expected, rtol=1e-5, atol=1e-4)
+    kernels.laplacian_levels(image, np.float32(1.7), levels)
+    np.testing.assert_allclose(levels, np.clip(np.floor(1.7 * expected + 0.5), 0, 255), atol=1)
+    np.testing.assert_array_equal(
+        levels,
+        np.minimum(out.reshape(shape) * np.float32(1.7) + np.float32(0.5), 255).astype(np.uint8),
+    )
+
+
+def test_laplacians_are_those_of_opencv():
+    image = np.random.default_rng(2).normal(90, 30, (61, 83)).astype(np.float32)
+    place, out = (
+        np.argwhere(np.ones(image.shape, bool)).astype(np.int32),
+        np.empty(image.size, np.float32),
+    )
+    kernels.laplacian_at(image, place, out)
+    np.testing.assert_allclose(
+        out.reshape(image.shape),
+        np.abs(cv2.Laplacian(image, cv2.CV_32F, ksize=1)),
+        rtol=1e-5,
+        atol=1e-4,
+    )
+
+
+def test_whole_levels_equal_their_numpy_twin():
+    rng = np.random.default_rng(3)
+    grey = rng.normal(128, 90, (40, 60)).astype(np.float32)
+    grey[0, :4] = 0.5, 1.5, 254.5, 255.5
+    usable = rng.random(grey.shape) < 0.7
+    levels, histogram = np.empty(grey.shape, np.uint8), np.empty(256, np.int64)
+    kernels.whole_levels(grey, usable, levels, histogram)
+    expected = np.clip(np.round(grey), 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(levels, expected)
+    np.testing.assert_array_equal(histogram, np.bincount(expected[usable], minlength=256))
+
+
+def test_saturated_shares_equal_their_numpy_twin():
+    rng = np.random.default_rng(4)
+    levels = rng.integers(0, 256, (30, 50)).astype(np.uint8)
+    row, column, reach = rng.integers(0, 30, 60), rng.integers(0, 50, 60), rng.integers(1, 12, 60)
+    out = np.empty(60)
+    kernels.saturated_shares(levels, row, column, reach, 200, out)
+    rows, columns = np.indices(levels.shape)
+    for i in range(60):
+        near = np.maximum(np.abs(rows - row[i]), np.abs(columns - column[i])) <= reach[i]
+        assert out[i] == np.mean(levels[near] >= 200)
+
+
+def test_values_of_ranks_hold_these_and_count_those_below():
+    rng = np.random.default_rng(5)
+    grey, mask = rng.normal(90, 60, (30, 40)).astype(np.float32), rng.random((30, 40)) < 0.6
+    ordered = np.sort(grey[mask])
+    for lower in (0, 5, len(ordered) // 2, len(ordered) - 1):
+        upper = min(lower + 1, len(ordered) - 1)
+        values, below = kernels.values_of_ranks(grey, mask, lower, upper)
+        np.testing.assert_array_equal(np.sort(values), ordered[below : below + len(values)])
+        assert below <= lower
+        assert upper < below + len(values)

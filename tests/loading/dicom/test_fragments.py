@@ -1,0 +1,297 @@
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom import dcmread
+from pydicom.pixels import compress
+
+from usmicro.errors import CodecError, ScanError
+from usmicro.loading import load
+from usmicro.loading.dicom.fragments import encapsulated_frames
+from usmicro.loading.dicom.jpeg_header import coded_size
+from usmicro.settings import LoadingSettings
+
+JPEG = "1.2.840.10008.1.2.4.50"
+RLE = "1.2.840.10008.1.2.5"
+FRAMES = [b"first frame!", b"second", b"third frame, which is longer.."]
+
+
+def item(data, tag=0xE000):
+    return struct.pack("<HHL", 0xFFFE, tag, len(data)) + data
+
+
+def encapsulated(fragments, *, offsets=(), end=True):
+    """Pixel data of frames given as lists of fragments."""
+    body = b"".join(item(part) for frame in fragments for part in frame)
+    return (
+        item(struct.pack(f"<{len(offsets)}L", *offsets))
+        + body
+        + (item(b"", 0xE0DD) if end else b"")
+    )
+
+
+def starts(fragments):
+    lengths = [sum(len(part) + 8 for part in frame) for frame in fragments]
+    return [sum(lengths[:i]) for i in range(len(lengths))]
+
+
+def found(data, promised, extended=None):
+    file = io.BytesIO(data)
+    return [
+        b"".join(data[a : a + n] for a, n in frame)
+        for frame in encapsulated_frames(file, promised, extended)
+    ]
+
+
+WHOLE = [[frame] for frame in FRAMES]
+SPLIT = [[frame[:4], frame[4:]] for frame in FRAMES]
+JPEGS = [[b"\xff\xd8\xff" + frame[:4], frame[4:] + b"\xff\xd9"] for frame in FRAMES]
+
+
+@pytest.mark.parametrize(
+    ("fragments", "table"),
+    [(WHOLE, True), (WHOLE, False), (SPLIT, True), (JPEGS, True), (JPEGS, False)],
+    ids=str,
+)
+def test_frames_are_found_by_table_and_by_content(fragments, table):
+    data = encapsulated(fragments, offsets=starts(fragments) if table else ())
+    assert found(data, 3) == [b"".join(frame) for frame in fragments]
+
+
+def test_all_fragments_make_one_frame():
+    assert found(encapsulated(SPLIT), 1) == [b"".join(FRAMES)]
+
+
+def test_extended_table():
+    tables = struct.pack("<3Q", *starts(WHOLE)), struct.pack("<3Q", *map(len, FRAMES))
+    assert found(encapsulated(WHOLE), 3, tables) == FRAMES
+    assert found(encapsulated(WHOLE)[:-20], 3, tables) == FRAMES[:2]
+
+
+def test_a_table_that_does_not_fit_is_not_trusted():
+    assert found(encapsulated(WHOLE, offsets=[0, 7, 9]), 3) == FRAMES
+    assert found(encapsulated(WHOLE, offsets=[0, 0, 0]), 3) == FRAMES
+
+
+@pytest.mark.parametrize(
+    ("fragments", "table"),
+    [(WHOLE, True), (WHOLE, False), (SPLIT, True), (JPEGS, True), (JPEGS, False)],
+    ids=str,
+)
+def test_a_cut_anywhere_loses_only_the_frames_that_it_touches(fragments, table):
+    data = encapsulated(fragments, offsets=starts(fragments) if table else ())
+    first = len(data) - 8 - sum(len(part) + 8 for frame in fragments for part in frame)
+    ends = [first + end for end in [*starts(fragments)[1:], len(data) - 8 - first]]
+    for length in range(len(data)):
+        whole = sum(end <= length for end in ends)
+        there = found(data[:length], 3)
+        assert there[:whole] == [b"".join(frame) for frame in fragments][:whole]
+        # between two fragments of the last frame only the decoder can tell that it is not whole
+        assert len(there) <= whole + (len(fragments[0]) > 1 and length > first)
+
+
+def jpegs(frames, **options):
+    encoded = []
+    for frame in frames:
+        stream = io.BytesIO()
+        Image.fromarray(frame).save(stream, "JPEG", quality=95, **options)
+        encoded.append(stream.getvalue())
+    return encoded
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_jpeg_cine_with_and_without_offset_table(write_dicom, cine, table):
+    scan = load(
+        write_dicom(
+            cine,
+            syntax=JPEG,
+            encoded=jpegs(cine),
+            table=table,
+            PhotometricInterpretation="YBR_FULL_422",
+        )
+    )
+    frames = np.stack(list(scan.frames()))
+    assert np.abs(frames.astype(int) - cine).mean() < 3
+    assert "with pillow, JPEG Baseline" in scan.decoder
+
+
+def test_jpeg_that_is_tagged_rgb_has_the_right_colours_and_a_note(write_dicom, cine):
+    scan = load(
+        write_dicom(cine, syntax=JPEG, encoded=jpegs(cine), PhotometricInterpretation="RGB")
+    )
+    assert np.abs(np.stack(list(scan.frames())).astype(int) - cine).mean() < 3
+    assert any("JFIF" in note for note in scan.notes)
+
+
+def test_truncated_jpeg_cine(write_dicom, cine):
+    encoded = jpegs(cine)
+    path = write_dicom(
+        cine,
+        syntax=JPEG,
+        encoded=encoded,
+        table=False,
+        PhotometricInterpretation="YBR_FULL_422",
+        cut=len(encoded[-1]) // 2,
+    )
+    with pytest.raises(ScanError, match="7 of 8 frames could be read; the file is truncated"):
+        list(load(path).frames())
+    kept = load(path, settings=LoadingSettings(keep_truncated=True))
+    assert len(list(kept.frames())) == 7
+    assert any("7 of 8" in note for note in kept.notes)
+
+
+def test_a_damaged_frame_is_named(write_dicom, cine, capfd):
+    encoded = jpegs(cine)
+    encoded[3] = encoded[3][:2] + b"\0" * len(encoded[3])
+    scan = load(
+        write_dicom(cine, syntax=JPEG, encoded=encoded, PhotometricInterpretation="YBR_FULL_422")
+    )
+    with pytest.raises(ScanError, match="frame 4 of 8 holds no JPEG stream"):
+        list(scan.frames())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_stream_of_another_size_is_refused_before_decoding(write_dicom, cine):
+    large = jpegs([np.zeros((480, 640, 3), np.uint8)] * 8)
+    with pytest.raises(
+        ScanError, match="480 rows x 640 columns where the header says 48 rows x 64 columns"
+    ):
+        load(
+            write_dicom(cine, syntax=JPEG, encoded=large, PhotometricInterpretation="YBR_FULL_422")
+        )
+
+
+def test_rle(write_dicom, cine):
+    path = write_dicom(cine)
+    dataset = dcmread(path)
+    compress(dataset, RLE)
+    dataset.save_as(path)
+    np.testing.assert_array_equal(np.stack(list(load(path).frames())), cine)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "module"),
+    [
+        ("1.2.840.10008.1.2.4.80", "jpeg_ls"),
+        ("1.2.840.10008.1.2.4.90", "openjpeg"),
+        ("1.2.840.10008.1.2.4.70", "gdcm"),
+    ],
+)
+@pytest.mark.parametrize("deep", [False, True])
+def test_lossless_codecs(write_dicom, cine, syntax, module, deep):
+    pytest.importorskip(module, reason="needs usmicro[codecs]")
+    pixels = (
+        np.linspace(0, 65535, 2 * 40 * 50).astype(np.uint16).reshape(2, 40, 50) if deep else cine
+    )
+    path = write_dicom(pixels)
+    if module == "gdcm":
+        change_by_gdcm(path)
+    else:
+        dataset = dcmread(path)
+        compress(dataset, syntax)
+        dataset.save_as(path)
+    scan = load(path)
+    np.testing.assert_array_equal(np.stack(list(scan.frames())), pixels)
+    assert scan.decoder.count(" with ") == 1
+
+
+def change_by_gdcm(path):
+    """Rewrite a file as JPEG lossless, which pydicom does not encode."""
+    import gdcm
+
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(path))
+    assert reader.Read()
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer = gdcm.ImageWriter()
+    writer.SetFileName(str(path))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+
+
+@pytest.mark.parametrize("number", [57, 70, 80, 81, 90, 91, 201])
+def test_a_missing_codec_names_the_file_the_syntax_and_the_remedy(
+    write_dicom, cine, monkeypatch, number
+):
+    from pydicom.pixels.common import CoderBase
+
+    monkeypatch.setattr(CoderBase, "available_plugins", property(lambda self: ()))
+    monkeypatch.setattr("usmicro.loading.dicom.pixels.find_spec", lambda module: None)
+    path = write_dicom(cine, syntax=f"1.2.840.10008.1.2.4.{number}", encoded=[b"unread"] * 8)
+    with pytest.raises(
+        CodecError,
+        match=rf"{path}.*1\.2\.840\.10008\.1\.2\.4\.{number}.*pip install \"usmicro\[codecs\]\"",
+    ):
+        load(path)
+
+
+def test_a_frame_that_is_damaged_inside_is_named(write_dicom, cine):
+    encoded = jpegs(cine)
+    encoded[3] = encoded[3][:300] + b"\xff\xd9"
+    scan = load(
+        write_dicom(cine, syntax=JPEG, encoded=encoded, PhotometricInterpretation="YBR_FULL_422")
+    )
+    with pytest.raises(ScanError, match="frame 4 of 8 cannot be decoded; the file is damaged"):
+        list(scan.frames())
+
+
+@pytest.mark.parametrize("number", [94, 99])
+def test_a_syntax_that_nobody_decodes(write_dicom, cine, number):
+    path = write_dicom(cine, syntax=JPEG, encoded=[b"unread"] * 8)
+    path.write_bytes(
+        path.read_bytes().replace(JPEG.encode(), f"1.2.840.10008.1.2.4.{number}".encode())
+    )
+    with pytest.raises(ScanError):
+        load(path)
+
+
+@pytest.mark.parametrize("number", [51, 57, 70, 80, 90, 201])
+def test_a_damaged_stream_gives_a_scan_error_and_silence(write_dicom, cine, number, capfd):
+    encoded = [bytes(np.random.default_rng(0).integers(0, 256, 400, dtype=np.uint8))] * 8
+    with pytest.raises(ScanError):
+        load(write_dicom(cine, syntax=f"1.2.840.10008.1.2.4.{number}", encoded=encoded))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "JPEG2000"])
+def test_coded_size(form):
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((37, 91), np.uint8)).save(stream, form, no_jp2=True)
+    assert coded_size(stream.getvalue()) == (37, 91)
+    assert coded_size(stream.getvalue()[:6]) is None
+    assert coded_size(b"something else") is None
+
+
+def test_video_inside_dicom(write_dicom, tmp_path):
+    import cv2
+
+    rows, columns = np.mgrid[:64, :96]
+    frames = np.stack(
+        [np.stack([rows * 2 + 8 * i, columns, 160 - rows], axis=-1) for i in range(10)]
+    ).astype(np.uint8)
+    stream = tmp_path / "stream.mpg"
+    writer = cv2.VideoWriter(str(stream), cv2.VideoWriter_fourcc(*"MPG2"), 25, (96, 64))
+    if not writer.isOpened():
+        pytest.skip("this OpenCV does not write MPEG-2")
+    for frame in frames:
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    writer.release()
+    options = {
+        "syntax": "1.2.840.10008.1.2.4.100",
+        "encoded": [stream.read_bytes()],
+        "PhotometricInterpretation": "YBR_PARTIAL_420",
+    }
+    scan = load(write_dicom(frames, **options))
+    found = np.stack(list(scan.frames()))
+    assert "FFmpeg" in scan.decoder
+    assert np.abs(found.astype(int) - frames).mean() < 12
+    with pytest.raises(ScanError, match="10 of 25 frames could be read"):
+        list(load(write_dicom(frames, NumberOfFrames=25, **options)).frames())
+    with pytest.raises(ScanError, match="truncated"):
+        list(load(write_dicom(frames, cut=200, **options)).frames())

@@ -1,0 +1,436 @@
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pydicom.data
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.pixels import convert_color_space
+from pydicom.sequence import Sequence
+
+from usmicro.errors import ScanError
+from usmicro.loading import load
+from usmicro.settings import LoadingSettings
+
+TEST_FILES = Path(pydicom.data.__file__).parent / "test_files"
+KEEP = LoadingSettings(keep_truncated=True)
+
+
+def frames(path, **options):
+    return np.stack(list(load(path, **options).frames()))
+
+
+def test_header_of_a_colour_cine(write_dicom, cine):
+    scan = load(write_dicom(cine))
+    assert (scan.name, scan.rows, scan.columns, scan.promised_frames) == ("scan.dcm", 48, 64, 8)
+    assert scan.notes == ()
+    assert scan.decoder.startswith("pydicom")
+    assert "Explicit VR Little Endian" in scan.decoder
+    assert scan.spacing.source == "none"
+    np.testing.assert_array_equal(np.stack(list(scan.frames())), cine)
+    np.testing.assert_array_equal(next(scan.frames()), cine[0])  # and once more from the start
+
+
+def test_monochrome1_is_the_inverse_of_monochrome2(write_dicom, grey):
+    straight = frames(write_dicom(grey))
+    inverted = frames(write_dicom(255 - grey, PhotometricInterpretation="MONOCHROME1"))
+    np.testing.assert_array_equal(straight, grey)
+    np.testing.assert_array_equal(inverted, grey)
+
+
+def test_planes_of_colour_read_like_pixels_of_colour(write_dicom, cine):
+    planes = np.ascontiguousarray(np.moveaxis(cine, -1, 1))
+    path = write_dicom(
+        planes,
+        SamplesPerPixel=3,
+        PhotometricInterpretation="RGB",
+        PlanarConfiguration=1,
+        Rows=48,
+        Columns=64,
+    )
+    np.testing.assert_array_equal(frames(path), cine)
+
+
+def test_implicit_and_big_endian_read_like_explicit(tmp_path, dataset, cine, grey):
+    for pixels in (
+        cine,
+        grey,
+        np.arange(2 * 15, dtype=np.uint8).reshape(2, 3, 5),
+        np.arange(300, dtype=np.uint16).reshape(1, 15, 20),
+    ):
+        found = {}
+        for name, syntax in (
+            ("explicit", "1.2.840.10008.1.2.1"),
+            ("implicit", "1.2.840.10008.1.2"),
+            ("big", "1.2.840.10008.1.2.2"),
+        ):
+            scan = dataset(pixels, syntax=syntax)
+            stored = pixels.byteswap() if name == "big" else pixels
+            if (
+                name == "big" and pixels.dtype == np.uint8 and pixels.ndim == 3
+            ):  # bytes within big-endian words
+                data = np.frombuffer(
+                    pixels.tobytes() + b"\0" * (pixels.size % 2), np.uint16
+                ).byteswap()
+                scan["PixelData"].VR, scan["PixelData"].value = "OW", data.tobytes()
+            else:
+                scan["PixelData"].value = stored.tobytes()
+            path = tmp_path / f"{name}.dcm"
+            scan.save_as(path, enforce_file_format=True)
+            found[name] = frames(path)
+        np.testing.assert_array_equal(found["implicit"], found["explicit"])
+        np.testing.assert_array_equal(found["big"], found["explicit"])
+
+
+def test_deflated_reads_like_native_and_a_bomb_is_refused(write_dicom, cine):
+    path = write_dicom(cine, name="deflated.dcm", syntax="1.2.840.10008.1.2.1.99")
+    np.testing.assert_array_equal(frames(path), cine)
+    zeros = np.zeros((8, 1024, 1024), np.uint8)
+    path = write_dicom(zeros, name="bomb.dcm", syntax="1.2.840.10008.1.2.1.99")
+    with pytest.raises(ScanError, match="inflates to more than 1 MB"):
+        load(path, settings=LoadingSettings(largest_inflated=1))
+
+
+def test_no_preamble(tmp_path, dataset, grey):
+    path = tmp_path / "IM0001"
+    dataset(grey).save_as(path, enforce_file_format=True)
+    path.write_bytes(path.read_bytes()[132:])
+    np.testing.assert_array_equal(frames(path), grey)
+
+
+def test_bare_data_set_without_file_meta_says_how_it_was_read(tmp_path, dataset, grey):
+    path = tmp_path / "bare.dcm"
+    bare = dataset(grey)
+    del bare.file_meta
+    bare.save_as(path, implicit_vr=True, little_endian=True)
+    scan = load(path)
+    np.testing.assert_array_equal(np.stack(list(scan.frames())), grey)
+    assert any("transfer syntax" in note for note in scan.notes)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_grey_of_more_bits_fills_16(write_dicom, bits):
+    top = 2**bits - 1
+    stored = np.linspace(0, top, 60 * 50).round().astype(np.uint16).reshape(1, 60, 50)
+    found = frames(write_dicom(stored, BitsStored=bits))
+    assert found.dtype == np.uint16
+    np.testing.assert_allclose(found, stored * (65535 / top), atol=0.51)
+    assert load(write_dicom(stored, BitsStored=bits)).notes
+
+
+def test_values_of_8_bits_in_16_are_8_bits(write_dicom, grey):
+    found = frames(write_dicom(grey.astype(np.uint16), BitsStored=16))
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, grey)
+
+
+def test_one_stretch_serves_all_frames(write_dicom):
+    stored = np.zeros((2, 30, 30), np.uint16)
+    stored[0], stored[1] = 500, 4000
+    np.testing.assert_array_equal(
+        frames(write_dicom(stored))[:, 0, 0], np.rint(np.array([500, 4000]) * 65535 / 4095)
+    )
+
+
+def test_signed_values_keep_their_order(write_dicom):
+    stored = np.linspace(-900, 1000, 900).round().astype(np.int16).reshape(1, 30, 30)
+    found = frames(write_dicom(stored))
+    assert found.dtype == np.uint16
+    assert found[0, 0, 0] == 0
+    assert (np.diff(found.ravel().astype(int)) >= 0).all()
+
+
+def test_a_window_sets_the_stretch_of_deep_grey_but_not_of_8_bits(write_dicom, grey):
+    stored = np.linspace(0, 4095, 900).round().astype(np.uint16).reshape(1, 30, 30)
+    found = frames(
+        write_dicom(
+            stored,
+            BitsStored=12,
+            WindowCenter=1000,
+            WindowWidth=1000,
+            RescaleSlope=1,
+            RescaleIntercept=0,
+        )
+    )
+    assert (found[stored <= 499] == 0).all()
+    assert (found[stored >= 1500] == 65535).all()
+    path = write_dicom(grey, WindowCenter=60, WindowWidth=80)
+    np.testing.assert_array_equal(frames(path), grey)
+    assert any("window" in note for note in load(path).notes)
+
+
+def palette(dataset, pixels, tables, depth):
+    indices = dataset(pixels, PhotometricInterpretation="PALETTE COLOR")
+    for name, table in zip(("Red", "Green", "Blue"), tables, strict=True):
+        setattr(indices, f"{name}PaletteColorLookupTableDescriptor", [len(table) % 65536, 0, depth])
+        setattr(
+            indices,
+            f"{name}PaletteColorLookupTableData",
+            table.astype(np.uint8 if depth == 8 else np.uint16).tobytes(),
+        )
+    return indices
+
+
+@pytest.mark.parametrize(("depth", "factor"), [(8, 1), (16, 257), (16, 256), (16, 1)])
+def test_palettes_of_8_and_16_bits_give_the_same_colours(tmp_path, dataset, grey, depth, factor):
+    tables = [np.arange(256), 255 - np.arange(256), np.arange(256) * 7 % 256]
+    path = tmp_path / "palette.dcm"
+    palette(dataset, grey, [table * factor for table in tables], depth).save_as(
+        path, enforce_file_format=True
+    )
+    np.testing.assert_array_equal(frames(path), np.stack(tables, axis=-1)[grey].astype(np.uint8))
+
+
+def test_segmented_palette(tmp_path, dataset, grey):
+    path = tmp_path / "segmented.dcm"
+    indices = dataset(grey, PhotometricInterpretation="PALETTE COLOR")
+    ramp = np.array(
+        [0, 1, 0, 1, 255, 255 * 257], np.uint16
+    )  # one entry of 0, then 255 entries up to the top
+    for name in ("Red", "Green", "Blue"):
+        setattr(indices, f"{name}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        setattr(indices, f"Segmented{name}PaletteColorLookupTableData", ramp.tobytes())
+    indices.save_as(path, enforce_file_format=True)
+    np.testing.assert_array_equal(frames(path)[..., 0], grey)
+
+
+def test_ybr_full_and_422_give_the_colours_back(write_dicom, cine):
+
+    ybr = convert_color_space(cine, "RGB", "YBR_FULL")
+    found = frames(write_dicom(ybr, PhotometricInterpretation="YBR_FULL"))
+    assert np.abs(found.astype(int) - cine).max() <= 2
+    pairs = ybr.reshape(8, 48, 32, 2, 3)
+    subsampled = np.stack(
+        [pairs[..., 0, 0], pairs[..., 1, 0], pairs[..., 0, 1], pairs[..., 0, 2]], axis=-1
+    )
+    path = write_dicom(
+        subsampled.reshape(8, 48, 128),
+        PhotometricInterpretation="YBR_FULL_422",
+        SamplesPerPixel=3,
+        Columns=64,
+        PlanarConfiguration=0,
+    )
+    assert np.abs(frames(path)[:, :, ::2].astype(int) - cine[:, :, ::2]).max() <= 2
+    mistagged = load(write_dicom(ybr, PhotometricInterpretation="YBR_FULL_422"))
+    assert np.abs(np.stack(list(mistagged.frames())).astype(int) - cine).max() <= 2
+    assert any("YBR_FULL_422" in note for note in mistagged.notes)
+
+
+@pytest.mark.parametrize("missing", [1, 3])
+def test_truncated_native_cine(write_dicom, cine, missing):
+    path = write_dicom(cine, cut=missing * cine[0].size - 100)
+    scan, found = load(path), []
+    with pytest.raises(
+        ScanError,
+        match=rf"{8 - missing} of 8 frames could be read; the file is truncated.*keep_truncated",
+    ):
+        found.extend(scan.frames())
+    np.testing.assert_array_equal(np.stack(found), cine[: 8 - missing])
+    kept = load(path, settings=KEEP)
+    np.testing.assert_array_equal(np.stack(list(kept.frames())), cine[: 8 - missing])
+    assert kept.promised_frames == 8
+    assert kept.notes == (f"{8 - missing} of 8 frames could be read; the file is truncated",)
+
+
+@pytest.mark.parametrize("settings", [LoadingSettings(), KEEP])
+def test_truncated_single_frame_is_refused(write_dicom, grey, settings):
+    with pytest.raises(ScanError, match="0 of 1 frames could be read; the file is truncated"):
+        load(write_dicom(grey, cut=10), settings=settings)
+
+
+def test_more_frames_than_the_header_says(write_dicom, cine):
+    scan = load(write_dicom(cine, NumberOfFrames=5))
+    np.testing.assert_array_equal(np.stack(list(scan.frames())), cine[:5])
+    assert any("holds 8 frames" in note for note in scan.notes)
+
+
+def test_frames_are_read_one_at_a_time(write_dicom):
+    pixels = np.zeros((60, 200, 200, 3), np.uint8)
+    path = write_dicom(pixels)
+    list(load(path).frames())  # imports what it needs
+    tracemalloc.start()
+    for _frame in load(path).frames():
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * pixels[0].nbytes
+
+
+@pytest.mark.parametrize(
+    ("attributes", "says"),
+    [
+        (
+            {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2", "Modality": "CT"},
+            "CT Image Storage, modality CT",
+        ),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.1.2", "Modality": "MG"}, "modality MG"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "Modality": "MG"}, "modality MG"),
+        ({"BitsAllocated": 32, "BitsStored": 32}, "8 or 16 bits a pixel, found 32"),
+        ({"Rows": 0}, "0 rows"),
+        ({"Rows": 20000, "Columns": 20000}, "largest_image"),
+        (
+            {"NumberOfFrames": None, "PhotometricInterpretation": None},
+            "lacks photometric interpretation",
+        ),
+        ({"BitsStored": 40}, "cannot be"),
+        ({"PhotometricInterpretation": "CMYK"}, "CMYK"),
+    ],
+)
+def test_what_is_not_an_ultrasound_image_says_so(write_dicom, grey, attributes, says):
+    path = write_dicom(grey, **attributes)
+    with pytest.raises(ScanError, match=says) as failure:
+        list(load(path).frames())
+    assert str(failure.value).startswith(str(path))
+
+
+def test_secondary_capture_is_taken_with_a_note(write_dicom, grey):
+    scan = load(write_dicom(grey, SOPClassUID="1.2.840.10008.5.1.4.1.1.7", Modality="OT"))
+    assert any("taken for ultrasound" in note for note in scan.notes)
+
+
+def test_an_enhanced_volume_has_its_spacing_in_its_functional_groups(write_dicom, cine):
+    measures, group = Dataset(), Dataset()
+    measures.PixelSpacing = [0.2, 0.1]
+    group.PixelMeasuresSequence = Sequence([measures])
+    volume = {
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.6.2",
+        "SharedFunctionalGroupsSequence": Sequence([group]),
+    }
+    scan = load(write_dicom(cine, **volume))
+    assert (scan.spacing.x_mm, scan.spacing.y_mm, scan.spacing.source) == (
+        0.1,
+        0.2,
+        "pixel spacing",
+    )
+    assert any("volume" in note for note in scan.notes)
+
+
+def test_no_pixels(tmp_path, dataset, grey):
+    path = tmp_path / "empty.dcm"
+    without = dataset(grey)
+    del without.PixelData
+    without.save_as(path, enforce_file_format=True)
+    with pytest.raises(ScanError, match="no pixels"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"just some text\n" * 30,
+        b"\0" * 400,
+        bytes(range(256)) * 3,
+        b"\0" * 128 + b"DICM",
+        b"\0" * 128 + b"DICM" + b"\xff" * 200,
+    ],
+)
+def test_what_is_only_called_dcm_gives_a_scan_error(tmp_path, content):
+    path = tmp_path / "fake.dcm"
+    path.write_bytes(content)
+    with pytest.raises(ScanError, match=r"fake\.dcm"):
+        load(path)
+
+
+def test_every_cut_through_the_header_gives_a_scan_error(write_dicom, grey, region):
+    path = write_dicom(grey, SequenceOfUltrasoundRegions=[region()])
+    whole = path.read_bytes()
+    for length in range(0, len(whole) - grey.size, 7):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ScanError):
+            list(load(path).frames())
+
+
+def test_damaged_headers_give_a_scan_error_or_a_scan(write_dicom, grey, region):
+    path = write_dicom(grey, SequenceOfUltrasoundRegions=[region()])
+    whole = path.read_bytes()
+    header = len(whole) - grey.size
+    random = np.random.default_rng(0)
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for place in random.integers(132, header, 3):
+            damaged[place] = random.integers(256)
+        path.write_bytes(damaged)
+        try:
+            shape = next(load(path).frames()).shape
+        except ScanError:
+            continue
+        assert len(shape) in (2, 3)
+
+
+def test_endless_nesting_gives_a_scan_error_or_is_passed_over(tmp_path, dataset, grey):
+    inner = Dataset()
+    for _ in range(150):  # far deeper than any scan; pydicom's own writer gives up beyond
+        outer = Dataset()
+        outer.SequenceOfUltrasoundRegions = Sequence([inner])
+        inner = outer
+    nested = dataset(grey)
+    nested.SequenceOfUltrasoundRegions = Sequence([inner])
+    path = tmp_path / "nested.dcm"
+    nested.save_as(path, enforce_file_format=True)
+    scan = load(path)
+    assert scan.regions == ()
+    assert scan.notes
+    bottomless = b"\x18\x00\x11\x60SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 20000
+    path.write_bytes(path.read_bytes()[:132] + path.read_bytes()[132:300] + bottomless)
+    with pytest.raises(ScanError):
+        load(path)
+
+
+def test_nothing_is_written_to_the_terminal(write_dicom, grey, capfd, recwarn):
+    odd = [
+        {"SpecificCharacterSet": "ISO-IR 100"},
+        {"PixelSpacing": ["nan", "0"]},
+        {"WindowCenter": "nan"},
+        {"NumberOfFrames": 0},
+    ]
+    paths = [write_dicom(grey, name=f"{i}.dcm", **attributes) for i, attributes in enumerate(odd)]
+    recwarn.clear()
+    for path in paths:
+        assert len(list(load(path).frames())) == 1
+    assert not recwarn.list
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_patient_data_is_kept(write_dicom, grey):
+    scan = load(
+        write_dicom(grey, PatientName="Doe^Jane", PatientID="4711", PatientBirthDate="19700101")
+    )
+    assert "Doe" not in repr(vars(scan)) + repr(scan.read)
+
+
+ULTRASOUND = (
+    "examples_jpeg2k",
+    "examples_palette",
+    "examples_rgb_color",
+    "examples_ybr_color",
+    "ExplVR_BigEnd",
+)
+INSTALLED = [
+    path for name in ULTRASOUND if (path := TEST_FILES / f"{name}.dcm").exists()
+]  # which pydicom ships differs by version
+
+
+@pytest.mark.parametrize("path", INSTALLED, ids=lambda path: path.name)
+def test_ultrasound_files_of_pydicom(path):
+    scan = load(path)
+    found = list(scan.frames())
+    assert len(found) == scan.promised_frames
+    assert all(
+        frame.shape == (scan.rows, scan.columns, 3) and frame.dtype == np.uint8 for frame in found
+    )
+
+
+@pytest.mark.slow
+def test_colour_cine_reads_alike_raw_and_as_jpeg_without_offset_table(data_folder):
+    raw, jpeg = (
+        frames(data_folder / "ultrasound-dicom" / f"colour-cine-{kind}.dcm")
+        for kind in ("rgb", "jpeg")
+    )
+    assert raw.shape == jpeg.shape == (8, 240, 320, 3)
+    assert np.median(np.abs(raw.astype(int) - jpeg)) <= 4
+    power = [
+        next(load(data_folder / "ultrasound-dicom" / f"power-doppler-{kind}.dcm").frames())
+        for kind in ("rgb", "rle")
+    ]
+    np.testing.assert_array_equal(*power)

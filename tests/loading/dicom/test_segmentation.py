@@ -1,0 +1,391 @@
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels import pack_bits
+from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
+
+from usmicro.errors import ScanError
+from usmicro.loading.discover import find_scans
+from usmicro.loading.masks import find_masks, read_masks
+
+SHAPE = (39, 61)  # a frame of an odd number of bits
+IMAGE, ANOTHER = "1.2.3", "1.2.4"
+
+
+def square(top, left, size=8):
+    image = np.zeros(SHAPE, bool)
+    image[top : top + size, left : left + size] = True
+    return image
+
+
+def sequence(**attributes):
+    item = Dataset()
+    for name, value in attributes.items():
+        setattr(item, name, value)
+    return [item]
+
+
+def segmentation(
+    frames, labels=("Mass",), *, kind="BINARY", codes=(), image=IMAGE, syntax=ExplicitVRLittleEndian
+):
+    """A Segmentation of frames (area, segment, number of the image's frame or None)."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
+    root = "1.2.840.10008.5.1.4.1.1.66"
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = (
+        f"{root}.7" if kind == "LABELMAP" else f"{root}.4"
+    )
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.99"
+    dataset.Modality, dataset.SegmentationType = "SEG", kind
+    dataset.Rows, dataset.Columns = SHAPE
+    dataset.NumberOfFrames, dataset.SamplesPerPixel, dataset.PixelRepresentation = len(frames), 1, 0
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.BitsAllocated = dataset.BitsStored = 1 if kind == "BINARY" else 8
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.SegmentSequence = [
+        sequence(
+            SegmentNumber=number,
+            SegmentLabel=label,
+            SegmentedPropertyTypeCodeSequence=sequence(CodeMeaning=code),
+        )[0]
+        for number, (label, code) in enumerate(
+            zip(labels, codes or [""] * len(labels), strict=True), 1
+        )
+    ]
+    dataset.PerFrameFunctionalGroupsSequence = []
+    for _, segment, frame in frames:
+        source = sequence(ReferencedSOPInstanceUID=image) if image else []
+        if frame is not None:
+            source[0].ReferencedFrameNumber = frame
+        group = sequence(DerivationImageSequence=sequence(SourceImageSequence=source))[0]
+        if segment is not None:
+            group.SegmentIdentificationSequence = sequence(ReferencedSegmentNumber=segment)
+        dataset.PerFrameFunctionalGroupsSequence.append(group)
+    pixels = np.stack([np.asarray(area, np.uint8) for area, _, _ in frames])
+    if kind == "FRACTIONAL":
+        dataset.SegmentationFractionalType, dataset.MaximumFractionalValue = "PROBABILITY", 200
+    dataset.add_new(
+        "PixelData",
+        "OB",
+        pack_bits(pixels) if kind == "BINARY" else pixels.tobytes() + b"\0" * (pixels.size % 2),
+    )
+    return dataset
+
+
+@pytest.fixture
+def masks(tmp_path):
+    """Write a segmentation into a folder of masks; gives the folder."""
+
+    def write(dataset, name="case1.seg.dcm"):
+        path = tmp_path / "outlines" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if dataset.file_meta.TransferSyntaxUID == RLELossless:
+            dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            dataset.compress(RLELossless, encoding_plugin="pydicom")
+        dataset.save_as(path, enforce_file_format=True)
+        return tmp_path / "outlines"
+
+    return write
+
+
+@pytest.fixture
+def scan(write_dicom):
+    """A scan with the UID that the segmentations refer to."""
+    return write_dicom(np.full((1, *SHAPE), 9, np.uint8), name="anything.dcm")
+
+
+# ---- what is outlined ----
+
+
+@pytest.mark.parametrize(
+    ("kind", "syntax"),
+    [
+        ("BINARY", ExplicitVRLittleEndian),
+        ("FRACTIONAL", ExplicitVRLittleEndian),
+        ("LABELMAP", ExplicitVRLittleEndian),
+        ("FRACTIONAL", RLELossless),
+        ("LABELMAP", RLELossless),
+    ],
+)
+def test_every_type_gives_what_was_drawn(masks, kind, syntax):
+    mass, second, duct, nonmass = square(3, 3), square(20, 3), square(3, 30), square(25, 40)
+    labels = ("Mass 1", "Second mass", "Duct", "Nonmass area")
+    if kind == "LABELMAP":
+        frames = [(mass + 2 * second + 3 * duct + 4 * nonmass, None, None)]
+    else:
+        value = 1 if kind == "BINARY" else 100
+        frames = [
+            (value * area, number, None)
+            for number, area in enumerate((mass, second, duct, nonmass), 1)
+        ]
+    found = read_masks(
+        masks(segmentation(frames, labels, kind=kind, syntax=syntax)), "case1.png", SHAPE
+    )
+    np.testing.assert_array_equal(found.masses, mass + 2 * second)
+    np.testing.assert_array_equal(found.ducts, duct)
+    np.testing.assert_array_equal(found.nonmass, nonmass)
+    assert (found.sources, found.notes, found.masses.dtype) == (("case1.seg.dcm",), (), np.int32)
+
+
+def test_less_than_half_of_a_fraction_is_outside(masks):
+    area = np.where(square(3, 3), 99, 0) + np.where(square(20, 20), 100, 0)
+    found = read_masks(
+        masks(segmentation([(area, 1, None)], kind="FRACTIONAL")), "case1.png", SHAPE
+    )
+    np.testing.assert_array_equal(found.masses, square(20, 20))
+
+
+@pytest.mark.parametrize(
+    ("label", "code", "expected"),
+    [
+        ("Mass", "", "masses"), ("Breast lesions", "", "masses"), ("Segment 1", "", "masses"), ("", "Neoplasm, Primary", "masses"),
+        ("invasive ductal carcinoma", "", "masses"), ("tumour_2", "Duct", "masses"),
+        ("dilated_duct", "", "ducts"), ("Segment 1", "Mammary duct structure", "ducts"),
+        ("Non-mass finding", "", "nonmass"), ("nonmass lesion", "Mass", "nonmass"), ("A", "Non mass area", "nonmass"),
+    ],
+)  # fmt: skip
+def test_words_of_a_segment_say_what_it_is(masks, label, code, expected):
+    found = read_masks(
+        masks(segmentation([(square(3, 3), 1, None)], [label], codes=[code])), "case1.png", SHAPE
+    )
+    assert [
+        name for name in ("masses", "ducts", "nonmass") if getattr(found, name) is not None
+    ] == [expected]
+
+
+def test_other_things_are_not_used_and_noted(masks):
+    frames = [(square(3, 3), 1, None), (square(20, 20), 2, None)]
+    found = read_masks(
+        masks(segmentation(frames, ["Lesion", "Calcifications"])), "case1.png", SHAPE
+    )
+    np.testing.assert_array_equal(found.masses, square(3, 3))
+    assert found.notes == (
+        "case1.seg.dcm: what is no mass, duct or nonmass area is not used: segment 2",
+    )
+
+
+def test_a_segment_is_one_mass_however_many_parts_and_an_empty_one_says_that_there_is_none(masks):
+    parts = square(3, 3) | square(20, 20)
+    found = read_masks(
+        masks(segmentation([(parts, 1, None), (0 * parts, 2, None)], ["Mass", "Duct"])),
+        "case1.png",
+        SHAPE,
+    )
+    np.testing.assert_array_equal(found.masses, parts)
+    assert (found.ducts.max(), found.nonmass) == (0, None)
+
+
+def test_a_described_background_of_a_label_map_is_no_segment(masks):
+    dataset = segmentation([(square(3, 3), None, None)], ["A", "B"], kind="LABELMAP")
+    for number, segment in enumerate(dataset.SegmentSequence):
+        segment.SegmentNumber = number
+    found = read_masks(masks(dataset), "case1.png", SHAPE)
+    np.testing.assert_array_equal(found.masses, square(3, 3))
+    assert found.notes == ()
+
+
+def test_several_files_are_joined_and_the_name_of_a_file_wins_over_its_labels(masks):
+    masks(segmentation([(square(3, 3), 1, None)]), "case1_mass1.dcm")
+    masks(segmentation([(square(20, 3), 1, None)]), "case1_mass2.seg.dcm")
+    masks(segmentation([(square(20, 20), 1, None)]), "case1_other.dcm")
+    folder = masks(segmentation([(square(3, 30), 1, None)]), "case1_duct.dcm")
+    found = read_masks(folder, "case1.png", SHAPE)
+    np.testing.assert_array_equal(found.masses, square(3, 3) + 2 * square(20, 3))
+    np.testing.assert_array_equal(found.ducts, square(3, 30))
+
+
+# ---- which image it belongs to ----
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "case1.dcm",
+        "case1.seg.dcm",
+        "case1_mask.dcm",
+        "case1",
+        "case1.dcm.dcm",
+        "case1_mask",
+        "case1.SEG.DCM",
+    ],
+)
+def test_a_segmentation_is_found_by_name(masks, file):
+    folder = masks(segmentation([(square(3, 3), 1, None)], image=None), file)
+    assert read_masks(folder, "case1.dcm", SHAPE).sources == (file,)
+    assert find_masks(folder, "case10.dcm") == []
+
+
+def test_a_segmentation_is_found_by_the_uid_of_its_image(masks, scan):
+    masks(segmentation([(square(20, 20), 1, None)], image=ANOTHER), "b/1.2.5.6")
+    folder = masks(segmentation([(square(3, 3), 1, None)]), "a/1.2.5.7")
+    (folder / "table.csv").write_text("image,x\n")
+    found = read_masks(folder, scan.name, SHAPE, scan=scan)
+    np.testing.assert_array_equal(found.masses, square(3, 3))
+    assert (found.sources, found.notes) == (("a/1.2.5.7",), ())
+
+
+def test_the_images_of_the_whole_series_are_looked_at_too(masks, scan):
+    dataset = segmentation([(square(3, 3), 1, None)], image=None)
+    dataset.ReferencedSeriesSequence = sequence(
+        ReferencedInstanceSequence=sequence(ReferencedSOPInstanceUID=IMAGE)
+    )
+    assert find_masks(masks(dataset, "x.dcm"), scan.name, scan)
+    dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence += sequence(
+        ReferencedSOPInstanceUID=ANOTHER
+    )
+    with pytest.raises(ScanError, match="does not say which of them frame 1 outlines"):
+        read_masks(masks(dataset, "x.dcm"), scan.name, SHAPE, scan=scan)
+
+
+def test_only_the_frames_of_this_image_are_taken(masks, scan):
+    dataset = segmentation([(square(3, 3), 1, None), (square(20, 20), 1, None)])
+    sources = (
+        dataset.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence
+    )
+    sources[0].ReferencedSOPInstanceUID = ANOTHER
+    folder = masks(dataset)
+    np.testing.assert_array_equal(
+        read_masks(folder, scan.name, SHAPE, scan=scan).masses, square(20, 20)
+    )
+    with pytest.raises(ScanError, match="outlines 2 images"):
+        read_masks(folder, "case1.png", SHAPE)
+
+
+def test_a_name_wins_over_a_uid_and_that_is_noted(masks, scan):
+    masks(segmentation([(square(3, 3), 1, None)]), "by_uid.dcm")
+    folder = masks(segmentation([(square(20, 20), 1, None)], image=ANOTHER), "anything_mask.dcm")
+    found = read_masks(folder, scan.name, SHAPE, scan=scan)
+    np.testing.assert_array_equal(found.masses, square(20, 20))
+    assert "another UID" in found.notes[0]
+
+
+def test_the_scan_itself_is_no_mask_and_other_dicom_is_passed_over_with_a_note(masks, scan):
+    assert read_masks(scan.parent, scan.name, SHAPE, scan=scan) is None
+    (scan.parent / "anything_mask.dcm").write_bytes(scan.read_bytes())
+    found = read_masks(scan.parent, scan.name, SHAPE, scan=scan)
+    assert (found.masses, found.ducts, found.nonmass) == (None, None, None)
+    assert (
+        "anything_mask.dcm in the masks folder is Ultrasound Multi-frame Image Storage"
+        in found.notes[0]
+    )
+
+
+def test_an_unreadable_neighbour_is_noted(masks, scan):
+    folder = masks(segmentation([(square(3, 3), 1, None)]), "good.dcm")
+    (folder / "bad.dcm").write_bytes(
+        b"\0" * 128 + b"DICM\x02\x00\x10\x00UI\x04\x001.2\0\x08\x00\x16\x00UX\xff\xffbroken"
+    )
+    found = read_masks(folder, scan.name, SHAPE, scan=scan)
+    assert found.sources == ("good.dcm",)
+    assert found.notes[0].startswith(
+        "bad.dcm in the masks folder may outline this image or another: expected DICOM"
+    )
+    assert str(folder) not in found.notes[0]
+
+
+def test_segmentations_beside_scans_are_not_taken_for_scans(masks):
+    masks(segmentation([(square(3, 3), 1, None)]), "case1.seg.dcm")
+    masks(segmentation([(square(3, 3), 1, None)]), "case1_duct.dcm")
+    folder = masks(segmentation([(square(3, 3), 1, None)]), "case1_mask.dcm")
+    (folder / "case1.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    (folder / "case2_mask.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    assert [found.name for found in find_scans([folder])] == ["case1.dcm", "case2_mask.dcm"]
+
+
+# ---- which frames of a cine ----
+
+
+def test_each_frame_has_its_outlines_and_the_others_are_left_to_usmicro(masks):
+    frames = [(square(3, 3), 1, 2), (square(20, 20), 1, 4), (square(3, 30), 2, 4)]
+    found = read_masks(masks(segmentation(frames, ["Mass", "Duct"])), "case1.png", SHAPE, frames=5)
+    assert list(found.frames) == [1, 3]
+    assert found.on_frame(0).masses is None
+    np.testing.assert_array_equal(found.on_frame(1).masses, square(3, 3))
+    assert (
+        found.on_frame(1).ducts.max() == 0
+    )  # a segment that is not shown on an outlined frame is not there
+    np.testing.assert_array_equal(found.on_frame(3).masses, square(20, 20))
+    np.testing.assert_array_equal(found.on_frame(3).ducts, square(3, 30))
+    assert "masks outline 2 of 5 frames" in found.notes[0]
+
+
+def test_one_outline_may_hold_for_several_frames_and_without_a_number_for_all(masks):
+    found = read_masks(
+        masks(segmentation([(square(3, 3), 1, [1, 3])])), "case1.png", SHAPE, frames=3
+    )
+    assert list(found.frames) == [0, 2]
+    found = read_masks(masks(segmentation([(square(3, 3), 1, None)])), "case1.png", SHAPE, frames=3)
+    assert (len(found.frames), found.notes) == (0, ())
+    np.testing.assert_array_equal(found.on_frame(2).masses, square(3, 3))
+
+
+def test_a_single_frame_is_frame_1(masks):
+    found = read_masks(masks(segmentation([(square(3, 3), 1, 1)])), "case1.png", SHAPE)
+    np.testing.assert_array_equal(found.masses, square(3, 3))
+    with pytest.raises(
+        ScanError, match=r"case1\.seg\.dcm: outlines frame 3 of an image of 1 frame"
+    ):
+        read_masks(masks(segmentation([(square(3, 3), 1, 3)])), "case1.png", SHAPE)
+
+
+# ---- what cannot be used ----
+
+
+def without(name):
+    dataset = segmentation([(square(3, 3), 1, None)], kind="FRACTIONAL")
+    del dataset[name]
+    return dataset
+
+
+def changed(**attributes):
+    dataset = segmentation([(square(3, 3), 1, None)], ["Mass", "Duct"])
+    for name, value in attributes.items():
+        setattr(dataset, name, value)
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (without("SegmentSequence"), "has no segments"),
+        (without("PixelData"), "has no pixels"),
+        (without("MaximumFractionalValue"), "MaximumFractionalValue"),
+        (
+            changed(SegmentationType="SURFACE"),
+            "expected the segmentation type BINARY, FRACTIONAL, LABELMAP, found SURFACE",
+        ),
+        (changed(Rows=50), "has 50 rows x 61 columns, its image 39 x 61"),
+        (changed(NumberOfFrames=2), "describes 1 frames and has 2"),
+        (changed(PixelData=b"\0" * 20), "pixels of the segmentation cannot be decoded"),
+        (segmentation([(square(3, 3), 7, None)]), "shows segment 7; expected one of 1"),
+        (
+            segmentation([(square(3, 3), None, None)], ["Mass", "Duct"]),
+            "segment of no number; expected one of 1, 2",
+        ),
+        (
+            segmentation([(6 * square(3, 3), None, None)], kind="LABELMAP"),
+            "holds the value 6, which is none of its segments 1",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told(masks, dataset, message):
+    with pytest.raises(ScanError, match=message) as caught:
+        read_masks(masks(dataset), "case1.png", SHAPE)
+    assert "case1.seg.dcm: " in str(caught.value)
+
+
+def test_a_file_that_breaks_off_is_told(masks):
+    folder = masks(segmentation([(square(3, 3), 1, None)]))
+    path = folder / "case1.seg.dcm"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ScanError, match=r"case1\.seg\.dcm"):
+        read_masks(folder, "case1.png", SHAPE)
+
+
+def test_dicom_under_the_name_of_a_picture_is_read_if_it_is_a_segmentation(masks, scan):
+    folder = masks(segmentation([(square(3, 3), 1, None)]), "case1.png")
+    np.testing.assert_array_equal(read_masks(folder, "case1.png", SHAPE).masses, square(3, 3))
+    (folder / "case2.png").write_bytes(scan.read_bytes())
+    with pytest.raises(ScanError, match="expected a DICOM Segmentation, found Ultrasound"):
+        read_masks(folder, "case2.png", SHAPE)

@@ -1,0 +1,291 @@
+"""The report in a browser: a script that is added to the page uses its controls and writes what it finds into the page."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+
+from tests.helpers.made_run import HOSTILE, make_run
+from usmicro.writing.report.page import write_report
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    None,
+)
+pytestmark = pytest.mark.skipif(
+    BROWSER is None, reason="no Chromium is installed: apt-get install chromium"
+)
+
+HELPERS = """
+const found = {}, wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const set = (id, value) => { byId(id).value = value; byId(id).dispatchEvent(new Event("input", { bubbles: true })); };
+const cards = () => [...document.querySelectorAll("#cards > li")].map((card) => card.dataset.image);
+const cardOf = (name) => [...document.querySelectorAll("#cards > li")].find((card) => card.dataset.image === name);
+const open = (name) => cardOf(name).querySelector("button").click();
+const mark = (number) => document.querySelector(`.mark[data-focus="${number}"]`);
+const press = (element, key) => element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+const box = () => scene.getAttribute("viewBox").split(" ").map(Number);
+const drawn = (layer) => [...scene.querySelectorAll(`[data-layer="${layer}"]`)];
+const seen = (element) => getComputedStyle(element).display !== "none";
+window.addEventListener("error", (event) => { found.error = event.message; });
+"""
+
+
+def used(page: Path, actions: str) -> dict:
+    """Open a page, do what a script says, and give what it noted in `found`; fails on any error of the page."""
+    finish = 'const out = document.createElement("pre"); out.id = "found"; out.textContent = btoa(encodeURIComponent(JSON.stringify(found)));'
+    steps = f"try {{ {actions} }} catch (error) {{ found.error = String(error); }} {finish} document.body.append(out);"
+    script = f"<script>{HELPERS} (async () => {{ {steps} }})();</script>"
+    driven = page.with_name(f"driven-{page.name}")
+    driven.write_text(
+        page.read_text(encoding="utf-8").replace("</body>", f"{script}</body>"), encoding="utf-8"
+    )
+    options = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=6000",
+        "--window-size=1400,1000",
+    ]
+    command = [
+        str(BROWSER),
+        "--headless",
+        *options,
+        f"--user-data-dir={page.parent / 'profile'}",
+        "--dump-dom",
+        driven.as_uri(),
+    ]
+    done = subprocess.run(command, capture_output=True, timeout=120, check=True)
+    printed, log = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))
+    assert [line for line in log.splitlines() if "CONSOLE" in line] == []
+    noted = re.search(r'<pre id="found">([^<]*)</pre>', printed)
+    assert noted, printed[-500:]
+    result = json.loads(unquote(base64.b64decode(noted[1]).decode()))
+    assert "error" not in result, result["error"]
+    return result
+
+
+@pytest.fixture
+def page(tmp_path, make_analysis) -> Path:
+    return write_report(make_run(tmp_path / "r", make_analysis(), copies=150))
+
+
+def test_the_gallery_is_filtered_sorted_and_shown_in_parts(page):
+    found = used(
+        page,
+        """
+        found.first = cards().length; found.said = byId("shown").textContent;
+        byId("more").click(); found.all = cards().length; found.more = byId("more").hidden;
+        set("find", "PLAIN/0000"); found.named = cards();
+        set("order", "down"); found.turned = cards();
+        byId("reset").click(); await wait(50); found.reset = cards().length;
+        set("status", "failed"); found.failed = cards(); found.reason = document.querySelector(".card .error").textContent;
+        found.control = document.querySelectorAll("#cards button").length;
+        set("status", ""); set("having", "none"); found.none = cards().length;
+        set("having", "twinkling"); found.twinkling = byId("shown").textContent;
+        set("with-mass", "no"); found.without = cards().length;
+        set("with-mass", ""); set("having", ""); set("sort", "calcification_score"); set("order", "down"); byId("more").click();
+        found.last = cards().at(-1);
+        found.lazy = document.querySelectorAll("#cards img:not([loading=lazy])").length;
+        found.images = document.querySelectorAll("#cards img").length;
+        """,
+    )
+    assert (found["first"], found["all"], found["more"], found["reset"]) == (100, 155, True, 100)
+    assert found["said"] == "Showing 100 of 155 images"
+    names = [f"plain/{number:05d}.png" for number in range(10)]
+    assert found["named"] == names
+    assert found["turned"] == names[::-1]
+    assert (found["failed"], found["control"]) == ([HOSTILE[2]], 0)
+    assert found["reason"] == "refused <b>for</b> a test & more"
+    assert found["none"] == found["without"] == 0
+    assert found["twinkling"] == "Showing 100 of 154 images (of 155)"
+    assert found["last"] == HOSTILE[2]
+    assert (found["lazy"], found["images"]) == (0, 154)
+
+
+@pytest.mark.parametrize(
+    "name", [HOSTILE[0], HOSTILE[1], HOSTILE[3], "caf\\udce9.png", "plain/00003.png"]
+)
+def test_an_image_opens_with_its_picture(page, name):
+    found = used(
+        page,
+        f"""
+        set("find", {json.dumps(name)}); found.before = document.querySelectorAll(".mark").length;
+        open({json.dumps(name)}); await wait(300);
+        found.title = byId("viewer-title").textContent; found.marks = document.querySelectorAll(".mark").length;
+        found.fallback = byId("fallback").hidden; found.href = base.getAttribute("href"); found.open = byId("viewer").open;
+        const probe = new Image();
+        await new Promise((done) => {{ probe.onload = probe.onerror = done; probe.src = found.href; }});
+        found.size = [probe.naturalWidth, probe.naturalHeight];
+        found.files = [...document.querySelectorAll(".files a")].map((link) => link.textContent);
+        """,
+    )
+    assert (found["title"], found["before"], found["marks"], found["fallback"], found["open"]) == (
+        name,
+        0,
+        3,
+        True,
+        True,
+    )
+    assert found["href"].startswith("report/images/")
+    assert found["size"] == [640, 360]
+    assert len(found["files"]) == 3
+
+
+def test_layers_are_switched_and_stay_so(page):
+    found = used(
+        page,
+        """
+        open("plain/00000.png"); await wait(50);
+        const inputs = () => [...document.querySelectorAll("#layers [data-toggles]")];
+        const boxes = () => Object.fromEntries(inputs().map((input) => [input.dataset.toggles, input]));
+        found.layers = Object.keys(boxes());
+        const states = () => Object.fromEntries(found.layers.map((layer) => [layer, drawn(layer).every(seen)]));
+        found.on = states();
+        for (const layer of ["extramass", "mass", "numbers"]) boxes()[layer].click();
+        found.off = states();
+        byId("next").click(); found.title = byId("viewer-title").textContent; found.next = states();
+        document.querySelector('tr[data-focus="2"]').click(); found.revealed = states();
+        """,
+    )
+    layers = [
+        "intramass",
+        "extramass",
+        "intraductal",
+        "mass",
+        "duct",
+        "nonmass area",
+        "shadow",
+        "twinkling",
+        "numbers",
+    ]
+    assert found["layers"] == layers
+    assert found["on"] == dict.fromkeys(layers, True)
+    assert (
+        found["off"]
+        == found["next"]
+        == {**found["on"], "extramass": False, "mass": False, "numbers": False}
+    )
+    assert found["title"] == "plain/00001.png"
+    assert found["revealed"]["extramass"]
+
+
+def test_a_shadow_is_a_strip_along_the_beam(page):
+    found = used(
+        page,
+        """
+        open("plain/00000.png"); await wait(50);
+        const box = (path) => { const b = path.getBBox(); return [b.x + b.width / 2, b.y, b.width, b.height]; };
+        found.straight = drawn("shadow").filter((element) => element.matches(".strip")).map(box);
+        current.geometry = "sector"; current.apex = [foci[0].x_px - 100, foci[0].y_px - 100];
+        found.slanted = shadowStrip(foci[0]); current.apex = null; found.unknown = shadowStrip(foci[0]);
+        found.at = [foci[0].x_px, foci[0].y_px];
+        """,
+    )
+    (x, y, width, height), *others = found["straight"]
+    assert len(others) == 2
+    assert (x, y) == (
+        pytest.approx(found["at"][0], abs=0.2),
+        pytest.approx(found["at"][1] + 0.25 / 0.08, abs=0.2),
+    )  # 0.5 mm wide
+    assert (width, height) == (
+        pytest.approx(0.5 / 0.08, abs=0.2),
+        pytest.approx(4 / 0.08, abs=0.2),
+    )  # 4 mm long
+    corners = np.array(re.findall(r"([\d.]+) ([\d.]+)", found["slanted"]), float)
+    middle = corners.mean(axis=0) - found["at"]
+    assert middle == pytest.approx(np.full(2, (0.25 + 2) / 0.08 / np.sqrt(2)), abs=0.2)
+    assert found["unknown"] == ""
+
+
+def test_a_focus_tells_its_evidence_to_pointer_and_keyboard(page):
+    found = used(
+        page,
+        """
+        open("plain/00000.png"); await wait(50);
+        mark(1).dispatchEvent(new MouseEvent("mouseenter")); found.hover = byId("tip").textContent; found.shown = !byId("tip").hidden;
+        mark(1).dispatchEvent(new MouseEvent("mouseleave")); found.left = byId("tip").hidden;
+        mark(2).focus(); await wait(100);
+        found.focused = byId("tip").hidden ? "" : byId("tip").textContent;
+        found.label = mark(2).getAttribute("aria-label");
+        found.tabindex = mark(2).tabIndex;
+        press(mark(2), "Enter"); found.evidence = byId("evidence").textContent;
+        found.row = document.querySelector("tr.chosen").dataset.focus;
+        const tip = byId("tip").getBoundingClientRect(), around = stage.getBoundingClientRect();
+        found.inside = tip.left >= around.left && tip.right <= around.right && tip.top >= around.top && tip.bottom <= around.bottom;
+        """,
+    )
+    for words in (
+        "Focus 1: intramass",
+        "inside mass 1, 2.1 mm",
+        "Confidence0.88",
+        "Label confidence0.75",
+        "8.1 local units",
+        "0.50 mm",
+        "yes, p 0.0010",
+        "yes",
+    ):
+        assert words in found["hover"]
+    assert found["shown"]
+    assert found["left"]
+    assert "Focus 2: extramass" in found["focused"]
+    assert found["label"].startswith("Focus 2, extramass, confidence 0.88. inside mass 1")
+    assert (found["tabindex"], found["row"], found["inside"]) == (0, "2", True)
+    assert "False alarm1.2e-7" in found["evidence"]
+
+
+def test_zoom_and_rows_move_the_picture(page):
+    found = used(
+        page,
+        """
+        open("plain/00000.png"); await wait(50);
+        found.fit = box();
+        press(stage, "+"); found.plus = box(); press(stage, "ArrowRight"); found.right = box(); press(stage, "0"); found.zero = box();
+        byId("zoom-in").click(); found.button = box(); byId("zoom-fit").click();
+        stage.dispatchEvent(new WheelEvent("wheel", { deltaY: -100, clientX: 400, clientY: 400, cancelable: true })); found.wheel = box();
+        byId("zoom-fit").click();
+        document.querySelector('tr[data-focus="3"] button').click(); found.row = box(); found.chosen = mark(3).classList.contains("chosen");
+        const at = mark(3).getBoundingClientRect(), around = stage.getBoundingClientRect();
+        found.off = Math.hypot(at.x + at.width / 2 - around.x - around.width / 2, at.y + at.height / 2 - around.y - around.height / 2);
+        const order = () => [...document.querySelectorAll("tr[data-focus]")].map((row) => row.dataset.focus).join("");
+        const head = [...document.querySelectorAll("#tables th button")].find((button) => button.textContent === "Label");
+        head.click(); found.up = order(); head.click(); found.down = order(); found.sorted = head.parentElement.getAttribute("aria-sort");
+        found.scale = byId("bar-mm").hidden ? "" : byId("bar-mm").textContent;
+        press(byId("viewer"), "PageDown"); found.page = byId("viewer-title").textContent;
+        byId("close").click(); await wait(50); found.open = byId("viewer").open;
+        """,
+    )
+    assert found["plus"][2] < found["fit"][2]
+    assert found["right"][0] > found["plus"][0]
+    assert found["zero"] == found["fit"]
+    assert found["button"][2] < found["fit"][2]
+    assert found["wheel"][2] < found["fit"][2]
+    assert found["row"][2] < found["fit"][2] / 2.5
+    assert found["chosen"]
+    assert found["off"] < 30
+    assert (found["up"], found["down"], found["sorted"]) == ("231", "132", "descending")
+    assert found["scale"].endswith(" mm")
+    assert (found["page"], found["open"]) == ("plain/00001.png", False)
+
+
+def test_a_file_moved_alone_shows_its_thumbnails(page, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    moved = tmp_path / "elsewhere" / "report.html"
+    moved.write_bytes(page.read_bytes())
+    found = used(
+        moved,
+        """
+        open("plain/00000.png"); await wait(500);
+        found.href = base.getAttribute("href").slice(0, 16); found.said = byId("fallback").hidden ? "" : byId("fallback").textContent;
+        found.links = document.querySelectorAll(".files").length; found.marks = document.querySelectorAll(".mark").length;
+        """,
+    )
+    assert found["href"] == "data:image/jpeg;"
+    assert "thumbnail" in found["said"]
+    assert (found["links"], found["marks"]) == (0, 3)

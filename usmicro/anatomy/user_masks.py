@@ -1,0 +1,129 @@
+"""Outlines that a user gives to an analysis: the same on every frame, by frame, or by a function that is asked for each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from usmicro.errors import ScanError
+from usmicro.model.arrays import BoolImage, ByteImage, Frame, LabelImage
+from usmicro.model.scan import GivenMasks, Scan, Spacing
+
+Outlines = GivenMasks | Mapping[str, ArrayLike | None]
+"""Or a mapping with the keys "masses", "ducts" and "nonmass", any of which may be missing or None."""
+MaskFunction = Callable[[ByteImage, Spacing], Outlines | None]
+"""Gives the outlines of one frame, (rows, columns) or (rows, columns, 3) RGB; None where usmicro is to find its own."""
+
+PARTS = ("masses", "ducts", "nonmass")
+
+
+def outlines_on(
+    masks: Outlines | MaskFunction, frame: Frame, number: int, scan: Scan
+) -> GivenMasks | None:
+    """The outlines that a user gives on one frame.
+
+    Parameters
+    ----------
+    masks : GivenMasks, mapping or function
+        What a function does to its copy of the frame is lost.
+    frame : array, shape (rows, columns) or (rows, columns, 3)
+    number : int
+        Of the frame, from 0.
+    scan : Scan
+
+    Raises
+    ------
+    ScanError
+        If the function fails, or gives what is no outline of this frame.
+    """
+    if callable(masks):
+        source = f"the masks function {function_name(masks)}"
+        copy = np.array(frame >> 8 if frame.dtype == np.uint16 else frame, dtype=np.uint8)
+        try:
+            given = masks(copy, scan.spacing)
+        except (
+            Exception
+        ) as error:  # a user's function may raise anything; it costs this scan, not the run
+            words = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ScanError(f"{scan.name}: {source} failed on frame {number}: {words}") from error
+    else:
+        given, source = masks, "masks"
+    if given is None:
+        return None
+    where, shape = f"{scan.name}: {source}", frame.shape[:2]
+    if not isinstance(given, GivenMasks):
+        return _of_mapping(given, shape, where)
+    given = given.on_frame(number)
+    for part in PARTS:
+        if (labels := getattr(given, part)) is not None:
+            _check_shape(labels, shape, f"{where}: {part}")
+    return given
+
+
+def function_name(function: MaskFunction) -> str:
+    """How a user calls a function, with its module."""
+    definition = definition_of(function)
+    return f"{definition.__module__}.{definition.__qualname__}"
+
+
+def definition_of(function: MaskFunction) -> Any:
+    """What was defined by that name: of `functools.partial` the function, of an object with a method `__call__` its class."""
+    while isinstance(function, partial):
+        function = function.func
+    return function if hasattr(function, "__qualname__") else type(function)
+
+
+def numbered(area: BoolImage) -> LabelImage:
+    """Number the connected parts of an area; diagonal neighbours belong together."""
+    from scipy import ndimage
+
+    labels, _ = ndimage.label(area, structure=np.ones((3, 3)))
+    return np.asarray(labels, dtype=np.int32)
+
+
+def _of_mapping(given: object, shape: tuple[int, ...], where: str) -> GivenMasks:
+    if not isinstance(given, Mapping):
+        raise ScanError(
+            f"{where}: expected GivenMasks, a dictionary with the keys {', '.join(PARTS)}, or None, found {type(given).__name__}; "
+            'for one mask of masses give {"masses": mask}'
+        )
+    if unknown := sorted(map(str, set(given) - set(PARTS))):
+        raise ScanError(
+            f"{where}: expected the keys {', '.join(PARTS)}, found {', '.join(unknown)}"
+        )
+    labels = {
+        part: _labels(given[part], shape, f"{where}: {part}")
+        for part in PARTS
+        if given.get(part) is not None
+    }
+    nonmass = labels.get("nonmass")
+    return GivenMasks(
+        labels.get("masses"), labels.get("ducts"), None if nonmass is None else nonmass > 0
+    )
+
+
+def _labels(values: ArrayLike, shape: tuple[int, ...], what: str) -> LabelImage:
+    """Numbers as they are; the connected parts of an array of 0 and one other value are numbered."""
+    array = np.asarray(values)
+    _check_shape(array, shape, what)
+    if array.dtype != bool and not np.issubdtype(array.dtype, np.integer):
+        raise ScanError(
+            f"{what}: expected bool or whole numbers, found {array.dtype}; compare a probability with a threshold first"
+        )
+    present = np.unique(array)
+    if present[0] < 0 or present[-1] > np.iinfo(np.int32).max:
+        raise ScanError(
+            f"{what}: expected 0 for none and 1 to n, found {present[0]} to {present[-1]}"
+        )
+    return numbered(array != 0) if np.count_nonzero(present) <= 1 else array.astype(np.int32)
+
+
+def _check_shape(array: NDArray[np.generic], shape: tuple[int, ...], what: str) -> None:
+    if array.shape != shape:
+        raise ScanError(
+            f"{what}: expected the size of the frame, {shape[0]} rows x {shape[1]} columns, found an array of shape {array.shape}"
+        )

@@ -1,0 +1,1 @@
+"""Colour Doppler: velocities read back from colours, and twinkling."""

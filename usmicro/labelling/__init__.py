@@ -1,0 +1,1 @@
+"""Labels: where each focus lies, and which foci form a cluster."""

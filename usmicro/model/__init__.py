@@ -1,0 +1,1 @@
+"""The central types: arrays, scans, views, anatomy and findings."""

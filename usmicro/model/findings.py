@@ -1,0 +1,236 @@
+"""Findings: what the stages say of a view, and what an analysis reports of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
+
+if TYPE_CHECKING:
+    import pandas
+
+Label = Literal["intramass", "extramass", "intraductal"]
+Kind = Literal["punctate", "coarse"]
+Origin = Literal["echo", "twinkling"]
+ShadowVerdict = Literal["yes", "no", "not assessable"]
+TwinklingVerdict = Literal["yes", "possible", "no", "not assessable"]
+PosteriorFeature = Literal["none", "enhancement", "shadowing", "combined", "not assessable"]
+Orientation = Literal["parallel", "not parallel"]
+YesNo = Literal["yes", "no"]
+
+# ---- what the stages say of one view; positions and lengths in grid pixels ----
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Hyperechoic foci on one view, strongest first; arrays of one length n."""
+
+    x: NDArray[np.float64]
+    """Sub-pixel grid column."""
+    y: NDArray[np.float64]
+    """Sub-pixel grid row."""
+    diameter: NDArray[np.float64]
+    """Full width at half maximum, grid pixels."""
+    contrast: NDArray[np.float64]
+    """(grey - q50) / (q75 - q50) of the surrounding ring."""
+    false_alarm: NDArray[np.float64]
+    """Probability that speckle alone responds as strongly at one speckle cell."""
+    line: NDArray[np.float64]
+    """Line-likeness: 0 a round point, 1 a long line."""
+    coarse: NDArray[np.bool_]
+    """Larger than a point of the scan's resolution."""
+    features: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    """More that was measured, by name, for the confidence."""
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, which: NDArray[Any]) -> Candidates:
+        """The candidates that an index or mask array chooses."""
+        chosen = {
+            f.name: getattr(self, f.name)[which] for f in fields(self) if f.name != "features"
+        }
+        return Candidates(
+            **chosen, features={name: values[which] for name, values in self.features.items()}
+        )
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Anatomy:
+    """Masses, ducts and nonmass areas of one view, on its grid; equal only to itself, so that what follows from it can be remembered."""
+
+    mass_probability: FloatImage
+    """0 to 1: how much each pixel looks like the inside of a mass."""
+    masses: LabelImage
+    """0 none, 1 to n the masses."""
+    mass_confidence: tuple[float, ...]
+    """One value a mass, 0 to 1."""
+    duct_probability: FloatImage
+    """0 to 1: how much each pixel looks like the inside of a duct."""
+    ducts: LabelImage
+    """0 none, 1 to n the ducts, lumen and wall."""
+    duct_confidence: tuple[float, ...]
+    """One value a duct, 0 to 1."""
+    nonmass: BoolImage
+    """Discrete areas of altered echotexture that do not form a mass."""
+    given: tuple[str, ...] = ()
+    """Which of `masses`, `ducts`, `nonmass` come from the user's own masks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """Posterior acoustic shadow of one focus."""
+
+    verdict: ShadowVerdict
+    drop: float | None = None
+    """Fall of the grey level behind the focus against both flanks, in local (q75 - q50) units; positive is darker."""
+    p: float | None = None
+    """Probability of such a fall from speckle alone."""
+    length: float | None = None
+    """How far behind the focus the shadow reaches, grid pixels."""
+    reason: str = ""
+    """Why it is not assessable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """Posterior feature of a mass."""
+
+    feature: PosteriorFeature
+    score: float | None = None
+    """Natural logarithm of the grey level behind over beside: negative dark, positive bright."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twinkling:
+    """Doppler twinkling at one focus."""
+
+    verdict: TwinklingVerdict
+    score: float | None = None
+    """0 to 1."""
+    reason: str = ""
+
+
+# ---- what an analysis reports; positions in pixels of the input image, None where not measured ----
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Focus:
+    """One echogenic focus: a row of foci.csv, whose columns are these fields (see docs/outputs.md)."""
+
+    frame: int
+    focus: int
+    x_px: float
+    y_px: float
+    x_mm: float | None
+    depth_mm: float | None
+    diameter_mm: float | None
+    diameter_px: float | None
+    contrast: float | None
+    false_alarm: float | None
+    confidence: float
+    kind: Kind | None
+    label: Label
+    label_confidence: float
+    label_reason: str
+    mass: int | None
+    duct: int | None
+    nonmass: YesNo
+    distance_to_mass_mm: float | None
+    cluster: int | None
+    shadow: ShadowVerdict
+    shadow_drop: float | None
+    shadow_p: float | None
+    shadow_length_mm: float | None
+    twinkling: TwinklingVerdict
+    twinkling_score: float | None
+    track: int | None
+    seen_frames: int | None
+    origin: Origin
+    """What makes it listed: its echo, or only its twinkling."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mass:
+    """One mass: a row of masses.csv."""
+
+    frame: int
+    mass: int
+    x_px: float
+    y_px: float
+    width_mm: float | None
+    height_mm: float | None
+    area_mm2: float | None
+    orientation: Orientation
+    posterior: PosteriorFeature
+    posterior_score: float | None
+    confidence: float
+    foci: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """One cluster of foci: a row of clusters.csv."""
+
+    frame: int
+    cluster: int
+    foci: int
+    x_px: float
+    y_px: float
+    x_mm: float | None
+    depth_mm: float | None
+    width_mm: float | None
+    height_mm: float | None
+    label: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What is said of the image as a whole: a row of images.csv, less image, status, error and seconds."""
+
+    frames: int
+    rows: int
+    columns: int
+    spacing_x_mm: float | None
+    spacing_y_mm: float | None
+    spacing_source: str
+    geometry: str
+    colour_flow: YesNo
+    foci: int
+    intramass: int
+    extramass: int
+    intraductal: int
+    masses: int
+    calcification: str
+    calcification_score: float
+
+
+Row = TypeVar("Row", bound=Focus | Mass | Cluster)
+
+
+class Table(list[Row], Generic[Row]):
+    """A list of findings that turns into rows or, with pandas installed, into a data frame."""
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        super().__init__(rows)
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One dictionary a finding; None where not measured."""
+        return [asdict(row) for row in self]
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A pandas data frame; needs pandas, which usmicro does not install."""
+        import pandas
+
+        return pandas.DataFrame(self.to_rows())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from usmicro.writing.notebook import rows_html
+
+        return rows_html(self.to_rows()) or "<p>No rows.</p>"

@@ -1,0 +1,1 @@
+"""What lies behind a focus or a mass: shadow and enhancement."""

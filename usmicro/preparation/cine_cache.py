@@ -1,0 +1,195 @@
+"""What stays the same on the screen of a cine: found once, and anew when the pixels that show it change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from usmicro.model.arrays import BoolImage, ByteImage
+from usmicro.model.view import ColourBar
+from usmicro.preparation.scan_area import ScanArea, find_scan_areas
+
+DRAWN = 0.7
+"""Quantile of the brightness of an outline's pixels from which they are the drawn line, not the rim beside it."""
+CHANGE = 25
+"""Grey levels by which a drawn pixel may change, as by lossy coding, and still be the same line."""
+SAME = 0.9
+"""Share of the drawn pixels that must be the same."""
+SAME_BAR = 0.98
+"""The same of the pixels of a colour bar."""
+COARSE = 16
+"""Pixels in one of the coarse ones in which areas are compared."""
+NOT_BLACK = 6
+"""Mean grey level from which a coarse pixel shows something."""
+MOVED = 0.02
+"""Share of them that may change while the scan area stays: an echo fades, or text is written."""
+BRIGHT = 150
+"""Grey level from which the pixels of a graphic are remembered: no echo stays as bright at one place."""
+RECENT = 24
+"""Frames, about a second, for which the tint of the screen, caliper marks and a tinted colour box stay as they were found."""
+GRAPHICS_FOR = 3
+"""The same of text and bright strokes."""
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class KnownBox:
+    """A colour box that was found by its outline."""
+
+    box: BoolImage
+    outline: BoolImage
+    drawn: NDArray[np.intp]
+    """Pixels of the line itself, counted row by row."""
+    levels: NDArray[np.int16]
+    """Their darkest channel, which no colour beside them changes."""
+
+    @classmethod
+    def of(cls, frame: ByteImage, box: BoolImage, outline: BoolImage) -> KnownBox:
+        """Remember a box of a frame (rows, columns, 3)."""
+        darkest = frame.min(axis=2)
+        drawn = np.flatnonzero(outline & (darkest >= np.quantile(darkest[outline], DRAWN)))
+        return cls(box, outline, drawn, darkest.ravel()[drawn].astype(np.int16))
+
+    def still_on(self, frame: ByteImage) -> bool:
+        """Whether another frame shows the same line at the same place."""
+        if frame.shape[:2] != self.box.shape:
+            return False
+        now = frame.reshape(-1, 3)[self.drawn].min(axis=1).astype(np.int16)
+        return bool(np.mean(np.abs(now - self.levels) <= CHANGE) >= SAME)
+
+
+@dataclass(slots=True)
+class KnownBars:
+    """The colour bars of a screen."""
+
+    bars: list[ColourBar]
+    strips: list[ByteImage]
+    """Their pixels."""
+
+    @classmethod
+    def of(cls, frame: ByteImage, bars: list[ColourBar]) -> KnownBars:
+        """Remember the bars of a frame (rows, columns, 3)."""
+        return cls(bars, [_cut(frame, bar).copy() for bar in bars])
+
+    def still_on(self, frame: ByteImage) -> bool:
+        """Whether another frame shows the same bars at the same places."""
+        pairs = [
+            (_cut(frame, bar), strip) for bar, strip in zip(self.bars, self.strips, strict=True)
+        ]
+        return all(
+            now.shape == strip.shape
+            and np.mean(np.abs(now.astype(np.int16) - strip) <= CHANGE) >= SAME_BAR
+            for now, strip in pairs
+        )
+
+
+def _cut(frame: ByteImage, bar: ColourBar) -> ByteImage:
+    left, top, right, bottom = bar.box
+    return frame[top:bottom, left:right]
+
+
+@dataclass(slots=True)
+class KnownAreas:
+    """The scan areas of a screen, and where it showed anything at all."""
+
+    areas: list[ScanArea]
+    shown: BoolImage
+    """In coarse pixels."""
+
+    @classmethod
+    def of(cls, grey: ByteImage, areas: list[ScanArea]) -> KnownAreas:
+        """Remember the areas of a frame (rows, columns)."""
+        return cls(areas, _coarsely_shown(grey))
+
+    def still_on(self, grey: ByteImage) -> bool:
+        """Whether another frame shows something at the same places."""
+        now = _coarsely_shown(grey)
+        return now.shape == self.shown.shape and bool(np.mean(now != self.shown) <= MOVED)
+
+
+def _coarsely_shown(grey: ByteImage) -> BoolImage:
+    import cv2
+
+    size = (max(grey.shape[1] // COARSE, 1), max(grey.shape[0] // COARSE, 1))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA) > NOT_BLACK)
+
+
+@dataclass(slots=True)
+class Found:
+    """Something that was found on a frame."""
+
+    value: Any
+    age: int = 0
+    """Frames since then."""
+
+
+@dataclass(slots=True)
+class ScreenMemory:
+    """What is known of the screen of one cine; its frames must be given in order."""
+
+    box: KnownBox | None = None
+    bars: KnownBars | None = None
+    areas: dict[tuple[int, int, int, int], KnownAreas] = field(default_factory=dict)
+    """By the part of the screen (left, top, right, bottom) that they were looked for in."""
+    found: dict[Hashable, Found] = field(default_factory=dict)
+    """What is only looked for now and then, by name."""
+    graphics: dict[int, ByteImage] = field(default_factory=dict)
+    """Grey levels of the bright pixels of graphics by view, 0 elsewhere."""
+    cells: dict[int, tuple[float, float] | None] = field(default_factory=dict)
+    """Speckle cells by view: those of a scanner at one setting do not change."""
+
+    def scan_areas(
+        self, grey: ByteImage, place: tuple[int, int, int, int], *, single: bool
+    ) -> list[ScanArea]:
+        """The scan areas of a part of the screen, whose image is given; those of a former frame if they still are there."""
+        known = self.areas.get(place)
+        if known is None or not known.still_on(grey):
+            known = self.areas[place] = KnownAreas.of(grey, find_scan_areas(grey, single=single))
+        return known.areas
+
+    def recent(
+        self,
+        name: Hashable,
+        find: Callable[[], T],
+        fits: Callable[[T], bool] | None = None,
+        frames: int = RECENT,
+    ) -> T:
+        """What was found under a name on one of the last frames, while it fits what is seen now, else what is found now."""
+        known = self.found.get(name)
+        if known is None or known.age >= frames or not (fits is None or fits(known.value)):
+            known = self.found[name] = Found(find())
+        known.age += 1
+        return cast(T, known.value)
+
+    def latest(self, name: Hashable, found: T | None) -> T | None:
+        """What is found now, or, where that is nothing, what was found last under that name if that is recent enough."""
+        known = self.found.get(name)
+        if found is not None or known is None or known.age >= RECENT:
+            known = self.found[name] = Found(found)
+        known.age += 1
+        return cast("T | None", known.value)
+
+    def graphics_on(self, view: int, grey: ByteImage, find: Callable[[], BoolImage]) -> BoolImage:
+        """The graphics of a view, whose image is given, with those of former frames that are as bright as they were.
+
+        Colours beside a dot may hide its shape. They are looked for anew on every third frame, or when one of them goes.
+        """
+        import cv2
+
+        levels = self.graphics.get(view)
+        if levels is None or levels.shape != grey.shape:
+            levels = np.zeros_like(grey)
+        still = (levels > 0) & (cv2.absdiff(grey, levels) <= CHANGE)
+        stay = bool(np.count_nonzero(still) >= SAME * np.count_nonzero(levels))
+        graphics = self.recent(("graphics", view, grey.shape), find, lambda _: stay, GRAPHICS_FOR)
+        graphics = np.asarray(
+            graphics | (cv2.dilate(still.view(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+        )
+        self.graphics[view] = cv2.multiply(
+            np.ascontiguousarray(grey), (graphics & (grey >= BRIGHT)).view(np.uint8)
+        )
+        return graphics

@@ -1,0 +1,1 @@
+"""Burned-in graphics: text, calipers and depth scales."""

@@ -1,0 +1,34 @@
+"""Where the scan lines run: linear, or a sector with its apex where the sides of the scan area meet."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from usmicro.model.arrays import BoolImage
+from usmicro.model.view import Beams, Grid
+from usmicro.preparation.scan_area import Side
+
+
+def fit_beams(tissue: BoolImage, sides: tuple[Side, Side] | None, grid: Grid) -> Beams:
+    """Beams of a tissue mask on the grid.
+
+    Parameters
+    ----------
+    tissue : array, shape (rows, columns), bool
+        On the grid; not empty.
+    sides : pair of Side or None
+        Slanted sides of the scan area in input pixels; None for a linear scan.
+    grid : Grid
+    """
+    across = np.flatnonzero(tissue.any(axis=0))
+    top = np.flatnonzero(tissue.any(axis=1))[0]
+    if sides is None:
+        return Beams("linear", face=float(top) - 0.5, middle_x=float(across[0] + across[-1]) / 2)
+    left, right = sides
+    row = (right.offset - left.offset) / (left.slope - right.slope)
+    apex_x, apex_y = grid.from_image(left.offset + left.slope * row, row)
+    first = tissue.argmax(axis=0)[across]
+    face = float(np.percentile(np.hypot(across - apex_x, first - apex_y), 2)) - 0.5
+    return Beams(
+        "sector", face=face, apex_x=float(apex_x), apex_y=float(apex_y), middle_x=float(apex_x)
+    )

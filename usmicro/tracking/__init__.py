@@ -1,0 +1,1 @@
+"""One focus or mass over the frames of a cine."""

@@ -1,0 +1,224 @@
+"""The parts of the report that are plain text and plots: summary, distributions, failed files, settings and versions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from html import escape
+from typing import Any
+
+from usmicro.settings import Settings
+from usmicro.writing.report.plots import SHAPES, bars, histogram
+from usmicro.writing.report.run import Run
+
+GALLERY_PLACE = "<!--gallery-->"
+MOST_FAILED = 500
+"""Failed files are listed up to here; all are in images.csv."""
+LABELS = ("intramass", "extramass", "intraductal")
+
+
+def sections(run: Run, images: str = GALLERY_PLACE) -> str:
+    """Everything of the main page, with the gallery, or what stands in its place, between failed files and settings."""
+    return summary(run) + distributions(run) + failed(run) + images + settings(run)
+
+
+def navigation(*, gallery: bool, home: str, failed: bool) -> str:
+    """Links to the sections of the page."""
+    if home:
+        return f'<a href="{home}report.html">Summary</a><a href="#gallery">Gallery</a>'
+    names = [("summary", "Summary"), ("distributions", "Distributions")]
+    names += [("failed", "Failed files")] if failed else []
+    names += [("gallery", "Gallery"), ("settings", "Settings")]
+    return "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in names)
+
+
+def summary(run: Run) -> str:
+    """Counts, as the tables have them, and how long it took."""
+    done = [row for row in run.images if row["status"] == "ok"]
+    foci = [focus for rows in run.foci.values() for focus in rows]
+    labels = Counter(focus["label"] for focus in foci)
+    seconds = run.record["seconds"].get("total")
+    tiles = [
+        _tile("inputs", "Inputs", f"{len(run.images):,}"),
+        _tile("done", "Done", f"{len(done):,}"),
+        _tile(
+            "failed",
+            "Failed",
+            f"{len(run.images) - len(done):,}",
+            alarm=len(done) < len(run.images),
+        ),
+        _tile("frames", "Frames", f"{sum(row['frames'] for row in done):,}"),
+        _tile("foci", "Foci", f"{len(foci):,}"),
+        *(_tile(label, label.capitalize(), f"{labels[label]:,}", icon=label) for label in LABELS),
+        _tile("masses", "Masses", f"{sum(map(len, run.masses.values())):,}"),
+        _tile("clusters", "Clusters of foci", f"{sum(map(len, run.clusters.values())):,}"),
+    ]
+    if seconds is not None:
+        tiles.append(_tile("time", "Computing time", _duration(seconds), measured=True))
+    remarks = "".join(f"<li>{escape(remark)}</li>" for remark in run.record.get("remarks", []))
+    remarks = f'<ul class="remarks">{remarks}</ul>' if remarks else ""
+    return f'<section id="summary"><h2>Summary</h2><dl class="tiles">{"".join(tiles)}</dl>{remarks}</section>'
+
+
+def distributions(run: Run) -> str:
+    """Histograms and bars over all images and foci."""
+    foci = [focus for rows in run.foci.values() for focus in rows]
+    images = [row["foci"] for row in run.images if row["status"] == "ok"]
+    sizes, without = _known(foci, "diameter_mm")
+    size = (
+        ("Diameter of a focus", "mm")
+        if sizes
+        else ("Diameter of a focus", "pixels (no spacing is known)")
+    )
+    depths, no_depth = _known(foci, "depth_mm")
+    labels, shadows, twinkling = (
+        Counter(focus[name] for focus in foci) for name in ("label", "shadow", "twinkling")
+    )
+    plots = [
+        bars([(label, labels[label], label) for label in LABELS], "Labels"),
+        histogram(images, "Foci per image", "foci", whole=True),
+        histogram(
+            sizes or _known(foci, "diameter_px")[0],
+            *size,
+            missing=_unknown(without) if sizes else "",
+        ),
+        histogram(_known(foci, "contrast")[0], "Contrast of a focus", "local units"),
+        histogram(depths, "Depth of a focus", "mm from the transducer", missing=_unknown(no_depth)),
+        histogram(
+            [focus["confidence"] for focus in foci], "Confidence of a focus", "0 to 1", most=1.0
+        ),
+        bars(
+            [(name, shadows[name], "plain") for name in ("yes", "no", "not assessable")],
+            "Posterior shadow",
+        ),
+        bars(
+            [
+                (name, twinkling[name], "plain")
+                for name in ("yes", "possible", "no", "not assessable")
+            ],
+            "Twinkling",
+        ),
+    ]
+    return f'<section id="distributions"><h2>Distributions</h2><div class="plots">{"".join(plots)}</div></section>'
+
+
+def failed(run: Run) -> str:
+    """The files that failed and why; empty if none did."""
+    rows = [row for row in run.images if row["status"] != "ok"]
+    if not rows:
+        return ""
+    body = "".join(
+        f'<tr><td class="path">{escape(row["image"])}</td><td>{escape(row["error"] or "")}</td></tr>'
+        for row in rows[:MOST_FAILED]
+    )
+    more = (
+        f'<p class="note">The first {MOST_FAILED} of {len(rows):,}; all are in images.csv.</p>'
+        if len(rows) > MOST_FAILED
+        else ""
+    )
+    return (
+        f'<section id="failed"><h2>Failed files</h2>{more}<div class="scroll"><table><thead><tr><th>File</th><th>Reason</th></tr></thead>'
+        f"<tbody>{body}</tbody></table></div></section>"
+    )
+
+
+def settings(run: Run) -> str:
+    """Settings, options, versions and times."""
+    record = run.record
+    groups = [
+        _values(group, values, told=_told(group)) for group, values in record["settings"].items()
+    ]
+    options = {name: value for name, value in record["options"].items() if name != "workers"}
+    made = {
+        "Options": options,
+        "Versions": {"usmicro": record["usmicro"], **record["versions"]},
+        "Decoders (inputs)": record["decoders"],
+        "Platform": record["platform"],
+    }
+    times = {
+        "started": _time(record.get("started")),
+        "finished": _time(record.get("finished")),
+        "workers": record["options"].get("workers"),
+    }
+    times |= {f"{stage}, s": value for stage, value in record["seconds"].items()}
+    groups += [_values(name, values) for name, values in made.items()]
+    groups.append(_values("Times (computing time summed over the inputs)", times, measured=True))
+    said = '<p class="note">A pointer that rests on a setting is told what it means.</p>'
+    return f'<section id="settings"><h2>Settings and versions</h2>{said}<div class="groups">{"".join(groups)}</div></section>'
+
+
+def _tile(
+    key: str, name: str, value: str, *, icon: str = "", alarm: bool = False, measured: bool = False
+) -> str:
+    shape = (
+        f'<svg class="icon {icon}" aria-hidden="true"><use href="#shape-{SHAPES[icon]}"/></svg>'
+        if icon
+        else ""
+    )
+    classes = " ".join(name for name, on in (("alarm", alarm), ("measured", measured)) if on)
+    return f'<div class="tile"><dt>{shape}{escape(name)}</dt><dd id="count-{key}" class="{classes}">{escape(value)}</dd></div>'
+
+
+def _told(group: str) -> dict[str, tuple[str, str]]:
+    """Meaning and unit of each setting of a group; none of what this version does not know."""
+    known = getattr(Settings(), group, None)
+    return (
+        {}
+        if known is None
+        else {item.name: (item.metadata["says"], item.metadata["unit"]) for item in fields(known)}
+    )
+
+
+def _values(
+    title: str,
+    values: Mapping[str, Any],
+    *,
+    measured: bool = False,
+    told: Mapping[str, tuple[str, str]] | None = None,
+) -> str:
+    kind = ' class="measured"' if measured else ""
+    rows = ""
+    for name, value in values.items():
+        says, unit = (told or {}).get(name, ("", ""))
+        meaning = f' title="{escape(says, quote=True)}"' if says else ""
+        unit = f" <small>{escape(unit)}</small>" if unit else ""
+        rows += (
+            f"<tr{meaning}><th>{escape(str(name))}</th><td{kind}>{_words(value)}{unit}</td></tr>"
+        )
+    return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>" if rows else ""
+
+
+def _words(value: Any) -> str:
+    if value is None or value == "":
+        return '<span class="none">none</span>'
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return escape(str(value))
+
+
+def _time(text: str | None) -> str | None:
+    """A time as run.json has it, easier to read."""
+    return text.replace("T", " ").replace("+00:00", " UTC") if text else text
+
+
+def _known(rows: Iterable[Mapping[str, Any]], column: str) -> tuple[list[float], int]:
+    """The values that are known, and how many are not."""
+    values = [row[column] for row in rows]
+    known = [value for value in values if value is not None]
+    return known, len(values) - len(known)
+
+
+def _unknown(count: int) -> str:
+    return (
+        f"{count:,} {'focus' if count == 1 else 'foci'} without a known pixel spacing not shown"
+        if count
+        else ""
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, hours = round(seconds / 60), round(seconds // 3600)
+    return f"{minutes} min" if hours == 0 else f"{hours} h {round(seconds % 3600 / 60) % 60} min"
