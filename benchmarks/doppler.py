@@ -137,7 +137,7 @@ def examine(kind: SetKind, seed: int) -> Clip:
     possible: list[bool] = []
     for number in np.linspace(0, len(phantom.frames) - 1, STILLS).astype(int).tolist():
         still = replace(
-            scan, read=partial(iter, phantom.frames[number : number + 1]), promised_frames=1
+            scan, read=partial(iter, phantom.frames[number : number + 1]), declared_frames=1
         )
         seen = list(analyze(still, settings=everything).foci)
         stills += scored(seen, phantom, number)
@@ -258,7 +258,7 @@ def read_frame(phantom: Phantom, scan: Scan, number: int) -> Read:
     x, y = np.where(inside, x, 0), np.where(inside, y, 0)
     box = np.zeros(phantom.frames.shape[1:3], np.uint8)
     cv2.fillPoly(box, [np.rint(np.array(colour.box_px)).astype(np.int32)], 1)
-    shown: BoolImage = colour.shown[number][y, x] & inside & ~view.overlay
+    shown: BoolImage = colour.shown[number][y, x] & inside & ~view.graphics
     close = error = sign = np.nan
     both = shown & flow.mask
     if not colour.power and both.any() and colour.vessels:

@@ -8,7 +8,7 @@ import pytest
 import usmicro
 from usmicro.analysis import _chosen
 from usmicro.errors import ImageError, ScanError
-from usmicro.model.scan import GivenMasks, Scan
+from usmicro.model.scan import Scan, UserMasks
 from usmicro.phantom import phantom_set, simulate
 from usmicro.settings import Settings, with_values
 
@@ -81,7 +81,7 @@ def test_given_masks_take_the_place_of_what_is_found(phantom):
     masses = np.zeros(phantom.frames.shape[1:3], np.int32)
     masses[200:300, 200:320] = 1
     analysis = usmicro.analyze(
-        phantom.scan(), settings=every_candidate(), masks=GivenMasks(masses=masses)
+        phantom.scan(), settings=every_candidate(), masks=UserMasks(masses=masses)
     )
     drawn = analysis.labels == 1
     assert np.mean(drawn == (masses == 1)) > 0.995

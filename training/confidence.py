@@ -25,7 +25,8 @@ from usmicro.evaluation.metrics import auc
 from usmicro.foci import find_candidates
 from usmicro.foci.confidence import MODELS, focus_confidence, focus_features, image_features
 from usmicro.loading import load
-from usmicro.model.findings import Anatomy, Candidates
+from usmicro.model.anatomy import Anatomy
+from usmicro.model.findings import Candidates
 from usmicro.model.scan import Scan, Spacing
 from usmicro.model.view import View
 from usmicro.numerics.logistic import Logistic, write_models

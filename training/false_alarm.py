@@ -21,8 +21,8 @@ from usmicro.foci.detection import blob_responses
 from usmicro.foci.false_alarm import STANDARDISED, SpeckleResponses
 from usmicro.model.arrays import ByteImage, FloatImage
 from usmicro.model.scan import Spacing
-from usmicro.model.view import Beams, Grid, View
-from usmicro.preparation.speckle_size import speckle_cell
+from usmicro.model.view import Grid, ScanLines, View
+from usmicro.preparation.speckle_size import measure_speckle_size
 from usmicro.settings import FociSettings
 
 SHAPE = (512, 640)
@@ -90,11 +90,16 @@ def speckle(rng: np.random.Generator, kind: Kind, size: tuple[int, int] = SHAPE)
 
 def view_of(grey: FloatImage) -> View:
     """A view that is all tissue."""
-    tissue, beams = np.ones(grey.shape, bool), Beams("linear", 0.0)
-    cell = speckle_cell(grey, tissue, beams)
+    tissue, scan_lines = np.ones(grey.shape, bool), ScanLines("linear", 0.0)
+    cell = measure_speckle_size(grey, tissue, scan_lines)
     assert cell is not None, "pure speckle has a measurable cell"
     return View(
-        grey, tissue, ~tissue, Grid(0, 0, 1, 1, 0.08, Spacing(0.08, 0.08, "given")), beams, cell
+        grey,
+        tissue,
+        ~tissue,
+        Grid(0, 0, 1, 1, 0.08, Spacing(0.08, 0.08, "given")),
+        scan_lines,
+        cell,
     )
 
 

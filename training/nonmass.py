@@ -58,10 +58,10 @@ def fit_areas(pictures: list[Picture]) -> None:
     weight: list[float] = []
     for picture in pictures:
         view = as_view(picture)
-        judged = judge_nonmass(view)
+        prediction = judge_nonmass(view)
         _, known = sample(picture)
-        small = cv2.resize(known, judged.rank.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5
-        for area in areas(view, judged):
+        small = cv2.resize(known, prediction.rank.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5
+        for area in areas(view, prediction):
             features.append(area.features)
             right.append(bool(small[area.box][area.inside].mean() > MATCH))
             weight.append(1.0 if picture.source == "phantom" else REAL_WEIGHT)
@@ -75,16 +75,18 @@ def fit_areas(pictures: list[Picture]) -> None:
             known = hit = false = 0
             for picture in mine:
                 view = as_view(picture)
-                judged = judge_nonmass(view)
+                prediction = judge_nonmass(view)
                 truth = (
                     cv2.resize(
-                        sample(picture)[1], judged.rank.shape[::-1], interpolation=cv2.INTER_AREA
+                        sample(picture)[1],
+                        prediction.rank.shape[::-1],
+                        interpolation=cv2.INTER_AREA,
                     )
                     > 0.5
                 )
                 count, numbered = cv2.connectedComponents(truth.astype(np.uint8))
                 found = np.zeros(truth.shape, np.bool_)
-                for area in areas(view, judged):
+                for area in areas(view, prediction):
                     if model.probability(area.features) >= threshold:
                         found[area.box] |= area.inside
                         false += bool(truth[area.box][area.inside].mean() <= MATCH)

@@ -21,12 +21,12 @@ from training.logistic import fit_logistic
 from training.pictures import Picture, read_pictures
 from training.unseen import UNSEEN_NETWORK, left_out
 from usmicro.anatomy.ducts import FEATURES as DUCT_FEATURES
-from usmicro.anatomy.ducts import judge_ducts, tubes
+from usmicro.anatomy.ducts import predict_ducts, tubes
 from usmicro.anatomy.masses import BORDER, REGION_MODELS, SIZE, regions
 from usmicro.anatomy.masses import FEATURES as MASS_FEATURES
-from usmicro.anatomy.network import judge
+from usmicro.anatomy.network import predict
 from usmicro.model.arrays import BoolImage
-from usmicro.model.view import Beams, Grid, View
+from usmicro.model.view import Grid, ScanLines, View
 from usmicro.numerics.logistic import Logistic, write_models
 from usmicro.settings import AnatomySettings
 
@@ -66,7 +66,7 @@ class Found:
 
 def as_view(picture: Picture) -> View:
     """The picture as a view; its beams are taken to be straight."""
-    beams = Beams(
+    scan_lines = ScanLines(
         "linear", float(picture.tissue.any(axis=1).argmax()), middle_x=picture.grey.shape[1] / 2
     )
     nothing = np.zeros(picture.grey.shape, np.bool_)
@@ -76,7 +76,7 @@ def as_view(picture: Picture) -> View:
         picture.tissue,
         nothing,
         Grid(0, 0, 1, 1, picture.pixel_mm),
-        beams,
+        scan_lines,
         cell,
     )
 
@@ -95,8 +95,8 @@ def masses_on(picture: Picture, network: Path) -> Found:
     """The regions that a network finds, each with its best overlap with one outline."""
     view = as_view(picture)
     count, outlines = cv2.connectedComponents(picture.outline.astype(np.uint8))
-    judged = judge(view, network, SIZE, border=BORDER)
-    found = regions(view, judged, judged.probability_on(view))
+    prediction = predict(view, network, SIZE, border=BORDER)
+    found = regions(view, prediction, prediction.probability_on(view))
     match = []
     for region in found:
         mask = np.zeros(view.shape, np.bool_)
@@ -133,11 +133,11 @@ def away_from_masses(picture: Picture) -> Picture | None:
 def ducts_on(picture: Picture, network: Path, name: str) -> Found:
     """The tubes that the shipped network finds beside a mass network, each with the part of it that lies in a duct."""
     view = as_view(picture)
-    judged = judge_ducts(view)
-    size = judged.rank.shape[::-1]
+    prediction = predict_ducts(view)
+    size = prediction.rank.shape[::-1]
     known = cv2.resize(picture.ducts.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-    mass = judge(view, network, SIZE, border=BORDER).probability_on(view)
-    found = tubes(view, judged, mass)
+    mass = predict(view, network, SIZE, border=BORDER).probability_on(view)
+    found = tubes(view, prediction, mass)
     match = [float(known[tube.box][tube.inside].mean()) for tube in found]
     return Found(
         name,

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from usmicro.analysis import Analysis, analyze
+    from usmicro.analysis import analyze
     from usmicro.batch import run
     from usmicro.foci import find_foci
     from usmicro.loading import load
     from usmicro.model.findings import Cluster, Focus, Mass
     from usmicro.model.scan import Scan
+    from usmicro.result import Analysis
     from usmicro.settings import Settings
     from usmicro.speckle import despeckle
 
 _HOMES = {
-    "Analysis": "usmicro.analysis",
+    "Analysis": "usmicro.result",
     "Cluster": "usmicro.model.findings",
     "Focus": "usmicro.model.findings",
     "Mass": "usmicro.model.findings",

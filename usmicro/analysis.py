@@ -10,81 +10,31 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from usmicro.anatomy import find_anatomy
-from usmicro.anatomy.cine_cache import AnatomyMemory
-from usmicro.anatomy.user_masks import MaskFunction, Outlines, outlines_on
-from usmicro.doppler.patches import mosaic_heads
+from usmicro.anatomy.cine_cache import AnatomyCache
+from usmicro.anatomy.user_masks import MaskFunction, MasksLike, user_masks_on_frame
+from usmicro.doppler.patches import colour_patch_heads
 from usmicro.doppler.twinkling import ColourEvidence, Colours
 from usmicro.errors import ImageError, ScanError
 from usmicro.foci import find_candidates
 from usmicro.foci.confidence import calcification_score, focus_confidence
-from usmicro.labelling.clusters import measure_clusters
 from usmicro.labelling.labels import describe_calcification
+from usmicro.model.anatomy import Anatomy, AreaLabel
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
-from usmicro.model.findings import Anatomy, Cluster, Focus, Mass, Summary, Table
-from usmicro.model.scan import GivenMasks, Scan
+from usmicro.model.findings import Focus, Mass, Summary
+from usmicro.model.scan import Scan, UserMasks
 from usmicro.model.view import View
 from usmicro.numerics.threads import one_thread
-from usmicro.preparation import ScreenMemory, prepare
+from usmicro.preparation import ScreenCache, prepare
+from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
 from usmicro.tracking.linking import coarse_tissue, tissue_shift
 from usmicro.tracking.observations import FocusRows, MassPlaces, mass_row
 from usmicro.tracking.tracks import Places, Sightings
 
-NOT_TISSUE = 255
 NEGLIGIBLE = 0.004
 """Confidence up to which candidates on the frames of a cine are not followed, unless all are to be listed."""
 UNSEEN_MM = 0.6
 """Diameter taken for a focus that only its twinkling shows: a colour cell."""
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """What usmicro says of one scan."""
-
-    scan: Scan
-    settings: Settings
-    foci: Table[Focus]
-    """Surest first; those that reach `foci.minimum_confidence`."""
-    masses: Table[Mass]
-    summary: Summary
-    frame: int
-    """The key frame, whose foci are the surest: overlay and masks show it."""
-    image: Frame = field(repr=False)
-    """The key frame's pixels."""
-    labels: ByteImage = field(repr=False)
-    """The key frame's anatomy at input size: 0 tissue, 1 mass, 2 duct, 3 nonmass area, 255 not tissue."""
-    notes: tuple[str, ...] = ()
-    """What a reader of the results must know: a fallback taken, a frame lost."""
-    seconds: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
-    """Time spent, by stage."""
-
-    @property
-    def clusters(self) -> Table[Cluster]:
-        """The clusters that the foci form, by number."""
-        return measure_clusters(self.foci)
-
-    def overlay(self) -> ByteImage:
-        """The key frame with its findings drawn, RGB."""
-        from usmicro.writing.overlays import draw
-
-        return draw(self)
-
-    def __repr__(self) -> str:
-        from usmicro.writing.notebook import analysis_text
-
-        return analysis_text(self)
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from usmicro.writing.notebook import analysis_html
-
-        return analysis_html(self)
-
-    def _repr_png_(self) -> bytes:
-        """What a program that shows no HTML shows."""
-        from usmicro.writing import encode_png
-
-        return encode_png(self.overlay())
 
 
 @dataclass(slots=True)
@@ -98,9 +48,9 @@ class Gathered:
     geometry: str = ""
     colour_flow: bool = False
     cine: bool = False
-    screen: ScreenMemory | None = None
+    screen: ScreenCache | None = None
     """Of a cine."""
-    anatomy: AnatomyMemory = field(default_factory=AnatomyMemory)
+    anatomy: AnatomyCache = field(default_factory=AnatomyCache)
     masses: dict[int, MassPlaces] = field(default_factory=dict)
     """Of the anatomy that each view has now."""
     tissue: dict[int, FloatImage] = field(default_factory=dict)
@@ -126,7 +76,7 @@ def analyze(
     scan: Scan,
     *,
     settings: Settings | None = None,
-    masks: Outlines | MaskFunction | None = None,
+    masks: MasksLike | MaskFunction | None = None,
     each_frame: Callable[[int, ByteImage], None] | None = None,
 ) -> Analysis:
     """Find the echogenic foci, masses, ducts and nonmass areas of a scan; say of each focus how it behaves and where it lies.
@@ -136,7 +86,7 @@ def analyze(
     scan : Scan
         From `usmicro.load`, or `Scan.of_array` for an array.
     settings : Settings, optional
-    masks : GivenMasks, mapping or function, optional
+    masks : UserMasks, mapping or function, optional
         Outlines of one's own, at the size of the scan; they replace what the program would find. A mapping has any of the keys "masses",
         "ducts" and "nonmass", each with an array that is binary or numbers its areas. A function is called with each frame, uint8 of shape
         (rows, columns) or (rows, columns, 3), and the scan's `Spacing`, and gives either, or None where the program is to look itself.
@@ -150,10 +100,10 @@ def analyze(
     """
     settings = settings or Settings()
     gathered = Gathered(
-        notes=dict.fromkeys((*scan.notes, *(masks.notes if isinstance(masks, GivenMasks) else ())))
+        notes=dict.fromkeys((*scan.notes, *(masks.notes if isinstance(masks, UserMasks) else ())))
     )
-    if scan.promised_frames > 1:
-        gathered.cine, gathered.screen = True, ScreenMemory()
+    if scan.declared_frames > 1:
+        gathered.cine, gathered.screen = True, ScreenCache()
     key: tuple[float, int, Frame, ByteImage] | None = None
     without_tissue: list[int] = []
     reason = "no frame could be read"
@@ -164,7 +114,7 @@ def analyze(
             frame = next(reader, None)
         if frame is None:
             break
-        if not _chosen(frames, scan.promised_frames, settings.loading.frames):
+        if not _chosen(frames, scan.declared_frames, settings.loading.frames):
             frames += 1
             continue
         try:
@@ -174,14 +124,14 @@ def analyze(
                     spacing=scan.spacing,
                     regions=scan.regions,
                     settings=settings.preparation,
-                    memory=gathered.screen,
+                    cache=gathered.screen,
                 )
         except ImageError as error:
             without_tissue.append(frames)
             reason = str(error)
         else:
             with gathered.timed("anatomy"):
-                given = None if masks is None else outlines_on(masks, frame, frames, scan)
+                given = None if masks is None else user_masks_on_frame(masks, frame, frames, scan)
             found = [
                 _analyze_view(view, frames, analysed, gathered, settings, given) for view in views
             ]
@@ -207,7 +157,8 @@ def analyze(
         gathered.notes[
             f"{analysed} of {frames} frames were analysed, as loading.frames = {settings.loading.frames} asks"
         ] = None
-    foci, masses = gathered.sightings.gathered(analysed, settings, cine=frames > 1)
+    found_foci, found_masses = gathered.sightings.gathered(analysed, settings, cine=frames > 1)
+    foci, masses = Table(found_foci), Table(found_masses)
     listed = Table(focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence)
     return Analysis(
         scan=scan,
@@ -234,7 +185,7 @@ def _analyze_view(
     turn: int,
     gathered: Gathered,
     settings: Settings,
-    given: GivenMasks | None,
+    given: UserMasks | None,
 ) -> tuple[float, Anatomy]:
     """Run the stages on one view and gather what they find; gives the sum of the foci's confidences, and the anatomy.
 
@@ -269,7 +220,7 @@ def _analyze_view(
     places = Places(candidates.x, candidates.y, candidates.diameter, confidence)
     sightings.add_foci(view, "echo", places, rows.of_echoes, evidence, turn, shift)
     with timed("twinkling"):
-        x, y = mosaic_heads(view, settings.twinkling)
+        x, y = colour_patch_heads(view, settings.twinkling)
     places = Places(x, y, np.full(len(x), view.grid.pixels(UNSEEN_MM)), np.zeros(len(x)))
     sightings.add_foci(
         view,
@@ -281,7 +232,7 @@ def _analyze_view(
         shift,
     )
     gathered.notes.update(dict.fromkeys(view.notes))
-    gathered.geometry = gathered.geometry or view.beams.geometry
+    gathered.geometry = gathered.geometry or view.scan_lines.geometry
     gathered.colour_flow |= view.colour is not None
     return float(confidence.sum()), anatomy
 
@@ -306,7 +257,7 @@ def _add_masses(
 
 def _labels_of(frame: Frame, anatomies: Sequence[tuple[View, Anatomy]]) -> ByteImage:
     """The label image of a frame, of the size of the frame."""
-    labels = np.full(frame.shape[:2], NOT_TISSUE, np.uint8)
+    labels = np.full(frame.shape[:2], AreaLabel.NOT_TISSUE, np.uint8)
     for view, anatomy in anatomies:
         _draw_labels(view, anatomy, labels)
     return labels
@@ -316,10 +267,10 @@ def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
     """Resample the view's anatomy to the input image by nearest neighbour and draw it into `labels`."""
     import cv2
 
-    on_grid = np.where(anatomy.nonmass, 3, 0).astype(np.uint8)
-    on_grid[anatomy.masses > 0] = 1
-    on_grid[anatomy.ducts > 0] = 2
-    on_grid[~view.tissue] = NOT_TISSUE
+    on_grid = np.where(anatomy.nonmass, AreaLabel.NONMASS, AreaLabel.TISSUE).astype(np.uint8)
+    on_grid[anatomy.masses > 0] = AreaLabel.MASS
+    on_grid[anatomy.ducts > 0] = AreaLabel.DUCT
+    on_grid[~view.tissue] = AreaLabel.NOT_TISSUE
     left, top = view.grid.to_image(0.0, 0.0)
     to_image = np.array([[view.grid.step_x, 0, left], [0, view.grid.step_y, top]])
     size = (labels.shape[1], labels.shape[0])
@@ -329,9 +280,9 @@ def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
         size,
         flags=cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=NOT_TISSUE,
+        borderValue=AreaLabel.NOT_TISSUE,
     )
-    np.copyto(labels, drawn, where=drawn != NOT_TISSUE)
+    np.copyto(labels, drawn, where=drawn != AreaLabel.NOT_TISSUE)
 
 
 def calcification_descriptor(foci: Sequence[Focus], score: float, settings: Settings) -> str:

@@ -82,7 +82,7 @@ def describe(inspection: Inspection) -> list[str]:
     """Lines for a person: frames, size, spacing, regions, geometry, tissue, colour, overlays, decoder, notes."""
     scan, frame = inspection.scan, inspection.frame
     promised = (
-        "" if scan.promised_frames == inspection.frames else f" of {scan.promised_frames} promised"
+        "" if scan.declared_frames == inspection.frames else f" of {scan.declared_frames} promised"
     )
     kind = "grey" if frame.ndim == 2 else "RGB"
     lines = [
@@ -114,7 +114,7 @@ def describe(inspection: Inspection) -> list[str]:
 def _view_lines(view: View) -> list[str]:
     unit = "mm" if view.grid.spacing.known else "mm (assumed)"
     rows, columns = np.nonzero(view.tissue)
-    depth = float(view.beams.depth(columns, rows).max()) * view.grid.pixel_mm
+    depth = float(view.scan_lines.depth(columns, rows).max()) * view.grid.pixel_mm
     area = (
         f", {view.tissue.sum() * view.grid.pixel_mm**2 / 100:.1f} cm2"
         if view.grid.spacing.known
@@ -125,15 +125,15 @@ def _view_lines(view: View) -> list[str]:
         *view.grid.to_image(columns.max(), rows.max()),
     )
     left, top, right, bottom = (round(float(value)) for value in corners)
-    across, along = (size * view.grid.pixel_mm for size in view.speckle)
+    across, along = (size * view.grid.pixel_mm for size in view.speckle_size)
     lines = [
         _line("tissue", f"columns {left} to {right}, rows {top} to {bottom}{area}"),
-        _line("  geometry", f"{view.beams.geometry}, depth {depth:.0f} {unit}"),
+        _line("  geometry", f"{view.scan_lines.geometry}, depth {depth:.0f} {unit}"),
         _line("  spacing", _spacing(view.grid.spacing)),
         _line("  speckle cell", f"{across:.2f} across x {along:.2f} {unit} along the beam"),
         _line(
             "  overlays",
-            f"{100 * (view.overlay & view.tissue).sum() / view.tissue.sum():.1f} % of the tissue",
+            f"{100 * (view.graphics & view.tissue).sum() / view.tissue.sum():.1f} % of the tissue",
         ),
     ]
     if (colour := view.colour) is not None:
@@ -176,7 +176,7 @@ def draw_views(inspection: Inspection) -> ByteImage:
     pen = Pen(picture, unit=max(1.0, picture.shape[1] / 1000))
     for view in inspection.views:
         outline(pen, _in_image(view, view.tissue, shape), scale, GREEN)
-        outline(pen, _in_image(view, view.overlay, shape), scale, ORANGE)
+        outline(pen, _in_image(view, view.graphics, shape), scale, ORANGE)
         for ray in _rays(view):
             pen.line(
                 [
@@ -263,13 +263,16 @@ def _unreadable(picture: ByteImage) -> ByteImage:
 def _rays(view: View) -> list[NDArray[np.float64]]:
     """Some beams, each as grid positions (n, 2) from the transducer face to the end of the tissue."""
     rows, columns = np.nonzero(view.tissue)
-    deepest = float(view.beams.depth(columns, rows).max())
-    if view.beams.geometry == "linear":
+    deepest = float(view.scan_lines.depth(columns, rows).max())
+    if view.scan_lines.geometry == "linear":
         starts = np.linspace(columns.min(), columns.max(), RAYS + 2)[1:-1]
-        return [np.array([[x, view.beams.face], [x, view.beams.face + deepest]]) for x in starts]
-    angles = np.arctan2(columns - view.beams.apex_x, rows - view.beams.apex_y)
-    ends = np.array([view.beams.face, view.beams.face + deepest])
-    apex = np.array([view.beams.apex_x, view.beams.apex_y])
+        return [
+            np.array([[x, view.scan_lines.face], [x, view.scan_lines.face + deepest]])
+            for x in starts
+        ]
+    angles = np.arctan2(columns - view.scan_lines.apex_x, rows - view.scan_lines.apex_y)
+    ends = np.array([view.scan_lines.face, view.scan_lines.face + deepest])
+    apex = np.array([view.scan_lines.apex_x, view.scan_lines.apex_y])
     chosen = np.linspace(angles.min(), angles.max(), RAYS + 2)[1:-1]
     return [apex + ends[:, None] * np.array([np.sin(angle), np.cos(angle)]) for angle in chosen]
 

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy.cases import open_case
-from benchmarks.accuracy.runs import DUCT, MASS, Outcome, settings_of
+from benchmarks.accuracy.runs import Outcome, settings_of
 from usmicro.analysis import analyze
+from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage
 from usmicro.settings import Settings
 from usmicro.writing.overlays import FONT, ORANGE, PURPLE, WHITE, YELLOW, Pen, outline, rgb_of
@@ -57,7 +58,10 @@ def _picture(outcome: Outcome, settings: Settings) -> ByteImage:
     size = (WIDTH, round(scan.rows * scale))
     picture = cv2.resize(rgb_of(analysis.image), size, interpolation=cv2.INTER_AREA)
     pen = Pen(picture, unit=1)
-    areas = [(analysis.labels == MASS, ORANGE), (analysis.labels == DUCT, PURPLE)]
+    areas = [
+        (analysis.labels == AreaLabel.MASS, ORANGE),
+        (analysis.labels == AreaLabel.DUCT, PURPLE),
+    ]
     areas += [] if truth.masses is None else [(truth.masses > 0, WHITE)]
     for area, colour in areas:
         outline(pen, area, scale, colour)

@@ -12,17 +12,17 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy.cases import Case, open_case
-from usmicro.analysis import Analysis, analyze, calcification_descriptor
+from usmicro.analysis import analyze, calcification_descriptor
 from usmicro.errors import UsmicroError
 from usmicro.evaluation.overlaps import components, overlap
 from usmicro.evaluation.targets import Target
+from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, LabelImage
 from usmicro.model.findings import Focus, Mass
-from usmicro.model.scan import GivenMasks
+from usmicro.model.scan import UserMasks
+from usmicro.result import Analysis
 from usmicro.settings import Settings
 
-MASS, DUCT = 1, 2
-"""Values of `Analysis.labels`."""
 COVERED = 0.3
 """A true duct is found if ducts cover this much of it; a duct is false if true ones cover less of it."""
 
@@ -114,7 +114,7 @@ def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
     try:
         scan, truth = open_case(case)
         masks = (
-            GivenMasks(masses=truth.masses)
+            UserMasks(masses=truth.masses)
             if given_outlines and truth.masses is not None and truth.masses.any()
             else None
         )
@@ -162,7 +162,7 @@ def _within(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[boo
 
 def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, Mass | None]:
     """Overlap of the masses found with the true ones, matched one to one; and the mass that finds the largest true one."""
-    found = components(analysis.labels == MASS)
+    found = components(analysis.labels == AreaLabel.MASS)
     compared = overlap(found, true)
     count = int(found.max())
     own = (
@@ -190,7 +190,7 @@ def _nearest(masses: Sequence[Mass], inside: BoolImage) -> Mass:
 
 def compare_ducts(labels: ByteImage, true: LabelImage) -> DuctOverlap:
     """Which true ducts the ducts found cover, and how many of those found are false."""
-    found = components(labels == DUCT)
+    found = components(labels == AreaLabel.DUCT)
     covered = tuple(
         bool((found[true == number] > 0).mean() >= COVERED)
         for number in np.unique(true)

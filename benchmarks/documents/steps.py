@@ -13,15 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.analysis import Analysis, analyze
+from usmicro.analysis import analyze
 from usmicro.anatomy import find_anatomy
 from usmicro.errors import UsmicroError
 from usmicro.foci.confidence import focus_confidence
 from usmicro.foci.detection import blob_responses, find_candidates
 from usmicro.foci.features import Blobs
 from usmicro.loading import load
+from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import BoolImage, ByteImage
-from usmicro.model.findings import Anatomy, Candidates
+from usmicro.model.findings import Candidates
 from usmicro.model.scan import Scan, Spacing
 from usmicro.model.view import View
 from usmicro.posterior.focus_shadow import (  # private, but the picture must show what is compared
@@ -29,6 +30,7 @@ from usmicro.posterior.focus_shadow import (  # private, but the picture must sh
     focus_shadows,
 )
 from usmicro.preparation import prepare
+from usmicro.result import Analysis
 from usmicro.settings import Settings
 from usmicro.writing import write_atomically
 from usmicro.writing.overlays import (
@@ -162,7 +164,7 @@ def tissue_and_overlays(stages: Stages) -> ByteImage:
     size = (frame.shape[1], frame.shape[0])
     tissue, overlay = (
         cv2.warpAffine(mask.astype(np.uint8), to_image, size, flags=cv2.INTER_NEAREST) > 0
-        for mask in (view.tissue, view.overlay)
+        for mask in (view.tissue, view.graphics)
     )
     frame[overlay & tissue] = YELLOW
     frame[~tissue] //= 2

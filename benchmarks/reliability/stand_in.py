@@ -14,8 +14,9 @@ import numpy as np
 from usmicro.batch.jobs import FramesTold, Job
 from usmicro.batch.results import Result
 from usmicro.model.arrays import ByteImage
-from usmicro.model.findings import Focus, Mass, Summary, Table
+from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.model.scan import Scan
+from usmicro.result import Table
 
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from benchmarks.reliability.stand_in import install; install(SECONDS); "

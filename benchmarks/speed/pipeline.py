@@ -21,10 +21,10 @@ import skimage.segmentation
 
 import usmicro
 from benchmarks.speed.inputs import SHAPE, SPACING, make_inputs
-from usmicro.analysis import Analysis
 from usmicro.batch.workers import available_cores
 from usmicro.model.arrays import ByteImage
 from usmicro.model.scan import Scan
+from usmicro.result import Analysis
 
 MEGAPIXELS = (0.1, 0.5, 1.0, 4.0, 16.0)
 FILES = 48

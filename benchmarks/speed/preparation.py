@@ -12,8 +12,8 @@ from usmicro.kernels import colour, levels, masks
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.numerics.quantiles import masked_quantile
 from usmicro.preparation.colour.separation import GREY_CHROMA, is_grey
-from usmicro.preparation.graphics.calipers import DRAWINGS, find_marks
-from usmicro.preparation.inpainting import filled
+from usmicro.preparation.graphics.calipers import DRAWINGS, find_calipers
+from usmicro.preparation.inpainting import inpainted
 
 SEED = 5
 TINT = (6.0, -9.0)
@@ -162,7 +162,7 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         ),
         Comparison(
             f"caliper marks of {len(templates)} kinds",
-            lambda: find_marks(inputs.bytes, everywhere),
+            lambda: find_calipers(inputs.bytes, everywhere),
             peers={
                 "OpenCV matchTemplate": Peer(
                     lambda: [
@@ -175,7 +175,7 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         ),
         Comparison(
             f"{100 * hidden.mean():.0f} % hidden pixels filled",
-            lambda: filled(inputs.grey, hidden),
+            lambda: inpainted(inputs.grey, hidden),
             peers={
                 "OpenCV inpaint": Peer(
                     lambda: cv2.inpaint(inputs.bytes, hidden.view(np.uint8), 3, cv2.INPAINT_TELEA),

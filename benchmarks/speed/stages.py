@@ -17,7 +17,7 @@ from usmicro.foci.detection import blob_responses
 from usmicro.foci.scale_space import scale_space
 from usmicro.kernels import colour
 from usmicro.kernels import foci as kernels
-from usmicro.kernels import scan_lines as beams
+from usmicro.kernels import scan_lines as scan_lines
 from usmicro.model.arrays import FloatImage
 from usmicro.model.scan import Spacing
 from usmicro.model.view import View
@@ -135,7 +135,7 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
 
     def walk() -> FloatImage:
         out = np.empty((RAYS, STEPS), np.float32)
-        beams.walk(view.grey, everywhere, start, zeros, dx, dy, out)
+        scan_lines.walk(view.grey, everywhere, start, zeros, dx, dy, out)
         return out
 
     map_x, map_y = across.astype(np.float32), along.astype(np.float32)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from usmicro.anatomy import find_anatomy
-from usmicro.anatomy.cine_cache import AnatomyMemory, moved
+from usmicro.anatomy.cine_cache import AnatomyCache, moved
 from usmicro.phantom import simulate
 from usmicro.preparation import prepare
 from usmicro.settings import AnatomySettings
@@ -27,7 +27,7 @@ def find(memory, view, shift=None):
 
 def test_noise_leaves_the_anatomy_and_another_image_finds_it_anew(frame):
     image, spacing = frame
-    memory = AnatomyMemory()
+    memory = AnatomyCache()
     first = find(memory, view_of(image, spacing))
     noisy = np.clip(image + np.random.default_rng(1).normal(0, 8, image.shape), 0, 255).astype(
         np.uint8
@@ -41,7 +41,7 @@ def test_noise_leaves_the_anatomy_and_another_image_finds_it_anew(frame):
 
 def test_what_moves_as_a_whole_takes_its_anatomy_along(frame):
     image, spacing = frame
-    memory = AnatomyMemory()
+    memory = AnatomyCache()
     view = view_of(image, spacing)
     first = find(memory, view)
     away = 16
@@ -58,7 +58,7 @@ def test_what_moves_as_a_whole_takes_its_anatomy_along(frame):
 
 def test_slow_movement_does_not_add_up(frame):
     image, spacing = frame
-    memory = AnatomyMemory()
+    memory = AnatomyCache()
     view = view_of(image, spacing)
     before = np.nonzero(find(memory, view).masses)[1].mean()
     for step in range(2, 40, 2):

@@ -7,8 +7,8 @@ import pytest
 from usmicro.anatomy import find_anatomy
 from usmicro.anatomy.user_masks_on_grid import on_grid
 from usmicro.errors import ImageError
-from usmicro.model.scan import GivenMasks
-from usmicro.model.view import Beams, ColourFlow, Grid, View
+from usmicro.model.scan import UserMasks
+from usmicro.model.view import ColourFlow, Grid, ScanLines, View
 from usmicro.phantom import phantom_set, random_settings, simulate
 from usmicro.preparation import prepare
 from usmicro.settings import AnatomySettings
@@ -49,9 +49,9 @@ def as_view(level_db: np.ndarray, seed: int = 2) -> View:
 
 def view_of(grey: np.ndarray) -> View:
     everywhere = np.ones(grey.shape, np.bool_)
-    beams = Beams("linear", 0.0, middle_x=grey.shape[1] / 2)
+    scan_lines = ScanLines("linear", 0.0, middle_x=grey.shape[1] / 2)
     return View(
-        grey, everywhere, ~everywhere, Grid(0.0, 0.0, 1.0, 1.0, PIXEL_MM), beams, (5.2, 2.8)
+        grey, everywhere, ~everywhere, Grid(0.0, 0.0, 1.0, 1.0, PIXEL_MM), scan_lines, (5.2, 2.8)
     )
 
 
@@ -185,7 +185,7 @@ def test_given_masks_override_and_keep_their_numbers(scene):
     ducts[200:210, 50:200] = 3
     nonmass = np.zeros(view.shape, np.bool_)
     nonmass[400:450, 100:200] = True
-    anatomy = find_anatomy(view, given=GivenMasks(masses, ducts, nonmass))
+    anatomy = find_anatomy(view, given=UserMasks(masses, ducts, nonmass))
     np.testing.assert_array_equal(anatomy.masses, masses)
     np.testing.assert_array_equal(anatomy.ducts, ducts)
     np.testing.assert_array_equal(anatomy.nonmass, nonmass)
@@ -203,21 +203,21 @@ def test_given_masks_are_carried_to_the_grid(scene):
     view = replace(view, grid=Grid(10.0, 20.0, 2.0, 2.0, PIXEL_MM))
     masses = np.zeros((1100, 1000), np.int32)
     masses[220:420, 110:310] = 1
-    anatomy = find_anatomy(view, given=GivenMasks(masses=masses))
+    anatomy = find_anatomy(view, given=UserMasks(masses=masses))
     rows, columns = np.nonzero(anatomy.masses)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (100, 199, 50, 149)
     assert anatomy.given == ("masses",)
 
 
 def test_an_empty_given_mask_means_no_mass(scene):
-    anatomy = find_anatomy(scene[0], given=GivenMasks(masses=np.zeros(scene[0].shape, np.int32)))
+    anatomy = find_anatomy(scene[0], given=UserMasks(masses=np.zeros(scene[0].shape, np.int32)))
     assert anatomy.masses.max() == 0
     assert anatomy.mass_probability.max() == 0
 
 
 def test_a_mask_of_three_dimensions_is_refused(scene):
     with pytest.raises(ImageError, match="two-dimensional label image"):
-        find_anatomy(scene[0], given=GivenMasks(masses=np.zeros((10, 10, 3), np.int32)))
+        find_anatomy(scene[0], given=UserMasks(masses=np.zeros((10, 10, 3), np.int32)))
 
 
 def with_tube(level: np.ndarray, distance: np.ndarray, radius_mm: float) -> np.ndarray:
@@ -273,7 +273,7 @@ def test_a_shadow_from_the_skin_is_no_mass(width_mm):
 
 def test_given_ducts_are_no_masses(scene):
     view, mass = scene
-    assert find_anatomy(view, given=GivenMasks(ducts=mass.astype(np.int32))).masses.max() == 0
+    assert find_anatomy(view, given=UserMasks(ducts=mass.astype(np.int32))).masses.max() == 0
 
 
 def test_phantom_masses_are_found():

@@ -6,9 +6,9 @@ import pytest
 from usmicro.anatomy import find_anatomy
 from usmicro.anatomy.ducts import NETWORK as DUCTS
 from usmicro.anatomy.masses import NETWORK, SIZE
-from usmicro.anatomy.network import CHANNELS, equalised, judge, network_input
+from usmicro.anatomy.network import CHANNELS, equalised, network_input, predict
 from usmicro.errors import SettingsError
-from usmicro.model.view import Beams, Grid, View
+from usmicro.model.view import Grid, ScanLines, View
 from usmicro.settings import AnatomySettings
 
 
@@ -19,9 +19,12 @@ def grey() -> np.ndarray:
 
 def view_of(grey: np.ndarray, tissue: np.ndarray | None = None) -> View:
     everywhere = np.ones(grey.shape, np.bool_)
-    grid, beams = Grid(0.0, 0.0, 1.0, 1.0, 0.2), Beams("linear", 0.0, middle_x=grey.shape[1] / 2)
+    grid, scan_lines = (
+        Grid(0.0, 0.0, 1.0, 1.0, 0.2),
+        ScanLines("linear", 0.0, middle_x=grey.shape[1] / 2),
+    )
     return View(
-        grey, everywhere if tissue is None else tissue, ~everywhere, grid, beams, (2.0, 1.5)
+        grey, everywhere if tissue is None else tissue, ~everywhere, grid, scan_lines, (2.0, 1.5)
     )
 
 
@@ -47,25 +50,27 @@ def test_what_is_no_tissue_counts_for_nothing(grey):
 
 
 def test_the_mirror_image_is_judged_alike(grey):
-    judged, mirrored = (
-        judge(view_of(np.ascontiguousarray(image)), NETWORK, SIZE)
+    prediction, mirrored = (
+        predict(view_of(np.ascontiguousarray(image)), NETWORK, SIZE)
         for image in (grey, grey[:, ::-1])
     )
-    np.testing.assert_allclose(mirrored.logit[:, ::-1], judged.logit, atol=1e-3)
-    assert judged.logit.shape == SIZE
-    assert judged.logit_on(view_of(grey)).shape == grey.shape
+    np.testing.assert_allclose(mirrored.logit[:, ::-1], prediction.logit, atol=1e-3)
+    assert prediction.logit.shape == SIZE
+    assert prediction.logit_on(view_of(grey)).shape == grey.shape
 
 
 @pytest.mark.parametrize("network", [NETWORK, DUCTS], ids=["masses", "ducts"])
 def test_both_ways_to_run_a_network_say_the_same(grey, network):
-    one, other = (judge(view_of(grey), network, SIZE, plain=plain).logit for plain in (False, True))
+    one, other = (
+        predict(view_of(grey), network, SIZE, plain=plain).logit for plain in (False, True)
+    )
     np.testing.assert_allclose(one, other, atol=1e-3)
 
 
 def test_a_full_view_is_judged_as_one_with_a_missing_pixel(grey):
     nearly = np.ones(grey.shape, np.bool_)
     nearly[0, 0] = False
-    full, other = (judge(view_of(grey, tissue), NETWORK, SIZE) for tissue in (None, nearly))
+    full, other = (predict(view_of(grey, tissue), NETWORK, SIZE) for tissue in (None, nearly))
     np.testing.assert_allclose(full.rank[4:], other.rank[4:], atol=0.01)
     np.testing.assert_allclose(full.logit[100:], other.logit[100:], atol=0.5)
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import usmicro
-from usmicro.anatomy.user_masks import function_name, outlines_on
+from usmicro.anatomy.user_masks import function_name, user_masks_on_frame
 from usmicro.errors import ScanError
-from usmicro.model.scan import GivenMasks, Scan, Spacing
+from usmicro.model.scan import Scan, Spacing, UserMasks
 from usmicro.phantom import simulate
 
 FRAME = np.arange(1200, dtype=np.uint8).reshape(30, 40)
@@ -21,7 +21,7 @@ def two_squares(value=1):
 
 
 def on_frame(masks, frame=FRAME):
-    return outlines_on(masks, frame, 2, SCAN)
+    return user_masks_on_frame(masks, frame, 2, SCAN)
 
 
 # ---- what is taken ----
@@ -47,11 +47,11 @@ def test_numbers_are_kept():
 
 def test_masks_of_a_frame_take_the_place_of_those_of_the_scan():
     whole, single = (
-        GivenMasks(ducts=two_squares().astype(np.int32)),
-        GivenMasks(masses=two_squares().astype(np.int32)),
+        UserMasks(ducts=two_squares().astype(np.int32)),
+        UserMasks(masses=two_squares().astype(np.int32)),
     )
-    assert outlines_on(replace(whole, frames={2: single}), FRAME, 2, SCAN) is single
-    assert outlines_on(replace(whole, frames={2: single}), FRAME, 1, SCAN).masses is None
+    assert user_masks_on_frame(replace(whole, frames={2: single}), FRAME, 2, SCAN) is single
+    assert user_masks_on_frame(replace(whole, frames={2: single}), FRAME, 1, SCAN).masses is None
 
 
 # ---- functions ----
@@ -75,7 +75,7 @@ def test_a_function_gets_a_copy_of_the_frame_in_8_bits_and_the_spacing(depth, sh
 
 def test_a_function_may_leave_a_frame_to_usmicro_or_give_masks_as_they_are():
     assert on_frame(lambda image, spacing: None) is None
-    masks = GivenMasks(masses=two_squares().astype(np.int32))
+    masks = UserMasks(masses=two_squares().astype(np.int32))
     assert on_frame(lambda image, spacing: masks) is masks
 
 
@@ -99,7 +99,7 @@ def test_functions_have_names():
             r"masses: expected the size of the frame, 30 rows x 40 columns, found .* \(30, 41\)",
         ),
         ({"ducts": np.zeros((30, 40, 3), bool)}, r"ducts: expected the size"),
-        (GivenMasks(nonmass=np.zeros((3, 4), bool)), r"nonmass: expected the size"),
+        (UserMasks(nonmass=np.zeros((3, 4), bool)), r"nonmass: expected the size"),
         ({"masses": np.zeros((30, 40))}, "found float64; compare a probability"),
         ({"masses": np.full((30, 40), -1)}, "found -1 to -1"),
         ({"mass": two_squares()}, "expected the keys masses, ducts, nonmass, found mass"),
@@ -140,7 +140,7 @@ def drawn(phantom):
 def test_a_function_a_mapping_and_masks_give_the_same_analysis(phantom):
     masses = drawn(phantom)
     ways = (
-        GivenMasks(masses=masses),
+        UserMasks(masses=masses),
         {"masses": masses > 0},
         lambda image, spacing: {"masses": masses},
     )
@@ -156,9 +156,9 @@ def test_a_function_a_mapping_and_masks_give_the_same_analysis(phantom):
 
 def test_a_mass_that_is_given_on_one_frame_of_a_cine_is_listed(phantom):
     cine = Scan.of_array(np.repeat(phantom.frames[:1], 4, axis=0), spacing=phantom.spacing)
-    masks = GivenMasks(
+    masks = UserMasks(
         masses=np.zeros_like(drawn(phantom)),
-        frames={2: GivenMasks(masses=drawn(phantom))},
+        frames={2: UserMasks(masses=drawn(phantom))},
         notes=("given for a test",),
     )
     analysis = usmicro.analyze(cine, masks=masks)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import usmicro
-from usmicro.doppler.patches import mosaic_heads
+from usmicro.doppler.patches import colour_patch_heads
 from usmicro.phantom import ColourBox, FocusShape, PhantomSettings, Scene, VesselShape, simulate
 from usmicro.preparation import prepare
 from usmicro.settings import TwinklingSettings
@@ -31,7 +31,7 @@ VESSEL = VesselShape(
 
 def heads(phantom, frame: int = 0):
     (view,) = prepare(phantom.frames[frame], spacing=phantom.spacing, regions=phantom.regions)
-    return view, np.column_stack(view.grid.to_image(*mosaic_heads(view, TwinklingSettings())))
+    return view, np.column_stack(view.grid.to_image(*colour_patch_heads(view, TwinklingSettings())))
 
 
 def test_the_head_of_a_mosaic_is_at_the_focus_that_twinkles():

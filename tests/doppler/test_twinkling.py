@@ -3,9 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from usmicro.doppler.twinkling import NO_COLOUR, ColourEvidence, coherence, colour_evidence, judge
+from usmicro.doppler.twinkling import (
+    NO_COLOUR,
+    ColourEvidence,
+    assess_twinkling,
+    coherence,
+    colour_evidence,
+)
 from usmicro.model.scan import Spacing
-from usmicro.model.view import Beams, ColourBar, ColourFlow, Grid, View
+from usmicro.model.view import ColourBar, ColourFlow, Grid, ScanLines, View
 from usmicro.phantom import PhantomSettings, simulate
 from usmicro.phantom.colour_maps import colour_table, coloured
 from usmicro.preparation import prepare
@@ -32,7 +38,7 @@ def view_of(phase, shown, *, power=False, box=None):
         np.ones(shape, bool),
         np.zeros(shape, bool),
         grid,
-        Beams("linear", 0),
+        ScanLines("linear", 0),
         (4, 3),
         colour,
     )
@@ -69,7 +75,7 @@ def vessel_frames(count, peak, *, slope=0.4):
 
 def verdict(views, **changes):
     settings = replace(TwinklingSettings(), **changes)
-    return judge([colour_evidence(view, *FOCUS, settings) for view in views], settings)
+    return assess_twinkling([colour_evidence(view, *FOCUS, settings) for view in views], settings)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -125,10 +131,10 @@ def test_no_verdict_without_colour_data_over_the_focus():
     for view in (grey, view_of(np.zeros((SIZE, SIZE)), tail(), box=elsewhere)):
         evidence = colour_evidence(view, *FOCUS)
         assert evidence == NO_COLOUR
-        found = judge([evidence] * 5)
+        found = assess_twinkling([evidence] * 5)
         assert (found.verdict, found.score) == ("not assessable", None)
         assert found.reason
-    assert judge([]).verdict == "not assessable"
+    assert assess_twinkling([]).verdict == "not assessable"
 
 
 def test_power_doppler_is_possible_at_most():
@@ -222,8 +228,8 @@ def simulated(seeds, frames):
                     colour_evidence(view, *place, focus.diameter_mm / view.grid.pixel_mm)
                 )
             for found, into in (
-                (judge(evidence), clips),
-                (judge(evidence[still : still + 1]), singles),
+                (assess_twinkling(evidence), clips),
+                (assess_twinkling(evidence[still : still + 1]), singles),
             ):
                 if found.score is not None:
                     into[0].append(found.score)

@@ -5,7 +5,7 @@ import pytest
 
 from usmicro.foci import find_candidates
 from usmicro.foci.confidence import MODELS, calcification_score, focus_confidence, focus_features
-from usmicro.model.findings import Anatomy
+from usmicro.model.anatomy import Anatomy
 from usmicro.numerics.logistic import Logistic, read_models
 from usmicro.phantom import simulate
 from usmicro.preparation import prepare

@@ -10,7 +10,7 @@ from usmicro.foci.detection import strongest_first
 from usmicro.foci.scale_space import FWHM
 from usmicro.model.findings import Candidates
 from usmicro.model.scan import Spacing
-from usmicro.model.view import Beams, Grid, View
+from usmicro.model.view import Grid, ScanLines, View
 from usmicro.phantom import phantom_set
 from usmicro.preparation import prepare
 from usmicro.settings import FociSettings
@@ -35,7 +35,12 @@ def view_of(grey: np.ndarray, **changes) -> View:
     overlay = changes.pop("overlay", np.zeros(grey.shape, bool))
     grid = Grid(0, 0, 1, 1, PIXEL_MM, Spacing(PIXEL_MM, PIXEL_MM, "given"))
     return View(
-        np.ascontiguousarray(grey, np.float32), tissue, overlay, grid, Beams("linear", 0.0), CELL
+        np.ascontiguousarray(grey, np.float32),
+        tissue,
+        overlay,
+        grid,
+        ScanLines("linear", 0.0),
+        CELL,
     )
 
 
@@ -236,7 +241,7 @@ def test_no_focus_on_overlay_or_outside_tissue():
     tissue, overlay = np.ones(SHAPE, bool), np.zeros(SHAPE, bool)
     tissue[:, 300:] = False
     overlay[40:80, 40:80] = True
-    view = view_of(grey, tissue=tissue, overlay=overlay)
+    view = view_of(grey, tissue=tissue, graphics=overlay)
     candidates = find_candidates(view, FociSettings(false_positives=100.0))
     assert np.hypot(candidates.x - 200, candidates.y - 160).min() < 1
     assert view.usable[np.round(candidates.y).astype(int), np.round(candidates.x).astype(int)].all()

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from usmicro.analysis import Analysis
-from usmicro.model.findings import Focus, Mass, Summary, Table
+from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.model.scan import Scan
+from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
 
 FOCUS = Focus(

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from usmicro.errors import ScanError
-from usmicro.model.findings import Focus, Mass, Summary, Table
+from usmicro.model.findings import Focus, Mass, Summary
+from usmicro.result import Table
 
 BREAKS, REFUSED, CRASHES, EXITS, PRINTS, SLEEPS, SPINS, EATS, EATS_IN_C, SECOND, FREEZES, FRAMES = (
     range(13, 25)

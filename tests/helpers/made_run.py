@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import usmicro
-from usmicro.analysis import Analysis
 from usmicro.labelling.clusters import measure_clusters
+from usmicro.result import Analysis
 from usmicro.settings import Settings
 from usmicro.writing import (
     CLUSTERS_COLUMNS,

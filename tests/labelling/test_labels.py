@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from usmicro.labelling.labels import describe_calcification, find_clusters, place_foci
-from usmicro.model.findings import Anatomy
+from usmicro.model.anatomy import Anatomy
 from usmicro.model.scan import Spacing
-from usmicro.model.view import Beams, Grid, View
+from usmicro.model.view import Grid, ScanLines, View
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def view():
         full,
         ~full,
         grid,
-        Beams("linear", face=0, middle_x=149.5),
-        speckle=(3, 2),
+        ScanLines("linear", face=0, middle_x=149.5),
+        speckle_size=(3, 2),
     )
 
 

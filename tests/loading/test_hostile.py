@@ -30,7 +30,7 @@ for path in sys.argv[1:]:
         scan = load(path)
         for number, frame in zip(range(3), scan.frames()):
             pass
-        print('read', scan.rows, scan.columns, scan.promised_frames)
+        print('read', scan.rows, scan.columns, scan.declared_frames)
     except UsmicroError as error:
         print('refused:', error)
 """

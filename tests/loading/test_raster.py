@@ -31,7 +31,7 @@ def one(path):
     scan = load(path)
     (frame,) = scan.frames()
     assert frame.shape[:2] == (scan.rows, scan.columns)
-    assert scan.promised_frames == 1
+    assert scan.declared_frames == 1
     return frame
 
 
@@ -55,7 +55,7 @@ def test_the_content_decides_not_the_name(tmp_path):
 
 def test_header_and_pickling(tmp_path):
     scan = load(save(tmp_path / "scan.png", COLOUR), name="left/scan.png")
-    assert (scan.name, scan.rows, scan.columns, scan.promised_frames, scan.notes) == (
+    assert (scan.name, scan.rows, scan.columns, scan.declared_frames, scan.notes) == (
         "left/scan.png",
         40,
         60,
@@ -186,7 +186,7 @@ def test_pages_are_frames(tmp_path, kind):
                     page, photometric="rgb" if page.ndim == 3 else "minisblack", contiguous=False
                 )
     scan = load(path)
-    assert scan.promised_frames == 4
+    assert scan.declared_frames == 4
     found = np.stack(list(scan.frames()))
     expected = np.stack(pages)
     if kind == "deep":  # 14 bits in all pages, one stretch for all
@@ -200,7 +200,7 @@ def test_pages_of_another_size_are_left_out_with_a_note(tmp_path):
         writer.write(GREY[::2, ::2])
         writer.write(GREY)
     scan = load(tmp_path / "scan.tif")
-    assert len(list(scan.frames())) == scan.promised_frames == 2
+    assert len(list(scan.frames())) == scan.declared_frames == 2
     assert any("1 of 3 TIFF pages" in note for note in scan.notes)
 
 

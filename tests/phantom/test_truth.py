@@ -154,7 +154,7 @@ def test_a_phantom_is_a_scan():
     scan = phantom.scan()
     frames = list(scan.frames())
     assert (scan.rows, scan.columns) == frames[0].shape
-    assert scan.promised_frames == len(frames) == 2
+    assert scan.declared_frames == len(frames) == 2
     assert scan.regions[0].kind == "tissue"
 
 

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from usmicro.model.scan import Spacing
-from usmicro.model.view import Beams, Grid, View
+from usmicro.model.view import Grid, ScanLines, View
 from usmicro.posterior.focus_shadow import focus_shadows, posterior
 from usmicro.settings import ShadowSettings
 
@@ -34,7 +34,7 @@ def view_of(grey, **changes):
         everywhere,
         ~everywhere,
         Grid(0, 0, 1, 1, 0.08, Spacing(0.08, 0.08, "given")),
-        Beams("linear", 0.0),
+        ScanLines("linear", 0.0),
         (ACROSS, ALONG),
     )
     return replace(view, **changes)
@@ -142,7 +142,7 @@ def sector_of(polar, face):
     view = view_of(
         np.where(tissue, grey, 0),
         tissue=tissue,
-        beams=Beams("sector", face, apex_x, apex_y, apex_x),
+        scan_lines=ScanLines("sector", face, apex_x, apex_y, apex_x),
     )
     return view, lambda x, y: (
         apex_x + (face + y) * np.sin((x - polar.shape[1] / 2) / middle),
@@ -182,7 +182,7 @@ def test_at_the_edge_nothing_is_assessed(x, y):
 def test_text_behind_the_focus_is_named():
     overlay = np.zeros((500, 480), bool)
     overlay[205:330, 230:250] = True
-    (shadow,) = focus_shadows(view_of(speckle(8), overlay=overlay), [240], [195], [5])
+    (shadow,) = focus_shadows(view_of(speckle(8), graphics=overlay), [240], [195], [5])
     assert shadow.verdict == "not assessable"
     assert "text or colour" in shadow.reason
 

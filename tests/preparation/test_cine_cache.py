@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from usmicro.phantom import random_settings, simulate
-from usmicro.preparation import ScreenMemory, prepare
+from usmicro.preparation import ScreenCache, prepare
 from usmicro.preparation.cine_cache import RECENT
 
 
@@ -26,7 +26,7 @@ def same(first, second):
         np.testing.assert_array_equal(one.tissue, other.tissue)
         # tissue that looks like a faint mark moves, and an outline is found a pixel aside
         for mine, its in (
-            (one.overlay, other.overlay),
+            (one.graphics, other.graphics),
             (one.colour.box, other.colour.box),
             (one.colour.mask, other.colour.mask),
         ):
@@ -34,67 +34,67 @@ def same(first, second):
 
 
 def test_frames_with_memory_are_prepared_as_without(clip):
-    memory = ScreenMemory()
+    cache = ScreenCache()
     for frame in clip.frames[:6]:
-        known = memory.box
-        with_memory = prepare(frame, spacing=clip.spacing, regions=clip.regions, memory=memory)
+        known = cache.box
+        with_memory = prepare(frame, spacing=clip.spacing, regions=clip.regions, cache=cache)
         same(with_memory, prepare(frame, spacing=clip.spacing, regions=clip.regions))
-        assert known is None or memory.box is known
+        assert known is None or cache.box is known
 
 
 def test_a_colour_box_that_moves_is_found_anew(clip):
-    memory = ScreenMemory()
+    cache = ScreenCache()
     moved = [np.ascontiguousarray(np.roll(frame, 25, axis=1)) for frame in clip.frames[:2]]
-    prepare(clip.frames[0], spacing=clip.spacing, memory=memory)
-    before = memory.box
+    prepare(clip.frames[0], spacing=clip.spacing, cache=cache)
+    before = cache.box
     same(
-        prepare(moved[1], spacing=clip.spacing, memory=memory),
+        prepare(moved[1], spacing=clip.spacing, cache=cache),
         prepare(moved[1], spacing=clip.spacing),
     )
-    assert memory.box is not before
+    assert cache.box is not before
 
 
 def test_a_colour_bar_that_changes_is_read_anew(clip):
-    memory = ScreenMemory()
-    prepare(clip.frames[0], spacing=clip.spacing, memory=memory)
-    known, (bar,) = memory.bars, memory.bars.bars
-    prepare(clip.frames[1], spacing=clip.spacing, memory=memory)
-    assert memory.bars is known
+    cache = ScreenCache()
+    prepare(clip.frames[0], spacing=clip.spacing, cache=cache)
+    known, (bar,) = cache.bars, cache.bars.bars
+    prepare(clip.frames[1], spacing=clip.spacing, cache=cache)
+    assert cache.bars is known
     left, top, right, bottom = bar.box
     inverted = clip.frames[2].copy()
     inverted[top:bottom, left:right] = inverted[top:bottom, left:right][::-1]
-    (view, *_) = prepare(inverted, spacing=clip.spacing, memory=memory)
+    (view, *_) = prepare(inverted, spacing=clip.spacing, cache=cache)
     np.testing.assert_array_equal(view.colour.bar.colours, bar.colours[::-1])
 
 
 def test_a_scan_area_that_shrinks_is_found_anew(clip):
-    memory = ScreenMemory()
-    (before,) = prepare(clip.frames[0], spacing=clip.spacing, memory=memory)
-    (same_place,) = prepare(clip.frames[1], spacing=clip.spacing, memory=memory)
+    cache = ScreenCache()
+    (before,) = prepare(clip.frames[0], spacing=clip.spacing, cache=cache)
+    (same_place,) = prepare(clip.frames[1], spacing=clip.spacing, cache=cache)
     np.testing.assert_array_equal(same_place.tissue, before.tissue)
     cut = clip.frames[2].copy()
     cut[cut.shape[0] * 2 // 3 :] = 0
-    (after,) = prepare(cut, spacing=clip.spacing, memory=memory)
+    (after,) = prepare(cut, spacing=clip.spacing, cache=cache)
     assert after.tissue.shape[0] < 0.75 * before.tissue.shape[0]
 
 
 def test_calipers_that_appear_are_found_within_a_second(clip):
-    memory = ScreenMemory()
+    cache = ScreenCache()
     drawn = clip.frames[0].copy()
     row, column = np.array(drawn.shape[:2]) // 2 + 60
     drawn[row, column - 5 : column + 6] = 140  # too faint to be told by its strokes
     drawn[row - 5 : row + 6, column] = 140
-    prepare(clip.frames[0], spacing=clip.spacing, memory=memory)
+    prepare(clip.frames[0], spacing=clip.spacing, cache=cache)
     for _ in range(RECENT + 1):
-        view = prepare(drawn, spacing=clip.spacing, memory=memory)[0]
+        view = prepare(drawn, spacing=clip.spacing, cache=cache)[0]
     grid = view.grid
-    assert view.overlay[
+    assert view.graphics[
         round((row - grid.top) / grid.step_y), round((column - grid.left) / grid.step_x)
     ]
 
 
 def test_a_graphic_that_is_hidden_for_a_frame_stays_known_while_it_is_as_bright():
-    memory = ScreenMemory()
+    cache = ScreenCache()
     grey, seen, unseen = (
         np.full((40, 60), 60, np.uint8),
         np.zeros((40, 60), bool),
@@ -102,22 +102,22 @@ def test_a_graphic_that_is_hidden_for_a_frame_stays_known_while_it_is_as_bright(
     )
     grey[10, 20] = grey[30, 50] = 230
     seen[10, 20] = seen[30, 50] = True
-    memory.graphics_on(0, grey, lambda: seen)
+    cache.graphics_on(0, grey, lambda: seen)
     for _ in range(4):  # looked for anew meanwhile
-        assert memory.graphics_on(0, grey, lambda: unseen)[10, 20]
+        assert cache.graphics_on(0, grey, lambda: unseen)[10, 20]
     grey[10, 20] = 70
-    again = memory.graphics_on(0, grey, lambda: unseen)
+    again = cache.graphics_on(0, grey, lambda: unseen)
     assert again[30, 50]
     assert not again[10, 20]
-    assert not memory.graphics_on(1, grey, lambda: unseen).any()
+    assert not cache.graphics_on(1, grey, lambda: unseen).any()
 
 
 def test_a_graphic_that_appears_is_found_at_the_third_frame():
-    memory = ScreenMemory()
+    cache = ScreenCache()
     grey, seen = np.full((40, 60), 60, np.uint8), np.zeros((40, 60), bool)
     seen[10, 20] = True
     found = [
-        memory.graphics_on(0, grey, lambda shown=shown: shown)[10, 20]
+        cache.graphics_on(0, grey, lambda shown=shown: shown)[10, 20]
         for shown in (~seen & seen, seen, seen, seen)
     ]
     assert found == [False, False, False, True]

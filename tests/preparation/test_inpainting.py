@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from usmicro.preparation.inpainting import filled
+from usmicro.preparation.inpainting import inpainted
 
 
 @pytest.fixture
@@ -18,20 +18,20 @@ def hidden(image):
 
 def test_what_is_known_stays_as_it_is(image, hidden):
     before = image.copy()
-    np.testing.assert_array_equal(filled(image, hidden)[~hidden], image[~hidden])
+    np.testing.assert_array_equal(inpainted(image, hidden)[~hidden], image[~hidden])
     np.testing.assert_array_equal(image, before)
-    assert filled(image, np.zeros_like(hidden)) is image
-    assert filled(image, np.ones_like(hidden)) is image
+    assert inpainted(image, np.zeros_like(hidden)) is image
+    assert inpainted(image, np.ones_like(hidden)) is image
 
 
 def test_hidden_pixels_have_no_influence(image, hidden):
     np.testing.assert_array_equal(
-        filled(image, hidden), filled(np.where(hidden, np.float32(255), image), hidden)
+        inpainted(image, hidden), inpainted(np.where(hidden, np.float32(255), image), hidden)
     )
 
 
 def test_filling_lies_within_what_is_around_it(image, hidden):
-    out = filled(np.where(hidden, np.float32(1000), image), hidden)
+    out = inpainted(np.where(hidden, np.float32(1000), image), hidden)
     assert image[~hidden].min() <= out[hidden].min()
     assert out[hidden].max() <= image[~hidden].max()
 
@@ -41,14 +41,16 @@ def test_the_two_sides_of_a_gap_go_on_into_it():
     image[:, 30:] = 200
     gap = np.zeros(image.shape, bool)
     gap[:, 24:36] = True
-    np.testing.assert_array_equal(filled(np.where(gap, np.float32(90), image), gap), image)
+    np.testing.assert_array_equal(inpainted(np.where(gap, np.float32(90), image), gap), image)
 
 
 def test_a_mirrored_gap_is_filled_alike_but_for_ties(image):
     gap = np.zeros(image.shape, bool)
     gap[30:37, 20:27] = True
     one, other = (
-        filled(image, gap),
-        filled(np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(gap[:, ::-1]))[:, ::-1],
+        inpainted(image, gap),
+        inpainted(np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(gap[:, ::-1]))[
+            :, ::-1
+        ],
     )
     assert np.mean(one[gap] == other[gap]) > 0.6

@@ -9,7 +9,7 @@ import pytest
 
 from usmicro.model.scan import Spacing
 from usmicro.preparation import prepare
-from usmicro.preparation.graphics.text import find_overlays
+from usmicro.preparation.graphics.text import find_graphics
 
 pytestmark = pytest.mark.slow
 
@@ -28,10 +28,12 @@ def test_the_geometry_of_every_breast_lesion_scan(data_folder):
         ]
         pixel_mm = 10 * float(case["Pixel_size"])
         (view,) = prepare(np.ascontiguousarray(frame), spacing=Spacing(pixel_mm, pixel_mm, "given"))
-        assert (view.beams.geometry == "sector") == (int(case["CaseID"]) in SECTORS), case["CaseID"]
+        assert (view.scan_lines.geometry == "sector") == (int(case["CaseID"]) in SECTORS), case[
+            "CaseID"
+        ]
         assert view.colour is None or not view.colour.mask.any(), case["CaseID"]
         assert view.tissue.mean() > 0.7, case["CaseID"]
-        assert view.overlay.mean() < 0.001, case["CaseID"]
+        assert view.graphics.mean() < 0.001, case["CaseID"]
 
 
 def test_marked_foci_are_not_masked(data_folder):
@@ -40,7 +42,7 @@ def test_marked_foci_are_not_masked(data_folder):
     covered = total = 0
     for entry in marks.values():
         image = cv2.imread(str(data_folder / entry["path"]), cv2.IMREAD_GRAYSCALE)
-        mask = find_overlays(image, np.ones(image.shape, dtype=bool))
+        mask = find_graphics(image, np.ones(image.shape, dtype=bool))
         for x, y, *_ in (
             mark.values() if isinstance(mark, dict) else mark for mark in entry["both"]
         ):

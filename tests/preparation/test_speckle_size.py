@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from tests.helpers.preparation_pictures import speckle
-from usmicro.model.view import Beams
-from usmicro.preparation.speckle_size import speckle_cell
+from usmicro.model.view import ScanLines
+from usmicro.preparation.speckle_size import measure_speckle_size
 
-LINEAR = Beams("linear", face=0)
+LINEAR = ScanLines("linear", face=0)
 
 
 @pytest.mark.parametrize(("across", "along"), [(5.0, 3.0), (8.0, 4.0), (4.0, 4.0), (10.0, 3.0)])
 def test_the_cell_grows_with_the_point_spread(across, along):
     image = speckle(300, 320, across=across, along=along).astype(np.float32)
-    measured = speckle_cell(image, np.ones(image.shape, dtype=bool), LINEAR)
+    measured = measure_speckle_size(image, np.ones(image.shape, dtype=bool), LINEAR)
     # the covariance of log intensity is Li2(r^2) for an intensity covariance r^2, a Gaussian as wide as the point spread;
     # Li2 halves at r^2 = 0.68, so the width is 0.75 of it
     assert measured == pytest.approx((0.75 * across, 0.75 * along), rel=0.15)
@@ -20,36 +20,39 @@ def test_the_cell_grows_with_the_point_spread(across, along):
 def test_turning_the_image_swaps_the_axes():
     image = speckle(300, 300, across=8, along=3).astype(np.float32)
     usable = np.ones(image.shape, dtype=bool)
-    across, along = speckle_cell(image, usable, LINEAR)
-    turned = speckle_cell(np.ascontiguousarray(image.T), usable, LINEAR)
+    across, along = measure_speckle_size(image, usable, LINEAR)
+    turned = measure_speckle_size(np.ascontiguousarray(image.T), usable, LINEAR)
     assert turned == pytest.approx((along, across), rel=0.1)
 
 
 def test_the_beam_direction_counts_not_the_columns():
     image = np.ascontiguousarray(speckle(300, 300, across=8, along=3).T).astype(np.float32)
-    sideways = Beams("sector", face=100, apex_x=-3000, apex_y=150)
-    across, along = speckle_cell(image, np.ones(image.shape, dtype=bool), sideways)
+    sideways = ScanLines("sector", face=100, apex_x=-3000, apex_y=150)
+    across, along = measure_speckle_size(image, np.ones(image.shape, dtype=bool), sideways)
     assert across > 1.8 * along
 
 
 def test_layers_and_gain_hardly_matter():
     image = speckle(300, 320, across=6, along=3).astype(np.float32)
     usable = np.ones(image.shape, dtype=bool)
-    plain = speckle_cell(image, usable, LINEAR)
+    plain = measure_speckle_size(image, usable, LINEAR)
     layered = image.copy()
     layered[100:110] += 90
     layered[:, 150:] += 40
-    assert speckle_cell(layered, usable, LINEAR) == pytest.approx(plain, rel=0.15)
-    assert speckle_cell(image * 0.6 + 20, usable, LINEAR) == pytest.approx(plain, rel=0.1)
+    assert measure_speckle_size(layered, usable, LINEAR) == pytest.approx(plain, rel=0.15)
+    assert measure_speckle_size(image * 0.6 + 20, usable, LINEAR) == pytest.approx(plain, rel=0.1)
 
 
 @pytest.mark.parametrize(
     "image", [np.zeros((200, 200)), np.full((200, 200), 255.0), np.zeros((5, 200))]
 )
 def test_nothing_is_measured_where_there_is_no_speckle(image):
-    assert speckle_cell(image.astype(np.float32), np.ones(image.shape, dtype=bool), LINEAR) is None
+    assert (
+        measure_speckle_size(image.astype(np.float32), np.ones(image.shape, dtype=bool), LINEAR)
+        is None
+    )
 
 
 def test_masked_pixels_are_not_used():
     image = speckle(300, 320).astype(np.float32)
-    assert speckle_cell(image, np.zeros(image.shape, dtype=bool), LINEAR) is None
+    assert measure_speckle_size(image, np.zeros(image.shape, dtype=bool), LINEAR) is None

@@ -30,7 +30,7 @@ def test_a_focus_keeps_its_place_on_the_screen(picture):
     row, column = np.unravel_index(
         np.argmax(cv2.GaussianBlur(view.grey, (0, 0), 2) * view.usable), view.shape
     )
-    assert not view.overlay[row, column]
+    assert not view.graphics[row, column]
     x, y = view.grid.to_image(column, row)
     assert abs(x - 330) < 2
     assert abs(y - 200) < 2
@@ -42,24 +42,24 @@ def test_a_cross_is_masked_and_filled_from_its_surroundings():
     draw_plus(image, 200, 150)
     (view,) = prepare(image, spacing=KNOWN)
     x, y = (round(float(value)) for value in view.grid.from_image(200, 150))
-    assert view.overlay[y - 2 : y + 3, x - 2 : x + 3].all()
+    assert view.graphics[y - 2 : y + 3, x - 2 : x + 3].all()
     assert view.grey[y - 6 : y + 7, x - 6 : x + 7].max() < 150
     assert not view.usable[y, x]
 
 
 def test_depth_counts_from_the_face_of_the_transducer(picture):
     (linear,) = prepare(framed(picture), spacing=KNOWN)
-    assert linear.beams.geometry == "linear"
-    assert linear.beams.depth(100, 0) == pytest.approx(0.5, abs=1.5)
+    assert linear.scan_lines.geometry == "linear"
+    assert linear.scan_lines.depth(100, 0) == pytest.approx(0.5, abs=1.5)
     apex = (300, -200)
     sector = wedge(480, 600, apex=apex, opening=0.5, inner=230, outer=620)
     (view,) = prepare(np.where(sector, speckle(480, 600), 0).astype(np.uint8), spacing=KNOWN)
-    assert view.beams.geometry == "sector"
-    x, y = view.grid.to_image(view.beams.apex_x, view.beams.apex_y)
+    assert view.scan_lines.geometry == "sector"
+    x, y = view.grid.to_image(view.scan_lines.apex_x, view.scan_lines.apex_y)
     assert np.hypot(x - apex[0], y - apex[1]) < 10
     face = view.grid.from_image(apex[0] + 230 * np.sin(0.3), apex[1] + 230 * np.cos(0.3))
-    assert abs(view.beams.depth(*face)) < 5
-    assert np.allclose(view.beams.direction(*face), (np.sin(0.3), np.cos(0.3)), atol=0.02)
+    assert abs(view.scan_lines.depth(*face)) < 5
+    assert np.allclose(view.scan_lines.direction(*face), (np.sin(0.3), np.cos(0.3)), atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_declared_region_does_not_move_the_apex():
     screen = np.zeros((600, 900), np.uint8)
     screen[100:580, 200:800] = np.where(sector, speckle(480, 600), 0)
     (view,) = prepare(screen, spacing=KNOWN, regions=[Region("tissue", 200, 100, 800, 580)])
-    x, y = view.grid.to_image(view.beams.apex_x, view.beams.apex_y)
+    x, y = view.grid.to_image(view.scan_lines.apex_x, view.scan_lines.apex_y)
     assert np.hypot(x - 500, y + 100) < 10
 
 
@@ -150,8 +150,10 @@ def test_black_borders_change_nothing_but_the_place(picture):
     )
     assert abs(bordered.grid.left - 50) <= 2
     assert abs(bordered.grid.top - 30) <= 2
-    assert np.allclose(bordered.speckle, plain.speckle, rtol=0.1)
-    assert abs(int(bordered.overlay.sum()) - int(plain.overlay.sum())) < 0.2 * plain.overlay.sum()
+    assert np.allclose(bordered.speckle_size, plain.speckle_size, rtol=0.1)
+    assert (
+        abs(int(bordered.graphics.sum()) - int(plain.graphics.sum())) < 0.2 * plain.graphics.sum()
+    )
 
 
 @pytest.mark.parametrize("tint", [(0.92, 0.98, 1.08), (1.08, 0.98, 0.85)])
@@ -160,7 +162,7 @@ def test_a_tinted_picture_is_no_doppler(picture, tint):
     (grey,), (coloured,) = prepare(picture, spacing=KNOWN), prepare(tinted, spacing=KNOWN)
     assert coloured.colour is None or not coloured.colour.mask.any()
     assert np.abs(coloured.grey - grey.grey).mean() < 8
-    assert not coloured.overlay.any()
+    assert not coloured.graphics.any()
 
 
 def test_sixteen_bits_give_the_same_view(picture):
@@ -176,7 +178,7 @@ def test_the_same_frame_gives_the_same_bytes(picture):
     draw_plus(picture, 90, 200)
     first, second = prepare(picture), prepare(picture)
     assert first[0].grey.tobytes() == second[0].grey.tobytes()
-    assert first[0].speckle == second[0].speckle
+    assert first[0].speckle_size == second[0].speckle_size
 
 
 @pytest.mark.parametrize(
@@ -227,11 +229,11 @@ def test_a_simulated_screen_is_understood(changes):
     )
     y, x = np.indices(truth.tissue.shape)
     for view, expected in zip(views, truth.views, strict=True):
-        assert view.beams.geometry == expected.geometry
+        assert view.scan_lines.geometry == expected.geometry
         column, row = (np.round(position).astype(int) for position in view.grid.from_image(x, y))
         inside = (row >= 0) & (column >= 0) & (row < view.shape[0]) & (column < view.shape[1])
         tissue[inside] |= view.tissue[row[inside], column[inside]]
-        overlay[inside] |= view.overlay[row[inside], column[inside]]
+        overlay[inside] |= view.graphics[row[inside], column[inside]]
         assert view.colour is None
     assert (tissue & truth.tissue).sum() / (tissue | truth.tissue).sum() > 0.97
     assert overlay[truth.overlay & truth.tissue].mean() > 0.95
@@ -246,6 +248,6 @@ def test_colour_flow_is_kept_apart_from_overlays():
     (view,) = prepare(phantom.frames[0], spacing=phantom.spacing, regions=phantom.regions)
     assert view.colour is not None
     assert view.colour.mask.any()
-    assert not (view.colour.mask & view.overlay).any()
+    assert not (view.colour.mask & view.graphics).any()
     assert view.colour.rgb.shape == (*view.shape, 3)
     assert not view.usable[view.colour.mask].any()

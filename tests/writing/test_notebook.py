@@ -2,7 +2,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 from tests.helpers.finished_analysis import made_analysis
-from usmicro.model.findings import Table
+from usmicro.result import Table
 from usmicro.writing.notebook import MOST_ROWS
 
 

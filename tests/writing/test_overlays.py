@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from usmicro.model.findings import Table
+from usmicro.result import Table
 from usmicro.writing import draw
 from usmicro.writing.overlays import ORANGE, PURPLE, SKY_BLUE, overlap, scale_bar, write_beside
 

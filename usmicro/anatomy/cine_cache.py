@@ -8,9 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from usmicro.anatomy import find_anatomy
+from usmicro.anatomy.detection import find_anatomy
+from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import BoolImage, FloatImage
-from usmicro.model.findings import Anatomy
 from usmicro.model.view import View
 from usmicro.settings import AnatomySettings
 from usmicro.tracking.linking import COARSE, tissue_shift
@@ -53,7 +53,7 @@ class Known:
 
 
 @dataclass(slots=True)
-class AnatomyMemory:
+class AnatomyCache:
     """Anatomies of the views of one cine, each with the image that it was found on."""
 
     known: dict[int, Known] = field(default_factory=dict)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.network import Judged, Region, judge_at
+from usmicro.anatomy.network import Prediction, Region, predict_at
 from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -45,49 +45,49 @@ FLOWING = 0.3
 """A tube with colour in this part of its lumen is a vessel; twinkling in a duct colours less."""
 
 
-def judge_ducts(view: View) -> Judged:
+def predict_ducts(view: View) -> Prediction:
     """What the network says of a view, on pixels of about `DUCT_PIXEL_MM`."""
-    return judge_at(view, NETWORK, DUCT_PIXEL_MM)
+    return predict_at(view, NETWORK, DUCT_PIXEL_MM)
 
 
 def find_ducts(
-    view: View, judged: Judged, mass: FloatImage, settings: AnatomySettings
+    view: View, prediction: Prediction, mass: FloatImage, settings: AnatomySettings
 ) -> tuple[LabelImage, tuple[float, ...]]:
     """Ducts of a view, wall included, 1 to n from the surest on, with a confidence each.
 
     Parameters
     ----------
     view : View
-    judged : Judged
-        As `judge_ducts` gives it.
+    judged : Prediction
+        As `predict_ducts` gives it.
     mass : array, shape of the view
         Mass probability: a cleft in a mass is no duct.
     settings : AnatomySettings
         `duct_threshold` decides from which confidence on a tube is a duct.
     """
     model = read_models(REGION_MODELS)["ducts"]
-    found = (tube for tube in tubes(view, judged, mass) if not _vessel(view, judged, tube))
+    found = (tube for tube in tubes(view, prediction, mass) if not _vessel(view, prediction, tube))
     scored = [(float(model.probability(tube.features)), tube) for tube in found]
     sure = sorted(
         (item for item in scored if item[0] >= settings.duct_threshold), key=lambda item: -item[0]
     )
     labels = np.zeros(view.shape, np.int32)
     for number, (_, tube) in enumerate(sure, start=1):
-        _draw(labels, view, judged, tube, number)
+        _draw(labels, view, prediction, tube, number)
     return labels, tuple(confidence for confidence, _ in sure)
 
 
-def _vessel(view: View, judged: Judged, tube: Region) -> bool:
+def _vessel(view: View, prediction: Prediction, tube: Region) -> bool:
     """Whether blood flows in a tube."""
     if view.colour is None:
         return False
-    lumen = judged.outline_on(view, tube.box, tube.inside)
+    lumen = prediction.outline_on(view, tube.box, tube.inside)
     return bool(lumen.any() and view.colour.mask[lumen].mean() >= FLOWING)
 
 
-def tubes(view: View, judged: Judged, mass: FloatImage) -> list[Region]:
+def tubes(view: View, prediction: Prediction, mass: FloatImage) -> list[Region]:
     """The lumen of everything that may be a duct, on the network's pixels, with what tells ducts from the rest."""
-    probability = judged.probability
+    probability = prediction.probability
     count, found, stats, _ = cv2.connectedComponentsWithStats(
         (probability > EDGE).astype(np.uint8), connectivity=8
     )
@@ -99,7 +99,7 @@ def tubes(view: View, judged: Judged, mass: FloatImage) -> list[Region]:
             continue
         box = (slice(top, top + height), slice(left, left + width))
         region = found[box] == number
-        features = _features(view, judged, region, box, probability, masses)
+        features = _features(view, prediction, region, box, probability, masses)
         slim = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION)
         if (
             slim
@@ -112,7 +112,7 @@ def tubes(view: View, judged: Judged, mass: FloatImage) -> list[Region]:
 
 def _features(
     view: View,
-    judged: Judged,
+    prediction: Prediction,
     region: BoolImage,
     box: tuple[slice, slice],
     probability: FloatImage,
@@ -129,20 +129,24 @@ def _features(
     axis = np.linalg.eigh(centred.T @ centred)[1][:, 1]
     scale = DUCT_PIXEL_MM / view.grid.pixel_mm
     middle = ((x.mean() + box[1].start + 0.5) * scale, (y.mean() + box[0].start + 0.5) * scale)
-    beam_x, beam_y = view.beams.direction(*middle)
+    beam_x, beam_y = view.scan_lines.direction(*middle)
     grown = tuple(slice(max(part.start - 8, 0), part.stop + 8) for part in box)
     mask = np.zeros(probability.shape, np.uint8)
     mask[box] = region
     near = cv2.dilate(mask[grown], np.ones((5, 5), np.uint8)) > 0
-    ring = (cv2.dilate(mask[grown], np.ones((13, 13), np.uint8)) > 0) & ~near & judged.tissue[grown]
-    lumen = float(judged.rank[box][region].mean())
+    ring = (
+        (cv2.dilate(mask[grown], np.ones((13, 13), np.uint8)) > 0)
+        & ~near
+        & prediction.tissue[grown]
+    )
+    lumen = float(prediction.rank[box][region].mean())
     side = -(np.arange(ring.shape[1]) - x.mean() - box[1].start + grown[1].start) * axis[1]
     side = (
         side
         + ((np.arange(ring.shape[0]) - y.mean() - box[0].start + grown[0].start) * axis[0])[:, None]
     )
     flanks = [
-        float(judged.rank[grown][part].mean()) - lumen if part.any() else 0.0
+        float(prediction.rank[grown][part].mean()) - lumen if part.any() else 0.0
         for part in (ring & (side < 0), ring & (side > 0))
     ]
     values = probability[box][region]
@@ -153,16 +157,18 @@ def _features(
         "width": width * DUCT_PIXEL_MM,
         "weaker_flank": min(flanks),
         "stronger_flank": max(flanks),
-        "lumen": float(judged.level[box][region].mean()),
+        "lumen": float(prediction.level[box][region].mean()),
         "along_beam": float(abs(axis[0] * beam_x + axis[1] * beam_y)),
         "mass": float(masses[box][region].mean()),
-        "depth": float(view.beams.depth(*middle)) * view.grid.pixel_mm / 10,
+        "depth": float(view.scan_lines.depth(*middle)) * view.grid.pixel_mm / 10,
     }
 
 
-def _draw(labels: LabelImage, view: View, judged: Judged, tube: Region, number: int) -> None:
+def _draw(
+    labels: LabelImage, view: View, prediction: Prediction, tube: Region, number: int
+) -> None:
     """Label a tube and its wall on the view's grid."""
-    lumen = judged.outline_on(view, tube.box, tube.inside)
+    lumen = prediction.outline_on(view, tube.box, tube.inside)
     if not lumen.any():  # thinner than a pixel of a coarse grid
         return
     rows, columns = np.flatnonzero(lumen.any(axis=1)), np.flatnonzero(lumen.any(axis=0))

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from usmicro.anatomy.network import Judged, Region
+from usmicro.anatomy.network import Prediction, Region
 from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -71,7 +71,9 @@ def find_masses(
     return labels, tuple(confidence for confidence, _ in sure)
 
 
-def scored_regions(view: View, judged: Judged, fine: FloatImage) -> list[tuple[float, Region]]:
+def scored_regions(
+    view: View, prediction: Prediction, fine: FloatImage
+) -> list[tuple[float, Region]]:
     """Every region that may be a mass with its confidence, the surest first.
 
     `judged` is what the network says of the view, `fine` its probability on the view's grid.
@@ -79,12 +81,12 @@ def scored_regions(view: View, judged: Judged, fine: FloatImage) -> list[tuple[f
     model = read_models(REGION_MODELS)["masses"]
     scored = (
         (float(model.probability(region.features)), region)
-        for region in regions(view, judged, fine)
+        for region in regions(view, prediction, fine)
     )
     return sorted(scored, key=lambda item: -item[0])
 
 
-def regions(view: View, judged: Judged, fine: FloatImage) -> list[Region]:
+def regions(view: View, prediction: Prediction, fine: FloatImage) -> list[Region]:
     """Every region that may be a mass, on the view's grid, with what tells masses from the rest; arguments as of `scored_regions`."""
     shown = (fine > EDGE).astype(np.uint8)
     if not shown.any():
@@ -96,7 +98,7 @@ def regions(view: View, judged: Judged, fine: FloatImage) -> list[Region]:
         shown[y : y + height, x : x + width], connectivity=4
     )
     grey = np.asarray(
-        cv2.resize(judged.rank, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR),
+        cv2.resize(prediction.rank, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR),
         dtype=np.float32,
     )
     total = float(fine.sum())
@@ -195,7 +197,7 @@ def _features(
         :, -1
     ].sum()
     depth = (
-        float(view.beams.depth((box[1].start + box[1].stop - 1) / 2, box[0].start))
+        float(view.scan_lines.depth((box[1].start + box[1].stop - 1) / 2, box[0].start))
         * view.grid.pixel_mm
     )
     return {

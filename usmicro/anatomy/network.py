@@ -39,7 +39,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Prediction:
     """What a network saw and says of it; all arrays lie on the network's pixels and have one shape."""
 
     rank: FloatImage
@@ -79,7 +79,7 @@ def logistic(logit: FloatImage) -> FloatImage:
     return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
 
 
-def judge(
+def predict(
     view: View,
     network: Path,
     size: tuple[int, int],
@@ -87,7 +87,7 @@ def judge(
     border: int = 0,
     mirrored: bool = True,
     plain: bool = False,
-) -> Judged:
+) -> Prediction:
     """What a network says of a view, stretched over an input of `size` (rows, columns) less `border` empty pixels on every side.
 
     If `mirrored`, the mean over the view and its mirror image. `plain` says that the network has no convolutions that filter each channel
@@ -110,15 +110,15 @@ def judge(
     logit = np.clip(
         _logit(_network(network, plain), network, planes, border, mirrored), -STEEPEST, STEEPEST
     )
-    return Judged((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
+    return Prediction((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
 
 
-def judge_at(view: View, network: Path, pixel_mm: float) -> Judged:
+def predict_at(view: View, network: Path, pixel_mm: float) -> Prediction:
     """The same on pixels of about `pixel_mm`, and without the mirror image, which would cost more than it adds."""
     rows, columns = (
         max(round(n * view.grid.pixel_mm / pixel_mm / STEP), 1) * STEP for n in view.shape
     )
-    return judge(view, network, (rows, columns), mirrored=False, plain=True)
+    return predict(view, network, (rows, columns), mirrored=False, plain=True)
 
 
 def network_input(grey: FloatImage, tissue: BoolImage) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.network import Judged, Region, judge_at
+from usmicro.anatomy.network import Prediction, Region, predict_at
 from usmicro.model.arrays import BoolImage, LabelImage
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -27,9 +27,9 @@ MOSTLY = 0.3
 FEATURES = ("peak", "mean", "size", "contrast", "share")
 
 
-def judge_nonmass(view: View) -> Judged:
+def judge_nonmass(view: View) -> Prediction:
     """What the network says of a view, on pixels of about `NONMASS_PIXEL_MM`."""
-    return judge_at(view, NETWORK, NONMASS_PIXEL_MM)
+    return predict_at(view, NETWORK, NONMASS_PIXEL_MM)
 
 
 def find_nonmass(
@@ -45,12 +45,12 @@ def find_nonmass(
     settings : AnatomySettings
         `nonmass_threshold` decides from which confidence on an area counts.
     """
-    judged = judge_nonmass(view)
+    prediction = judge_nonmass(view)
     model = read_models(REGION_MODELS)["nonmass"]
     inside = np.zeros(view.shape, np.bool_)
-    for area in areas(view, judged):
+    for area in areas(view, prediction):
         if model.probability(area.features) >= settings.nonmass_threshold:
-            inside |= judged.outline_on(view, area.box, area.inside) & view.tissue
+            inside |= prediction.outline_on(view, area.box, area.inside) & view.tissue
     if not inside.any():
         return inside
     taken = (masses > 0) | (ducts > 0)
@@ -60,14 +60,14 @@ def find_nonmass(
     return np.asarray(inside & ~taken & (covered < MOSTLY)[numbered])
 
 
-def areas(view: View, judged: Judged) -> list[Region]:
+def areas(view: View, prediction: Prediction) -> list[Region]:
     """Every region that may be a nonmass area, on the network's pixels, with what tells it from the rest."""
-    probability = judged.probability
+    probability = prediction.probability
     count, found, stats, _ = cv2.connectedComponentsWithStats(
         (probability > EDGE).astype(np.uint8), connectivity=4
     )
     pixel = (view.shape[0] * view.shape[1] / probability.size) * view.grid.pixel_mm**2
-    total = max(float(probability[judged.tissue].sum()), 1e-6)
+    total = max(float(probability[prediction.tissue].sum()), 1e-6)
     out = []
     for number in range(1, count):
         left, top, width, height, size = (int(value) for value in stats[number])
@@ -79,14 +79,14 @@ def areas(view: View, judged: Judged) -> list[Region]:
         around = (
             (cv2.dilate((found == number).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0)
             & (found != number)
-            & judged.tissue
+            & prediction.tissue
         )
-        outside = float(judged.rank[around].mean()) if around.any() else 0.5
+        outside = float(prediction.rank[around].mean()) if around.any() else 0.5
         features = {
-            "peak": float(judged.logit[box][inside].max()),
+            "peak": float(prediction.logit[box][inside].max()),
             "mean": float(values.mean()),
             "size": float(np.log(size * pixel)),
-            "contrast": outside - float(judged.rank[box][inside].mean()),
+            "contrast": outside - float(prediction.rank[box][inside].mean()),
             "share": float(values.sum()) / total,
         }
         out.append(Region(box, inside, features))

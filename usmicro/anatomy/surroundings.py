@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from usmicro.anatomy.around import AROUND_MM
 from usmicro.anatomy.remembered import remembered
+from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import FloatImage
-from usmicro.model.findings import Anatomy
 from usmicro.model.view import View
 
 Network = Literal["mass", "duct"]

@@ -10,25 +10,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from usmicro.errors import ScanError
-from usmicro.model.arrays import BoolImage, ByteImage, Frame, LabelImage
-from usmicro.model.scan import GivenMasks, Scan, Spacing
+from usmicro.model.arrays import ByteImage, Frame, LabelImage
+from usmicro.model.scan import Scan, Spacing, UserMasks
+from usmicro.numerics.components import numbered
 
-Outlines = GivenMasks | Mapping[str, ArrayLike | None]
+MasksLike = UserMasks | Mapping[str, ArrayLike | None]
 """Or a mapping with the keys "masses", "ducts" and "nonmass", any of which may be missing or None."""
-MaskFunction = Callable[[ByteImage, Spacing], Outlines | None]
+MaskFunction = Callable[[ByteImage, Spacing], MasksLike | None]
 """Gives the outlines of one frame, (rows, columns) or (rows, columns, 3) RGB; None where usmicro is to find its own."""
 
 PARTS = ("masses", "ducts", "nonmass")
 
 
-def outlines_on(
-    masks: Outlines | MaskFunction, frame: Frame, number: int, scan: Scan
-) -> GivenMasks | None:
+def user_masks_on_frame(
+    masks: MasksLike | MaskFunction, frame: Frame, number: int, scan: Scan
+) -> UserMasks | None:
     """The outlines that a user gives on one frame.
 
     Parameters
     ----------
-    masks : GivenMasks, mapping or function
+    masks : UserMasks, mapping or function
         What a function does to its copy of the frame is lost.
     frame : array, shape (rows, columns) or (rows, columns, 3)
     number : int
@@ -55,7 +56,7 @@ def outlines_on(
     if given is None:
         return None
     where, shape = f"{scan.name}: {source}", frame.shape[:2]
-    if not isinstance(given, GivenMasks):
+    if not isinstance(given, UserMasks):
         return _of_mapping(given, shape, where)
     given = given.on_frame(number)
     for part in PARTS:
@@ -77,18 +78,10 @@ def definition_of(function: MaskFunction) -> Any:
     return function if hasattr(function, "__qualname__") else type(function)
 
 
-def numbered(area: BoolImage) -> LabelImage:
-    """Number the connected parts of an area; diagonal neighbours belong together."""
-    from scipy import ndimage
-
-    labels, _ = ndimage.label(area, structure=np.ones((3, 3)))
-    return np.asarray(labels, dtype=np.int32)
-
-
-def _of_mapping(given: object, shape: tuple[int, ...], where: str) -> GivenMasks:
+def _of_mapping(given: object, shape: tuple[int, ...], where: str) -> UserMasks:
     if not isinstance(given, Mapping):
         raise ScanError(
-            f"{where}: expected GivenMasks, a dictionary with the keys {', '.join(PARTS)}, or None, found {type(given).__name__}; "
+            f"{where}: expected UserMasks, a dictionary with the keys {', '.join(PARTS)}, or None, found {type(given).__name__}; "
             'for one mask of masses give {"masses": mask}'
         )
     if unknown := sorted(map(str, set(given) - set(PARTS))):
@@ -101,7 +94,7 @@ def _of_mapping(given: object, shape: tuple[int, ...], where: str) -> GivenMasks
         if given.get(part) is not None
     }
     nonmass = labels.get("nonmass")
-    return GivenMasks(
+    return UserMasks(
         labels.get("masses"), labels.get("ducts"), None if nonmass is None else nonmass > 0
     )
 

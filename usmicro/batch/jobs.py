@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from usmicro import __version__
-from usmicro.anatomy.user_masks import MaskFunction, Outlines
+from usmicro.anatomy.user_masks import MaskFunction, MasksLike
 from usmicro.batch.pseudonyms import without_names
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError, UsmicroError
@@ -263,14 +263,14 @@ def _analyse_near(
         spacing_wins=job.spacing_wins,
         settings=job.settings.loading,
     )
-    given: Outlines | MaskFunction | None = job.mask_function
+    given: MasksLike | MaskFunction | None = job.mask_function
     if job.masks is not None:
         given = read_masks(
             job.masks,
             job.own_name,
             (scan.rows, scan.columns),
             scan=None if job.address else job.path,
-            frames=scan.promised_frames,
+            frames=scan.declared_frames,
         )
     extras = Extras(job.extra_files, job.path, mark, given=given is not None)
     each_frame = extras.each_frame
@@ -327,11 +327,11 @@ def _analyse_near(
     )
 
 
-def without_sources(note: str, given: Outlines | MaskFunction | None) -> str:
+def without_sources(note: str, given: MasksLike | MaskFunction | None) -> str:
     """A note without the names of the files that masks came from."""
-    from usmicro.model.scan import GivenMasks
+    from usmicro.model.scan import UserMasks
 
-    for source in given.sources if isinstance(given, GivenMasks) else ():
+    for source in given.sources if isinstance(given, UserMasks) else ():
         note = without_names(note, Path(source).name, "a mask")
     return note
 
@@ -359,7 +359,7 @@ def telling(scan: Scan, told: FramesTold) -> Scan:
     def read() -> Iterator[Frame]:
         for done, frame in enumerate(scan.read(), 1):
             yield frame
-            told(done, max(done, scan.promised_frames))
+            told(done, max(done, scan.declared_frames))
 
     return replace(scan, read=read)
 

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from usmicro.errors import ScanError
 from usmicro.labelling.clusters import measure_clusters
 from usmicro.model.arrays import ByteImage
-from usmicro.model.findings import Cluster, Focus, Mass, Summary, Table
+from usmicro.model.findings import Cluster, Focus, Mass, Summary
+from usmicro.result import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ class Result:
     @property
     def clusters(self) -> Table[Cluster]:
         """The clusters that the foci form, as in `Analysis.clusters`."""
-        return measure_clusters(self.foci)
+        return Table(measure_clusters(self.foci))
 
     def overlay(self) -> ByteImage:
         """The key frame with its findings drawn, RGB, read from the output folder."""

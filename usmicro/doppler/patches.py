@@ -18,7 +18,7 @@ FIRST = 0.05
 """Share of a patch that may be noise in front of its head."""
 
 
-def mosaic_heads(
+def colour_patch_heads(
     view: View, settings: TwinklingSettings
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Grid columns and rows of the heads of the patches of colour: a focus that twinkles is at the head of its own.
@@ -45,7 +45,7 @@ def mosaic_heads(
     count, labels = cv2.connectedComponents(joined)
     y, x = np.divmod(np.flatnonzero(lit), lit.shape[1])
     number, x, y = labels[y, x], x + left, y + top
-    depth = view.beams.depth(x, y)
+    depth = view.scan_lines.depth(x, y)
     heads = []
     for patch in range(1, count):
         own = number == patch

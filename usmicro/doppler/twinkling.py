@@ -193,8 +193,8 @@ class Colours:
 
     def _beam(self, x: float, y: float) -> tuple[float, float]:
         """Unit vector away from the transducer along the colour beam."""
-        if self.view.beams.geometry == "sector" or self.lean is None:
-            dx, dy = (float(value) for value in self.view.beams.direction(x, y))
+        if self.view.scan_lines.geometry == "sector" or self.lean is None:
+            dx, dy = (float(value) for value in self.view.scan_lines.direction(x, y))
             return dx, dy
         length = float(np.hypot(self.lean, 1))
         return self.lean / length, 1 / length
@@ -358,7 +358,7 @@ def coherence(evidence: Sequence[ColourEvidence]) -> float | None:
     return float((cosines[enough] / pairs[enough]).max()) - 1 / float(np.sqrt(2 * max(cells, 2.0)))
 
 
-def judge(
+def assess_twinkling(
     evidence: Sequence[ColourEvidence], settings: TwinklingSettings | None = None
 ) -> Twinkling:
     """Say whether a focus twinkles.

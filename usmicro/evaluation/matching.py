@@ -17,13 +17,11 @@ from usmicro.evaluation.overlaps import Overlap, components, overlap
 from usmicro.evaluation.targets import Target, match_foci
 from usmicro.evaluation.truth import ImageTruth, Truth, read_image_masks
 from usmicro.labelling.labels import describe_calcification
+from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage
 from usmicro.model.findings import Focus
-from usmicro.model.scan import GivenMasks
+from usmicro.model.scan import UserMasks
 from usmicro.writing.report.run import Run
-
-MASS, DUCT, NONMASS = 1, 2, 3
-"""Values of the label images of a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +157,7 @@ def _compared(
     run: Run,
     row: Mapping[str, Any],
     told: ImageTruth,
-    masks: GivenMasks | None,
+    masks: UserMasks | None,
     least_distance: float,
     listed: float | None,
 ) -> Compared:
@@ -197,7 +195,7 @@ def _descriptor(said: str, foci: Sequence[Focus], listed: float | None) -> str:
     )
 
 
-def _on_key_frame(run: Run, row: Mapping[str, Any], masks: GivenMasks) -> GivenMasks:
+def _on_key_frame(run: Run, row: Mapping[str, Any], masks: UserMasks) -> UserMasks:
     """The masks of the frame that the label image of the run shows."""
     return masks.on_frame(int(run.told(row["image"]).get("key_frame") or 0))
 
@@ -215,20 +213,20 @@ def _labels(run: Run, row: Mapping[str, Any]) -> ByteImage:
 
 
 def _areas(
-    labels: ByteImage, masks: GivenMasks
+    labels: ByteImage, masks: UserMasks
 ) -> tuple[Overlap | None, dict[str, float], dict[str, bool]]:
     """How the masses compare one by one; and by kind of area, where it is known, the Dice, or whether any was found where none is."""
     compared = (
         None
         if masks.masses is None
-        else overlap(components(labels == MASS), np.asarray(masks.masses))
+        else overlap(components(labels == AreaLabel.MASS), np.asarray(masks.masses))
     )
     true = (
-        ("masses", MASS, masks.masses),
-        ("ducts", DUCT, masks.ducts),
+        ("masses", AreaLabel.MASS, masks.masses),
+        ("ducts", AreaLabel.DUCT, masks.ducts),
         (
             "nonmass areas",
-            NONMASS,
+            AreaLabel.NONMASS,
             None if masks.nonmass is None else masks.nonmass.astype(np.int32),
         ),
     )

@@ -14,7 +14,7 @@ import numpy as np
 from usmicro.errors import ScanError, UsageError
 from usmicro.evaluation.measures import DESCRIPTORS, PRESENT
 from usmicro.evaluation.targets import Target
-from usmicro.model.scan import GivenMasks
+from usmicro.model.scan import UserMasks
 
 FOCI_COLUMNS = ("x_px", "y_px", "diameter_px", "label", "shadow", "twinkling", "ignore")
 IMAGE_COLUMNS = ("calcification", "patient")
@@ -34,7 +34,7 @@ class ImageTruth:
     calcification: str | None = None
     """A descriptor, several joined by `+`, "none", or "present" where the place is not told."""
     patient: str | None = None
-    masks: GivenMasks | None = None
+    masks: UserMasks | None = None
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ def read_truth(path: Path) -> Truth:
 
 def read_image_masks(
     truth: Truth, name: str, shape: tuple[int, int], frames: int
-) -> GivenMasks | None:
+) -> UserMasks | None:
     """The masks that the truth has of an image, on all its frames.
 
     Raises
@@ -252,7 +252,7 @@ def _read_samples(file: Path, truth: Truth) -> None:
             image.calcification = (
                 "+".join(name for name in places.values() if name in present) or "none"
             )
-            image.masks = GivenMasks(
+            image.masks = UserMasks(
                 np.asarray(known.mass_labels), np.asarray(known.duct_labels), known.nonmass
             )
     except (OSError, ValueError, KeyError, TypeError) as error:

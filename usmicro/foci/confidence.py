@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.anatomy.surroundings import surroundings
-from usmicro.model.findings import Anatomy, Candidates
+from usmicro.model.anatomy import Anatomy
+from usmicro.model.findings import Candidates
 from usmicro.model.view import View
 from usmicro.numerics.logistic import Logistic, read_models
 

@@ -97,7 +97,7 @@ def detect(
     if count == 0:
         return nothing
     x, y = np.ascontiguousarray(position[:count, 0]), np.ascontiguousarray(position[:count, 1])
-    guard = 2.5 * sigma + 0.5 * np.sqrt(view.speckle[0] * view.speckle[1]) / factor
+    guard = 2.5 * sigma + 0.5 * np.sqrt(view.speckle_size[0] * view.speckle_size[1]) / factor
     width = view.grid.pixels(RING_MM) / factor + 3 * sigma
     levels = np.empty(scale.smooth.shape, np.uint8)
     levels_of.laplacian_levels(scale.smooth, np.float32(TEXTURE_LEVELS / typical), levels)
@@ -140,7 +140,7 @@ def blob_responses(view: View, settings: FociSettings) -> Blobs:
     x, y, response, index = x[order], y[order], response[order], index[order]
     reach = np.maximum(
         1.2 * np.array([scale.sigma for scale in scales])[index],
-        0.5 * np.sqrt(view.speckle[0] * view.speckle[1]),
+        0.5 * np.sqrt(view.speckle_size[0] * view.speckle_size[1]),
     )
     kept = np.empty(len(x), bool)
     kernels.strongest_apart(

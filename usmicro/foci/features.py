@@ -122,7 +122,7 @@ def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array
     """
     grid, index = view.grid, blobs.index
     sigma = np.array([scale.sigma for scale in blobs.scales])[index]
-    cell = float(np.sqrt(view.speckle[0] * view.speckle[1]))
+    cell = float(np.sqrt(view.speckle_size[0] * view.speckle_size[1]))
     levels, histogram = np.empty(view.shape, np.uint8), np.empty(256, np.int64)
     levels_of.whole_levels(
         np.ascontiguousarray(view.grey), np.ascontiguousarray(view.usable), levels, histogram
@@ -154,7 +154,7 @@ def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array
     shortest, longest = np.maximum(extents.widths.min(axis=1), 1), extents.widths.max(axis=1)
     resolved = extents.diameter >= RESOLVED * cell
     diameter = np.where(resolved, extents.diameter, np.minimum(extents.diameter, cell))
-    beam_x, beam_y = view.beams.direction(blobs.x, blobs.y)
+    beam_x, beam_y = view.scan_lines.direction(blobs.x, blobs.y)
     blobness = _blobness(view, blobs)
     lower, upper = np.searchsorted(share_darker, (0.25, 0.75))
     whole_levels = np.arange(256) + 0.5
@@ -175,7 +175,7 @@ def measure(view: View, settings: FociSettings, blobs: Blobs, probability: Array
         "elongation": np.maximum(longest / shortest, 1),
         "ridge_mm": extents.ridge * grid.pixel_mm,
         "faint_ridge_mm": extents.faint_ridge * grid.pixel_mm,
-        "depth_mm": view.beams.depth(blobs.x, blobs.y) * grid.pixel_mm,
+        "depth_mm": view.scan_lines.depth(blobs.x, blobs.y) * grid.pixel_mm,
     }
     return Candidates(
         x=x,

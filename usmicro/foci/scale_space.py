@@ -48,7 +48,7 @@ def scale_space(
     speckle cell along the beam are skipped, since no echo is narrower than the resolution. What lies outside the tissue does not bleed in:
     `filled` is what `filled_outside` gives, where that is there already.
     """
-    smallest = max(view.grid.pixels(smallest_mm), 0.8 * min(view.speckle)) / FWHM
+    smallest = max(view.grid.pixels(smallest_mm), 0.8 * min(view.speckle_size)) / FWHM
     largest = max(view.grid.pixels(largest_mm) / FWHM, FINEST)
     image, factor = filled_outside(view.grey, view.tissue) if filled is None else filled, 1
     sigma = max(smallest, FINEST)

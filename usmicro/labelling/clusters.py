@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from usmicro.model.findings import Cluster, Focus, Label, Table
+from usmicro.model.findings import Cluster, Focus, Label
 
 
-def measure_clusters(foci: Iterable[Focus]) -> Table[Cluster]:
+def measure_clusters(foci: Iterable[Focus]) -> list[Cluster]:
     """Measure the clusters that foci form.
 
     Parameters
@@ -17,14 +17,14 @@ def measure_clusters(foci: Iterable[Focus]) -> Table[Cluster]:
 
     Returns
     -------
-    Table of Cluster
+    list of Cluster
         By number; empty if no focus belongs to a cluster. The frame is that of the surest focus.
     """
     members: dict[int, list[Focus]] = {}
     for focus in foci:
         if focus.cluster is not None:
             members.setdefault(focus.cluster, []).append(focus)
-    return Table(_measured(number, members[number]) for number in sorted(members))
+    return [_measured(number, members[number]) for number in sorted(members)]
 
 
 def _measured(number: int, foci: list[Focus]) -> Cluster:

@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from usmicro.anatomy.around import around
 from usmicro.anatomy.remembered import remembered
 from usmicro.anatomy.surroundings import surroundings
+from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import BoolImage
-from usmicro.model.findings import Anatomy, Label
+from usmicro.model.findings import Label
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
-from usmicro.numerics.outline_distance import Edges
+from usmicro.numerics.outline_distance import OutlineDistance
 from usmicro.settings import LabelSettings
 
 MODELS = Path(__file__).with_name("labels.json")
@@ -121,7 +122,7 @@ def place_evidence(
     edge, ground = view.grid.pixels(settings.edge), _ground(anatomy)
 
     def evidence(
-        edges: Edges, confidence: tuple[float, ...], around: NDArray[np.float64]
+        edges: OutlineDistance, confidence: tuple[float, ...], around: NDArray[np.float64]
     ) -> Evidence:
         from scipy.special import expit
 
@@ -147,8 +148,8 @@ def place_evidence(
 class Ground:
     """What all places in an anatomy are judged by."""
 
-    masses: Edges
-    ducts: Edges
+    masses: OutlineDistance
+    ducts: OutlineDistance
     """Of the ducts that are not part of masses."""
     in_masses: BoolImage | None
     """Pixels of those that are; None where there are none."""
@@ -164,7 +165,7 @@ def _ground(anatomy: Anatomy) -> Ground:
         if part.any():
             in_masses = part[ducts]
             ducts = np.where(in_masses, 0, ducts).astype(np.int32)
-    return Ground(Edges.of(anatomy.masses), Edges.of(ducts), in_masses)
+    return Ground(OutlineDistance.of(anatomy.masses), OutlineDistance.of(ducts), in_masses)
 
 
 def _reason(

@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.anatomy.user_masks import numbered
 from usmicro.errors import ScanError
 from usmicro.loading.dicom.segmentation import (
     Part,
@@ -31,12 +30,17 @@ from usmicro.loading.formats import (
     content_of,
     decoding,
 )
+from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage
-from usmicro.model.scan import GivenMasks
+from usmicro.model.scan import UserMasks
+from usmicro.numerics.components import numbered
 
-LABELS: dict[Part, int] = {"mass": 1, "duct": 2, "nonmass": 3}
+LABELS: dict[Part, int] = {
+    "mass": AreaLabel.MASS,
+    "duct": AreaLabel.DUCT,
+    "nonmass": AreaLabel.NONMASS,
+}
 """Coding of label images, as a run writes them; 0 is tissue."""
-NOT_TISSUE = 255
 _WORDS: dict[str, Part] = {
     "mask": "any", "tumor": "mass", "tumour": "mass", "mass": "mass", "duct": "duct", "nonmass": "nonmass", "other": "other",
 }  # fmt: skip
@@ -165,7 +169,7 @@ def _part(file: str, image: PurePosixPath) -> Part | None:
 
 def read_masks(
     folder: Path, name: str, shape: tuple[int, int], *, scan: Path | None = None, frames: int = 1
-) -> GivenMasks | None:
+) -> UserMasks | None:
     """Read the masks of an image, found as in `find_masks`.
 
     A picture is a label image (0 tissue, 1 mass, 2 duct, 3 nonmass area, 255 not tissue) if its name does not say what it outlines and it
@@ -189,7 +193,7 @@ def read_masks(
 
     Returns
     -------
-    GivenMasks or None
+    UserMasks or None
         None if the image has no mask. What no file tells of is None: the program looks for it itself.
 
     Raises
@@ -224,7 +228,7 @@ def read_masks(
                 written_by_run=is_result(folder.parent) or is_result(folder),
             )
     if not sources:
-        return GivenMasks(notes=tuple(notes)) if notes else None
+        return UserMasks(notes=tuple(notes)) if notes else None
     outlines = FrameOutlines(areas, segmentations, shape)
     if frames == 1:
         return replace(outlines[0], sources=tuple(sources), notes=tuple(notes))
@@ -239,7 +243,7 @@ def read_masks(
     return replace(outlines.on(None), sources=tuple(sources), frames=outlines, notes=tuple(notes))
 
 
-class FrameOutlines(Mapping[int, GivenMasks]):
+class FrameOutlines(Mapping[int, UserMasks]):
     """The outlines of the frames that segmentations name, put together when they are asked for: a cine may have thousands."""
 
     def __init__(
@@ -263,10 +267,10 @@ class FrameOutlines(Mapping[int, GivenMasks]):
     def __iter__(self) -> Iterator[int]:
         return iter(self._frames)
 
-    def __getitem__(self, frame: int) -> GivenMasks:
+    def __getitem__(self, frame: int) -> UserMasks:
         return self.on(frame)
 
-    def on(self, frame: int | None) -> GivenMasks:
+    def on(self, frame: int | None) -> UserMasks:
         """The outlines of a frame; of None those that hold for all frames."""
         labels = {part: picture.copy() for part, picture in self._pictures.items()}
         last = Counter({part: int(picture.max()) for part, picture in labels.items()})
@@ -281,7 +285,7 @@ class FrameOutlines(Mapping[int, GivenMasks]):
             for segment, area in segmentation.areas(frame):
                 labels[segmentation.parts[segment]][area] = number[segment]
         nonmass = labels.get("nonmass")
-        return GivenMasks(
+        return UserMasks(
             labels.get("mass"), labels.get("duct"), None if nonmass is None else nonmass > 0
         )
 
@@ -297,7 +301,7 @@ def _add_picture(
     """Join what a picture outlines to what other pictures do."""
     values = _values(path, shape)
     present = set(np.unique(values).tolist())
-    labelled = part == "any" and present <= {0, *LABELS.values(), NOT_TISSUE}
+    labelled = part == "any" and present <= {0, *LABELS.values(), AreaLabel.NOT_TISSUE}
     if labelled and (present & {2, 3} or written_by_run):
         for kind, label in LABELS.items():
             areas[kind] = areas.get(kind, False) | (values == label)

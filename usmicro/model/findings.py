@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
-
-if TYPE_CHECKING:
-    import pandas
 
 Label = Literal["intramass", "extramass", "intraductal"]
 Kind = Literal["punctate", "coarse"]
@@ -58,28 +52,6 @@ class Candidates:
         return Candidates(
             **chosen, features={name: values[which] for name, values in self.features.items()}
         )
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
-class Anatomy:
-    """Masses, ducts and nonmass areas of one view, on its grid; equal only to itself, so that what follows from it can be remembered."""
-
-    mass_probability: FloatImage
-    """0 to 1: how much each pixel looks like the inside of a mass."""
-    masses: LabelImage
-    """0 none, 1 to n the masses."""
-    mass_confidence: tuple[float, ...]
-    """One value a mass, 0 to 1."""
-    duct_probability: FloatImage
-    """0 to 1: how much each pixel looks like the inside of a duct."""
-    ducts: LabelImage
-    """0 none, 1 to n the ducts, lumen and wall."""
-    duct_confidence: tuple[float, ...]
-    """One value a duct, 0 to 1."""
-    nonmass: BoolImage
-    """Discrete areas of altered echotexture that do not form a mass."""
-    given: tuple[str, ...] = ()
-    """Which of `masses`, `ducts`, `nonmass` come from the user's own masks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,29 +180,3 @@ class Summary:
     masses: int
     calcification: str
     calcification_score: float
-
-
-Row = TypeVar("Row", bound=Focus | Mass | Cluster)
-
-
-class Table(list[Row], Generic[Row]):
-    """A list of findings that turns into rows or, with pandas installed, into a data frame."""
-
-    def __init__(self, rows: Iterable[Row] = ()) -> None:
-        super().__init__(rows)
-
-    def to_rows(self) -> list[dict[str, Any]]:
-        """One dictionary a finding; None where not measured."""
-        return [asdict(row) for row in self]
-
-    def to_frame(self) -> pandas.DataFrame:
-        """A pandas data frame; needs pandas, which usmicro does not install."""
-        import pandas
-
-        return pandas.DataFrame(self.to_rows())
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from usmicro.writing.notebook import rows_html
-
-        return rows_html(self.to_rows()) or "<p>No rows.</p>"

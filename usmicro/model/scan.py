@@ -53,7 +53,7 @@ class Scan:
     """What a file holds: its frames, read one at a time, and what it says about them.
 
     `spacing` is that of the whole image where one holds for it; with several tissue regions each region carries its own.
-    `promised_frames` is what the header says; `read` yields what is there and raises ScanError where a frame is lost.
+    `declared_frames` is what the header says; `read` yields what is there and raises ScanError where a frame is lost.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Scan:
     path: Path | None
     rows: int
     columns: int
-    promised_frames: int
+    declared_frames: int
     read: Callable[[], Iterator[Frame]] = field(repr=False)
     """Opens the file and yields frames: (rows, columns) or (rows, columns, 3) RGB; uint8, or uint16 stretched to the full 16 bits."""
     spacing: Spacing = field(default_factory=Spacing)
@@ -119,7 +119,7 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenMasks:
+class UserMasks:
     """Outlines that a user supplies, at the size of the input image; None where the program finds its own."""
 
     masses: LabelImage | None = None
@@ -128,11 +128,11 @@ class GivenMasks:
     nonmass: BoolImage | None = None
     sources: tuple[str, ...] = ()
     """Files that they came from."""
-    frames: Mapping[int, GivenMasks] = field(default_factory=dict)
+    frames: Mapping[int, UserMasks] = field(default_factory=dict)
     """Outlines of single frames, by number from 0, in the place of these."""
     notes: tuple[str, ...] = ()
     """What a reader of the results must know of them."""
 
-    def on_frame(self, number: int) -> GivenMasks:
+    def on_frame(self, number: int) -> UserMasks:
         """The outlines of one frame."""
         return self.frames.get(number, self)

@@ -52,7 +52,7 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class Beams:
+class ScanLines:
     """Where the scan lines run, in grid pixels.
 
     Linear: straight down from row `face`. Sector (convex, trapezoid): along rays from the apex, whose transducer face lies `face` from it.
@@ -110,13 +110,13 @@ class ColourFlow:
     bar: ColourBar | None = None
     power: bool = False
     """Power Doppler: no sign."""
-    stained: BoolImage | None = None
+    contaminated: BoolImage | None = None
     """Pixels whose grey level colour has changed, where that is more than `mask`: its blurred rim, and lone coloured pixels."""
 
     @property
     def hidden(self) -> BoolImage:
         """Pixels that show no echo."""
-        return self.mask if self.stained is None else self.stained
+        return self.mask if self.contaminated is None else self.contaminated
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,11 @@ class View:
     """Display grey level, 0 to 255; overlay and colour pixels are filled from their surroundings."""
     tissue: BoolImage
     """Echo data: no border, header, ruler, bar or body mark."""
-    overlay: BoolImage
+    graphics: BoolImage
     """Burned-in text, calipers and cursors inside the tissue: no focus is reported there."""
     grid: Grid
-    beams: Beams
-    speckle: tuple[float, float]
+    scan_lines: ScanLines
+    speckle_size: tuple[float, float]
     """Speckle cell across and along the beam: full width at half maximum of the grey autocovariance, in grid pixels."""
     colour: ColourFlow | None = None
     number: int = 0
@@ -139,7 +139,7 @@ class View:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("tissue", "overlay"):
+        for name in ("tissue", "graphics"):
             assert getattr(self, name).shape == self.grey.shape, f"{name} is not on the grid"
 
     @property
@@ -150,7 +150,7 @@ class View:
     @cached_property
     def usable(self) -> BoolImage:
         """Tissue that shows grey echoes: no overlay, no colour."""
-        usable = self.tissue & ~self.overlay
+        usable = self.tissue & ~self.graphics
         return usable if self.colour is None else usable & ~self.colour.hidden
 
     def with_note(self, note: str) -> View:

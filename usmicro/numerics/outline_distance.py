@@ -40,7 +40,7 @@ class Pixels:
 
 
 @dataclass(frozen=True, slots=True)
-class Edges:
+class OutlineDistance:
     """The edges of the regions of a label image.
 
     Distances are searched for along them: OpenCV's exact distance transform does not always give the same last digits.
@@ -53,7 +53,7 @@ class Edges:
     """Pixels outside with a neighbour in a region; None where there is no region."""
 
     @classmethod
-    def of(cls, regions: LabelImage) -> Edges:
+    def of(cls, regions: LabelImage) -> OutlineDistance:
         """The edges of a label image."""
         import cv2
 

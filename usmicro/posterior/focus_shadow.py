@@ -12,7 +12,7 @@ from scipy import special
 from usmicro.kernels import scan_lines as kernels
 from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.model.findings import Posterior, PosteriorFeature, Shadow
-from usmicro.model.view import Beams, View
+from usmicro.model.view import ScanLines, View
 from usmicro.numerics.quantiles import masked_quantile
 from usmicro.settings import ShadowSettings
 
@@ -110,7 +110,9 @@ def focus_shadows(
             profile = falls[i].mean(axis=0)
             drop = float(profile.sum() / compared[i].sum() / unit[i])
             if p[i] < settings.significance:
-                shadows.append(Shadow("yes", drop, float(p[i]), _length(profile) + view.speckle[1]))
+                shadows.append(
+                    Shadow("yes", drop, float(p[i]), _length(profile) + view.speckle_size[1])
+                )
             else:
                 shadows.append(Shadow("no", drop, float(p[i])))
     return shadows
@@ -139,11 +141,11 @@ def posterior(
     """
     if not mass.any():
         return Posterior("not assessable")
-    lines = _scan_lines(view, mass, view.grid.pixels(settings.length))
+    lines = _mass_profiles(view, mass, view.grid.pixels(settings.length))
     beside = _mean(lines.grey[lines.flank], axis=0)
     steps = np.arange(lines.grey.shape[1])
     end = len(steps) - np.argmax(lines.inside[:, ::-1], axis=1, keepdims=True)
-    beyond = steps - end - view.speckle[1]
+    beyond = steps - end - view.speckle_size[1]
     behind = (
         (beyond >= 0)
         & (beyond < view.grid.pixels(settings.length))
@@ -216,18 +218,18 @@ class _Rays:
         return out.reshape(*self.shape, steps)
 
 
-def _rays(beams: Beams, x: Floats, y: Floats, ahead: Floats | float = 0.0) -> _Rays:
+def _rays(scan_lines: ScanLines, x: Floats, y: Floats, ahead: Floats | float = 0.0) -> _Rays:
     """Rays along the beam that start `ahead` pixels beyond positions."""
-    dx, dy = beams.direction(x, y)
+    dx, dy = scan_lines.direction(x, y)
     flat = np.stack([x + ahead * dx, y + ahead * dy, dx, dy]).astype(np.float32).reshape(4, -1)
     return _Rays(flat[0], flat[1], flat[2], flat[3], x.shape)
 
 
 def _strips(view: View, x: Floats, y: Floats, diameter: Floats) -> _Rays:
     """Rays behind each focus, shape (n, 3, LINES): left flank, strip, right flank."""
-    along = view.speckle[1]
+    along = view.speckle_size[1]
     # tissue layers stretch the measured cell sideways, beyond the beam width that sets the width of a shadow
-    across = min(view.speckle[0], WIDEST * along)
+    across = min(view.speckle_size[0], WIDEST * along)
     width = np.maximum(MIDDLE * diameter, across)
     within = (np.arange(LINES) + 0.5) / LINES - 0.5
     # one cell between strip and flank, so that neither shares speckle nor the blurred edge of the shadow
@@ -235,15 +237,15 @@ def _strips(view: View, x: Floats, y: Floats, diameter: Floats) -> _Rays:
         [(side * (width + across))[:, None] + width[:, None] * within for side in (-1, 0, 1)],
         axis=1,
     )
-    dx, dy = view.beams.direction(x, y)
+    dx, dy = view.scan_lines.direction(x, y)
     start_x = x[:, None, None] + offsets * dy[:, None, None]
     start_y = y[:, None, None] - offsets * dx[:, None, None]
-    return _rays(view.beams, start_x, start_y, (diameter / 2 + along)[:, None, None])
+    return _rays(view.scan_lines, start_x, start_y, (diameter / 2 + along)[:, None, None])
 
 
 def _cell(view: View) -> float:
     """Length of an independent speckle cell along the beam, as sampled, in pixels."""
-    return CELL * float(np.hypot(view.speckle[1], BILINEAR))
+    return CELL * float(np.hypot(view.speckle_size[1], BILINEAR))
 
 
 def _in_all_three(mask: Bools) -> Bools:
@@ -321,7 +323,7 @@ def _reasons(rays: _Rays, view: View, usable: Bools, settings: ShadowSettings) -
 
 
 @dataclass(frozen=True)
-class _ScanLines:
+class _MassProfiles:
     """Scan lines through a mass and beside it, one pixel apart at its middle, from its upper to beyond its lower end."""
 
     grey: NDArray[np.float32]
@@ -334,31 +336,31 @@ class _ScanLines:
     """(lines,): beside the mass."""
 
 
-def _scan_lines(view: View, mass: BoolImage, beyond: float) -> _ScanLines:
-    beams = view.beams
+def _mass_profiles(view: View, mass: BoolImage, beyond: float) -> _MassProfiles:
+    scan_lines = view.scan_lines
     rows, columns = (a.astype(float) for a in np.nonzero(mass))
-    if beams.geometry == "linear":
+    if scan_lines.geometry == "linear":
         across, depth = columns, rows
     else:
-        depth = np.hypot(columns - beams.apex_x, rows - beams.apex_y)
-        across = np.arctan2(columns - beams.apex_x, rows - beams.apex_y) * depth.mean()
+        depth = np.hypot(columns - scan_lines.apex_x, rows - scan_lines.apex_y)
+        across = np.arctan2(columns - scan_lines.apex_x, rows - scan_lines.apex_y) * depth.mean()
     left, right, top = across.min(), across.max(), depth.min()
     width = right - left + 1
     # near flanks lie under tissue that attenuates like that above the mass; below three cells their mean is unsteady
-    flank = max(width / 3, 3 * view.speckle[0])
+    flank = max(width / 3, 3 * view.speckle_size[0])
     line = np.arange(left - flank, right + flank + 1)
-    if beams.geometry == "linear":
+    if scan_lines.geometry == "linear":
         x, y = line, np.full(len(line), top)
     else:
         x, y = (
-            beams.apex_x + top * np.sin(line / depth.mean()),
-            beams.apex_y + top * np.cos(line / depth.mean()),
+            scan_lines.apex_x + top * np.sin(line / depth.mean()),
+            scan_lines.apex_y + top * np.cos(line / depth.mean()),
         )
-    steps = int(np.ceil(depth.max() - top + 1 + view.speckle[1] + beyond))
-    rays = _rays(beams, x, y)
+    steps = int(np.ceil(depth.max() - top + 1 + view.speckle_size[1] + beyond))
+    rays = _rays(scan_lines, x, y)
     middle = np.abs(line - (left + right) / 2) <= max(width / 4, 0.5)
     grey, inside = rays.sample(view.grey, view.usable, steps), rays.labels(mass, steps) == 1
-    return _ScanLines(grey, inside, middle, (line < left) | (line > right))
+    return _MassProfiles(grey, inside, middle, (line < left) | (line > right))
 
 
 def _feature(score: float, thirds: Sequence[float], settings: ShadowSettings) -> PosteriorFeature:

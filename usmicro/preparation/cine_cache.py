@@ -128,7 +128,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class ScreenMemory:
+class ScreenCache:
     """What is known of the screen of one cine; its frames must be given in order."""
 
     box: KnownBox | None = None

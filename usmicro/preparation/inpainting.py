@@ -7,7 +7,7 @@ import numpy as np
 from usmicro.model.arrays import BoolImage, FloatImage, bounding_box
 
 
-def filled(image: FloatImage, hidden: BoolImage) -> FloatImage:
+def inpainted(image: FloatImage, hidden: BoolImage) -> FloatImage:
     """An image whose hidden pixels have the mean grey level around the known pixel nearest to each.
 
     What stands at the rim of what is hidden goes on into it, so that it has no edge there: a smoother filling, the mean of wider

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from usmicro.model.arrays import BoolImage
-from usmicro.model.view import Beams, Grid
+from usmicro.model.view import Grid, ScanLines
 from usmicro.preparation.scan_area import Side
 
 
-def fit_beams(tissue: BoolImage, sides: tuple[Side, Side] | None, grid: Grid) -> Beams:
+def fit_scan_lines(tissue: BoolImage, sides: tuple[Side, Side] | None, grid: Grid) -> ScanLines:
     """Beams of a tissue mask on the grid.
 
     Parameters
@@ -23,12 +23,14 @@ def fit_beams(tissue: BoolImage, sides: tuple[Side, Side] | None, grid: Grid) ->
     across = np.flatnonzero(tissue.any(axis=0))
     top = np.flatnonzero(tissue.any(axis=1))[0]
     if sides is None:
-        return Beams("linear", face=float(top) - 0.5, middle_x=float(across[0] + across[-1]) / 2)
+        return ScanLines(
+            "linear", face=float(top) - 0.5, middle_x=float(across[0] + across[-1]) / 2
+        )
     left, right = sides
     row = (right.offset - left.offset) / (left.slope - right.slope)
     apex_x, apex_y = grid.from_image(left.offset + left.slope * row, row)
     first = tissue.argmax(axis=0)[across]
     face = float(np.percentile(np.hypot(across - apex_x, first - apex_y), 2)) - 0.5
-    return Beams(
+    return ScanLines(
         "sector", face=face, apex_x=float(apex_x), apex_y=float(apex_y), middle_x=float(apex_x)
     )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, FloatImage
-from usmicro.model.view import Beams
+from usmicro.model.view import ScanLines
 
 PATCH = 32
 """Edge of a patch in pixels."""
@@ -24,7 +24,9 @@ def _half_widths(profiles: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(below.any(axis=1), 2 * (lag - 1 + (above - 0.5) / (above - under)), np.nan)
 
 
-def speckle_cell(grey: FloatImage, usable: BoolImage, beams: Beams) -> tuple[float, float] | None:
+def measure_speckle_size(
+    grey: FloatImage, usable: BoolImage, scan_lines: ScanLines
+) -> tuple[float, float] | None:
     """Full width at half maximum of the grey autocovariance across and along the beam, in pixels of `grey`.
 
     The third decile over the most homogeneous patches; None where no patch can be used.
@@ -67,7 +69,7 @@ def speckle_cell(grey: FloatImage, usable: BoolImage, beams: Beams) -> tuple[flo
     )
     patches -= patches.mean(axis=(1, 2), keepdims=True)
     covariances = np.fft.irfft2(np.abs(np.fft.rfft2(patches, s=(2 * size, 2 * size))) ** 2)
-    right, down = beams.direction(lefts + size / 2, tops + size / 2)
+    right, down = scan_lines.direction(lefts + size / 2, tops + size / 2)
     steps = np.arange(size // 2)
     across = _half_widths(_sample(covariances, np.outer(down, steps), np.outer(-right, steps)))
     along = _half_widths(_sample(covariances, np.outer(right, steps), np.outer(down, steps)))

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.labelling.labels import place_foci
-from usmicro.model.findings import Anatomy, Candidates, Focus, Mass, Shadow
+from usmicro.model.anatomy import Anatomy
+from usmicro.model.findings import Candidates, Focus, Mass, Shadow
 from usmicro.model.view import View
 from usmicro.posterior.focus_shadow import focus_shadows, posterior
 from usmicro.settings import Settings
@@ -72,14 +73,14 @@ class FocusRows:
         with self.timed("labels"):
             places = place_foci(view, self.anatomy, x, y, self.settings.labels)
         x_px, y_px = grid.to_image(x, y)
-        depth = view.beams.depth(x, y)
+        depth = view.scan_lines.depth(x, y)
         return [
             Focus(
                 frame=self.frame,
                 focus=0,
                 x_px=float(x_px[i]),
                 y_px=float(y_px[i]),
-                x_mm=grid.in_mm(float(x[i] - view.beams.middle_x)),
+                x_mm=grid.in_mm(float(x[i] - view.scan_lines.middle_x)),
                 depth_mm=grid.in_mm(float(depth[i])),
                 diameter_mm=None if echoes is None else grid.in_mm(float(echoes.diameter[i])),
                 diameter_px=None
@@ -141,7 +142,7 @@ def mass_row(
     in_row, in_column = np.nonzero(mass)
     width, height = (
         float(np.ptp(in_column) + 1),
-        float(np.ptp(view.beams.depth(in_column, in_row)) + 1),
+        float(np.ptp(view.scan_lines.depth(in_column, in_row)) + 1),
     )
     x_px, y_px = grid.to_image(masses.x[index], masses.y[index])
     with timed("shadow"):

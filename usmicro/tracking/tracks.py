@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.doppler.twinkling import ColourEvidence, judge
+from usmicro.doppler.twinkling import ColourEvidence, assess_twinkling
 from usmicro.labelling.labels import find_clusters
-from usmicro.model.findings import Focus, Mass, Origin, Table, Twinkling, TwinklingVerdict
+from usmicro.model.findings import Focus, Mass, Origin, Twinkling, TwinklingVerdict
 from usmicro.model.view import Grid, View
 from usmicro.settings import Settings, TwinklingSettings
 from usmicro.tracking.linking import Tracker
@@ -166,7 +166,7 @@ class Sightings:
             if (known := self.foci.get((number, origin, track))) is None
             or places.confidence[i] > known.best.confidence
         ]
-        beam_x, beam_y = view.beams.direction(places.x, places.y)
+        beam_x, beam_y = view.scan_lines.direction(places.x, places.y)
         for i, row in zip(surer, make(surer), strict=True):
             x, y, diameter = float(places.x[i]), float(places.y[i]), float(places.diameter[i])
             place_mm = (x * pixel_mm, y * pixel_mm, number * 1e6)
@@ -195,19 +195,19 @@ class Sightings:
 
     def gathered(
         self, frames: int, settings: Settings, *, cine: bool
-    ) -> tuple[Table[Focus], Table[Mass]]:
+    ) -> tuple[list[Focus], list[Mass]]:
         """Every focus, surest first, and every mass that was seen long enough, by frame and position, of so many frames that were analysed.
 
         Clusters are formed of, and the foci of a mass counted among, those that reach `foci.minimum_confidence`.
         """
         masses, mass_numbers = self._masses(frames)
         tracks = list(self.foci.values())
-        judged = [judge(track.evidence, settings.twinkling) for track in tracks]
+        verdicts = [assess_twinkling(track.evidence, settings.twinkling) for track in tracks]
         supports = SUPPORT if cine else SUPPORT_IN_STILL
-        sources = _sources(tracks, judged, frames, supports, settings.twinkling)
-        tracks, judged, sources = _reported(tracks, judged, sources)
+        sources = _sources(tracks, verdicts, frames, supports, settings.twinkling)
+        tracks, verdicts, sources = _reported(tracks, verdicts, sources)
         changes: list[dict[str, Any]] = []
-        for serial, (track, twinkling) in enumerate(zip(tracks, judged, strict=True), 1):
+        for serial, (track, twinkling) in enumerate(zip(tracks, verdicts, strict=True), 1):
             by_echo = confidence = track.mean_confidence(frames)
             support = supports.get(twinkling.verdict, 0.0) * (twinkling.score or 0.0)
             if serial - 1 in sources:
@@ -259,9 +259,9 @@ class Sightings:
             )
 
         order = sorted(range(len(tracks)), key=place)
-        return Table(
+        return [
             replace(tracks[i].best, focus=number, **changes[i]) for number, i in enumerate(order, 1)
-        ), Table(masses)
+        ], masses
 
     def _masses(self, frames: int) -> tuple[list[Mass], dict[int, int]]:
         """Masses seen long enough or given, numbered anew, and the new number of each old one."""
@@ -278,7 +278,7 @@ class Sightings:
 
 def _sources(
     tracks: list[FocusTrack],
-    judged: list[Twinkling],
+    verdicts: list[Twinkling],
     frames: int,
     supports: Mapping[TwinklingVerdict, float],
     settings: TwinklingSettings,
@@ -289,7 +289,7 @@ def _sources(
     head of its colours: the surest of the foci there without its twinkling, or else the head itself. Where no head was followed long
     enough, it is the surest of all.
     """
-    sure = [i for i, twinkling in enumerate(judged) if twinkling.verdict in supports]
+    sure = [i for i, twinkling in enumerate(verdicts) if twinkling.verdict in supports]
     echoes = sorted(
         (i for i in sure if tracks[i].best.origin == "echo"),
         key=lambda i: (-tracks[i].mean_confidence(frames), i),
@@ -314,12 +314,12 @@ def _sources(
 
 
 def _reported(
-    tracks: list[FocusTrack], judged: list[Twinkling], sources: set[int]
+    tracks: list[FocusTrack], verdicts: list[Twinkling], sources: set[int]
 ) -> tuple[list[FocusTrack], list[Twinkling], set[int]]:
     """All that an echo shows, and of the places that only colour shows those that twinkling comes from."""
     kept = [i for i, track in enumerate(tracks) if track.best.origin == "echo" or i in sources]
     return (
         [tracks[i] for i in kept],
-        [judged[i] for i in kept],
+        [verdicts[i] for i in kept],
         {new for new, old in enumerate(kept) if old in sources},
     )

@@ -11,17 +11,18 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from usmicro import __version__
+from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.writing.masks import encode_png
-from usmicro.writing.overlays import NOT_TISSUE, rgb_of
+from usmicro.writing.overlays import rgb_of
 from usmicro.writing.polygons import Polygon, polygons, share_among
 from usmicro.writing.tables import cell, plain
 
 CATEGORIES: tuple[dict[str, Any], ...] = (
-    {"id": 1, "name": "mass", "supercategory": "anatomy"},
-    {"id": 2, "name": "duct", "supercategory": "anatomy"},
-    {"id": 3, "name": "nonmass area", "supercategory": "anatomy"},
+    {"id": AreaLabel.MASS.value, "name": "mass", "supercategory": "anatomy"},
+    {"id": AreaLabel.DUCT.value, "name": "duct", "supercategory": "anatomy"},
+    {"id": AreaLabel.NONMASS.value, "name": "nonmass area", "supercategory": "anatomy"},
     *(
         {
             "id": number,
@@ -57,7 +58,7 @@ class Found(Protocol):
 def encode_image(frame: Frame, labels: ByteImage) -> bytes:
     """A frame as PNG at its full size without findings, black outside the tissue, where names may be printed."""
     picture = rgb_of(frame)
-    picture[labels == NOT_TISSUE] = 0
+    picture[labels == AreaLabel.NOT_TISSUE] = 0
     grey = (picture[..., :1] == picture).all()
     return encode_png(np.ascontiguousarray(picture[..., 0] if grey else picture))
 
@@ -115,7 +116,9 @@ class CocoWriter:
         drawn = [*_areas(labels, found), *map(_focus, found.foci)]
         if found.summary is not None:
             entry["attributes"] = _rounded({"image": name, **plain(found.summary)})
-        outlined = {one["attributes"]["mass"] for one in drawn if one["category_id"] == 1}
+        outlined = {
+            one["attributes"]["mass"] for one in drawn if one["category_id"] == AreaLabel.MASS
+        }
         if hidden := [mass.mass for mass in found.masses if mass.mass not in outlined]:
             entry["masses_without_outline"] = (
                 hidden  # of a cine: not on the frame that the picture shows
@@ -131,11 +134,13 @@ class CocoWriter:
 
 
 def _areas(labels: ByteImage, found: Found) -> Iterator[dict[str, Any]]:
-    shared = share_among(labels == 1, found.masses)
+    shared = share_among(labels == AreaLabel.MASS, found.masses)
     for number, mass in enumerate(found.masses, start=1):
         if outlines := polygons(shared == number):
-            yield _area(1, outlines, int((shared == number).sum()), _rounded(plain(mass)))
-    for category in (2, 3):
+            yield _area(
+                AreaLabel.MASS.value, outlines, int((shared == number).sum()), _rounded(plain(mass))
+            )
+    for category in (AreaLabel.DUCT.value, AreaLabel.NONMASS.value):
         for outline in polygons(labels == category):
             yield _area(category, [outline], _polygon_area(outline), {})
 

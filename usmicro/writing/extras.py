@@ -10,8 +10,8 @@ from usmicro.errors import DicomResultError
 from usmicro.model.arrays import ByteImage
 
 if TYPE_CHECKING:
-    from usmicro.analysis import Analysis
     from usmicro.writing.dicom import FrameAreas
+    from usmicro.writing.protocols import AnalysisLike
 
 
 def extra_files(out: Path, stem: str, extra: str) -> tuple[Path, ...]:
@@ -39,7 +39,7 @@ class Extras:
         """What the analysis is to call with the anatomy of each frame."""
         return None if self._areas is None else self._areas.add
 
-    def write(self, analysis: Analysis) -> tuple[dict[str, tuple[Path, ...]], tuple[str, ...]]:
+    def write(self, analysis: AnalysisLike) -> tuple[dict[str, tuple[Path, ...]], tuple[str, ...]]:
         """Write what was asked for.
 
         Returns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from usmicro.writing.masks import encode_png
 from usmicro.writing.tables import cell
 
 if TYPE_CHECKING:
-    from usmicro.analysis import Analysis
+    from usmicro.writing.protocols import AnalysisLike
 
 MOST_ROWS = 50
 """Rows of a table that a notebook shows; the table itself has all."""
@@ -43,7 +44,7 @@ MASSES_SHOWN = (
 NOT_FOR_DIAGNOSIS = "For research only, not for diagnosis."
 
 
-def analysis_text(analysis: Analysis) -> str:
+def analysis_text(analysis: AnalysisLike) -> str:
     """An analysis in a few lines."""
     summary, scan = analysis.summary, analysis.scan
     known = (
@@ -61,14 +62,15 @@ def analysis_text(analysis: Analysis) -> str:
     return "\n".join(lines)
 
 
-def analysis_html(analysis: Analysis) -> str:
+def analysis_html(analysis: AnalysisLike) -> str:
     """An analysis as HTML: what `analysis_text` says, the overlay, and the tables of masses and foci."""
     picture = base64.b64encode(encode_png(analysis.overlay())).decode()
     return (
         f"<pre>{escape(analysis_text(analysis))}</pre>"
         f'<img alt="The key frame of {escape(analysis.scan.name, quote=True)} with its findings" style="max-width:100%" '
         f'src="data:image/png;base64,{picture}">'
-        f"{rows_html(analysis.masses.to_rows(), MASSES_SHOWN)}{rows_html(analysis.foci.to_rows(), FOCI_SHOWN)}"
+        f"{rows_html([asdict(mass) for mass in analysis.masses], MASSES_SHOWN)}"
+        f"{rows_html([asdict(focus) for focus in analysis.foci], FOCI_SHOWN)}"
         f"<p>{NOT_FOR_DIAGNOSIS}</p>"
     )
 

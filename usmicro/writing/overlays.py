@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, Frame
 from usmicro.model.findings import Focus
 from usmicro.writing.polygons import mass_tops
 
 if TYPE_CHECKING:
-    from usmicro.analysis import Analysis
+    from usmicro.writing.protocols import AnalysisLike
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -38,12 +39,11 @@ LABEL_COLOURS: dict[str, Colour] = {
     "intraductal": PURPLE,
 }
 AREAS: tuple[tuple[int, str, Colour], ...] = (
-    (3, "nonmass area", GREEN),
-    (2, "duct", PURPLE),
-    (1, "mass", ORANGE),
+    (AreaLabel.NONMASS, "nonmass area", GREEN),
+    (AreaLabel.DUCT, "duct", PURPLE),
+    (AreaLabel.MASS, "mass", ORANGE),
 )
 
-NOT_TISSUE = 255
 LEAST_WIDTH, MOST_SIDE = 600, 4096
 NUMBERED = 60
 """At most so many foci get a number; more would hide the scan."""
@@ -53,7 +53,7 @@ RIGHT, ABOVE = (1.0, 0.0), (0.0, -1.0)
 SHIFT = 4  # OpenCV draws at fixed-point positions with this many binary places
 
 
-def draw(analysis: Analysis) -> ByteImage:
+def draw(analysis: AnalysisLike) -> ByteImage:
     """Draw the findings on the key frame; those of a cine that were seen best on another frame are dotted.
 
     Returns
@@ -63,7 +63,7 @@ def draw(analysis: Analysis) -> ByteImage:
     """
     foci = analysis.foci
     picture = rgb_of(analysis.image)
-    picture[analysis.labels == NOT_TISSUE] = 0
+    picture[analysis.labels == AreaLabel.NOT_TISSUE] = 0
     picture, scale = enlarge(picture)
     pen = Pen(picture, unit=max(1.0, picture.shape[1] / 1000))
     for value, _, colour in AREAS:
@@ -254,7 +254,7 @@ def overlap(one: Box, other: Box) -> float:
     return max(width, 0.0) * max(height, 0.0)
 
 
-def legend(analysis: Analysis, foci: Sequence[Focus], columns: int, scale: float) -> ByteImage:
+def legend(analysis: AnalysisLike, foci: Sequence[Focus], columns: int, scale: float) -> ByteImage:
     """The strip that explains the marks that are there, with counts and, where the spacing is known, a scale bar."""
     pen = Pen(np.full((1, columns, 3), STRIP, dtype=np.uint8), unit=max(1.0, columns / 1000))
     unit = pen.unit

@@ -22,7 +22,7 @@ def frames(path, **options):
 
 def test_header_of_a_colour_cine(write_dicom, cine):
     scan = load(write_dicom(cine))
-    assert (scan.name, scan.rows, scan.columns, scan.promised_frames) == ("scan.dcm", 48, 64, 8)
+    assert (scan.name, scan.rows, scan.columns, scan.declared_frames) == ("scan.dcm", 48, 64, 8)
     assert scan.notes == ()
     assert scan.decoder.startswith("pydicom")
     assert "Explicit VR Little Endian" in scan.decoder
@@ -228,7 +228,7 @@ def test_truncated_native_cine(write_dicom, cine, missing):
     np.testing.assert_array_equal(np.stack(found), cine[: 8 - missing])
     kept = load(path, settings=KEEP)
     np.testing.assert_array_equal(np.stack(list(kept.frames())), cine[: 8 - missing])
-    assert kept.promised_frames == 8
+    assert kept.declared_frames == 8
     assert kept.notes == (f"{8 - missing} of 8 frames could be read; the file is truncated",)
 
 
@@ -415,7 +415,7 @@ INSTALLED = [
 def test_ultrasound_files_of_pydicom(path):
     scan = load(path)
     found = list(scan.frames())
-    assert len(found) == scan.promised_frames
+    assert len(found) == scan.declared_frames
     assert all(
         frame.shape == (scan.rows, scan.columns, 3) and frame.dtype == np.uint8 for frame in found
     )

@@ -55,7 +55,7 @@ def test_video_in_dicom(write_dicom, region, syntax):
     )
     scan = load(path)
     assert close(list(scan.frames()), off=12)
-    assert scan.promised_frames == 10
+    assert scan.declared_frames == 10
     assert scan.notes == ()
     assert (scan.spacing.x_mm, scan.spacing.source) == (0.1, "region")
     assert len(scan.regions) == 1
@@ -87,7 +87,7 @@ def test_dicom_header_and_stream_disagree(write_dicom):
     assert scan(NumberOfFrames=11).notes == ("the file promises 11 frames, 10 were decoded",)
     assert len(list(scan(NumberOfFrames=11).frames())) == 10
     few = scan(NumberOfFrames=4)
-    assert len(list(few.frames())) == few.promised_frames == 4
+    assert len(list(few.frames())) == few.declared_frames == 4
     assert few.notes == ("holds 10 frames where the header says 4; the first 4 are read",)
     with pytest.raises(ScanError, match="10 of 25 frames could be read"):
         list(scan(NumberOfFrames=25).frames())

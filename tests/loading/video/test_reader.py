@@ -39,7 +39,7 @@ def test_video_files(tmp_path, name, codec, capfd):
     scan = load(path)
     found = list(scan.frames())
     assert close(found)
-    assert (scan.rows, scan.columns, scan.promised_frames, scan.notes) == (64, 96, 10, ())
+    assert (scan.rows, scan.columns, scan.declared_frames, scan.notes) == (64, 96, 10, ())
     assert all(
         frame.dtype == np.uint8 and frame.shape == (64, 96, 3) and frame.flags.c_contiguous
         for frame in found
@@ -172,7 +172,7 @@ def test_a_truncated_file(tmp_path, name, codec, capfd):
     found = list(kept.frames())
     assert 0 < len(found) == len(before) < 10
     assert close(found, FRAMES[: len(found)])
-    assert kept.promised_frames == 10
+    assert kept.declared_frames == 10
     assert kept.notes == (f"{len(found)} of 10 frames could be read; the file is truncated",)
     for length in range(1, len(whole) - 1, max(1, len(whole) // 30)):
         path.write_bytes(whole[:length])
@@ -224,7 +224,7 @@ def promising(path, frames):
 @pytest.mark.parametrize("promised", [9, 11, 12])
 def test_a_small_difference_is_noted(tmp_path, promised):
     scan = load(promising(write(tmp_path / "a.avi"), promised))
-    assert len(list(scan.frames())) == scan.promised_frames == 10
+    assert len(list(scan.frames())) == scan.declared_frames == 10
     assert scan.notes == (f"the file promises {promised} frames, 10 were decoded",)
 
 
@@ -244,7 +244,7 @@ def test_a_number_of_frames_that_is_no_count_is_never_a_fault(tmp_path):
     at = data.index(b"\x44\x89\x88") + 3  # Duration, 8 bytes, in ms
     path.write_bytes(data[:at] + np.array(1200.0, ">f8").tobytes() + data[at + 8 :])
     scan = load(path)
-    assert len(list(scan.frames())) == scan.promised_frames == 10
+    assert len(list(scan.frames())) == scan.declared_frames == 10
     assert scan.notes == ("by its duration and rate the file has about 30 frames, 10 were decoded",)
     assert not look(path, "matroska").counted
     (tmp_path / "b.mp4").write_bytes(b"\0\0\0\x08ftyp\0\0\0\x08moov\0\0\0\x08moof\0\0\0\x08mdat")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from usmicro.phantom import random_settings, simulate
-from usmicro.preparation.cine_cache import ScreenMemory
+from usmicro.preparation.cine_cache import ScreenCache
 from usmicro.preparation.colour.separation import separate_colour
 from usmicro.preparation.colour.tint import find_tinted_box
 
@@ -62,7 +62,7 @@ def test_flow_in_a_tinted_box_is_told_from_its_echoes_and_a_flash_does_not_hide_
         flash=0.5,
     )
     phantom = simulate(31004, settings)
-    colour, memory = phantom.truth.colour, ScreenMemory()
+    colour, cache = phantom.truth.colour, ScreenCache()
     box = (
         cv2.fillPoly(
             np.zeros(phantom.frames.shape[1:3], np.uint8),
@@ -73,7 +73,7 @@ def test_flow_in_a_tinted_box_is_told_from_its_echoes_and_a_flash_does_not_hide_
     )
     assert 0 not in colour.flash_frames
     for frame, shown in zip(phantom.frames, colour.shown, strict=True):
-        screen = separate_colour(frame, memory=memory)
+        screen = separate_colour(frame, cache=cache)
         assert screen.box_source == "tint"
         assert overlap(screen.box, box) > 0.95
         assert overlap(screen.mask, shown) > 0.95

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.preparation_pictures import speckle
-from usmicro.preparation.graphics.text import find_overlays
+from usmicro.preparation.graphics.text import find_graphics
 
 
 def ruled(image, step, *, right=True, figures=True):
@@ -31,7 +31,7 @@ def ruled(image, step, *, right=True, figures=True):
 @pytest.mark.parametrize("right", [True, False])
 def test_ticks_on_dark_tissue_are_covered(step, right):
     image, drawn = ruled(speckle(400, 300, mean=35), step, right=right)
-    mask = find_overlays(image, np.ones(image.shape, dtype=bool))
+    mask = find_graphics(image, np.ones(image.shape, dtype=bool))
     assert mask[drawn].mean() > 0.9
     assert not mask[:, 30:-30].any()
 
@@ -39,4 +39,4 @@ def test_ticks_on_dark_tissue_are_covered(step, right):
 @pytest.mark.parametrize("seed", range(3))
 def test_speckle_alone_holds_no_ruler(seed):
     image = speckle(400, 300, seed=seed, across=12, along=3)
-    assert not find_overlays(image, np.ones(image.shape, dtype=bool)).any()
+    assert not find_graphics(image, np.ones(image.shape, dtype=bool)).any()

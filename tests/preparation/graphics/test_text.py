@@ -4,7 +4,7 @@ import pytest
 
 from tests.helpers.preparation_pictures import draw_focus, draw_plus, speckle
 from usmicro.preparation.graphics import calipers as glyphs
-from usmicro.preparation.graphics.text import find_overlays
+from usmicro.preparation.graphics.text import find_graphics
 
 EVERYWHERE = np.ones((360, 400), dtype=bool)
 
@@ -12,7 +12,7 @@ EVERYWHERE = np.ones((360, 400), dtype=bool)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("across", [5.0, 8.0, 12.0])
 def test_speckle_holds_no_graphics(seed, across):
-    assert not find_overlays(
+    assert not find_graphics(
         speckle(360, 400, seed=seed, across=across, along=across / 2), EVERYWHERE
     ).any()
 
@@ -23,14 +23,14 @@ def test_a_bright_round_focus_is_no_graphic(width, mean):
     image = speckle(360, 400, mean=mean)
     for x, y in ((60, 80), (200, 180), (330, 300)):
         draw_focus(image, x, y, width=width)
-    assert not find_overlays(image, EVERYWHERE).any()
+    assert not find_graphics(image, EVERYWHERE).any()
 
 
 def test_a_bright_ligament_is_no_graphic(picture):
     cv2.line(picture, (20, 200), (380, 150), 240, 5)
     cv2.ellipse(picture, (200, 90), (120, 40), 0, 0, 180, 230, 4)
     smooth = cv2.GaussianBlur(picture, (0, 0), sigmaX=2.5, sigmaY=1.2)
-    assert not find_overlays(smooth, EVERYWHERE).any()
+    assert not find_graphics(smooth, EVERYWHERE).any()
 
 
 @pytest.mark.parametrize("mean", [30.0, 90.0, 130.0])
@@ -47,7 +47,7 @@ def test_every_pixel_of_a_cross_is_found(mean, quality):
             cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1],
             cv2.IMREAD_GRAYSCALE,
         )
-    mask = find_overlays(image, EVERYWHERE)
+    mask = find_graphics(image, EVERYWHERE)
     assert mask[drawn > 0].mean() > 0.97
     assert (mask & (cv2.dilate(drawn, np.ones((13, 13), np.uint8)) == 0)).mean() < 1e-4
 
@@ -56,10 +56,10 @@ def test_every_pixel_of_a_cross_is_found(mean, quality):
 def test_marks_are_the_same_whatever_the_bands(monkeypatch, picture, band):
     for place in [(8, 60), (200, 50), (350, 200), (120, 300), (250, 351)]:
         draw_plus(picture, *place)
-    whole = glyphs.find_marks(picture, EVERYWHERE)
+    whole = glyphs.find_calipers(picture, EVERYWHERE)
     assert whole.any()
     monkeypatch.setattr(glyphs, "BAND", band)
-    np.testing.assert_array_equal(glyphs.find_marks(picture, EVERYWHERE), whole)
+    np.testing.assert_array_equal(glyphs.find_calipers(picture, EVERYWHERE), whole)
 
 
 @pytest.mark.parametrize("blur", [0.6, 0.9, 1.2])
@@ -68,7 +68,7 @@ def test_a_cross_that_was_resampled_is_found(picture, blur):
     draw_plus(layer, 200, 150)
     layer = cv2.GaussianBlur(layer, (0, 0), blur)
     image = np.maximum(picture * 0.5, layer / layer.max() * 220).astype(np.uint8)
-    assert find_overlays(image, EVERYWHERE)[147:154, 197:204].mean() > 0.6
+    assert find_graphics(image, EVERYWHERE)[147:154, 197:204].mean() > 0.6
 
 
 @pytest.mark.parametrize("text", ["MAMA DIREITA", "13.3mm", "RT AXILLA 2"])
@@ -77,7 +77,7 @@ def test_text_is_covered(picture, text, scale, thickness):
     drawn = np.zeros_like(picture)
     for image in (picture, drawn):
         cv2.putText(image, text, (40, 200), cv2.FONT_HERSHEY_SIMPLEX, scale, 255, thickness)
-    mask = find_overlays(picture, EVERYWHERE)
+    mask = find_graphics(picture, EVERYWHERE)
     assert mask[drawn > 0].mean() > 0.9
     assert (mask & (cv2.dilate(drawn, np.ones((25, 25), np.uint8)) == 0)).mean() < 1e-3
 
@@ -86,7 +86,7 @@ def test_the_dots_between_calipers_are_covered_and_a_focus_beside_them_is_not(pi
     for x in range(100, 300, 6):
         picture[200:202, x : x + 2] = 255
     draw_focus(picture, 150, 215, width=8)
-    mask = find_overlays(picture, EVERYWHERE)
+    mask = find_graphics(picture, EVERYWHERE)
     assert mask[200:202, 102:298].mean() > 0.3
     assert all(mask[200:202, x : x + 2].all() for x in range(106, 290, 6))
     assert not mask[211:220, 146:155].any()
@@ -95,22 +95,22 @@ def test_the_dots_between_calipers_are_covered_and_a_focus_beside_them_is_not(pi
 def test_a_saltire_is_covered(picture):
     for step in range(-5, 6):
         picture[100 + step, 200 + step] = picture[100 + step, 200 - step] = 240
-    mask = find_overlays(picture, EVERYWHERE)
+    mask = find_graphics(picture, EVERYWHERE)
     assert mask[97:104, 197:204].mean() > 0.8
 
 
 def test_a_solid_arrow_is_covered(picture):
     cv2.fillConvexPoly(picture, np.array([[300, 100], [312, 94], [312, 106]]), 255)
-    assert find_overlays(picture, EVERYWHERE)[98:103, 303:312].mean() > 0.9
+    assert find_graphics(picture, EVERYWHERE)[98:103, 303:312].mean() > 0.9
 
 
 def test_graphics_outside_the_tissue_do_not_matter(picture):
     draw_plus(picture, 50, 60)
     tissue = EVERYWHERE.copy()
     tissue[:, :100] = False
-    assert not find_overlays(picture, tissue).any()
+    assert not find_graphics(picture, tissue).any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 40), (16, 16)])
 def test_small_images_are_no_trouble(shape):
-    assert not find_overlays(np.full(shape, 90, np.uint8), np.ones(shape, dtype=bool)).any()
+    assert not find_graphics(np.full(shape, 90, np.uint8), np.ones(shape, dtype=bool)).any()

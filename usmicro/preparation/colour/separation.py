@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from usmicro.model.arrays import BoolImage, ByteImage
 from usmicro.model.scan import Region
 from usmicro.model.view import ColourBar
-from usmicro.preparation.cine_cache import KnownBars, KnownBox, ScreenMemory
+from usmicro.preparation.cine_cache import KnownBars, KnownBox, ScreenCache
 from usmicro.preparation.colour.bar import find_bars
 from usmicro.preparation.colour.box import find_box
 from usmicro.preparation.colour.tint import find_tinted_box
@@ -62,7 +62,7 @@ class ScreenColour:
     """Power Doppler: no sign."""
     interface: BoolImage
     """Coloured pixels that are not flow: colour bar, coloured text, calipers, body marks; and the outline of the colour box."""
-    stained: BoolImage
+    contaminated: BoolImage
     """Pixels in the colour box whose grey level colour has changed: flow, its blurred rim and lone pixels."""
     box_source: BoxSource = "none"
     """How the box was found: its drawn outline, the tint of the echoes in it, the region that the file declares, or only how far the flow
@@ -70,7 +70,7 @@ class ScreenColour:
 
 
 def separate_colour(
-    frame: ByteImage, regions: Sequence[Region] = (), memory: ScreenMemory | None = None
+    frame: ByteImage, regions: Sequence[Region] = (), cache: ScreenCache | None = None
 ) -> ScreenColour | None:
     """Tell colour flow and coloured parts of the interface from grey echoes.
 
@@ -85,7 +85,7 @@ def separate_colour(
         RGB.
     regions : sequence of Region
         Rectangles that the file declares; those of colour flow and of a colour bar are used.
-    memory : ScreenMemory, optional
+    memory : ScreenCache, optional
         What former frames of the cine showed; a colour box whose outline has not changed is not looked for again.
 
     Returns
@@ -97,15 +97,13 @@ def separate_colour(
     if is_grey(frame):
         return None
     known = (
-        None
-        if memory is None or memory.box is None or not memory.box.still_on(frame)
-        else memory.box
+        None if cache is None or cache.box is None or not cache.box.still_on(frame) else cache.box
     )
-    tinted = None if known is not None else _tinted(frame, memory)
-    departs = departure_from_grey(frame, tinted, memory)
+    tinted = None if known is not None else _tinted(frame, cache)
+    departs = departure_from_grey(frame, tinted, cache)
     if not (coloured := without_specks(departs >= DEPARTURE)).any():
         return None
-    bars, elasticity = _bars(frame, coloured, regions, memory)
+    bars, elasticity = _bars(frame, coloured, regions, cache)
     bar = bars[0] if bars else None
     interface = np.zeros_like(coloured)
     for left, top, right, bottom in [*(found.box for found in bars), *elasticity]:
@@ -127,15 +125,15 @@ def separate_colour(
             box, outline, source = _choose_box(frame, flow, tinted, declared, interface)
             mask = rest & box & ~outline
             interface |= outline
-            if memory is not None:
-                memory.box = (
+            if cache is not None:
+                cache.box = (
                     KnownBox.of(frame, box, outline)
                     if source == "outline" and outline.any()
                     else None
                 )
-    stained = _grown(departs >= STAINED) & box | mask
+    contaminated = _grown(departs >= STAINED) & box | mask
     power = bar is not None and bar.kind == "power"
-    return ScreenColour(mask, box, bar, power, interface | (coloured & ~mask), stained, source)  # type: ignore[arg-type]
+    return ScreenColour(mask, box, bar, power, interface | (coloured & ~mask), contaminated, source)  # type: ignore[arg-type]
 
 
 def _grown(mask: BoolImage) -> BoolImage:
@@ -145,23 +143,23 @@ def _grown(mask: BoolImage) -> BoolImage:
 
 
 def _bars(
-    frame: ByteImage, coloured: BoolImage, regions: Sequence[Region], memory: ScreenMemory | None
+    frame: ByteImage, coloured: BoolImage, regions: Sequence[Region], cache: ScreenCache | None
 ) -> tuple[list[ColourBar], list[tuple[int, int, int, int]]]:
     """The bars of a screen; those of the former frame if they look as they did."""
-    if memory is not None and memory.bars is not None and memory.bars.still_on(frame):
-        return memory.bars.bars, []
+    if cache is not None and cache.bars is not None and cache.bars.still_on(frame):
+        return cache.bars.bars, []
     bars, elasticity = find_bars(
         frame, coloured, [region for region in regions if region.kind == "colour bar"]
     )
-    if memory is not None:
-        memory.bars = KnownBars.of(frame, bars) if bars and not elasticity else None
+    if cache is not None:
+        cache.bars = KnownBars.of(frame, bars) if bars and not elasticity else None
     return bars, elasticity
 
 
-def _tinted(frame: ByteImage, memory: ScreenMemory | None) -> BoolImage | None:
+def _tinted(frame: ByteImage, cache: ScreenCache | None) -> BoolImage | None:
     """The colour box by its tint; where colour hides that, as in a flash, where it was before."""
     found = find_tinted_box(frame)
-    return found if memory is None else memory.latest(("tinted box", frame.shape), found)
+    return found if cache is None else cache.latest(("tinted box", frame.shape), found)
 
 
 def _choose_box(
@@ -239,7 +237,7 @@ class Tints:
 
 
 def departure_from_grey(
-    frame: ByteImage, tinted: BoolImage | None = None, memory: ScreenMemory | None = None
+    frame: ByteImage, tinted: BoolImage | None = None, cache: ScreenCache | None = None
 ) -> ByteImage:
     """How far each pixel's chroma lies from the tint of the grey image, 0 to 255; a part that is tinted otherwise has its own.
 
@@ -247,9 +245,9 @@ def departure_from_grey(
     """
 
     def departure(part: str, pixels: ByteImage) -> ByteImage:
-        if memory is None:
+        if cache is None:
             return Tints.of(pixels).departure(pixels)
-        recent = memory.recent(
+        recent = cache.recent(
             ("tints", part, frame.shape), lambda: Tints.of(pixels), lambda tints: tints.fits(pixels)
         )
         return recent.departure(pixels)

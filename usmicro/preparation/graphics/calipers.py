@@ -118,7 +118,7 @@ def _marks() -> tuple[_Mark, ...]:
     return tuple(marks)
 
 
-def find_marks(grey: ByteImage, tissue: BoolImage) -> BoolImage:
+def find_calipers(grey: ByteImage, tissue: BoolImage) -> BoolImage:
     """Boxes around caliper marks of 9 to 13 pixels: + and x, also on a bar, and circles with a dot.
 
     Parameters

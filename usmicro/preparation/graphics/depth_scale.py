@@ -28,7 +28,7 @@ CHANCE = 0.03
 """Equal steps by chance must be rarer than this."""
 
 
-def find_rulers(grey: ByteImage, thin: ByteImage) -> ByteImage:
+def find_depth_scales(grey: ByteImage, thin: ByteImage) -> ByteImage:
     """Over the ticks and figures of rulers: the grey levels by which they stand out; 0 elsewhere.
 
     Parameters

@@ -14,8 +14,8 @@ import numpy as np
 
 from usmicro.kernels.graphics import solids
 from usmicro.model.arrays import BoolImage, ByteImage
-from usmicro.preparation.graphics.calipers import find_marks
-from usmicro.preparation.graphics.depth_scale import find_rulers
+from usmicro.preparation.graphics.calipers import find_calipers
+from usmicro.preparation.graphics.depth_scale import find_depth_scales
 
 STROKE = 40
 """Grey levels by which a stroke of 1 to 2 pixels stands out against both sides; echoes reach 32."""
@@ -121,7 +121,7 @@ def _lines(strokes: BoolImage, thin: ByteImage) -> ByteImage:
     return level
 
 
-def find_overlays(grey: ByteImage, tissue: BoolImage, marks: BoolImage | None = None) -> BoolImage:
+def find_graphics(grey: ByteImage, tissue: BoolImage, marks: BoolImage | None = None) -> BoolImage:
     """Find burned-in graphics on a frame, or on the part of it that holds the tissue.
 
     Parameters
@@ -144,11 +144,11 @@ def find_overlays(grey: ByteImage, tissue: BoolImage, marks: BoolImage | None = 
     strokes, faint, solid = _seeds(grey, tissue, thin)
     text = cv2.max(_lines(faint, thin), _lines(solid.view(np.bool_), thin))
     del faint  # of a large image each array takes as much as the image
-    marks = (find_marks(grey, tissue) if marks is None else marks) | cv2.dilate(
+    marks = (find_calipers(grey, tissue) if marks is None else marks) | cv2.dilate(
         solid, np.ones((3, 5), np.uint8)
     ).view(np.bool_)
     del solid
-    level = cv2.max(cv2.max(_singles(strokes, thin), text), find_rulers(grey, thin))
+    level = cv2.max(cv2.max(_singles(strokes, thin), text), find_depth_scales(grey, thin))
     if not level.any():
         return np.asarray(marks)
     # a graphic is drawn in one grey level, so its faint parts are blurred edges, not dimmer strokes

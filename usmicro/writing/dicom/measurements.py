@@ -36,13 +36,13 @@ from usmicro.writing.polygons import polygons, share_among
 from usmicro.writing.tables import cell, plain
 
 if TYPE_CHECKING:
-    from usmicro.analysis import Analysis
+    from usmicro.writing.protocols import AnalysisLike
 
 DEVICE = Code("121007", "DCM", "Device")
 
 
 def structured_report(
-    analysis: Analysis, areas: FrameAreas, source: Source, mark: str, *, series: str
+    analysis: AnalysisLike, areas: FrameAreas, source: Source, mark: str, *, series: str
 ) -> Any:
     """The measurements of a scan as a Comprehensive SR (pydicom.Dataset).
 
@@ -51,7 +51,7 @@ def structured_report(
 
     Parameters
     ----------
-    analysis : Analysis
+    analysis : AnalysisLike
     areas : FrameAreas
         The anatomy by frame.
     source : Source
@@ -135,7 +135,7 @@ def structured_report(
     )
 
 
-def _image_group(analysis: Analysis, source: Source, mark: str, algorithm: Any) -> Any:
+def _image_group(analysis: AnalysisLike, source: Source, mark: str, algorithm: Any) -> Any:
     words = [codes.CALCIFICATION_WORDS[word] for word in analysis.summary.calcification.split("+")]
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(uid_of(source.uid, mark, "image"), "image"),

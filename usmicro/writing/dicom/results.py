@@ -12,7 +12,7 @@ from usmicro.writing.dicom.source import Source, uid_of
 from usmicro.writing.files import replacing
 
 if TYPE_CHECKING:
-    from usmicro.analysis import Analysis
+    from usmicro.writing.protocols import AnalysisLike
 
 SCHEME_NAME = "usmicro: echogenic foci in breast ultrasound"
 
@@ -33,7 +33,7 @@ def check_installed() -> None:
 
 
 def write_results(
-    analysis: Analysis,
+    analysis: AnalysisLike,
     areas: FrameAreas,
     source: Source,
     mark: str,
@@ -48,7 +48,7 @@ def write_results(
 
     Parameters
     ----------
-    analysis : Analysis
+    analysis : AnalysisLike
     areas : FrameAreas
         The anatomy by frame, as `usmicro.analyze` gives it to `each_frame`.
     source : Source

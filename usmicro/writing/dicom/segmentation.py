@@ -24,11 +24,11 @@ from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
 
 if TYPE_CHECKING:
-    from usmicro.analysis import Analysis
+    from usmicro.writing.protocols import AnalysisLike
 
 
 def segmentation(
-    analysis: Analysis,
+    analysis: AnalysisLike,
     areas: FrameAreas,
     source: Source,
     mark: str,

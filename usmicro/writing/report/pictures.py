@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, Frame
 from usmicro.model.findings import Mass
-from usmicro.writing.overlays import AREAS, NOT_TISSUE, rgb_of
+from usmicro.writing.overlays import AREAS, rgb_of
 from usmicro.writing.polygons import mass_tops
 
 PICTURE_SIDE, PICTURE_QUALITY = 900, 75
@@ -44,7 +45,9 @@ class Picture:
 
 def tissue_box(labels: ByteImage) -> Box:
     """Left, top, width and height of the tissue; the whole image if there is none."""
-    rows, columns = (np.flatnonzero((labels != NOT_TISSUE).any(axis=axis)) for axis in (1, 0))
+    rows, columns = (
+        np.flatnonzero((labels != AreaLabel.NOT_TISSUE).any(axis=axis)) for axis in (1, 0)
+    )
     if not len(rows):
         return 0, 0, labels.shape[1], labels.shape[0]
     return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
@@ -55,7 +58,7 @@ def sector_apex(labels: ByteImage) -> tuple[float, float] | None:
 
     The scan area of a sector is laid between two straight sides and two arcs, so that its sides are those of the mask.
     """
-    tissue = labels != NOT_TISSUE
+    tissue = labels != AreaLabel.NOT_TISSUE
     rows = np.flatnonzero(tissue.any(axis=1))
     if (
         len(rows) < LEAST_SIDE or cv2.connectedComponents(tissue.astype(np.uint8))[0] != 2
@@ -83,7 +86,7 @@ def sector_apex(labels: ByteImage) -> tuple[float, float] | None:
 def encode_picture(frame: Frame, labels: ByteImage) -> bytes:
     """The frame as JPEG without any findings, black outside the tissue and cropped to it, at most 900 pixels a side."""
     picture = rgb_of(frame)
-    picture[labels == NOT_TISSUE] = (
+    picture[labels == AreaLabel.NOT_TISSUE] = (
         0  # before anything is mixed: names that a scanner prints there must not bleed in
     )
     left, top, width, height = tissue_box(labels)
