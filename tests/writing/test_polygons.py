@@ -1,10 +1,11 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from tests.helpers.finished_analysis import MASS
-from usmicro.writing.polygons import mass_tops
+from usmicro.writing.polygons import mass_tops, share_among
 
 
 @pytest.mark.parametrize(("frame", "place", "top"), [
@@ -34,3 +35,12 @@ def test_masses_that_touch_are_each_numbered_above_their_own_part():
     assert (one, y1, two) == (1, 20, 2)
     assert 20 <= x1 < 120 < x2 < 180
     assert y2 == 40
+
+
+def test_masses_that_touch_are_divided_the_same_way_each_time():
+    area = np.zeros((300, 400), np.uint8)
+    cv2.ellipse(area, (150, 150), (110, 80), 20, 0, 360, 1, -1)
+    cv2.ellipse(area, (270, 140), (90, 60), -30, 0, 360, 1, -1)
+    masses = [replace(MASS, mass=1, x_px=120, y_px=150), replace(MASS, mass=2, x_px=300, y_px=130)]
+    divided = {share_among(area > 0, masses).tobytes() for _ in range(20)}
+    assert len(divided) == 1

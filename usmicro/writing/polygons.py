@@ -77,15 +77,15 @@ def share_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
 
 def _parted(part: BoolImage, seeds: Sequence[tuple[int, int, int]]) -> LabelImage:
     """A connected part divided among seeds, each a row, a column and the number that its share gets; 0 elsewhere."""
+    from scipy.ndimage import distance_transform_edt
     from skimage.segmentation import watershed
 
     markers = np.zeros(part.shape, np.int32)
     for row, column, number in seeds:
         markers[row, column] = number
-    # padded, so that the edge of the image is an edge of the area too
-    inside = cv2.distanceTransform(
-        np.pad(part, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )[1:-1, 1:-1]
+    # padded, so that the edge of the image is an edge of the area too; by SciPy, since the last
+    # digits of OpenCV's exact distance transform differ from call to call
+    inside = distance_transform_edt(np.pad(part, 1))[1:-1, 1:-1]
     return np.asarray(watershed(-inside, markers, connectivity=2, mask=part), np.int32)  # type: ignore[no-untyped-call]
 
 
