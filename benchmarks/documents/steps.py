@@ -25,10 +25,8 @@ from usmicro.model.arrays import BoolImage, ByteImage
 from usmicro.model.findings import Candidates
 from usmicro.model.scan import Scan, Spacing
 from usmicro.model.view import View
-from usmicro.posterior.focus_shadow import (  # private, but the picture must show what is compared
-    _strips,
-    focus_shadows,
-)
+from usmicro.posterior.focus_shadow import focus_shadows
+from usmicro.posterior.sampling import strips_behind
 from usmicro.preparation import prepare
 from usmicro.result import Analysis
 from usmicro.settings import Settings
@@ -233,7 +231,7 @@ def shadows(stages: Stages) -> ByteImage:
     found = focus_shadows(view, foci.x, foci.y, foci.diameter, settings, stages.anatomy.masses)
     steps = view.grid.pixels(settings.length)
     colours, flank = {"yes": ORANGE, "no": SKY_BLUE, "not assessable": WHITE}, (120, 120, 120)
-    strips = _strips(view, foci.x, foci.y, foci.diameter)
+    strips = strips_behind(view, foci.x, foci.y, foci.diameter)
     starts = np.stack([strips.x, strips.y], axis=-1).reshape(*strips.shape, 2)
     ways = np.stack([strips.dx, strips.dy], axis=-1).reshape(*strips.shape, 2)
     for i, shadow in enumerate(found):

@@ -1,1 +1,1 @@
-"""What lies behind a focus or a mass: shadow and enhancement."""
+"""Posterior acoustic features: shadow behind foci, shadowing and enhancement behind masses."""

@@ -1,40 +1,46 @@
-"""Posterior acoustic shadow of foci, and the posterior feature of masses."""
+"""Posterior acoustic shadow of foci."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from usmicro.kernels import scan_lines as kernels
-from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
-from usmicro.model.findings import Posterior, PosteriorFeature, Shadow
-from usmicro.model.view import ScanLines, View
-from usmicro.numerics.quantiles import masked_quantile
+from usmicro.model.arrays import LabelImage
+from usmicro.model.findings import Shadow
+from usmicro.model.view import View
+from usmicro.posterior.sampling import (
+    LINES_PER_STRIP,
+    Bools,
+    Floats,
+    Rays,
+    at_noise_floor,
+    independent_length,
+    strips_behind,
+)
 from usmicro.settings import ShadowSettings
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+CORRELATED_CELLS = 3
+"""Resolution cells over which differences along a scan line may be correlated.
 
-LINES = 9
-"""Scan lines sampled across a strip and across each flank."""
-CELL = 1.1215
-"""Integral of the autocovariance of log-compressed speckle, the dilogarithm of a Gaussian, over its full width at half maximum."""
-BILINEAR = 1.36
-"""Full width at half maximum, in pixels, by which bilinear sampling at random offsets blurs the autocovariance on average."""
-MIDDLE = 0.8
-"""Share of the width of a focus that its shadow is looked for in: the sides of a round one are thin and let sound pass."""
-WIDEST = 2.0
-"""Width of a speckle cell over its length, beyond which the width is not believed."""
-LAGS = 3
-"""Speckle cells over which differences along the beam may be correlated: tissue has layers, speckle has none."""
-BRIGHT = 4.0
-"""Quantile-test value at which an echo is a focus and no longer speckle; brighter samples are cut to it."""
-NEAR_BLACK = 2.0
-"""Grey levels added to both sides of a ratio, so that it stays finite where the scan is black."""
+Tissue has layers, which speckle has not. The value bounds the lags of the Newey-West variance;
+the shadow rate at random places that follows is in docs/accuracy.md, "The shadow test by itself".
+"""
+BRIGHTEST_SPECKLE = 4.0
+"""Largest (grey - q50) / (q75 - q50) of the flanks that counts as speckle; samples are cut to it.
+
+Derivation: q75 of log-compressed speckle lies at twice the intensity of q50, so a share of
+2^-(2^4) = 1.5e-5 of fully developed speckle is brighter; of K-distributed speckle it is about ten
+times as much.
+"""
+LEAST_SPREAD = 1.0
+"""Smallest q75 - q50 of the flanks, grey levels: the smallest step of an 8-bit display."""
+LEAST_VARIANCE = 1e-6
+"""Smallest variance of a mean difference, grey levels squared: constant images divide by it."""
+SMALLEST_P = 0.0001
+"""p values below this are written "< 0.0001" in `Shadow.reason`, as is usual in tables."""
 
 
 def focus_shadows(
@@ -45,12 +51,14 @@ def focus_shadows(
     settings: ShadowSettings = ShadowSettings(),  # noqa: B008  (frozen)
     masses: LabelImage | None = None,
 ) -> list[Shadow]:
-    """Judge the posterior shadow of each focus.
+    """Assess the posterior shadow of each focus.
 
-    A strip as wide as the focus, and at least as wide as a speckle cell, runs along the beam from one cell below the focus. It is
-    compared at equal depth with a flank of the same width on either side. Both flanks must be brighter: the p value is that of the
-    less bright one, corrected for having taken the smaller of two differences that share a strip. It comes from a paired t test
-    over depth that counts independent speckle cells, not pixels, or layers of tissue where these are thicker.
+    A strip runs along the scan lines from one resolution cell below the focus. It is about as wide
+    as the focus and at least as wide as a resolution cell. It is compared at equal depth with a
+    flank of the same width on either side. Both flanks must be brighter: the p value is that of the
+    less bright one, corrected for taking the smaller of two differences that share a strip. It
+    comes from a paired t test over depth. The test counts independent resolution cells instead of
+    pixels, or layers of tissue where these are thicker.
 
     Parameters
     ----------
@@ -59,313 +67,151 @@ def focus_shadows(
         Positions and full widths at half maximum of the foci, grid pixels.
     settings : ShadowSettings
     masses : array, shape of the view, int32, optional
-        Label image; a flank is compared only where it lies in the same mass, or outside all, as the strip does at equal depth.
+        Label image of the masses. Samples of strip and flanks are compared only where they lie in
+        the same mass, or all outside.
 
     Returns
     -------
-    list of Shadow, one a focus; lengths in grid pixels, counted from the lower edge of the focus.
+    list of Shadow, one per focus
+        Lengths are in grid pixels from the lower edge of the focus. `reason` says in one sentence
+        why the shadow is not assessable, or what decided the verdict.
 
     References
     ----------
-    The less bright of two flanks: median side difference of Horsch, Giger, Vyborny, Venta, Medical Physics 29 (2002) 157.
-    Probability that two normal variables of correlation 1/2 both pass a threshold: Owen, Annals of Mathematical Statistics 27 (1956)
-    1075. Variance of the mean of correlated samples: Newey, West, Econometrica 55 (1987) 703.
+    The less bright of two flanks: median side difference of Horsch, Giger, Vyborny, Venta, Medical
+    Physics 29 (2002) 157. Probability that two normal variables of correlation 1/2 both pass a
+    threshold: Owen, Annals of Mathematical Statistics 27 (1956) 1075. Variance of the mean of
+    correlated samples: Newey, West, Econometrica 55 (1987) 703.
     """
     x, y, diameter = (np.atleast_1d(np.asarray(values, dtype=float)) for values in (x, y, diameter))
     if len(x) == 0:
         return []
-    rays = _strips(view, x, y, diameter)
+    rays = strips_behind(view, x, y, diameter)
     steps = max(round(view.grid.pixels(settings.length)), 1)
     grey = rays.sample(view.grey, view.usable, steps)
     usable = ~np.isnan(grey)
     comparable = usable
     if masses is not None:
         labels = rays.labels(masses, steps)
-        comparable = usable & (labels == labels[:, 1:2, LINES // 2, None])
-    middle, upper = _quantiles(
-        np.where(comparable, grey, np.nan)[:, ::2].reshape(len(x), -1), (0.5, 0.75)
-    )
-    unit = np.maximum(upper - middle, 1.0)
+        comparable = usable & (labels == labels[:, 1:2, LINES_PER_STRIP // 2, None])
+    flanks = np.where(comparable, grey, np.nan)[:, ::2].reshape(len(x), -1)
+    median, upper_quartile = _row_quantiles(flanks, (0.5, 0.75))
+    spread = np.maximum(upper_quartile - median, LEAST_SPREAD)
     # a bright focus or ligament in a flank must not make a shadow of the strip
-    grey = np.minimum(grey, (middle + BRIGHT * unit).astype(np.float32)[:, None, None, None])
+    brightest = (median + BRIGHTEST_SPECKLE * spread).astype(np.float32)
+    grey = np.minimum(grey, brightest[:, None, None, None])
     count = comparable.sum(axis=2)
     level = np.where(comparable, grey, 0).sum(axis=2) / np.maximum(count, 1)
-    compared = _in_all_three(comparable)
+    compared = _in_strip_and_flanks(comparable)
     falls = np.where(compared[:, None], level[:, ::2] - level[:, 1:2], 0).astype(float)
-    cells = compared.sum(axis=1) / _cell(view)
+    cells = compared.sum(axis=1) / independent_length(view)
     enough = cells >= settings.least_cells
     p = np.ones(len(x))
-    p[enough] = _p_values(falls[enough], compared[enough], _cell(view))
-    dark = _at_noise_floor(view, middle, unit)
-    reasons = iter(_reasons(rays.take(~enough), view, usable[~enough], settings))
+    p[enough] = _p_values(falls[enough], compared[enough], independent_length(view))
+    at_floor = at_noise_floor(view, median, spread)
+    few_cells = iter(_few_cells_reasons(rays.take(~enough), view, usable[~enough], settings))
     shadows = []
     for i in range(len(x)):
         if not enough[i]:
-            shadows.append(Shadow("not assessable", reason=next(reasons)))
-        elif dark[i]:
-            shadows.append(
-                Shadow("not assessable", reason="the tissue beside it is at the noise floor")
-            )
+            shadows.append(Shadow("not assessable", reason=next(few_cells)))
+        elif at_floor[i]:
+            reason = "The tissue beside the strip is at the noise floor."
+            shadows.append(Shadow("not assessable", reason=reason))
         else:
-            profile = falls[i].mean(axis=0)
-            drop = float(profile.sum() / compared[i].sum() / unit[i])
-            if p[i] < settings.significance:
-                shadows.append(
-                    Shadow("yes", drop, float(p[i]), _length(profile) + view.speckle_size[1])
-                )
-            else:
-                shadows.append(Shadow("no", drop, float(p[i])))
+            fall = falls[i].mean(axis=0)
+            drop = float(fall.sum() / compared[i].sum() / spread[i])
+            shadows.append(_assessed(view, fall, drop, float(p[i]), settings))
     return shadows
 
 
-def posterior(
-    view: View,
-    mass: BoolImage,
-    settings: ShadowSettings = ShadowSettings(),  # noqa: B008  (frozen)
-) -> Posterior:
-    """Judge the posterior feature of a mass.
+def _assessed(view: View, fall: Floats, drop: float, p: float, settings: ShadowSettings) -> Shadow:
+    """Shadow of a focus that is assessable, from its `fall` in grey levels by depth, (steps,)."""
+    p_words = f"p = {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
+    if p >= settings.significance:
+        significantly = "" if drop <= 0 else "significantly "
+        reason = f"Not {significantly}darker than both flanks ({p_words})."
+        return Shadow("no", drop, p, reason=reason)
+    length = _shadow_steps(fall) + view.speckle_size[1]
+    length_mm = view.grid.in_mm(length)
+    over = "" if length_mm is None else f" over {length_mm:.1f} mm"
+    by = f"{drop:.2g} times their grey-level spread"
+    return Shadow("yes", drop, p, length, f"Darker than both flanks by {by}{over} ({p_words}).")
 
-    Along every scan line through the middle half of the mass, the grey level behind it is compared with that beside it at equal
-    depth. The outer quarters are left out: the edges of a round mass refract, and edge shadow is not posterior shadowing. The
-    score is the median over the scan lines; a combined feature needs one third of them dark and another bright.
 
-    Parameters
-    ----------
-    view : View
-    mass : array, shape of the view, bool
-    settings : ShadowSettings
+def _in_strip_and_flanks(mask: Bools) -> Bools:
+    """True where more than half of the lines of strip and of both flanks are, at each depth.
 
-    References
-    ----------
-    Trimming and comparison at equal depth: Horsch, Giger, Vyborny, Venta, Medical Physics 29 (2002) 157.
+    (n, 3, LINES_PER_STRIP, steps) to (n, steps).
     """
-    if not mass.any():
-        return Posterior("not assessable")
-    lines = _mass_profiles(view, mass, view.grid.pixels(settings.length))
-    beside = _mean(lines.grey[lines.flank], axis=0)
-    steps = np.arange(lines.grey.shape[1])
-    end = len(steps) - np.argmax(lines.inside[:, ::-1], axis=1, keepdims=True)
-    beyond = steps - end - view.speckle_size[1]
-    behind = (
-        (beyond >= 0)
-        & (beyond < view.grid.pixels(settings.length))
-        & ~np.isnan(lines.grey)
-        & ~np.isnan(beside)
-    )
-    crossing = lines.middle & lines.inside.any(axis=1)
-    judged = crossing & (behind.sum(axis=1) >= settings.least_cells * _cell(view))
-    if 2 * judged.sum() < crossing.sum() or not judged.any():
-        return Posterior("not assessable")
-    reference = np.broadcast_to(beside, behind.shape)
-    if _at_noise_floor(view, np.median(reference[judged][behind[judged]]), np.float64(1.0)):
-        return Posterior("not assessable")
-    level, level_beside = (
-        _mean(np.where(behind[judged], grey[judged], np.nan), axis=1) + NEAR_BLACK
-        for grey in (lines.grey, reference)
-    )
-    ratio = np.full(len(judged), np.nan)
-    ratio[judged] = np.log(level / level_beside)
-    thirds = [
-        float(np.nanmedian(third))
-        for third in np.array_split(ratio[lines.middle], 3)
-        if not np.isnan(third).all()
-    ]
-    score = float(np.nanmedian(ratio))
-    return Posterior(_feature(score, thirds, settings), score)
+    return np.asarray((mask.sum(axis=2) > LINES_PER_STRIP // 2).all(axis=1))
 
 
-@dataclass(frozen=True)
-class _Rays:
-    """Rays along the beam, flat arrays; `shape` is how they are grouped."""
-
-    x: NDArray[np.float32]
-    y: NDArray[np.float32]
-    dx: NDArray[np.float32]
-    dy: NDArray[np.float32]
-    shape: tuple[int, ...]
-
-    def take(self, which: Bools) -> _Rays:
-        """The rays of some of the groups along the first axis."""
-        kept = np.repeat(which, int(np.prod(self.shape[1:])))
-        return _Rays(
-            self.x[kept],
-            self.y[kept],
-            self.dx[kept],
-            self.dy[kept],
-            (int(which.sum()), *self.shape[1:]),
-        )
-
-    def sample(self, image: FloatImage, usable: BoolImage, steps: int) -> NDArray[np.float32]:
-        """Grey levels, shape (*shape, steps); NaN where not usable."""
-        out = np.empty((len(self.x), steps), np.float32)
-        kernels.walk(
-            np.ascontiguousarray(image),
-            np.ascontiguousarray(usable),
-            self.x,
-            self.y,
-            self.dx,
-            self.dy,
-            out,
-        )
-        return out.reshape(*self.shape, steps)
-
-    def labels(self, labels: NDArray[np.generic], steps: int) -> NDArray[np.int32]:
-        """Labels, shape (*shape, steps); -1 outside the image."""
-        out = np.empty((len(self.x), steps), np.int32)
-        kernels.walk_labels(
-            np.ascontiguousarray(labels, dtype=np.int32), self.x, self.y, self.dx, self.dy, out
-        )
-        return out.reshape(*self.shape, steps)
-
-
-def _rays(scan_lines: ScanLines, x: Floats, y: Floats, ahead: Floats | float = 0.0) -> _Rays:
-    """Rays along the beam that start `ahead` pixels beyond positions."""
-    dx, dy = scan_lines.direction(x, y)
-    flat = np.stack([x + ahead * dx, y + ahead * dy, dx, dy]).astype(np.float32).reshape(4, -1)
-    return _Rays(flat[0], flat[1], flat[2], flat[3], x.shape)
-
-
-def _strips(view: View, x: Floats, y: Floats, diameter: Floats) -> _Rays:
-    """Rays behind each focus, shape (n, 3, LINES): left flank, strip, right flank."""
-    along = view.speckle_size[1]
-    # tissue layers stretch the measured cell sideways, beyond the beam width that sets the width of a shadow
-    across = min(view.speckle_size[0], WIDEST * along)
-    width = np.maximum(MIDDLE * diameter, across)
-    within = (np.arange(LINES) + 0.5) / LINES - 0.5
-    # one cell between strip and flank, so that neither shares speckle nor the blurred edge of the shadow
-    offsets = np.stack(
-        [(side * (width + across))[:, None] + width[:, None] * within for side in (-1, 0, 1)],
-        axis=1,
-    )
-    dx, dy = view.scan_lines.direction(x, y)
-    start_x = x[:, None, None] + offsets * dy[:, None, None]
-    start_y = y[:, None, None] - offsets * dx[:, None, None]
-    return _rays(view.scan_lines, start_x, start_y, (diameter / 2 + along)[:, None, None])
-
-
-def _cell(view: View) -> float:
-    """Length of an independent speckle cell along the beam, as sampled, in pixels."""
-    return CELL * float(np.hypot(view.speckle_size[1], BILINEAR))
-
-
-def _in_all_three(mask: Bools) -> Bools:
-    """Whether more than half of the lines of strip and of both flanks are true; (n, 3, LINES, steps) to (n, steps)."""
-    return np.asarray((mask.sum(axis=2) > LINES // 2).all(axis=1))
-
-
-def _quantiles(values: NDArray[np.float32], levels: Sequence[float]) -> list[Floats]:
-    """Quantiles of each row without its NaNs; NaN for a row that holds nothing else."""
+def _row_quantiles(values: NDArray[np.float32], shares: Sequence[float]) -> list[Floats]:
+    """Quantiles of each row of (n, m), without interpolation and NaNs; NaN if all of it is NaN."""
     ordered = np.sort(values, axis=1)  # NaNs sort last
     last = np.maximum(np.count_nonzero(~np.isnan(values), axis=1) - 1, 0)
     return [
-        ordered[np.arange(len(values)), (level * last).astype(int)].astype(float)
-        for level in levels
+        ordered[np.arange(len(values)), (share * last).astype(int)].astype(float)
+        for share in shares
     ]
 
 
-def _mean(values: NDArray[np.floating], axis: int) -> Floats:
-    """Mean without NaNs; NaN where there is nothing else."""
-    valid = ~np.isnan(values)
-    count = valid.sum(axis=axis)
-    total = np.where(valid, values, 0).sum(axis=axis, dtype=float)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
 def _p_values(falls: Floats, compared: Bools, cell: float) -> Floats:
-    """Probability that speckle alone makes the smaller of two falls as large.
+    """Probability that speckle alone makes the smaller of two falls as large, (n,).
 
-    `falls` (n, 2, steps) is zero where not `compared` (n, steps); `cell` is the length of an independent cell in steps.
+    `falls`, (n, 2, steps) in grey levels, is zero where not `compared`, (n, steps); `cell` is the
+    length of an independent resolution cell in steps.
     """
     count = compared.sum(axis=1)[:, None]
     mean = falls.sum(axis=2) / count
-    rest = np.where(compared[:, None], falls - mean[:, :, None], 0)
-    power = (rest**2).sum(axis=2)
-    # correlated samples show only 1 - 1/cells of their variance, whose estimate has sqrt(2) times as many independent cells
+    residual = np.where(compared[:, None], falls - mean[:, :, None], 0)
+    power = (residual**2).sum(axis=2)
+    # Correlated samples show only 1 - 1/cells of their variance. The estimate of the variance has
+    # sqrt(2) times as many independent cells: its autocovariance is the square, which is narrower.
     cells = count / cell
     by_speckle = power / count / (cells - 1)
-    lags = min(round(LAGS * cell), falls.shape[2])
+    lags = min(round(CORRELATED_CELLS * cell), falls.shape[2])
     for lag in range(1, lags):
-        power = power + 2 * (1 - lag / lags) * (rest[:, :, lag:] * rest[:, :, :-lag]).sum(axis=2)
+        product = (residual[:, :, lag:] * residual[:, :, :-lag]).sum(axis=2)
+        power = power + 2 * (1 - lag / lags) * product
     by_layers = power / count**2
-    t = mean / np.sqrt(np.maximum(np.maximum(by_speckle, by_layers), 1e-6))
-    one_side = special.stdtr(np.sqrt(2) * cells[:, 0] - 1, -t.min(axis=1))
-    threshold = -special.ndtri(np.clip(one_side, 1e-300, 1 - 1e-15))
-    return np.asarray(np.clip(one_side - 2 * special.owens_t(threshold, 1 / np.sqrt(3)), 0.0, 1.0))
+    variance = np.maximum(np.maximum(by_speckle, by_layers), LEAST_VARIANCE)
+    t = mean / np.sqrt(variance)
+    one_sided = special.stdtr(np.sqrt(2) * cells[:, 0] - 1, -t.min(axis=1))
+    normal = -special.ndtri(np.clip(one_sided, 1e-300, 1 - 1e-15))
+    both_sides = one_sided - 2 * special.owens_t(normal, 1 / np.sqrt(3))
+    return np.asarray(np.clip(both_sides, 0.0, 1.0))
 
 
-def _at_noise_floor(view: View, level: Floats | np.float64, unit: Floats | np.float64) -> Bools:
-    """Whether there is no room below a level for a fall of one unit."""
-    floor = masked_quantile(view.grey, view.usable, 0.01)
-    return np.asarray(level - floor < unit)
+def _shadow_steps(fall: Floats) -> float:
+    """Samples to the end of the shadow, from its `fall` by depth, (steps,).
+
+    It is the end of the step function (dark down to a depth, level below) that fits best.
+    """
+    total = np.maximum(np.cumsum(fall), 0)
+    return float(np.argmax(total**2 / np.arange(1, len(fall) + 1)) + 1)
 
 
-def _length(profile: Floats) -> float:
-    """Steps to the end of the shadow: of all profiles that are dark up to a depth and level from there on, the one that fits best."""
-    total = np.maximum(np.cumsum(profile), 0)
-    return float(np.argmax(total**2 / np.arange(1, len(profile) + 1)) + 1)
+def _few_cells_reasons(
+    rays: Rays, view: View, usable: Bools, settings: ShadowSettings
+) -> list[str]:
+    """Reason for each of m foci whose strip and flanks share too few comparable cells.
 
-
-def _reasons(rays: _Rays, view: View, usable: Bools, settings: ShadowSettings) -> list[str]:
-    """Why the shadows of foci are not assessable that have too few cells."""
-    needed = settings.least_cells * _cell(view)
-    in_tissue = ~np.isnan(rays.sample(view.grey, view.tissue, usable.shape[-1]))
-    reasons = []
-    for shown, seen in zip(
-        _in_all_three(in_tissue).sum(axis=1), _in_all_three(usable).sum(axis=1), strict=True
-    ):
-        if shown < needed:
-            reasons.append("the strip behind it or a flank leaves the tissue")
-        elif seen < needed:
-            reasons.append("text or colour covers the strip behind it or a flank")
-        else:
-            reasons.append("too few speckle cells beside it lie in the same tissue")
-    return reasons
-
-
-@dataclass(frozen=True)
-class _MassProfiles:
-    """Scan lines through a mass and beside it, one pixel apart at its middle, from its upper to beyond its lower end."""
-
-    grey: NDArray[np.float32]
-    """(lines, steps); NaN where no grey echo shows."""
-    inside: Bools
-    """(lines, steps): in the mass."""
-    middle: Bools
-    """(lines,): through the middle half of the mass."""
-    flank: Bools
-    """(lines,): beside the mass."""
-
-
-def _mass_profiles(view: View, mass: BoolImage, beyond: float) -> _MassProfiles:
-    scan_lines = view.scan_lines
-    rows, columns = (a.astype(float) for a in np.nonzero(mass))
-    if scan_lines.geometry == "linear":
-        across, depth = columns, rows
-    else:
-        depth = np.hypot(columns - scan_lines.apex_x, rows - scan_lines.apex_y)
-        across = np.arctan2(columns - scan_lines.apex_x, rows - scan_lines.apex_y) * depth.mean()
-    left, right, top = across.min(), across.max(), depth.min()
-    width = right - left + 1
-    # near flanks lie under tissue that attenuates like that above the mass; below three cells their mean is unsteady
-    flank = max(width / 3, 3 * view.speckle_size[0])
-    line = np.arange(left - flank, right + flank + 1)
-    if scan_lines.geometry == "linear":
-        x, y = line, np.full(len(line), top)
-    else:
-        x, y = (
-            scan_lines.apex_x + top * np.sin(line / depth.mean()),
-            scan_lines.apex_y + top * np.cos(line / depth.mean()),
-        )
-    steps = int(np.ceil(depth.max() - top + 1 + view.speckle_size[1] + beyond))
-    rays = _rays(scan_lines, x, y)
-    middle = np.abs(line - (left + right) / 2) <= max(width / 4, 0.5)
-    grey, inside = rays.sample(view.grey, view.usable, steps), rays.labels(mass, steps) == 1
-    return _MassProfiles(grey, inside, middle, (line < left) | (line > right))
-
-
-def _feature(score: float, thirds: Sequence[float], settings: ShadowSettings) -> PosteriorFeature:
-    if min(thirds) < settings.posterior_shadowing and max(thirds) > settings.posterior_enhancement:
-        return "combined"
-    if score < settings.posterior_shadowing:
-        return "shadowing"
-    return "enhancement" if score > settings.posterior_enhancement else "none"
+    `rays` has the shape (m, 3, LINES_PER_STRIP), `usable` (m, 3, LINES_PER_STRIP, steps). The
+    tissue is sampled only for strips with too few usable cells.
+    """
+    least_samples = settings.least_cells * independent_length(view)
+    too_few_usable = _in_strip_and_flanks(usable).sum(axis=1) < least_samples
+    in_tissue = ~np.isnan(
+        rays.take(too_few_usable).sample(view.grey, view.tissue, usable.shape[-1])
+    )
+    leaves_tissue = np.zeros(len(usable), np.bool_)
+    leaves_tissue[too_few_usable] = _in_strip_and_flanks(in_tissue).sum(axis=1) < least_samples
+    return [
+        "The strip behind the focus or a flank leaves the tissue."
+        if leaves
+        else "Text or colour covers the strip behind the focus or a flank."
+        if covered
+        else "Too few speckle cells of strip and flanks lie in the same tissue."
+        for leaves, covered in zip(leaves_tissue, too_few_usable, strict=True)
+    ]

@@ -13,7 +13,8 @@ from usmicro.labelling.labels import place_foci
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.findings import Candidates, Focus, Mass, Shadow
 from usmicro.model.view import View
-from usmicro.posterior.focus_shadow import focus_shadows, posterior
+from usmicro.posterior.focus_shadow import focus_shadows
+from usmicro.posterior.mass_features import posterior_feature
 from usmicro.settings import Settings
 
 Timed = Callable[[str], AbstractContextManager[None]]
@@ -146,7 +147,7 @@ def mass_row(
     )
     x_px, y_px = grid.to_image(masses.x[index], masses.y[index])
     with timed("shadow"):
-        behind = posterior(view, mass, settings.shadow)
+        behind = posterior_feature(view, mass, settings.shadow)
     return Mass(
         frame=frame,
         mass=0,

@@ -1,0 +1,153 @@
+"""Sampling of grey levels and labels along scan lines, behind foci and through masses.
+
+A sample is one grid pixel long. Samples of speckle along a scan line are correlated, so tests
+count independent resolution cells instead: see `independent_length`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from usmicro.kernels import scan_lines as kernels
+from usmicro.model.arrays import BoolImage, FloatImage
+from usmicro.model.view import ScanLines, View
+from usmicro.numerics.quantiles import masked_quantile
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+LINES_PER_STRIP = 9
+"""Scan lines sampled across a strip, and across each flank.
+
+More lines cost time; fewer lines leave parts of a wide strip unsampled. Chosen by eye; no
+measurement is recorded.
+"""
+CORRELATION_LENGTH = 1.1215
+"""Integral of the autocovariance of log-compressed speckle over its full width at half maximum.
+
+Derivation: the intensity of fully developed speckle has a Gaussian autocovariance g. That of its
+logarithm is the dilogarithm of g, whose ratio is sqrt(pi) zeta(5/2) / (2 zeta(2) sqrt(-ln h)), with
+h = 0.650 where the dilogarithm is half of its maximum.
+"""
+INTERPOLATION_WIDTH = 1.36
+"""Full width at half maximum, pixels, that bilinear sampling adds (in quadrature) to the speckle.
+
+Derivation: averaged over random offsets, the bilinear weights have an autocorrelation of variance
+1/3 pixel squared; its full width at half maximum is 2.355 sqrt(1/3).
+"""
+SHADOWED_WIDTH = 0.8
+"""Width of the strip over the diameter of the focus.
+
+The sides of a round focus are thin and let sound pass; a narrower strip has more speckle noise.
+Chosen by eye; no measurement is recorded.
+"""
+WIDEST_SPECKLE = 2.0
+"""Largest width of a resolution cell over its length that is used for the width of a strip.
+
+Tissue layers stretch the measured speckle sideways, beyond the beam width that sets the width of
+a shadow. Chosen by eye; what follows for random places in real tissue is in docs/accuracy.md,
+"The shadow test by itself".
+"""
+NOISE_FLOOR_QUANTILE = 0.01
+"""Quantile of the usable grey levels of a view that counts as its noise floor.
+
+Chosen by eye; no measurement is recorded.
+"""
+
+
+@dataclass(frozen=True)
+class Rays:
+    """Rays along the scan lines, as flat arrays of `prod(shape)` rays."""
+
+    x: NDArray[np.float32]
+    """Grid column of each start."""
+    y: NDArray[np.float32]
+    """Grid row of each start."""
+    dx: NDArray[np.float32]
+    """Grid columns from one sample to the next; (dx, dy) is a unit vector."""
+    dy: NDArray[np.float32]
+    """Grid rows from one sample to the next."""
+    shape: tuple[int, ...]
+    """Shape of the array that the flat arrays were made from, for instance (foci, 3, lines)."""
+
+    def take(self, chosen: Bools) -> Rays:
+        """Rays of the entries of the first axis of `shape` that the mask (n,) chooses."""
+        kept = np.repeat(chosen, int(np.prod(self.shape[1:])))
+        return Rays(
+            self.x[kept],
+            self.y[kept],
+            self.dx[kept],
+            self.dy[kept],
+            (int(chosen.sum()), *self.shape[1:]),
+        )
+
+    def sample(self, image: FloatImage, usable: BoolImage, steps: int) -> NDArray[np.float32]:
+        """Bilinear grey levels, shape (*shape, steps); NaN where a pixel is not usable."""
+        out = np.empty((len(self.x), steps), np.float32)
+        kernels.walk(
+            np.ascontiguousarray(image),
+            np.ascontiguousarray(usable),
+            self.x,
+            self.y,
+            self.dx,
+            self.dy,
+            out,
+        )
+        return out.reshape(*self.shape, steps)
+
+    def labels(self, labels: NDArray[np.generic], steps: int) -> NDArray[np.int32]:
+        """Labels of the nearest pixels, shape (*shape, steps); -1 outside the image."""
+        out = np.empty((len(self.x), steps), np.int32)
+        labels = np.ascontiguousarray(labels, dtype=np.int32)
+        kernels.walk_labels(labels, self.x, self.y, self.dx, self.dy, out)
+        return out.reshape(*self.shape, steps)
+
+
+def rays_from(scan_lines: ScanLines, x: Floats, y: Floats, ahead: Floats | float = 0.0) -> Rays:
+    """Rays that start `ahead` pixels deeper than grid positions; `shape` is that of `x`."""
+    dx, dy = scan_lines.direction(x, y)
+    flat = np.stack([x + ahead * dx, y + ahead * dy, dx, dy]).astype(np.float32).reshape(4, -1)
+    return Rays(flat[0], flat[1], flat[2], flat[3], x.shape)
+
+
+def strips_behind(view: View, x: Floats, y: Floats, diameter: Floats) -> Rays:
+    """Rays of a strip behind each focus and of the two flanks beside it.
+
+    Parameters
+    ----------
+    view : View
+    x, y, diameter : array, shape (n,), float64
+        Positions and full widths at half maximum of the foci, grid pixels.
+
+    Returns
+    -------
+    Rays, shape (n, 3, LINES_PER_STRIP): left flank, strip, right flank.
+        They start one resolution cell below the lower edge of the focus.
+    """
+    along = view.speckle_size[1]
+    across = min(view.speckle_size[0], WIDEST_SPECKLE * along)
+    width = np.maximum(SHADOWED_WIDTH * diameter, across)
+    within = (np.arange(LINES_PER_STRIP) + 0.5) / LINES_PER_STRIP - 0.5
+    # one cell between strip and flank: they share no speckle and no blurred edge of the shadow
+    offsets = np.stack(
+        [(side * (width + across))[:, None] + width[:, None] * within for side in (-1, 0, 1)],
+        axis=1,
+    )
+    dx, dy = view.scan_lines.direction(x, y)
+    start_x = x[:, None, None] + offsets * dy[:, None, None]
+    start_y = y[:, None, None] - offsets * dx[:, None, None]
+    return rays_from(view.scan_lines, start_x, start_y, (diameter / 2 + along)[:, None, None])
+
+
+def independent_length(view: View) -> float:
+    """Length of one independent resolution cell along the sampled scan lines, in samples."""
+    return CORRELATION_LENGTH * float(np.hypot(view.speckle_size[1], INTERPOLATION_WIDTH))
+
+
+def at_noise_floor(view: View, level: Floats | np.float64, fall: Floats | np.float64) -> Bools:
+    """True where a grey level lies less than `fall` above the noise floor of the view."""
+    floor = masked_quantile(view.grey, view.usable, NOISE_FLOOR_QUANTILE)
+    return np.asarray(level - floor < fall)
