@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.false_alarm import Kind, speckle
 from usmicro.foci import find_candidates
 from usmicro.foci.detection import TEN_CM2
 from usmicro.model.arrays import ByteImage
 from usmicro.model.scan import Spacing
 from usmicro.phantom import random_settings, simulate
+from usmicro.phantom.display_speckle import SpeckleKind, speckle_image
 from usmicro.preparation import prepare
 from usmicro.settings import FociSettings
 
@@ -30,14 +30,14 @@ PIXEL_MM = 0.08
 PROMISED = np.array([0.1, 0.3, 1, 3, 10])
 """False foci in 10 cm2."""
 
-USUAL = Kind(6, 4, shape=1.25)
-KINDS: dict[str, Kind | int] = {
+USUAL = SpeckleKind(6, 4, shape=1.25)
+KINDS: dict[str, SpeckleKind | int] = {
     **{
-        f"cells of {a} x {b} px, Rayleigh": Kind(a, b)
+        f"cells of {a} x {b} px, Rayleigh": SpeckleKind(a, b)
         for a, b in ((2, 2), (4, 4), (8, 6), (12, 12))
     },
     **{
-        f"cells of {a} x {b} px, K": Kind(a, b, shape=1.25)
+        f"cells of {a} x {b} px, K": SpeckleKind(a, b, shape=1.25)
         for a, b in ((2, 2), (4, 4), (8, 6), (12, 12))
     },
     "K, amplitude SNR 1.7": replace(USUAL, shape=4.5),
@@ -58,17 +58,17 @@ KINDS: dict[str, Kind | int] = {
 """By name; a number is that of the looks of simulated scans."""
 
 
-def image_of(kind: Kind | int, seed: int) -> tuple[ByteImage, Spacing]:
+def image_of(kind: SpeckleKind | int, seed: int) -> tuple[ByteImage, Spacing]:
     """One image of pure speckle, and its pixel size."""
-    if isinstance(kind, Kind):
-        return speckle(np.random.default_rng([seed, 77]), kind, SHAPE), Spacing(
+    if isinstance(kind, SpeckleKind):
+        return speckle_image(np.random.default_rng([seed, 77]), kind, SHAPE), Spacing(
             PIXEL_MM, PIXEL_MM, "given"
         )
     scan = simulate(seed, replace(random_settings(seed, "speckle"), looks=kind)).scan()
     return np.asarray(next(scan.frames()), dtype=np.uint8), scan.spacing
 
 
-def counted(kind: Kind | int, known: bool, seed: int) -> NDArray[np.float64]:
+def counted(kind: SpeckleKind | int, known: bool, seed: int) -> NDArray[np.float64]:
     """Foci found at each of PROMISED on one image, and behind them its area in 10 cm2."""
     image, spacing = image_of(kind, seed)
     out = np.zeros(len(PROMISED) + 1)

@@ -1,27 +1,41 @@
-"""Fit the confidence of foci and the calcification score: `python -m training.confidence DATA WORK` writes usmicro/confidence.json.
+"""Fit the confidence of foci and the calcification score of images.
 
-The confidence learns from the marks of `echogenic-foci-marks` below DATA and from simulated scans, the score from the radiologist's
-descriptors of `breast-lesions-usg`. The figures printed are cross-validated over images: each is scored by a confidence and a mass model
-that have not seen it. The models written are those of all images.
+Run
+    python -m training.confidence DATA WORK
+Needs
+    DATA with the folders `echogenic-foci-marks` and `breast-lesions-usg`; WORK with the networks
+    that `training.masses` fitted without some of the patients.
+Takes
+    TIME
+Writes
+    usmicro/foci/confidence.json. It prints sensitivities and the AUC of the score.
+
+The confidence is fitted to the marks of `echogenic-foci-marks` and to simulated scans; the score is
+fitted to the descriptors that radiologists gave for `breast-lesions-usg`. The printed figures are
+cross-validated over images: each image is analysed with a confidence model and a mass network that
+are not fitted to it. The models that are written are fitted to all images.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.logistic import fit_logistic
-from training.unseen import unseen_networks
 from usmicro.anatomy import find_anatomy
+from usmicro.evaluation.datasets import (
+    read_breast_lesions_usg,
+    read_echogenic_foci_marks,
+    read_held_out_networks,
+    targets_of_phantom,
+)
 from usmicro.evaluation.metrics import auc
+from usmicro.evaluation.targets import Target
 from usmicro.foci import find_candidates
 from usmicro.foci.confidence import MODELS, focus_confidence, focus_features, image_features
 from usmicro.loading import load
@@ -35,31 +49,61 @@ from usmicro.preparation import prepare
 from usmicro.settings import AnatomySettings
 
 PHANTOM_WEIGHT = 0.3
-"""Of a candidate in a simulated image against one in a real image."""
+"""Weight of a candidate in a simulated image; one in a real image has the weight 1.
+
+Chosen by judgement; no measurement is recorded. Simulated images have many more foci.
+"""
+
 RIDGE = 3e-3
+"""Ridge penalty of the confidence model, see `fit_logistic`.
+
+Chosen by judgement; no measurement is recorded.
+"""
+
+CALIBRATION_RIDGE = 1e-7
+"""Ridge penalty of the calibration. Marks are rare, and a larger one would shrink the slope."""
+
 FOLDS = 10
+"""Number of folds of the cross-validation over images."""
+
 FIRST_SEED = 50_000
-"""Of the simulated scans; other seeds serve tests and benchmarks."""
+"""First seed of the simulated scans. Tests and benchmarks use other seeds."""
+
+LEAST_DISTANCE = 6.0
+"""A candidate matches a mark within its radius, and always within this many pixels.
+
+The same distance as in `usmicro.evaluation.metrics.match`.
+"""
+
+FALSE_POSITIVES_PER_IMAGE = (1, 3.1)
+"""Rates of false positives at which the sensitivity is printed; 3.1 is that of the published
+detector in Med. Phys. 40 (2013) 102901."""
+
+FALSE_POSITIVE_RATES = (0.1, 0.15, 0.2)
+"""False-positive rates of the image score at which the sensitivity is printed."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """The candidates of one image."""
+    """The candidates of one image, and which of them are foci."""
 
     features: dict[str, NDArray[np.float64]]
-    """By name, one value a candidate."""
-    hit: NDArray[np.float64]
-    """1 a marked focus, 0 not; NaN neither (marked by one reader only)."""
-    marks: int
+    """Features by name, one value per candidate."""
+    is_focus: NDArray[np.float64]
+    """1 for a focus, 0 for another candidate, NaN if unclear (marked by one reader only)."""
+    foci: int
+    """Number of foci in the image, found or not."""
     weight: float
+    """Weight of a candidate."""
 
 
-def found_on(
-    scan: Scan, networks: Mapping[str, Path]
-) -> Iterator[tuple[View, Candidates, Anatomy]]:
-    """What is found on the views of the first frame of a scan, with the network that has not seen it."""
-    own = networks.get(Path(scan.name).stem)
-    settings = AnatomySettings(mass_network=str(own)) if own else AnatomySettings()
+def find_on(scan: Scan, networks: Mapping[str, Path]) -> Iterator[tuple[View, Candidates, Anatomy]]:
+    """Yield each view of the first frame with its candidates and anatomy.
+
+    The mass network is the one that `networks` gives for the scan; by default the shipped one.
+    """
+    network = networks.get(Path(scan.name).stem)
+    settings = AnatomySettings(mass_network=str(network)) if network else AnatomySettings()
     for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
         yield view, find_candidates(view), find_anatomy(view, settings)
 
@@ -67,216 +111,251 @@ def found_on(
 def matched(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
-    marks: list[dict[str, float]],
-    ignored: list[dict[str, float]],
+    foci: Sequence[Target],
+    uncertain_foci: Sequence[Target],
 ) -> NDArray[np.float64]:
-    """1 for the nearest candidate to each mark within its radius or 6 px, NaN for others there and at ignored marks, else 0."""
-    hit = np.zeros(len(x))
-    for mark in ignored + marks:
-        hit[np.hypot(x - mark["x"], y - mark["y"]) <= max(mark["d"] / 2, 6)] = np.nan
-    for mark in marks:
-        distance = np.hypot(x - mark["x"], y - mark["y"])
-        if len(x) and distance.min() <= max(mark["d"] / 2, 6):
-            hit[distance.argmin()] = 1
-    return hit
+    """Match candidates with marks.
+
+    Parameters
+    ----------
+    x, y : array, shape (n,)
+        Column and row of each candidate in pixels of the image.
+    foci, uncertain_foci : sequence of Target
+        Foci that both readers marked, and all other marks.
+
+    Returns
+    -------
+    array, shape (n,)
+        1 for the candidate nearest to a focus, NaN for others near a focus or near an uncertain
+        one, 0 for the rest.
+    """
+    is_focus = np.zeros(len(x))
+    for target in (*uncertain_foci, *foci):
+        column, row, diameter = target.at(0)
+        is_focus[np.hypot(x - column, y - row) <= max(diameter / 2, LEAST_DISTANCE)] = np.nan
+    for target in foci:
+        column, row, diameter = target.at(0)
+        distance = np.hypot(x - column, y - row)
+        if len(x) and distance.min() <= max(diameter / 2, LEAST_DISTANCE):
+            is_focus[distance.argmin()] = 1
+    return is_focus
 
 
 def example(
     scan: Scan,
-    marks: list[dict[str, float]],
-    ignored: list[dict[str, float]],
+    foci: Sequence[Target],
+    uncertain_foci: Sequence[Target],
     weight: float,
     networks: Mapping[str, Path],
 ) -> Example:
-    """Detect on the first frame of a scan and compare with its marks."""
+    """Find the candidates on the first frame of a scan and match them with its foci."""
     tables, positions = [], []
-    for view, candidates, anatomy in found_on(scan, networks):
+    for view, candidates, anatomy in find_on(scan, networks):
         tables.append(focus_features(view, candidates, anatomy))
         positions.append(np.column_stack(view.grid.to_image(candidates.x, candidates.y)))
-    where = np.concatenate(positions)
+    position = np.concatenate(positions)
     features = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    return Example(features, matched(where[:, 0], where[:, 1], marks, ignored), len(marks), weight)
+    is_focus = matched(position[:, 0], position[:, 1], foci, uncertain_foci)
+    return Example(features, is_focus, len(foci), weight)
 
 
-def cases(data: Path) -> dict[str, dict[str, str]]:
-    """Rows of breast-lesions-usg by file name."""
-    with (data / "breast-lesions-usg" / "cases.csv").open(encoding="utf-8") as file:
-        return {row["Image_filename"]: row for row in csv.DictReader(file)}
+def marked_examples(data: Path, networks: Mapping[str, Path]) -> dict[str, Example]:
+    """Return an example for each marked image, by its file name, in the order of the marks."""
+    return {
+        image.path.name: example(
+            load(image.path, spacing=known_spacing(image.spacing)),
+            image.foci or (),
+            image.uncertain_foci,
+            1.0,
+            networks,
+        )
+        for image in read_echogenic_foci_marks(data)
+    }
 
 
-def spacing_of(case: dict[str, str] | None) -> Spacing | None:
-    """Pixel size of a case, which the table gives in cm."""
-    return (
-        Spacing(10 * float(case["Pixel_size"]), 10 * float(case["Pixel_size"]), "given")
-        if case
-        else None
-    )
-
-
-def marks_of(data: Path) -> list[dict[str, Any]]:
-    """The images that two readings marked: their `path` below `data`, foci that `both` marked and that only `one` did."""
-    return list(
-        json.loads(
-            (data / "echogenic-foci-marks" / "marks.json").read_text(encoding="utf-8")
-        ).values()
-    )
-
-
-def real_examples(data: Path, networks: Mapping[str, Path]) -> list[Example]:
-    """The marked images, with the pixel sizes that are known."""
-    known, examples = cases(data), []
-    for entry in marks_of(data):
-        path = data / entry["path"]
-        scan = load(path, spacing=spacing_of(known.get(path.name)))
-        examples.append(example(scan, entry["both"], entry["one"], 1.0, networks))
-    return examples
+def known_spacing(spacing: Spacing) -> Spacing | None:
+    """Return the pixel size, or None if it is unknown."""
+    return spacing if spacing.known else None
 
 
 def simulated_examples(seeds: range) -> list[Example]:
-    """Simulated B-mode scenes with their true foci."""
-    examples = []
-    for phantom in phantom_set("mixed", seeds):
-        pixel = phantom.spacing.x_mm or 0.08
-        marks = [
-            {"x": f.x_px[0], "y": f.y_px[0], "d": f.diameter_mm / pixel} for f in phantom.truth.foci
-        ]
-        examples.append(example(phantom.scan(), marks, [], PHANTOM_WEIGHT, {}))
-    return examples
+    """Return an example for each of several simulated B-mode scans with foci."""
+    return [
+        example(phantom.scan(), targets_of_phantom(phantom), (), PHANTOM_WEIGHT, {})
+        for phantom in phantom_set("mixed", seeds)
+    ]
 
 
-def fit(examples: list[Example]) -> Logistic:
-    """The confidence that suits the examples best."""
+def fit(examples: Sequence[Example]) -> Logistic:
+    """Fit the confidence to examples."""
     names = list(examples[0].features)
     features = {name: np.concatenate([e.features[name] for e in examples]) for name in names}
-    hit = np.concatenate([e.hit for e in examples])
-    weight = np.concatenate([np.full(len(e.hit), e.weight) for e in examples])
-    known = np.isfinite(hit)
+    is_focus = np.concatenate([e.is_focus for e in examples])
+    weight = np.concatenate([np.full(len(e.is_focus), e.weight) for e in examples])
+    clear = np.isfinite(is_focus)
     return fit_logistic(
-        {name: values[known] for name, values in features.items()},
-        hit[known],
-        weight[known],
+        {name: values[clear] for name, values in features.items()},
+        is_focus[clear],
+        weight[clear],
         ridge=RIDGE,
     )
 
 
-def fold_models(examples: list[Example]) -> list[Logistic]:
-    """One model a fold, fitted to the other folds; an image's fold is its place in the list modulo FOLDS."""
+def fit_folds(examples: Sequence[Example]) -> list[Logistic]:
+    """Fit one model per fold, to the examples of all other folds.
+
+    The fold of an example is its position in the list modulo `FOLDS`.
+    """
     return [fit([e for i, e in enumerate(examples) if i % FOLDS != fold]) for fold in range(FOLDS)]
 
 
 def calibrated(
-    model: Logistic, examples: list[Example], scores: list[NDArray[np.float64]]
+    model: Logistic, examples: Sequence[Example], scores: Sequence[NDArray[np.float64]]
 ) -> Logistic:
-    """The model with its log odds stretched and shifted to be probabilities on real scans; the order of the foci stays.
+    """Calibrate a model on real scans by Platt scaling; the order of the foci does not change.
 
-    `scores` are those of the real examples by models that have not seen them (Platt scaling). Simulated scans show far more foci.
+    Simulated scans have many more foci than real ones, so the fitted probabilities are too high.
+
+    Parameters
+    ----------
+    model : Logistic
+    examples : sequence of Example
+        Those of the real scans.
+    scores : sequence of array
+        Probabilities of their candidates from models that are not fitted to them.
+
+    References
+    ----------
+    Platt, Advances in Large Margin Classifiers (1999) 61.
     """
-    hit, score = (
-        np.concatenate([e.hit for e in examples]),
-        np.clip(np.concatenate(scores), 1e-6, 1 - 1e-6),
-    )
-    known = np.isfinite(hit)
-    fitted = fit_logistic(
-        {"log_odds": np.log(score / (1 - score))[known]}, hit[known], ridge=1e-7
-    )  # marks are rare: no pull towards 0
+    is_focus = np.concatenate([e.is_focus for e in examples])
+    score = np.clip(np.concatenate(scores), 1e-6, 1 - 1e-6)
+    clear = np.isfinite(is_focus)
+    log_odds = np.log(score / (1 - score))[clear]
+    fitted = fit_logistic({"log_odds": log_odds}, is_focus[clear], ridge=CALIBRATION_RIDGE)
     slope = fitted.weights["log_odds"]
     weights = {name: round(slope * weight, 4) for name, weight in model.weights.items()}
     return Logistic(round(fitted.intercept + slope * model.intercept, 4), weights)
 
 
 def operating_point(
-    examples: list[Example], scores: list[NDArray[np.float64]], false_positives: float
+    examples: Sequence[Example], scores: Sequence[NDArray[np.float64]], false_positives: float
 ) -> tuple[float, float]:
-    """Share of the marks found at a number of false positives an image, and the confidence at which that is reached."""
-    hit, score = np.concatenate([e.hit for e in examples]), np.concatenate(scores)
-    known = np.isfinite(hit)
-    order = np.argsort(-score[known], kind="stable")
-    allowed = np.cumsum(1 - hit[known][order]) <= false_positives * len(examples)
-    return float(hit[known][order][allowed].sum() / sum(e.marks for e in examples)), float(
-        score[known][order][allowed][-1]
-    )
+    """Return sensitivity and confidence threshold at a number of false positives per image."""
+    is_focus, score = np.concatenate([e.is_focus for e in examples]), np.concatenate(scores)
+    clear = np.isfinite(is_focus)
+    order = np.argsort(-score[clear], kind="stable")
+    hits, score = is_focus[clear][order], score[clear][order]
+    allowed = np.cumsum(1 - hits) <= false_positives * len(examples)
+    sensitivity = hits[allowed].sum() / sum(e.foci for e in examples)
+    return float(sensitivity), float(score[allowed][-1])
 
 
 def fit_image_score(
-    data: Path, networks: Mapping[str, Path], marked: Mapping[str, Logistic], model: Logistic
+    data: Path,
+    networks: Mapping[str, Path],
+    models_of_marked: Mapping[str, Logistic],
+    model: Logistic,
 ) -> Logistic:
-    """The score that tells calcified from other BrEaST images, both counted alike; "indefinable" and "not applicable" are left out.
+    """Fit the calcification score to the images of BrEaST-Lesions-USG, and print its AUC.
 
-    `marked` has a confidence model for each image with marks, one that has not seen it; the others are judged by `model`.
+    Calcified images together have the same weight as the others together. Images whose
+    calcification was not assessed are left out.
+
+    Parameters
+    ----------
+    data : Path
+    networks : mapping of str to Path
+        Mass network by image.
+    models_of_marked : mapping of str to Logistic
+        Confidence model, by file name, for each image with marks; it is not fitted to that image.
+    model : Logistic
+        Confidence model for all other images.
     """
-    measured, calcified = [], []
-    for name, case in cases(data).items():
-        if case["Calcifications"] in ("no", "in a mass", "intraductal"):
-            scan = load(data / "breast-lesions-usg" / "images" / name, spacing=spacing_of(case))
-            found = np.concatenate(
-                [
-                    focus_confidence(*parts, marked.get(name, model))
-                    for parts in found_on(scan, networks)
-                ]
-            )
-            measured.append(image_features(found.tolist()))
-            calcified.append(case["Calcifications"] != "no")
-    truth = np.array(calcified)
-    features = {name: np.array([each[name] for each in measured]) for name in measured[0]}
-    image = fit_logistic(features, truth, np.where(truth, 1 / truth.sum(), 1 / (~truth).sum()))
-    score = image.probability(features)
-    print(
-        f"image score: {len(truth)} images, {truth.sum()} calcified; AUC {auc(list(score), truth):.3f}"
-    )
-    for share in (0.1, 0.15, 0.2):
-        cut = np.quantile(score[~truth], 1 - share)
-        print(
-            f"  {share:.0%} of the others reach {cut:.3f}, and {np.mean(score[truth] >= cut):.0%} of the calcified"
+    rows, labels = [], []
+    for image in read_breast_lesions_usg(data):
+        if image.calcification is None:
+            continue
+        scan = load(image.path, spacing=image.spacing)
+        focus_model = models_of_marked.get(image.name, model)
+        confidence = np.concatenate(
+            [focus_confidence(*found, focus_model) for found in find_on(scan, networks)]
         )
-    return image
+        rows.append(image_features(confidence.tolist()))
+        labels.append(image.calcification != "none")
+    calcified = np.array(labels)
+    features = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    weight = np.where(calcified, 1 / calcified.sum(), 1 / (~calcified).sum())
+    score_model = fit_logistic(features, calcified, weight)
+    score = np.asarray(score_model.probability(features))
+    print(
+        f"image score: {len(calcified)} images, {calcified.sum()} calcified; "
+        f"AUC {auc(score, calcified):.3f}"
+    )
+    for rate in FALSE_POSITIVE_RATES:
+        threshold = np.quantile(score[~calcified], 1 - rate)
+        print(
+            f"  false-positive rate {rate:.0%} at a score of {threshold:.3f}: "
+            f"sensitivity {np.mean(score[calcified] >= threshold):.0%}"
+        )
+    return score_model
+
+
+def report(name: str, examples: Sequence[Example], scores: Sequence[NDArray[np.float64]]) -> None:
+    """Print how many foci are candidates, and the sensitivity at a few false positives."""
+    foci = sum(e.foci for e in examples)
+    candidates = sum(int((e.is_focus == 1).sum()) for e in examples)
+    print(f"{name}: {len(examples)} with {foci} foci, {candidates} of them candidates")
+    for rate in FALSE_POSITIVES_PER_IMAGE:
+        sensitivity, confidence = operating_point(examples, scores, rate)
+        print(
+            f"  sensitivity {sensitivity:.2f} at {rate} false positives per image, "
+            f"where the confidence is {confidence:.2f}"
+        )
 
 
 def main() -> None:
-    """Fit, report and write the models."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Fit the models, print their figures and write them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "data", type=Path, help="folder with echogenic-foci-marks and breast-lesions-usg"
     )
     parser.add_argument(
-        "--phantoms", type=int, default=100, help="how many simulated scans to learn from"
+        "work", type=Path, help="folder with the networks that training.masses fitted"
     )
     parser.add_argument(
-        "work",
-        type=Path,
-        help="folder with the networks that training.masses fitted without some of the patients",
+        "--phantoms", type=int, default=100, help="number of simulated scans to fit to"
     )
     arguments = parser.parse_args()
-    networks = unseen_networks(arguments.work)
-    real = real_examples(arguments.data, networks)
+    networks = read_held_out_networks(arguments.work)
+    examples_of_marked = marked_examples(arguments.data, networks)
+    marked = list(examples_of_marked.values())
     simulated = simulated_examples(range(FIRST_SEED, FIRST_SEED + arguments.phantoms))
-    examples = real + simulated
-    models = fold_models(examples)
-    raw = [np.asarray(models[i % FOLDS].probability(e.features)) for i, e in enumerate(real)]
-    models = [calibrated(model, real, raw) for model in models]
-    scores = [np.asarray(models[i % FOLDS].probability(e.features)) for i, e in enumerate(examples)]
-    for name, part in (
-        ("marked scans", slice(None, len(real))),
-        ("simulated scans", slice(len(real), None)),
-    ):
-        marks, hits = (
-            sum(e.marks for e in examples[part]),
-            sum(int((e.hit == 1).sum()) for e in examples[part]),
-        )
-        print(f"{name}: {len(examples[part])} with {marks} foci, {hits} of them candidates")
-        for rate in (1, 3.1):
-            sensitivity, confidence = operating_point(examples[part], scores[part], rate)
-            print(
-                f"  sensitivity {sensitivity:.2f} at {rate} false positives an image, where the confidence is {confidence:.2f}"
-            )
-    focus = calibrated(fit(examples), real, raw)
-    unseen = {
-        Path(entry["path"]).name: models[i % FOLDS]
-        for i, entry in enumerate(marks_of(arguments.data))
-    }
-    write_models(
-        {"focus": focus, "image": fit_image_score(arguments.data, networks, unseen, focus)}, MODELS
-    )
+    examples = marked + simulated
+
+    fold_models = fit_folds(examples)
+    raw_scores = _probabilities(fold_models, marked)
+    fold_models = [calibrated(model, marked, raw_scores) for model in fold_models]
+    scores = _probabilities(fold_models, examples)
+    report("marked scans", marked, scores[: len(marked)])
+    report("simulated scans", simulated, scores[len(marked) :])
+
+    focus_model = calibrated(fit(examples), marked, raw_scores)
+    models_of_marked = {name: fold_models[i % FOLDS] for i, name in enumerate(examples_of_marked)}
+    score_model = fit_image_score(arguments.data, networks, models_of_marked, focus_model)
+    write_models({"focus": focus_model, "image": score_model}, MODELS)
     print(MODELS.read_text(encoding="utf-8"))
+
+
+def _probabilities(
+    fold_models: Sequence[Logistic], examples: Sequence[Example]
+) -> list[NDArray[np.float64]]:
+    """Return the probabilities of the candidates, each from the model of its fold."""
+    return [
+        np.asarray(fold_models[i % FOLDS].probability(e.features)) for i, e in enumerate(examples)
+    ]
 
 
 if __name__ == "__main__":

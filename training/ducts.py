@@ -32,7 +32,7 @@ PLAN = Plan(
     ),
     network=UNet,
 )
-FOLD = 1
+HELD_OUT_FOLD = 1
 """Left out by the network; the confidence of tubes is fitted on it."""
 COPIES = {"bus-bra": 0.5, "breast-lesions-usg": 3, "phantom": 2}
 """How often a scan is seen in an epoch; half of BUS-BRA is enough."""
@@ -88,7 +88,7 @@ def main() -> None:
     generator = np.random.default_rng(0)
     samples, unseen = [], []
     for picture in read_pictures(options.work):
-        if picture.fold == FOLD:
+        if picture.fold == HELD_OUT_FOLD:
             if picture.source == "phantom":
                 unseen.append(sample(picture))
             continue

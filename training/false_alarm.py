@@ -1,15 +1,25 @@
-"""How strongly speckle alone responds: `python -m training.false_alarm` simulates it and prints the table of `usmicro.foci.false_alarm`.
+"""Measure how strongly the detector responds to speckle alone.
 
-Log-compressed speckle, Rayleigh and K-distributed as in the breast, with and without compounding and smoothing, of several cell sizes
-and shapes goes through the detector. The table is the mean over these kinds of the logarithm of the probability; the spread between
-them is printed too.
+Run
+    python -m training.false_alarm --images 60
+Needs
+    No data: the speckle is simulated (`usmicro.phantom.display_speckle`).
+Takes
+    About 5 seconds per image of each kind on two cores.
+Writes
+    Nothing. It prints the rows of `STANDARDISED` and `LOG10_PROBABILITY` and the usual anchors of
+    `usmicro.foci.false_alarm`, to be copied there by hand.
+
+Log-compressed Rayleigh and K-distributed speckle with several resolution cells, with and without
+compounding and smoothing, is passed through the detector. The printed table is the mean over these
+kinds of speckle of the logarithm of the probability; their standard deviation is printed below it.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
@@ -19,133 +29,96 @@ from numpy.typing import NDArray
 
 from usmicro.foci.detection import blob_responses
 from usmicro.foci.false_alarm import STANDARDISED, SpeckleResponses
-from usmicro.model.arrays import ByteImage, FloatImage
+from usmicro.model.arrays import FloatImage
 from usmicro.model.scan import Spacing
 from usmicro.model.view import Grid, ScanLines, View
+from usmicro.phantom.display_speckle import SpeckleKind, speckle_image
 from usmicro.preparation.speckle_size import measure_speckle_size
 from usmicro.settings import FociSettings
 
-SHAPE = (512, 640)
+IMAGE_SIZE = (512, 640)
+"""Rows and columns of an image of speckle."""
+
+PIXEL_MM = 0.08
+"""Pixel size of the images in mm: a usual one of breast scans. The speckle is given in pixels."""
+
 POINT_SPREADS = ((4, 4), (6, 4), (8, 4), (12, 4), (9, 6), (12, 8))
-"""Full widths at half maximum across and along the beam of the scatterers' power, pixels."""
+"""Full widths at half maximum of the point-spread function across and along the beam, pixels."""
+
 K_SHAPES = (None, 4.5, 1.25)
-"""None is Rayleigh; amplitude SNR 1.91, 1.7 and 1.35."""
+"""Shape parameters of the K distribution: amplitude SNR 1.91 (Rayleigh, None), 1.7 and 1.35."""
+
 FILTERS = ((1, 0.0), (3, 0.0), (1, 1.5))
-"""Looks, and standard deviation in pixels of a smoothing."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of pure speckle as a scanner may show it."""
-
-    across: float
-    along: float
-    """Full widths at half maximum of the scatterers' power across and along the beam, pixels."""
-    shape: float | None = None
-    """Of the gamma-distributed power of the scatterers in a cell; None is Rayleigh, 1.25 an amplitude SNR of 1.35."""
-    looks: int = 1
-    """Independent views of the tissue whose envelopes are averaged, as spatial compounding does."""
-    decibels: float = 60.0
-    """Dynamic range of the display."""
-    gamma: float = 1.0
-    """Exponent of the grey map."""
-    smoothing: float = 0.0
-    """Standard deviation in pixels of a Gaussian over the display image."""
-    quality: int = 0
-    """Of a JPEG step; 0 none."""
-
-
-def speckle(rng: np.random.Generator, kind: Kind, size: tuple[int, int] = SHAPE) -> ByteImage:
-    """Display image of pure speckle of `size` (rows, columns); the scatterers' power is constant over one cell."""
-    power = np.ones(size, np.float32)
-    if kind.shape is not None:
-        cells = (size[0] // int(kind.along) + 1, size[1] // int(kind.across) + 1)
-        each = rng.gamma(kind.shape, 1 / kind.shape, cells).astype(np.float32)
-        power = np.kron(each, np.ones((int(kind.along), int(kind.across)), np.float32))[
-            : size[0], : size[1]
-        ]
-    envelope = np.zeros(size, np.float32)
-    for _ in range(kind.looks):
-        parts = rng.normal(size=(2, *size)).astype(np.float32) * np.sqrt(power)
-        envelope += np.hypot(
-            *(
-                cv2.GaussianBlur(part, (0, 0), kind.across / 2.355, sigmaY=kind.along / 2.355)
-                for part in parts
-            )
-        )
-    level = (
-        110 / 255 + 20 * np.log10(envelope / np.sqrt(np.mean(envelope**2)) + 1e-9) / kind.decibels
-    )
-    grey = (np.clip(level, 0, 1) ** kind.gamma * 255).astype(np.float32)
-    if kind.smoothing:
-        grey = cv2.GaussianBlur(grey, (0, 0), kind.smoothing)
-    shown = np.round(grey).astype(np.uint8)
-    if kind.quality:
-        shown = cv2.imdecode(
-            cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, kind.quality])[1],
-            cv2.IMREAD_GRAYSCALE,
-        )
-    return np.asarray(shown, dtype=np.uint8)
+"""Number of looks, and standard deviation of the smoothing of the display image in pixels."""
 
 
 def view_of(grey: FloatImage) -> View:
-    """A view that is all tissue."""
+    """Return a view of a linear probe in which every pixel of `grey` is tissue."""
     tissue, scan_lines = np.ones(grey.shape, bool), ScanLines("linear", 0.0)
-    cell = measure_speckle_size(grey, tissue, scan_lines)
-    assert cell is not None, "pure speckle has a measurable cell"
-    return View(
-        grey,
-        tissue,
-        ~tissue,
-        Grid(0, 0, 1, 1, 0.08, Spacing(0.08, 0.08, "given")),
-        scan_lines,
-        cell,
-    )
+    speckle_size = measure_speckle_size(grey, tissue, scan_lines)
+    assert speckle_size is not None, "pure speckle has a measurable size"
+    grid = Grid(0, 0, 1, 1, PIXEL_MM, Spacing(PIXEL_MM, PIXEL_MM, "given"))
+    return View(grey, tissue, ~tissue, grid, scan_lines, speckle_size)
 
 
-def responses(
-    kind: Kind, images: int, seed: int
+def measure_responses(
+    kind: SpeckleKind, images: int, seed: int
 ) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """Logarithm of the share of speckle's bright blobs that reach each of STANDARDISED, and the mean anchors of the views."""
+    """Measure the responses of the detector to one kind of speckle.
+
+    Returns
+    -------
+    log10_probability : array, shape (len(STANDARDISED),)
+        Logarithm of the fraction of bright blobs whose response is at least STANDARDISED.
+    anchors : (float, float)
+        Mean lower and upper anchor of the images.
+    """
     standardised, anchors = [], []
     for number in range(images):
-        view = view_of(speckle(np.random.default_rng([seed, number]), kind).astype(np.float32))
-        response = blob_responses(view, FociSettings()).response
-        found = SpeckleResponses.of(response)
-        standardised.append((response - found.lower) / (found.upper - found.lower))
-        anchors.append((found.lower, found.upper))
-    every = np.concatenate(standardised)
-    count = np.count_nonzero(every[:, None] >= STANDARDISED, axis=0)
+        image = speckle_image(np.random.default_rng([seed, number]), kind, IMAGE_SIZE)
+        response = blob_responses(view_of(image.astype(np.float32)), FociSettings()).response
+        scale = SpeckleResponses.of(response)
+        standardised.append((response - scale.lower) / (scale.upper - scale.lower))
+        anchors.append((scale.lower, scale.upper))
+    all_responses = np.concatenate(standardised)
+    count = np.count_nonzero(all_responses[:, None] >= STANDARDISED, axis=0)
     lower, upper = np.mean(anchors, axis=0)
-    return np.log10(np.maximum(count, 0.5) / len(every)), (float(lower), float(upper))
+    # half a blob where there is none keeps the logarithm finite
+    return np.log10(np.maximum(count, 0.5) / len(all_responses)), (float(lower), float(upper))
 
 
 def main() -> None:
-    """Simulate and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=16, help="images of each kind")
+    """Simulate the speckle and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=16, help="images of each kind of speckle")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     kinds = [
-        Kind(*spread, shape, looks, smoothing=by)
-        for spread, shape, (looks, by) in product(POINT_SPREADS, K_SHAPES, FILTERS)
+        SpeckleKind(*point_spread, shape, looks, smoothing=smoothing)
+        for point_spread, shape, (looks, smoothing) in product(POINT_SPREADS, K_SHAPES, FILTERS)
     ]
-    found, anchors = [], []
-    measured = partial(responses, images=arguments.images, seed=arguments.seed)
-    with ProcessPoolExecutor(
-        arguments.processes, initializer=partial(cv2.setNumThreads, 1)
-    ) as pool:
-        for kind, (logarithm, pair) in zip(kinds, pool.map(measured, kinds), strict=True):
-            found.append(logarithm)
-            anchors.append(pair)
-            name = f"{kind.across:2g} {kind.along:2g} {kind.shape or 'Rayleigh':>8} {kind.looks} {kind.smoothing:3g}"
-            print(name, " ".join(f"{value:6.2f}" for value in (*pair, *logarithm)), flush=True)
-    table = np.array(found)
-    print("mean anchors     ", " ".join(f"{value:6.2f}" for value in np.mean(anchors, axis=0)))
-    print("standardised     ", " ".join(f"{value:6.2f}" for value in STANDARDISED))
-    print("mean log10       ", " ".join(f"{value:6.2f}" for value in table.mean(axis=0)))
-    print("sd of log10      ", " ".join(f"{value:6.2f}" for value in table.std(axis=0)))
+    measure = partial(measure_responses, images=arguments.images, seed=arguments.seed)
+    one_thread = partial(cv2.setNumThreads, 1)
+    rows, all_anchors = [], []
+    with ProcessPoolExecutor(arguments.processes, initializer=one_thread) as pool:
+        for kind, (row, anchors) in zip(kinds, pool.map(measure, kinds), strict=True):
+            rows.append(row)
+            all_anchors.append(anchors)
+            shape = kind.shape or "Rayleigh"
+            name = f"{kind.across:2g} {kind.along:2g} {shape:>8} {kind.looks} {kind.smoothing:3g}"
+            print(name, _numbers((*anchors, *row)), flush=True)
+    table = np.array(rows)
+    print("mean anchors     ", _numbers(np.mean(all_anchors, axis=0)))
+    print("standardised     ", _numbers(STANDARDISED))
+    print("mean log10       ", _numbers(table.mean(axis=0)))
+    print("sd of log10      ", _numbers(table.std(axis=0)))
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return " ".join(f"{value:6.2f}" for value in values)
 
 
 if __name__ == "__main__":

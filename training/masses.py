@@ -15,9 +15,9 @@ import numpy as np
 
 from training.augmentation import Geometry
 from training.fitting import Plan, fit
+from training.held_out import HELD_OUT_NETWORK, is_held_out, write_held_out
 from training.pictures import Picture, read_pictures
 from training.pretrained import PretrainedUNet
-from training.unseen import UNSEEN_NETWORK, left_out, write_unseen
 from usmicro.anatomy.masses import NETWORK, SIZE
 
 PLAN = Plan(
@@ -35,7 +35,7 @@ COPIES = {"bus-bra": 1, "breast-lesions-usg": 4, "phantom": 1}
 
 NETWORKS: dict[str, Callable[[Picture], bool]] = {
     "all": lambda picture: True,
-    "unseen": lambda picture: not left_out(picture),
+    "unseen": lambda picture: not is_held_out(picture),
 }
 """By name, which scans a network learns from."""
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="threads that a run may use; 0: all")
     options = parser.parse_args()
     pictures = read_pictures(options.work)
-    write_unseen(options.work, pictures)
+    write_held_out(options.work, pictures)
     for name in options.only or NETWORKS:
         known = [(picture, picture.outline.astype(np.float32)) for picture in pictures]
         samples = [
@@ -64,7 +64,7 @@ def main() -> None:
             for _ in range(COPIES[sample[0].source])
         ]
         unseen = [sample for sample in known if not NETWORKS[name](sample[0])]
-        file = NETWORK if name == "all" else options.work / UNSEEN_NETWORK
+        file = NETWORK if name == "all" else options.work / HELD_OUT_NETWORK
         fit(
             samples,
             PLAN,

@@ -16,8 +16,7 @@ import numpy as np
 from training.augmentation import Geometry
 from training.fitting import Plan, Sample, fit
 from training.logistic import fit_logistic
-from training.pictures import NONMASS_PARTS, PARTS, Picture, read_pictures
-from training.regions import as_view
+from training.pictures import NONMASS_PARTS, PARTS, Picture, read_pictures, view_of
 from training.unet import UNet
 from usmicro.anatomy.masses import REGION_MODELS
 from usmicro.anatomy.nonmass import FEATURES, NETWORK, NONMASS_PIXEL_MM, areas, judge_nonmass
@@ -57,7 +56,7 @@ def fit_areas(pictures: list[Picture]) -> None:
     right: list[bool] = []
     weight: list[float] = []
     for picture in pictures:
-        view = as_view(picture)
+        view = view_of(picture)
         prediction = judge_nonmass(view)
         _, known = sample(picture)
         small = cv2.resize(known, prediction.rank.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5
@@ -74,7 +73,7 @@ def fit_areas(pictures: list[Picture]) -> None:
             mine = [picture for picture in pictures if picture.source == source]
             known = hit = false = 0
             for picture in mine:
-                view = as_view(picture)
+                view = view_of(picture)
                 prediction = judge_nonmass(view)
                 truth = (
                     cv2.resize(

@@ -1,8 +1,11 @@
-"""Public breast-ultrasound scans with the outlines that radiologists drew."""
+"""Read the scans that the networks learn from, with outlines of masses, ducts and nonmass areas.
+
+The real scans are those of `usmicro.evaluation.datasets`; the others are simulated. This module is
+not a program.
+"""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,101 +13,106 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from usmicro.anatomy.user_masks_on_grid import on_grid
+from usmicro.anatomy.mask_resampling import on_grid
+from usmicro.errors import UsageError
+from usmicro.evaluation.datasets import (
+    FOLDS,
+    LabelledImage,
+    read_breast_lesions_usg,
+    read_bus_bra,
+    read_label_image,
+)
 from usmicro.model.arrays import BoolImage, Frame
-from usmicro.model.scan import Spacing
 from usmicro.model.view import View
 from usmicro.phantom import random_settings, simulate
 from usmicro.phantom.sets import SetKind
 from usmicro.preparation import prepare
 
-FOLDS = range(1, 6)
+PHANTOM = "phantom"
+"""Source of simulated scans; the source of a real scan is the name of its data set."""
 
 
 @dataclass(frozen=True)
-class Outlined:
-    """One scan, its largest tissue region as a view, and the union of its lesion outlines on the grid."""
+class OutlinedScan:
+    """A tissue region of a scan as a view, with outlines on its grid."""
 
     image: str
+    """Name of the image without suffix."""
     source: str
+    """Name of the data set, or `PHANTOM`."""
     fold: int
-    """1 to 5; all scans of a patient are in one fold."""
+    """Cross-validation fold, 1 to 5. All scans of a patient are in the same fold."""
     view: View
     outline: BoolImage
+    """Union of the masses, shape of the view."""
     ducts: BoolImage | None = None
-    """Lumen and wall of the ducts, where they are known."""
+    """Lumen and wall of the ducts, shape of the view; None where they are not known."""
     nonmass: BoolImage | None = None
-    """Nonmass areas, where they are known."""
+    """Nonmass areas, shape of the view; None where they are not known."""
 
 
-def read_bus_bra(data: Path, folds: Iterable[int] = FOLDS) -> Iterator[Outlined]:
-    """Yield scans of BUS-BRA (Gomez-Flores et al. 2024), whose spacing is unknown; the folds are those it is published with."""
-    folder = data / "bus-bra"
-    with open(folder / "5-fold-cv.csv", encoding="utf-8") as file:
-        fold_of = {row["ID"]: int(row["kFold"]) for row in csv.DictReader(file)}
-    for name, fold in sorted(fold_of.items()):
-        if fold in folds:
-            masks = [folder / "masks" / f"{name.replace('bus', 'mask')}.png"]
-            yield _outlined(folder / "images" / f"{name}.jpg", masks, Spacing(), "bus-bra", fold)
+def bus_bra_scans(data: Path, folds: Iterable[int] = FOLDS) -> Iterator[OutlinedScan]:
+    """Yield the scans of some folds of BUS-BRA below `data`."""
+    for image in read_bus_bra(data):
+        if image.fold is None:
+            raise UsageError(
+                f"{image.path}: found no fold of this image in 5-fold-cv.csv; "
+                "put that file of the data set into the folder bus-bra"
+            )
+        if image.fold in folds:
+            yield _outlined(image)
 
 
-def read_breast_lesions(data: Path) -> Iterator[Outlined]:
-    """Yield scans of BrEaST-Lesions-USG (Pawlowska et al. 2024); it has one scan a patient."""
-    folder = data / "breast-lesions-usg"
-    with open(folder / "cases.csv", encoding="utf-8") as file:
-        rows = [
-            row
-            for row in csv.DictReader(file)
-            if (folder / "images" / row["Image_filename"]).is_file()
-        ]
-    for number, row in enumerate(rows):
-        path = folder / "images" / row["Image_filename"]
-        pixel_mm = 10 * float(row["Pixel_size"])
-        masks = sorted((folder / "masks").glob(f"{path.stem}_tumor*.png"))
-        yield _outlined(
-            path,
-            masks,
-            Spacing(pixel_mm, pixel_mm, "given"),
-            "breast-lesions-usg",
-            number % len(FOLDS) + 1,
-        )
+def breast_lesions_scans(data: Path) -> Iterator[OutlinedScan]:
+    """Yield the scans of BrEaST-Lesions-USG below `data`."""
+    return map(_outlined, read_breast_lesions_usg(data))
 
 
-def phantoms(seeds: Iterable[int], kind: SetKind = "mixed", **changes: int) -> Iterator[Outlined]:
-    """Yield simulated scans: several masses or none, ducts and nonmass areas beside them, none of which the data sets have much of.
+def simulated_scans(
+    seeds: Iterable[int], kind: SetKind = "mixed", **changes: int
+) -> Iterator[OutlinedScan]:
+    """Yield every view of simulated scans.
 
-    `kind` is that of `usmicro.phantom.random_settings`, `changes` are phantom settings that all of them share.
+    They show what is rare in the data sets: several masses or none, ducts, and nonmass areas.
+
+    Parameters
+    ----------
+    seeds : iterable of int
+        One scan per seed.
+    kind : str
+        As in `usmicro.phantom.random_settings`.
+    **changes : int
+        Phantom settings that all scans share.
     """
     for seed in seeds:
         phantom = simulate(seed, replace(random_settings(seed, kind), **changes))
         scan = phantom.scan()
         for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
-            outline = on_grid(phantom.truth.mass_labels, view) > 0
-            ducts = on_grid(phantom.truth.duct_labels, view) > 0
-            nonmass = on_grid(phantom.truth.nonmass.astype(np.int32), view) > 0
-            yield Outlined(
-                f"phantom-{seed}-{view.number}",
-                "phantom",
-                seed % len(FOLDS) + 1,
-                view,
-                outline,
-                ducts,
-                nonmass,
+            yield OutlinedScan(
+                image=f"phantom-{seed}-{view.number}",
+                source=PHANTOM,
+                fold=seed % len(FOLDS) + 1,
+                view=view,
+                outline=on_grid(phantom.truth.mass_labels, view) > 0,
+                ducts=on_grid(phantom.truth.duct_labels, view) > 0,
+                nonmass=on_grid(phantom.truth.nonmass.astype(np.int32), view) > 0,
             )
 
 
-def _outlined(path: Path, masks: list[Path], spacing: Spacing, source: str, fold: int) -> Outlined:
-    frame = _read(path)
-    outline = np.zeros(frame.shape[:2], bool)
-    for mask in masks:
-        outline |= np.atleast_3d(_read(mask)).max(axis=2) > 0
-    views = prepare(frame, spacing=spacing)
+def _outlined(image: LabelledImage) -> OutlinedScan:
+    """Read an image of a data set; its largest tissue region becomes the view."""
+    assert image.fold is not None and image.mass_masks is not None
+    frame = _read_frame(image.path)
+    masses = read_label_image(image.mass_masks, frame.shape[:2]) > 0
+    views = prepare(frame, spacing=image.spacing)
     view = max(views, key=lambda view: int(view.tissue.sum()))
-    return Outlined(path.stem, source, fold, view, on_grid(outline.astype(np.int32), view) > 0)
+    outline = on_grid(masses.astype(np.int32), view) > 0
+    return OutlinedScan(image.path.stem, image.dataset, image.fold, view, outline)
 
 
-def _read(path: Path) -> Frame:
+def _read_frame(path: Path) -> Frame:
+    """Read an image as grey levels or RGB. A fourth channel, which is transparency, is dropped."""
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None:
-        raise FileNotFoundError(f"{path}: expected an image of the data set as it is distributed")
+        raise UsageError(f"{path}: expected an image of the data set, found nothing that is one")
     return np.ascontiguousarray(image if image.ndim == 2 else image[..., 2::-1])

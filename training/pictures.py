@@ -1,4 +1,16 @@
-"""Every scan to learn from, prepared once and kept small: `python -m training.pictures DATA WORK` fills the folder WORK."""
+"""Prepare all scans that the networks learn from, once, as small pictures.
+
+Run
+    python -m training.pictures DATA WORK
+Needs
+    DATA with the folders `bus-bra` and `breast-lesions-usg`, as they are distributed. The other
+    scans are simulated.
+Takes
+    TIME
+Writes
+    WORK/*.pickle, one file per part of the scans, some 500 MB in all. A part whose file exists is
+    not prepared again, so a run that was stopped continues where it was.
+"""
 
 from __future__ import annotations
 
@@ -14,51 +26,77 @@ from typing import Any
 import cv2
 import numpy as np
 
-from training.outlines import FOLDS, Outlined, phantoms, read_breast_lesions, read_bus_bra
+from training.outlines import (
+    OutlinedScan,
+    breast_lesions_scans,
+    bus_bra_scans,
+    simulated_scans,
+)
+from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA, FOLDS
 from usmicro.model.arrays import BoolImage, ByteImage
+from usmicro.model.view import Grid, ScanLines, View
+
+LONGEST_SIDE = 320
+"""Longest side of a picture in pixels.
+
+The largest network sees `usmicro.anatomy.masses.SIZE` pixels, so this leaves room to zoom in.
+"""
+
+SPECKLE_MM = (0.5, 0.25)
+"""Speckle size across and along the beam in mm that a picture is assumed to have.
+
+Chosen by eye on the development scans; no measurement is recorded. The networks do not use it.
+"""
+
+ScanReader = Callable[[Path], Iterator[OutlinedScan]]
+"""Yields the scans of one part, given the folder DATA."""
 
 
-def _phantoms(data: Path, seeds: Iterable[int], **changes: Any) -> Iterator[Outlined]:
-    return phantoms(seeds, **changes)
+def _simulated(data: Path, seeds: Iterable[int], **changes: Any) -> Iterator[OutlinedScan]:
+    return simulated_scans(seeds, **changes)
 
 
-LARGEST = 320
-"""Longest side of a kept picture, pixels."""
-PARTS: dict[str, Callable[[Path], Iterator[Outlined]]] = {
-    **{f"bus-bra-{fold}": partial(read_bus_bra, folds=[fold]) for fold in FOLDS},
-    "breast-lesions-usg": read_breast_lesions,
+def _block(first: int, size: int, number: int) -> range:
+    """Return the seeds of one of several blocks of `size` scans."""
+    return range(first + size * number, first + size * (number + 1))
+
+
+PARTS: dict[str, ScanReader] = {
+    **{f"{BUS_BRA}-{fold}": partial(bus_bra_scans, folds=[fold]) for fold in FOLDS},
+    BREAST_LESIONS_USG: breast_lesions_scans,
     **{
-        f"phantom-{i}": partial(_phantoms, seeds=range(700_000 + 60 * i, 700_060 + 60 * i))
-        for i in range(5)
+        f"phantom-{number}": partial(_simulated, seeds=_block(700_000, 60, number))
+        for number in range(5)
     },
     **{
-        f"phantom-ducts-{i}": partial(
-            _phantoms, seeds=range(710_000 + 60 * i, 710_060 + 60 * i), ducts=3, intraductal=4
+        f"phantom-ducts-{number}": partial(
+            _simulated, seeds=_block(710_000, 60, number), ducts=3, intraductal=4
         )
-        for i in range(3)
+        for number in range(3)
     },
-    "phantom-speckle": partial(_phantoms, seeds=range(720_000, 720_030), kind="speckle"),
+    "phantom-speckle": partial(_simulated, seeds=range(720_000, 720_030), kind="speckle"),
 }
-"""One file each: what fills it."""
-NONMASS_PARTS: dict[str, Callable[[Path], Iterator[Outlined]]] = {
-    f"phantom-nonmass-{i}": partial(
-        _phantoms, seeds=range(730_000 + 75 * i, 730_075 + 75 * i), nonmass=2
-    )
-    for i in range(3)
+"""File name, without suffix, and scans of each part that the mass and duct networks learn from."""
+
+NONMASS_PARTS: dict[str, ScanReader] = {
+    f"phantom-nonmass-{number}": partial(_simulated, seeds=_block(730_000, 75, number), nonmass=2)
+    for number in range(3)
 }
-"""Only for the nonmass areas."""
+"""Further parts, from which only the nonmass network learns."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A scan made small."""
+    """A scan, reduced in size. All images have the same shape (rows, columns)."""
 
     image: str
+    """Name of the image without suffix."""
     source: str
+    """Name of the data set, or "phantom"."""
     fold: int
-    """1 to 5; all scans of a patient are in one fold."""
+    """Cross-validation fold, 1 to 5. All scans of a patient are in the same fold."""
     pixel_mm: float
-    """Estimated where the spacing is unknown."""
+    """Pixel size in mm; estimated where the spacing is unknown."""
     grey: ByteImage
     tissue: BoolImage
     outline: BoolImage
@@ -69,51 +107,63 @@ class Picture:
     """Nonmass areas; None where they are not known."""
 
 
-def small(scan: Outlined) -> Picture:
-    """The scan with its longest side at most `LARGEST` pixels."""
+def reduced(scan: OutlinedScan) -> Picture:
+    """Return the scan with its longest side at most `LONGEST_SIDE` pixels."""
     rows, columns = scan.view.shape
-    factor = min(LARGEST / max(rows, columns), 1.0)
+    factor = min(LONGEST_SIDE / max(rows, columns), 1.0)
     size = (round(columns * factor), round(rows * factor))
 
-    def mask(image: BoolImage) -> BoolImage:
-        return np.asarray(
-            cv2.resize(image.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 127
-        )
+    def reduce_mask(mask: BoolImage) -> BoolImage:
+        levels = mask.astype(np.uint8) * 255
+        return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA) > 127)
 
-    grey = cv2.resize(
-        np.clip(np.rint(scan.view.grey), 0, 255).astype(np.uint8),
-        size,
-        interpolation=cv2.INTER_AREA,
-    )
-    ducts = np.zeros(scan.view.shape, np.bool_) if scan.ducts is None else scan.ducts
-    pixel_mm = scan.view.grid.pixel_mm * columns / size[0]
-    nonmass = None if scan.nonmass is None else mask(scan.nonmass)
+    grey = np.clip(np.rint(scan.view.grey), 0, 255).astype(np.uint8)
+    no_ducts = np.zeros(scan.view.shape, np.bool_)
     return Picture(
-        scan.image,
-        scan.source,
-        scan.fold,
-        pixel_mm,
-        grey,
-        mask(scan.view.tissue),
-        mask(scan.outline),
-        mask(ducts),
-        nonmass,
+        image=scan.image,
+        source=scan.source,
+        fold=scan.fold,
+        pixel_mm=scan.view.grid.pixel_mm * columns / size[0],
+        grey=cv2.resize(grey, size, interpolation=cv2.INTER_AREA),
+        tissue=reduce_mask(scan.view.tissue),
+        outline=reduce_mask(scan.outline),
+        ducts=reduce_mask(no_ducts if scan.ducts is None else scan.ducts),
+        nonmass=None if scan.nonmass is None else reduce_mask(scan.nonmass),
     )
 
 
-def _fill(name: str, data: Path, work: Path) -> str:
+def _write_part(name: str, data: Path, work: Path) -> str:
     cv2.setNumThreads(1)
     file = work / f"{name}.pickle"
     if not file.exists():
-        pictures = [small(scan) for scan in (PARTS | NONMASS_PARTS)[name](data)]
-        partial_file = file.with_suffix(".part")
-        partial_file.write_bytes(pickle.dumps(pictures))
-        partial_file.rename(file)
+        pictures = [reduced(scan) for scan in (PARTS | NONMASS_PARTS)[name](data)]
+        unfinished = file.with_suffix(".part")
+        unfinished.write_bytes(pickle.dumps(pictures))
+        unfinished.rename(file)
     return name
 
 
+def view_of(picture: Picture) -> View:
+    """Return a picture as a view of a linear probe whose scan lines are straight down.
+
+    The speckle size, which is not measured on pictures, is set to `SPECKLE_MM`.
+    """
+    first_row = float(picture.tissue.any(axis=1).argmax())
+    scan_lines = ScanLines("linear", first_row, middle_x=picture.grey.shape[1] / 2)
+    nothing = np.zeros(picture.grey.shape, np.bool_)
+    across, along = SPECKLE_MM
+    return View(
+        picture.grey.astype(np.float32),
+        picture.tissue,
+        nothing,
+        Grid(0, 0, 1, 1, picture.pixel_mm),
+        scan_lines,
+        (across / picture.pixel_mm, along / picture.pixel_mm),
+    )
+
+
 def read_pictures(work: Path, parts: Iterable[str] = PARTS) -> list[Picture]:
-    """The pictures of a filled folder."""
+    """Read the pictures of some parts that this program has written."""
     return [
         picture
         for name in parts
@@ -122,21 +172,22 @@ def read_pictures(work: Path, parts: Iterable[str] = PARTS) -> list[Picture]:
 
 
 def main() -> None:
-    """Fill the folder; what is there already is kept."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    """Prepare the parts whose files do not exist."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path, help="folder with bus-bra and breast-lesions-usg")
     parser.add_argument("work", type=Path, help="folder for the prepared pictures, some 500 MB")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
+    write_part = partial(_write_part, data=options.data, work=options.work)
     with ProcessPoolExecutor() as pool:
-        for name in pool.map(
-            partial(_fill, data=options.data, work=options.work), PARTS | NONMASS_PARTS
-        ):
+        for name in pool.map(write_part, PARTS | NONMASS_PARTS):
             print(name, flush=True)
 
 
 if __name__ == "__main__":
-    # pictures are of the class of the module that is imported, so that any program can read them
+    # run as an imported module, so that the pickles name `training.pictures.Picture`
     from training import pictures
 
     pictures.main()

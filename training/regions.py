@@ -1,7 +1,19 @@
-"""Fit how sure a mass or a duct is: `python -m training.regions WORK` writes usmicro/anatomy/regions.json.
+"""Fit the confidence of masses and ducts.
 
-WORK is filled by `training.pictures`, and holds the network that `training.masses` fitted without some of the scans. The regions learnt
-from are those that it finds on scans it has not seen. The figures printed are of such scans too, with a confidence of other patients.
+Run
+    python -m training.regions WORK
+Needs
+    WORK with the pictures of `training.pictures` and the network that `training.masses` fitted
+    without some of the scans.
+Takes
+    TIME
+Writes
+    The models `masses` and `ducts` in usmicro/anatomy/regions.json. It prints sensitivity and
+    false positives of both.
+
+The models learn from the regions that the networks find on scans on which they were not trained.
+The printed figures are of the same scans: these are divided by patient into two halves, and the
+confidence of each half is from a model fitted to the other.
 """
 
 from __future__ import annotations
@@ -15,111 +27,133 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.accuracy.parts import largest_free_part
-from training.ducts import FOLD, with_ducts
+from training.ducts import HELD_OUT_FOLD as DUCTS_HELD_OUT_FOLD
+from training.ducts import with_ducts
+from training.held_out import HELD_OUT_NETWORK, is_held_out
 from training.logistic import fit_logistic
-from training.pictures import Picture, read_pictures
-from training.unseen import UNSEEN_NETWORK, left_out
+from training.outlines import PHANTOM
+from training.pictures import Picture, read_pictures, view_of
 from usmicro.anatomy.ducts import FEATURES as DUCT_FEATURES
 from usmicro.anatomy.ducts import predict_ducts, tubes
 from usmicro.anatomy.masses import BORDER, REGION_MODELS, SIZE, regions
 from usmicro.anatomy.masses import FEATURES as MASS_FEATURES
 from usmicro.anatomy.network import predict
+from usmicro.evaluation.datasets import (
+    BREAST_LESIONS_USG,
+    BUS_BRA,
+    LESION_MARGIN_MM,
+    largest_free_part,
+)
+from usmicro.evaluation.metrics import dice
 from usmicro.model.arrays import BoolImage
-from usmicro.model.view import Grid, ScanLines, View
 from usmicro.numerics.logistic import Logistic, write_models
 from usmicro.settings import AnatomySettings
 
-MASS_WEIGHT = {"bus-bra": 0.7, "breast-lesions-usg": 2.0, "phantom": 0.7}
-"""Weight of a region."""
-AWAY_MM = 2.0
-"""Distance from all masses of the parts that teach what is none: nearly every scan of the data sets shows a lesion."""
+WITH_DUCTS = " with ducts"
+"""Ending of the source of a real scan into which ducts are drawn."""
+
+MASS_WEIGHT = {BUS_BRA: 0.7, BREAST_LESIONS_USG: 2.0, PHANTOM: 0.7}
+"""Weight of a region by source.
+
+Chosen by judgement; no measurement is recorded. BrEaST has few scans, but it stands for a hospital
+on which the network was not trained.
+"""
+
 MASS_MATCH = 0.4
-"""A region is a mass if its Dice coefficient with an outline is higher."""
-FOUND = 0.5
-"""A mass is found, in the figures, if the Dice coefficient is higher."""
+"""A region is a mass for the fit if its Dice coefficient with an outline is above this.
+
+Chosen by judgement; no measurement is recorded.
+"""
+
+MASS_FOUND = 0.5
+"""A mass is found, in the printed figures, if its Dice coefficient with a region is above this.
+
+The Jaccard index is then above 1/3; the same criterion as `usmicro.evaluation.overlaps`.
+"""
+
 DUCT_WEIGHT = {
-    "bus-bra": 1.0,
-    "bus-bra with ducts": 0.5,
-    "breast-lesions-usg": 4.0,
-    "breast-lesions-usg with ducts": 1.0,
-    "phantom": 1.0,
+    BUS_BRA: 1.0,
+    BUS_BRA + WITH_DUCTS: 0.5,
+    BREAST_LESIONS_USG: 4.0,
+    BREAST_LESIONS_USG + WITH_DUCTS: 1.0,
+    PHANTOM: 1.0,
 }
-"""Weight of a tube; a false duct on a good real scan is worse than a missed simulated one."""
+"""Weight of a tube by source.
+
+Chosen by judgement; no measurement is recorded. A false duct on a real scan of good quality is
+worse than a missed duct on a simulated scan.
+"""
+
 DUCT_MATCH = 0.4
-"""A tube is a duct if more than this of it lies in one."""
+"""A tube is a duct if more than this fraction of it lies in a true duct.
+
+Chosen by judgement; no measurement is recorded.
+"""
+
+COVERED = 0.3
+"""A true area is found, in the printed figures, if more than this fraction of it is covered.
+
+The same fraction as in `benchmarks.accuracy`.
+"""
+
+COMMON_CONFIDENCE = 0.5
+"""Confidence for which the figures are printed, besides the default threshold."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a network finds on one scan."""
+class FoundRegions:
+    """The regions that a network finds on one scan. The masks have the shape of `truth`."""
 
     source: str
     features: list[dict[str, float]]
+    """Features of each region."""
     match: list[float]
-    """Of each region, how well it agrees with the truth."""
+    """Agreement of each region with the truth, 0 to 1."""
     masks: list[tuple[tuple[slice, slice], BoolImage]]
+    """Box of each region, and its mask within the box."""
     truth: BoolImage
-    part: int
-    """0 or 1: the figures of one are from a confidence fitted to the other."""
+    """True inside a mass, or a duct."""
+    half: int
+    """0 or 1: the half of the patients to which the scan belongs."""
 
 
-def as_view(picture: Picture) -> View:
-    """The picture as a view; its beams are taken to be straight."""
-    scan_lines = ScanLines(
-        "linear", float(picture.tissue.any(axis=1).argmax()), middle_x=picture.grey.shape[1] / 2
-    )
-    nothing = np.zeros(picture.grey.shape, np.bool_)
-    cell = (0.5 / picture.pixel_mm, 0.25 / picture.pixel_mm)
-    return View(
-        picture.grey.astype(np.float32),
-        picture.tissue,
-        nothing,
-        Grid(0, 0, 1, 1, picture.pixel_mm),
-        scan_lines,
-        cell,
-    )
-
-
-def overlap(one: BoolImage, other: BoolImage) -> float:
-    """Dice coefficient."""
-    return float(2 * (one & other).sum() / max(one.sum() + other.sum(), 1))
-
-
-def part_of(picture: Picture) -> int:
-    """0 or 1, the same for all scans of a patient, whose number is in their names."""
+def half_of(picture: Picture) -> int:
+    """Return 0 or 1, the same for all scans of a patient: the first number in the name is theirs."""
     return int(re.findall(r"\d+", picture.image)[0]) % 2
 
 
-def masses_on(picture: Picture, network: Path) -> Found:
-    """The regions that a network finds, each with its best overlap with one outline."""
-    view = as_view(picture)
+def masses_on(picture: Picture, network: Path) -> FoundRegions:
+    """Find mass regions; the match is the largest Dice coefficient with one outline."""
+    view = view_of(picture)
     count, outlines = cv2.connectedComponents(picture.outline.astype(np.uint8))
     prediction = predict(view, network, SIZE, border=BORDER)
-    found = regions(view, prediction, prediction.probability_on(view))
+    candidates = regions(view, prediction, prediction.probability_on(view))
     match = []
-    for region in found:
+    for region in candidates:
         mask = np.zeros(view.shape, np.bool_)
         mask[region.box] = region.inside
-        match.append(
-            max((overlap(mask, outlines == number) for number in range(1, count)), default=0.0)
-        )
-    return Found(
-        picture.source,
-        [region.features for region in found],
-        match,
-        [(r.box, r.inside) for r in found],
-        picture.outline,
-        part_of(picture),
+        scores = (dice(mask, outlines == number) for number in range(1, count))
+        match.append(max(scores, default=0.0))
+    return FoundRegions(
+        source=picture.source,
+        features=[region.features for region in candidates],
+        match=match,
+        masks=[(region.box, region.inside) for region in candidates],
+        truth=picture.outline,
+        half=half_of(picture),
     )
 
 
 def away_from_masses(picture: Picture) -> Picture | None:
-    """The largest part of a real scan without any mass, if there is one; simulated scans bring their own."""
-    if picture.source == "phantom" or not picture.outline.any():
+    """Return the largest part of a real scan without mass, or None if there is none.
+
+    Nearly every scan of the data sets shows a lesion, so such parts are needed to learn what is not
+    a mass. Simulated scans include scans without mass.
+    """
+    if picture.source == PHANTOM or not picture.outline.any():
         return None
-    reach = round(AWAY_MM / picture.pixel_mm)
-    part = largest_free_part(picture.outline, (reach, reach))
+    margin = round(LESION_MARGIN_MM / picture.pixel_mm)
+    part = largest_free_part(picture.outline, (margin, margin))
     if part is None:
         return None
     left, top, right, bottom = part
@@ -130,149 +164,183 @@ def away_from_masses(picture: Picture) -> Picture | None:
     return replace(picture, **arrays) if arrays["tissue"].any() else None
 
 
-def ducts_on(picture: Picture, network: Path, name: str) -> Found:
-    """The tubes that the shipped network finds beside a mass network, each with the part of it that lies in a duct."""
-    view = as_view(picture)
+def ducts_on(picture: Picture, network: Path, source: str) -> FoundRegions:
+    """Find tubes with the shipped duct network and the mass network in the file `network`.
+
+    The match is the fraction of a tube that lies in a true duct.
+    """
+    view = view_of(picture)
     prediction = predict_ducts(view)
     size = prediction.rank.shape[::-1]
-    known = cv2.resize(picture.ducts.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-    mass = predict(view, network, SIZE, border=BORDER).probability_on(view)
-    found = tubes(view, prediction, mass)
-    match = [float(known[tube.box][tube.inside].mean()) for tube in found]
-    return Found(
-        name,
-        [tube.features for tube in found],
-        match,
-        [(t.box, t.inside) for t in found],
-        np.asarray(known),
-        part_of(picture),
+    covered = cv2.resize(picture.ducts.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    truth = np.asarray(covered > 0.5)
+    mass_probability = predict(view, network, SIZE, border=BORDER).probability_on(view)
+    candidates = tubes(view, prediction, mass_probability)
+    return FoundRegions(
+        source=source,
+        features=[tube.features for tube in candidates],
+        match=[float(truth[tube.box][tube.inside].mean()) for tube in candidates],
+        masks=[(tube.box, tube.inside) for tube in candidates],
+        truth=truth,
+        half=half_of(picture),
     )
 
 
-def confidence(
-    found: Sequence[Found],
+def fit_confidence(
+    scans: Sequence[FoundRegions],
     names: tuple[str, ...],
     weight: dict[str, float],
-    match: float,
-    part: int | None = None,
+    least_match: float,
+    left_out_half: int | None = None,
 ) -> Logistic:
-    """The logistic of regions that agree with the truth, without those of `part`."""
-    chosen = [scan for scan in found if scan.part != part]
+    """Fit the probability that the match of a region is above `least_match`.
+
+    Parameters
+    ----------
+    scans : sequence of FoundRegions
+    names : tuple of str
+        Features that the model uses.
+    weight : dict
+        Weight of a region by source.
+    least_match : float
+    left_out_half : int, optional
+        Half of the patients to which the model is not fitted.
+    """
+    chosen = [scan for scan in scans if scan.half != left_out_half]
     rows = [row for scan in chosen for row in scan.features]
-    target = [value > match for scan in chosen for value in scan.match]
+    target = [match > least_match for scan in chosen for match in scan.match]
     weights = [weight[scan.source] for scan in chosen for _ in scan.match]
     return fit_logistic({name: [row[name] for row in rows] for name in names}, target, weights)
 
 
-def report_masses(found: Sequence[Found], models: Sequence[Logistic], threshold: float) -> None:
-    """Print what is found at a confidence."""
+def report_masses(
+    scans: Sequence[FoundRegions], models: Sequence[Logistic], threshold: float
+) -> None:
+    """Print the figures of the masses with a confidence of at least `threshold`."""
     for source in MASS_WEIGHT:
-        dice, lesions, matched, extra = [], 0, 0, 0
-        mine = [scan for scan in found if scan.source == source]
-        if not mine:
+        scores, lesions, matched, false_masses = [], 0, 0, 0
+        source_scans = [scan for scan in scans if scan.source == source]
+        if not source_scans:
             continue
-        for scan in mine:
+        for scan in source_scans:
             union = np.zeros(scan.truth.shape, np.bool_)
             for features, match, (box, inside) in zip(
                 scan.features, scan.match, scan.masks, strict=True
             ):
-                if models[scan.part].probability(features) >= threshold:
+                if models[scan.half].probability(features) >= threshold:
                     union[box] |= inside
-                    matched += match > FOUND
-                    extra += not (scan.truth[box] & inside).any()
+                    matched += match > MASS_FOUND
+                    false_masses += not (scan.truth[box] & inside).any()
             if scan.truth.any():
                 lesions += cv2.connectedComponents(scan.truth.astype(np.uint8))[0] - 1
-                dice.append(overlap(union, scan.truth))
+                scores.append(dice(union, scan.truth))
         print(
-            f"{source}, confidence {threshold}: Dice mean {np.mean(dice):.3f} median {np.median(dice):.3f} on {len(dice)} scans, found "
-            f"{matched / lesions:.3f} of {lesions} masses, {extra / len(mine):.3f} others a scan",
+            f"{source}, confidence {threshold}: "
+            f"Dice mean {np.mean(scores):.3f} median {np.median(scores):.3f} "
+            f"on {len(scores)} scans, sensitivity {matched / lesions:.3f} for {lesions} masses, "
+            f"{false_masses / len(source_scans):.3f} false-positive masses per scan",
             flush=True,
         )
 
 
-def report_away(found: Sequence[Found], models: Sequence[Logistic], threshold: float) -> None:
-    """Print how many masses are found where there are none."""
+def report_parts_without_mass(
+    parts: Sequence[FoundRegions], models: Sequence[Logistic], threshold: float
+) -> None:
+    """Print the number of masses found on parts of scans that show none."""
     for source in MASS_WEIGHT:
-        if counts := [
-            sum(models[s.part].probability(row) >= threshold for row in s.features)
-            for s in found
-            if s.source == source
-        ]:
+        counts = [
+            sum(models[part.half].probability(row) >= threshold for row in part.features)
+            for part in parts
+            if part.source == source
+        ]
+        if counts:
             print(
-                f"{source}, {len(counts)} parts without mass, confidence {threshold}: {np.mean(counts):.3f} masses a part",
+                f"{source}, {len(counts)} parts without mass, confidence {threshold}: "
+                f"{np.mean(counts):.3f} false-positive masses per part",
                 flush=True,
             )
 
 
-def report_ducts(found: Sequence[Found], models: Sequence[Logistic], threshold: float) -> None:
-    """Print what is found at a confidence."""
+def count_covered(found: BoolImage, truth: BoolImage) -> tuple[int, int]:
+    """Return how many true areas `found` covers, and how many there are."""
+    count, areas = cv2.connectedComponents(truth.astype(np.uint8))
+    covered = sum(
+        bool((found & (areas == number)).sum() > COVERED * (areas == number).sum())
+        for number in range(1, count)
+    )
+    return covered, count - 1
+
+
+def report_ducts(
+    scans: Sequence[FoundRegions], models: Sequence[Logistic], threshold: float
+) -> None:
+    """Print the figures of the ducts with a confidence of at least `threshold`."""
     for source in DUCT_WEIGHT:
-        mine = [scan for scan in found if scan.source == source]
-        known = hit = false = 0
-        for scan in mine:
-            count, ducts = cv2.connectedComponents(scan.truth.astype(np.uint8))
-            sure = [
-                models[scan.part].probability(features) >= threshold for features in scan.features
-            ]
+        source_scans = [scan for scan in scans if scan.source == source]
+        true_ducts = found_ducts = false_ducts = 0
+        for scan in source_scans:
             lumens = np.zeros(scan.truth.shape, np.bool_)
-            for (box, inside), kept in zip(scan.masks, sure, strict=True):
-                lumens[box] |= inside & kept
-            known += count - 1
-            hit += sum(
-                bool((lumens & (ducts == number)).sum() > 0.3 * (ducts == number).sum())
-                for number in range(1, count)
-            )
-            false += sum(
-                kept and match <= DUCT_MATCH for kept, match in zip(sure, scan.match, strict=True)
-            )
+            for features, match, (box, inside) in zip(
+                scan.features, scan.match, scan.masks, strict=True
+            ):
+                if models[scan.half].probability(features) >= threshold:
+                    lumens[box] |= inside
+                    false_ducts += match <= DUCT_MATCH
+            covered, count = count_covered(lumens, scan.truth)
+            found_ducts += covered
+            true_ducts += count
         print(
-            f"{source}, confidence {threshold}: {hit} of {known} ducts found, {false / max(len(mine), 1):.3f} others a scan",
+            f"{source}, confidence {threshold}: {found_ducts} of {true_ducts} ducts found, "
+            f"{false_ducts / max(len(source_scans), 1):.3f} false-positive ducts per scan",
             flush=True,
         )
 
 
 def main() -> None:
-    """Fit, print figures, write the models."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    """Fit the models, print their figures and write them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "work", type=Path, help="folder that training.pictures and training.masses filled"
     )
     options = parser.parse_args()
     cv2.setNumThreads(1)
     pictures, settings = read_pictures(options.work), AnatomySettings()
-    network = options.work / UNSEEN_NETWORK
-    masses = [masses_on(picture, network) for picture in pictures if left_out(picture)]
-    parts = [
-        part
-        for picture in pictures
-        if left_out(picture)
-        if (part := away_from_masses(picture)) is not None
-    ]
-    away = [masses_on(part, network) for part in parts]
+    network = options.work / HELD_OUT_NETWORK
+
+    held_out = [picture for picture in pictures if is_held_out(picture)]
+    masses = [masses_on(picture, network) for picture in held_out]
+    parts = [part for picture in held_out if (part := away_from_masses(picture)) is not None]
+    without_mass = [masses_on(part, network) for part in parts]
+    mass_examples = masses + without_mass
     models = [
-        confidence(masses + away, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH, part) for part in (0, 1)
+        fit_confidence(mass_examples, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH, half)
+        for half in (0, 1)
     ]
-    for threshold in (settings.mass_threshold, 0.5):
+    for threshold in (settings.mass_threshold, COMMON_CONFIDENCE):
         report_masses(masses, models, threshold)
-        report_away(away, models, threshold)
+        report_parts_without_mass(without_mass, models, threshold)
+
     generator = np.random.default_rng(1)
     ducts = []
     for picture in pictures:
-        if picture.fold == FOLD:
-            ducts.append(ducts_on(picture, network, picture.source))
-            if picture.source != "phantom":
-                ducts.append(
-                    ducts_on(
-                        with_ducts(picture, generator), network, f"{picture.source} with ducts"
-                    )
-                )
-    models = [confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH, part) for part in (0, 1)]
-    for threshold in (settings.duct_threshold, 0.5):
+        if picture.fold != DUCTS_HELD_OUT_FOLD:
+            continue
+        ducts.append(ducts_on(picture, network, picture.source))
+        if picture.source != PHANTOM:
+            drawn = with_ducts(picture, generator)
+            ducts.append(ducts_on(drawn, network, picture.source + WITH_DUCTS))
+    models = [
+        fit_confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH, half) for half in (0, 1)
+    ]
+    for threshold in (settings.duct_threshold, COMMON_CONFIDENCE):
         report_ducts(ducts, models, threshold)
+
     write_models(
         {
-            "masses": confidence(masses + away, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH),
-            "ducts": confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH),
+            "masses": fit_confidence(mass_examples, MASS_FEATURES, MASS_WEIGHT, MASS_MATCH),
+            "ducts": fit_confidence(ducts, DUCT_FEATURES, DUCT_WEIGHT, DUCT_MATCH),
         },
         REGION_MODELS,
     )

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.accuracy.__main__ import main
 from benchmarks.accuracy.anatomy import anatomy_speed, ducts, masses
 from benchmarks.accuracy.cases import Case, open_case
-from benchmarks.accuracy.parts import largest_free_part, margin_of, parts_without_lesion
+from benchmarks.accuracy.parts import margin_of, parts_without_lesion
 from benchmarks.accuracy.pictures import WIDTH, worst
 from benchmarks.accuracy.reliability import reliability
 from benchmarks.accuracy.runs import (
@@ -21,6 +21,7 @@ from benchmarks.accuracy.runs import (
 )
 from usmicro.errors import UsageError
 from usmicro.evaluation import metrics
+from usmicro.evaluation.datasets import largest_free_part
 from usmicro.model.scan import Spacing
 from usmicro.settings import Settings
 
