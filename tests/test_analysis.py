@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import usmicro
-from usmicro.analysis import _chosen
+from usmicro.analysis import is_analysed
 from usmicro.errors import ImageError, ScanError
 from usmicro.model.scan import Scan, UserMasks
 from usmicro.phantom import phantom_set, simulate
@@ -90,6 +90,7 @@ def test_given_masks_take_the_place_of_what_is_found(phantom):
         for focus in analysis.foci
         if masses[round(focus.y_px), round(focus.x_px)] and focus.label == "intramass"
     ]
+    assert inside
     assert all(focus.mass == 1 for focus in inside)
     assert [mass.confidence for mass in analysis.masses] == [1.0]
 
@@ -172,18 +173,20 @@ def test_twinkling_is_found_in_a_clip(clip):
 
 
 def test_one_source_of_twinkling_is_one_focus(clip):
-    """What twinkles along with a calcification, at the edges of its colours, is not listed as another."""
+    """The edges of the colours of a calcification twinkle too, but are no further foci."""
     analysis = usmicro.analyze(clip.scan())
     twinkling = [focus for focus in analysis.foci if focus.twinkling == "yes"]
     pixel = clip.spacing.x_mm
     sources = [focus for focus in clip.truth.foci if focus.twinkling]
-    for source in sources:
-        near = [
-            f
+    near = [
+        sum(
+            np.hypot(f.x_px - np.mean(source.x_px), f.y_px - np.mean(source.y_px)) * pixel < 4
             for f in twinkling
-            if np.hypot(f.x_px - np.mean(source.x_px), f.y_px - np.mean(source.y_px)) * pixel < 4
-        ]
-        assert len(near) <= 1
+        )
+        for source in sources
+    ]
+    assert sum(near) >= 1
+    assert max(near) == 1
 
 
 def test_of_a_cine_only_so_many_frames_are_analysed(phantom):
@@ -192,7 +195,7 @@ def test_of_a_cine_only_so_many_frames_are_analysed(phantom):
     sampled = usmicro.analyze(
         scan, settings=with_values(Settings(), {"loading": {"frames": 3}}, source="test")
     )
-    assert sampled.summary.frames == 7
+    assert sampled.summary.frames == 3
     assert any("3 of 7 frames" in note for note in sampled.notes)
     assert {focus.seen_frames for focus in sampled.foci} == {3}
     for most in (0, 7, 100):
@@ -203,13 +206,13 @@ def test_of_a_cine_only_so_many_frames_are_analysed(phantom):
         assert not any("frames were analysed" in note for note in whole.notes)
 
 
-@pytest.mark.parametrize("promised", [1, 2, 7, 100, 1001])
+@pytest.mark.parametrize("declared", [1, 2, 7, 100, 1001])
 @pytest.mark.parametrize("most", [1, 2, 3, 10, 100])
-def test_chosen_frames_are_as_many_as_asked_and_evenly_spread(promised, most):
-    chosen = [frame for frame in range(promised) if _chosen(frame, promised, most)]
-    assert len(chosen) == min(most, promised)
+def test_chosen_frames_are_as_many_as_asked_and_evenly_spread(declared, most):
+    chosen = [frame for frame in range(declared) if is_analysed(frame, declared, most)]
+    assert len(chosen) == min(most, declared)
     assert chosen[0] == 0
-    assert np.ptp(np.diff([*chosen, promised])) <= 1
+    assert np.ptp(np.diff([*chosen, declared])) <= 1
 
 
 @pytest.mark.parametrize(
@@ -252,8 +255,5 @@ def test_scans_may_be_analysed_side_by_side_in_threads(phantom, analysis):
                 lambda _: usmicro.analyze(phantom.scan(), settings=every_candidate()), range(4)
             )
         )
-    assert all(
-        [focus.label for focus in one.foci] == [focus.label for focus in analysis.foci]
-        for one in together
-    )
+    assert all(one.foci.to_rows() == analysis.foci.to_rows() for one in together)
     assert all(one.masses.to_rows() == analysis.masses.to_rows() for one in together)

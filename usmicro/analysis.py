@@ -1,74 +1,86 @@
-"""Analysis: the stages in order, for one scan."""
+"""Analysis of one scan: the stages in order."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from usmicro.anatomy import find_anatomy
 from usmicro.anatomy.cine_cache import AnatomyCache
+from usmicro.anatomy.label_image import label_image
 from usmicro.anatomy.user_masks import MaskFunction, MasksLike, user_masks_on_frame
+from usmicro.doppler.colour_evidence import Colours
 from usmicro.doppler.patches import colour_patch_heads
-from usmicro.doppler.twinkling import ColourEvidence, Colours
 from usmicro.errors import ImageError, ScanError
 from usmicro.foci import find_candidates
 from usmicro.foci.confidence import calcification_score, focus_confidence
-from usmicro.labelling.labels import describe_calcification
-from usmicro.model.anatomy import Anatomy, AreaLabel
+from usmicro.labelling.calcification import calcification_of_image
+from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
-from usmicro.model.findings import Focus, Mass, Summary
+from usmicro.model.findings import Candidates, Focus, Mass, Origin, Summary
 from usmicro.model.scan import Scan, UserMasks
 from usmicro.model.view import View
 from usmicro.numerics.threads import one_thread
+from usmicro.numerics.timing import StageTimer
 from usmicro.preparation import ScreenCache, prepare
 from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
-from usmicro.tracking.linking import coarse_tissue, tissue_shift
-from usmicro.tracking.observations import FocusRows, MassPlaces, mass_row
-from usmicro.tracking.tracks import Places, Sightings
+from usmicro.tracking.findings import findings_of
+from usmicro.tracking.motion import reduced_tissue, tissue_shift
+from usmicro.tracking.observations import (
+    FocusMeasurement,
+    Observation,
+    measure_colour_patches,
+    measure_echoes,
+    measure_mass,
+    measure_shadows,
+)
+from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
 
-NEGLIGIBLE = 0.004
-"""Confidence up to which candidates on the frames of a cine are not followed, unless all are to be listed."""
-UNSEEN_MM = 0.6
-"""Diameter taken for a focus that only its twinkling shows: a colour cell."""
+NEGLIGIBLE_CONFIDENCE = 0.004
+"""Candidates on the frames of a cine up to this confidence are not tracked, unless all are to be
+listed. Chosen by eye on simulated cines, to save time; no measurement is recorded."""
+COLOUR_CELL_MM = 0.6
+"""Diameter assumed for a focus that only its colours show: that of a colour cell, as in
+`TwinklingSettings.cell`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeyFrame:
+    """The frame whose foci have the highest sum of confidences."""
+
+    confidence_sum: float
+    number: int
+    image: Frame
+    labels: ByteImage
 
 
 @dataclass(slots=True)
-class Gathered:
-    """What has been gathered from the frames so far."""
+class _ScanState:
+    """What the frames of a scan have in common; updated by each frame."""
 
-    sightings: Sightings = field(default_factory=Sightings)
-    notes: dict[str, None] = field(default_factory=dict)
-    """In order of appearance, each once."""
-    seconds: dict[str, float] = field(default_factory=dict)
+    cine: bool
+    """True if the file declares several frames."""
+    notes: dict[str, None]
+    """Notes in order of appearance, each once."""
+    timer: StageTimer = field(default_factory=StageTimer)
+    tracks: TrackCollection = field(default_factory=TrackCollection)
+    screen: ScreenCache | None = None
+    """Of a cine: what its screen shows on all frames."""
+    anatomies: AnatomyCache = field(default_factory=AnatomyCache)
+    reduced_tissue: dict[int, FloatImage] = field(default_factory=dict)
+    """Reduced tissue of the last frame of a cine, by number of the view."""
     geometry: str = ""
     colour_flow: bool = False
-    cine: bool = False
-    screen: ScreenCache | None = None
-    """Of a cine."""
-    anatomy: AnatomyCache = field(default_factory=AnatomyCache)
-    masses: dict[int, MassPlaces] = field(default_factory=dict)
-    """Of the anatomy that each view has now."""
-    tissue: dict[int, FloatImage] = field(default_factory=dict)
-    """Of the last frame of each view of a cine, as `coarse_tissue` has it."""
 
-    def shift(self, view: View, tissue: FloatImage) -> tuple[float, float] | None:
-        """How far the tissue of a view has moved since the last frame, grid pixels; None where that cannot be told."""
-        before, self.tissue[view.number] = self.tissue.get(view.number), tissue
+    def tissue_shift(self, view: View, tissue: FloatImage) -> tuple[float, float] | None:
+        """Return the motion of the tissue of a view since the last frame in grid pixels."""
+        before = self.reduced_tissue.get(view.number)
+        self.reduced_tissue[view.number] = tissue
         return None if before is None else tissue_shift(before, tissue)
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Add the time of what runs inside to its stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
 @one_thread()
@@ -79,248 +91,317 @@ def analyze(
     masks: MasksLike | MaskFunction | None = None,
     each_frame: Callable[[int, ByteImage], None] | None = None,
 ) -> Analysis:
-    """Find the echogenic foci, masses, ducts and nonmass areas of a scan; say of each focus how it behaves and where it lies.
+    """Find the echogenic foci, masses, ducts and nonmass areas of a scan.
+
+    Each focus is labelled by where it lies, and its posterior shadow and Doppler twinkling are
+    assessed.
 
     Parameters
     ----------
     scan : Scan
-        From `usmicro.load`, or `Scan.of_array` for an array.
+        From `usmicro.load`, or from `Scan.of_array` for an array.
     settings : Settings, optional
     masks : UserMasks, mapping or function, optional
-        Outlines of one's own, at the size of the scan; they replace what the program would find. A mapping has any of the keys "masses",
-        "ducts" and "nonmass", each with an array that is binary or numbers its areas. A function is called with each frame, uint8 of shape
-        (rows, columns) or (rows, columns, 3), and the scan's `Spacing`, and gives either, or None where the program is to look itself.
+        The user's own outlines at the size of the scan. They replace what the program would find.
+        A mapping has any of the keys "masses", "ducts" and "nonmass", each with an array, shape
+        (rows, columns), that is binary or numbers its areas. A function is called with each frame,
+        uint8 of shape (rows, columns) or (rows, columns, 3), and the scan's `Spacing`. It returns
+        `UserMasks` or a mapping, or None where the program is to find the areas itself.
     each_frame : function, optional
-        Called with the number of each frame that shows tissue and its anatomy, as in `Analysis.labels`, which keeps the key frame's alone.
+        Called with the index of each frame that shows tissue and with its label image; see
+        `Analysis.labels`, which is that of the key frame only.
+
+    Returns
+    -------
+    Analysis
 
     Raises
     ------
     ScanError
-        If the file cannot be read, no frame shows tissue, or `masks` is no outline of this scan.
+        If the file cannot be read, if no frame shows tissue, or if `masks` does not fit the scan.
     """
     settings = settings or Settings()
-    gathered = Gathered(
-        notes=dict.fromkeys((*scan.notes, *(masks.notes if isinstance(masks, UserMasks) else ())))
+    mask_notes = masks.notes if isinstance(masks, UserMasks) else ()
+    cine = scan.declared_frames > 1
+    state = _ScanState(
+        cine=cine,
+        notes=dict.fromkeys((*scan.notes, *mask_notes)),
+        screen=ScreenCache() if cine else None,
     )
-    if scan.declared_frames > 1:
-        gathered.cine, gathered.screen = True, ScreenCache()
-    key: tuple[float, int, Frame, ByteImage] | None = None
+    key_frame: _KeyFrame | None = None
     without_tissue: list[int] = []
     reason = "no frame could be read"
-    frames = analysed = 0
+    number = analysed = 0
     reader = scan.frames()
     while True:
-        with gathered.timed("loading"):
+        with state.timer.stage("loading"):
             frame = next(reader, None)
         if frame is None:
             break
-        if not _chosen(frames, scan.declared_frames, settings.loading.frames):
-            frames += 1
+        if not is_analysed(number, scan.declared_frames, settings.loading.frames):
+            number += 1
             continue
         try:
-            with gathered.timed("preparation"):
+            with state.timer.stage("preparation"):
                 views = prepare(
                     frame,
                     spacing=scan.spacing,
                     regions=scan.regions,
                     settings=settings.preparation,
-                    cache=gathered.screen,
+                    cache=state.screen,
                 )
         except ImageError as error:
-            without_tissue.append(frames)
+            without_tissue.append(number)
             reason = str(error)
         else:
-            with gathered.timed("anatomy"):
-                given = None if masks is None else user_masks_on_frame(masks, frame, frames, scan)
-            found = [
-                _analyze_view(view, frames, analysed, gathered, settings, given) for view in views
-            ]
-            surest = sum(confidence for confidence, _ in found)
-            if each_frame is not None or key is None or surest > key[0]:
-                labels = _labels_of(
-                    frame,
-                    [(view, anatomy) for view, (_, anatomy) in zip(views, found, strict=True)],
+            with state.timer.stage("anatomy"):
+                user_masks = (
+                    None if masks is None else user_masks_on_frame(masks, frame, number, scan)
                 )
-            if each_frame is not None:
-                each_frame(frames, labels)
-            if key is None or surest > key[0]:
-                key = (surest, frames, frame, labels)
-        frames += 1
+            confidence_sum = 0.0
+            anatomies = []
+            for view in views:
+                view_confidence, anatomy = _analyze_view(
+                    view, number, analysed, state, settings, user_masks
+                )
+                confidence_sum += view_confidence
+                anatomies.append((view, anatomy))
+            is_key = key_frame is None or confidence_sum > key_frame.confidence_sum
+            if is_key or each_frame is not None:
+                labels = label_image(frame, anatomies)
+                if each_frame is not None:
+                    each_frame(number, labels)
+                if is_key:
+                    key_frame = _KeyFrame(
+                        confidence_sum=confidence_sum, number=number, image=frame, labels=labels
+                    )
+        number += 1
         analysed += 1
-    if key is None:
+    if key_frame is None:
         raise ScanError(f"{scan.name}: {reason}")
     if without_tissue:
-        gathered.notes[
-            f"{len(without_tissue)} of {analysed} frames show no tissue, the first is frame {without_tissue[0]}: {reason}"
+        state.notes[
+            f"{len(without_tissue)} of {analysed} frames show no tissue, "
+            f"the first is frame {without_tissue[0]}: {reason}"
         ] = None
-    if analysed < frames:
-        gathered.notes[
-            f"{analysed} of {frames} frames were analysed, as loading.frames = {settings.loading.frames} asks"
+    if analysed < number:
+        state.notes[
+            f"{analysed} of {number} frames were analysed, "
+            f"as loading.frames = {settings.loading.frames} asks"
         ] = None
-    found_foci, found_masses = gathered.sightings.gathered(analysed, settings, cine=frames > 1)
-    foci, masses = Table(found_foci), Table(found_masses)
-    listed = Table(focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence)
+    foci, masses = findings_of(state.tracks, analysed, settings, cine=number > 1)
+    listed = [focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence]
     return Analysis(
         scan=scan,
         settings=settings,
-        foci=listed,
-        masses=masses,
-        summary=_summary(scan, frames, gathered, foci, listed, masses, settings),
-        frame=key[1],
-        image=key[2],
-        labels=key[3],
-        notes=tuple(gathered.notes),
-        seconds=gathered.seconds,
+        foci=Table(listed),
+        masses=Table(masses),
+        summary=_summary(scan, analysed, state, foci, listed, masses, settings),
+        frame=key_frame.number,
+        image=key_frame.image,
+        labels=key_frame.labels,
+        notes=tuple(state.notes),
+        seconds=state.timer.seconds,
     )
 
 
-def _chosen(frame: int, promised: int, most: int) -> bool:
-    """Whether a frame is analysed if at most so many of those promised are to be, evenly spread from the first on; 0 is all."""
-    return not 0 < most < promised or frame * most // promised != (frame - 1) * most // promised
+def is_analysed(frame: int, declared: int, limit: int) -> bool:
+    """True if a frame of a cine is among those that are analysed.
+
+    Parameters
+    ----------
+    frame : int
+        Index of the frame.
+    declared : int
+        Number of frames that the file declares.
+    limit : int
+        Number of frames to analyse, evenly spread from the first on; 0 for all.
+    """
+    if not 0 < limit < declared:
+        return True
+    return frame * limit // declared != (frame - 1) * limit // declared
 
 
 def _analyze_view(
     view: View,
     frame: int,
-    turn: int,
-    gathered: Gathered,
+    index: int,
+    state: _ScanState,
     settings: Settings,
-    given: UserMasks | None,
+    user_masks: UserMasks | None,
 ) -> tuple[float, Anatomy]:
-    """Run the stages on one view and gather what they find; gives the sum of the foci's confidences, and the anatomy.
+    """Run the stages on one view of a frame.
 
-    `frame` is the number of the frame in the scan, `turn` that among the frames that are analysed.
+    `frame` is the index of the frame in the scan, `index` that among the frames that are analysed.
+    Return the sum of the confidences of the foci, and the anatomy.
     """
-    timed, sightings = gathered.timed, gathered.sightings
+    stage = state.timer.stage
     shift = None
-    if gathered.cine:
-        with timed("tracking"):
-            tissue = coarse_tissue(view.grey, view.tissue)
-            shift = gathered.shift(view, tissue)
-    with timed("anatomy"):
-        if given is None and gathered.cine:
-            anatomy = gathered.anatomy.find(view, tissue, shift, settings.anatomy)
+    if state.cine:
+        with stage("tracking"):
+            tissue = reduced_tissue(view.grey, view.tissue)
+            shift = state.tissue_shift(view, tissue)
+    with stage("anatomy"):
+        if user_masks is None and state.cine:
+            anatomy = state.anatomies.find(view, tissue, shift, settings.anatomy)
         else:
-            anatomy = find_anatomy(view, settings.anatomy, given)
-    with timed("foci"):
+            anatomy = find_anatomy(view, settings.anatomy, user_masks)
+    with stage("foci"):
         candidates = find_candidates(view, settings.foci)
         confidence = focus_confidence(view, candidates, anatomy)
-        if gathered.cine and settings.foci.minimum_confidence > NEGLIGIBLE:
-            worth = confidence > NEGLIGIBLE
-            candidates, confidence = candidates.take(worth), confidence[worth]
-    mass_numbers = _add_masses(view, anatomy, frame, turn, gathered, settings)
-    rows = FocusRows(view, anatomy, frame, candidates, confidence, mass_numbers, settings, timed)
-    with timed("twinkling"):
+        if state.cine and settings.foci.minimum_confidence > NEGLIGIBLE_CONFIDENCE:
+            worth_tracking = confidence > NEGLIGIBLE_CONFIDENCE
+            candidates, confidence = candidates.take(worth_tracking), confidence[worth_tracking]
+    masses = _follow_masses(view, anatomy, frame, index, state, settings)
+    with stage("twinkling"):
         colours = Colours(view, settings.twinkling)
-
-    def evidence(x: float, y: float, diameter: float) -> ColourEvidence:
-        with timed("twinkling"):
-            return colours.at(x, y, diameter)
-
-    places = Places(candidates.x, candidates.y, candidates.diameter, confidence)
-    sightings.add_foci(view, "echo", places, rows.of_echoes, evidence, turn, shift)
-    with timed("twinkling"):
-        x, y = colour_patch_heads(view, settings.twinkling)
-    places = Places(x, y, np.full(len(x), view.grid.pixels(UNSEEN_MM)), np.zeros(len(x)))
-    sightings.add_foci(
-        view,
-        "twinkling",
-        places,
-        lambda which: rows.of_colours(x[which], y[which]),
-        evidence,
-        turn,
-        shift,
-    )
-    gathered.notes.update(dict.fromkeys(view.notes))
-    gathered.geometry = gathered.geometry or view.scan_lines.geometry
-    gathered.colour_flow |= view.colour is not None
+    follower = _FocusFollower(view, anatomy, frame, index, shift, masses, colours, state, settings)
+    follower.follow_echoes(candidates, confidence)
+    follower.follow_colour_patches()
+    state.notes.update(dict.fromkeys(view.notes))
+    state.geometry = state.geometry or view.scan_lines.geometry
+    state.colour_flow |= view.colour is not None
     return float(confidence.sum()), anatomy
 
 
-def _add_masses(
-    view: View, anatomy: Anatomy, frame: int, turn: int, gathered: Gathered, settings: Settings
-) -> dict[int, int]:
-    """Gather the masses of a view; gives for each the number that stays the same over the frames."""
-    masses = gathered.masses.get(view.number)
-    if masses is None or masses.anatomy is not anatomy:
-        masses = gathered.masses[view.number] = MassPlaces.of(anatomy)
-    confidence = [anatomy.mass_confidence[number - 1] for number in masses.present]
-    numbers = gathered.sightings.add_masses(
-        view.number,
-        Places(masses.x, masses.y, np.zeros(len(masses.x)), np.array(confidence)),
-        lambda index: mass_row(view, masses, index, frame, settings, gathered.timed),
-        view.grid,
-        turn,
-    )
-    return dict(zip(masses.present, numbers, strict=True))
+def _follow_masses(
+    view: View, anatomy: Anatomy, frame: int, index: int, state: _ScanState, settings: Settings
+) -> dict[int, MassTrack]:
+    """Add the masses of a view to their tracks; return the track of each mass, by number."""
+    centroids = anatomy.mass_centroids
+    x, y = [[centroid[axis] for centroid in centroids.values()] for axis in (0, 1)]
+    links = state.tracks.link_masses(view, index, x, y)
+    tracks: dict[int, MassTrack] = {}
+    for mass, (number, track) in zip(centroids, links, strict=True):
+        confidence = anatomy.mass_confidence[mass - 1]
+        if track is None or confidence > track.best.confidence:
+            with state.timer.stage("shadow"):
+                measurement = measure_mass(view, anatomy, mass, frame, settings.shadow)
+            if track is None:
+                track = state.tracks.add_mass(view, number, measurement)
+            track.best = measurement
+        track.frames_seen += 1
+        tracks[mass] = track
+    return tracks
 
 
-def _labels_of(frame: Frame, anatomies: Sequence[tuple[View, Anatomy]]) -> ByteImage:
-    """The label image of a frame, of the size of the frame."""
-    labels = np.full(frame.shape[:2], AreaLabel.NOT_TISSUE, np.uint8)
-    for view, anatomy in anatomies:
-        _draw_labels(view, anatomy, labels)
-    return labels
+@dataclass(frozen=True, slots=True)
+class _FocusFollower:
+    """Adds the foci of one view of a frame to their tracks."""
 
+    view: View
+    anatomy: Anatomy
+    frame: int
+    index: int
+    shift: tuple[float, float] | None
+    masses: dict[int, MassTrack]
+    colours: Colours
+    state: _ScanState
+    settings: Settings
 
-def _draw_labels(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
-    """Resample the view's anatomy to the input image by nearest neighbour and draw it into `labels`."""
-    import cv2
+    def follow_echoes(self, candidates: Candidates, confidence: NDArray[np.float64]) -> None:
+        """Add the foci that an echo shows.
 
-    on_grid = np.where(anatomy.nonmass, AreaLabel.NONMASS, AreaLabel.TISSUE).astype(np.uint8)
-    on_grid[anatomy.masses > 0] = AreaLabel.MASS
-    on_grid[anatomy.ducts > 0] = AreaLabel.DUCT
-    on_grid[~view.tissue] = AreaLabel.NOT_TISSUE
-    left, top = view.grid.to_image(0.0, 0.0)
-    to_image = np.array([[view.grid.step_x, 0, left], [0, view.grid.step_y, top]])
-    size = (labels.shape[1], labels.shape[0])
-    drawn = cv2.warpAffine(
-        on_grid,
-        to_image,
-        size,
-        flags=cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=AreaLabel.NOT_TISSUE,
-    )
-    np.copyto(labels, drawn, where=drawn != AreaLabel.NOT_TISSUE)
+        Shadow and label are measured only of foci that are more confident than before.
+        """
+        view, settings, stage = self.view, self.settings, self.state.timer.stage
+        tracks = self._link("echo", candidates.x, candidates.y)
+        surpassing = np.array(
+            [i for i, track in enumerate(tracks) if track.is_surpassed_by(confidence[i])], int
+        )
+        chosen = candidates.take(surpassing)
+        with stage("shadow"):
+            shadows = measure_shadows(view, self.anatomy, chosen, settings.shadow)
+        with stage("labels"):
+            measured = measure_echoes(
+                view, self.anatomy, self.frame, chosen, shadows, settings.labels
+            )
+        self._add(
+            "echo",
+            tracks,
+            np.stack([candidates.x, candidates.y, candidates.diameter], axis=1),
+            confidence,
+            dict(zip(surpassing.tolist(), measured, strict=True)),
+        )
 
+    def follow_colour_patches(self) -> None:
+        """Add the heads of colour patches: what twinkles there may hide its echo."""
+        view, stage = self.view, self.state.timer.stage
+        with stage("twinkling"):
+            x, y = colour_patch_heads(view, self.settings.twinkling)
+        diameter = view.grid.pixels(COLOUR_CELL_MM)
+        tracks = self._link("twinkling", x, y)
+        new = np.array([i for i, track in enumerate(tracks) if not track.observations], int)
+        with stage("labels"):
+            measured = measure_colour_patches(
+                view, self.anatomy, self.frame, x[new], y[new], diameter, self.settings.labels
+            )
+        self._add(
+            "twinkling",
+            tracks,
+            np.stack([x, y, np.full(len(x), diameter)], axis=1),
+            np.zeros(len(x)),
+            dict(zip(new.tolist(), measured, strict=True)),
+        )
 
-def calcification_descriptor(foci: Sequence[Focus], score: float, settings: Settings) -> str:
-    """Where the calcification of an image lies, or "none", from all its foci, surest first, and its calcification score."""
-    if score < settings.labels.calcification:
-        return describe_calcification([])
-    # the foci that are listed, or at least the surest one
-    shown = [
-        focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence
-    ] or foci[:1]
-    return describe_calcification([focus.label for focus in shown])
+    def _link(
+        self, origin: Origin, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> list[FocusTrack]:
+        with self.state.timer.stage("tracking"):
+            return self.state.tracks.link_foci(self.view, origin, self.index, x, y, self.shift)
+
+    def _add(
+        self,
+        origin: Origin,
+        tracks: Sequence[FocusTrack],
+        places: NDArray[np.float64],
+        confidence: NDArray[np.float64],
+        measured: dict[int, FocusMeasurement],
+    ) -> None:
+        """Add one observation to each track, and the colours to tracks that the frame hides.
+
+        `places` has shape (n, 3): grid column, grid row and diameter in grid pixels.
+        """
+        with self.state.timer.stage("twinkling"):
+            for i, track in enumerate(tracks):
+                measurement = measured.get(i)
+                mass = None if measurement is None else measurement.label.mass
+                track.add(
+                    Observation(
+                        index=self.index, confidence=float(confidence[i]), measurement=measurement
+                    ),
+                    self.colours.at(*places[i].tolist()),
+                    mass=None if mass is None else self.masses[mass],
+                )
+            for track, x, y in self.state.tracks.hidden_foci(self.view, origin):
+                track.colour.append(self.colours.at(x, y, track.best.diameter))
 
 
 def _summary(
     scan: Scan,
-    frames: int,
-    gathered: Gathered,
-    foci: Table[Focus],
-    listed: Table[Focus],
-    masses: Table[Mass],
+    analysed: int,
+    state: _ScanState,
+    foci: Sequence[Focus],
+    listed: Sequence[Focus],
+    masses: Sequence[Mass],
     settings: Settings,
 ) -> Summary:
     score = calcification_score(focus.confidence for focus in foci)
     labels = [focus.label for focus in listed]
     return Summary(
-        frames=frames,
+        frames=analysed,
         rows=scan.rows,
         columns=scan.columns,
         spacing_x_mm=scan.spacing.x_mm,
         spacing_y_mm=scan.spacing.y_mm,
         spacing_source=scan.spacing.source,
-        geometry=gathered.geometry,
-        colour_flow="yes" if gathered.colour_flow else "no",
+        geometry=state.geometry,
+        colour_flow="yes" if state.colour_flow else "no",
         foci=len(listed),
         intramass=labels.count("intramass"),
         extramass=labels.count("extramass"),
         intraductal=labels.count("intraductal"),
         masses=len(masses),
-        calcification=calcification_descriptor(foci, score, settings),
+        calcification=calcification_of_image(foci, score, settings),
         calcification_score=score,
     )

@@ -6,7 +6,7 @@ from usmicro.anatomy.cine_cache import AnatomyCache, moved
 from usmicro.phantom import simulate
 from usmicro.preparation import prepare
 from usmicro.settings import AnatomySettings
-from usmicro.tracking.linking import coarse_tissue
+from usmicro.tracking.motion import reduced_tissue
 
 SETTINGS = AnatomySettings()
 
@@ -22,7 +22,7 @@ def view_of(image, spacing):
 
 
 def find(memory, view, shift=None):
-    return memory.find(view, coarse_tissue(view.grey, view.tissue), shift, SETTINGS)
+    return memory.find(view, reduced_tissue(view.grey, view.tissue), shift, SETTINGS)
 
 
 def test_noise_leaves_the_anatomy_and_another_image_finds_it_anew(frame):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from usmicro.anatomy import find_anatomy
-from usmicro.anatomy.user_masks_on_grid import on_grid
+from usmicro.anatomy.mask_resampling import on_grid
 from usmicro.errors import ImageError
 from usmicro.model.scan import UserMasks
 from usmicro.model.view import ColourFlow, Grid, ScanLines, View

@@ -22,13 +22,14 @@ def anatomy(view, probability, ducts=False):
     nothing = np.zeros(view.shape, np.int32)
     duct = np.full(view.shape, float(ducts), np.float32)
     return Anatomy(
-        np.full(view.shape, probability, np.float32),
-        nothing,
-        (),
-        duct,
-        nothing + ducts,
-        (1.0,) * ducts,
-        nothing > 0,
+        pixel_mm=view.grid.pixel_mm,
+        mass_probability=np.full(view.shape, probability, np.float32),
+        masses=nothing,
+        mass_confidence=(),
+        duct_probability=duct,
+        ducts=nothing + ducts,
+        duct_confidence=(1.0,) * ducts,
+        nonmass=nothing > 0,
     )
 
 

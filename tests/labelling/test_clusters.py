@@ -1,8 +1,9 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from usmicro.labelling.clusters import measure_clusters
+from usmicro.labelling.clusters import find_clusters, measure_clusters
 from usmicro.model.findings import Focus
 
 FOCUS = Focus(
@@ -84,3 +85,37 @@ def test_the_commonest_label_wins_and_the_surer_of_equals(labels, expected):
 
 def test_foci_in_no_cluster_make_none():
     assert measure_clusters([focus(None, 1.0, 1.0)]) == []
+
+
+def test_clusters_are_groups_of_three_within_the_distance():
+    places = np.array([[x, 0] for x in (0, 2, 4, 40, 42, 100, 101, 102, 103)])
+    assert find_clusters(places) == [1, 1, 1, None, None, 2, 2, 2, 2]
+    order = [8, 3, 0, 5, 2, 7, 1, 4, 6]
+    assert find_clusters(places[order]) == [find_clusters(places)[i] for i in order]
+    assert find_clusters(places[:2]) == [None, None]
+
+
+def test_foci_of_different_views_form_no_cluster():
+    places = np.array([[x, 0] for x in (0, 1, 2, 3, 4, 5)])
+    assert find_clusters(places) == [1] * 6
+    assert find_clusters(places, views=[0, 1] * 3) == [1, 2] * 3
+    assert find_clusters(places[:3], views=[0, 1, 0]) == [None] * 3
+
+
+def linked_one_by_one(places, distance):
+    """Single linkage written out: each focus takes the lowest number among its neighbours."""
+    near = np.hypot(*(places[:, None] - places).T) <= distance
+    group = np.arange(len(places))
+    for _ in places:
+        group = np.array([group[row].min() for row in near])
+    return group
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_clusters_are_those_of_single_linkage(seed):
+    places = np.random.default_rng(seed).uniform(0, 60, (80, 2))
+    numbers, groups = find_clusters(places), linked_one_by_one(places, 5.0)
+    for number, group in zip(numbers, groups, strict=True):
+        together = np.flatnonzero(groups == group)
+        assert (number is None) == (len(together) < 3)
+        assert {numbers[i] for i in together} == {number}

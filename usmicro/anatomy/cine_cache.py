@@ -13,7 +13,7 @@ from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import View
 from usmicro.settings import AnatomySettings
-from usmicro.tracking.linking import COARSE, tissue_shift
+from usmicro.tracking.motion import REDUCTION, tissue_shift
 
 CELL = 16
 """Grid pixels on which images are compared: what speckle does averages out, what tissue does remains."""
@@ -28,7 +28,7 @@ class Known:
     """The anatomy of one view."""
 
     tissue: FloatImage
-    """Of the frame that it was found on, as `coarse_tissue` has it."""
+    """Of the frame that it was found on, as `reduced_tissue` has it."""
     found: Anatomy
     moved: Anatomy
     """Where it lay on the last frame."""
@@ -40,7 +40,7 @@ class Known:
     def same(self, tissue: FloatImage, shift: tuple[int, int]) -> bool:
         """Whether another frame shows the same tissue, shifted."""
         before = _cells(self.tissue)
-        back = np.array([[1, 0, shift[0] / COARSE], [0, 1, shift[1] / COARSE]])
+        back = np.array([[1, 0, shift[0] / REDUCTION], [0, 1, shift[1] / REDUCTION]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         now = _cells(
             cv2.warpAffine(
@@ -69,7 +69,7 @@ class AnatomyCache:
         """The anatomy of a view: that of a former frame if the image is the same but for speckle, or has moved as a whole, else anew.
 
         Compared is always with the frame that the anatomy was found on, so that errors do not add up. `tissue` is what
-        `usmicro.tracking.linking.coarse_tissue` gives of the view, `shift` how far it has moved since the last frame, where that is known.
+        `usmicro.tracking.motion.reduced_tissue` gives of the view, `shift` how far it has moved since the last frame, where that is known.
         """
         known = self.known.get(view.number)
         if known is not None and known.found.masses.shape == view.shape:
@@ -121,5 +121,8 @@ def moved(anatomy: Anatomy, shift: tuple[int, int], tissue: BoolImage) -> Anatom
 
 
 def _cells(tissue: FloatImage) -> FloatImage:
-    size = (max(tissue.shape[1] * COARSE // CELL, 1), max(tissue.shape[0] * COARSE // CELL, 1))
+    size = (
+        max(tissue.shape[1] * REDUCTION // CELL, 1),
+        max(tissue.shape[0] * REDUCTION // CELL, 1),
+    )
     return np.asarray(cv2.resize(tissue, size, interpolation=cv2.INTER_AREA), dtype=np.float32)

@@ -10,7 +10,7 @@ from usmicro.anatomy.ducts import find_ducts, predict_ducts
 from usmicro.anatomy.masses import BORDER, NETWORK, SIZE, find_masses, scored_regions
 from usmicro.anatomy.network import predict
 from usmicro.anatomy.nonmass import find_nonmass
-from usmicro.anatomy.user_masks_on_grid import on_grid, soft_probability
+from usmicro.anatomy.mask_resampling import on_grid, soft_probability
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.scan import UserMasks
 from usmicro.model.view import View
@@ -78,4 +78,14 @@ def find_anatomy(
     names = tuple(
         name for name in ("masses", "ducts", "nonmass") if getattr(given, name) is not None
     )
-    return Anatomy(mass, masses, confidence, duct, ducts, duct_confidence, nonmass, names)
+    return Anatomy(
+        pixel_mm=view.grid.pixel_mm,
+        mass_probability=mass,
+        masses=masses,
+        mass_confidence=confidence,
+        duct_probability=duct,
+        ducts=ducts,
+        duct_confidence=duct_confidence,
+        nonmass=nonmass,
+        given=names,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -23,7 +22,11 @@ GREY_BINS = 4096
 ENDS = 0.015
 """Part of the tissue that is as dark, or as bright, as grey goes."""
 _ONE_AT_A_TIME = Lock()
-"""A network holds the image that it works on."""
+"""A network holds the image that it works on, so it serves one thread at a time."""
+_FileVersion = tuple[int, int, int, int]
+_CACHE: dict[tuple[Path, bool], tuple[_FileVersion, cv2.dnn.Net]] = {}
+"""Networks that were read, by file and `plain`, each with the state of the file at that time."""
+_CACHE_LOCK = Lock()
 STEEPEST = 12.0
 """Largest logit: what a network is surer of than this is certain."""
 
@@ -157,17 +160,33 @@ def check_network(file: Path) -> None:
     _network(file)
 
 
-@cache
 def _network(file: Path, plain: bool = False) -> cv2.dnn.Net:
-    # OpenCV 5 brings a new engine, faster on depthwise convolutions and slower on plain ones; OpenCV 4 has the one
-    engine = (
-        {"engine": cv2.dnn.ENGINE_CLASSIC} if plain and hasattr(cv2.dnn, "ENGINE_CLASSIC") else {}
-    )
+    """Read a network once; read it again if its file has been replaced or changed."""
     try:
-        return cv2.dnn.readNetFromONNX(str(file), **engine)
+        status = file.stat()
+        version = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    except OSError as error:
+        raise SettingsError(
+            f"{file}: expected a network as an ONNX file, found no such file, or one that cannot be read"
+        ) from error
+    with _CACHE_LOCK:
+        cached = _CACHE.get((file, plain))
+        if cached is None or cached[0] != version:
+            cached = _CACHE[file, plain] = (version, _read_network(file, plain))
+    return cached[1]
+
+
+def _read_network(file: Path, plain: bool) -> cv2.dnn.Net:
+    # the engine that is new in OpenCV 5 is faster on depthwise convolutions and slower on plain
+    # ones; OpenCV 4 has only the classic one
+    classic = plain and hasattr(cv2.dnn, "ENGINE_CLASSIC")
+    options = {"engine": cv2.dnn.ENGINE_CLASSIC} if classic else {}
+    try:
+        return cv2.dnn.readNetFromONNX(str(file), **options)
     except cv2.error as error:
-        found = "no such file" if not file.is_file() else f"what OpenCV cannot read: {error.err}"
-        raise SettingsError(f"{file}: expected a network as an ONNX file, found {found}") from error
+        raise SettingsError(
+            f"{file}: expected a network as an ONNX file, found what OpenCV cannot read: {error.err}"
+        ) from error
 
 
 def _logit(

@@ -1,10 +1,61 @@
-"""Clusters: where a group of foci lies, how far it extends, and what most of its foci are."""
+"""Clusters of foci: which foci form one, where it lies and how far it extends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from usmicro.model.findings import Cluster, Focus, Label
+from usmicro.settings import LabelSettings
+
+
+def find_clusters(
+    positions: ArrayLike,
+    settings: LabelSettings | None = None,
+    *,
+    views: Sequence[int] | None = None,
+) -> list[int | None]:
+    """Number the clusters of foci, 1 to n from left to right; None for a focus in no cluster.
+
+    Foci no further than `settings.cluster_distance` apart are linked (single linkage). A cluster
+    has at least `settings.cluster_size` foci, all of one view.
+
+    Parameters
+    ----------
+    positions : array, shape (n, 2)
+        Positions in mm, x first.
+    settings : LabelSettings, optional
+    views : sequence of int, length n, optional
+        Number of the view of each focus; all foci share one view if not given.
+
+    Returns
+    -------
+    list of int or None, length n
+    """
+    settings = settings or LabelSettings()
+    points = np.asarray(positions, float)
+    if len(points) < settings.cluster_size:
+        return [None] * len(points)
+    # here, since most scans have too few foci for a cluster and these take long to import
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    view = np.zeros(len(points), int) if views is None else np.asarray(views, int)
+    pairs = cKDTree(points).query_pairs(settings.cluster_distance, output_type="ndarray")
+    pairs = pairs[view[pairs[:, 0]] == view[pairs[:, 1]]]
+    links = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(points),) * 2)
+    count, component = connected_components(links, directed=False)
+    members = [np.flatnonzero(component == number) for number in range(count)]
+    clusters = [group for group in members if len(group) >= settings.cluster_size]
+    clusters.sort(key=lambda group: (*points[group].mean(axis=0), view[group[0]]))
+    numbers: list[int | None] = [None] * len(points)
+    for number, group in enumerate(clusters, start=1):
+        for index in group:
+            numbers[index] = number
+    return numbers
 
 
 def measure_clusters(foci: Iterable[Focus]) -> list[Cluster]:
@@ -13,21 +64,22 @@ def measure_clusters(foci: Iterable[Focus]) -> list[Cluster]:
     Parameters
     ----------
     foci : iterable of Focus
-        Of one scan; `Focus.cluster` says which cluster each belongs to.
+        Foci of one scan; `Focus.cluster` is the number of the cluster of each.
 
     Returns
     -------
     list of Cluster
-        By number; empty if no focus belongs to a cluster. The frame is that of the surest focus.
+        By number; empty if no focus belongs to a cluster. The frame is that of the most confident
+        focus.
     """
     members: dict[int, list[Focus]] = {}
     for focus in foci:
         if focus.cluster is not None:
             members.setdefault(focus.cluster, []).append(focus)
-    return [_measured(number, members[number]) for number in sorted(members)]
+    return [_cluster_of(number, members[number]) for number in sorted(members)]
 
 
-def _measured(number: int, foci: list[Focus]) -> Cluster:
+def _cluster_of(number: int, foci: list[Focus]) -> Cluster:
     x, depth = [focus.x_mm for focus in foci], [focus.depth_mm for focus in foci]
     diameter = [focus.diameter_mm for focus in foci]
     return Cluster(
@@ -45,26 +97,28 @@ def _measured(number: int, foci: list[Focus]) -> Cluster:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
+    """Mean; None if any value is unknown."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if len(known) == len(values) else None
 
 
 def _extent(centres: Sequence[float | None], diameters: Sequence[float | None]) -> float | None:
-    """From the near edge of the first focus to the far edge of the last; None if a place or size is not known."""
+    """Distance from the near edge of the first focus to the far edge of the last.
+
+    None if any position or diameter is unknown.
+    """
     edges = [
-        (c - d / 2, c + d / 2)
-        for c, d in zip(centres, diameters, strict=True)
-        if c is not None and d is not None
+        (centre - diameter / 2, centre + diameter / 2)
+        for centre, diameter in zip(centres, diameters, strict=True)
+        if centre is not None and diameter is not None
     ]
-    return (
-        max(end for _, end in edges) - min(start for start, _ in edges)
-        if len(edges) == len(centres)
-        else None
-    )
+    if len(edges) < len(centres):
+        return None
+    return max(end for _, end in edges) - min(start for start, _ in edges)
 
 
 def _commonest_label(foci: list[Focus]) -> Label:
-    """Label of most foci; of labels equally common that with the higher sum of `label_confidence`."""
+    """Label of most foci; of labels equally common, that with the largest sum of confidences."""
 
     def weight(label: Label) -> tuple[int, float]:
         confidences = [focus.label_confidence for focus in foci if focus.label == label]

@@ -1,19 +1,15 @@
-"""Labels: intramass, extramass or intraductal, with a confidence and a reason; clusters; what the image shows as a whole."""
+"""Labels of foci: intramass, extramass or intraductal, each with a confidence and a reason."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usmicro.anatomy.around import around
-from usmicro.anatomy.remembered import remembered
-from usmicro.anatomy.surroundings import surroundings
 from usmicro.model.anatomy import Anatomy
-from usmicro.model.arrays import BoolImage
+from usmicro.model.arrays import FloatImage
 from usmicro.model.findings import Label
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -21,223 +17,207 @@ from usmicro.numerics.outline_distance import OutlineDistance
 from usmicro.settings import LabelSettings
 
 MODELS = Path(__file__).with_name("labels.json")
-"""`mass` and `duct`, as `python -m training.labels` fits them."""
-REACH = 3.0
-"""A focus belongs to no mass or duct whose outline is further away than this many edges."""
+"""The logistic models `mass` and `duct`, fitted by `python -m training.labels`."""
+MOST_EDGES_AWAY = 3.0
+"""A focus is never labelled with a mass or duct whose outline is further away than this many times
+`LabelSettings.edge`: 1.2 mm at the default. Chosen by eye on the sample scans; no measurement is
+recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FocusLabel:
     """Where one focus lies in the anatomy of its view."""
 
     label: Label
     confidence: float
+    """Probability of the label, 0 to 1."""
     reason: str
+    """One sentence for a reader."""
     mass: int | None
     """Number in `Anatomy.masses` of the mass that the focus lies in; None outside."""
     duct: int | None
     """Number in `Anatomy.ducts` of the duct that the focus lies in; None outside."""
     nonmass: bool
-    mass_distance: float | None
-    """Distance to the nearest mass in grid pixels, 0 inside; None without masses."""
+    """True in a nonmass area."""
+    distance_to_mass: float | None
+    """Distance to the nearest mass in grid pixels, 0 inside; None if there are no masses."""
 
 
-def place_foci(
-    view: View, anatomy: Anatomy, x: ArrayLike, y: ArrayLike, settings: LabelSettings | None = None
-) -> list[Place]:
-    """Say where foci lie, by the rules of docs/method.md.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionEvidence:
+    """Evidence that foci lie in masses, or in ducts; all arrays have shape (n,)."""
 
-    A focus lies in a mass with a probability that is a logistic of two things: how far inside the nearest outline it lies, and what the
-    mass model says of the pixels around it; likewise in a duct. A duct that lies mostly inside masses is part of them. What neither
-    claims is extramass. The likeliest label wins, and its probability is the confidence.
+    number: NDArray[np.int_]
+    """Number of the nearest region; 0 if there is none."""
+    distance: NDArray[np.float64]
+    """Signed distance to its outline in grid pixels, positive inside; -inf if there is none."""
+    features: dict[str, NDArray[np.float64]]
+    """Inputs of the logistic model.
+
+    `outline_probability` is the confidence of the nearest region times a logistic function of the
+    signed distance. That function is one half at `LabelSettings.edge` outside the outline and
+    changes over the same length. `mean_probability` is the network's probability, averaged around
+    the focus.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class LabelEvidence:
+    """Evidence on which the labels of foci are based."""
+
+    mass: RegionEvidence
+    duct: RegionEvidence
+
+
+def label_foci(
+    view: View,
+    anatomy: Anatomy,
+    x: ArrayLike,
+    y: ArrayLike,
+    settings: LabelSettings | None = None,
+) -> list[FocusLabel]:
+    """Label foci by where they lie, following the rules of docs/method.md.
+
+    The probability that a focus lies in a duct is a logistic function of two features: how far it
+    lies inside the nearest outline, and the probability that the network gives to its
+    surroundings. The probability that it lies in a mass is computed likewise from what the ducts
+    leave. The remainder is extramass. A duct that lies mostly inside masses counts as part of
+    them. The most probable label wins, and its probability is the confidence.
 
     Parameters
     ----------
     view, anatomy
-        Of one frame, on one grid.
+        View of one frame, and its anatomy on the same grid.
     x, y : array, shape (n,)
         Grid columns and rows.
+    settings : LabelSettings, optional
+
+    Returns
+    -------
+    list of FocusLabel
+        One for each focus.
     """
     settings = settings or LabelSettings()
     rows, columns = view.shape
     row = np.clip(np.rint(np.asarray(y)).astype(int), 0, rows - 1)
     column = np.clip(np.rint(np.asarray(x)).astype(int), 0, columns - 1)
-    evidence = place_evidence(view, anatomy, row, column, settings)
-    (mass, mass_depth), (duct, duct_depth) = evidence.mass.nearest, evidence.duct.nearest
+    evidence = label_evidence(view, anatomy, row, column, settings)
+    mass, duct = evidence.mass, evidence.duct
     models = read_models(MODELS)
-    p_duct = np.asarray(models["duct"].probability(evidence.duct.features))
-    p_mass = np.asarray(models["mass"].probability(evidence.mass.features)) * (1 - p_duct)
-    shares = np.stack([p_mass, p_duct, 1 - p_mass - p_duct])
-    reach = REACH * view.grid.pixels(settings.edge)
-    # without an outline near enough there is no mass or duct to name, however likely the place
-    possible = np.stack([mass_depth > -reach, duct_depth > -reach, np.ones(len(row), np.bool_)])
+    p_duct = np.asarray(models["duct"].probability(duct.features))
+    p_mass = np.asarray(models["mass"].probability(mass.features)) * (1 - p_duct)
+    probabilities = np.stack([p_mass, p_duct, 1 - p_mass - p_duct])
+    # without an outline nearby there is no mass or duct to name, however high the probability
+    farthest = -MOST_EDGES_AWAY * view.grid.pixels(settings.edge)
+    possible = np.stack(
+        [mass.distance > farthest, duct.distance > farthest, np.ones(len(row), np.bool_)]
+    )
     names: tuple[Label, ...] = ("intramass", "intraductal", "extramass")
-    places = []
-    for i, winner in enumerate(np.where(possible, shares, -1.0).argmax(axis=0)):
+    labels = []
+    for i, winner in enumerate(np.where(possible, probabilities, -1.0).argmax(axis=0)):
         label = names[winner]
-        nonmass = bool(anatomy.nonmass[row[i], column[i]])
-        places.append(
-            Place(
+        mass_number, duct_number = int(mass.number[i]), int(duct.number[i])
+        in_nonmass = bool(anatomy.nonmass[row[i], column[i]])
+        labels.append(
+            FocusLabel(
                 label=label,
-                confidence=float(shares[winner, i]),
+                confidence=float(probabilities[winner, i]),
                 reason=_reason(
-                    view, label, int(mass[i]), mass_depth[i], int(duct[i]), duct_depth[i], nonmass
+                    view,
+                    label,
+                    mass_distance=mass.distance[i] if mass_number else None,
+                    duct_distance=duct.distance[i] if duct_number else None,
+                    nonmass=in_nonmass,
                 ),
-                mass=int(mass[i]) if label == "intramass" else None,
-                duct=int(duct[i]) if label == "intraductal" else None,
-                nonmass=nonmass,
-                mass_distance=float(max(-mass_depth[i], 0.0)) if mass[i] else None,
+                mass=mass_number if label == "intramass" else None,
+                duct=duct_number if label == "intraductal" else None,
+                nonmass=in_nonmass,
+                distance_to_mass=float(max(-mass.distance[i], 0.0)) if mass_number else None,
             )
         )
-    return places
+    return labels
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What speaks for some foci lying in masses, or in ducts."""
-
-    nearest: tuple[NDArray[np.int_], NDArray[np.float64]]
-    """Number of the nearest one (0: none) and the signed distance to its outline, positive inside, in grid pixels."""
-    features: dict[str, NDArray[np.float64]]
-    """`outline`: confidence of the nearest one times a logistic of the distance, with an edge that lies `LabelSettings.edge` outside the
-    outline and is as soft; `around`: what the network says of the pixels around."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceEvidence:
-    """The same for both."""
-
-    mass: Evidence
-    duct: Evidence
-
-
-def place_evidence(
+def label_evidence(
     view: View,
     anatomy: Anatomy,
     row: NDArray[np.int_],
     column: NDArray[np.int_],
     settings: LabelSettings,
-) -> PlaceEvidence:
-    """What the labels of foci at grid pixels are judged by."""
-    edge, ground = view.grid.pixels(settings.edge), _ground(anatomy)
+) -> LabelEvidence:
+    """Measure the evidence for masses and ducts at grid pixels.
+
+    Parameters
+    ----------
+    view, anatomy
+        View of one frame, and its anatomy on the same grid.
+    row, column : array, shape (n,), int
+        Pixels of the grid, all inside it.
+    settings : LabelSettings
+    """
+    edge = view.grid.pixels(settings.edge)
 
     def evidence(
-        edges: OutlineDistance, confidence: tuple[float, ...], around: NDArray[np.float64]
-    ) -> Evidence:
+        outlines: OutlineDistance, confidence: tuple[float, ...], mean_probability: FloatImage
+    ) -> RegionEvidence:
         from scipy.special import expit
 
-        depth, number = edges.depth(row, column)
-        outline = np.array([0.0, *confidence])[number] * expit((depth + edge) / edge)
-        return Evidence((number, depth), {"outline": outline, "around": around})
-
-    around_duct = surroundings(view, anatomy, "duct", row, column)
-    if ground.in_masses is not None:
-        # the inside of a duct that counts as part of a mass speaks for no duct
-        around_duct = around(
-            view, np.where(ground.in_masses, np.float32(0), anatomy.duct_probability), row, column
+        distance, number = outlines.depth(row, column)
+        outline_probability = np.array([0.0, *confidence])[number] * expit((distance + edge) / edge)
+        return RegionEvidence(
+            number=number,
+            distance=distance,
+            features={
+                "outline_probability": outline_probability,
+                "mean_probability": np.asarray(mean_probability[row, column], dtype=float),
+            },
         )
-    return PlaceEvidence(
-        evidence(
-            ground.masses, anatomy.mass_confidence, surroundings(view, anatomy, "mass", row, column)
+
+    return LabelEvidence(
+        mass=evidence(
+            anatomy.mass_distance, anatomy.mass_confidence, anatomy.mean_mass_probability
         ),
-        evidence(ground.ducts, anatomy.duct_confidence, around_duct),
+        duct=evidence(
+            anatomy.separate_duct_distance,
+            anatomy.duct_confidence,
+            anatomy.mean_separate_duct_probability,
+        ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What all places in an anatomy are judged by."""
-
-    masses: OutlineDistance
-    ducts: OutlineDistance
-    """Of the ducts that are not part of masses."""
-    in_masses: BoolImage | None
-    """Pixels of those that are; None where there are none."""
-
-
-@remembered
-def _ground(anatomy: Anatomy) -> Ground:
-    """Its masses, and its ducts without those of which more than half lies inside masses."""
-    ducts, in_masses = anatomy.ducts, None
-    if (inside := ducts > 0).any():
-        numbers, in_mass = ducts[inside], anatomy.masses[inside] > 0
-        part = np.bincount(numbers, in_mass) > 0.5 * np.bincount(numbers)
-        if part.any():
-            in_masses = part[ducts]
-            ducts = np.where(in_masses, 0, ducts).astype(np.int32)
-    return Ground(OutlineDistance.of(anatomy.masses), OutlineDistance.of(ducts), in_masses)
 
 
 def _reason(
     view: View,
     label: Label,
-    mass: int,
-    mass_depth: float,
-    duct: int,
-    duct_depth: float,
+    *,
+    mass_distance: float | None,
+    duct_distance: float | None,
     nonmass: bool,
 ) -> str:
+    """One sentence on where a focus lies; signed distances in grid pixels, None without a region."""
+
     def length(pixels: float) -> str:
         mm = view.grid.in_mm(abs(pixels))
         return f"{abs(pixels) * view.grid.step_x:.0f} px" if mm is None else f"{mm:.1f} mm"
 
-    def relative(depth: float, what: str) -> str:
-        return (
-            f"{length(depth)} inside {what}"
-            if depth > 0
-            else f"on the edge of {what}, {length(depth)} outside its outline"
-        )
+    def relative(distance: float | None, region: str) -> str:
+        assert distance is not None, "the label names a region that is not there"
+        if distance > 0:
+            return f"{length(distance)} inside {region}"
+        return f"on the edge of {region}, {length(distance)} outside its outline"
 
     if label == "intraductal":
-        return f"Lies {relative(duct_depth, 'a duct')}."
+        return f"Lies {relative(duct_distance, 'a duct')}."
     if label == "intramass":
-        return f"Lies {relative(mass_depth, 'a mass')}."
-    where = f"Lies {length(mass_depth)} from the nearest mass" if mass else "No mass was found"
-    where += (
-        f" and {length(duct_depth)} from the nearest duct"
-        if duct
-        else ", no duct was found"
-        if mass
-        else " and no duct"
-    )
+        return f"Lies {relative(mass_distance, 'a mass')}."
+    if mass_distance is None and duct_distance is None:
+        where = "No mass or duct was found"
+    elif mass_distance is None:
+        where = f"No mass was found; the nearest duct is {length(duct_distance or 0.0)} away"
+    elif duct_distance is None:
+        where = f"Lies {length(mass_distance)} from the nearest mass, no duct was found"
+    else:
+        where = (
+            f"Lies {length(mass_distance)} from the nearest mass "
+            f"and {length(duct_distance)} from the nearest duct"
+        )
     return f"{where}; in a nonmass area of altered echotexture." if nonmass else f"{where}."
-
-
-def find_clusters(places: ArrayLike, settings: LabelSettings | None = None) -> list[int | None]:
-    """Number the clusters of foci, 1 to n from left to right; None for a focus in no cluster.
-
-    Foci nearer than `settings.cluster_distance` to one another are linked (single linkage); a cluster has at least
-    `settings.cluster_size` of them.
-
-    Parameters
-    ----------
-    places : array, shape (n, dimensions)
-        Positions in mm, x first.
-    """
-    settings = settings or LabelSettings()
-    points = np.asarray(places, float)
-    if len(points) < settings.cluster_size:
-        return [None] * len(points)
-    linked = np.sqrt(((points[:, None] - points) ** 2).sum(axis=2)) <= settings.cluster_distance
-    groups, lowest = np.arange(len(points)), linked.argmax(axis=1)
-    while (
-        lowest != groups
-    ).any():  # every focus takes the lowest number among those linked to it, until none changes
-        groups, lowest = lowest, np.where(linked, lowest, len(points)).min(axis=1)
-    large = [
-        group
-        for group in np.unique(groups)
-        if np.count_nonzero(groups == group) >= settings.cluster_size
-    ]
-    large.sort(key=lambda group: tuple(points[groups == group].mean(axis=0)))
-    return [large.index(group) + 1 if group in large else None for group in groups]
-
-
-def describe_calcification(labels: Sequence[Label]) -> str:
-    """Calcification descriptor of the BI-RADS ultrasound lexicon for an image with foci of these labels."""
-    words: dict[Label, str] = {
-        "intramass": "in a mass",
-        "extramass": "outside a mass",
-        "intraductal": "intraductal",
-    }
-    return "+".join(word for label, word in words.items() if label in labels) or "none"

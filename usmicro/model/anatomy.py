@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
+from usmicro.numerics.outline_distance import OutlineDistance
+
+MEAN_PROBABILITY_MM = 0.3
+"""Standard deviation, in mm, of the Gaussian that averages a probability around a position. About
+the diameter of a focus. Chosen by eye on the development scans; no measurement is recorded."""
+PART_OF_MASS = 0.5
+"""A duct belongs to a mass if more than this fraction of its pixels lies inside masses: half, so
+that neither can claim a duct that the other holds most of."""
 
 
 class AreaLabel(IntEnum):
@@ -18,23 +31,87 @@ class AreaLabel(IntEnum):
     NOT_TISSUE = 255
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Anatomy:
-    """Masses, ducts and nonmass areas of one view, on its grid; equal only to itself, so that what follows from it can be remembered."""
+    """Masses, ducts and nonmass areas of one view; all arrays have the shape of its grid.
 
+    The arrays must not be changed: the cached properties are derived from them once.
+    """
+
+    pixel_mm: float
+    """Edge of a grid pixel in mm; an estimate where the pixel spacing is unknown."""
     mass_probability: FloatImage
-    """0 to 1: how much each pixel looks like the inside of a mass."""
+    """Probability, 0 to 1, that a pixel lies inside a mass."""
     masses: LabelImage
-    """0 none, 1 to n the masses."""
+    """0 outside, 1 to n inside the masses."""
     mass_confidence: tuple[float, ...]
-    """One value a mass, 0 to 1."""
+    """Confidence of each mass, 0 to 1."""
     duct_probability: FloatImage
-    """0 to 1: how much each pixel looks like the inside of a duct."""
+    """Probability, 0 to 1, that a pixel lies inside a duct."""
     ducts: LabelImage
-    """0 none, 1 to n the ducts, lumen and wall."""
+    """0 outside, 1 to n inside the ducts, lumen and wall."""
     duct_confidence: tuple[float, ...]
-    """One value a duct, 0 to 1."""
+    """Confidence of each duct, 0 to 1."""
     nonmass: BoolImage
-    """Discrete areas of altered echotexture that do not form a mass."""
+    """True in discrete areas of altered echotexture that do not form a mass."""
     given: tuple[str, ...] = ()
-    """Which of `masses`, `ducts`, `nonmass` come from the user's own masks."""
+    """Which of `masses`, `ducts` and `nonmass` come from the user's masks."""
+
+    @cached_property
+    def mean_mass_probability(self) -> FloatImage:
+        """Mass probability averaged around each pixel with a Gaussian of MEAN_PROBABILITY_MM."""
+        return self._averaged(self.mass_probability)
+
+    @cached_property
+    def mean_duct_probability(self) -> FloatImage:
+        """Duct probability averaged around each pixel with a Gaussian of MEAN_PROBABILITY_MM."""
+        return self._averaged(self.duct_probability)
+
+    @cached_property
+    def mean_separate_duct_probability(self) -> FloatImage:
+        """Like `mean_duct_probability`, with 0 inside ducts that are part of a mass."""
+        if not self.ducts_in_masses.any():
+            return self.mean_duct_probability
+        return self._averaged(np.where(self.ducts_in_masses, np.float32(0), self.duct_probability))
+
+    @cached_property
+    def ducts_in_masses(self) -> BoolImage:
+        """True in ducts that lie mostly inside masses and so are part of them."""
+        inside = self.ducts > 0
+        if not inside.any():
+            return inside
+        numbers, in_mass = self.ducts[inside], self.masses[inside] > 0
+        part_of_mass = np.bincount(numbers, in_mass) > PART_OF_MASS * np.bincount(numbers)
+        return np.asarray(part_of_mass[self.ducts])
+
+    @cached_property
+    def mass_distance(self) -> OutlineDistance:
+        """Signed distance of positions to the outline of the nearest mass."""
+        return OutlineDistance.of(self.masses)
+
+    @cached_property
+    def separate_duct_distance(self) -> OutlineDistance:
+        """Signed distance to the nearest duct that is not part of a mass."""
+        if not self.ducts_in_masses.any():
+            return OutlineDistance.of(self.ducts)
+        return OutlineDistance.of(np.where(self.ducts_in_masses, 0, self.ducts).astype(np.int32))
+
+    @cached_property
+    def mass_centroids(self) -> dict[int, tuple[float, float]]:
+        """Column and row of the centroid of each mass that has pixels, by number.
+
+        A mass that the user outlined on one view of the image has no pixels on the other views.
+        """
+        numbers = range(1, len(self.mass_confidence) + 1)
+        pixels = {number: np.nonzero(self.masses == number) for number in numbers}
+        return {
+            number: (float(columns.mean()), float(rows.mean()))
+            for number, (rows, columns) in pixels.items()
+            if len(rows)
+        }
+
+    def _averaged(self, probability: NDArray[Any]) -> FloatImage:
+        import cv2  # here, so that reading results does not import OpenCV
+
+        sigma = MEAN_PROBABILITY_MM / self.pixel_mm
+        return np.asarray(cv2.GaussianBlur(probability, (0, 0), sigma))

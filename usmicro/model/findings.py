@@ -125,6 +125,10 @@ class Focus:
     seen_frames: int | None
     origin: Origin
     """What makes it listed: its echo, or only its twinkling."""
+    shadow_reason: str
+    """What decided the shadow verdict, or why the shadow is not assessable."""
+    twinkling_reason: str
+    """What decided the twinkling verdict, or why twinkling is not assessable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,66 +1,59 @@
-"""Tracking: which focus of one frame is which of the next."""
+"""Linking: which position on one frame belongs to which track of the frames before."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usmicro.model.arrays import BoolImage, FloatImage
-
 Points = NDArray[np.float64]
+"""Positions, shape (n, 2): x and y."""
 
-SEARCH = 3.0
-"""A common shift of all foci between two frames is looked for up to this many gates."""
+SEARCH_GATES = 3.0
+"""Largest common shift between two frames that is searched for, as a multiple of the gate. Chosen
+by eye on simulated cines; no measurement is recorded."""
 CLEARLY = 1.5
-"""A movement must explain this many times as many pairs as staying does: among many pairs some agree by chance."""
-COARSE = 2
-"""Grid pixels averaged before two frames are compared."""
-PEAK = 0.3
-"""Peak of the phase correlation from which two frames show the same tissue, moved; it is 0.1 for most pairs of unlike scans."""
-AGREEING = 3
-"""Foci that must move alike before their movement is taken for that of the tissue."""
-
-
-@dataclass(slots=True)
-class Track:
-    """One focus over the frames."""
-
-    frames: list[int] = field(default_factory=list)
-    """Frames that it was seen in."""
-    x: list[float] = field(default_factory=list)
-    y: list[float] = field(default_factory=list)
+"""A shift is accepted only if it explains this many times as many pairs as zero shift. Among many
+pairs some agree by chance. Chosen by eye on simulated cines; no measurement is recorded."""
+LEAST_AGREEING = 3
+"""Smallest number of positions that must share a displacement before it counts as the motion of
+the tissue: two random displacements agree too often."""
+LOST_FRAMES = 5
+"""Number of frames for which a track goes on without a position. Chosen by eye on simulated cines;
+no measurement is recorded."""
 
 
 class Tracker:
-    """Gives each focus of a cine one number, from 1 on, that stays with it.
+    """Assigns to each position of a cine the number, from 1 on, of the track that it belongs to.
 
-    Between two frames the tissue moves as a whole and each focus a little on its own. The movement of the whole is what the caller
-    gives, else the displacement that most pairs of near foci share; then the foci are assigned to the tracks at the least sum of squared
-    distances, none further than the gate.
+    Between two frames the tissue moves as a whole, and each focus moves a little on its own. The
+    motion of the tissue is given by the caller, or else taken as the displacement that most pairs
+    of nearby positions share. Positions are then assigned to tracks so that the sum of squared
+    distances is smallest and no distance exceeds the gate.
 
     Parameters
     ----------
     gate : float
-        How far a focus may lie from where its track expects it, in the unit of the positions.
-    memory : int
-        Frames for which a track outlives its focus.
+        Largest distance between a position and the place where its track expects it, in the unit
+        of the positions.
+    lost_frames : int
+        Number of frames for which a track goes on without a position.
 
     References
     ----------
-    Jaqaman et al., Nature Methods 5 (2008) 695: assignment with a cost for staying single, here the squared gate.
+    Jaqaman et al., Nature Methods 5 (2008) 695: assignment with a cost for staying single, which
+    is the squared gate here.
     """
 
-    def __init__(self, gate: float, *, memory: int = 5) -> None:
+    def __init__(self, gate: float, *, lost_frames: int = LOST_FRAMES) -> None:
         self.gate = float(gate)
-        self.memory = memory
-        self.tracks: dict[int, Track] = {}
-        """Every track so far, by number."""
+        self.lost_frames = lost_frames
+        self._last_seen: dict[int, int] = {}
+        """Index of the last frame with a position, for each track so far, by number."""
         self._frame: int | None = None
         self._expected: dict[int, tuple[float, float]] = {}
-        """Where the living tracks are now, moved along with the tissue; by number, in order."""
+        """Expected position of each live track on the current frame, by number, in order."""
 
     def update(
         self,
@@ -71,143 +64,134 @@ class Tracker:
         shift: tuple[float, float] | None = None,
         gate: float | None = None,
     ) -> list[int]:
-        """Take the foci of the next frame and give their numbers.
+        """Link the positions of the next frame.
 
         Parameters
         ----------
         frame : int
-            Number of the frame; larger than that of the last call.
+            Index of the frame; larger than at the last call.
         x, y : array, shape (n,)
-            Positions of the foci.
+            Positions.
         shift : (x, y), optional
-            Movement of the tissue since the last call, if it is known; else estimated from the foci.
+            Motion of the tissue since the last call; estimated from the positions if not given.
         gate : float, optional
-            Of this frame, in the place of the tracker's own.
+            Gate for this frame; that of the tracker if not given.
+
+        Returns
+        -------
+        list of int, length n
+            Number of the track of each position.
 
         Raises
         ------
         ValueError
-            If the frames do not come in order.
+            If the frames are not in order.
         """
         if self._frame is not None and frame <= self._frame:
             raise ValueError(
                 f"expected a frame after {self._frame}, found {frame}; give the frames in order"
             )
         self._frame = frame
-        points = np.stack(
-            [np.asarray(x, dtype=float).ravel(), np.asarray(y, dtype=float).ravel()], axis=1
-        )
-        self._expected = {
-            number: at
-            for number, at in self._expected.items()
-            if frame - self.tracks[number].frames[-1] <= self.memory + 1
+        points = np.stack([np.asarray(values, dtype=float).ravel() for values in (x, y)], axis=1)
+        live = {
+            number: position
+            for number, position in self._expected.items()
+            if frame - self._last_seen[number] <= self.lost_frames + 1
         }
-        expected = np.array(list(self._expected.values()), dtype=float).reshape(-1, 2)
-        numbers = list(self._expected)
-        expected += (
-            common_shift(expected, points, self.gate)
-            if shift is None
-            else np.asarray(shift, dtype=float)
-        )
+        expected = np.array(list(live.values()), dtype=float).reshape(-1, 2)
+        if shift is None:
+            expected += common_shift(expected, points, self.gate)
+        else:
+            expected += np.asarray(shift, dtype=float)
+        numbers = list(live)
         self._expected = {
-            number: (float(at[0]), float(at[1]))
-            for number, at in zip(numbers, expected, strict=True)
+            number: (float(position[0]), float(position[1]))
+            for number, position in zip(numbers, expected, strict=True)
         }
-        found = [0] * len(points)
-        for old, new in assign(expected, points, gate or self.gate):
-            found[new] = numbers[old]
-        for i, (px, py) in enumerate(points.tolist()):
-            if not found[i]:
-                found[i] = len(self.tracks) + 1
-                self.tracks[found[i]] = Track()
-            track = self.tracks[found[i]]
-            track.frames.append(frame)
-            track.x.append(px)
-            track.y.append(py)
-            self._expected[found[i]] = (px, py)
-        return found
+        linked = [0] * len(points)
+        for track, point in assign(expected, points, gate or self.gate):
+            linked[point] = numbers[track]
+        for i, (point_x, point_y) in enumerate(points.tolist()):
+            if not linked[i]:
+                linked[i] = len(self._last_seen) + 1
+            self._last_seen[linked[i]] = frame
+            self._expected[linked[i]] = (point_x, point_y)
+        return linked
 
     def unseen(self) -> list[tuple[int, float, float]]:
-        """Tracks that live but were not seen in the last frame, each with its number and where it should be (number, x, y)."""
+        """Return the live tracks without a position on the current frame.
+
+        Returns
+        -------
+        list of (number, x, y)
+            Number of the track, and its expected position.
+        """
         return [
-            (number, *at)
-            for number, at in self._expected.items()
-            if self.tracks[number].frames[-1] != self._frame
+            (number, *position)
+            for number, position in self._expected.items()
+            if self._last_seen[number] != self._frame
         ]
 
 
-def coarse_tissue(grey: FloatImage, tissue: BoolImage) -> FloatImage:
-    """What `tissue_shift` compares of a frame: its tissue less the mean, averaged over a few pixels, 0 elsewhere."""
-    import cv2
-
-    mask = tissue.view(np.uint8)
-    inside = (grey - np.float32(cv2.mean(grey, mask)[0])) * mask
-    size = (max(grey.shape[1] // COARSE, 1), max(grey.shape[0] // COARSE, 1))
-    return np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
-
-
-def tissue_shift(before: FloatImage, now: FloatImage) -> tuple[float, float] | None:
-    """Displacement of the tissue from one frame to the next, grid pixels (x, y), from two images of `coarse_tissue`.
-
-    None where the frames have too little in common to tell.
-
-    References
-    ----------
-    Kuglin and Hines, Proc. International Conference on Cybernetics and Society (1975) 163: phase correlation.
-    """
-    import cv2
-
-    if before.shape != now.shape or min(now.shape) < 8:
-        return None
-    (x, y), peak = cv2.phaseCorrelate(
-        before, now, cv2.createHanningWindow(now.shape[::-1], cv2.CV_32F)
-    )
-    return (x * COARSE, y * COARSE) if peak >= PEAK else None
-
-
 def common_shift(old: Points, new: Points, gate: float) -> NDArray[np.float64]:
-    """Displacement that most pairs of near points share, (x, y); zero where fewer than three do or staying explains as many.
+    """Estimate the displacement that most pairs of nearby points share.
 
     Parameters
     ----------
     old, new : array, shape (n, 2) and (m, 2)
-        Positions in two frames.
+        Positions on two frames.
     gate : float
-        Pairs up to three gates apart are looked at; displacements within half a gate agree.
+        Pairs up to SEARCH_GATES gates apart are used. Displacements that differ by less than half
+        a gate agree.
+
+    Returns
+    -------
+    array, shape (2,)
+        Displacement (x, y); zero if fewer than LEAST_AGREEING pairs agree, or if zero shift
+        explains nearly as many pairs.
     """
-    if len(old) < AGREEING or len(new) < AGREEING:
+    if len(old) < LEAST_AGREEING or len(new) < LEAST_AGREEING:
         return np.zeros(2)
-    from scipy.spatial import (
-        cKDTree,  # here and below: single frames do without what takes long to import
-    )
+    from scipy.spatial import cKDTree  # here and below: single frames do not need this slow import
 
     pairs = cKDTree(old).sparse_distance_matrix(
-        cKDTree(new), SEARCH * gate, output_type="coo_matrix"
+        cKDTree(new), SEARCH_GATES * gate, output_type="coo_matrix"
     )
     moves = new[pairs.col] - old[pairs.row]
-    if len(moves) < AGREEING:
+    if len(moves) < LEAST_AGREEING:
         return np.zeros(2)
     moves = moves[np.lexsort((moves[:, 1], moves[:, 0]))]
     tree = cKDTree(moves)
     votes: NDArray[Any] = tree.query_ball_point(moves, gate / 2, return_length=True)
     best = int(np.argmax(votes))
-    staying = int(tree.query_ball_point(np.zeros(2), gate / 2, return_length=True))
-    if votes[best] < AGREEING or votes[best] <= CLEARLY * staying:
+    votes_for_zero = int(tree.query_ball_point(np.zeros(2), gate / 2, return_length=True))
+    if votes[best] < LEAST_AGREEING or votes[best] <= CLEARLY * votes_for_zero:
         return np.zeros(2)
-    shift: NDArray[np.float64] = np.median(
-        moves[tree.query_ball_point(moves[best], gate / 2)], axis=0
-    )
+    agreeing = tree.query_ball_point(moves[best], gate / 2)
+    shift: NDArray[np.float64] = np.median(moves[agreeing], axis=0)
     return shift
 
 
 def assign(old: Points, new: Points, gate: float) -> list[tuple[int, int]]:
-    """Pairs (index in `old`, index in `new`) at the least sum of squared distances, a single point costing the squared gate."""
+    """Pair points so that the sum of squared distances is smallest.
+
+    A point that stays single costs the squared gate.
+
+    Parameters
+    ----------
+    old, new : array, shape (n, 2) and (m, 2)
+    gate : float
+        Largest distance of a pair.
+
+    Returns
+    -------
+    list of (index in `old`, index in `new`)
+    """
     if not len(old) or not len(new):
         return []
     from scipy.optimize import linear_sum_assignment
 
     squared = ((old[:, None] - new[None]) ** 2).sum(axis=2)
     rows, columns = linear_sum_assignment(np.minimum(squared, gate * gate))
-    return [
-        (int(r), int(c)) for r, c in zip(rows, columns, strict=True) if squared[r, c] < gate * gate
-    ]
+    pairs = zip(rows, columns, strict=True)
+    return [(int(r), int(c)) for r, c in pairs if squared[r, c] < gate * gate]

@@ -1,164 +1,267 @@
-"""Rows: what the stages say of the foci and masses of one view of a frame, as the tables have it."""
+"""Observations: what the stages measure of foci and masses on one frame."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from usmicro.labelling.labels import place_foci
+from usmicro.labelling.labels import FocusLabel, label_foci
 from usmicro.model.anatomy import Anatomy
-from usmicro.model.findings import Candidates, Focus, Mass, Shadow
+from usmicro.model.findings import Candidates, Kind, Orientation, Posterior, Shadow
 from usmicro.model.view import View
 from usmicro.posterior.focus_shadow import focus_shadows
 from usmicro.posterior.mass_features import posterior_feature
-from usmicro.settings import Settings
+from usmicro.settings import LabelSettings, ShadowSettings
 
-Timed = Callable[[str], AbstractContextManager[None]]
+NO_ECHO = "No echo of its own was found; only its colours show it."
 
 
-@dataclass(frozen=True, slots=True)
-class FocusRows:
-    """Makes the rows of foci; shadow and label are measured only of those that are asked for."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a focus lies on one frame."""
 
-    view: View
-    anatomy: Anatomy
+    x_px: float
+    """Column in the input image."""
+    y_px: float
+    """Row in the input image."""
+    x_mm: float | None
+    """Distance to the right of the middle of the transducer face; None without pixel spacing."""
+    depth_mm: float | None
+    """Distance from the transducer face along the beam; None without pixel spacing."""
+    grid_mm: tuple[float, float]
+    """Column and row on the grid times its pixel size, which is an estimate without pixel
+    spacing."""
+    beam: tuple[float, float]
+    """Unit vector (x, y) along the beam, away from the transducer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Echo:
+    """What is measured of the echo of a focus; see the columns of foci.csv."""
+
+    diameter_px: float
+    diameter_mm: float | None
+    contrast: float
+    false_alarm: float
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FocusMeasurement:
+    """All that is measured of one focus on one frame."""
+
     frame: int
-    candidates: Candidates
-    confidence: NDArray[np.float64]
-    mass_numbers: dict[int, int]
-    """For each mass of the view the number that stays the same over the frames."""
-    settings: Settings
-    timed: Timed
-
-    def of_echoes(self, which: Sequence[int]) -> list[Focus]:
-        """The rows of some candidates."""
-        if not len(which):
-            return []
-        chosen = self.candidates.take(np.asarray(which))
-        with self.timed("shadow"):
-            shadows = focus_shadows(
-                self.view,
-                chosen.x,
-                chosen.y,
-                chosen.diameter,
-                self.settings.shadow,
-                self.anatomy.masses,
-            )
-        return self._rows(chosen.x, chosen.y, shadows, chosen, self.confidence[np.asarray(which)])
-
-    def of_colours(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Focus]:
-        """The rows of places at grid positions that only colour shows: what is measured of an echo is unknown."""
-        return self._rows(
-            x,
-            y,
-            [Shadow("not assessable", reason="no echo of its own")] * len(x),
-            None,
-            np.zeros(len(x)),
-        )
-
-    def _rows(
-        self,
-        x: NDArray[np.float64],
-        y: NDArray[np.float64],
-        shadows: Sequence[Shadow],
-        echoes: Candidates | None,
-        confidence: NDArray[np.float64],
-    ) -> list[Focus]:
-        if not len(x):
-            return []
-        view, grid = self.view, self.view.grid
-        with self.timed("labels"):
-            places = place_foci(view, self.anatomy, x, y, self.settings.labels)
-        x_px, y_px = grid.to_image(x, y)
-        depth = view.scan_lines.depth(x, y)
-        return [
-            Focus(
-                frame=self.frame,
-                focus=0,
-                x_px=float(x_px[i]),
-                y_px=float(y_px[i]),
-                x_mm=grid.in_mm(float(x[i] - view.scan_lines.middle_x)),
-                depth_mm=grid.in_mm(float(depth[i])),
-                diameter_mm=None if echoes is None else grid.in_mm(float(echoes.diameter[i])),
-                diameter_px=None
-                if echoes is None
-                else float(echoes.diameter[i] * np.sqrt(grid.step_x * grid.step_y)),
-                contrast=None if echoes is None else float(echoes.contrast[i]),
-                false_alarm=None if echoes is None else float(echoes.false_alarm[i]),
-                confidence=float(confidence[i]),
-                kind=None if echoes is None else "coarse" if echoes.coarse[i] else "punctate",
-                label=place.label,
-                label_confidence=place.confidence,
-                label_reason=place.reason,
-                mass=None if place.mass is None else self.mass_numbers[place.mass],
-                duct=place.duct,
-                nonmass="yes" if place.nonmass else "no",
-                distance_to_mass_mm=grid.in_mm(place.mass_distance),
-                cluster=None,
-                shadow=shadow.verdict,
-                shadow_drop=shadow.drop,
-                shadow_p=shadow.p,
-                shadow_length_mm=grid.in_mm(shadow.length),
-                twinkling="not assessable",
-                twinkling_score=None,
-                track=None,
-                seen_frames=None,
-                origin="twinkling" if echoes is None else "echo",
-            )
-            for i, (place, shadow) in enumerate(zip(places, shadows, strict=True))
-        ]
+    """Index of the frame in the scan."""
+    position: Position
+    diameter: float
+    """Diameter in grid pixels; that of a colour cell if only colours show the focus."""
+    diameter_mm: float
+    """The same in mm by the pixel size of the grid, which is an estimate without pixel spacing."""
+    echo: Echo | None
+    """None if only colours show the focus."""
+    label: FocusLabel
+    distance_to_mass_mm: float | None
+    shadow: Shadow
+    shadow_length_mm: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class MassPlaces:
-    """Where the masses of an anatomy lie."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One focus on one frame that shows it."""
 
-    anatomy: Anatomy
-    present: tuple[int, ...]
-    """A mass that a user outlined on one view of the screen is absent from the others."""
-    x: NDArray[np.float64]
-    """Grid columns of their centroids."""
-    y: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, anatomy: Anatomy) -> MassPlaces:
-        """The masses of an anatomy."""
-        numbers = range(1, len(anatomy.mass_confidence) + 1)
-        pixels = {number: np.nonzero(anatomy.masses == number) for number in numbers}
-        present = tuple(number for number in numbers if len(pixels[number][0]))
-        y, x = (np.array([pixels[number][axis].mean() for number in present]) for axis in (0, 1))
-        return cls(anatomy, present, x, y)
+    index: int
+    """Index of the frame among the frames that are analysed."""
+    confidence: float
+    measurement: FocusMeasurement | None
+    """Measured only where the confidence is higher than on all frames before."""
 
 
-def mass_row(
-    view: View, masses: MassPlaces, index: int, frame: int, settings: Settings, timed: Timed
-) -> Mass:
-    """The row of one of the masses that are present."""
-    grid, number = view.grid, masses.present[index]
-    mass = masses.anatomy.masses == number
-    in_row, in_column = np.nonzero(mass)
-    width, height = (
-        float(np.ptp(in_column) + 1),
-        float(np.ptp(view.scan_lines.depth(in_column, in_row)) + 1),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassMeasurement:
+    """All that is measured of one mass on one frame."""
+
+    frame: int
+    """Index of the frame in the scan."""
+    x_px: float
+    """Column of the centroid in the input image."""
+    y_px: float
+    """Row of the centroid in the input image."""
+    width_mm: float | None
+    height_mm: float | None
+    area_mm2: float | None
+    orientation: Orientation
+    posterior: Posterior
+    confidence: float
+
+
+def measure_shadows(
+    view: View, anatomy: Anatomy, candidates: Candidates, settings: ShadowSettings
+) -> list[Shadow]:
+    """Measure the posterior shadows of candidates on one view."""
+    if not len(candidates):
+        return []
+    return focus_shadows(
+        view, candidates.x, candidates.y, candidates.diameter, settings, anatomy.masses
     )
-    x_px, y_px = grid.to_image(masses.x[index], masses.y[index])
-    with timed("shadow"):
-        behind = posterior_feature(view, mass, settings.shadow)
-    return Mass(
+
+
+def measure_echoes(
+    view: View,
+    anatomy: Anatomy,
+    frame: int,
+    candidates: Candidates,
+    shadows: Sequence[Shadow],
+    settings: LabelSettings,
+) -> list[FocusMeasurement]:
+    """Gather what is measured of candidates on one view of a frame.
+
+    Parameters
+    ----------
+    view, anatomy
+        View of one frame, and its anatomy on the same grid.
+    frame : int
+        Index of the frame in the scan.
+    candidates : Candidates
+    shadows : sequence of Shadow
+        One for each candidate.
+    settings : LabelSettings
+    """
+    grid = view.grid
+    pixel = np.sqrt(grid.step_x * grid.step_y)
+    echoes = [
+        Echo(
+            diameter_px=float(candidates.diameter[i] * pixel),
+            diameter_mm=grid.in_mm(float(candidates.diameter[i])),
+            contrast=float(candidates.contrast[i]),
+            false_alarm=float(candidates.false_alarm[i]),
+            kind="coarse" if candidates.coarse[i] else "punctate",
+        )
+        for i in range(len(candidates))
+    ]
+    diameters = candidates.diameter
+    return _measurements(
+        view, anatomy, frame, candidates.x, candidates.y, diameters, echoes, shadows, settings
+    )
+
+
+def measure_colour_patches(
+    view: View,
+    anatomy: Anatomy,
+    frame: int,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    diameter: float,
+    settings: LabelSettings,
+) -> list[FocusMeasurement]:
+    """Gather what is measured at the heads of colour patches, where no echo shows a focus.
+
+    Parameters
+    ----------
+    view, anatomy
+        View of one frame, and its anatomy on the same grid.
+    frame : int
+        Index of the frame in the scan.
+    x, y : array, shape (n,)
+        Grid columns and rows.
+    diameter : float
+        Diameter of a colour cell in grid pixels.
+    settings : LabelSettings
+    """
+    shadows = [Shadow("not assessable", reason=NO_ECHO)] * len(x)
+    diameters = np.full(len(x), diameter)
+    return _measurements(view, anatomy, frame, x, y, diameters, [None] * len(x), shadows, settings)
+
+
+def _measurements(
+    view: View,
+    anatomy: Anatomy,
+    frame: int,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    diameters: NDArray[np.float64],
+    echoes: Sequence[Echo | None],
+    shadows: Sequence[Shadow],
+    settings: LabelSettings,
+) -> list[FocusMeasurement]:
+    if not len(x):
+        return []
+    grid = view.grid
+    labels = label_foci(view, anatomy, x, y, settings)
+    positions = _positions(view, x, y)
+    return [
+        FocusMeasurement(
+            frame=frame,
+            position=position,
+            diameter=float(diameter),
+            diameter_mm=float(diameter) * grid.pixel_mm,
+            echo=echo,
+            label=label,
+            distance_to_mass_mm=grid.in_mm(label.distance_to_mass),
+            shadow=shadow,
+            shadow_length_mm=grid.in_mm(shadow.length),
+        )
+        for position, diameter, echo, label, shadow in zip(
+            positions, diameters, echoes, labels, shadows, strict=True
+        )
+    ]
+
+
+def _positions(view: View, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Position]:
+    """Positions at grid columns and rows, both of shape (n,)."""
+    grid, scan_lines = view.grid, view.scan_lines
+    x_px, y_px = grid.to_image(x, y)
+    depth = scan_lines.depth(x, y)
+    beam_x, beam_y = scan_lines.direction(x, y)
+    return [
+        Position(
+            x_px=float(x_px[i]),
+            y_px=float(y_px[i]),
+            x_mm=grid.in_mm(float(x[i] - scan_lines.middle_x)),
+            depth_mm=grid.in_mm(float(depth[i])),
+            grid_mm=(float(x[i]) * grid.pixel_mm, float(y[i]) * grid.pixel_mm),
+            beam=(float(beam_x[i]), float(beam_y[i])),
+        )
+        for i in range(len(x))
+    ]
+
+
+def measure_mass(
+    view: View, anatomy: Anatomy, number: int, frame: int, settings: ShadowSettings
+) -> MassMeasurement:
+    """Measure one mass on one view of a frame.
+
+    Parameters
+    ----------
+    view, anatomy
+        View of one frame, and its anatomy on the same grid.
+    number : int
+        Number of the mass in `anatomy.masses`.
+    frame : int
+        Index of the frame in the scan.
+    settings : ShadowSettings
+    """
+    grid = view.grid
+    mass = anatomy.masses == number
+    rows, columns = np.nonzero(mass)
+    width = _extent(columns)
+    height = _extent(view.scan_lines.depth(columns, rows))
+    x_px, y_px = grid.to_image(*anatomy.mass_centroids[number])
+    return MassMeasurement(
         frame=frame,
-        mass=0,
         x_px=float(x_px),
         y_px=float(y_px),
         width_mm=grid.in_mm(width),
         height_mm=grid.in_mm(height),
-        area_mm2=grid.in_mm(grid.in_mm(float(len(in_row)))),
+        area_mm2=grid.in_mm(grid.in_mm(float(len(rows)))),
         orientation="parallel" if width >= height else "not parallel",
-        posterior=behind.feature,
-        posterior_score=behind.score,
-        confidence=masses.anatomy.mass_confidence[number - 1],
-        foci=0,
+        posterior=posterior_feature(view, mass, settings),
+        confidence=anatomy.mass_confidence[number - 1],
     )
+
+
+def _extent(values: ArrayLike) -> float:
+    """Extent of pixels whose centres are given, in pixels."""
+    return float(np.ptp(np.asarray(values)) + 1)

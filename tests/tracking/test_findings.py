@@ -1,0 +1,96 @@
+"""One row for each track; the tracks are made by hand."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from tests.tracking.test_tracks import measured, track_of
+from usmicro.model.findings import Focus, Posterior
+from usmicro.settings import Settings, with_values
+from usmicro.tracking.findings import LEAST_MASS_FRAMES, findings_of
+from usmicro.tracking.observations import MassMeasurement
+from usmicro.tracking.tracks import MassTrack, TrackCollection
+
+
+def collection(foci, masses=()):
+    tracks = TrackCollection()
+    tracks._foci = {(track.view, track.origin, i): track for i, track in enumerate(foci)}
+    tracks._masses = {(0, i): track for i, track in enumerate(masses)}
+    return tracks
+
+
+def mass(x, frames, confidence=0.8):
+    track = MassTrack(
+        MassMeasurement(
+            frame=0,
+            x_px=x,
+            y_px=5.0,
+            width_mm=None,
+            height_mm=None,
+            area_mm2=None,
+            orientation="parallel",
+            posterior=Posterior("none", 0.0),
+            confidence=confidence,
+        )
+    )
+    track.frames_seen = frames
+    return track
+
+
+def test_foci_are_numbered_from_the_most_confident_on():
+    foci, _ = findings_of(
+        collection([track_of([c], x) for x, c in enumerate((0.3, 0.9, 0.6))]),
+        1,
+        Settings(),
+        cine=False,
+    )
+    assert [(focus.focus, focus.confidence, focus.x_px) for focus in foci] == [
+        (1, 0.9, 10.0),
+        (2, 0.6, 20.0),
+        (3, 0.3, 0.0),
+    ]
+    assert {focus.track for focus in foci} == {focus.seen_frames for focus in foci} == {None}
+
+
+def test_a_row_holds_what_was_measured_on_the_best_frame():
+    track = track_of([0.1, 0.9, 0.4], 3, 4)
+    ((focus,), _) = findings_of(collection([track]), 3, Settings(), cine=True)
+    best = measured(3, 4, frame=1)
+    assert (focus.frame, focus.seen_frames, focus.track) == (1, 3, 1)
+    assert (focus.x_mm, focus.depth_mm) == (best.position.x_mm, best.position.depth_mm)
+    assert focus.confidence == pytest.approx(1.4 / 3)
+    assert (focus.twinkling, focus.contrast) == ("not assessable", None)
+    assert focus.twinkling_reason
+    assert all(getattr(focus, field.name) is not np.nan for field in fields(Focus))
+
+
+@pytest.mark.parametrize(("views", "clusters"), [((0, 0, 0), {1}), ((0, 0, 1), {None})])
+def test_foci_of_one_view_form_clusters(views, clusters):
+    tracks = [track_of([0.9], x, view=view) for x, view in enumerate(views)]
+    foci, _ = findings_of(collection(tracks), 1, Settings(), cine=False)
+    assert {focus.cluster for focus in foci} == clusters
+
+
+def test_foci_that_are_not_listed_form_no_cluster_and_do_not_count_in_a_mass():
+    settings = with_values(Settings(), {"foci": {"minimum_confidence": 0.5}}, source="test")
+    inside = mass(1.0, 1)
+    tracks = [track_of([c], x) for x, c in enumerate((0.9, 0.9, 0.2))]
+    for track in tracks:
+        track.mass = inside
+    foci, (row,) = findings_of(collection(tracks, [inside]), 1, settings, cine=False)
+    assert [focus.cluster for focus in foci] == [None] * 3
+    assert [focus.mass for focus in foci] == [1] * 3
+    assert row.foci == 2
+
+
+def test_masses_are_numbered_by_position_and_need_some_frames_unless_given():
+    seen, glimpsed = mass(50.0, LEAST_MASS_FRAMES), mass(10.0, LEAST_MASS_FRAMES - 1)
+    given = mass(20.0, 1, confidence=1.0)
+    in_glimpsed = track_of([0.9])
+    in_glimpsed.mass = glimpsed
+    (focus,), masses = findings_of(
+        collection([in_glimpsed], [seen, glimpsed, given]), 9, Settings(), cine=True
+    )
+    assert [(row.mass, row.x_px) for row in masses] == [(1, 20.0), (2, 50.0)]
+    assert focus.mass is None

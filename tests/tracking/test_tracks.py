@@ -1,0 +1,115 @@
+"""Tracks gather observations; known truth on constructed positions."""
+
+import math
+
+import numpy as np
+import pytest
+
+from usmicro.doppler.colour_evidence import NO_COLOUR
+from usmicro.labelling.labels import FocusLabel
+from usmicro.model.findings import Shadow
+from usmicro.model.scan import Spacing
+from usmicro.model.view import Grid, ScanLines, View
+from usmicro.settings import TwinklingSettings
+from usmicro.tracking.observations import FocusMeasurement, Observation, Position
+from usmicro.tracking.tracks import LEAST_FRAMES, FocusTrack, TrackCollection
+
+
+def measured(x=0.0, y=0.0, frame=0):
+    """The measurement of a focus at a place in mm on a grid of 0.1 mm pixels."""
+    return FocusMeasurement(
+        frame=frame,
+        position=Position(
+            x_px=10 * x, y_px=10 * y, x_mm=x, depth_mm=y, grid_mm=(x, y), beam=(0.0, 1.0)
+        ),
+        diameter=5.0,
+        diameter_mm=0.5,
+        echo=None,
+        label=FocusLabel(
+            label="extramass",
+            confidence=0.9,
+            reason="No mass or duct was found.",
+            mass=None,
+            duct=None,
+            nonmass=False,
+            distance_to_mass=None,
+        ),
+        distance_to_mass_mm=None,
+        shadow=Shadow("no"),
+        shadow_length_mm=None,
+    )
+
+
+def track_of(confidences, x=0.0, y=0.0, view=0):
+    """A track with an observation on each frame that has a confidence; None where it is hidden."""
+    track = FocusTrack(view, "echo")
+    for index, confidence in enumerate(confidences):
+        if confidence is not None:
+            better = track.is_surpassed_by(confidence)
+            measurement = measured(x, y, index) if better else None
+            track.add(
+                Observation(index=index, confidence=confidence, measurement=measurement), NO_COLOUR
+            )
+    return track
+
+
+def test_the_best_observation_is_the_first_with_the_highest_confidence():
+    assert track_of([0.2, 0.6, 0.6, 0.4]).best.frame == 1
+    assert track_of([0.0, 0.0]).best.frame == 0
+
+
+def test_the_mean_confidence_counts_frames_without_the_focus_as_zero():
+    assert track_of([0.5, None, 0.7, None, 0.3, None, 0.9]).mean_confidence(7) == pytest.approx(
+        2.4 / 7
+    )
+
+
+@pytest.mark.parametrize("analysed", [1, 3, LEAST_FRAMES, 40])
+def test_a_short_track_is_averaged_over_the_least_number_of_frames(analysed):
+    frames = min(LEAST_FRAMES, analysed)
+    assert track_of([0.6]).mean_confidence(analysed) == pytest.approx(0.6 / frames)
+
+
+def test_foci_of_different_views_are_infinitely_far_apart():
+    here, there, elsewhere = track_of([1], 1, 2), track_of([1], 4, 6), track_of([1], 1, 2, view=1)
+    assert here.distance_mm(there) == there.distance_mm(here) == 5
+    assert here.distance_mm(elsewhere) == math.inf
+
+
+def test_the_tail_lies_behind_its_source_and_on_the_same_view():
+    settings = TwinklingSettings()
+    source = track_of([1], 10, 10)
+    for x, y, view, expected in (
+        (10, 10 + settings.tail, 0, True),
+        (10, 10 - settings.tail, 0, False),
+        (10, 12 + 2 * settings.tail, 0, False),
+        (20, 10, 0, False),
+        (10, 10 + settings.tail, 1, False),
+    ):
+        assert track_of([1], x, y, view).in_tail_of(source, settings) is expected
+
+
+@pytest.fixture
+def view():
+    shape = (100, 120)
+    full = np.ones(shape, bool)
+    return View(
+        np.zeros(shape, np.float32),
+        full,
+        ~full,
+        Grid(0, 0, 1, 1, 0.1, Spacing(0.1, 0.1, "given")),
+        ScanLines("linear", face=0),
+        (3, 2),
+    )
+
+
+def test_a_focus_keeps_its_track_and_one_that_disappears_is_hidden_for_a_while(view):
+    tracks = TrackCollection()
+    first = tracks.link_foci(view, "echo", 0, [10.0, 60.0], [10.0, 60.0], None)
+    assert len(tracks.foci) == 2
+    for track in first:
+        track.add(Observation(index=0, confidence=0.5, measurement=measured()), NO_COLOUR)
+    again = tracks.link_foci(view, "echo", 1, [11.0], [10.0], (0.0, 0.0))
+    assert again == [first[0]]
+    assert list(tracks.hidden_foci(view, "echo")) == [(first[1], 60.0, 60.0)]
+    assert tracks.link_foci(view, "twinkling", 0, [10.0], [10.0], None)[0] not in first

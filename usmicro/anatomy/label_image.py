@@ -1,0 +1,51 @@
+"""The label image of a frame: masses, ducts and nonmass areas at the size of the input image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+from usmicro.model.anatomy import Anatomy, AreaLabel
+from usmicro.model.arrays import ByteImage, Frame
+from usmicro.model.view import View
+
+
+def label_image(frame: Frame, anatomies: Iterable[tuple[View, Anatomy]]) -> ByteImage:
+    """Draw the label image of a frame.
+
+    Parameters
+    ----------
+    frame : array, shape (rows, columns) or (rows, columns, 3)
+    anatomies : iterable of (View, Anatomy)
+        All views of the frame, each with its anatomy.
+
+    Returns
+    -------
+    array, shape (rows, columns), uint8
+        Values of `AreaLabel`.
+    """
+    labels = np.full(frame.shape[:2], AreaLabel.NOT_TISSUE, np.uint8)
+    for view, anatomy in anatomies:
+        _draw(view, anatomy, labels)
+    return labels
+
+
+def _draw(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
+    """Resample the anatomy of a view by nearest neighbour and draw it into `labels`."""
+    on_grid = np.where(anatomy.nonmass, AreaLabel.NONMASS, AreaLabel.TISSUE).astype(np.uint8)
+    on_grid[anatomy.masses > 0] = AreaLabel.MASS
+    on_grid[anatomy.ducts > 0] = AreaLabel.DUCT
+    on_grid[~view.tissue] = AreaLabel.NOT_TISSUE
+    left, top = view.grid.to_image(0.0, 0.0)
+    to_image = np.array([[view.grid.step_x, 0, left], [0, view.grid.step_y, top]])
+    drawn = cv2.warpAffine(
+        on_grid,
+        to_image,
+        (labels.shape[1], labels.shape[0]),
+        flags=cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=int(AreaLabel.NOT_TISSUE),
+    )
+    np.copyto(labels, drawn, where=drawn != AreaLabel.NOT_TISSUE)

@@ -1,0 +1,265 @@
+"""Findings: one row of a table for each track."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from usmicro.doppler.twinkling import assess_twinkling
+from usmicro.labelling.clusters import find_clusters
+from usmicro.model.findings import Focus, Mass, Origin, Twinkling, TwinklingVerdict
+from usmicro.settings import Settings, TwinklingSettings
+from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
+
+GIVEN_CONFIDENCE = 1.0
+"""Confidence of a mass that the user outlined; it is reported however few frames show it."""
+LEAST_MASS_FRAMES = 3
+"""A mass in a cine is reported if at least this many frames show it. Chosen by eye on simulated
+cines; no measurement is recorded."""
+CONFIDENCE_IN_TAIL = 0.2
+"""Factor on the confidence of a focus that twinkles together with a more confident one: it is
+mostly the edge of the colours of that one. Chosen by eye on simulated clips; no measurement is
+recorded."""
+SUPPORT_IN_CINE: Mapping[TwinklingVerdict, float] = {"yes": 1.0}
+"""How strongly twinkling supports a focus in a cine, as a factor on the twinkling score. A
+"possible" verdict does not count: it rests on a few frames."""
+SUPPORT_IN_STILL: Mapping[TwinklingVerdict, float] = {"possible": 0.5}
+"""The same in a still image, where the verdict is "possible" at most. Chosen by eye on simulated
+stills; no measurement is recorded."""
+HEAD_DISTANCE_MM = 1.0
+"""Largest distance from the head of a colour patch to the echo of the focus that it comes from. It
+is about the length of a colour cell along the beam. Chosen by eye on simulated clips; no
+measurement is recorded."""
+CONFIDENCE_WITHOUT_ECHO = 0.5
+"""Confidence of a place that certainly twinkles but shows no echo of a focus. Chosen so that it is
+listed below foci that an echo shows; no measurement is recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ReportedFocus:
+    """A track that is reported, with what all frames together say of it."""
+
+    track: FocusTrack
+    number: int
+    """Number of the track in order of appearance, from 1."""
+    confidence: float
+    origin: Origin
+    mass: int | None
+    """Number in masses.csv of the mass that the focus lies in."""
+    twinkling: Twinkling
+
+
+def findings_of(
+    tracks: TrackCollection, analysed: int, settings: Settings, *, cine: bool
+) -> tuple[list[Focus], list[Mass]]:
+    """Build the rows of the tables of foci and masses.
+
+    Parameters
+    ----------
+    tracks : TrackCollection
+    analysed : int
+        Number of frames of the scan that were analysed.
+    settings : Settings
+        Only foci that reach `foci.minimum_confidence` form clusters and count among the foci of a
+        mass.
+    cine : bool
+        True if the scan has several frames.
+
+    Returns
+    -------
+    foci : list of Focus
+        Every focus, the most confident first.
+    masses : list of Mass
+        Every mass that was seen on enough frames or outlined by the user, by frame and position.
+    """
+    mass_numbers = _mass_numbers(tracks.masses, analysed)
+    reported = _reported(tracks.foci, mass_numbers, analysed, settings, cine=cine)
+    listed = [focus.confidence >= settings.foci.minimum_confidence for focus in reported]
+    clusters = _clusters(reported, listed, settings)
+    masses = [
+        _mass_row(
+            track,
+            number,
+            foci=sum(
+                focus.mass == number and is_listed
+                for focus, is_listed in zip(reported, listed, strict=True)
+            ),
+        )
+        for track, number in mass_numbers.items()
+    ]
+
+    def order(index: int) -> tuple[float, int, float, float]:
+        best = reported[index].track.best
+        position = best.position
+        return -reported[index].confidence, best.frame, position.y_px, position.x_px
+
+    foci = [
+        _focus_row(reported[index], number, cluster=clusters[index], cine=cine)
+        for number, index in enumerate(sorted(range(len(reported)), key=order), start=1)
+    ]
+    return foci, masses
+
+
+def _mass_numbers(tracks: Sequence[MassTrack], analysed: int) -> dict[MassTrack, int]:
+    """Number the masses that are reported, by frame and position."""
+    least = min(LEAST_MASS_FRAMES, analysed)
+    kept = [
+        track
+        for track in tracks
+        if track.frames_seen >= least or track.best.confidence == GIVEN_CONFIDENCE
+    ]
+    kept.sort(key=lambda track: (track.best.frame, track.best.x_px, track.best.y_px))
+    return {track: number for number, track in enumerate(kept, start=1)}
+
+
+def _reported(
+    tracks: Sequence[FocusTrack],
+    mass_numbers: Mapping[MassTrack, int],
+    analysed: int,
+    settings: Settings,
+    *,
+    cine: bool,
+) -> list[_ReportedFocus]:
+    """Assess the tracks over all frames; leave out places that only vessels' colours show.
+
+    All tracks of echoes are reported. A track that only colours show is reported if it is the
+    source of twinkling.
+    """
+    verdicts = [assess_twinkling(track.colour, settings.twinkling) for track in tracks]
+    support = SUPPORT_IN_CINE if cine else SUPPORT_IN_STILL
+    sources = _sources(tracks, verdicts, analysed, support, settings.twinkling)
+    reported: list[_ReportedFocus] = []
+    for i, (track, twinkling) in enumerate(zip(tracks, verdicts, strict=True)):
+        by_echo = track.origin == "echo"
+        if not by_echo and i not in sources:
+            continue
+        echo_confidence = confidence = track.mean_confidence(analysed)
+        if i in sources:
+            # twinkling supports a calcification; its absence does not count against one
+            evidence = support.get(twinkling.verdict, 0.0) * (twinkling.score or 0.0)
+            if by_echo:
+                confidence = 1 - (1 - echo_confidence) * (1 - evidence)
+            else:
+                confidence = CONFIDENCE_WITHOUT_ECHO * evidence
+        elif twinkling.verdict == "yes":
+            confidence *= CONFIDENCE_IN_TAIL
+        listed_by_echo = by_echo and echo_confidence >= settings.foci.minimum_confidence
+        reported.append(
+            _ReportedFocus(
+                track=track,
+                number=len(reported) + 1,
+                confidence=confidence,
+                origin="twinkling" if i in sources and not listed_by_echo else "echo",
+                mass=None if track.mass is None else mass_numbers.get(track.mass),
+                twinkling=twinkling,
+            )
+        )
+    return reported
+
+
+def _sources(
+    tracks: Sequence[FocusTrack],
+    verdicts: Sequence[Twinkling],
+    analysed: int,
+    support: Mapping[TwinklingVerdict, float],
+    settings: TwinklingSettings,
+) -> set[int]:
+    """Return the indices of the foci that twinkling comes from: one for each colour patch.
+
+    The edges of the colours of a calcification, and speckle between them, are candidates too and
+    twinkle as it does. The calcification lies at the head of its colours: it is the focus there
+    with the highest confidence apart from twinkling, or else the head itself. If the head was not
+    followed on enough frames, it is the focus with the highest confidence of all.
+    """
+    twinkling = [i for i, verdict in enumerate(verdicts) if verdict.verdict in support]
+    echoes = [i for i in twinkling if tracks[i].origin == "echo"]
+    echoes.sort(key=lambda i: (-tracks[i].mean_confidence(analysed), i))
+    heads = [i for i in twinkling if tracks[i].origin == "twinkling"]
+    heads.sort(key=lambda i: (tracks[i].best.position.grid_mm[1], i))
+    sources: list[int] = []
+    for i in heads + echoes:
+        source = i
+        if tracks[i].origin == "twinkling":
+            at_head = (e for e in echoes if tracks[e].distance_mm(tracks[i]) <= HEAD_DISTANCE_MM)
+            source = next(at_head, i)
+        same_patch = any(
+            tracks[i].in_tail_of(tracks[j], settings) or tracks[j].in_tail_of(tracks[i], settings)
+            for j in sources
+        )
+        if not same_patch and source not in sources:
+            sources.append(source)
+    return set(sources)
+
+
+def _clusters(
+    reported: Sequence[_ReportedFocus], listed: Sequence[bool], settings: Settings
+) -> list[int | None]:
+    """Return the cluster number of each reported focus; None for one in no cluster."""
+    clusters: list[int | None] = [None] * len(reported)
+    indices = [index for index, is_listed in enumerate(listed) if is_listed]
+    positions = [reported[index].track.best.position.grid_mm for index in indices]
+    views = [reported[index].track.view for index in indices]
+    found = find_clusters(np.reshape(positions, (-1, 2)), settings.labels, views=views)
+    for index, cluster in zip(indices, found, strict=True):
+        clusters[index] = cluster
+    return clusters
+
+
+def _focus_row(reported: _ReportedFocus, number: int, *, cluster: int | None, cine: bool) -> Focus:
+    """Build the row of one focus."""
+    track, best = reported.track, reported.track.best
+    echo, label, shadow = best.echo, best.label, best.shadow
+    return Focus(
+        frame=best.frame,
+        focus=number,
+        x_px=best.position.x_px,
+        y_px=best.position.y_px,
+        x_mm=best.position.x_mm,
+        depth_mm=best.position.depth_mm,
+        diameter_mm=None if echo is None else echo.diameter_mm,
+        diameter_px=None if echo is None else echo.diameter_px,
+        contrast=None if echo is None else echo.contrast,
+        false_alarm=None if echo is None else echo.false_alarm,
+        confidence=reported.confidence,
+        kind=None if echo is None else echo.kind,
+        label=label.label,
+        label_confidence=label.confidence,
+        label_reason=label.reason,
+        mass=reported.mass,
+        duct=label.duct,
+        nonmass="yes" if label.nonmass else "no",
+        distance_to_mass_mm=best.distance_to_mass_mm,
+        cluster=cluster,
+        shadow=shadow.verdict,
+        shadow_drop=shadow.drop,
+        shadow_p=shadow.p,
+        shadow_length_mm=best.shadow_length_mm,
+        twinkling=reported.twinkling.verdict,
+        twinkling_score=reported.twinkling.score,
+        track=reported.number if cine else None,
+        seen_frames=len(track.observations) if cine else None,
+        origin=reported.origin,
+        shadow_reason=shadow.reason,
+        twinkling_reason=reported.twinkling.reason,
+    )
+
+
+def _mass_row(track: MassTrack, number: int, *, foci: int) -> Mass:
+    """Build the row of one mass."""
+    best = track.best
+    return Mass(
+        frame=best.frame,
+        mass=number,
+        x_px=best.x_px,
+        y_px=best.y_px,
+        width_mm=best.width_mm,
+        height_mm=best.height_mm,
+        area_mm2=best.area_mm2,
+        orientation=best.orientation,
+        posterior=best.posterior.feature,
+        posterior_score=best.posterior.score,
+        confidence=best.confidence,
+        foci=foci,
+    )
