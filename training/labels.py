@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.logistic import fit_logistic
 from usmicro.anatomy import find_anatomy
-from usmicro.labelling.labels import MODELS, place_evidence
+from usmicro.labelling.labels import MODELS, label_evidence
 from usmicro.numerics.logistic import Logistic, write_models
 from usmicro.phantom import phantom_set
 from usmicro.preparation import prepare
@@ -46,7 +46,7 @@ def rows_of(seeds: Sequence[int]) -> list[Row]:
                 for focus, inside in zip(phantom.truth.foci, shown, strict=True)
                 if inside
             ]
-            evidence = place_evidence(
+            evidence = label_evidence(
                 view, find_anatomy(view), row[shown], column[shown], LabelSettings()
             )
             for i, label in enumerate(labels):

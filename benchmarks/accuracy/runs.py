@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy.cases import Case, open_case
-from usmicro.analysis import analyze, calcification_descriptor
+from usmicro.analysis import analyze
+from usmicro.labelling.calcification import calcification_of_image
 from usmicro.errors import UsmicroError
 from usmicro.evaluation.overlaps import components, overlap
 from usmicro.evaluation.targets import Target
@@ -143,7 +144,7 @@ def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
         masses=overlap,
         ducts=None if truth.ducts is None else compare_ducts(analysis.labels, truth.ducts),
         mass=mass,
-        calcification=calcification_descriptor(
+        calcification=calcification_of_image(
             analysis.foci, analysis.summary.calcification_score, settings
         ),
         score=analysis.summary.calcification_score,

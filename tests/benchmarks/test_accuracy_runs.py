@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.accuracy.cases import Case, open_case
-from usmicro.analysis import analyze, calcification_descriptor
+from usmicro.analysis import analyze
+from usmicro.labelling.calcification import calcification_of_image
 from usmicro.settings import Settings
 
 SETTINGS = Settings()
@@ -20,7 +21,7 @@ def test_the_descriptor_of_every_candidate_is_that_of_the_listed_ones(calcificat
     listed = analyze(scan, settings=settings)
     assert len(every.foci) > len(listed.foci)
     assert (
-        calcification_descriptor(every.foci, every.summary.calcification_score, settings)
+        calcification_of_image(every.foci, every.summary.calcification_score, settings)
         == listed.summary.calcification
     )
     assert (listed.summary.calcification == "none") == (calcification == 1)
@@ -33,6 +34,6 @@ def test_the_surest_focus_describes_an_image_on_which_none_is_listed():
     ]
     analysis = SimpleNamespace(foci=foci, summary=SimpleNamespace(calcification_score=0.99))
     assert (
-        calcification_descriptor(analysis.foci, analysis.summary.calcification_score, SETTINGS)
+        calcification_of_image(analysis.foci, analysis.summary.calcification_score, SETTINGS)
         == "intraductal"
     )

@@ -16,7 +16,7 @@ from usmicro.evaluation.metrics import Detections, Indices, dice
 from usmicro.evaluation.overlaps import Overlap, components, overlap
 from usmicro.evaluation.targets import Target, match_foci
 from usmicro.evaluation.truth import ImageTruth, Truth, read_image_masks
-from usmicro.labelling.labels import describe_calcification
+from usmicro.labelling.calcification import describe_calcification
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage
 from usmicro.model.findings import Focus

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.anatomy.surroundings import surroundings
 from usmicro.model.anatomy import Anatomy
+from usmicro.model.arrays import FloatImage
 from usmicro.model.findings import Candidates
 from usmicro.model.view import View
 from usmicro.numerics.logistic import Logistic, read_models
@@ -65,8 +65,8 @@ def focus_features(
         "depth_mm": measured["depth_mm"],
         "ring_quantile": measured["ring_quantile"],
         "region_quantile": measured["region_quantile"],
-        "mass_log_odds": log_odds(surroundings(view, anatomy, "mass", *where)),
-        "duct_log_odds": log_odds(surroundings(view, anatomy, "duct", *where)),
+        "mass_log_odds": log_odds(_at(anatomy.mean_mass_probability, where)),
+        "duct_log_odds": log_odds(_at(anatomy.mean_duct_probability, where)),
     }
     place = np.maximum(features["mass_log_odds"], features["duct_log_odds"])
     return (
@@ -74,6 +74,13 @@ def focus_features(
         | {"place_log_odds": place}
         | {f"place_times_{name}": place * features[name] for name in WEIGHED_BY_PLACE}
     )
+
+
+def _at(
+    image: FloatImage, pixels: tuple[NDArray[np.int_], NDArray[np.int_]]
+) -> NDArray[np.float64]:
+    """Values of an image at pixels, given as rows and columns."""
+    return np.asarray(image[pixels], dtype=float)
 
 
 def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
