@@ -1,4 +1,7 @@
-"""Where compiled kernels are kept, found without numba: read-only installs and unwritable homes are no reason to compile every time."""
+"""Folder of the compiled kernels, chosen without importing numba.
+
+A read-only install or an unwritable home must not mean that the kernels are compiled every time.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ def _writable(folder: Path) -> bool:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-            return False  # what lies there is run: nobody else may have put it there
+            return False  # compiled code from there is run, so nobody else may own the folder
         with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError:
@@ -20,7 +23,10 @@ def _writable(folder: Path) -> bool:
 
 
 def cache_folder() -> Path | None:
-    """Where compiled kernels are kept: NUMBA_CACHE_DIR, else a per-user cache folder, else a temporary one, else nowhere."""
+    """Return the folder of the compiled kernels; None if no folder can be written to.
+
+    It is NUMBA_CACHE_DIR if set, else a cache folder of the user, else a temporary folder.
+    """
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(given) if _writable(Path(given)) else None
     if sys.platform == "win32":

@@ -1,8 +1,9 @@
-"""The decorators of every kernel."""
+"""Decorators that compile the kernels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, TypeVar
 
 import numba
@@ -20,25 +21,47 @@ Bool1D = NDArray[np.bool_]
 Bool2D = NDArray[np.bool_]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-if CACHE_FOLDER is not None:
-    numba.config.CACHE_DIR = str(
-        CACHE_FOLDER
-    )  # the environment variable is read too early to be set here
-
-_options = {"error_model": "numpy", "nogil": True, "cache": CACHE_FOLDER is not None}
+_OPTIONS = {"error_model": "numpy", "nogil": True, "cache": CACHE_FOLDER is not None}
+_CACHE_DIR_LOCK = Lock()
 
 
 def jit(function: Function) -> Function:
-    """Compile a serial kernel: division by zero gives inf or nan as in NumPy, which lets LLVM vectorise."""
-    return numba.njit(**_options)(function)  # type: ignore[no-any-return]
+    """Compile a serial kernel.
+
+    Division by zero gives infinity or NaN as in NumPy, which lets LLVM vectorise loops.
+    """
+    return _compiled(function)
 
 
 def contracted_jit(function: Function) -> Function:
-    """Compile a serial kernel in which a product and a sum may round once, as one instruction: for loops bound by arithmetic."""
-    return numba.njit(fastmath={"contract"}, **_options)(function)  # type: ignore[no-any-return]
+    """Compile a serial kernel in which a product and a sum may be one rounded instruction.
+
+    This is faster for loops that are limited by arithmetic.
+    """
+    return _compiled(function, fastmath={"contract"})
 
 
 def parallel_jit(function: Function) -> Function:
-    """Compile a kernel that uses `numba.prange`; give it its own definition, since variants of one function share a cache entry."""
-    return numba.njit(parallel=True, **_options)(function)  # type: ignore[no-any-return]
+    """Compile a kernel that uses `numba.prange`.
+
+    A parallel kernel needs its own definition: serial and parallel variants of one function would
+    share a cache entry.
+    """
+    return _compiled(function, parallel=True)
+
+
+def _compiled(function: Function, **options: Any) -> Function:
+    """Apply `numba.njit`, with the cache in CACHE_FOLDER.
+
+    numba takes the folder of a function from the global `numba.config.CACHE_DIR` when the function
+    is decorated. It is set during the decoration only, so that other users of numba in the process
+    keep their own.
+    """
+    with _CACHE_DIR_LOCK:
+        before = numba.config.CACHE_DIR
+        if CACHE_FOLDER is not None:
+            numba.config.CACHE_DIR = str(CACHE_FOLDER)
+        try:
+            return numba.njit(**_OPTIONS, **options)(function)  # type: ignore[no-any-return]
+        finally:
+            numba.config.CACHE_DIR = before
