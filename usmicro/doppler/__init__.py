@@ -1,1 +1,1 @@
-"""Colour Doppler: velocities read back from colours, and twinkling."""
+"""Colour Doppler: velocities read back from the colours, and twinkling of foci."""

@@ -1,4 +1,4 @@
-"""Velocity: what the colours of a colour Doppler image mean, read back through its colour bar."""
+"""Velocity: values read back from the colours of a colour Doppler image through its colour bar."""
 
 from __future__ import annotations
 
@@ -8,26 +8,48 @@ from numpy.typing import NDArray
 from usmicro.model.arrays import ByteImage, FloatImage
 from usmicro.model.view import ColourBar, ColourFlow
 
-MATCH = 25.0
-"""Distance in RGB at which a colour's quality falls to 1/e: JPEG causes some 7."""
+MATCH_DISTANCE = 25.0
+"""Distance in RGB from the bar's colours at which the quality of a colour falls to 1/e.
+
+JPEG compression moves colours by some 7; the colours of other maps are farther away. Chosen by eye;
+no measurement of the choice is recorded.
+"""
 OPACITIES = np.round(np.arange(0.5, 1.01, 0.05), 2)
-"""Opacities that are tried."""
-MOST_GREY = 120.0
-"""Brightest echo that colour is mixed with: scanners show brighter ones instead of it."""
-AS_WELL = 1.5
-"""An opacity explains the colours as well as the best one if they are off by so many times as much, and a level."""
-LEAST_MIXED, MOST_MIXED = 50, 600
-"""Flow pixels from which an opacity is told, and how many are looked at."""
-WITHOUT_BAR = 0.4
-"""Quality of the best match where the usual map stands in for a colour bar that was not found."""
+"""Opacities that are tried.
+
+Below one half, most of a colour would be grey. Chosen by eye; no measurement is recorded.
+"""
+BRIGHTEST_MIXED_GREY = 120.0
+"""Brightest echo that a colour is mixed with, grey level: scanners show brighter echoes instead.
+
+Chosen by eye; no measurement is recorded.
+"""
+RESIDUAL_RATIO = 1.5
+"""An opacity is accepted up to this many times the smallest median residual, plus one level.
+
+The residual is the distance in RGB from the mixed bar. Chosen by eye; no measurement is recorded.
+What follows for the velocities of simulated clips is in docs/accuracy.md ("colour mixed with
+grey").
+"""
+LEAST_FLOW_PIXELS, MOST_FLOW_PIXELS = 50, 600
+"""Flow pixels from which an opacity is estimated, at least and about at most.
+
+Fewer make the median unsteady, more only take time. Chosen by eye; no measurement is recorded.
+"""
+QUALITY_WITHOUT_BAR = 0.4
+"""Quality of a perfect match with the default map, which stands in where no colour bar was found.
+
+Chosen by eye; no measurement is recorded.
+"""
 
 
 def velocity(colour: ColourFlow) -> tuple[FloatImage, FloatImage]:
     """Read the velocity of every flow pixel back from its colour.
 
-    Each colour takes the value of the nearest colour of the bar. Where the scanner mixes colours with the echoes below, as it is found to
-    from the colours themselves, those of the bar are mixed alike. Without a bar the usual map stands in for it, red to yellow towards the
-    transducer and blue to cyan away, so that little more than the sign can be relied on.
+    Each pixel takes the value of the nearest colour of the bar. The opacity with which the scanner
+    mixes colours and echoes is estimated, and the colours of the bar are mixed in the same way.
+    Without a bar, a default map stands in for it, red to yellow towards the transducer and blue to
+    cyan away from it; then little more than the sign is reliable.
 
     Parameters
     ----------
@@ -36,11 +58,12 @@ def velocity(colour: ColourFlow) -> tuple[FloatImage, FloatImage]:
     Returns
     -------
     fraction : array, shape (rows, columns), float32
-        Velocity over the half range of the bar, positive towards the transducer, NaN where there is no flow: -1 to 1, and further on one
-        side if the baseline is shifted. Times pi it is the Doppler phase, in which aliased flow is continuous. Power Doppler: the
+        Velocity over the half range of the bar, positive towards the transducer, NaN where there is
+        no flow. It lies between -1 and 1, or farther on one side if the baseline is shifted. Times
+        pi it is the Doppler phase, in which aliased flow is continuous. For power Doppler it is the
         amplitude, 0 to 1.
     quality : array, shape (rows, columns), float32
-        0 to 1: how near the colour of the bar was; 0 where there is no flow.
+        Closeness of the match, 0 to 1; 0 where there is no flow.
 
     References
     ----------
@@ -59,31 +82,50 @@ def velocity(colour: ColourFlow) -> tuple[FloatImage, FloatImage]:
 def decode(
     colours: ByteImage, bar: ColourBar | None, *, power: bool = False, opacity: float = 1.0
 ) -> tuple[FloatImage, NDArray[np.float32]]:
-    """Values and qualities of colours, shape (n, 3); see `velocity`."""
+    """Read values back from colours.
+
+    Parameters
+    ----------
+    colours : array, shape (n, 3), uint8
+        RGB of flow pixels.
+    bar : ColourBar or None
+        None stands for the default map.
+    power : bool
+        True if the default map is to be that of power Doppler.
+    opacity : float
+        Share of the bar's colours in the flow pixels, 0 to 1; the rest is grey.
+
+    Returns
+    -------
+    fraction, quality : array, shape (n,), float32
+        As `velocity` returns them.
+    """
     if not len(colours):
         return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
-    palette, values = usual_map(power=power) if bar is None else bar_values(bar)
-    kinds, which = np.unique(_codes(colours), return_inverse=True)
-    index, distance = _nearest(_colours(kinds), palette, opacity)
-    quality = np.exp(-((distance / MATCH) ** 2)) * np.float32(1 if bar is not None else WITHOUT_BAR)
-    return values[index][which], quality.astype(np.float32)[which]
+    palette, values = default_map(power=power) if bar is None else bar_values(bar)
+    distinct, inverse = np.unique(_codes_of(colours), return_inverse=True)
+    index, distance = _nearest(_colours_of(distinct), palette, opacity)
+    best_quality = np.float32(1 if bar is not None else QUALITY_WITHOUT_BAR)
+    quality = np.exp(-((distance / MATCH_DISTANCE) ** 2)) * best_quality
+    return values[index][inverse], quality.astype(np.float32)[inverse]
 
 
 def _nearest(
     colours: ByteImage, palette: ByteImage, opacity: float
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """For each colour (n, 3) the nearest of a palette mixed with grey, and its distance in RGB."""
+    """Index of the nearest colour of a palette (m, 3) for each colour (n, 3), and the distance.
+
+    The palette is mixed with that grey level which comes nearest; distances are in RGB.
+    """
     from usmicro.kernels.colour import nearest
 
-    index, distance = (
-        np.empty(len(colours), dtype=np.int32),
-        np.empty(len(colours), dtype=np.float32),
-    )
+    index = np.empty(len(colours), dtype=np.int32)
+    distance = np.empty(len(colours), dtype=np.float32)
     nearest(
         np.ascontiguousarray(colours, np.float32),
         palette.astype(np.float32),
         opacity,
-        MOST_GREY,
+        BRIGHTEST_MIXED_GREY,
         index,
         distance,
     )
@@ -91,50 +133,78 @@ def _nearest(
 
 
 def find_opacity(colours: ByteImage, bar: ColourBar | None) -> float:
-    """Share of the bar's colours in flow pixels, shape (n, 3), of which the rest is grey: the largest that explains them as well as any.
+    """Estimate the opacity of the colours in flow pixels.
 
-    1 without a one-dimensional velocity bar: more than one mixture explains the colours of the others.
+    Parameters
+    ----------
+    colours : array, shape (n, 3), uint8
+        RGB of flow pixels.
+    bar : ColourBar or None
+
+    Returns
+    -------
+    float
+        Share of the bar's colours, 0 to 1, the rest being grey: the largest of `OPACITIES` that
+        explains the pixels nearly as well as the best. 1 without a one-dimensional velocity bar,
+        because several mixtures explain the colours of other bars.
     """
-    if bar is None or bar.kind != "velocity" or len(colours) < LEAST_MIXED:
+    if bar is None or bar.kind != "velocity" or len(colours) < LEAST_FLOW_PIXELS:
         return 1.0
     palette, _ = bar_values(bar)
-    some = colours[:: max(len(colours) // MOST_MIXED, 1)]
-    off = np.array([np.median(_nearest(some, palette, opacity)[1]) for opacity in OPACITIES])
-    return float(OPACITIES[np.flatnonzero(off <= AS_WELL * off.min() + 1).max()])
+    sample = colours[:: max(len(colours) // MOST_FLOW_PIXELS, 1)]
+    residuals = np.array(
+        [np.median(_nearest(sample, palette, opacity)[1]) for opacity in OPACITIES]
+    )
+    accepted = residuals <= RESIDUAL_RATIO * residuals.min() + 1
+    return float(OPACITIES[np.flatnonzero(accepted).max()])
 
 
 def bar_values(bar: ColourBar) -> tuple[ByteImage, NDArray[np.float32]]:
-    """Distinct colours of a bar, (m, 3), and the value that each stands for; a colour shown over a stretch stands for its middle."""
+    """Distinct colours of a bar and their values.
+
+    Parameters
+    ----------
+    bar : ColourBar
+
+    Returns
+    -------
+    colours : array, shape (m, 3), uint8
+        RGB.
+    values : array, shape (m,), float32
+        As the fraction that `velocity` returns. A colour that fills several rows of the bar has
+        their mean value.
+    """
     length = len(bar.colours)
-    along = np.arange(length, dtype=np.float32)
+    row = np.arange(length, dtype=np.float32)
     if bar.kind == "power":
-        values = 1 - along / max(bar.baseline, 1.0)
+        values = 1 - row / max(bar.baseline, 1.0)
     else:
-        values = (np.float32(bar.baseline) - along) / np.float32((length - 1) / 2)
+        values = (np.float32(bar.baseline) - row) / np.float32((length - 1) / 2)
     colours = bar.colours.reshape(-1, 3)
     values = np.repeat(values, len(colours) // length)
-    kinds, which, count = np.unique(_codes(colours), return_inverse=True, return_counts=True)
-    mean = np.bincount(which.ravel(), values, len(kinds)) / count
-    return _colours(kinds), mean.astype(np.float32)
+    distinct, inverse, count = np.unique(
+        _codes_of(colours), return_inverse=True, return_counts=True
+    )
+    mean = np.bincount(inverse.ravel(), values, len(distinct)) / count
+    return _colours_of(distinct), mean.astype(np.float32)
 
 
-def _codes(colours: ByteImage) -> NDArray[np.int32]:
-    """One number for each colour (n, 3)."""
+def _codes_of(colours: ByteImage) -> NDArray[np.int32]:
+    """One integer for each RGB colour, (n, 3) to (n,)."""
     return colours.astype(np.int32) @ np.array([65536, 256, 1], dtype=np.int32)
 
 
-def _colours(codes: NDArray[np.int32]) -> ByteImage:
+def _colours_of(codes: NDArray[np.int32]) -> ByteImage:
+    """RGB colours of integers that `_codes_of` made, (n,) to (n, 3)."""
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
 
 
-def usual_map(*, power: bool) -> tuple[ByteImage, NDArray[np.float32]]:
-    """Colours (256, 3) and values of the map that most scanners start with."""
+def default_map(*, power: bool) -> tuple[ByteImage, NDArray[np.float32]]:
+    """Colours (256, 3), uint8 RGB, and values (256,) of the default map of most scanners."""
     values = np.linspace(0 if power else -1, 1, 256, dtype=np.float32)
     size = np.abs(values)
     strong, bright = 255 * np.clip(0.35 + 1.3 * size, 0, 1), 255 * np.clip(2 * size - 1, 0, 1)
     nothing = np.zeros_like(values)
-    towards, away = (
-        np.stack([strong, bright, nothing], axis=1),
-        np.stack([nothing, bright, strong], axis=1),
-    )
+    towards = np.stack([strong, bright, nothing], axis=1)
+    away = np.stack([nothing, bright, strong], axis=1)
     return np.where(values[:, None] >= 0, towards, away).round().astype(np.uint8), values
