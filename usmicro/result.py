@@ -1,4 +1,4 @@
-"""Result: the objects that a caller of `usmicro.analyze` gets."""
+"""Objects that `usmicro.analyze` returns."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ Row = TypeVar("Row", bound=Focus | Mass | Cluster)
 
 
 class Table(list[Row], Generic[Row]):
-    """A list of findings that turns into rows or, with pandas installed, into a data frame."""
+    """A list of findings that converts to rows or, with pandas installed, to a data frame."""
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         super().__init__(rows)
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """One dictionary a finding; None where not measured."""
+        """Return one dictionary for each finding; values that were not measured are None."""
         return [asdict(row) for row in self]
 
     def to_frame(self) -> pandas.DataFrame:
-        """A pandas data frame; needs pandas, which usmicro does not install."""
+        """Return a pandas data frame; needs pandas, which usmicro does not install."""
         import pandas
 
         return pandas.DataFrame(self.to_rows())
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return the HTML that a notebook shows."""
         from usmicro.writing.notebook import rows_html
 
         return rows_html(self.to_rows()) or "<p>No rows.</p>"
@@ -43,32 +43,42 @@ class Table(list[Row], Generic[Row]):
 
 @dataclass(frozen=True)
 class Analysis:
-    """What usmicro says of one scan."""
+    """The findings of usmicro on one scan."""
 
     scan: Scan
     settings: Settings
     foci: Table[Focus]
-    """Surest first; those that reach `foci.minimum_confidence`."""
+    """Foci that reach `foci.minimum_confidence`, the most confident first."""
     masses: Table[Mass]
+    """Masses, by number."""
     summary: Summary
+    """Findings on the image as a whole."""
     frame: int
-    """The key frame, whose foci are the surest: overlay and masks show it."""
+    """Index of the key frame, which overlay and masks show: the frame whose foci have the highest
+    sum of confidences."""
     image: Frame = field(repr=False)
-    """The key frame's pixels."""
+    """Pixels of the key frame, shape (rows, columns) or (rows, columns, 3)."""
     labels: ByteImage = field(repr=False)
-    """The key frame's anatomy at input size: 0 tissue, 1 mass, 2 duct, 3 nonmass area, 255 not tissue."""
+    """Label image of the key frame, shape (rows, columns), uint8: 0 tissue, 1 mass, 2 duct,
+    3 nonmass area, 255 not tissue (`usmicro.model.anatomy.AreaLabel`)."""
     notes: tuple[str, ...] = ()
-    """What a reader of the results must know: a fallback taken, a frame lost."""
+    """Fallbacks and lost frames that a reader of the results must know."""
     seconds: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
-    """Time spent, by stage."""
+    """Time spent in each stage, in seconds."""
 
     @property
     def clusters(self) -> Table[Cluster]:
-        """The clusters that the foci form, by number."""
+        """Clusters that the foci form, by number."""
         return Table(measure_clusters(self.foci))
 
     def overlay(self) -> ByteImage:
-        """The key frame with its findings drawn, RGB."""
+        """Draw the findings on the key frame.
+
+        Returns
+        -------
+        array, shape (rows, columns, 3), uint8 RGB
+            Enlarged if the scan is small, with a legend below.
+        """
         from usmicro.writing.overlays import draw
 
         return draw(self)
@@ -79,13 +89,13 @@ class Analysis:
         return analysis_text(self)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return the HTML that a notebook shows."""
         from usmicro.writing.notebook import analysis_html
 
         return analysis_html(self)
 
     def _repr_png_(self) -> bytes:
-        """What a program that shows no HTML shows."""
+        """Return the PNG that a program without HTML shows."""
         from usmicro.writing import encode_png
 
         return encode_png(self.overlay())

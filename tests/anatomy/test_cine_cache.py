@@ -21,31 +21,31 @@ def view_of(image, spacing):
     return prepare(np.ascontiguousarray(image), spacing=spacing)[0]
 
 
-def find(memory, view, shift=None):
-    return memory.find(view, reduced_tissue(view.grey, view.tissue), shift, SETTINGS)
+def find(cache, view, shift=None):
+    return cache.find(view, reduced_tissue(view.grey, view.tissue), shift, SETTINGS)
 
 
 def test_noise_leaves_the_anatomy_and_another_image_finds_it_anew(frame):
     image, spacing = frame
-    memory = AnatomyCache()
-    first = find(memory, view_of(image, spacing))
+    cache = AnatomyCache()
+    first = find(cache, view_of(image, spacing))
     noisy = np.clip(image + np.random.default_rng(1).normal(0, 8, image.shape), 0, 255).astype(
         np.uint8
     )
-    assert find(memory, view_of(noisy, spacing), (0.3, -0.2)) is first
+    assert find(cache, view_of(noisy, spacing), (0.3, -0.2)) is first
     mirrored = view_of(image[:, ::-1], spacing)
     np.testing.assert_array_equal(
-        find(memory, mirrored).masses, find_anatomy(mirrored, SETTINGS).masses
+        find(cache, mirrored).masses, find_anatomy(mirrored, SETTINGS).masses
     )
 
 
 def test_what_moves_as_a_whole_takes_its_anatomy_along(frame):
     image, spacing = frame
-    memory = AnatomyCache()
+    cache = AnatomyCache()
     view = view_of(image, spacing)
-    first = find(memory, view)
+    first = find(cache, view)
     away = 16
-    other = find(memory, view_of(np.roll(image, away, axis=1), spacing))
+    other = find(cache, view_of(np.roll(image, away, axis=1), spacing))
     over = away / view.grid.step_x
     assert other is not first
     (rows, columns), (new_rows, new_columns) = (
@@ -58,12 +58,12 @@ def test_what_moves_as_a_whole_takes_its_anatomy_along(frame):
 
 def test_slow_movement_does_not_add_up(frame):
     image, spacing = frame
-    memory = AnatomyCache()
+    cache = AnatomyCache()
     view = view_of(image, spacing)
-    before = np.nonzero(find(memory, view).masses)[1].mean()
+    before = np.nonzero(find(cache, view).masses)[1].mean()
     for step in range(2, 40, 2):
         found = find(
-            memory, view_of(np.roll(image, step, axis=1), spacing), (2 / view.grid.step_x, 0.0)
+            cache, view_of(np.roll(image, step, axis=1), spacing), (2 / view.grid.step_x, 0.0)
         )
         assert np.nonzero(found.masses)[1].mean() - before == pytest.approx(
             step / view.grid.step_x, abs=3

@@ -1,4 +1,8 @@
-"""The anatomy of a cine: found anew where the image has changed, moved along where it only moves, and kept where it stays."""
+"""The anatomy of a cine, found anew only where the image has changed.
+
+While the tissue stays, the anatomy of an earlier frame is kept. Where the tissue moves as a whole,
+the anatomy moves along.
+"""
 
 from __future__ import annotations
 
@@ -15,49 +19,52 @@ from usmicro.model.view import View
 from usmicro.settings import AnatomySettings
 from usmicro.tracking.motion import REDUCTION, tissue_shift
 
-CELL = 16
-"""Grid pixels on which images are compared: what speckle does averages out, what tissue does remains."""
+BLOCK = 16
+"""Side, in grid pixels, of the blocks whose means are compared between frames. It averages out
+speckle, which changes from frame to frame, and keeps the structure of the tissue."""
 MOST_CHANGE = 0.15
-"""Mean change over the mean contrast of the coarse image, up to which nothing has moved: outlines found anew would differ by as much."""
-NEAR = 2.0
-"""Grid pixels that the anatomy may lie beside where the tissue has moved to."""
+"""Largest mean change of the blocks, as a fraction of their mean contrast, at which the tissue
+counts as unchanged. Outlines that are found again on an unchanged scan differ by as much. Chosen
+by eye on simulated cines; no measurement is recorded."""
+MOST_LAG = 2.0
+"""Largest distance, in grid pixels, between the stored anatomy and the tissue that has moved on.
+Outlines are less accurate than this."""
 
 
 @dataclass(slots=True)
-class Known:
+class _CachedAnatomy:
     """The anatomy of one view."""
 
     tissue: FloatImage
-    """Of the frame that it was found on, as `reduced_tissue` has it."""
+    """Reduced tissue of the frame on which the anatomy was found."""
     found: Anatomy
-    moved: Anatomy
-    """Where it lay on the last frame."""
+    """The anatomy on that frame."""
+    current: Anatomy
+    """The anatomy moved to where it was on the last frame."""
     shift: tuple[int, int] = (0, 0)
-    """How far that is from where it was found, columns and rows."""
+    """Columns and rows from `found` to `current`."""
     drift: tuple[float, float] = (0.0, 0.0)
-    """The same of the tissue, as the movements from frame to frame add up."""
+    """Motion of the tissue since `found` in grid pixels, as the sum of the motions between
+    frames."""
 
-    def same(self, tissue: FloatImage, shift: tuple[int, int]) -> bool:
-        """Whether another frame shows the same tissue, shifted."""
-        before = _cells(self.tissue)
+    def shows_same_tissue(self, tissue: FloatImage, shift: tuple[int, int]) -> bool:
+        """True if another frame shows the tissue of `found`, shifted by columns and rows."""
+        before = _blocks(self.tissue)
         back = np.array([[1, 0, shift[0] / REDUCTION], [0, 1, shift[1] / REDUCTION]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        now = _cells(
-            cv2.warpAffine(
-                tissue, back, tissue.shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE
-            )
+        moved_back = cv2.warpAffine(
+            tissue, back, tissue.shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
-        return bool(
-            np.abs(now - before).mean() <= MOST_CHANGE * np.abs(before - before.mean()).mean()
-        )
+        change = np.abs(_blocks(moved_back) - before).mean()
+        return bool(change <= MOST_CHANGE * np.abs(before - before.mean()).mean())
 
 
 @dataclass(slots=True)
 class AnatomyCache:
-    """Anatomies of the views of one cine, each with the image that it was found on."""
+    """Anatomies of the views of one cine."""
 
-    known: dict[int, Known] = field(default_factory=dict)
-    """By view."""
+    _views: dict[int, _CachedAnatomy] = field(default_factory=dict)
+    """By number of the view."""
 
     def find(
         self,
@@ -66,63 +73,76 @@ class AnatomyCache:
         shift: tuple[float, float] | None,
         settings: AnatomySettings,
     ) -> Anatomy:
-        """The anatomy of a view: that of a former frame if the image is the same but for speckle, or has moved as a whole, else anew.
+        """Return the anatomy of a view of the next frame.
 
-        Compared is always with the frame that the anatomy was found on, so that errors do not add up. `tissue` is what
-        `usmicro.tracking.motion.reduced_tissue` gives of the view, `shift` how far it has moved since the last frame, where that is known.
+        It is the stored one if the image differs by speckle only, the stored one moved along if
+        the tissue has moved as a whole, and else found anew. The image is always compared with the
+        frame on which the anatomy was found, so that errors do not add up.
+
+        Parameters
+        ----------
+        view : View
+        tissue : array, float32
+            From `usmicro.tracking.motion.reduced_tissue`.
+        shift : (x, y) or None
+            Motion of the tissue since the last frame in grid pixels; None if unknown.
+        settings : AnatomySettings
         """
-        known = self.known.get(view.number)
-        if known is not None and known.found.masses.shape == view.shape:
+        cached = self._views.get(view.number)
+        if cached is not None and cached.found.masses.shape == view.shape:
             if shift is not None:
-                known.drift = (known.drift[0] + shift[0], known.drift[1] + shift[1])
-                if np.hypot(*np.subtract(known.drift, known.shift)) <= NEAR and known.same(
-                    tissue, known.shift
-                ):
-                    return known.moved
-            drift = tissue_shift(known.tissue, tissue)
-            if drift is not None and known.same(
-                tissue, whole := (round(drift[0]), round(drift[1]))
-            ):
-                known.moved, known.shift, known.drift = (
-                    moved(known.found, whole, view.tissue),
-                    whole,
-                    drift,
-                )
-                return known.moved
+                cached.drift = (cached.drift[0] + shift[0], cached.drift[1] + shift[1])
+                lag = np.hypot(*np.subtract(cached.drift, cached.shift))
+                if lag <= MOST_LAG and cached.shows_same_tissue(tissue, cached.shift):
+                    return cached.current
+            drift = tissue_shift(cached.tissue, tissue)
+            if drift is not None:
+                whole = (round(drift[0]), round(drift[1]))
+                if cached.shows_same_tissue(tissue, whole):
+                    cached.current = moved(cached.found, whole, view.tissue)
+                    cached.shift, cached.drift = whole, drift
+                    return cached.current
         anatomy = find_anatomy(view, settings)
-        self.known[view.number] = Known(tissue, anatomy, anatomy)
+        self._views[view.number] = _CachedAnatomy(tissue, anatomy, anatomy)
         return anatomy
 
 
 def moved(anatomy: Anatomy, shift: tuple[int, int], tissue: BoolImage) -> Anatomy:
-    """An anatomy moved by whole grid pixels, fewer than it has.
+    """Move an anatomy by whole grid pixels.
 
-    What comes into view is as the nearest that was there; outside of the tissue there is nothing.
+    Pixels that come into view take the value of the nearest pixel that was there before. Outside
+    the tissue the anatomy is empty.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+    shift : (columns, rows)
+        Smaller than the grid.
+    tissue : array, shape of the grid, bool
     """
-    (rows, columns), (over, down) = tissue.shape, shift
-    stays = slice(max(-down, 0), rows - max(down, 0)), slice(max(-over, 0), columns - max(over, 0))
-    rim = max(down, 0), max(-down, 0), max(over, 0), max(-over, 0)
+    (rows, columns), (right, down) = tissue.shape, shift
+    kept = (
+        slice(max(-down, 0), rows - max(down, 0)),
+        slice(max(-right, 0), columns - max(right, 0)),
+    )
+    margins = max(down, 0), max(-down, 0), max(right, 0), max(-right, 0)
 
     def image(name: str) -> Any:
         before = getattr(anatomy, name)
         as_bytes = before.view(np.uint8) if before.dtype == np.bool_ else before
-        now = cv2.copyMakeBorder(
-            np.ascontiguousarray(as_bytes[stays]), *rim, cv2.BORDER_REPLICATE
-        ).view(before.dtype)
+        bordered = cv2.copyMakeBorder(
+            np.ascontiguousarray(as_bytes[kept]), *margins, cv2.BORDER_REPLICATE
+        )
+        now = bordered.view(before.dtype)
         return now if tissue.all() else now * tissue
 
-    return replace(
-        anatomy,
-        **{
-            name: image(name)
-            for name in ("mass_probability", "masses", "duct_probability", "ducts", "nonmass")
-        },
-    )
+    images = ("mass_probability", "masses", "duct_probability", "ducts", "nonmass")
+    return replace(anatomy, **{name: image(name) for name in images})
 
 
-def _cells(tissue: FloatImage) -> FloatImage:
-    size = (
-        max(tissue.shape[1] * REDUCTION // CELL, 1),
-        max(tissue.shape[0] * REDUCTION // CELL, 1),
+def _blocks(tissue: FloatImage) -> FloatImage:
+    """Means of the blocks of a reduced tissue image."""
+    columns, rows = (max(n * REDUCTION // BLOCK, 1) for n in tissue.shape[::-1])
+    return np.asarray(
+        cv2.resize(tissue, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.float32
     )
-    return np.asarray(cv2.resize(tissue, size, interpolation=cv2.INTER_AREA), dtype=np.float32)

@@ -193,7 +193,7 @@ def _reason(
     duct_distance: float | None,
     nonmass: bool,
 ) -> str:
-    """One sentence on where a focus lies; signed distances in grid pixels, None without a region."""
+    """Say where a focus lies; signed distances in grid pixels, None if there is no region."""
 
     def length(pixels: float) -> str:
         mm = view.grid.in_mm(abs(pixels))

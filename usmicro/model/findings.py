@@ -1,4 +1,4 @@
-"""Findings: what the stages say of a view, and what an analysis reports of a scan."""
+"""Findings: what the stages find on a view, and the rows that an analysis reports of a scan."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ PosteriorFeature = Literal["none", "enhancement", "shadowing", "combined", "not 
 Orientation = Literal["parallel", "not parallel"]
 YesNo = Literal["yes", "no"]
 
-# ---- what the stages say of one view; positions and lengths in grid pixels ----
+# ---- what the stages find on one view; positions and lengths in grid pixels ----
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Hyperechoic foci on one view, strongest first; arrays of one length n."""
+    """Candidates for echogenic foci on one view, strongest first; all arrays have shape (n,)."""
 
     x: NDArray[np.float64]
-    """Sub-pixel grid column."""
+    """Grid column, with sub-pixel accuracy."""
     y: NDArray[np.float64]
-    """Sub-pixel grid row."""
+    """Grid row, with sub-pixel accuracy."""
     diameter: NDArray[np.float64]
     """Full width at half maximum, grid pixels."""
     contrast: NDArray[np.float64]
-    """(grey - q50) / (q75 - q50) of the surrounding ring."""
+    """(grey - q50) / (q75 - q50), with the quartiles of the grey level in the surrounding ring."""
     false_alarm: NDArray[np.float64]
-    """Probability that speckle alone responds as strongly at one speckle cell."""
+    """Probability that speckle alone responds as strongly in one resolution cell."""
     line: NDArray[np.float64]
-    """Line-likeness: 0 a round point, 1 a long line."""
+    """Likeness to a line: 0 for a round point, 1 for a long line."""
     coarse: NDArray[np.bool_]
-    """Larger than a point of the scan's resolution."""
+    """True if larger than the image of a point at the resolution of the scan."""
     features: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    """More that was measured, by name, for the confidence."""
+    """Further measurements for the confidence, by name; see `usmicro.foci.features`."""
 
     def __len__(self) -> int:
         return len(self.x)
 
     def take(self, which: NDArray[Any]) -> Candidates:
-        """The candidates that an index or mask array chooses."""
+        """Return the candidates that an index array or a mask selects."""
         chosen = {
             f.name: getattr(self, f.name)[which] for f in fields(self) if f.name != "features"
         }
@@ -60,13 +60,14 @@ class Shadow:
 
     verdict: ShadowVerdict
     drop: float | None = None
-    """Fall of the grey level behind the focus against both flanks, in local (q75 - q50) units; positive is darker."""
+    """Fall of the grey level behind the focus relative to both flanks, in units of the local
+    (q75 - q50); positive if darker."""
     p: float | None = None
-    """Probability of such a fall from speckle alone."""
+    """Probability that speckle alone causes such a fall."""
     length: float | None = None
-    """How far behind the focus the shadow reaches, grid pixels."""
+    """Length of the shadow from the lower edge of the focus, in grid pixels."""
     reason: str = ""
-    """Why it is not assessable."""
+    """What decided the verdict, or why the shadow is not assessable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class Posterior:
 
     feature: PosteriorFeature
     score: float | None = None
-    """Natural logarithm of the grey level behind over beside: negative dark, positive bright."""
+    """Natural logarithm of the ratio of grey levels behind and beside the mass: negative for
+    shadowing, positive for enhancement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +86,20 @@ class Twinkling:
 
     verdict: TwinklingVerdict
     score: float | None = None
-    """0 to 1."""
+    """Evidence for twinkling, 0 to 1; None if not assessable."""
     reason: str = ""
+    """What decided the verdict, or why twinkling is not assessable."""
 
 
-# ---- what an analysis reports; positions in pixels of the input image, None where not measured ----
+# ---- what an analysis reports; positions in pixels of the input image, None if not measured ----
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Focus:
-    """One echogenic focus: a row of foci.csv, whose columns are these fields (see docs/outputs.md)."""
+    """One echogenic focus: a row of foci.csv.
+
+    The fields are the columns; docs/outputs.md explains each.
+    """
 
     frame: int
     focus: int
@@ -124,7 +130,7 @@ class Focus:
     track: int | None
     seen_frames: int | None
     origin: Origin
-    """What makes it listed: its echo, or only its twinkling."""
+    """Why the focus is listed: for its echo, or only for its twinkling."""
     shadow_reason: str
     """What decided the shadow verdict, or why the shadow is not assessable."""
     twinkling_reason: str
@@ -167,7 +173,10 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What is said of the image as a whole: a row of images.csv, less image, status, error and seconds."""
+    """Findings on the image as a whole: a row of images.csv.
+
+    The columns image, status, error and seconds are added by a run.
+    """
 
     frames: int
     rows: int

@@ -1,4 +1,4 @@
-"""Scan: what a file holds."""
+"""Scan: the contents of a file, and the outlines that a user supplies for it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ SpacingSource = Literal["region", "pixel spacing", "given", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """Distance between pixel centres, per axis, in mm; None where unknown."""
+    """Distance between the centres of neighbouring pixels on each axis, in mm; None if unknown."""
 
     x_mm: float | None = None
     y_mm: float | None = None
     source: SpacingSource = "none"
+    """Where the values come from."""
 
     @property
     def known(self) -> bool:
-        """Whether both axes are known."""
+        """True if the spacing is known on both axes."""
         return self.x_mm is not None and self.y_mm is not None
 
 
@@ -37,7 +38,8 @@ class Spacing:
 class Region:
     """One rectangle of the screen, from the Sequence of Ultrasound Regions (DICOM PS3.3 C.8.5.5).
 
-    `left`, `top` are the first column and row, `right`, `bottom` one past the last; already cut to the image.
+    `left` and `top` are the first column and row, `right` and `bottom` are one past the last. All
+    lie inside the image.
     """
 
     kind: RegionKind
@@ -50,39 +52,44 @@ class Region:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a file holds: its frames, read one at a time, and what it says about them.
+    """The frames of a file, read one at a time, and what the file says about them.
 
-    `spacing` is that of the whole image where one holds for it; with several tissue regions each region carries its own.
-    `declared_frames` is what the header says; `read` yields what is there and raises ScanError where a frame is lost.
+    `spacing` is the pixel spacing of the whole image. With several tissue regions each region has
+    its own. `declared_frames` is the number in the header. `read` yields the frames that are there
+    and raises ScanError where one is missing.
     """
 
     name: str
-    """File name, or path below the input folder; what tables call the image."""
+    """Name of the image in tables: the file name, or the path below the input folder."""
     path: Path | None
     rows: int
     columns: int
     declared_frames: int
     read: Callable[[], Iterator[Frame]] = field(repr=False)
-    """Opens the file and yields frames: (rows, columns) or (rows, columns, 3) RGB; uint8, or uint16 stretched to the full 16 bits."""
+    """Opens the file and yields its frames: grey, shape (rows, columns), or RGB, shape (rows,
+    columns, 3); uint8, or uint16 rescaled to the full 16 bits."""
     spacing: Spacing = field(default_factory=Spacing)
     regions: tuple[Region, ...] = ()
     decoder: str = ""
-    """Library, and plug-in, that decodes the pixels; with the transfer syntax for DICOM."""
+    """Library and plug-in that decode the pixels; for DICOM also the transfer syntax."""
     notes: tuple[str, ...] = ()
-    """What a reader of the results must know: a fallback taken, a frame lost, a region that could not be used."""
+    """Fallbacks, lost frames and unusable regions that a reader of the results must know."""
 
     @classmethod
     def of_array(
         cls, frames: ArrayLike, *, spacing: float | Spacing | None = None, name: str = "array"
     ) -> Scan:
-        """Make a scan of an array in memory.
+        """Make a scan from an array in memory.
 
         Parameters
         ----------
-        frames : array, shape (rows, columns), (rows, columns, 3) RGB, (frames, rows, columns) or (frames, rows, columns, 3)
-            uint8, or uint16 that uses the full 16 bits.
+        frames : array, uint8 or uint16
+            One image of shape (rows, columns) or (rows, columns, 3) RGB, or a cine of shape
+            (frames, rows, columns) or (frames, rows, columns, 3). uint16 must use the full 16 bits.
         spacing : float or Spacing, optional
-            mm between pixel centres.
+            Distance between pixel centres in mm.
+        name : str
+            Name of the image in tables.
 
         Raises
         ------
@@ -92,14 +99,16 @@ class Scan:
         array = np.asarray(frames)
         if array.dtype not in (np.uint8, np.uint16):
             raise ImageError(
-                f"{name}: expected uint8 or uint16 pixels, found {array.dtype}; scale the image to 0 to 255 first"
+                f"{name}: expected uint8 or uint16 pixels, found {array.dtype}; "
+                "scale the image to 0 to 255 first"
             )
         colour = array.ndim >= 3 and array.shape[-1] == 3
         if array.ndim - colour == 2:
             array = array[np.newaxis]
         if array.ndim - colour != 3 or array.size == 0:
             raise ImageError(
-                f"{name}: expected one or more grey or RGB frames, found an array of shape {np.shape(frames)}"
+                f"{name}: expected one or more grey or RGB frames, "
+                f"found an array of shape {np.shape(frames)}"
             )
         if isinstance(spacing, float | int):
             spacing = Spacing(float(spacing), float(spacing), "given")
@@ -114,25 +123,30 @@ class Scan:
         )
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames one at a time; bright is always echogenic (MONOCHROME1 is inverted on reading)."""
+        """Yield the frames one at a time; bright is always echogenic."""
         return self.read()
 
 
 @dataclass(frozen=True, slots=True)
 class UserMasks:
-    """Outlines that a user supplies, at the size of the input image; None where the program finds its own."""
+    """Outlines that a user supplies, at the size of the input image.
+
+    A part that is None is found by the program.
+    """
 
     masses: LabelImage | None = None
-    """0 none, 1 to n the masses."""
+    """0 outside, 1 to n inside the masses; shape (rows, columns)."""
     ducts: LabelImage | None = None
+    """0 outside, 1 to n inside the ducts; shape (rows, columns)."""
     nonmass: BoolImage | None = None
+    """True in nonmass areas; shape (rows, columns)."""
     sources: tuple[str, ...] = ()
-    """Files that they came from."""
+    """Files that the outlines were read from."""
     frames: Mapping[int, UserMasks] = field(default_factory=dict)
-    """Outlines of single frames, by number from 0, in the place of these."""
+    """Outlines of single frames, by index from 0; they replace these outlines on that frame."""
     notes: tuple[str, ...] = ()
-    """What a reader of the results must know of them."""
+    """Notes for the reader of the results."""
 
     def on_frame(self, number: int) -> UserMasks:
-        """The outlines of one frame."""
+        """Return the outlines of one frame, given its index."""
         return self.frames.get(number, self)

@@ -1,8 +1,8 @@
-"""View: what the stages see of one tissue region of one frame, on a grid of fixed physical size."""
+"""View: one tissue region of one frame, prepared for the stages on a grid of square pixels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -18,55 +18,74 @@ ColourMap = Literal["velocity", "power", "variance"]
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where the working grid lies in the input image; its pixels are square in mm.
+    """Working grid, whose pixels are square in mm, and its place in the input image.
 
-    A grid pixel's centre (x, y) lies at (left + (x + 0.5) * step_x - 0.5, top + (y + 0.5) * step_y - 0.5) in the input image.
+    The centre of grid pixel (x, y) lies at column left + (x + 0.5) * step_x - 0.5 and row
+    top + (y + 0.5) * step_y - 0.5 of the input image.
     """
 
     left: float
+    """Left edge of the grid in columns of the input image."""
     top: float
+    """Upper edge of the grid in rows of the input image."""
     step_x: float
-    """Input columns a grid column."""
+    """Width of a grid pixel in columns of the input image."""
     step_y: float
-    """Input rows a grid row."""
+    """Height of a grid pixel in rows of the input image."""
     pixel_mm: float
-    """Edge of a grid pixel in mm: measured where the spacing is known, else an estimate that only chooses scales."""
+    """Edge of a grid pixel in mm; an estimate, used only to choose scales, if the pixel spacing is
+    unknown."""
     spacing: Spacing = field(default_factory=Spacing)
-    """Spacing of the input image here; unknown spacing means that no mm may be reported."""
+    """Pixel spacing of the input image in this region; if it is unknown, no mm is reported."""
 
     def to_image(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Column and row in the input image of a grid position."""
+        """Convert a grid position to a column and row of the input image."""
         return self.left + (x + 0.5) * self.step_x - 0.5, self.top + (y + 0.5) * self.step_y - 0.5
 
     def from_image(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Grid position of a column and row in the input image."""
+        """Convert a column and row of the input image to a grid position."""
         return (x + 0.5 - self.left) / self.step_x - 0.5, (y + 0.5 - self.top) / self.step_y - 0.5
 
     def in_mm(self, pixels: float | None) -> float | None:
-        """Length in mm, or None where the spacing is unknown."""
+        """Convert a length in grid pixels to mm; None if the pixel spacing is unknown."""
         return pixels * self.pixel_mm if pixels is not None and self.spacing.known else None
 
     def pixels(self, mm: float) -> float:
-        """Length in grid pixels of a length in mm; by the estimated scale where the spacing is unknown."""
+        """Convert a length in mm to grid pixels."""
         return mm / self.pixel_mm
 
 
 @dataclass(frozen=True, slots=True)
 class ScanLines:
-    """Where the scan lines run, in grid pixels.
+    """Geometry of the scan lines; all lengths in grid pixels.
 
-    Linear: straight down from row `face`. Sector (convex, trapezoid): along rays from the apex, whose transducer face lies `face` from it.
+    Linear: scan lines run down the columns. Sector (convex and trapezoid probes): scan lines run
+    along rays from an apex.
     """
 
     geometry: Geometry
     face: float
+    """Linear: row of the transducer face. Sector: its distance from the apex."""
     apex_x: float = 0.0
+    """Column of the apex of a sector."""
     apex_y: float = 0.0
+    """Row of the apex of a sector."""
     middle_x: float = 0.0
     """Column of the middle of the transducer face."""
 
     def direction(self, x: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Unit vector (x, y) away from the transducer at positions."""
+        """Return the direction of the scan line at positions.
+
+        Parameters
+        ----------
+        x, y : array_like
+            Grid columns and rows.
+
+        Returns
+        -------
+        x, y : array
+            Components of the unit vector away from the transducer.
+        """
         x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
         if self.geometry == "linear":
             return np.zeros(np.broadcast(x, y).shape), np.ones(np.broadcast(x, y).shape)
@@ -75,7 +94,7 @@ class ScanLines:
         return dx / length, dy / length
 
     def depth(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """Distance from the transducer face along the beam, in grid pixels."""
+        """Return the distance of grid positions from the transducer face, in grid pixels."""
         x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
         if self.geometry == "linear":
             return np.asarray(y - self.face + 0 * x)
@@ -84,59 +103,66 @@ class ScanLines:
 
 @dataclass(frozen=True, slots=True)
 class ColourBar:
-    """The scale burned in beside a colour Doppler image.
-
-    `colours` has shape (n, 3) or, for a variance map, (n, m, 3); uint8 RGB from +1 (towards, first) to -1 (away, last) for
-    velocity, from 1 to 0 for power. `baseline` is the index in `colours` of zero velocity.
-    """
+    """Colour scale that is burned in beside a colour Doppler image."""
 
     kind: ColourMap
     colours: ByteImage
+    """Colours in uint8 RGB, shape (n, 3); shape (n, m, 3) for a variance map. The first is
+    velocity +1 (towards the transducer) or power 1, the last velocity -1 or power 0."""
     baseline: float
+    """Index in `colours` of zero velocity."""
     box: tuple[int, int, int, int]
-    """Left, top, right, bottom in the input image; right and bottom are one past the last."""
+    """Left, top, right, bottom in the input image; right and bottom are one past the last column
+    and row."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColourFlow:
-    """Colour Doppler data over the B-mode image, on the grid."""
+    """Colour Doppler data of a view; all arrays have the shape of its grid."""
 
     rgb: ByteImage
-    """(rows, columns, 3), nearest neighbour so that no colours mix."""
+    """Colours, shape (rows, columns, 3); resampled by nearest neighbour, so that none mix."""
     mask: BoolImage
-    """Pixels that show colour flow, not tint, text or box outline."""
+    """True where colour flow is shown, as opposed to tint, text or the outline of the box."""
     box: BoolImage
-    """Pixels inside the colour box: only there can colour flow be seen."""
+    """True inside the colour box, the only place where colour flow can be shown."""
     bar: ColourBar | None = None
     power: bool = False
-    """Power Doppler: no sign."""
+    """True for power Doppler, whose colours have no sign."""
     contaminated: BoolImage | None = None
-    """Pixels whose grey level colour has changed, where that is more than `mask`: its blurred rim, and lone coloured pixels."""
+    """True where colour has changed the grey level: in `mask`, at its blurred rim, and in single
+    coloured pixels. None if that is `mask` itself."""
 
     @property
     def hidden(self) -> BoolImage:
-        """Pixels that show no echo."""
+        """True where colour hides the echo."""
         return self.mask if self.contaminated is None else self.contaminated
 
 
 @dataclass(frozen=True)
 class View:
-    """One tissue region of one frame, ready for the stages; all arrays lie on the grid and have one shape."""
+    """One tissue region of one frame, prepared for the stages.
+
+    All arrays have the shape of the grid.
+    """
 
     grey: FloatImage
-    """Display grey level, 0 to 255; overlay and colour pixels are filled from their surroundings."""
+    """Display grey level, 0 to 255; pixels under graphics and colour are inpainted."""
     tissue: BoolImage
-    """Echo data: no border, header, ruler, bar or body mark."""
+    """True where echoes are shown, as opposed to borders, headers, scales and body marks."""
     graphics: BoolImage
-    """Burned-in text, calipers and cursors inside the tissue: no focus is reported there."""
+    """True under text, calipers and cursors that are burned into the tissue; no focus is reported
+    there."""
     grid: Grid
     scan_lines: ScanLines
     speckle_size: tuple[float, float]
-    """Speckle cell across and along the beam: full width at half maximum of the grey autocovariance, in grid pixels."""
+    """Speckle size across and along the beam: full width at half maximum of the autocovariance of
+    the grey level, in grid pixels."""
     colour: ColourFlow | None = None
     number: int = 0
-    """Which tissue region of the screen this is, from 0."""
+    """Number of the tissue region on the screen, from 0."""
     notes: tuple[str, ...] = ()
+    """Assumptions and fallbacks that a reader of the results must know."""
 
     def __post_init__(self) -> None:
         for name in ("tissue", "graphics"):
@@ -149,10 +175,6 @@ class View:
 
     @cached_property
     def usable(self) -> BoolImage:
-        """Tissue that shows grey echoes: no overlay, no colour."""
+        """True where tissue shows grey echoes, without graphics or colour."""
         usable = self.tissue & ~self.graphics
         return usable if self.colour is None else usable & ~self.colour.hidden
-
-    def with_note(self, note: str) -> View:
-        """The same view with one more note."""
-        return replace(self, notes=(*self.notes, note))

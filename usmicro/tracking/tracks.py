@@ -130,7 +130,7 @@ class FocusTrack:
 
 @dataclass(slots=True)
 class TrackCollection:
-    """The tracks of a scan: of masses, of foci that an echo shows, of foci that only colours show."""
+    """All tracks of a scan: masses, foci with an echo, and foci that only colours show."""
 
     _foci: dict[tuple[int, Origin, int], FocusTrack] = field(default_factory=dict)
     """By view, origin and number of the tracker."""
