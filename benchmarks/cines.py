@@ -36,7 +36,7 @@ import json, sys, time
 import cv2
 cv2.setNumThreads(1)
 import usmicro
-from usmicro.batch.jobs import memory_used
+from usmicro.batch.memory import memory_used
 usmicro.analyze(usmicro.load(sys.argv[2]))
 start, wall = time.process_time(), time.perf_counter()
 analysis = usmicro.analyze(usmicro.load(sys.argv[1]))

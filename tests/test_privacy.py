@@ -20,7 +20,13 @@ from pydicom.sequence import Sequence
 
 import usmicro
 from usmicro import cli
-from usmicro.batch.pseudonyms import pseudonym, read_key, without_names
+from usmicro.batch.pseudonyms import (
+    key_for_run,
+    pseudonym,
+    read_key,
+    without_names,
+    write_key,
+)
 from usmicro.errors import UsageError
 from usmicro.loading.dicom import reader as dicom
 from usmicro.phantom import Phantom, PhantomSettings, simulate, write_dicom, write_png
@@ -40,7 +46,7 @@ SCREEN = PhantomSettings(
     intramass=2,
 )
 TEXT = {"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UN", "OB"}
-READ = {tag_for_keyword(keyword) for keyword in dicom._TAGS.split()}
+READ = {tag_for_keyword(keyword) for keyword in dicom._KEYWORDS.split()}
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +164,7 @@ def test_tags_and_pixels_beside_the_tissue_reach_no_output(tmp_path, phantom, mo
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("keyword", sorted(dicom._TAGS.split()))
+@pytest.mark.parametrize("keyword", sorted(dicom._KEYWORDS.split()))
 def test_a_tag_that_is_read_is_not_quoted_when_it_holds_a_name(tmp_path, phantom, keyword):
     file = write_dicom(phantom, tmp_path / "scan.dcm")
     dataset = pydicom.dcmread(file)
@@ -273,13 +279,20 @@ def test_pseudonyms_depend_on_the_key_and_the_folder():
 
 
 def test_a_key_is_made_for_its_owner_only_and_never_among_the_results(tmp_path):
-    key = read_key(tmp_path / "key")
+    key = key_for_run(tmp_path / "key")
     assert len(key) == 32
-    assert read_key(tmp_path / "key") == key
+    assert not (tmp_path / "key").exists()
+    for _ in range(2):
+        write_key(tmp_path / "key", key)
+        assert read_key(tmp_path / "key") == key_for_run(tmp_path / "key") == key
+    with pytest.raises(UsageError, match="key was changed"):
+        write_key(tmp_path / "key", bytes(32))
     if os.name == "posix":
         assert (tmp_path / "key").stat().st_mode & 0o077 == 0
     with pytest.raises(UsageError, match="output folder"):
-        read_key(tmp_path / "r" / "key", out=tmp_path / "r")
+        key_for_run(tmp_path / "r" / "key", out=tmp_path / "r")
+    with pytest.raises(UsageError, match="new key cannot be written"):
+        key_for_run(tmp_path / "gone" / "key")
     (tmp_path / "short").write_text("abcd")
     (tmp_path / "text").write_text("my secret")
     for name in ("short", "text"):

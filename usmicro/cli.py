@@ -383,12 +383,12 @@ def answer(arguments: argparse.Namespace) -> tuple[int, str]:
     except MemoryError:
         return SOME_FAILED, "not enough memory"
     except Exception as error:
-        from usmicro.batch.jobs import trace
+        from usmicro.batch.failures import traceback_lines
 
         words = " ".join(str(error).split())
         return (
             SOME_FAILED,
-            f"internal error: {type(error).__name__}: {words} ({trace(error)[-1]}); please report it",
+            f"internal error: {type(error).__name__}: {words} ({traceback_lines(error)[-1]}); please report it",
         )
 
 

@@ -47,7 +47,7 @@ def follow(scans: str, out: str, count: int) -> None:
     from benchmarks.reliability import stand_in
     from usmicro.batch import workers
 
-    workers.START = stand_in.START_UNREAD
+    workers.WORKER_PROGRAM = stand_in.START_UNREAD
     found: dict[str, int | str] = {"images": count, "memory after importing, MB": memory()}
     start = time.monotonic()
     results = usmicro.run(scans, out=out, workers=2, overwrite=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from usmicro.batch.jobs import FramesTold, Job
+from usmicro.batch.jobs import Job, OnProgress
 from usmicro.batch.results import Result
 from usmicro.model.arrays import ByteImage
 from usmicro.model.findings import Focus, Mass, Summary
@@ -84,7 +84,7 @@ def install(seconds: float = 0.0) -> None:
     sys.modules["usmicro.analysis"] = module
 
 
-def unread(job: Job, told: FramesTold | None = None) -> Result:
+def unread(job: Job, on_progress: OnProgress | None = None) -> Result:
     """A result of a job without reading or writing anything."""
     return Result(image=job.name, status="ok", summary=_summary(16, 16))
 
@@ -94,7 +94,7 @@ def serve_unread() -> None:
     from usmicro.batch import serving
 
     install()
-    serving.process = unread  # type: ignore[attr-defined]
+    serving.run_job = unread  # type: ignore[attr-defined]
     serving.serve()
 
 
@@ -104,7 +104,7 @@ def main() -> int:
     from usmicro.batch import workers
 
     install(SLOW)
-    workers.START = START.replace("SECONDS", str(SLOW))
+    workers.WORKER_PROGRAM = START.replace("SECONDS", str(SLOW))
     return cli.main(sys.argv[1:])
 
 

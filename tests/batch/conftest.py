@@ -5,21 +5,35 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.helpers.made_analysis import BREAKS, REFUSED, START_WORKER, stand_in
+from tests.helpers.fake_analysis import RAISES, REFUSED, WORKER_PROGRAM, fake_module
+from usmicro.batch import workers
 
 
 @pytest.fixture
-def made_analyze(monkeypatch) -> None:
-    """Put the made analysis in the place of the real one, here and in worker processes."""
-    monkeypatch.setitem(sys.modules, "usmicro.analysis", stand_in())
-    monkeypatch.setattr("usmicro.batch.workers.START", START_WORKER)
-    monkeypatch.setattr(
-        "usmicro.batch.warmup.is_compiled", lambda: True
-    )  # it has nothing to compile
-    monkeypatch.setattr("usmicro.batch.warmup.make_ready", lambda: None)  # nor to load
+def fake_analysis(monkeypatch) -> None:
+    """Replace the analysis by a fake one, in this process and in worker processes."""
+    monkeypatch.setitem(sys.modules, "usmicro.analysis", fake_module())
+    monkeypatch.setattr(workers, "WORKER_PROGRAM", WORKER_PROGRAM)
+    # there is nothing to compile and nothing to load
+    monkeypatch.setattr("usmicro.batch.warmup.is_compiled", lambda: True)
+    monkeypatch.setattr("usmicro.batch.warmup.preload", lambda: None)
+
+
+@pytest.fixture
+def computed(monkeypatch) -> list[str]:
+    """Names of the inputs that are computed in this process, not kept from an earlier run."""
+    names: list[str] = []
+
+    def run_job(job, on_progress, run=workers.run_job):
+        names.append(job.name)
+        return run(job, on_progress)
+
+    monkeypatch.setattr(workers, "run_job", run_job)
+    return names
 
 
 def write_scan(path: Path, seed: int, first: int = 0) -> None:
+    """Write a scan of noise with one bright pixel; the grey level of its first pixel is `first`."""
     image = np.random.default_rng(seed).integers(20, 200, (40, 60), dtype=np.uint8)
     image[0, 0] = first
     image[10 + seed % 20, 30] = 255
@@ -34,7 +48,7 @@ def write_scan_fixture():
 
 @pytest.fixture
 def scans(tmp_path) -> Path:
-    """Five scans that are fine, in folders."""
+    """Five valid scans, in folders."""
     for seed, name in enumerate(("b.png", "a.png", "sub/a.png", "sub/deep/c.png", "z.bmp")):
         write_scan(tmp_path / "scans" / name, seed)
     return tmp_path / "scans"
@@ -42,8 +56,8 @@ def scans(tmp_path) -> Path:
 
 @pytest.fixture
 def bad_scans(scans) -> Path:
-    """The same with three that fail, each in its own way."""
-    write_scan(scans / "broken.png", 7, first=BREAKS)
+    """Five valid scans and three that fail, each for another reason."""
+    write_scan(scans / "broken.png", 7, first=RAISES)
     write_scan(scans / "refused.png", 8, first=REFUSED)
     (scans / "text.dcm").write_text("this is no scan")
     return scans

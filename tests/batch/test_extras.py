@@ -23,7 +23,7 @@ def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.usefixtures("made_analyze")
+@pytest.mark.usefixtures("fake_analysis")
 def test_a_run_with_coco_writes_pictures_and_a_file_that_names_them(scans, tmp_path):
     run(scans, tmp_path / "r", coco=True)
     coco = json.loads((tmp_path / "r" / "coco.json").read_text())
@@ -46,14 +46,14 @@ def test_a_run_with_coco_writes_pictures_and_a_file_that_names_them(scans, tmp_p
     assert sum("keypoints" in annotation for annotation in coco["annotations"]) == 5
 
 
-@pytest.mark.usefixtures("made_analyze")
+@pytest.mark.usefixtures("fake_analysis")
 def test_failed_inputs_are_not_in_the_coco_file(bad_scans, tmp_path):
     results = run(bad_scans, tmp_path / "r", coco=True)
     coco = json.loads((tmp_path / "r" / "coco.json").read_text())
     assert len(coco["images"]) == sum(result.status == "ok" for result in results) < len(results)
 
 
-@pytest.mark.usefixtures("made_analyze")
+@pytest.mark.usefixtures("fake_analysis")
 def test_a_resumed_run_writes_what_is_newly_asked_for_and_what_was_lost(scans, tmp_path):
     run(scans, tmp_path / "one", coco=True)
     run(scans, tmp_path / "two")
@@ -67,7 +67,7 @@ def test_a_resumed_run_writes_what_is_newly_asked_for_and_what_was_lost(scans, t
     assert not (tmp_path / "two" / "coco.json").exists()  # it would tell of other tables
 
 
-@pytest.mark.usefixtures("made_analyze")
+@pytest.mark.usefixtures("fake_analysis")
 def test_overwrite_deletes_the_extras_too(scans, tmp_path):
     run(scans, tmp_path / "r", coco=True)
     run(scans / "z.bmp", tmp_path / "r", overwrite=True)
@@ -84,7 +84,7 @@ def test_dicom_results_without_highdicom_are_refused_before_anything_is_read(
 
 
 @needs_highdicom
-@pytest.mark.usefixtures("made_analyze")
+@pytest.mark.usefixtures("fake_analysis")
 def test_scans_that_are_no_dicom_have_a_note_instead_of_a_result_and_are_kept_on_resume(
     scans, tmp_path
 ):

@@ -7,22 +7,22 @@ import pytest
 
 import usmicro
 from tests.helpers import mask_functions
-from usmicro.batch.functions import mark_of
+from usmicro.batch.functions import function_hash
 from usmicro.errors import UsageError
 
 
 @pytest.fixture
-def made_masks(tmp_path, monkeypatch):
-    """A module with a masks function `find`, and its file."""
-    file = tmp_path / "made_masks.py"
+def masks_module(tmp_path, monkeypatch):
+    """Give a module with a masks function `find`, and its file."""
+    file = tmp_path / "masks_module.py"
     file.write_text("def find(image, spacing):\n    return {'masses': image > 100}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    yield importlib.import_module("made_masks"), file
-    del sys.modules["made_masks"]
+    yield importlib.import_module("masks_module"), file
+    del sys.modules["masks_module"]
 
 
-@pytest.mark.usefixtures("made_analyze")
-def test_a_function_reaches_the_analysis_whatever_the_workers(scans, tmp_path):
+@pytest.mark.usefixtures("fake_analysis")
+def test_a_masks_function_works_with_any_number_of_workers(scans, tmp_path):
     for workers in (1, 2):
         results = list(
             usmicro.run(
@@ -41,21 +41,23 @@ def test_a_function_reaches_the_analysis_whatever_the_workers(scans, tmp_path):
     [lambda image, spacing: None, mask_functions.Brighter(lambda: 3)],
     ids=["lambda", "holds a lambda"],
 )
-def test_a_function_that_cannot_be_sent_to_workers_is_refused_at_once(scans, tmp_path, function):
+def test_a_function_that_cannot_be_sent_to_workers_is_refused_at_the_call(
+    scans, tmp_path, function
+):
     with pytest.raises(UsageError, match=r"cannot be sent to worker processes .* workers=1"):
         usmicro.run(scans, out=tmp_path / "r", masks=function, workers=2)
     assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.usefixtures("made_analyze")
-def test_one_process_takes_any_function(scans, tmp_path):
+@pytest.mark.usefixtures("fake_analysis")
+def test_one_process_accepts_any_function(scans, tmp_path):
     results = list(
         usmicro.run(scans, out=tmp_path / "r", masks=lambda image, spacing: None, workers=1)
     )
     assert [result.status for result in results] == ["ok"] * 5
 
 
-def test_a_function_of_the_script_itself_is_refused_with_what_to_do(scans, tmp_path):
+def test_a_function_of_the_script_itself_is_refused_with_a_remedy(scans, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import sys, usmicro\ndef find(image, spacing):\n    return None\n"
@@ -71,11 +73,11 @@ def test_a_function_of_the_script_itself_is_refused_with_what_to_do(scans, tmp_p
     assert "module of its own" in done.stderr
 
 
-@pytest.mark.usefixtures("made_analyze")
-def test_a_module_that_workers_cannot_import_ends_the_run_with_its_reason(
-    scans, tmp_path, made_masks
+@pytest.mark.usefixtures("fake_analysis")
+def test_a_module_that_workers_cannot_import_ends_the_run_with_the_reason(
+    scans, tmp_path, masks_module
 ):
-    module, file = made_masks
+    module, file = masks_module
     file.write_text("raise RuntimeError('no licence')\n")
     with pytest.raises(
         UsageError, match=r"cannot import the function \(RuntimeError: no licence\); give workers=1"
@@ -83,29 +85,19 @@ def test_a_module_that_workers_cannot_import_ends_the_run_with_its_reason(
         list(usmicro.run(scans, out=tmp_path / "r", masks=module.find, workers=2))
 
 
-def test_marks_tell_functions_parameters_and_sources_apart(made_masks):
-    module, file = made_masks
-    before = mark_of(module.find)
-    assert before == mark_of(module.find)
+def test_function_hash_depends_on_function_parameters_and_source(masks_module):
+    module, file = masks_module
+    before = function_hash(module.find)
+    assert before == function_hash(module.find)
     file.write_text(file.read_text().replace("100", "101"))
-    assert mark_of(module.find) != before
-    assert mark_of(mask_functions.Brighter(3)) == mark_of(mask_functions.Brighter(3))
-    assert mark_of(mask_functions.Brighter(3)) != mark_of(mask_functions.Brighter(4))
-    assert mark_of(lambda image, spacing: None) != mark_of(lambda image, spacing: None)
+    assert function_hash(module.find) != before
+    assert function_hash(mask_functions.Brighter(3)) == function_hash(mask_functions.Brighter(3))
+    assert function_hash(mask_functions.Brighter(3)) != function_hash(mask_functions.Brighter(4))
+    assert function_hash(lambda image, spacing: None) != function_hash(lambda image, spacing: None)
 
 
-@pytest.mark.usefixtures("made_analyze")
-def test_resume_keeps_results_of_the_same_function_only(scans, tmp_path, monkeypatch):
-    from usmicro.batch import workers
-
-    computed = []
-    monkeypatch.setattr(
-        workers,
-        "process",
-        lambda job, told, compute=workers.process: (computed.append(job.name), compute(job, told))[
-            1
-        ],
-    )
+@pytest.mark.usefixtures("fake_analysis")
+def test_resume_keeps_only_results_of_the_same_function(scans, tmp_path, computed):
     for function, expected in (
         (mask_functions.bright, 5),
         (mask_functions.bright, 0),

@@ -10,7 +10,7 @@ import pytest
 import usmicro
 
 pytestmark = [
-    pytest.mark.usefixtures("made_analyze"),
+    pytest.mark.usefixtures("fake_analysis"),
     pytest.mark.skipif(os.name != "posix", reason="names that only POSIX has"),
 ]
 
@@ -90,7 +90,7 @@ def test_a_file_and_a_folder_of_one_name(tmp_path, write_scan):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory from /proc")
 def test_thousands_of_files_are_listed_in_little_memory(tmp_path):
     """Listing costs about a kilobyte a file."""
-    from usmicro.batch.runs import make_jobs
+    from usmicro.batch.inputs import make_jobs
     from usmicro.settings import Settings
 
     scans = tmp_path / "scans"
@@ -98,9 +98,7 @@ def test_thousands_of_files_are_listed_in_little_memory(tmp_path):
     for number in range(20_000):
         (scans / f"scan number {number:06d}.png").write_bytes(b"")
     before = memory()
-    jobs, _ = make_jobs(
-        scans, out=tmp_path / "r", settings=Settings(), spacing=None, masks=None, limit=None
-    )
+    jobs, _ = make_jobs(scans, out=tmp_path / "r", settings=Settings())
     assert len(jobs) == 20_000
     assert memory() - before < 20_000 * 3000
 

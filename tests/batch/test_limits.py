@@ -13,12 +13,20 @@ import numpy as np
 import pytest
 
 import usmicro
-from tests.helpers.made_analysis import EATS, EATS_IN_C, FRAMES, FREEZES, SECOND, SLEEPS, SPINS
+from tests.helpers.fake_analysis import (
+    FILLS_MEMORY,
+    FILLS_MEMORY_IN_C,
+    SLOW_FRAMES,
+    FREEZES,
+    CRASHES_SECOND_TIME,
+    SLEEPS,
+    SPINS,
+)
 from usmicro.batch import workers
 from usmicro.settings import read_settings
 
 pytestmark = [
-    pytest.mark.usefixtures("made_analyze"),
+    pytest.mark.usefixtures("fake_analysis"),
     pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux"),
 ]
 
@@ -45,7 +53,7 @@ def test_a_file_that_hangs_is_stopped_and_says_where(scans, tmp_path, write_scan
     for name in failed(results):
         assert "limits.seconds" in results[name].error
         assert any(
-            "made_analysis.py" in line and "in analyze" in line for line in results[name].log
+            "fake_analysis.py" in line and "in analyze" in line for line in results[name].log
         )
 
 
@@ -59,7 +67,7 @@ def test_a_process_that_does_not_even_stop_itself_is_killed(
     assert "limits.seconds" in results["freezes.png"].error
 
 
-@pytest.mark.parametrize("kind", [EATS, EATS_IN_C])
+@pytest.mark.parametrize("kind", [FILLS_MEMORY, FILLS_MEMORY_IN_C])
 def test_a_file_that_eats_memory_costs_its_row(scans, tmp_path, write_scan, kind):
     write_scan(scans / "eats.png", 34, first=kind)
     results = run(scans, tmp_path / "r", "limits.memory=900")
@@ -70,7 +78,7 @@ def test_a_file_that_eats_memory_costs_its_row(scans, tmp_path, write_scan, kind
 def test_a_crash_that_a_former_file_caused_costs_nothing(tmp_path, write_scan):
     """A damaged heap kills the process in a later file, which is fine in a process of its own."""
     for number in range(5):
-        write_scan(tmp_path / "scans" / f"{number}.png", number, first=SECOND)
+        write_scan(tmp_path / "scans" / f"{number}.png", number, first=CRASHES_SECOND_TIME)
     assert failed(run(tmp_path / "scans", tmp_path / "r")) == set()
 
 
@@ -86,7 +94,7 @@ def test_the_limits_do_not_count_as_settings_of_the_result(scans, tmp_path):
 @pytest.mark.parametrize("count", [1, 2])
 def test_frames_of_a_cine_are_told_while_it_runs(tmp_path, monkeypatch, capsys, count):
     pages = [np.full((40, 60), 30 + number, np.uint8) for number in range(12)]
-    pages[0][0, 0] = FRAMES
+    pages[0][0, 0] = SLOW_FRAMES
     (tmp_path / "scans").mkdir()
     cv2.imwritemulti(str(tmp_path / "scans" / "cine.tif"), pages)
     monkeypatch.setattr("usmicro.batch.progress.LINE_SECONDS", 0)
@@ -100,7 +108,7 @@ def test_workers_end_with_the_main_process(scans, tmp_path, write_scan):
         write_scan(scans / name, 1, first=SLEEPS)
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import usmicro, usmicro.batch.workers as workers\n"
-        "from tests.helpers.made_analysis import START_WORKER\nworkers.START = START_WORKER\nlist(usmicro.run(sys.argv[2], out=sys.argv[3], workers=2))"
+        "from tests.helpers.fake_analysis import WORKER_PROGRAM\nworkers.WORKER_PROGRAM = WORKER_PROGRAM\nlist(usmicro.run(sys.argv[2], out=sys.argv[3], workers=2))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, ROOT, str(scans), str(tmp_path / "r")]

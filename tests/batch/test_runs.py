@@ -11,11 +11,11 @@ import pytest
 import usmicro
 from usmicro.anatomy.ducts import NETWORK as DUCTS
 from usmicro.anatomy.masses import NETWORK
-from usmicro.batch.runs import file_stems
+from usmicro.writing.names import file_stems
 from usmicro.errors import SettingsError, UsageError
 from usmicro.settings import read_settings
 
-pytestmark = pytest.mark.usefixtures("made_analyze")
+pytestmark = pytest.mark.usefixtures("fake_analysis")
 
 
 MEASURED = re.compile(rb'(<(dd|td)[^>]*class="measured"[^>]*>).*?</\2>')
@@ -95,14 +95,14 @@ def test_a_failing_file_costs_one_row(bad_scans, tmp_path):
         rows["broken.png"][name] == "" for name in ("frames", "rows", "foci", "calcification_score")
     )
     assert len(table(tmp_path / "r" / "foci.csv")) == 5
-    with pytest.raises(usmicro.errors.ScanError, match=r"broken\.png failed"):
+    with pytest.raises(usmicro.errors.ScanError, match=r"broken\.png: has no picture"):
         results["broken.png"].overlay()
 
 
 def test_no_output_tells_a_path_of_the_machine(bad_scans, tmp_path):
     run(bad_scans, tmp_path / "r", masks=bad_scans.parent)
     record = (tmp_path / "r" / "run.json").read_text()
-    assert "made_analysis.py" in record  # where the error arose is told, without folders above
+    assert "fake_analysis.py" in record  # where the error arose is told, without folders above
     for name in ("run.json", "images.csv", "foci.csv"):
         text = (tmp_path / "r" / name).read_text()
         assert str(tmp_path) not in text
@@ -175,7 +175,7 @@ def test_clusters_are_written_also_when_a_run_is_resumed(scans, tmp_path, monkey
             replace(made.foci[0], focus=i + 1, x_px=float(10 * i), y_px=4.0, cluster=1)
             for i in range(3)
         ]
-        return replace(made, foci=usmicro.model.findings.Table(rows))
+        return replace(made, foci=usmicro.result.Table(rows))
 
     monkeypatch.setattr(sys.modules["usmicro.analysis"], "analyze", clustered)
     run(scans, tmp_path / "r", limit=2)
@@ -203,20 +203,10 @@ def test_results_below_the_input_are_not_taken_for_scans(scans):
 # ---- resuming and replacing ----
 
 
-def test_resume_computes_only_what_changed(bad_scans, tmp_path, monkeypatch):
-    from usmicro.batch import workers
-
+def test_resume_computes_only_what_changed(bad_scans, tmp_path, computed):
     run(bad_scans, tmp_path / "r", limit=3)
     before = (tmp_path / "r" / "images.csv").read_bytes()
-    computed = []
-    monkeypatch.setattr(
-        workers,
-        "process",
-        lambda job, told, compute=workers.process: (computed.append(job.name), compute(job, told))[
-            1
-        ],
-    )
-
+    computed.clear()
     results = run(bad_scans, tmp_path / "r", resume=True)
     assert computed == [
         "broken.png",

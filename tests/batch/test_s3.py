@@ -97,7 +97,7 @@ def test_results_in_a_bucket_are_those_on_the_disk_and_resumed(bucket, scans, tm
 
 
 def test_what_is_not_there_is_told(bucket, tmp_path):
-    with pytest.raises(UsageError, match=r"nothing is there|cannot be read"):
+    with pytest.raises(UsageError, match=r"no file found there|cannot be read"):
         usmicro.run("s3://bucket/gone", out=tmp_path / "r", workers=1)
     with pytest.raises(UsageError, match="nosuch://x: "):
         usmicro.run("nosuch://x", out=tmp_path / "r", workers=1)

@@ -16,7 +16,7 @@ from usmicro.kernels import _cache
 
 @pytest.fixture
 def mark(tmp_path, monkeypatch):
-    monkeypatch.setattr(warmup, "_mark", lambda: tmp_path / "compiled")
+    monkeypatch.setattr(warmup, "marker_file", lambda: tmp_path / "compiled")
     return tmp_path / "compiled"
 
 
@@ -25,9 +25,9 @@ def test_a_first_run_says_that_it_compiles_and_the_next_does_not(
 ):
     import cv2
 
-    from tests.helpers.made_analysis import stand_in
+    from tests.helpers.fake_analysis import fake_module
 
-    monkeypatch.setitem(sys.modules, "usmicro.analysis", stand_in())
+    monkeypatch.setitem(sys.modules, "usmicro.analysis", fake_module())
     cv2.imwrite(str(tmp_path / "scan.png"), np.full((40, 60), 99, np.uint8))
     for first in (True, False):
         list(

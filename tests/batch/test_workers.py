@@ -1,3 +1,4 @@
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import usmicro
-from tests.helpers.made_analysis import BREAKS, CRASHES, EXITS, PRINTS
+from tests.helpers.fake_analysis import RAISES, CRASHES, EXITS, PRINTS
 from usmicro.batch import workers
 from usmicro.errors import UsageError, UsmicroError
 
@@ -20,7 +21,7 @@ def rows(folder):
     return images, (folder / "foci.csv").read_bytes(), (folder / "masses.csv").read_bytes()
 
 
-@pytest.mark.usefixtures("made_analyze")
+@pytest.mark.usefixtures("fake_analysis")
 def test_workers_write_what_one_process_writes(bad_scans, tmp_path):
     for count in (1, 3):
         results = list(usmicro.run(bad_scans, out=tmp_path / str(count), workers=count))
@@ -28,7 +29,7 @@ def test_workers_write_what_one_process_writes(bad_scans, tmp_path):
     assert rows(tmp_path / "1") == rows(tmp_path / "3")
 
 
-@pytest.mark.usefixtures("made_analyze")
+@pytest.mark.usefixtures("fake_analysis")
 def test_a_crash_costs_the_file_that_caused_it(scans, tmp_path, write_scan):
     write_scan(scans / "crashes.png", 21, first=CRASHES)
     write_scan(scans / "exits.png", 22, first=EXITS)
@@ -40,24 +41,24 @@ def test_a_crash_costs_the_file_that_caused_it(scans, tmp_path, write_scan):
     }
     assert "killed by SIGSEGV" in results["crashes.png"].error
     assert any(
-        "made_analysis.py" in line and "in analyze" in line for line in results["crashes.png"].log
+        "fake_analysis.py" in line and "in analyze" in line for line in results["crashes.png"].log
     )
     assert not any(line.startswith("/") for line in results["crashes.png"].log)
     assert "status 3" in results["exits.png"].error
 
 
-@pytest.mark.usefixtures("made_analyze")
+@pytest.mark.usefixtures("fake_analysis")
 def test_while_kernels_are_not_compiled_the_first_job_is_alone_until_one_succeeds(
     tmp_path, write_scan, monkeypatch
 ):
     monkeypatch.setattr("usmicro.batch.warmup.is_compiled", lambda: False)
     for number in range(6):
-        write_scan(tmp_path / "scans" / f"{number}.png", number, first=BREAKS)
+        write_scan(tmp_path / "scans" / f"{number}.png", number, first=RAISES)
     results = list(usmicro.run(tmp_path / "scans", out=tmp_path / "r", workers=2))
     assert [result.status for result in results] == ["failed"] * 6
 
 
-@pytest.mark.usefixtures("made_analyze")
+@pytest.mark.usefixtures("fake_analysis")
 def test_workers_end_when_the_loop_is_left(scans, tmp_path, monkeypatch):
     started = []
     real = subprocess.Popen
@@ -73,16 +74,17 @@ def test_workers_end_when_the_loop_is_left(scans, tmp_path, monkeypatch):
     assert all(process.poll() is not None for process in started)
 
 
-@pytest.mark.usefixtures("made_analyze")
+@pytest.mark.usefixtures("fake_analysis")
 def test_an_output_that_fails_on_the_way_ends_the_run(scans, tmp_path):
-    results = usmicro.run(scans, out=tmp_path / "r", workers=2)
+    list(usmicro.run(scans, out=tmp_path / "r", workers=1, limit=1))
+    shutil.rmtree(tmp_path / "r" / "overlays")
     (tmp_path / "r" / "overlays").write_text("in the way")
     with pytest.raises(UsageError, match="cannot be written"):
-        list(results)
+        list(usmicro.run(scans, out=tmp_path / "r", workers=2, resume=True))
 
 
 def test_a_worker_that_cannot_start_is_told(scans, tmp_path, monkeypatch):
-    monkeypatch.setattr(workers, "START", "raise SystemExit('no such thing')")
+    monkeypatch.setattr(workers, "WORKER_PROGRAM", "raise SystemExit('no such thing')")
     with pytest.raises(UsmicroError, match="could not start: no such thing"):
         list(usmicro.run(scans, out=tmp_path / "r", workers=2))
 
@@ -92,7 +94,7 @@ def test_a_plain_script_needs_no_guard(scans, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\nsys.path.insert(0, sys.argv[1])\nimport usmicro, usmicro.batch.workers as workers\n"
-        "from tests.helpers.made_analysis import START_WORKER\nworkers.START = START_WORKER\n"
+        "from tests.helpers.fake_analysis import WORKER_PROGRAM\nworkers.WORKER_PROGRAM = WORKER_PROGRAM\n"
         "for result in usmicro.run(sys.argv[2], out=sys.argv[3], workers=2):\n    print(result.image)\n"
     )
     done = subprocess.run(
@@ -111,8 +113,8 @@ def test_a_plain_script_needs_no_guard(scans, tmp_path):
 def test_a_stopped_command_keeps_what_is_finished(scans, tmp_path, number):
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a background job inherits it switched off
-        "sys.path.insert(0, sys.argv.pop(1)); from tests.helpers import made_analysis; import time; "
-        "analyze = made_analysis.analyze; module = made_analysis.stand_in(); sys.modules['usmicro.analysis'] = module; "
+        "sys.path.insert(0, sys.argv.pop(1)); from tests.helpers import fake_analysis; import time; "
+        "analyze = fake_analysis.analyze; module = fake_analysis.fake_module(); sys.modules['usmicro.analysis'] = module; "
         "module.analyze = lambda scan, **options: (time.sleep(60 * (scan.name != 'a.png')), analyze(scan, **options))[1]; "
         "from usmicro.cli import main; sys.exit(main(sys.argv[1:]))"
     )

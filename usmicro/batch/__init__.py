@@ -1,6 +1,9 @@
-"""Batch: many scans in, tables, overlays and masks out; the one code path of the command line and of Python."""
+"""Batch runs: analyse many scans and write tables, overlays and masks.
+
+The command line and `usmicro.run` use the same code.
+"""
 
 from usmicro.batch.results import Result
-from usmicro.batch.runs import run
+from usmicro.batch.runs import Run, run
 
-__all__ = ["Result", "run"]
+__all__ = ["Result", "Run", "run"]

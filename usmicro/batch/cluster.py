@@ -1,7 +1,8 @@
 """Jobs on the machines of a Dask cluster.
 
-Each thread of a Dask worker has a worker process of its own, the same as in a run on one machine, so that the limits hold there too and a
-crash costs its file and not the Dask worker. Inputs and output must be on a file system that all machines share.
+Each thread of a Dask worker has its own worker process, as in a run on one machine. The limits of
+time and memory therefore apply there too, and a crash costs its file and not the Dask worker.
+Inputs and output must be on a file system that all machines share.
 """
 
 from __future__ import annotations
@@ -17,69 +18,82 @@ from pathlib import Path
 from typing import Any
 
 from usmicro import __version__
-from usmicro.batch.jobs import Job, failure, is_written
+from usmicro.batch.failures import failed_result
+from usmicro.batch.jobs import Job, has_intact_files
 from usmicro.batch.results import Result
-from usmicro.batch.workers import Told, Worker
+from usmicro.batch.workers import OnJobProgress, Worker
 from usmicro.errors import UsageError, UsmicroError
 
-IN_FLIGHT = 3
-"""Jobs that the scheduler holds for each thread of the cluster; more would only be listed twice."""
+JOBS_A_THREAD = 3
+"""Number of jobs that the scheduler holds for each thread of the cluster; more would only lengthen
+its list. Chosen by judgement; no measurement is recorded."""
+CONNECT_SECONDS = 20.0
+"""Time to wait for the scheduler, s. Chosen by judgement."""
+WORKERS_SECONDS = 60.0
+"""Time to wait for the first Dask worker, s. Chosen by judgement."""
 SHARED_SECONDS = 30.0
-"""So long may it take until the files that another machine wrote are seen here."""
-_own = threading.local()
+"""Time to wait until files that another machine wrote are visible here, s. Chosen by judgement; no
+measurement is recorded."""
+_of_thread = threading.local()
+"""The worker process of each thread of a Dask worker."""
 
 
 def on_cluster(
-    jobs: Sequence[Job], address: str, told: Told
+    jobs: Sequence[Job], address: str, on_progress: OnJobProgress
 ) -> Generator[tuple[int, Result], None, None]:
-    """Compute jobs on the workers of a scheduler; gives each job's index with its result, as they come.
+    """Compute jobs on the workers of a scheduler; yield index and result of each when it is done.
 
-    A job whose Dask worker is lost is computed by another one; after several lost ones it fails, as it may be what kills them.
+    If a Dask worker is lost, another one computes its job. After several losses the job fails, as
+    it may be the cause.
 
     Raises
     ------
     UsageError
-        If Dask is not installed, there is no scheduler or it is lost, or its workers are none, or have another version or file system.
+        If Dask is not installed, the scheduler cannot be reached, it has no workers, or they have
+        another version of usmicro or another file system.
     """
-    client = connected(address)
+    client = connect(address)
     topic = f"usmicro-{uuid.uuid4()}"
-    finished: queue.SimpleQueue[tuple[int, Any] | tuple[int, int, int]] = queue.SimpleQueue()
-    client.subscribe_topic(topic, lambda event: finished.put(event[1]))
+    events: queue.SimpleQueue[tuple[int, Any] | tuple[int, int, int]] = queue.SimpleQueue()
+    client.subscribe_topic(topic, lambda event: events.put(event[1]))
     futures: dict[int, Any] = {}
-    given = done = 0
-    seen_files = False
+    submitted = done = 0
+    checked_files = False
     try:
         while done < len(jobs):
-            room = IN_FLIGHT * max(1, sum(client.nthreads().values())) - len(futures)
-            while room > 0 and given < len(jobs):
+            room = JOBS_A_THREAD * max(1, sum(client.nthreads().values())) - len(futures)
+            while room > 0 and submitted < len(jobs):
                 job = replace(
-                    jobs[given],
-                    path=Path(os.path.abspath(jobs[given].path)),
-                    out=Path(os.path.abspath(jobs[given].out)),
+                    jobs[submitted],
+                    path=Path(os.path.abspath(jobs[submitted].path)),
+                    out=Path(os.path.abspath(jobs[submitted].out)),
                 )
-                # named by number: the cluster's logs and its page tell the names of jobs
+                # the key is a number, because the logs and the web page of the cluster show keys
+                key = f"{topic}-{submitted}"
                 future = client.submit(
-                    compute, job, given, topic, __version__, key=f"{topic}-{given}", pure=False
+                    compute, job, submitted, topic, __version__, key=key, pure=False
                 )
-                future.add_done_callback(lambda future, index=given: finished.put((index, future)))
-                futures[given] = future
-                given, room = given + 1, room - 1
+                future.add_done_callback(
+                    lambda future, index=submitted: events.put((index, future))
+                )
+                futures[submitted] = future
+                submitted, room = submitted + 1, room - 1
             try:
-                event = finished.get(timeout=1.0)
+                event = events.get(timeout=1.0)
             except queue.Empty:
                 _check_connected(client, address)
                 continue
             if len(event) == 3:
-                told(jobs[event[0]], event[1], event[2])
+                on_progress(jobs[event[0]], event[1], event[2])
                 continue
             index, future = event
             del futures[index]
-            result = _outcome(future, jobs[index], address)
+            result = _result_of(future, jobs[index], address)
             if result.status == "ok":
                 job = jobs[index]
-                if not seen_files:
+                if not checked_files:
                     _check_shared(job, result)
-                    seen_files = True
+                    checked_files = True
                 result = replace(result, overlay_file=job.overlay_file, mask_file=job.mask_file)
             done += 1
             yield index, result
@@ -88,72 +102,92 @@ def on_cluster(
         client.close()
 
 
-def connected(address: str) -> Any:
-    """A client of a scheduler.
+def connect(address: str) -> Any:
+    """Return a client of the scheduler at an address.
 
     Raises
     ------
     UsageError
-        If Dask is not installed, nothing answers there, or no worker is there.
+        If Dask is not installed, the scheduler does not answer, or it has no workers.
     """
     try:
         from distributed import Client
     except ImportError as error:
         raise UsageError(
-            f'--cluster needs Dask, which is not installed; pip install "usmicro[cluster]" ({error})'
+            "--cluster needs Dask, which is not installed; "
+            f'pip install "usmicro[cluster]" ({error})'
         ) from error
     try:
-        client: Any = Client(address, timeout=20, set_as_default=False)
+        client: Any = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"--cluster {address}: no Dask scheduler answers there ({error}); start one with: dask scheduler"
+            f"--cluster {address}: no Dask scheduler answers there ({error}); "
+            "start one with: dask scheduler"
         ) from error
     try:
-        client.wait_for_workers(1, timeout=60)
+        client.wait_for_workers(1, timeout=WORKERS_SECONDS)
     except TimeoutError as error:
         client.close()
         raise UsageError(
-            f"--cluster {address}: the scheduler has no workers; start some with: dask worker {address}"
+            f"--cluster {address}: the scheduler has no workers; "
+            f"start some with: dask worker {address}"
         ) from error
     return client
 
 
 def compute(job: Job, index: int, topic: str, version: str) -> Result | UsmicroError:
-    """What a thread of a Dask worker runs; errors are given back, since Dask would write what it was called with into its log."""
+    """Compute a job in a thread of a Dask worker.
+
+    Errors are returned, not raised, since Dask would write the arguments of a call that raises to
+    its log, and these name the input.
+
+    Parameters
+    ----------
+    job : Job
+    index : int
+        Its number in the run.
+    topic : str
+        Dask topic for messages about progress.
+    version : str
+        Version of usmicro on the machine that started the run.
+    """
     from distributed import get_worker
 
     if version != __version__:
         return UsageError(
-            f"--cluster: a worker has usmicro {__version__}, this run is by {version}; install the same on all machines"
+            f"--cluster: a worker has usmicro {__version__}, this run is by {version}; "
+            "install the same on all machines"
         )
-    worker = getattr(_own, "worker", None)
+    worker = getattr(_of_thread, "worker", None)
     if worker is None:
-        worker = _own.worker = Worker()
+        worker = _of_thread.worker = Worker()
     dask_worker = get_worker()
+
+    def on_progress(done: int, declared: int) -> None:
+        dask_worker.log_event(topic, (index, done, declared))
+
     try:
-        result: Result = worker.compute(
-            job, lambda done, promised: dask_worker.log_event(topic, (index, done, promised))
-        )
+        result: Result = worker.compute(job, on_progress)
     except UsmicroError as error:
         return error
     return replace(result, overlay_file=None, mask_file=None)
 
 
-def _outcome(future: Any, job: Job, address: str) -> Result:
+def _result_of(future: Any, job: Job, address: str) -> Result:
     from distributed import KilledWorker
 
-    if future.status == "cancelled" or future.status == "lost":
-        raise _lost(address)
+    if future.status in ("cancelled", "lost"):
+        raise _connection_lost(address)
     error = future.exception()
     if isinstance(error, KilledWorker):
-        return failure(
+        return failed_result(
             job,
-            "several workers of the cluster were lost while they computed this file; it may be what killed them",
+            "several workers of the cluster were lost while they computed this file, "
+            "which may be the cause",
         )
     if error is not None:
-        raise UsmicroError(
-            f"--cluster {address}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        )
+        words = " ".join(str(error).split())[:300]
+        raise UsmicroError(f"--cluster {address}: {type(error).__name__}: {words}")
     answer: Result | UsmicroError = future.result()
     if isinstance(answer, UsmicroError):
         raise answer
@@ -162,21 +196,23 @@ def _outcome(future: Any, job: Job, address: str) -> Result:
 
 def _check_connected(client: Any, address: str) -> None:
     if client.status not in ("running", "connecting"):
-        raise _lost(address)
+        raise _connection_lost(address)
 
 
-def _lost(address: str) -> UsageError:
+def _connection_lost(address: str) -> UsageError:
     return UsageError(
-        f"--cluster {address}: the connection to the scheduler is lost; run again with --resume: finished inputs are kept"
+        f"--cluster {address}: the connection to the scheduler is lost; "
+        "run again with --resume: finished inputs are kept"
     )
 
 
 def _check_shared(job: Job, result: Result, wait: Callable[[float], None] = time.sleep) -> None:
-    """Make sure that the workers write where this process reads."""
+    """Check that the files that the workers write are visible to this process."""
     end = time.monotonic() + SHARED_SECONDS
-    while not is_written(job, result):
+    while not has_intact_files(job, result):
         if time.monotonic() > end:
             raise UsageError(
-                f"{job.out}: what the workers of the cluster write is not seen here; give --out a folder that all machines share"
+                f"{job.out}: files that the workers of the cluster write are not visible here; "
+                "give --out a folder that all machines share"
             )
         wait(0.5)

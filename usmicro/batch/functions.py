@@ -1,4 +1,4 @@
-"""A user's function in a run: whether worker processes can have it, and whether it is that of a former run."""
+"""Checks of a user's masks function: can workers import it, and did a former run use the same."""
 
 from __future__ import annotations
 
@@ -11,41 +11,43 @@ from pathlib import Path
 from usmicro.anatomy.user_masks import MaskFunction, definition_of, function_name
 from usmicro.errors import UsageError
 
-CANNOT_PICKLE = (pickle.PicklingError, AttributeError, TypeError)
-"""What pickle raises of functions within functions, lambdas and objects that hold open files."""
+PICKLE_ERRORS = (pickle.PicklingError, AttributeError, TypeError)
+"""Errors that pickle raises for nested functions, lambdas and objects that hold open files."""
 
 
 def check_importable(function: MaskFunction) -> None:
-    """Refuse a function that worker processes cannot have: they import it by the name of its module.
+    """Check that worker processes can import a function by the name of its module.
 
     Raises
     ------
     UsageError
+        If they cannot.
     """
     remedy = "define it at the top of a module of its own and import it, or give workers=1"
     try:
         pickled = pickle.dumps(function)
-    except CANNOT_PICKLE as error:
+    except PICKLE_ERRORS as error:
         raise UsageError(
-            f"masks: {function_name(function)} cannot be sent to worker processes ({error}); {remedy}"
+            f"masks: {function_name(function)} cannot be sent to worker processes ({error}); "
+            f"{remedy}"
         ) from error
-    if b"__main__" in pickled:  # a worker is a program of its own, whose __main__ is another
+    if b"__main__" in pickled:  # a worker process has a __main__ of its own
         raise UsageError(
-            f"masks: {function_name(function)} is defined in the script itself, which worker processes do not run; {remedy}"
+            f"masks: {function_name(function)} is defined in the script itself, "
+            f"which worker processes do not run; {remedy}"
         )
 
 
-def mark_of(function: MaskFunction) -> str:
-    """Hash of a function, its parameters and the file that it is written in, for --resume.
+def function_hash(function: MaskFunction) -> str:
+    """Return a hash of a function, its parameters and its source file, for --resume.
 
-    One that is written in no file, or cannot be pickled, gets a mark that no other run has: whether it is the same cannot be known.
+    A function without a source file, or one that cannot be pickled, gets a random hash: it cannot
+    be known whether a former run used the same one.
     """
     file = getattr(sys.modules.get(definition_of(function).__module__), "__file__", None)
+    if not file:
+        return secrets.token_hex()
     try:
-        return (
-            hashlib.sha256(pickle.dumps(function) + Path(file).read_bytes()).hexdigest()
-            if file
-            else secrets.token_hex()
-        )
-    except (*CANNOT_PICKLE, OSError):
+        return hashlib.sha256(pickle.dumps(function) + Path(file).read_bytes()).hexdigest()
+    except (*PICKLE_ERRORS, OSError):
         return secrets.token_hex()

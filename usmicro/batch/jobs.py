@@ -1,253 +1,198 @@
-"""One input of a run: what its worker is told, what it does, and what it answers."""
+"""A job analyses one input of a run, writes its files and returns its result."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import sys
+import json
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from usmicro import __version__
 from usmicro.anatomy.user_masks import MaskFunction, MasksLike
+from usmicro.batch.failures import (
+    failed_result,
+    out_of_memory_message,
+    traceback_lines,
+    without_paths,
+)
+from usmicro.batch.memory import is_lack_of_memory, memory_used
 from usmicro.batch.pseudonyms import without_names
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError, UsmicroError
 from usmicro.model.arrays import Frame
 from usmicro.model.scan import Scan, Spacing
-from usmicro.settings import LimitSettings, Settings, to_toml
+from usmicro.settings import LimitSettings, Settings
 
 if TYPE_CHECKING:
     from usmicro.model.findings import Focus, Mass, Summary
 
-FramesTold = Callable[[int, int], None]
-"""Called with how many frames of an input are done and how many it promises."""
+OnProgress = Callable[[int, int], None]
+"""Function that is called with the number of frames that are done and the number of frames that
+the file declares."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One input, and all that its worker must know."""
+    """One input of a run with everything that its analysis needs."""
 
     name: str
-    """What the tables call the image."""
+    """Name of the image in the tables."""
     path: Path
+    """File of the scan, unless `address` is given."""
     out: Path
+    """Output folder of the run on this machine."""
     stem: str
-    """Path of its overlay and mask below their folders, less the suffix."""
+    """Path of its files below the folders of the output, without suffix."""
     settings: Settings
     spacing: Spacing | None = None
+    """Spacing given by the user."""
     spacing_wins: bool = False
-    """The user's spacing replaces that of the file."""
+    """True if the user's spacing replaces the one in the file."""
     masks: Path | None = None
     """Folder of the user's masks."""
     mask_function: MaskFunction | None = None
-    """The user's function that gives masks, in the place of a folder."""
-    function_mark: str = ""
-    """Tells whether that is the same function as in a former run."""
+    """The user's function that returns masks; given instead of a folder."""
+    mask_function_hash: str = ""
+    """Hash of `mask_function`, which shows whether a former run used the same one."""
     real_name: str = ""
-    """Path below INPUT where `name` is a pseudonym of it; else empty."""
+    """Path of the input below INPUT if `name` is a pseudonym; otherwise empty."""
     address: str = ""
-    """Where the input is, if not at `path`: on a DICOMweb server, or what fsspec reads."""
-    extras: tuple[str, ...] = ()
-    """What to write beside overlay and mask: "dicom", "coco"."""
+    """Address of an input that is not a local file: of a DICOMweb instance, or one that fsspec
+    reads. Otherwise empty."""
+    optional_outputs: tuple[str, ...] = ()
+    """Outputs to write in addition to overlay and mask: "dicom", "coco"."""
 
     @property
     def own_name(self) -> str:
-        """Path below INPUT, by which the user's masks are found."""
+        """Path of the input below INPUT, by which the user's masks are found."""
         return self.real_name or self.name
 
     @property
     def overlay_file(self) -> Path:
-        """Where its overlay goes."""
+        """Path of the overlay."""
         return self.out / "overlays" / f"{self.stem}.png"
 
     @property
     def mask_file(self) -> Path:
-        """Where its label image goes."""
+        """Path of the label image."""
         return self.out / "masks" / f"{self.stem}.png"
 
     @property
     def picture_file(self) -> Path:
-        """Where the clean picture for the report goes."""
+        """Path of the picture without drawings, which the report shows."""
         from usmicro.writing.report.page import picture_file
 
         return picture_file(self.out, self.stem)
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that it writes of every input."""
+        """Paths of the files that are written for every input."""
         return self.overlay_file, self.mask_file, self.picture_file
 
     @property
-    def extra_files(self) -> dict[str, tuple[Path, ...]]:
-        """By extra, what it may write for it: not every input has a DICOM result."""
+    def optional_files(self) -> dict[str, tuple[Path, ...]]:
+        """Paths of the files of each optional output; some inputs have none, such as no DICOM."""
         from usmicro.writing.extras import extra_files
 
-        return {extra: extra_files(self.out, self.stem, extra) for extra in self.extras}
+        return {name: extra_files(self.out, self.stem, name) for name in self.optional_outputs}
 
 
-def fingerprint(job: Job) -> str:
-    """Hash of everything that the result of a job depends on."""
+def fingerprint_of(job: Job) -> str:
+    """Return a hash of everything that the result of a job depends on.
+
+    Raises
+    ------
+    OSError, ScanError
+        If the input or its masks cannot be read.
+    """
     from usmicro.loading.masks import find_masks
 
-    # limits say what an input may cost, not what is found in it
-    settings = to_toml(replace(job.settings, limits=LimitSettings()))
+    # the limits only say what an input may cost: they do not change its result
+    settings = asdict(replace(job.settings, limits=LimitSettings()))
     digest = hashlib.sha256(
-        f"{__version__}\n{settings}\n{job.spacing}\n{job.spacing_wins}\n{job.function_mark}".encode()
+        f"{__version__}\n{json.dumps(settings)}\n{job.spacing}\n{job.spacing_wins}\n"
+        f"{job.mask_function_hash}".encode()
     )
-    masks = (
-        []
-        if job.masks is None
-        else find_masks(job.masks, job.own_name, None if job.address else job.path)
-    )
-    network = job.settings.anatomy.mass_network
+    files: list[Path] = []
     if job.address:
-        digest.update(f"{_mark_at(job.address)}\n".encode())
-    for file in (
-        *(() if job.address else (job.path,)),
-        *masks,
-        *([Path(network)] if network else ()),
-    ):
+        digest.update(f"{_source_version(job.address)}\n".encode())
+    else:
+        files.append(job.path)
+    if job.masks is not None:
+        files += find_masks(job.masks, job.own_name, None if job.address else job.path)
+    if job.settings.anatomy.mass_network:
+        files.append(Path(job.settings.anatomy.mass_network))
+    for file in files:
         digest.update(f"{file.name}\n".encode("utf-8", "backslashreplace"))
-        with open(file, "rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        digest.update(bytes.fromhex(_file_hash(file)))
     return digest.hexdigest()
 
 
-def _mark_at(address: str) -> str:
-    """What tells the input at an address from any other, without fetching it; the UIDs of DICOMweb do so themselves."""
+def _source_version(address: str) -> str:
+    """Return a text that changes when the input at an address changes, without fetching it.
+
+    A DICOMweb address contains the UIDs of its instance, so the address itself is enough.
+    """
     from usmicro.loading import remote
     from usmicro.loading.dicom import web as dicomweb
 
-    return address if dicomweb.is_dicomweb(address) else remote.mark_at(address)
+    return address if dicomweb.is_dicomweb(address) else remote.file_version(address)
 
 
-def process(job: Job, told: FramesTold | None = None) -> Result:
-    """Analyse one input and write its overlay and mask; whatever goes wrong with the input becomes a failed result.
+def run_job(job: Job, on_progress: OnProgress | None = None) -> Result:
+    """Analyse one input and write its files; any fault of the input gives a failed result.
+
+    Parameters
+    ----------
+    job : Job
+    on_progress : function, optional
+        Called after each frame with the number of frames done and the number declared.
 
     Raises
     ------
     UsageError
-        If the output cannot be written: no other input would fare better.
+        If the output cannot be written, in which case every other input would fail too.
     """
-    from usmicro.loading.formats import unquoted
+    from usmicro.loading.formats import without_quotations
 
     start = time.perf_counter()
     log: tuple[str, ...] = ()
     try:
-        return _analyse(job, start, told)
+        return _analyse(job, start, on_progress)
     except UsageError:
         raise
     except UsmicroError as error:
         reason = str(error)
     except Exception as error:
         if is_lack_of_memory(error):
-            reason = out_of_memory(job)
+            reason = out_of_memory_message(job)
         elif isinstance(error, OSError) and error.filename in (None, str(job.path)):
             reason = f"cannot be read: {error.strerror or error}"
         else:  # a fault of the program costs one row, not the run
-            reason, log = (
-                f"internal error: {type(error).__name__}: {unquoted(str(error))}",
-                trace(error),
-            )
-    return failure(job, reason, log=log, seconds=time.perf_counter() - start)
+            reason = f"internal error: {type(error).__name__}: {without_quotations(str(error))}"
+            log = traceback_lines(error)
+    return failed_result(job, reason, log=log, seconds=time.perf_counter() - start)
 
 
-def is_lack_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came from, says that there is not enough memory: OpenCV has a type of its own for it."""
-    import cv2
-
-    while error is not None:
-        if isinstance(error, MemoryError) or (
-            isinstance(error, cv2.error) and getattr(error, "code", 0) == cv2.Error.StsNoMem
-        ):
-            return True
-        error = error.__cause__
-    return False
-
-
-def out_of_memory(job: Job) -> str:
-    """What a user can do about an input that needs more memory than there is."""
-    return (
-        f"needs more memory than there is, or than the {job.settings.limits.memory} MB that limits.memory allows a worker process; "
-        "raise it, or use fewer --workers"
-    )
-
-
-def memory_used() -> float | None:
-    """Most memory that this process has used so far, in MB; None where the system does not tell."""
-    try:
-        with open("/proc/self/status", encoding="ascii") as lines:
-            return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        return None
-
-
-def failure(job: Job, reason: str, *, log: tuple[str, ...] = (), seconds: float = 0.0) -> Result:
-    """The result of an input that failed; the reason is cut to one line without the paths of this machine."""
-    reason = without_paths(reason, job)
-    return Result(
-        image=job.name,
-        status="failed",
-        error=reason,
-        log=log,
-        seconds={"total": seconds},
-        memory_mb=memory_used(),
-    )
-
-
-def without_paths(text: str, job: Job) -> str:
-    """One line that tells no path of this machine and, where inputs have pseudonyms, no name of one."""
-    if job.address:
-        text = text.replace(job.address, job.name)
-    for path, name in ((job.path, job.name), (job.masks, "the masks folder")):
-        text = text.replace(str(path), name) if path is not None else text
-    if job.real_name:
-        text = without_names(text, job.real_name, job.name)
-        text = re.sub("the masks folder[^:]*", "the masks folder", text)
-    for folder in sorted(
-        (folder for folder in sys.path if len(Path(folder).parts) > 1), key=len, reverse=True
-    ):
-        text = text.replace(f"{folder}{os.sep}", "")
-    return " ".join(text.split()).removeprefix(f"{job.name}: ")
-
-
-def trace(error: BaseException) -> tuple[str, ...]:
-    """Where an error arose, outermost first, with the files named as Python imports them."""
-    return tuple(
-        f"{module_path(frame.filename)}:{frame.lineno} in {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-    )
-
-
-def module_path(file: str) -> str:
-    """A source file's path below the folder that it is imported from, so that no folder of this machine is told."""
-    path = Path(file)
-    below = [
-        path.relative_to(folder)
-        for folder in map(Path, sys.path)
-        if folder.is_absolute() and path.is_relative_to(folder)
-    ]
-    return min(below, key=lambda found: len(found.parts)).as_posix() if below else path.name
-
-
-def _analyse(job: Job, start: float, told: FramesTold | None) -> Result:
-    mark = fingerprint(job)
+def _analyse(job: Job, start: float, on_progress: OnProgress | None) -> Result:
+    fingerprint = fingerprint_of(job)
     hashed = time.perf_counter()
-    with at_hand(job) as near:
-        return _analyse_near(near, told, mark, start, hashed)
+    with local_copy(job) as local_job:
+        return _analyse_local(local_job, on_progress, fingerprint, start, hashed)
 
 
-def _analyse_near(
-    job: Job, told: FramesTold | None, mark: str, start: float, hashed: float
+def _analyse_local(
+    job: Job, on_progress: OnProgress | None, fingerprint: str, start: float, hashed: float
 ) -> Result:
-    """Analyse an input that is on this machine; `start` and `hashed` are when it was begun and its fingerprint `mark` was made."""
+    """Analyse an input that is a local file.
+
+    `start` is the time at which the job began and `hashed` the time at which its fingerprint was
+    ready, both in s of `time.perf_counter`.
+    """
     from usmicro.analysis import analyze
     from usmicro.loading import load
     from usmicro.loading.masks import read_masks
@@ -263,22 +208,21 @@ def _analyse_near(
         spacing_wins=job.spacing_wins,
         settings=job.settings.loading,
     )
-    given: MasksLike | MaskFunction | None = job.mask_function
+    user_masks: MasksLike | MaskFunction | None = job.mask_function
     if job.masks is not None:
-        given = read_masks(
+        user_masks = read_masks(
             job.masks,
             job.own_name,
             (scan.rows, scan.columns),
             scan=None if job.address else job.path,
             frames=scan.declared_frames,
         )
-    extras = Extras(job.extra_files, job.path, mark, given=given is not None)
-    each_frame = extras.each_frame
+    optional = Extras(job.optional_files, job.path, fingerprint, given=user_masks is not None)
     analysis = analyze(
-        scan if told is None else telling(scan, told),
+        scan if on_progress is None else with_progress(scan, on_progress),
         settings=job.settings,
-        masks=given,
-        each_frame=each_frame,
+        masks=user_masks,
+        each_frame=optional.each_frame,
     )
     analysed = time.perf_counter()
     contents = (
@@ -286,13 +230,16 @@ def _analyse_near(
         encode_png(analysis.labels),
         encode_picture(analysis.image, analysis.labels),
     )
-    written = tuple(
-        written_digest(content, file) for content, file in zip(contents, job.files, strict=True)
+    hashes = tuple(
+        write_and_hash(content, file) for content, file in zip(contents, job.files, strict=True)
     )
-    also_written, unwritten = extras.write(analysis)
+    optional_files, optional_notes = optional.write(analysis)
     end = time.perf_counter()
     findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
-    odd = dict.fromkeys(name for finding in findings for name in not_finite(finding))
+    left_empty = dict.fromkeys(name for finding in findings for name in not_finite(finding))
+    notes = analysis.notes
+    if job.real_name:
+        notes = tuple(without_mask_names(note, user_masks) for note in notes)
     return Result(
         image=job.name,
         status="ok",
@@ -301,12 +248,9 @@ def _analyse_near(
         masses=analysis.masses,
         key_frame=analysis.frame,
         notes=(
-            *(
-                without_paths(without_sources(note, given) if job.real_name else note, job)
-                for note in analysis.notes
-            ),
-            *unwritten,
-            *(f"{name} was not a finite number and is left empty" for name in odd),
+            *(without_paths(note, job) for note in notes),
+            *optional_notes,
+            *(f"{name} was not a finite number and is left empty" for name in left_empty),
         ),
         decoder=scan.decoder,
         seconds={
@@ -315,75 +259,82 @@ def _analyse_near(
             "writing": end - analysed,
             "total": end - start,
         },
-        fingerprint=mark,
-        written=written,
+        fingerprint=fingerprint,
+        written=hashes,
         memory_mb=memory_used(),
         overlay_file=job.overlay_file,
         mask_file=job.mask_file,
-        extras={
-            extra: {file.relative_to(job.out).as_posix(): _digest(file) for file in files}
-            for extra, files in also_written.items()
+        optional_files={
+            name: {file.relative_to(job.out).as_posix(): _file_hash(file) for file in files}
+            for name, files in optional_files.items()
         },
     )
 
 
-def without_sources(note: str, given: MasksLike | MaskFunction | None) -> str:
-    """A note without the names of the files that masks came from."""
+def without_mask_names(note: str, user_masks: MasksLike | MaskFunction | None) -> str:
+    """Return a note without the names of the files that masks were read from."""
     from usmicro.model.scan import UserMasks
 
-    for source in given.sources if isinstance(given, UserMasks) else ():
+    for source in user_masks.sources if isinstance(user_masks, UserMasks) else ():
         note = without_names(note, Path(source).name, "a mask")
     return note
 
 
 @contextmanager
-def at_hand(job: Job) -> Iterator[Job]:
-    """The job with its input on this machine."""
+def local_copy(job: Job) -> Iterator[Job]:
+    """Give the job with its input as a local file; an input at an address is fetched for it."""
     if not job.address:
         yield job
         return
     from usmicro.loading import remote
     from usmicro.loading.dicom import web as dicomweb
 
-    fetched = dicomweb.fetched if dicomweb.is_dicomweb(job.address) else remote.fetched
-    with fetched(job.address) as copy:
+    fetch = dicomweb.local_copy if dicomweb.is_dicomweb(job.address) else remote.local_copy
+    with fetch(job.address) as copy:
         try:
             yield replace(job, path=copy)
         except UsmicroError as error:
             raise type(error)(str(error).replace(str(copy), job.name)) from error
 
 
-def telling(scan: Scan, told: FramesTold) -> Scan:
-    """The same scan, which tells of each frame once the next one is asked for."""
+def with_progress(scan: Scan, on_progress: OnProgress) -> Scan:
+    """Return the same scan, which calls `on_progress` each time a frame has been used."""
 
     def read() -> Iterator[Frame]:
         for done, frame in enumerate(scan.read(), 1):
             yield frame
-            told(done, max(done, scan.declared_frames))
+            on_progress(done, max(done, scan.declared_frames))
 
     return replace(scan, read=read)
 
 
-def written_digest(content: bytes, file: Path) -> str:
-    """Write a file and give the hash of what it holds."""
+def write_and_hash(content: bytes, file: Path) -> str:
+    """Write a file and return the SHA-256 hash of its content, in hexadecimal digits."""
     from usmicro.writing import write_atomically
 
     write_atomically(file, content)
     return hashlib.sha256(content).hexdigest()
 
 
-def _digest(file: Path) -> str:
+def _file_hash(file: Path) -> str:
+    """Return the SHA-256 hash of a file, in hexadecimal digits."""
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def is_written(job: Job, result: Result) -> bool:
-    """Whether the files of a job are what it wrote, and all that it is asked for: a power cut may leave one empty."""
-    files = dict(zip(job.files, result.written, strict=False))
-    for own in result.extras.values():
-        files |= {job.out / file: digest for file, digest in own.items()}
+def has_intact_files(job: Job, result: Result) -> bool:
+    """Return True if all files of a stored result are there and unchanged.
+
+    A power cut may leave a file empty, and a new optional output has no files yet.
+    """
+    if len(result.written) != len(job.files):
+        return False
+    if not set(job.optional_outputs) <= set(result.optional_files):
+        return False
+    hashes = dict(zip(job.files, result.written, strict=True))
+    for files in result.optional_files.values():
+        hashes |= {job.out / name: digest for name, digest in files.items()}
     try:
-        complete = len(result.written) == len(job.files) and set(job.extras) <= set(result.extras)
-        return complete and all(_digest(file) == digest for file, digest in files.items())
+        return all(_file_hash(file) == digest for file, digest in hashes.items())
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, a line now and then elsewhere, nothing when quiet."""
+"""Progress of a run: a bar on a terminal, a line at intervals elsewhere, nothing if quiet."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from typing import TextIO
 from usmicro.batch.warmup import COMPILING
 
 LINE_SECONDS = 10.0
+"""Least time between two lines where the output is no terminal, s. Chosen by judgement."""
 BAR_SECONDS = 0.2
+"""Least time between two updates of the bar, s. Chosen by judgement."""
+BAR_COLUMNS = (10, 40)
+"""Least and greatest length of the bar, characters. Chosen by judgement."""
+TEXT_COLUMNS = 60
+"""Columns of the terminal that are left for the text behind the bar. Chosen by judgement."""
 NAMED_FAILURES = 20
-"""So many failures are named on the way; all are in images.csv."""
+"""Number of failures that are named during a run; images.csv has all. Chosen by judgement."""
 
 
 def duration(seconds: float) -> str:
-    """A time span in words."""
+    """Return a time span in words, such as "2 min 5 s"."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     if seconds < 3600:
@@ -24,87 +30,100 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Counts finished inputs and tells the user."""
+    """Counts finished inputs and reports them to a stream."""
 
     def __init__(self, total: int, stream: TextIO | None) -> None:
-        """Report to a stream; None is quiet."""
+        """Begin to count.
+
+        Parameters
+        ----------
+        total : int
+            Number of inputs.
+        stream : text stream or None
+            Where to report to; None reports nothing.
+        """
         self.total, self.stream = total, stream
         self.done = self.failed = self.kept = 0
         self.start = time.monotonic()
-        self._told = self.start
+        self._reported = self.start
         self._bar = stream is not None and stream.isatty()
-        self._within = ""
+        self._current_frame = ""
 
     def add(self, image: str, error: str = "", *, kept: bool = False) -> None:
-        """Count an input that is done; `kept` if its result is that of an earlier run."""
+        """Count an input that is done; `kept` if its result is from an earlier run."""
         self.done += 1
         self.kept += kept
         if error:
             self.failed += 1
             if self.failed <= NAMED_FAILURES:
-                more = (
-                    "; further failures are only in images.csv"
-                    if self.failed == NAMED_FAILURES
-                    else ""
-                )
+                last = self.failed == NAMED_FAILURES
+                more = "; further failures are only in images.csv" if last else ""
                 self._write(f"failed: {_printable(image)}: {_printable(error)}{more}\n")
-        self._within = ""
-        self._tell()
+        self._current_frame = ""
+        self._report()
 
-    def frames(self, image: str, done: int, promised: int) -> None:
-        """Tell how far a long input is; 0 of 0 frames means that kernels are being compiled for it."""
-        if promised == 0:
+    def add_frame(self, image: str, done: int, declared: int) -> None:
+        """Report the progress within a cine.
+
+        Parameters
+        ----------
+        image : str
+            Name of the input.
+        done, declared : int
+            Number of frames that are done and that the file declares; 0 of 0 means that kernels
+            are being compiled for it.
+        """
+        if declared == 0:
             return self.say(COMPILING)
-        if promised > 1:
-            self._within = f"{_printable(image)}: frame {done} of {promised}"
-            self._tell()
-
-    def _tell(self) -> None:
-        now = time.monotonic()
-        if now - self._told >= (BAR_SECONDS if self._bar else LINE_SECONDS) or (
-            self._bar and self.done == self.total
-        ):
-            self._told = now
-            self._write(self.line() + ("" if self._bar else "\n"))
+        if declared > 1:
+            self._current_frame = f"{_printable(image)}: frame {done} of {declared}"
+            self._report()
 
     def say(self, remark: str) -> None:
-        """Tell something that is no progress."""
+        """Write a remark on a line of its own."""
         self._write(f"{_printable(remark)}\n")
 
     def line(self) -> str:
-        """How far the run is."""
+        """Return the present state of the run in one line."""
         parts = [f"{self.done}/{self.total}"]
-        computed, passed = self.done - self.kept, time.monotonic() - self.start
-        if computed and passed > 0:
-            rate = computed / passed
+        computed, elapsed = self.done - self.kept, time.monotonic() - self.start
+        if computed and elapsed > 0:
+            rate = computed / elapsed
             parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
             parts.append(f"{duration((self.total - self.done) / rate)} left")
         if self.failed:
             parts.append(f"{self.failed} failed")
-        if self._within:
-            parts.append(self._within)
+        if self._current_frame:
+            parts.append(self._current_frame)
         if not self._bar:
             return ", ".join(parts)
         columns = shutil.get_terminal_size().columns
-        width = max(10, min(40, columns - 60))
+        least, greatest = BAR_COLUMNS
+        width = max(least, min(greatest, columns - TEXT_COLUMNS))
         filled = width * self.done // max(1, self.total)
-        return f"[{'#' * filled}{'.' * (width - filled)}]  {'  '.join(parts)}"[
-            : max(20, columns - 1)
-        ]  # a longer line could not be replaced
+        line = f"[{'#' * filled}{'.' * (width - filled)}]  {'  '.join(parts)}"
+        return line[: max(20, columns - 1)]  # a line that wraps could not be replaced
 
     def close(self) -> None:
-        """Leave the line of the bar."""
+        """End the line of the bar."""
         if self._bar and self.done:
             self._write("\n", clear=False)
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        interval = BAR_SECONDS if self._bar else LINE_SECONDS
+        if now - self._reported >= interval or (self._bar and self.done == self.total):
+            self._reported = now
+            self._write(self.line() + ("" if self._bar else "\n"))
 
     def _write(self, text: str, *, clear: bool = True) -> None:
         if self.stream is None:
             return
-        # the bar stays on its line, and what else is said pushes it down
+        # other text replaces the bar, which is drawn again on the next line
         self.stream.write(("\r\x1b[K" if self._bar and clear else "") + text)
         self.stream.flush()
 
 
 def _printable(text: str) -> str:
-    """A text without the control characters that a file name may hold, which would command the terminal."""
+    """Replace the control characters of a text, which would act as commands on a terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,4 +1,4 @@
-"""run.json: with what a run was made, what it lost on the way, and how long each stage took."""
+"""The record of a run, run.json: its options, its losses, and the time that each stage took."""
 
 from __future__ import annotations
 
@@ -18,25 +18,27 @@ from usmicro.batch.results import Result
 from usmicro.settings import Settings
 
 PACKAGES = (
-    "numpy", "scipy", "scikit-image", "tifffile", "opencv-python-headless", "pillow", "pydicom", "numba",
-    "python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "highdicom", "pyarrow",
+    "numpy", "scipy", "scikit-image", "tifffile", "opencv-python-headless", "pillow", "pydicom",
+    "numba", "python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "highdicom", "pyarrow",
 )  # fmt: skip
+"""Packages that results may depend on."""
 SUMMED = ("frames", "foci", "intramass", "extramass", "intraductal", "masses")
+"""Fields of a `Summary` that are summed over the images of a run."""
 
 
 def package_versions() -> dict[str, str | None]:
-    """Versions of the packages that results may depend on; None for those not installed."""
-    found: dict[str, str | None] = {}
+    """Return the versions of PACKAGES; None for a package that is not installed."""
+    versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = None
-    return found
+            versions[name] = None
+    return versions
 
 
 class Record:
-    """Gathers what run.json tells; holds no path, host or user name."""
+    """Collects the content of run.json, which holds no path, host name or user name."""
 
     def __init__(
         self,
@@ -48,28 +50,40 @@ class Record:
         remarks: list[str],
         private: bool = False,
     ) -> None:
-        """Begin a record; `private` keeps out the names of files and folders that the user gave."""
+        """Begin a record.
+
+        Parameters
+        ----------
+        settings : Settings
+        workers : int or None
+            Number of worker processes; None for a Dask cluster.
+        spacing, masks
+            As given to `usmicro.run`.
+        remarks : list of str
+            What the user should know about the arguments.
+        private : bool
+            Leave out the names of files and folders that the user gave.
+        """
         self.settings, self.workers, self.remarks = settings, workers, remarks
-        self.spacing = (
-            spacing if isinstance(spacing, int | float) or spacing is None else Path(spacing).name
-        )
+        self.spacing = Path(spacing).name if isinstance(spacing, str | Path) else spacing
         self.masks = (
             function_name(masks) if callable(masks) else None if masks is None else Path(masks).name
         )
-        self.started, self.finished = datetime.now(UTC), None  # type: datetime, datetime | None
         if private:
             self.spacing = "table" if isinstance(self.spacing, str) else self.spacing
             self.masks = "folder" if isinstance(masks, str | Path) else self.masks
         self.private = private
+        self.started = datetime.now(UTC)
+        self.finished: datetime | None = None
         self.complete = False
-        """Whether every input was reached."""
+        """True once every input has a result."""
         self._counts: Counter[str] = Counter()
         self._decoders: Counter[str] = Counter()
         self._seconds: Counter[str] = Counter()
         self._memory: float | None = None
 
     def add(self, result: Result) -> None:
-        """Count a result; called once for each, in the order of their names."""
+        """Count a result. Called once for each, in the order of their names."""
         self._counts.update(["images", result.status])
         if result.summary is not None:
             self._counts.update({name: getattr(result.summary, name) for name in SUMMED})
@@ -81,25 +95,31 @@ class Record:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many images, by status, and findings."""
+        """Numbers of images, of images by status, of frames and of findings."""
         return {name: self._counts[name] for name in ("images", "ok", "failed", *SUMMED)}
 
     def write(self, file: IO[bytes], results: Iterable[Result]) -> None:
-        """Write the whole record; what is told of single images is taken from the results one at a time, since there may be many."""
+        """Write the record.
+
+        Parameters
+        ----------
+        file : binary file
+        results : iterable of Result
+            Results to write details of; read one at a time, since a run may have very many.
+        """
+        finished = self.finished
         head = {
             "usmicro": __version__,
             "complete": self.complete,
             "started": self.started.isoformat(timespec="seconds"),
-            "finished": None
-            if self.finished is None
-            else self.finished.isoformat(timespec="seconds"),
+            "finished": None if finished is None else finished.isoformat(timespec="seconds"),
             "options": {
                 "spacing": self.spacing,
                 "masks": self.masks,
                 "pseudonyms": self.private,
                 "workers": self.workers or "cluster",
             },
-            "settings": _without_folders(self.settings),
+            "settings": _settings_without_folders(self.settings),
             "remarks": self.remarks,
             "counts": self.counts,
             "seconds": {stage: round(seconds, 3) for stage, seconds in self._seconds.items()},
@@ -111,28 +131,32 @@ class Record:
         file.write(json.dumps(head, indent=1).removesuffix("\n}").encode() + b',\n "images": {')
         separator = "\n"
         for result in results:
-            if told := told_of(result):
-                file.write(f"{separator}  {json.dumps(result.image)}: {json.dumps(told)}".encode())
+            if details := image_details(result):
+                entry = f"{json.dumps(result.image)}: {json.dumps(details)}"
+                file.write(f"{separator}  {entry}".encode())
                 separator = ",\n"
         file.write(b"\n }\n}\n")
 
 
-def told_of(result: Result) -> dict[str, Any]:
-    """What the record tells of one image."""
-    cine = result.summary is not None and result.summary.frames > 1
-    told = {
+def image_details(result: Result) -> dict[str, Any]:
+    """Return the entry of one image in the record; empty values are left out."""
+    several_frames = result.summary is not None and result.summary.frames > 1
+    details = {
         "error": result.error,
         "where": result.log,
-        "key_frame": result.key_frame if cine else None,
+        "key_frame": result.key_frame if several_frames else None,
         "notes": result.notes,
     }
     return {
-        key: value for key, value in told.items() if value is not None and value not in ("", ())
+        key: value for key, value in details.items() if value is not None and value not in ("", ())
     }
 
 
-def _without_folders(settings: Settings) -> dict[str, Any]:
-    """The settings by name; of a file only its name, since folders may tell who a patient or user is."""
+def _settings_without_folders(settings: Settings) -> dict[str, Any]:
+    """Return the settings by group and name.
+
+    A file is given by its name alone, because a folder may name a patient or a user.
+    """
     values = asdict(settings)
     values["anatomy"]["mass_network"] = Path(settings.anatomy.mass_network).name
     return values

@@ -1,4 +1,4 @@
-"""What a run says of one input."""
+"""The result of one input of a run."""
 
 from __future__ import annotations
 
@@ -16,51 +16,76 @@ from usmicro.result import Table
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a run says of one input: the findings of its `Analysis`, or why it failed."""
+    """The result of one input of a run: the findings of its `Analysis`, or the reason it failed."""
 
     image: str
+    """Name of the image in the tables."""
     status: Literal["ok", "failed"]
     error: str = ""
-    """One line; empty if ok."""
+    """Reason of the failure in one line; empty if ok."""
     summary: Summary | None = None
-    """None if failed."""
+    """Summary of the analysis; None if failed."""
     foci: Table[Focus] = field(default_factory=Table)
+    """Listed foci, the most confident first."""
     masses: Table[Mass] = field(default_factory=Table)
     key_frame: int = 0
-    """The frame that overlay and mask show."""
+    """Number of the frame that overlay and mask show, from 0."""
     notes: tuple[str, ...] = ()
+    """Remarks that a reader of the results must know, such as a fallback or a lost frame."""
     decoder: str = ""
+    """Name of the decoder that read the pixels."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Time spent, by stage and in "total"."""
+    """Time spent in each stage and in "total", s."""
     fingerprint: str = ""
-    """Of the input, its masks, the settings and the version: a result with the same one need not be computed again."""
+    """Hash of the input, its masks, the settings and the program version. A stored result with
+    the same hash need not be computed again."""
     written: tuple[str, ...] = ()
-    """Hashes of the files that were written: one that a power cut or a person changed is written again on --resume."""
-    extras: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By extra that was asked for, the files that were written for it, below the output folder, each with its hash."""
+    """SHA-256 hashes of overlay, mask and report picture. With --resume, a file that no longer
+    has its hash is written again."""
+    optional_files: dict[str, dict[str, str]] = field(default_factory=dict)
+    """For each optional output, the SHA-256 hash of each of its files, by path below the output
+    folder."""
     memory_mb: float | None = None
-    """Most memory that the process had used by then; None where the system does not tell."""
+    """Peak memory of the process by the end of this input, MB; None where it is not known."""
     log: tuple[str, ...] = ()
-    """Where in the program an unforeseen error arose."""
+    """Lines of the program that an unforeseen error came from, outermost first."""
     overlay_file: Path | None = None
+    """Path of the overlay; None if failed."""
     mask_file: Path | None = None
+    """Path of the label image; None if failed."""
 
     @property
     def clusters(self) -> Table[Cluster]:
-        """The clusters that the foci form, as in `Analysis.clusters`."""
+        """The clusters of the foci, as in `Analysis.clusters`."""
         return Table(measure_clusters(self.foci))
 
     def overlay(self) -> ByteImage:
-        """The key frame with its findings drawn, RGB, read from the output folder."""
+        """Read the key frame with its findings drawn from the output folder.
+
+        Returns
+        -------
+        array, shape (rows, columns, 3), uint8 RGB
+
+        Raises
+        ------
+        ScanError
+            If the input failed.
+        """
         return _read_picture(self.overlay_file, self.image)[..., ::-1].copy()
 
     @property
     def labels(self) -> ByteImage:
-        """The key frame's anatomy, as in `Analysis.labels`, read from the output folder."""
+        """The label image of the key frame, as in `Analysis.labels`, read from the output folder.
+
+        Raises
+        ------
+        ScanError
+            If the input failed.
+        """
         return _read_picture(self.mask_file, self.image)[..., 0].copy()
 
     def to_json(self) -> str:
-        """Everything but the places of the files."""
+        """Return everything but the two file paths as JSON."""
         from usmicro.writing.tables import plain
 
         return json.dumps(
@@ -77,7 +102,7 @@ class Result:
                 "seconds": self.seconds,
                 "fingerprint": self.fingerprint,
                 "written": self.written,
-                "extras": self.extras,
+                "extras": self.optional_files,
                 "memory_mb": self.memory_mb,
                 "log": self.log,
             }
@@ -87,12 +112,21 @@ class Result:
     def from_json(
         text: str, *, overlay_file: Path | None = None, mask_file: Path | None = None
     ) -> Result:
-        """A result as `to_json` stored it; the files are left out if it failed."""
+        """Return the result that `to_json` stored.
+
+        Parameters
+        ----------
+        text : str
+            From `to_json`.
+        overlay_file, mask_file : path, optional
+            Paths of its pictures; a failed result has none.
+        """
         stored: dict[str, Any] = json.loads(text)
         ok = stored["status"] == "ok"
         stored["summary"] = Summary(**stored["summary"]) if ok else None
         stored["foci"] = Table(Focus(**row) for row in stored["foci"])
         stored["masses"] = Table(Mass(**row) for row in stored["masses"])
+        stored["optional_files"] = stored.pop("extras")
         for name in ("notes", "written", "log"):
             stored[name] = tuple(stored[name])
         return Result(
@@ -101,9 +135,10 @@ class Result:
 
 
 def _read_picture(file: Path | None, name: str) -> ByteImage:
+    """Read a picture as an array of shape (rows, columns, 3), uint8 BGR."""
     import cv2
     import numpy as np
 
     if file is None:
-        raise ScanError(f"{name} failed, so that there is no picture of it; its `error` says why")
+        raise ScanError(f"{name}: has no picture, because it failed; its `error` gives the reason")
     return np.asarray(cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR))

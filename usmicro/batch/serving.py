@@ -1,7 +1,8 @@
-"""What a worker process runs: it answers jobs until its input ends.
+"""The program of a worker process: it computes jobs until its input ends.
 
-Messages go to the main process as pickled tuples: ("compiling",), ("frames", done, promised), and for each job at last
-("answer", result or error, spent), where `spent` says that the process has grown and had better be replaced.
+It sends pickled tuples to the main process: ("compiling",), ("frames", done, declared), and at the
+end of each job ("answer", result or error, replace_process). The last element is True if the
+process has used much memory and should be replaced.
 """
 
 from __future__ import annotations
@@ -17,38 +18,41 @@ import time
 from collections.abc import Callable
 from typing import IO, Any
 
-from usmicro.batch.jobs import FramesTold, Job, process
+from usmicro.batch.jobs import Job, OnProgress, run_job
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError
 
-TELL_SECONDS = 0.2
-"""Frames are told of this often."""
+PROGRESS_SECONDS = 0.2
+"""Least time between two messages about frames, s. Chosen by judgement."""
 COMPILING_SECONDS = 600.0
-"""So much longer a job may take while the kernels are not compiled yet: some ten seconds, but many more on a machine that is overloaded."""
-SPENT = 0.5
-"""A process that has used this share of the memory it may take is replaced after its job, since it gives little of it back."""
+"""Time that is added to the limit of a job while kernels are not compiled, s. Compiling takes some
+ten seconds, and much longer on an overloaded machine. Chosen by judgement; no measurement is
+recorded."""
+REPLACED_FROM = 0.5
+"""Fraction of limits.memory from which a process is replaced after its job, because it returns
+little of its memory to the system. Chosen by judgement; no measurement is recorded."""
 
 
 def serve() -> None:
-    """Answer jobs from standard input on standard output."""
+    """Read jobs from standard input and write answers to standard output."""
     faulthandler.enable()
     logging.captureWarnings(True)
     logging.getLogger("py.warnings").addHandler(logging.NullHandler())
-    # what a library prints must not get between the answers
+    # text that a library prints must not get between the answers
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    answer_all(sys.stdin.buffer, answers, process)
+    answer_all(sys.stdin.buffer, answers, run_job)
 
 
 def answer_all(
-    questions: IO[bytes], answers: IO[bytes], compute: Callable[[Job, FramesTold], Result]
+    questions: IO[bytes], answers: IO[bytes], compute: Callable[[Job, OnProgress], Result]
 ) -> None:
-    """Answer every job that comes; the process ends when no more can come."""
+    """Compute every job that arrives; the process ends at the end of `questions`."""
     import cv2
 
-    from usmicro.batch.warmup import make_ready
+    from usmicro.batch.warmup import preload
 
-    make_ready()  # so that the time limit of the first job does not count it
+    preload()  # before the first job, so that its time limit does not include this
     cv2.setNumThreads(1)
     _send(answers, "ready")
     jobs: queue.SimpleQueue[Job | UsageError] = queue.SimpleQueue()
@@ -63,15 +67,15 @@ def answer_all(
 
 
 def _read(questions: IO[bytes], jobs: queue.SimpleQueue[Job | UsageError]) -> None:
-    """Read jobs in a thread of its own, which notices at once, also in the middle of a job, that the main process is gone."""
+    """Read jobs in a thread, which notices the end of the main process even during a job."""
     while True:
         try:
             jobs.put(pickle.load(questions))
         except EOFError:
-            os._exit(
-                0
-            )  # nobody waits for the answer; a later run must not find this process still writing
-        except Exception as error:  # nothing in a job but the user's masks function can fail to load, and its module may raise anything
+            # no process takes the answer, and a later run must not find this one still writing
+            os._exit(0)
+        except Exception as error:
+            # only the user's masks function can fail to load; its module may raise any error
             words = " ".join(f"{type(error).__name__}: {error}".split())
             jobs.put(
                 UsageError(
@@ -82,50 +86,51 @@ def _read(questions: IO[bytes], jobs: queue.SimpleQueue[Job | UsageError]) -> No
 
 
 def _answer(
-    job: Job, answers: IO[bytes], compute: Callable[[Job, FramesTold], Result]
+    job: Job, answers: IO[bytes], compute: Callable[[Job, OnProgress], Result]
 ) -> tuple[Result | UsageError, bool]:
+    """Compute a job; return the result, or an error, and whether to replace the process."""
     from usmicro.batch.warmup import is_compiled, note_compiled
 
     seconds = job.settings.limits.seconds
-    told = -float("inf")
+    reported = -float("inf")
 
-    def tell(done: int, promised: int) -> None:
-        nonlocal told
-        if (now := time.monotonic()) - told >= TELL_SECONDS:
-            told = now
-            faulthandler.dump_traceback_later(seconds, exit=True)  # begins to count anew
-            _send(answers, ("frames", done, promised))
+    def on_progress(done: int, declared: int) -> None:
+        nonlocal reported
+        if (now := time.monotonic()) - reported >= PROGRESS_SECONDS:
+            reported = now
+            faulthandler.dump_traceback_later(seconds, exit=True)  # restarts the time limit
+            _send(answers, ("frames", done, declared))
 
     compiled = is_compiled()
     if not compiled:
         seconds += COMPILING_SECONDS  # not the fault of the file
         _send(answers, ("compiling",))
-    faulthandler.dump_traceback_later(
-        seconds, exit=True
-    )  # a thread in C, which a decoder that hangs does not hold up
+    # faulthandler uses a thread in C, which also runs while a decoder hangs
+    faulthandler.dump_traceback_later(seconds, exit=True)
     try:
-        result = compute(job, tell)
+        result = compute(job, on_progress)
     except UsageError as error:
         return error, True
     finally:
         faulthandler.cancel_dump_traceback_later()
     if not compiled and result.status == "ok":
         note_compiled()
-    return result, (result.memory_mb or 0) > SPENT * job.settings.limits.memory
+    return result, (result.memory_mb or 0) > REPLACED_FROM * job.settings.limits.memory
 
 
 def _limit_memory(megabytes: int) -> None:
-    """Let allocations fail beyond a limit; Linux counts what is written to, other systems do not keep this limit."""
+    """Let allocations fail above a limit in MB.
+
+    Linux counts the memory that is written to; other systems do not apply this limit.
+    """
     try:
         import resource
     except ImportError:  # Windows
         return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = megabytes * 2**20
-    resource.setrlimit(
-        resource.RLIMIT_DATA,
-        (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard),
-    )
+    limit = megabytes * 2**20
+    soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _send(answers: IO[bytes], message: Any) -> None:

@@ -1,4 +1,8 @@
-"""Kernels are compiled once for each user and version and kept in a folder; whether that has been done, and doing it ahead of time."""
+"""Compilation of the kernels ahead of time.
+
+Numba compiles the kernels once for each user and version of the program, and stores them in a
+folder.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +19,33 @@ from typing import TYPE_CHECKING, get_args
 if TYPE_CHECKING:
     from usmicro.model.scan import Scan
 
-COMPILING = "compiling the kernels, once for each version: this takes some ten seconds; `usmicro warmup` does it ahead of time"
+COMPILING = (
+    "compiling the kernels, once for each version: this takes some ten seconds; "
+    "`usmicro warmup` does it ahead of time"
+)
+"""Remark that a run makes while it compiles the kernels."""
 
 
 def is_compiled() -> bool:
-    """Whether these kernels have been compiled on this kind of processor, and kept."""
-    mark = _mark()
-    return mark is not None and mark.exists()
+    """Return True if these kernels were compiled on this kind of processor and stored."""
+    file = marker_file()
+    return file is not None and file.exists()
 
 
 def note_compiled() -> None:
-    """Remember that they have been; a folder that cannot be written to only costs the remark on the next run."""
-    if (mark := _mark()) is not None:
+    """Write the marker file; without write access, the next run repeats its remark."""
+    if (file := marker_file()) is not None:
         with suppress(OSError):
-            mark.touch()
+            file.touch()
 
 
 @cache
-def _mark() -> Path | None:
-    """The file that says so, named by all that makes numba compile anew; None where compiled kernels are not kept."""
+def marker_file() -> Path | None:
+    """Return the file that exists once all kernels are compiled.
+
+    Its name contains a hash of everything that makes numba compile again. The result is None if
+    compiled kernels cannot be stored.
+    """
     from llvmlite.binding import get_host_cpu_name
 
     from usmicro.kernels._cache import CACHE_FOLDER
@@ -51,11 +63,12 @@ def _mark() -> Path | None:
     return CACHE_FOLDER / f"compiled-{digest.hexdigest()[:16]}"
 
 
-def make_ready() -> None:
-    """Import what an analysis needs, and let numba read its tables, before the first job.
+def preload() -> None:
+    """Import the modules of an analysis, and let numba read its tables, before the first job.
 
-    Python's garbage collector would look through all of that several times while it grows, and once more at exit: up to a third of
-    what a short run takes. Instead it is frozen, which `gc.unfreeze` undoes.
+    Python's garbage collector would search these objects several times while they are created, and
+    again at exit, which takes up to a third of the time of a short run. They are therefore frozen;
+    `gc.unfreeze` undoes this.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -65,8 +78,8 @@ def make_ready() -> None:
         import usmicro.analysis  # noqa: F401
         from usmicro.kernels.foci import strongest_apart
 
-        nothing = np.empty(0, np.float32)
-        strongest_apart(nothing, nothing, nothing, np.empty(0, np.bool_))
+        empty = np.empty(0, np.float32)
+        strongest_apart(empty, empty, empty, np.empty(0, np.bool_))
     finally:
         gc.freeze()
         if enabled:
@@ -74,12 +87,13 @@ def make_ready() -> None:
 
 
 def warm_up() -> Path | None:
-    """Compile every kernel, by analysing small scans and filtering one of them.
+    """Compile every kernel by analysing small scans and filtering one of them.
 
     Returns
     -------
     path or None
-        The folder that keeps them; None if there is none that can be written to, so that every process compiles anew.
+        Folder that stores the kernels; None if no folder can be written to, in which case every
+        process compiles them again.
     """
     import numpy as np
 
@@ -95,10 +109,9 @@ def warm_up() -> Path | None:
     image = np.random.default_rng(0).integers(20, 200, (64, 64)).astype(np.uint8)
     for method in get_args(Method):
         despeckle(image, method=method)
-    analyze(Scan.of_array(np.tile(image, (6, 6))))  # without a spacing
-    colour = np.tile(
-        image[..., None], (12, 12, 3)
-    )  # so large that its tint is taken from some of its rows
+    analyze(Scan.of_array(np.tile(image, (6, 6))))  # a scan without pixel spacing
+    # a colour image that is large enough to take its tint from a part of its rows
+    colour = np.tile(image[..., None], (12, 12, 3))
     colour[100:200, 100:200, 0] = 255
     analyze(Scan.of_array(colour))
     rgb_of_ybr(colour, np.empty_like(colour))
@@ -107,6 +120,7 @@ def warm_up() -> Path | None:
 
 
 def _scans() -> Iterator[Scan]:
+    """Yield a grey sector scan and a colour cine, both simulated and small."""
     from usmicro.phantom import PhantomSettings, simulate
 
     yield simulate(

@@ -1,7 +1,8 @@
-"""Worker processes: each one computes one job at a time, so that a crash costs exactly the file that caused it.
+"""Worker processes: each computes one job at a time, so that a crash costs only its own file.
 
-A worker is a fresh Python that talks through its standard input and output. Unlike multiprocessing it does not import the caller's
-script again, so that `usmicro.run` works in a plain script and in a notebook, and the death of one worker leaves the others alone.
+A worker is a new Python process that communicates through its standard input and output. Unlike a
+process of multiprocessing it does not import the caller's script again, so `usmicro.run` works in a
+plain script and in a notebook. The death of one worker does not affect the others.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from usmicro.batch.jobs import Job, failure, module_path, out_of_memory, process
+from usmicro.batch.failures import failed_result, module_path, out_of_memory_message
+from usmicro.batch.jobs import Job, OnProgress, run_job
 from usmicro.batch.results import Result
 from usmicro.batch.serving import COMPILING_SECONDS
 from usmicro.errors import UsageError, UsmicroError
 
-# one thread a worker: the processes share the cores among them
 ONE_THREAD = dict.fromkeys(
     (
         "NUMBA_NUM_THREADS",
@@ -39,49 +41,67 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
-START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from usmicro.batch.serving import serve; serve()"
-NEW_PROCESS_GROUP = 0x200  # subprocess.CREATE_NEW_PROCESS_GROUP, which only Windows has
-ALONE = 3
-"""While kernels are not compiled, the smallest jobs run alone until one succeeds, at most so many: it compiles what the others load."""
-
-
-ANSWERS_A_WORKER = 8
-"""So many results of a worker wait to be taken before it waits itself, so that they do not pile up in memory."""
+"""Environment of a worker: one thread each, since the processes share the cores."""
+WORKER_PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from usmicro.batch.serving import serve; serve()"
+)
+"""Python program of a worker; its argument is the `sys.path` of the main process, as JSON."""
+NEW_PROCESS_GROUP = 0x200
+"""Value of subprocess.CREATE_NEW_PROCESS_GROUP, which Python defines on Windows only."""
+MOST_SINGLE_JOBS = 3
+"""Greatest number of jobs that run one at a time while kernels are not compiled. The smallest jobs
+run first, until one succeeds and has compiled the kernels that the other workers then load. Chosen
+by judgement; no measurement is recorded."""
+QUEUED_ANSWERS = 8
+"""Number of answers for each worker that may wait to be taken, so that they do not fill the memory.
+A worker waits while the queue is full. Chosen by judgement; no measurement is recorded."""
 GRACE_SECONDS = 10.0
-"""A process is killed so long after it should have stopped by itself."""
+"""Time after its limit at which a process that has not ended itself is killed, s. Chosen by
+judgement; no measurement is recorded."""
+POLL_SECONDS = 0.5
+"""Time between two checks of a waiting thread, s. Without a limit, a waiting main thread would not
+notice an interrupt on Windows. Chosen by judgement."""
+JOIN_SECONDS = 5.0
+"""Greatest time to wait for the end of a thread, s. Chosen by judgement."""
+MOST_TRACEBACK_LINES = 20
+"""Greatest number of lines that are kept from the traceback of a crash. Chosen by judgement."""
 
-Told = Callable[[Job, int, int], None]
-"""Called with a job, how many of its frames are done and how many it promises; with 0 and 0 when kernels are being compiled."""
+OnJobProgress = Callable[[Job, int, int], None]
+"""Function that is called with a job, the number of its frames that are done and the number that it
+declares. 0 of 0 frames means that kernels are being compiled."""
 
 
 def available_cores() -> int:
-    """Cores that this process may use, also in a container that is given only some."""
+    """Return the number of cores that this process may use, also within a limited container."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return max(1, min(cores, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no control group, or "max": no limit
+    except (OSError, ValueError):  # no control group, or "max", which means no limit
         return cores
 
 
-def in_process(jobs: Sequence[Job], told: Told) -> Generator[tuple[int, Result], None, None]:
-    """Compute jobs one after the other in this process; gives each job's index with its result."""
+def in_process(
+    jobs: Sequence[Job], on_progress: OnJobProgress
+) -> Generator[tuple[int, Result], None, None]:
+    """Compute jobs one after the other in this process; yield the index and result of each."""
     import cv2
 
-    from usmicro.batch.warmup import is_compiled, make_ready, note_compiled
+    from usmicro.batch.warmup import is_compiled, note_compiled, preload
 
     threads = cv2.getNumThreads()
     compiled = is_compiled() if jobs else True
     try:
         for index, job in enumerate(jobs):
             if not compiled:
-                told(job, 0, 0)
+                on_progress(job, 0, 0)
             if not index:
-                make_ready()
+                preload()
             cv2.setNumThreads(1)
-            result = process(job, lambda done, promised, job=job: told(job, done, promised))  # type: ignore[misc]
+            result = run_job(job, partial(on_progress, job))
             cv2.setNumThreads(threads)
             if not compiled and result.status == "ok":
                 note_compiled()
@@ -93,73 +113,82 @@ def in_process(jobs: Sequence[Job], told: Told) -> Generator[tuple[int, Result],
 
 
 def in_workers(
-    jobs: Sequence[Job], workers: int, told: Told
+    jobs: Sequence[Job], workers: int, on_progress: OnJobProgress
 ) -> Generator[tuple[int, Result], None, None]:
-    """Compute jobs in worker processes; gives each job's index with its result, as they come."""
+    """Compute jobs in worker processes; yield the index and result of each when it is done.
+
+    Raises
+    ------
+    UsageError
+        If the output cannot be written.
+    UsmicroError
+        If no worker process can be started.
+    """
     from usmicro.batch.warmup import is_compiled
 
     answers: queue.Queue[tuple[int, Result | BaseException | tuple[int, int]]] = queue.Queue(
-        ANSWERS_A_WORKER * workers
+        QUEUED_ANSWERS * workers
     )
     todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    smallest = sorted(range(len(jobs)), key=lambda index: _size(jobs[index].path))[:ALONE]
-    order = smallest + [index for index in range(len(jobs)) if index not in smallest]
+    smallest = sorted(range(len(jobs)), key=lambda index: _file_size(jobs[index].path))
+    first = smallest[:MOST_SINGLE_JOBS]
+    order = first + [index for index in range(len(jobs)) if index not in first]
     pool: list[Worker] = []
     threads: list[threading.Thread] = []
 
-    def answer() -> tuple[int, Result]:
+    def next_result() -> tuple[int, Result]:
+        """Wait for the next result; report the progress of frames in the meantime."""
         while True:
             try:
-                index, outcome = answers.get(
-                    timeout=0.5
-                )  # without a time limit Windows would not notice an interrupt
+                index, answer = answers.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 continue
-            if isinstance(outcome, BaseException):
-                raise outcome
-            if isinstance(outcome, Result):
-                return index, outcome
-            told(jobs[index], *outcome)
+            if isinstance(answer, BaseException):
+                raise answer
+            if isinstance(answer, Result):
+                return index, answer
+            on_progress(jobs[index], *answer)
 
-    def put(worker: Worker, index: int, outcome: Result | BaseException | tuple[int, int]) -> None:
+    def put(worker: Worker, index: int, answer: Result | BaseException | tuple[int, int]) -> None:
         while not worker.stopped:
             try:
-                return answers.put((index, outcome), timeout=0.5)
+                return answers.put((index, answer), timeout=POLL_SECONDS)
             except queue.Full:
                 continue
 
+    def compute(worker: Worker, index: int) -> None:
+        def on_frame(done: int, declared: int) -> None:
+            put(worker, index, (done, declared))
+
+        put(worker, index, worker.compute(jobs[index], on_frame))
+
     def work(worker: Worker) -> None:
+        """Compute jobs until there are none; runs in the thread of a worker."""
         while (index := todo.get()) is not None and not worker.stopped:
             try:
-                put(
-                    worker,
-                    index,
-                    worker.compute(
-                        jobs[index], lambda *frames, index=index: put(worker, index, frames)
-                    ),
-                )  # type: ignore[misc]
-            except BaseException as error:  # handed to the main thread, which raises it
+                compute(worker, index)
+            except BaseException as error:  # the main thread raises it
                 put(worker, index, error)
                 return
 
-    def hire() -> None:
+    def add_worker() -> None:
         worker = Worker()
         pool.append(worker)
         threads.append(threading.Thread(target=work, args=(worker,), daemon=True))
         threads[-1].start()
 
     try:
-        hire()
-        given = finished = 0
+        add_worker()
+        queued = finished = 0
         succeeded = is_compiled()
         while finished < len(jobs):
-            wanted = len(jobs) if succeeded or finished >= ALONE else finished + 1
-            while given < min(wanted, len(jobs)):
-                todo.put(order[given])
-                given += 1
-            while given == len(jobs) and len(pool) < min(workers, len(jobs) - finished):
-                hire()
-            index, result = answer()
+            all_at_once = succeeded or finished >= MOST_SINGLE_JOBS
+            while queued < (len(jobs) if all_at_once else min(finished + 1, len(jobs))):
+                todo.put(order[queued])
+                queued += 1
+            while queued == len(jobs) and len(pool) < min(workers, len(jobs) - finished):
+                add_worker()
+            index, result = next_result()
             finished, succeeded = finished + 1, succeeded or result.status == "ok"
             yield index, result
     finally:
@@ -168,34 +197,38 @@ def in_workers(
         for _ in threads:
             todo.put(None)
         for thread in threads:
-            thread.join(timeout=5)
+            thread.join(timeout=JOIN_SECONDS)
 
 
-def _size(file: Path) -> int:
+def _file_size(file: Path) -> int:
+    """Return the size of a file in bytes, 0 if it cannot be read."""
     try:
         return file.stat().st_size
     except OSError:
-        return 0  # its job will say why it cannot be read
+        return 0  # its job will report why it cannot be read
+
+
+def _ignore_progress(done: int, declared: int) -> None:
+    pass
 
 
 class Worker:
-    """One worker process, started when it gets its first job and again after a crash."""
+    """One worker process, started with its first job and again after a crash."""
 
     def __init__(self) -> None:
         self.stopped = False
         self._process: subprocess.Popen[bytes] | None = None
         self._changing = threading.Lock()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives with the worker
         self._deadline = math.inf
         self._overdue = False
 
-    def compute(
-        self, job: Job, told: Callable[[int, int], None] = lambda done, promised: None
-    ) -> Result:
-        """Have a job computed; a process that dies of it is replaced, and the job fails.
+    def compute(self, job: Job, on_progress: OnProgress = _ignore_progress) -> Result:
+        """Compute a job; if its process dies, the process is replaced and the job fails.
 
-        A job whose process dies, or lacks memory after others, gets a second chance in a new one: what killed it, a heap that a former
-        file damaged or somebody outside, may not be the fault of this file. One that hangs does not.
+        A job whose process dies, or lacks memory after other jobs, gets a second chance in a new
+        process. The file may not be the cause: an earlier file may have damaged the heap, or the
+        process may have been killed from outside. A job that hangs gets no second chance.
 
         Raises
         ------
@@ -204,12 +237,14 @@ class Worker:
         UsmicroError
             If no worker process can be started.
         """
-        used = self._process is not None
-        result, again = self._attempt(job, told)
-        return self._attempt(job, told)[0] if again and (used or self._process is None) else result
+        used_before = self._process is not None
+        result, worth_retrying = self._attempt(job, on_progress)
+        if worth_retrying and (used_before or self._process is None):
+            result, _ = self._attempt(job, on_progress)
+        return result
 
-    def _attempt(self, job: Job, told: Callable[[int, int], None]) -> tuple[Result, bool]:
-        """Compute a job once; gives its result and whether a new process may do better."""
+    def _attempt(self, job: Job, on_progress: OnProgress) -> tuple[Result, bool]:
+        """Compute a job once; return its result and whether a new process may do better."""
         process = self._process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -221,21 +256,20 @@ class Worker:
             while (message := pickle.load(process.stdout))[0] != "answer":
                 limit += COMPILING_SECONDS if message[0] == "compiling" else 0
                 self._deadline = time.monotonic() + limit
-                told(*message[1:] if message[0] == "frames" else (0, 0))
+                on_progress(*message[1:] if message[0] == "frames" else (0, 0))
         except (EOFError, OSError, pickle.UnpicklingError):
             self._end(process)
-            reason, again = self._cause_of_death(process, job)
-            return failure(job, reason, log=self._last_words()), again
+            reason, worth_retrying = self._cause_of_death(process, job)
+            return failed_result(job, reason, log=self._crash_lines()), worth_retrying
         finally:
             self._deadline = math.inf
-        answer, spent = message[1:]
-        if spent:
+        answer, replace_process = message[1:]
+        if replace_process:
             self._end(process)
         if isinstance(answer, UsageError):
             raise answer
-        return answer, answer.status == "failed" and answer.error == failure(
-            job, out_of_memory(job)
-        ).error
+        out_of_memory = failed_result(job, out_of_memory_message(job)).error
+        return answer, answer.status == "failed" and answer.error == out_of_memory
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         self._process = None
@@ -247,9 +281,9 @@ class Worker:
                     pipe.close()
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Kill a process that does not even stop by itself."""
+        """Kill a process that is past its deadline and has not ended itself."""
         while process.returncode is None:
-            time.sleep(0.5)
+            time.sleep(POLL_SECONDS)
             if time.monotonic() > self._deadline:
                 self._overdue = True
                 process.kill()
@@ -265,8 +299,8 @@ class Worker:
             process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # an interrupt from the keyboard is for the main process, which then stops the workers
-        apart: dict[str, Any] = (
+        # an interrupt from the keyboard goes to the main process, which then stops the workers
+        own_group: dict[str, Any] = (
             {"creationflags": NEW_PROCESS_GROUP}
             if sys.platform == "win32"
             else {"process_group": 0}
@@ -274,25 +308,21 @@ class Worker:
         self._errors.seek(0)
         self._errors.truncate()
         self._overdue = False
+        search_path = json.dumps([folder for folder in sys.path if isinstance(folder, str)])
         with self._changing:
             if self.stopped:
                 raise UsmicroError("the run was stopped")
             self._process = process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    START,
-                    json.dumps([folder for folder in sys.path if isinstance(folder, str)]),
-                ],
+                [sys.executable, "-c", WORKER_PROGRAM, search_path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 env={**os.environ, **ONE_THREAD},
-                **apart,
+                **own_group,
             )
         assert process.stdout is not None
         try:
-            pickle.load(process.stdout)  # it greets once it is ready
+            pickle.load(process.stdout)  # the first message, sent once the worker is ready
         except EOFError:
             process.wait()
             words = self._errors_text().strip().rpartition("\n")[2]
@@ -303,31 +333,30 @@ class Worker:
         return process
 
     def _cause_of_death(self, process: subprocess.Popen[bytes], job: Job) -> tuple[str, bool]:
-        """Why a process died, and whether a new one may do better."""
+        """Return why a process died, and whether a new one may do better."""
         limits, code = job.settings.limits, process.wait()
         if self._overdue or "\nTimeout (" in f"\n{self._errors_text()}":
-            return (
-                f"no frame was finished for {limits.seconds:g} s, the most that limits.seconds allows; raise it for very large scans",
-                False,
+            reason = (
+                f"no frame was finished within {limits.seconds:g} s, the limit of limits.seconds; "
+                "raise it for very large scans"
             )
+            return reason, False
         if code >= 0:
             return f"the worker process ended with status {code} on this file", True
         name = signal.Signals(-code).name
-        hint = (
-            f"; often it needs more than the {limits.memory} MB of limits.memory"
-            if name in ("SIGKILL", "SIGABRT")
-            else ""
-        )
+        hint = ""
+        if name in ("SIGKILL", "SIGABRT"):
+            hint = f"; often it needs more than the {limits.memory} MB of limits.memory"
         return f"the worker process was killed by {name} on this file{hint}", True
 
-    def _last_words(self) -> tuple[str, ...]:
-        """Where in the program the process died, from the lines that faulthandler writes."""
-        lines = [
-            line.strip() for line in self._errors_text().splitlines() if line.startswith('  File "')
-        ]
-        parts = [line.removeprefix('File "').partition('"') for line in lines[-20:]]
+    def _crash_lines(self) -> tuple[str, ...]:
+        """Return the lines of the program at which the process died, as faulthandler wrote them."""
+        prefix = '  File "'
+        lines = [line for line in self._errors_text().splitlines() if line.startswith(prefix)]
+        parts = [line.removeprefix(prefix).partition('"') for line in lines[-MOST_TRACEBACK_LINES:]]
         return tuple(module_path(file) + rest for file, _, rest in parts)
 
     def _errors_text(self) -> str:
+        """Return what the process wrote to its standard error."""
         self._errors.seek(0)
         return self._errors.read().decode("utf-8", "replace")
