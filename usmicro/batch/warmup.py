@@ -76,10 +76,10 @@ def preload() -> None:
         import numpy as np
 
         import usmicro.analysis  # noqa: F401
-        from usmicro.kernels.foci import strongest_apart
+        from usmicro.kernels.foci import suppress_non_maxima
 
         empty = np.empty(0, np.float32)
-        strongest_apart(empty, empty, empty, np.empty(0, np.bool_))
+        suppress_non_maxima(empty, empty, empty, np.empty(0, np.bool_))
     finally:
         gc.freeze()
         if enabled:

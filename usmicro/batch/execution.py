@@ -1,0 +1,190 @@
+"""Execution of a run: compute what is not stored yet, and yield all results in order."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from usmicro.anatomy.user_masks import MaskFunction
+from usmicro.batch.jobs import Job, fingerprint_of, has_intact_files
+from usmicro.batch.progress import Progress
+from usmicro.batch.pseudonyms import write_key
+from usmicro.batch.record import Record
+from usmicro.batch.results import Result
+from usmicro.batch.store import COCO, DATABASE, RECORD, ResultStore, open_store
+from usmicro.batch.tables import write_outputs
+from usmicro.batch.workers import OnJobProgress, available_cores, in_process, in_workers
+from usmicro.errors import ScanError, UsageError
+from usmicro.settings import Settings
+from usmicro.writing.files import replacing
+from usmicro.writing.report.page import remove_report
+
+if TYPE_CHECKING:
+    from usmicro.batch.mirror import Mirror
+
+CHECKED_AT_ONCE = 1000
+"""Number of stored results that are in memory at a time while --resume checks them. Chosen by
+judgement; no measurement is recorded."""
+CHECKING_THREADS = 8
+"""Greatest number of threads that hash files for --resume. Chosen by judgement; no measurement is
+recorded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """The checked arguments of a run, and its jobs."""
+
+    jobs: list[Job]
+    """One for each input, in the order of their names."""
+    remarks: list[str]
+    """What the user should know about the arguments."""
+    out: str | Path
+    """Output folder or its address, as given by the user."""
+    mirror: Mirror | None
+    """Copy of an output at an address; None if the output is a folder."""
+    settings: Settings
+    workers: int | None
+    """Number of worker processes; 1 computes in this process, None on the cluster."""
+    cluster: str | None
+    """Address of a Dask scheduler."""
+    spacing: str | float | Path | None
+    """As given by the user, for the record."""
+    masks: str | Path | MaskFunction | None
+    """As given by the user, for the record."""
+    key_file: Path | None
+    """File of the key of pseudonyms."""
+    key: bytes | None
+    """Key of pseudonyms."""
+    resume: bool
+    overwrite: bool
+    quiet: bool
+    """True if no progress is reported."""
+
+
+def execute(plan: RunPlan) -> Generator[Result, None, None]:
+    """Run a plan; yield the results in the order of its jobs.
+
+    Nothing is written or locked before the first result is requested. Closing the generator ends
+    the run: it stops the workers, writes the tables of the results so far and releases the folder.
+
+    Raises
+    ------
+    UsageError
+        If the output cannot be written, or the cluster cannot be used.
+    UsmicroError
+        If no worker process can be started.
+    """
+    if plan.key_file is not None and plan.key is not None:
+        write_key(plan.key_file, plan.key)
+    if plan.mirror is None:
+        yield from _execute_in(Path(plan.out), plan)
+    else:
+        folder = plan.mirror.open()
+        yield from plan.mirror.synchronised(_execute_in(folder, plan))
+
+
+def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
+    """Run a plan in a local output folder.
+
+    A result that must wait for an earlier one waits in the database, so that memory does not grow
+    with the number of inputs.
+    """
+    jobs = plan.jobs if plan.mirror is None else [replace(job, out=out) for job in plan.jobs]
+    record = Record(
+        plan.settings,
+        workers=plan.workers,
+        spacing=plan.spacing,
+        masks=plan.masks,
+        remarks=plan.remarks,
+        private=plan.key is not None,
+    )
+    progress = Progress(len(jobs), None if plan.quiet else sys.stderr)
+    with ExitStack() as cleanup:
+        store = open_store(out, resume=plan.resume, overwrite=plan.overwrite)
+        cleanup.callback(store.close)
+        cleanup.callback(write_outputs, jobs, store, record)
+        cleanup.callback(progress.close)
+        for remark in record.remarks:
+            progress.say(remark)
+        store.reserve(jobs)
+        # report and coco.json would not match the tables, which are written at the end
+        remove_report(out)
+        (out / COCO).unlink(missing_ok=True)
+        with replacing(out / RECORD, durable=True) as file:
+            record.write(file, ())  # run.json marks the folder as one of results, not of scans
+        stored = set(_unchanged_jobs(jobs, store)) if plan.resume else set()
+        for index in sorted(stored):
+            progress.add(jobs[index].name, kept=True)
+        pending = [index for index in range(len(jobs)) if index not in stored]
+
+        def on_progress(job: Job, done: int, declared: int) -> None:
+            progress.add_frame(job.name, done, declared)
+
+        computed = _compute([jobs[index] for index in pending], plan, on_progress)
+        cleanup.callback(computed.close)  # the workers end before the tables are written
+        following = 0  # index of the job whose result is yielded next
+        while following in stored:
+            yield _stored_result(jobs[following], store)
+            following += 1
+        for position, result in computed:
+            store.store(result)
+            progress.add(result.image, result.error)
+            index = pending[position]
+            stored.add(index)
+            while following in stored:
+                yield result if following == index else _stored_result(jobs[following], store)
+                following += 1
+        record.complete = True
+
+
+def _compute(
+    jobs: list[Job], plan: RunPlan, on_progress: OnJobProgress
+) -> Generator[tuple[int, Result], None, None]:
+    """Compute jobs here, in worker processes or on a cluster.
+
+    Yields the index and the result of each job as soon as it is done.
+    """
+    if plan.cluster is not None:
+        from usmicro.batch.cluster import on_cluster
+
+        return on_cluster(jobs, plan.cluster, on_progress)
+    if plan.workers == 1:
+        return in_process(jobs, on_progress)
+    return in_workers(jobs, plan.workers or 1, on_progress)
+
+
+def _stored_result(job: Job, store: ResultStore) -> Result:
+    result = store.result(job)
+    if result is None:
+        raise UsageError(
+            f"{store.out / DATABASE}: was changed by another program during the run; "
+            "run again with --overwrite"
+        )
+    return result
+
+
+def _unchanged_jobs(jobs: list[Job], store: ResultStore) -> Iterator[int]:
+    """Yield the indices of the jobs whose stored results are still valid."""
+
+    def is_unchanged(job: Job, result: Result) -> bool:
+        try:
+            return has_intact_files(job, result) and fingerprint_of(job) == result.fingerprint
+        except (OSError, ScanError):
+            return False  # the job itself will report why the file cannot be read
+
+    with ThreadPoolExecutor(min(CHECKING_THREADS, available_cores())) as threads:
+        for first in range(0, len(jobs), CHECKED_AT_ONCE):
+            results = {
+                index: result
+                for index, job in enumerate(jobs[first : first + CHECKED_AT_ONCE], first)
+                if (result := store.result(job)) is not None and result.status == "ok"
+            }
+            unchanged = threads.map(
+                is_unchanged, (jobs[index] for index in results), results.values()
+            )
+            yield from (index for index, same in zip(results, unchanged, strict=True) if same)

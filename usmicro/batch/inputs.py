@@ -1,0 +1,120 @@
+"""The jobs of a run, one for each input."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from usmicro.anatomy.user_masks import MaskFunction
+from usmicro.batch.functions import function_hash
+from usmicro.batch.jobs import Job
+from usmicro.batch.pseudonyms import pseudonym
+from usmicro.errors import UsageError
+from usmicro.loading.dicom.web import find_instances, is_dicomweb
+from usmicro.loading.discover import Input, find_scans
+from usmicro.loading.spacing import read_spacing
+from usmicro.settings import Settings
+from usmicro.writing.names import file_stems
+
+Inputs = str | Path | Sequence[str | Path]
+
+
+def make_jobs(
+    inputs: Inputs,
+    *,
+    out: Path,
+    settings: Settings,
+    spacing: str | float | Path | None = None,
+    masks: str | Path | MaskFunction | None = None,
+    limit: int | None = None,
+    key: bytes | None = None,
+    optional_outputs: tuple[str, ...] = (),
+) -> tuple[list[Job], list[str]]:
+    """Find the inputs and make a job for each.
+
+    Parameters
+    ----------
+    inputs, spacing, masks, limit
+        As given to `usmicro.run`.
+    out : path
+        Output folder.
+    settings : Settings
+    key : bytes, optional
+        Key of the pseudonyms that replace the names of the inputs.
+    optional_outputs : tuple of str
+        Any of "dicom" and "coco".
+
+    Returns
+    -------
+    list of Job
+        Sorted by name.
+    list of str
+        Remarks on the arguments for the user.
+
+    Raises
+    ------
+    UsageError
+        If there is no input, two inputs have the same name, or `spacing` or `masks` is wrong.
+    """
+    found, remarks = _find_inputs([inputs] if isinstance(inputs, str | Path) else list(inputs))
+    counts = Counter(item.name for item in found)
+    if repeated := [name for name, count in counts.items() if count > 1]:
+        raise UsageError(
+            f"{len(repeated)} inputs have the name of another, such as {repeated[0]}; "
+            "give their common parent folder as INPUT"
+        )
+    spacings = read_spacing(spacing)
+    if unused := spacings.unused(item.name for item in found):
+        example = "" if key else f", such as {unused[0]}"
+        remarks.append(f"--spacing: {len(unused)} rows name no input{example}")
+    function = masks if callable(masks) else None
+    folder = None if masks is None or callable(masks) else Path(masks)
+    if folder is not None and not folder.is_dir():
+        raise UsageError(
+            f"--masks {folder}: expected a folder of masks, "
+            f"found {'a file' if folder.exists() else 'nothing there'}"
+        )
+    named = [(pseudonym(item.name, key) if key else item.name, item) for item in found]
+    named.sort(key=lambda pair: pair[0])
+    stems = file_stems([name for name, _ in named])
+    mask_function_hash = "" if function is None else function_hash(function)
+    jobs = []
+    for (name, item), stem in zip(named[:limit], stems, strict=False):
+        image_spacing, spacing_wins = spacings.for_image(item.name)
+        jobs.append(
+            Job(
+                name=name,
+                path=item.path,
+                out=out,
+                stem=stem,
+                settings=settings,
+                spacing=image_spacing,
+                spacing_wins=spacing_wins,
+                masks=folder,
+                mask_function=function,
+                mask_function_hash=mask_function_hash,
+                real_name=item.name if key else "",
+                address=item.address,
+                optional_outputs=optional_outputs,
+            )
+        )
+    return jobs, remarks
+
+
+def _find_inputs(inputs: Sequence[str | Path]) -> tuple[list[Input], list[str]]:
+    """Find the scans in folders, at addresses and on DICOMweb servers.
+
+    Returns the inputs, sorted by name, and remarks on the search for the user.
+    """
+    dicomweb = [address for address in inputs if is_dicomweb(address)]
+    others = [place for place in inputs if place not in dicomweb]
+    found = find_scans(others) if others or not dicomweb else []
+    remarks: list[str] = []
+    for address in dicomweb:
+        instances, more = find_instances(str(address))
+        remarks += more
+        found += [
+            Input(Path(instance.name), instance.name, instance.address) for instance in instances
+        ]
+    return sorted(found, key=lambda item: item.name), remarks

@@ -1,0 +1,81 @@
+"""The files that a run writes about all its inputs: tables, coco.json, run.json and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from usmicro.batch.jobs import Job
+from usmicro.batch.record import Record
+from usmicro.batch.results import Result
+from usmicro.batch.store import COCO, RECORD, TABLES, ResultStore
+from usmicro.writing.coco import CocoWriter
+from usmicro.writing.files import replacing
+from usmicro.writing.parquet import write_parquet
+from usmicro.writing.report.page import write_report
+from usmicro.writing.tables import (
+    CLUSTERS_COLUMNS,
+    FOCI_COLUMNS,
+    IMAGES_COLUMNS,
+    MASSES_COLUMNS,
+    plain,
+    table_writer,
+)
+
+
+def write_outputs(jobs: list[Job], store: ResultStore, record: Record) -> None:
+    """Write the tables and what is made of them; the report only if every input has a result.
+
+    Raises
+    ------
+    UsageError
+        If a file cannot be written.
+    """
+    _write_tables(jobs, store, record)
+    for name in TABLES:
+        write_parquet(store.out / name)
+    if jobs and "coco" in jobs[0].optional_outputs:
+        _write_coco(jobs, store)
+    if record.complete:
+        write_report(store.out)
+
+
+def _write_tables(jobs: list[Job], store: ResultStore, record: Record) -> None:
+    """Write the CSV tables and run.json."""
+    columns_of_tables = (IMAGES_COLUMNS, MASSES_COLUMNS, FOCI_COLUMNS, CLUSTERS_COLUMNS)
+    with ExitStack() as files:
+        add_image, add_mass, add_focus, add_cluster = (
+            table_writer(files.enter_context(replacing(store.out / name, durable=True)), columns)
+            for name, columns in zip(TABLES, columns_of_tables, strict=True)
+        )
+        empty: dict[str, Any] = dict.fromkeys(IMAGES_COLUMNS)
+        for result in _results_so_far(jobs, store):
+            summary = {} if result.summary is None else plain(result.summary)
+            head = {"image": result.image, "status": result.status, "error": result.error or None}
+            add_image({**empty, **head, **summary, "seconds": result.seconds.get("total")})
+            for mass in result.masses:
+                add_mass({"image": result.image, **plain(mass)})
+            for focus in result.foci:
+                add_focus({"image": result.image, **plain(focus)})
+            for cluster in result.clusters:
+                add_cluster({"image": result.image, **plain(cluster)})
+            record.add(result)
+    record.finished = datetime.now(UTC)
+    with replacing(store.out / RECORD, durable=True) as file:
+        record.write(file, _results_so_far(jobs, store))
+
+
+def _write_coco(jobs: list[Job], store: ResultStore) -> None:
+    with replacing(store.out / COCO) as file, CocoWriter(file) as coco:
+        for job in jobs:
+            result = store.result(job)
+            if result is not None and result.summary is not None:
+                picture = job.optional_files["coco"][0].relative_to(store.out).as_posix()
+                coco.add(picture, result.image, result.labels, result)
+
+
+def _results_so_far(jobs: list[Job], store: ResultStore) -> Iterator[Result]:
+    """Yield the stored results in the order of the jobs."""
+    return (result for job in jobs if (result := store.result(job)) is not None)
