@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.phantom.envelopes import envelope_of
 from usmicro.errors import SettingsError, UsageError
 from usmicro.phantom import PhantomSettings, Truth, phantom_set, random_settings, simulate
 from usmicro.phantom.scan_conversion import Probe
-from usmicro.phantom.speckle import decompressed
 
 LINEAR = PhantomSettings(width=30.0, depth=30.0, spacing=0.08, looks=2)
 SECTOR = PhantomSettings(geometry="sector", width=36.0, depth=30.0, spacing=0.11, looks=2)
@@ -17,7 +17,7 @@ SECTOR = PhantomSettings(geometry="sector", width=36.0, depth=30.0, spacing=0.11
 @pytest.mark.parametrize(
     "settings", [replace(LINEAR, tint=True, calipers=True, screen=True, ruler=True), SECTOR]
 )
-def test_same_seed_same_bytes_and_another_seed_another_scan(settings):
+def test_a_seed_gives_the_same_bytes_and_another_seed_another_scan(settings):
     first, again, other = simulate(3, settings), simulate(3, settings), simulate(4, settings)
     assert first.frames.tobytes() == again.frames.tobytes()
     assert first.truth.to_dict() == again.truth.to_dict()
@@ -25,7 +25,7 @@ def test_same_seed_same_bytes_and_another_seed_another_scan(settings):
 
 
 @pytest.mark.parametrize("base", [LINEAR, SECTOR])
-def test_foci_are_the_bright_spots_at_the_true_positions(base):
+def test_bright_spots_are_at_the_true_positions_of_the_foci(base):
     settings = replace(
         base,
         coarse=0.0,
@@ -50,27 +50,26 @@ def test_foci_are_the_bright_spots_at_the_true_positions(base):
 
 
 def test_labels_agree_with_the_label_images():
-    found = set()
+    settings = replace(LINEAR, nonmass=1, in_nonmass=2, masses=1, ducts=2, cysts=0.0, looks=1)
+    labels = set()
     for seed in range(3):
-        truth = simulate(
-            seed, replace(LINEAR, nonmass=1, in_nonmass=2, masses=1, ducts=2, cysts=0.0, looks=1)
-        ).truth
+        truth = simulate(seed, settings).truth
         for focus in truth.foci:
             x, y = round(focus.x_px[0]), round(focus.y_px[0])
-            found.add(focus.label)
+            labels.add(focus.label)
             assert truth.tissue[y, x]
             assert truth.mass_labels[y, x] == (focus.mass or 0)
             assert truth.duct_labels[y, x] == (focus.duct or 0)
             assert truth.nonmass[y, x] or not focus.nonmass
             assert (focus.kind == "coarse") == (focus.diameter_mm >= 0.5)
-    assert found == {"intramass", "extramass", "intraductal"}
+    assert labels == {"intramass", "extramass", "intraductal"}
 
 
-def test_masses_are_darker_than_their_surroundings_and_sizes_are_those_of_the_labels():
+def test_masses_are_darker_than_their_surroundings_and_have_the_size_of_their_labels():
     phantom = simulate(6, replace(LINEAR, cysts=1.0, ducts=0, extramass=0))
     truth, (mass,) = phantom.truth, phantom.truth.masses
     inside = truth.mass_labels == mass.number
-    envelope = decompressed(phantom.frames[0], phantom.settings)
+    envelope = envelope_of(phantom.frames[0], phantom.settings)
     around = cv2.dilate(inside.astype(np.uint8), np.ones((41, 41), np.uint8)).astype(bool) & ~inside
     assert envelope[inside].mean() < 0.2 * envelope[around].mean()
     assert mass.area_mm2 == pytest.approx(inside.sum() * phantom.settings.spacing**2)
@@ -90,7 +89,7 @@ def test_beam_space_and_pixels_map_to_each_other(settings):
         assert pixel_d[row, column] == pytest.approx(along, abs=settings.spacing)
 
 
-def test_the_sector_lies_on_rays_from_its_apex():
+def test_the_tissue_of_a_sector_is_on_rays_from_its_apex():
     truth = simulate(0, SECTOR).truth
     (view,) = truth.views
     rows, columns = np.nonzero(truth.tissue)
@@ -103,25 +102,25 @@ def test_the_sector_lies_on_rays_from_its_apex():
     assert view.face_px * view.spacing_mm == pytest.approx(SECTOR.radius)
 
 
-def test_every_tissue_pixel_shows_echoes_and_nothing_shows_beside_them():
+def test_tissue_pixels_have_echoes_and_other_pixels_are_black():
     phantom = simulate(1, replace(SECTOR, screen=True, header=True))
     outside = ~phantom.truth.tissue & ~phantom.truth.overlay
     assert not phantom.frames[0][outside].any()
     assert (phantom.frames[0][phantom.truth.tissue] > 0).mean() > 0.9
 
 
-def test_burned_in_marks_are_in_the_overlay_and_change_nothing_else():
-    plain, marked = (
-        simulate(8, replace(LINEAR, calipers=calipers, text=calipers, cysts=0.0))
-        for calipers in (False, True)
+def test_burned_in_graphics_are_in_the_overlay_and_change_nothing_else():
+    plain, with_graphics = (
+        simulate(8, replace(LINEAR, calipers=graphics, text=graphics, cysts=0.0))
+        for graphics in (False, True)
     )
-    changed = plain.frames[0] != marked.frames[0]
+    changed = plain.frames[0] != with_graphics.frames[0]
     assert changed.any()
-    assert not (changed & ~marked.truth.overlay).any()
-    assert plain.truth.foci == marked.truth.foci
+    assert not (changed & ~with_graphics.truth.overlay).any()
+    assert plain.truth.foci == with_graphics.truth.foci
 
 
-def test_regions_hold_the_tissue_and_two_views_lie_side_by_side():
+def test_regions_contain_the_tissue_and_two_views_are_side_by_side():
     phantom = simulate(2, PhantomSettings(width=20.0, depth=24.0, views=2, screen=True))
     first, second = phantom.regions
     assert first.right < second.left
@@ -158,7 +157,7 @@ def test_a_phantom_is_a_scan():
     assert scan.regions[0].kind == "tissue"
 
 
-def test_tissue_moves_as_the_truth_says():
+def test_tissue_moves_by_the_true_motion():
     phantom = simulate(
         3, replace(LINEAR, frames=4, motion=0.3, anatomy=False, masses=0, ducts=0, extramass=3)
     )
@@ -177,7 +176,7 @@ def test_tissue_moves_as_the_truth_says():
     "kind",
     ["mixed", "faint", "no foci", "no masses", "speckle", "twinkling", "vessel", "flash", "noise"],
 )
-def test_sets_are_varied_and_repeatable(kind):
+def test_random_settings_vary_with_the_seed_and_are_repeatable(kind):
     settings = [random_settings(seed, kind) for seed in range(6)]
     assert len(set(settings)) == 6
     assert settings == [random_settings(seed, kind) for seed in range(6)]
@@ -199,12 +198,12 @@ def test_a_set_without_masses_keeps_its_other_foci():
     )
 
 
-def test_wrong_settings_are_refused_with_what_is_expected():
+def test_errors_of_wrong_settings_state_what_is_expected():
     with pytest.raises(SettingsError, match="linear, sector"):
         PhantomSettings(geometry="phased")
     with pytest.raises(SettingsError, match="most_contrast"):
         PhantomSettings(least_contrast=20, most_contrast=10)
-    with pytest.raises(SettingsError, match="one tissue region"):
+    with pytest.raises(SettingsError, match="views = 2: expected 1 with colour Doppler"):
         PhantomSettings(colour=True, views=2)
     with pytest.raises(UsageError, match="mixed"):
         random_settings(0, "everything")  # type: ignore[arg-type]

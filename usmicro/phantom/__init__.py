@@ -1,4 +1,11 @@
-"""Simulated breast ultrasound scans with exact truth: for tests, benchmarks and the sample scans."""
+"""Numerical phantoms: simulated breast ultrasound scans with exact truth.
+
+They serve tests, benchmarks, the training of the models and the sample scans.
+
+The same seed, settings and scene give the same scan. Constants and ranges of the simulation whose
+docstring names no source were chosen by eye so that simulated scans look like real ones; no
+measurement is recorded.
+"""
 
 from usmicro.phantom.files import write_dicom, write_png
 from usmicro.phantom.samples import SAMPLES, write_samples

@@ -155,7 +155,9 @@ def with_colour(
     )
     box = ColourBox(middle - width / 2, middle + width / 2, top, top + height, steering)
     foci = tuple(
-        replace(focus, twinkling=focus.twinkling and bool(box.holds(*probe.beam(focus.x, focus.z))))
+        replace(
+            focus, twinkling=focus.twinkling and bool(box.contains(*probe.beam(focus.x, focus.z)))
+        )
         for focus in scene.foci
     )
     vessels: list[VesselShape] = []

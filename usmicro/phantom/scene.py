@@ -1,4 +1,7 @@
-"""What lies where in a simulated breast: exact shapes in mm, before any sound is sent."""
+"""Scene: the exact shapes and positions of all objects in a simulated breast, in mm.
+
+Positions x (to the right) and z (down) are in the image plane, see `scan_conversion`.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,28 @@ from usmicro.model.findings import Kind, Label, PosteriorFeature
 
 FloatArray = NDArray[np.float64]
 
+COARSE_DIAMETER = 0.5
+"""Diameter in mm from which a focus is coarse: the default of the setting `foci.coarse`."""
+
+SHARP_MARGIN = 0.3
+"""Transition width in mm below which the margin of a mass is sharp: circumscribed, with a wall that
+reflects sound."""
+
+TUBE_STEP = 0.2
+"""Distance between the points of the paths of ducts and vessels, mm."""
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A smooth depth along the face: nodes in beam space, mm."""
+    """A smooth curve of depth along the transducer face, through nodes in beam space."""
 
     u: tuple[float, ...]
+    """Positions of the nodes along the face, mm."""
     d: tuple[float, ...]
+    """Depths of the nodes, mm."""
 
     def __call__(self, u: Any) -> FloatArray:
-        """Depth at positions along the face; constant outside the nodes."""
+        """Return the depth in mm at positions along the face; constant outside the nodes."""
         return np.asarray(PchipInterpolator(self.u, self.d)(np.clip(u, self.u[0], self.u[-1])))
 
 
@@ -34,27 +49,37 @@ class Line:
 
     path: Curve
     level_db: tuple[float, ...]
-    """Strength at the nodes of the path, dB over the mean envelope of glandular tissue, where the line lies square to the beam."""
+    """Echo level at the nodes of the path where the line is perpendicular to the beam, dB over the
+    mean envelope of glandular tissue."""
     thickness: float
+    """Standard deviation of the Gaussian profile across the line, mm."""
     phase: tuple[float, ...]
     """Phase of the echo at the nodes, radians."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """An ellipse with a wavy edge; positions in the picture, mm."""
+    """An ellipse with a wavy edge."""
 
     x: float
+    """Position of the centre, mm."""
     z: float
+    """Depth of the centre, mm."""
     half_width: float
+    """Semi-axis across, before the rotation, mm."""
     half_height: float
+    """Semi-axis in depth, before the rotation, mm."""
     tilt: float = 0.0
-    """Turn of the ellipse, radians."""
+    """Rotation of the ellipse, radians."""
     waves: tuple[tuple[int, float, float], ...] = ()
-    """Order, amplitude relative to the radius and phase of each wave of the edge."""
+    """Order, amplitude relative to the radius, and phase in radians of each wave of the edge."""
 
     def distance(self, x: Any, z: Any, reach: float = math.inf) -> FloatArray:
-        """Distance from the edge in mm, negative inside; exact on the edge, near enough beside it; `reach` where it is surely more."""
+        """Return the signed distance of positions from the edge in mm, negative inside.
+
+        It is exact on the edge and approximate elsewhere. Distances above `reach` are set to
+        `reach`.
+        """
         x, z = np.broadcast_arrays(np.asarray(x, float), np.asarray(z, float))
         widest = max(self.half_width, self.half_height) * (
             1 + sum(amplitude for _, amplitude, _ in self.waves)
@@ -63,16 +88,16 @@ class Outline:
         out = np.full(x.shape, reach)
         x, z = x[near] - self.x, z[near] - self.z
         cosine, sine = np.cos(self.tilt), np.sin(self.tilt)
-        across, along = (
-            (x * cosine + z * sine) / self.half_width,
-            (z * cosine - x * sine) / self.half_height,
-        )
-        rho, angle = np.hypot(across, along), np.arctan2(along, across)
-        edge = np.ones(rho.shape)
+        # coordinates in which the ellipse is the unit circle
+        across = (x * cosine + z * sine) / self.half_width
+        along = (z * cosine - x * sine) / self.half_height
+        radius, angle = np.hypot(across, along), np.arctan2(along, across)
+        edge = np.ones(radius.shape)
         for order, amplitude, phase in self.waves:
             edge += amplitude * np.cos(order * angle + phase)
         spread = np.hypot(self.half_height * np.cos(angle), self.half_width * np.sin(angle))
-        out[near] = np.minimum((rho - edge) * self.half_width * self.half_height / spread, reach)
+        distance = (radius - edge) * self.half_width * self.half_height / spread
+        out[near] = np.minimum(distance, reach)
         return out
 
 
@@ -88,31 +113,37 @@ class MassShape:
     level_db: float = -13.0
     """Echo level inside, dB over glandular tissue."""
     mottle_db: float = 1.5
-    """Standard deviation of the slow variation of the level inside."""
+    """Standard deviation of the slow variation of the echo level inside, dB."""
     rim_db: float = 0.0
-    """Echo level of a hyperechoic rim over its surroundings."""
+    """Echo level of a hyperechoic rim, dB over its surroundings."""
     rim: float = 1.0
     """Width of the rim, mm."""
     posterior: PosteriorFeature = "none"
+    """Posterior feature."""
     posterior_db: float = 0.0
-    """Loss behind the whole of the mass; negative is enhancement."""
+    """Loss of the echoes behind the whole height of the mass, dB; negative for enhancement."""
     edge_shadow_db: float = 0.0
-    """Loss of the narrow shadows behind the lateral edges."""
+    """Loss in the narrow shadows behind the lateral edges, dB."""
 
 
 @dataclass(frozen=True, slots=True)
 class DuctShape:
-    """A duct: one or more tubes."""
+    """A duct, which consists of one or more tubes."""
 
     paths: tuple[tuple[tuple[float, float, float], ...], ...]
-    """Each tube as points (x, z, radius of the lumen) some 0.2 mm apart."""
+    """Points (x, z, radius of the lumen) of each tube, in mm, about `TUBE_STEP` apart."""
     level_db: float = -17.0
+    """Echo level of the lumen, dB over glandular tissue."""
     wall_db: float = 7.0
+    """Echo level of the wall, dB over glandular tissue."""
     wall: float = 0.25
     """Thickness of the wall, mm."""
 
     def distance(self, x: Any, z: Any, reach: float = 3.0) -> FloatArray:
-        """Distance from the inside of the wall in mm, negative in the lumen; `reach` beyond that distance."""
+        """Return the signed distance of positions from the edge of the lumen in mm.
+
+        It is negative in the lumen. Distances above `reach` are set to `reach`.
+        """
         points = np.concatenate([np.asarray(path) for path in self.paths])
         x, z = np.broadcast_arrays(np.asarray(x, float), np.asarray(z, float))
         out = np.full(x.shape, reach)
@@ -120,46 +151,56 @@ class DuctShape:
         low, high = points[:, :2].min(0) - widest - reach, points[:, :2].max(0) + widest + reach
         near = (x >= low[0]) & (x <= high[0]) & (z >= low[1]) & (z <= high[1])
         if near.any():
-            apart, index = cKDTree(points[:, :2]).query(
+            to_point, index = cKDTree(points[:, :2]).query(
                 np.column_stack([x[near], z[near]]), distance_upper_bound=widest + reach
             )
             radius = np.append(points[:, 2], 0.0)[index]
-            out[near] = np.minimum(apart - radius, reach)
+            out[near] = np.minimum(to_point - radius, reach)
         return out
 
 
 @dataclass(frozen=True, slots=True)
 class NonmassShape:
-    """A discrete area of altered echotexture without the shape of a mass."""
+    """A discrete area of altered echotexture that is not a mass."""
 
     outline: Outline
     margin: float = 1.5
+    """Width of the transition at the edge, mm."""
     level_db: float = -6.0
+    """Mean echo level, dB over glandular tissue."""
     mottle_db: float = 4.0
+    """Standard deviation of the variation of the echo level, dB."""
 
 
 @dataclass(frozen=True, slots=True)
 class FocusShape:
-    """An echogenic focus; position in the picture, mm."""
+    """An echogenic focus."""
 
     x: float
+    """Position of the centre, mm."""
     z: float
+    """Depth of the centre, mm."""
     diameter: float
+    """Diameter, mm."""
     contrast_db: float
+    """Peak of the focus over the local mean envelope, dB."""
     label: Label
     shadow_db: float = 0.0
-    """Loss straight behind the focus; 0: no shadow."""
+    """Loss of the echoes directly behind the focus, dB; 0: no shadow."""
     twinkling: bool = False
     mass: int | None = None
-    """Number of the mass it lies in, from 1."""
+    """Number of the mass that contains the focus, from 1."""
     duct: int | None = None
+    """Number of the duct that contains the focus, from 1."""
     nonmass: bool = False
+    """True in a nonmass area."""
     cluster: int | None = None
+    """Number of the cluster of the focus, from 1."""
 
     @property
     def kind(self) -> Kind:
-        """Punctate below 0.5 mm."""
-        return "coarse" if self.diameter >= 0.5 else "punctate"
+        """Kind of the focus by its diameter."""
+        return "coarse" if self.diameter >= COARSE_DIAMETER else "punctate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,36 +208,40 @@ class VesselShape:
     """A blood vessel with laminar, pulsatile flow."""
 
     path: tuple[tuple[float, float], ...]
-    """Points (x, z) some 0.2 mm apart, in the direction of the flow."""
+    """Points (x, z) in mm, about `TUBE_STEP` apart, in the direction of the flow."""
     radius: float
+    """Radius of the lumen, mm."""
     velocity: float
-    """Systolic velocity in the middle, cm/s."""
+    """Systolic velocity on the axis, cm/s."""
     level_db: float = -14.0
     """Echo level of the lumen, dB over glandular tissue."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColourBox:
-    """Where colour Doppler is measured, in beam space, mm; a steered box is a parallelogram."""
+    """Area in beam space in which colour Doppler is measured; a parallelogram if steered."""
 
     first: float
-    """Position of its left edge along the face, at its top."""
+    """Position of the left edge along the face, at the top of the box, mm."""
     last: float
+    """Position of the right edge along the face, at the top of the box, mm."""
     top: float
+    """Depth of the upper edge, mm."""
     bottom: float
+    """Depth of the lower edge, mm."""
     steering: float = 0.0
-    """Angle of the colour beams to the scan lines, radians, positive to the right; linear only."""
+    """Angle between colour beams and scan lines, radians, positive to the right; linear only."""
 
-    def lean(self, d: Any) -> Any:
-        """How far a colour beam has moved along the face at a depth, mm."""
+    def lateral_shift(self, d: Any) -> Any:
+        """Return the lateral displacement in mm of a colour beam between the top and depths `d`."""
         return np.tan(self.steering) * (np.asarray(d) - self.top)
 
-    def holds(self, u: Any, d: Any) -> Any:
-        """Whether beam-space points lie in the box."""
-        straight = np.asarray(u) - self.lean(d)
+    def contains(self, u: Any, d: Any) -> Any:
+        """Return True for points in beam space that are in the box."""
+        at_top = np.asarray(u) - self.lateral_shift(d)
         return (
-            (straight >= self.first)
-            & (straight <= self.last)
+            (at_top >= self.first)
+            & (at_top <= self.last)
             & (np.asarray(d) >= self.top)
             & (np.asarray(d) <= self.bottom)
         )
@@ -204,27 +249,28 @@ class ColourBox:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A breast, or homogeneous tissue where `fat` is None."""
+    """A breast, or homogeneous tissue if `fat` is None."""
 
     skin: float = 1.6
     """Thickness of the skin, mm."""
     fat: Curve | None = None
-    """Where the subcutaneous fat ends."""
+    """Lower boundary of the subcutaneous fat."""
     muscle: Curve | None = None
-    """Where the pectoral muscle begins."""
+    """Upper boundary of the pectoral muscle."""
     attenuation: float = 0.0
-    """Loss with depth that time-gain compensation leaves, dB/mm."""
+    """Loss per depth that time-gain compensation does not correct, dB/mm."""
     lobules: tuple[Outline, ...] = ()
-    """Fat lobules within the glandular tissue."""
+    """Fat lobules in the glandular tissue."""
     lines: tuple[Line, ...] = ()
+    """Thin specular reflectors."""
     masses: tuple[MassShape, ...] = ()
     ducts: tuple[DuctShape, ...] = ()
     nonmass: tuple[NonmassShape, ...] = ()
     foci: tuple[FocusShape, ...] = ()
     vessels: tuple[VesselShape, ...] = ()
     box: ColourBox | None = None
-    """Where colour is measured; without a box there is none."""
+    """Colour box; None if the scan has no colour Doppler."""
 
     def with_foci(self, *foci: FocusShape) -> Scene:
-        """The same scene with these foci added."""
+        """Return the scene with these foci added."""
         return replace(self, foci=(*self.foci, *foci))

@@ -203,7 +203,7 @@ def lay_colour(
     )
 
     def pixels(u: NDArray[np.float64], d: NDArray[np.float64]) -> NDArray[np.float64]:
-        x, y = panel.probe.to_pixels(u + box.lean(d), d)
+        x, y = panel.probe.to_pixels(u + box.lateral_shift(d), d)
         return np.column_stack([np.asarray(x) + left, np.asarray(y) + top])
 
     across, along = np.linspace(box.first, box.last, 30), np.linspace(box.top, box.bottom, 30)

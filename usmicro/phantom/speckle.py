@@ -1,8 +1,15 @@
-"""Speckle in beam space: scatterers, a point-spread function that widens with depth, envelope and log compression.
+"""Speckle in beam space.
 
-The scatterers of one resolution cell have gamma-distributed power, so that the envelope is K-distributed (Jakeman & Pusey,
-Phys. Rev. Lett. 40 (1978) 546); breast tissue has an amplitude SNR of 1.3 to 1.4 (Anderson, Soo & Trahey, IEEE Ultrasonics
-Symposium (2000) 1307) against 1.91 for Rayleigh speckle.
+Scatterers are filtered by a point-spread function that widens with depth; the magnitude is the
+envelope, which is log-compressed for display. The scatterers of a resolution cell have
+gamma-distributed power, so the envelope is K-distributed.
+
+References
+----------
+Jakeman and Pusey, Physical Review Letters 40 (1978) 546: the K distribution.
+
+Anderson, Soo and Trahey, IEEE Ultrasonics Symposium (2000) 1307: the amplitude SNR of breast
+tissue is 1.3 to 1.4; that of Rayleigh speckle is 1.91.
 """
 
 from __future__ import annotations
@@ -20,91 +27,112 @@ from usmicro.phantom.scan_conversion import SAMPLE_STEP, Probe
 from usmicro.phantom.settings import PhantomSettings
 
 ComplexImage = NDArray[np.complex64]
-TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
-"""Standard deviation over full width at half maximum of a Gaussian."""
+
+SIGMA_PER_FWHM = 1 / np.sqrt(8 * np.log(2))
+"""Standard deviation of a Gaussian over its full width at half maximum."""
+
 MEAN_ENVELOPE = float(np.sqrt(np.pi) / 2)
-"""Mean envelope of Rayleigh speckle of unit power: the reference level of contrast and grey."""
-BANDS = 8
-"""Depth bands with a point-spread function each; between their middles the filtered fields are blended."""
+"""Mean envelope of Rayleigh speckle of unit power: the reference level of contrasts and greys."""
+
+LARGEST_SNR = 1.9
+"""Largest amplitude SNR for which a shape parameter is sought: just below the 1.91 of Rayleigh
+speckle, at which the parameter becomes infinite."""
+
+DEPTH_BANDS = 8
+"""Number of depths with a point-spread function each, between which filtered fields are blended."""
+
+FOCAL_LENGTH_SCALE = 14.0
+"""Distance from the focal depth over which the lateral resolution changes, mm."""
 
 
 def k_snr(shape: float) -> float:
-    """Amplitude mean over standard deviation of K-distributed speckle with this shape parameter."""
-    mean = (
-        np.exp(special.gammaln(shape + 0.5) - special.gammaln(shape))
-        / np.sqrt(shape)
-        * MEAN_ENVELOPE
-    )
+    """Return the amplitude SNR (mean over standard deviation) of K-distributed speckle."""
+    gamma_ratio = np.exp(special.gammaln(shape + 0.5) - special.gammaln(shape))
+    mean = gamma_ratio / np.sqrt(shape) * MEAN_ENVELOPE
     return float(mean / np.sqrt(1 - mean * mean))
 
 
 @lru_cache(maxsize=32)
 def k_shape(snr: float) -> float:
-    """Shape parameter of K-distributed speckle with this amplitude SNR; 1.9 and above is nearly Rayleigh."""
-    wanted = min(snr, 1.9)
-    return float(
-        np.exp(optimize.brentq(lambda log_shape: k_snr(np.exp(log_shape)) - wanted, -4, 6))
-    )
+    """Return the shape parameter of K-distributed speckle with an amplitude SNR.
+
+    An SNR above `LARGEST_SNR` is treated as `LARGEST_SNR`, which is nearly Rayleigh speckle.
+    """
+    target = min(snr, LARGEST_SNR)
+    log_shape = optimize.brentq(lambda log_shape: k_snr(np.exp(log_shape)) - target, -4, 6)
+    return float(np.exp(log_shape))
 
 
 def resolution(settings: PhantomSettings, d: Any) -> tuple[Any, Any]:
-    """Lateral and axial resolution in mm (full width at half maximum) at depths in mm."""
-    away = (np.asarray(d) - settings.focal_depth) / 14.0
-    # deeper than the focus the aperture can no longer grow and high frequencies are gone, so both widen
-    lateral = settings.lateral * np.where(away < 0, 1 + 0.25 * away**2, 1 + 0.45 * away)
-    axial = settings.axial * (1 + 0.008 * np.maximum(d, 0))
-    return lateral, axial
+    """Return lateral and axial resolution at depths `d`: full widths at half maximum, mm.
+
+    Both widen below the focal depth: the aperture cannot grow further and high frequencies are
+    attenuated.
+    """
+    from_focus = (np.asarray(d) - settings.focal_depth) / FOCAL_LENGTH_SCALE
+    widening = np.where(from_focus < 0, 1 + 0.25 * from_focus**2, 1 + 0.45 * from_focus)
+    return settings.lateral * widening, settings.axial * (1 + 0.008 * np.maximum(d, 0))
 
 
-def sigmas(settings: PhantomSettings, probe: Probe, d: Any) -> tuple[Any, Any]:
-    """Standard deviations of the point-spread function at depths, in scan lines and in samples."""
+def psf_sigmas(settings: PhantomSettings, probe: Probe, d: Any) -> tuple[Any, Any]:
+    """Return the standard deviations of the point-spread function at depths `d` in mm.
+
+    The first is in scan lines, the second in depth samples.
+    """
     lateral, axial = resolution(settings, d)
-    return lateral * TO_SIGMA / probe.line_spacing(d), axial * TO_SIGMA / SAMPLE_STEP
+    return lateral * SIGMA_PER_FWHM / probe.line_spacing(d), axial * SIGMA_PER_FWHM / SAMPLE_STEP
 
 
 def blur(field: NDArray[Any], lines: float, samples: float) -> NDArray[Any]:
-    """Gaussian filter of a complex array that keeps sums."""
-    parts = [
+    """Filter a complex array with a Gaussian of unit sum; standard deviations in pixels."""
+    real, imaginary = (
         cv2.GaussianBlur(np.ascontiguousarray(part, np.float32), (0, 0), lines, sigmaY=samples)
         for part in (field.real, field.imag)
-    ]
-    return np.asarray(parts[0] + np.complex64(1j) * parts[1])
+    )
+    return np.asarray(real + np.complex64(1j) * imaginary)
 
 
 def filtered(field: ComplexImage, settings: PhantomSettings, probe: Probe) -> ComplexImage:
-    """The field through the depth-dependent point-spread function."""
+    """Filter a field in beam space with the point-spread function of each depth."""
     rows = np.arange(len(probe.d))
-    middles = np.linspace(0, len(rows) - 1, BANDS)
-    step = middles[1]
+    band_rows = np.linspace(0, len(rows) - 1, DEPTH_BANDS)
+    step = band_rows[1]
     out = np.zeros_like(field)
-    for middle in middles:
-        lines, samples = sigmas(settings, probe, float(np.interp(middle, rows, probe.d)))
-        first, last = max(int(middle - step) + 1, 0), min(int(np.ceil(middle + step)), len(rows))
+    for band_row in band_rows:
+        depth = float(np.interp(band_row, rows, probe.d))
+        lines, samples = psf_sigmas(settings, probe, depth)
+        first, last = (
+            max(int(band_row - step) + 1, 0),
+            min(int(np.ceil(band_row + step)), len(rows)),
+        )
         reach = int(4 * samples) + 1
         above = min(reach, first)
-        piece = blur(field[first - above : last + reach], float(lines), float(samples))[
-            above : above + last - first
-        ]
-        weight = np.maximum(1 - np.abs(rows[first:last] - middle) / step, 0).astype(np.float32)
-        out[first:last] += weight[:, None] * piece
+        band = blur(field[first - above : last + reach], float(lines), float(samples))
+        weight = np.maximum(1 - np.abs(rows[first:last] - band_row) / step, 0).astype(np.float32)
+        out[first:last] += weight[:, None] * band[above : above + last - first]
     return out
 
 
 def scatterer_power(
     rng: np.random.Generator, shape: FloatImage, settings: PhantomSettings, probe: Probe
 ) -> FloatImage:
-    """Random scattering power of unit mean at each sample.
+    """Draw the scattering power at each sample; its mean is 1.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     shape : array, shape `probe.shape`
         Shape parameter of the K distribution at each sample.
-    settings, probe
-        What sets the point-spread function.
+    settings : PhantomSettings
+    probe : Probe
+        With the settings it gives the point-spread function.
+
+    Returns
+    -------
+    array, shape `probe.shape`, float32
     """
-    lines, samples = sigmas(settings, probe, probe.d)
-    # the fourth moment of a Gaussian cell: 2 pi sigma sigma samples share the shape parameter
+    lines, samples = psf_sigmas(settings, probe, probe.d)
+    # from the fourth moment of the field: the samples of a cell share the shape parameter
     cell = (2 * np.pi * lines * samples).astype(np.float32)[:, None]
     return np.asarray(rng.standard_gamma(shape / cell, dtype=np.float32) * cell / shape)
 
@@ -112,33 +140,24 @@ def scatterer_power(
 def scatterers(
     rng: np.random.Generator, power: FloatImage, settings: PhantomSettings, probe: Probe
 ) -> ComplexImage:
-    """Random complex scatterers of this power, scaled so that `filtered` keeps the mean power."""
-    lines, samples = sigmas(settings, probe, probe.d)
+    """Draw complex scatterers of a power, scaled so that `filtered` keeps the mean power."""
+    lines, samples = psf_sigmas(settings, probe, probe.d)
     gain = (2 * np.pi * lines * samples).astype(np.float32)[:, None]
     values = rng.standard_normal((2, *probe.shape), dtype=np.float32) * np.sqrt(power * gain)
     return np.asarray(values[0] + np.complex64(1j) * values[1])
 
 
 def compressed(envelope: FloatImage, settings: PhantomSettings) -> FloatImage:
-    """Display grey level, 0 to 255, of an envelope whose reference level is `MEAN_ENVELOPE`."""
-    level = 20 * np.log10(np.maximum(envelope, np.float32(1e-6)) / np.float32(MEAN_ENVELOPE))
-    grey = np.clip(settings.grey + level * np.float32(255 / settings.dynamic_range), 0, 255)
+    """Return the display grey levels, 0 to 255, of an envelope.
+
+    An envelope of `MEAN_ENVELOPE` has the grey level `settings.grey`.
+    """
+    level_db = 20 * np.log10(np.maximum(envelope, np.float32(1e-6)) / np.float32(MEAN_ENVELOPE))
+    grey = np.clip(settings.grey + level_db * np.float32(255 / settings.dynamic_range), 0, 255)
     return np.asarray(grey + np.float32(settings.curve) * (s_curve(grey) - grey), dtype=np.float32)
 
 
 def s_curve(grey: NDArray[Any]) -> NDArray[Any]:
-    """The grey map of scanners that flatten the darkest and brightest levels."""
+    """Return the S-shaped grey map of scanners that flatten the darkest and brightest levels."""
     t = grey / np.float32(255)
     return np.asarray(255 * t * t * (3 - 2 * t))
-
-
-def decompressed(grey: NDArray[Any], settings: PhantomSettings) -> FloatImage:
-    """Envelope of display grey levels: what `compressed` undoes, but for clipping and rounding."""
-    straight = np.linspace(0, 255, 2001)
-    grey = np.interp(
-        np.asarray(grey, float),
-        straight + settings.curve * (s_curve(straight) - straight),
-        straight,
-    )
-    level = (grey - settings.grey) * settings.dynamic_range / 255
-    return np.asarray(MEAN_ENVELOPE * 10 ** (level / 20), dtype=np.float32)
