@@ -1,4 +1,4 @@
-"""The command line as `python -m usmicro`."""
+"""Run the command line with `python -m usmicro`."""
 
 import sys
 

@@ -1,10 +1,13 @@
-"""Everything that usmicro raises on purpose."""
+"""The errors that usmicro raises on purpose."""
 
 from __future__ import annotations
 
 
 class UsmicroError(Exception):
-    """Root of all errors; the message has the file, what was found, what was expected and what to do."""
+    """Base class of all errors.
+
+    The message names the file, what was found, what was expected, and what to do.
+    """
 
 
 class ScanError(UsmicroError):
@@ -12,20 +15,20 @@ class ScanError(UsmicroError):
 
 
 class CodecError(ScanError):
-    """The pixels are compressed in a way that no installed package decodes."""
+    """No installed package decodes the compression of the pixels."""
 
 
 class ImageError(UsmicroError):
-    """An array is not an image that a stage can work on."""
+    """An array is not an image that a stage can process."""
 
 
 class SettingsError(UsmicroError):
-    """A setting is unknown, of the wrong type or out of range."""
+    """A setting is unknown, of the wrong type or out of its limits."""
 
 
 class UsageError(UsmicroError):
-    """The command or call asks for something that cannot be done (exit status 2)."""
+    """A command or call has wrong arguments, or its output cannot be written (exit status 2)."""
 
 
 class DicomResultError(UsmicroError):
-    """No DICOM result can be written for an input; the other results are not touched by it."""
+    """The DICOM results of an input cannot be written; its other results are not affected."""

@@ -1,4 +1,4 @@
-"""Settings: one frozen dataclass a stage; every field carries its unit, its meaning and its limits."""
+"""Settings: one frozen dataclass for each stage; each field has a unit, a meaning and limits."""
 
 from __future__ import annotations
 
@@ -19,14 +19,24 @@ def described(
     least: float | None = None,
     most: float | None = None,
 ) -> Any:
-    """A dataclass field with its default, what it means, its unit and the limits it is checked against."""
+    """Return a dataclass field for one setting.
+
+    Parameters
+    ----------
+    default : bool, int, float or str
+    says : str
+        Meaning of the setting, as printed by `usmicro settings`.
+    unit : str, optional
+    least, most : float, optional
+        Limits of the value, both allowed.
+    """
     return field(
         default=default, metadata={"says": says, "unit": unit, "least": least, "most": most}
     )
 
 
 def limits(metadata: Mapping[str, Any]) -> str:
-    """The limits of a setting in words, empty if it has none."""
+    """Return the limits of a setting in words, from the metadata of its field; empty if none."""
     given = [
         f"{words} {metadata[key]}"
         for words, key in (("at least", "least"), ("at most", "most"))
@@ -36,7 +46,13 @@ def limits(metadata: Mapping[str, Any]) -> str:
 
 
 class Checked:
-    """Checks every field of a settings dataclass when it is made."""
+    """Base class of settings: checks type and limits of every field.
+
+    Raises
+    ------
+    SettingsError
+        If a value is of the wrong type or out of its limits.
+    """
 
     __slots__ = ()
 
@@ -52,46 +68,54 @@ class Checked:
                     f"{item.name} = {value!r}: expected {kind.__name__}; {item.metadata['says']}"
                 )
             least, most = item.metadata["least"], item.metadata["most"]
-            # written so that NaN fails too
+            # these comparisons are false for NaN, so NaN is refused
             if (least is not None and not value >= least) or (
                 most is not None and not value <= most
             ):
                 raise SettingsError(
-                    f"{item.name} = {value!r}: expected {limits(item.metadata)}; {item.metadata['says']}"
+                    f"{item.name} = {value!r}: expected {limits(item.metadata)}; "
+                    f"{item.metadata['says']}"
                 )
 
 
 @dataclass(frozen=True, slots=True)
 class LoadingSettings(Checked):
-    """What is read."""
+    """How files are read."""
 
     largest_image: int = described(
-        100_000_000, unit="pixels", says="a frame with more pixels than this is refused", least=1
+        100_000_000,
+        unit="pixels",
+        says="greatest number of pixels of a frame; larger frames are refused",
+        least=1,
     )
     most_frames: int = described(
-        100_000, says="a file that says that it has more frames than this is refused", least=1
+        100_000,
+        says="greatest number of frames of a file; files that declare more are refused",
+        least=1,
     )
     largest_inflated: int = described(
         2048,
         unit="MB",
-        says="a deflated DICOM file that is larger once inflated is refused",
+        says="greatest size of a deflated DICOM file once inflated; larger files are refused",
         least=1,
     )
     frames: int = described(
-        0, says="of a cine at most this many frames are analysed, evenly spread; 0 is all", least=0
+        0,
+        says="greatest number of frames of a cine to analyse, evenly spread; 0 analyses all",
+        least=0,
     )
     keep_truncated: bool = described(
         False,
-        says="analyse the frames that are there in a truncated file, with a note, instead of failing",
+        says="analyse the frames that a truncated file still holds, instead of refusing it",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class PreparationSettings(Checked):
-    """How a frame becomes a view."""
+    """How a frame is prepared for analysis."""
 
     grid_mm: float = described(
-        0.08, unit="mm", says="edge of a pixel of the working grid", least=0.02, most=0.5
+        0.08, unit="mm", says="side length of a pixel of the working grid", least=0.02, most=0.5
     )
 
 
@@ -102,20 +126,20 @@ class FociSettings(Checked):
     false_positives: float = described(
         50.0,
         unit="per 10 cm2",
-        says="false foci expected from speckle alone among the candidates",
+        says="greatest expected number of false candidates from speckle alone",
         least=1e-6,
     )
-    smallest: float = described(0.2, unit="mm", says="smallest diameter looked for", least=0.05)
-    largest: float = described(3.0, unit="mm", says="largest diameter looked for", least=0.1)
+    smallest: float = described(0.2, unit="mm", says="smallest diameter of a focus", least=0.05)
+    largest: float = described(3.0, unit="mm", says="largest diameter of a focus", least=0.1)
     coarse: float = described(
         0.5,
         unit="mm",
-        says="a focus from this diameter on is coarse, a smaller one punctate",
+        says="diameter from which a focus is coarse; smaller ones are punctate",
         least=0.05,
     )
     minimum_confidence: float = described(
         0.08,
-        says="foci with a lower confidence are not listed; 0 lists every candidate",
+        says="confidence from which a focus is listed; 0 lists every candidate",
         least=0,
         most=1,
     )
@@ -126,7 +150,7 @@ class AnatomySettings(Checked):
     """How masses, ducts and nonmass areas are found."""
 
     mass_threshold: float = described(
-        0.1, says="confidence from which a region that looks like a mass is one", least=0, most=1
+        0.1, says="confidence from which a candidate region is listed as a mass", least=0, most=1
     )
     nonmass_threshold: float = described(
         0.5,
@@ -136,7 +160,8 @@ class AnatomySettings(Checked):
     )
     mass_network: str = described(
         "",
-        says="ONNX file of a network of one's own in place of the mass model, see docs/method.md; empty: the one that comes along",
+        says="ONNX file of a network that replaces the mass network, see docs/method.md; "
+        "empty uses the network of the package",
     )
     duct_threshold: float = described(
         0.3, says="confidence from which a dark tube is a duct", least=0, most=1
@@ -145,69 +170,74 @@ class AnatomySettings(Checked):
 
 @dataclass(frozen=True, slots=True)
 class ShadowSettings(Checked):
-    """How posterior shadow is judged."""
+    """How posterior shadow is assessed."""
 
     length: float = described(
-        6.0, unit="mm", says="how far behind a focus a shadow is looked for", least=0.5
+        6.0,
+        unit="mm",
+        says="distance behind a focus or mass in which a shadow is measured",
+        least=0.5,
     )
     significance: float = described(
-        0.01, says="a shadow needs a p value below this", least=0, most=1
+        0.01, says="p value below which a focus has a shadow", least=0, most=1
     )
     least_cells: float = described(
         6.0,
-        unit="speckle cells",
-        says="a strip with fewer independent cells along the beam is not assessable",
+        unit="resolution cells",
+        says="least number of independent cells along the beam; with fewer it is not assessable",
         least=2,
     )
     posterior_shadowing: float = described(
         -0.27,
         unit="log ratio",
-        says="behind a mass this much darker than beside it is posterior shadowing",
+        says="log of grey level behind a mass over grey level beside it, below which it has "
+        "posterior shadowing",
         most=0,
     )
     posterior_enhancement: float = described(
         0.35,
         unit="log ratio",
-        says="behind a mass this much brighter than beside it is posterior enhancement",
+        says="log of grey level behind a mass over grey level beside it, above which it has "
+        "posterior enhancement",
         least=0,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class TwinklingSettings(Checked):
-    """How Doppler twinkling is judged."""
+    """How Doppler twinkling is assessed."""
 
     tail: float = described(
-        4.0, unit="mm", says="how far behind a focus twinkling is looked for", least=0.5
+        4.0, unit="mm", says="distance behind a focus in which twinkling is measured", least=0.5
     )
     margin: float = described(
         0.25,
         unit="mm",
-        says="how far beside a focus, and in front of it, twinkling is looked for",
+        says="distance beside and in front of a focus in which twinkling is measured",
         least=0,
     )
     cell: float = described(
         0.5,
         unit="mm",
-        says="colour resolution cell taken where too few colours are there to measure it",
+        says="size of a colour resolution cell where too little colour is present to measure it",
         least=0.05,
     )
     flash: float = described(
         0.5,
-        says="a frame whose colour box is coloured to more than this fraction is a flash and left out",
+        says="coloured fraction of the colour box above which a frame is a flash and is left out",
         least=0,
         most=1,
     )
     frames: int = described(
         3,
-        says="frames that must show a focus in the colour box before twinkling can be sure",
+        says="least number of frames with the focus in the colour box for the verdict yes",
         least=2,
     )
     certain: float = described(
         0.5, says="twinkling score from which the verdict is yes", least=0, most=1
     )
     possible: float = described(
-        0.25, says="twinkling score from which the verdict is at least possible", least=0, most=1
+        0.25, says="twinkling score from which the verdict is possible", least=0, most=1
     )
 
 
@@ -218,16 +248,16 @@ class LabelSettings(Checked):
     edge: float = described(
         0.4,
         unit="mm",
-        says="a focus this far outside an outline still counts as on its edge",
+        says="distance outside the outline of a mass or duct up to which a focus is on its edge",
         least=0.01,
     )
     cluster_distance: float = described(
-        5.0, unit="mm", says="foci nearer than this to another belong to one cluster", least=0.1
+        5.0, unit="mm", says="greatest distance between neighbouring foci of a cluster", least=0.1
     )
-    cluster_size: int = described(3, says="smallest number of foci that makes a cluster", least=2)
+    cluster_size: int = described(3, says="least number of foci in a cluster", least=2)
     calcification: float = described(
         0.65,
-        says="calcification_score from which an image's calcification is described",
+        says="calcification_score from which an image has a calcification; below it has none",
         least=0,
         most=1,
     )
@@ -235,13 +265,19 @@ class LabelSettings(Checked):
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings(Checked):
-    """What one input may cost a worker process; with one worker all is computed in the process itself, without these limits."""
+    """Time and memory of a worker process; with --workers 1 these limits do not apply."""
 
     seconds: float = described(
-        300.0, unit="s", says="an input that finishes no frame for this long is stopped", least=1
+        300.0,
+        unit="s",
+        says="greatest time between two frames; an input that takes longer fails",
+        least=1,
     )
     memory: int = described(
-        4000, unit="MB", says="memory that a worker process may take (kept by Linux)", least=500
+        4000,
+        unit="MB",
+        says="greatest memory of a worker process; applies on Linux only",
+        least=500,
     )
 
 
@@ -262,29 +298,39 @@ class Settings:
 def with_values(
     settings: Settings, values: Mapping[str, Mapping[str, Any]], *, source: str
 ) -> Settings:
-    """Settings with some values replaced: `{"foci": {"false_positives": 0.5}}`.
+    """Return settings with some values replaced.
+
+    Parameters
+    ----------
+    settings : Settings
+    values : mapping
+        New values by group and name, such as `{"foci": {"false_positives": 0.5}}`.
+    source : str
+        Origin of the values, which error messages begin with.
 
     Raises
     ------
     SettingsError
-        If a group or setting is unknown, or a value is of the wrong type or out of range; the message begins with `source`.
+        If a group or setting is unknown, or a value is of the wrong type or out of its limits.
     """
     groups = {}
     for group, changes in values.items():
-        if group not in (names := [item.name for item in fields(settings)]):
+        if group not in (group_names := [item.name for item in fields(settings)]):
             raise SettingsError(
-                f"{source}: there is no group of settings {group!r}; the groups are {', '.join(names)}"
+                f"{source}: there is no group of settings {group!r}; "
+                f"the groups are {', '.join(group_names)}"
             )
         if not isinstance(changes, Mapping):
             raise SettingsError(
                 f"{source}: {group} is a group of settings; write {group}.NAME = VALUE"
             )
         current = getattr(settings, group)
-        known = [item.name for item in fields(current)]
+        names = [item.name for item in fields(current)]
         for name in changes:
-            if name not in known:
+            if name not in names:
                 raise SettingsError(
-                    f"{source}: there is no setting {group}.{name}; {group} has {', '.join(known)}"
+                    f"{source}: there is no setting {group}.{name}; "
+                    f"the settings of {group} are {', '.join(names)}"
                 )
         try:
             groups[group] = replace(current, **changes)
@@ -294,12 +340,19 @@ def with_values(
 
 
 def read_settings(file: Path | None = None, assignments: Iterable[str] = ()) -> Settings:
-    """Settings from a TOML file and from assignments such as "foci.false_positives=0.5", which win.
+    """Return settings from a TOML file and from assignments.
+
+    Parameters
+    ----------
+    file : path, optional
+        TOML file; settings that it leaves out keep their defaults.
+    assignments : iterable of str
+        Such as "foci.false_positives=0.5"; they override the file.
 
     Raises
     ------
     SettingsError
-        If the file cannot be read or is not TOML, or as in `with_values`.
+        If the file cannot be read, is not TOML, or holds a setting that `with_values` refuses.
     """
     settings = Settings()
     if file is not None:
@@ -326,7 +379,7 @@ def read_settings(file: Path | None = None, assignments: Iterable[str] = ()) -> 
 
 
 def to_toml(settings: Settings) -> str:
-    """All settings as TOML, each with its unit, meaning and limits in a comment."""
+    """Return all settings as TOML, each with its meaning, unit and limits in a comment."""
     lines = []
     for group in fields(settings):
         values = getattr(settings, group.name)
