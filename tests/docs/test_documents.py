@@ -1,6 +1,7 @@
 """The documents say what the program does."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,24 @@ def commands() -> list[str]:
 def test_the_readme_has_one_command_to_run_and_one_to_test():
     run, test = commands()
     assert "usmicro run sample_data --out" in run
-    assert test.endswith("-m pytest")
+    assert test.endswith("-m pytest -n auto")
     assert ".[codecs,test]" in test
 
 
-def test_ci_runs_what_the_readme_says():
-    script = read(".ci/run")
-    assert "'^python3 -m venv '" in script
-    assert "README.md" in script
+def test_the_commands_that_ci_takes_from_the_readme_are_these():
+    found = subprocess.run(
+        ["bash", "-c", re.search(r"< <\((grep .* README\.md)\)", read(".ci/run"))[1]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout.splitlines() == commands()
+
+
+def test_the_api_reference_has_every_public_name():
+    described = re.findall(r"^::: usmicro\.(\w+)$", read("docs/api.md"), re.MULTILINE)
+    assert sorted([*described, "__version__"]) == sorted(usmicro.__all__)
+    assert "`usmicro.__version__`" in read("docs/api.md")
 
 
 def test_the_version_is_the_same_everywhere():
