@@ -1,4 +1,4 @@
-"""The command line. Heavy imports happen in the commands, so that help comes at once."""
+"""The command line. Heavy modules are imported in the commands, so that help is shown at once."""
 
 from __future__ import annotations
 
@@ -14,23 +14,28 @@ from usmicro import __version__
 from usmicro.errors import SettingsError, UsageError, UsmicroError
 
 DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses; 130 is what shells report for a program that SIGINT ended (128 + 2)."""
 
 DESCRIPTION = """\
-Finds echogenic foci in breast ultrasound that may be calcifications, measures posterior shadow and Doppler twinkling,
-and labels each focus intramass, extramass or intraductal. For research only; not for diagnosis."""
+Finds echogenic foci in breast ultrasound that may be calcifications, measures posterior
+shadow and Doppler twinkling, and labels each focus intramass, extramass or intraductal.
+For research only; not for diagnosis."""
+
+LABELS = ("intramass", "extramass", "intraductal")
+"""Labels of foci, in the order in which their numbers are printed."""
 
 STATUS = """\
-exit status: 0 all inputs done; 1 some failed (each with its reason in images.csv, the rest complete); 2 wrong usage;
-130 interrupted"""
+exit status: 0 all inputs done; 1 some failed (images.csv has the reason of each, the rest is
+complete); 2 wrong usage; 130 interrupted"""
 
 
-def place(text: str) -> Path | str:
-    """A folder, or an address of one as it was given: a Path would lose one of its slashes."""
+def folder_or_address(text: str) -> Path | str:
+    """Return a folder as a path, but an address as text: a path would lose one of its slashes."""
     return text if "://" in text else Path(text)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The commands and their options."""
+    """Return the parser of all commands and their options."""
     parser = argparse.ArgumentParser(
         prog="usmicro",
         description=DESCRIPTION,
@@ -40,152 +45,59 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(
-        name: str, action: Callable[[argparse.Namespace], int], says: str, epilog: str | None = None
+        name: str, action: Callable[[argparse.Namespace], int], summary: str, epilog: str = ""
     ) -> argparse.ArgumentParser:
-        added = commands.add_parser(
-            name, help=says, description=says[0].upper() + says[1:] + ".", epilog=epilog
-        )
+        description = summary[0].upper() + summary[1:] + "."
+        added = commands.add_parser(name, help=summary, description=description, epilog=epilog)
         added.set_defaults(action=action)
         return added
 
-    run = command("run", run_command, "analyse scans and write tables, overlays and masks", STATUS)
-    run.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="INPUT",
-        help="a scan, a folder of scans (searched through), a glob pattern in quotes, an address such as s3://bucket/folder, "
-        "or the DICOMweb address of a study or series",
+    _add_run_options(
+        command("run", run_command, "analyse scans and write tables, overlays and masks", STATUS)
     )
-    run.add_argument(
-        "--out",
-        required=True,
-        type=place,
-        metavar="DIR",
-        help="folder for the results; new or empty",
-    )
-    run.add_argument(
-        "--settings",
-        type=Path,
-        metavar="FILE.toml",
-        help="settings to use; `usmicro settings` prints them all",
-    )
-    run.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="GROUP.NAME=VALUE",
-        help="one setting; wins over --settings; repeatable",
-    )
-    run.add_argument("--workers", type=int, metavar="N", help="processes; one a core if not given")
-    run.add_argument(
-        "--cluster",
-        metavar="tcp://HOST:PORT",
-        help="compute on the workers of a Dask scheduler; see docs/reliability.md",
-    )
-    run.add_argument(
-        "--spacing",
-        metavar="MM|TABLE.csv",
-        help="pixel spacing in mm for inputs without one, or a table (image, spacing_mm or spacing_x_mm and spacing_y_mm) whose rows win",
-    )
-    run.add_argument(
-        "--masks",
-        type=Path,
-        metavar="DIR",
-        help="PNG or DICOM SEG masks of masses, ducts and nonmass areas, by file name or UID",
-    )
-    former = run.add_mutually_exclusive_group()
-    former.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue a run: keep results whose input and settings are unchanged",
-    )
-    former.add_argument(
-        "--overwrite", action="store_true", help="replace the results of a former run in DIR"
-    )
-    run.add_argument(
-        "--pseudonyms",
-        type=Path,
-        metavar="KEYFILE",
-        help="name inputs by keyed hashes of their paths in all outputs; a new key is written if the file is not there",
-    )
-    run.add_argument(
-        "--frames", type=int, metavar="N", help="analyse only N frames of a cine, evenly spread"
-    )
-    run.add_argument(
-        "--limit", type=int, metavar="N", help="analyse only the first N inputs by name"
-    )
-    run.add_argument(
-        "--dicom",
-        action="store_true",
-        help="also write a Structured Report and a Segmentation of each DICOM scan; needs highdicom",
-    )
-    run.add_argument(
-        "--coco",
-        action="store_true",
-        help="also write coco.json and clean key frames, for annotation tools",
-    )
-    run.add_argument(
-        "--profile",
-        action="store_true",
-        help="print how long each stage took, and the memory that was used",
-    )
-    run.add_argument("--quiet", action="store_true", help="print errors only")
 
-    inspect = command(
-        "inspect", inspect_command, "print what usmicro understands of a scan, without analysing it"
+    added = command(
+        "inspect", inspect_command, "print what usmicro reads from a scan, without analysing it"
     )
-    inspect.add_argument("file", type=Path, metavar="FILE")
-    inspect.add_argument("--out", type=Path, metavar="PICTURE.png", help="also draw it")
+    added.add_argument("file", type=Path, metavar="FILE")
+    added.add_argument("--out", type=Path, metavar="PICTURE.png", help="also draw it")
 
-    sample = command("sample", sample_command, "write simulated sample scans and their truth")
-    sample.add_argument("folder", type=Path, metavar="DIR", help="new or empty")
+    added = command("sample", sample_command, "write simulated sample scans and their truth")
+    added.add_argument("folder", type=Path, metavar="DIR", help="new or empty")
 
-    report = command(
+    added = command(
         "report", report_command, "rebuild report.html from the files of a finished run"
     )
-    report.add_argument("folder", type=Path, metavar="DIR", help="the --out folder of the run")
+    added.add_argument("folder", type=Path, metavar="DIR", help="the --out folder of the run")
 
-    evaluate = command(
+    added = command(
         "evaluate",
         evaluate_command,
-        "compare the results of a run with labels of your own: FROC, AUC, kappa, Dice",
+        "compare the results of a run with your own labels: FROC, AUC, kappa, Dice",
     )
-    evaluate.add_argument(
+    added.add_argument(
         "results", type=Path, metavar="RESULTS", help="the --out folder of a finished run"
     )
-    evaluate.add_argument(
-        "truth",
-        type=Path,
-        metavar="TRUTH",
-        help="a CSV table of foci or image labels, or a folder of tables and masks",
-    )
-    evaluate.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="folder for the evaluation; RESULTS/evaluation if not given",
-    )
-    evaluate.add_argument(
-        "--distance",
-        type=float,
-        default=6.0,
-        metavar="PX",
-        help="a focus hits a mark within its radius, and always within this; default 6",
-    )
-    pseudonyms = command(
+    truth = "a CSV table of foci or image labels, or a folder of tables and masks"
+    added.add_argument("truth", type=Path, metavar="TRUTH", help=truth)
+    out = "folder for the evaluation; RESULTS/evaluation if not given"
+    added.add_argument("--out", type=Path, metavar="DIR", help=out)
+    distance = "a focus hits a mark that is within its radius, or within this distance; default 6"
+    added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
+
+    added = command(
         "pseudonyms",
         pseudonyms_command,
-        "list the scans of a run with --pseudonyms and what it calls each, as CSV",
+        "list the inputs of a run with --pseudonyms and the pseudonym of each, as CSV",
     )
-    pseudonyms.add_argument("key", type=Path, metavar="KEYFILE", help="the key of the run")
-    pseudonyms.add_argument("inputs", nargs="+", metavar="INPUT", help="as given to the run")
+    added.add_argument("key", type=Path, metavar="KEYFILE", help="the key of the run")
+    added.add_argument("inputs", nargs="+", metavar="INPUT", help="as given to the run")
 
     command(
         "warmup",
         warmup_command,
         "compile the kernels ahead of the first run, once for each user and version",
     )
-
     command(
         "settings",
         settings_command,
@@ -194,11 +106,79 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a scan, a folder of scans (searched through), a glob pattern in quotes, "
+        "an address such as s3://bucket/folder, or the DICOMweb address of a study or series",
+    )
+    option(
+        "--out",
+        required=True,
+        type=folder_or_address,
+        metavar="DIR",
+        help="folder for the results; new or empty",
+    )
+    settings = "file of settings; `usmicro settings` prints all of them"
+    option("--settings", type=Path, metavar="FILE.toml", help=settings)
+    option(
+        "--set",
+        action="append",
+        default=[],
+        metavar="GROUP.NAME=VALUE",
+        help="one setting; overrides --settings; may be repeated",
+    )
+    workers = "number of worker processes; one for each core if not given"
+    option("--workers", type=int, metavar="N", help=workers)
+    option(
+        "--cluster",
+        metavar="tcp://HOST:PORT",
+        help="compute on the workers of a Dask scheduler; see docs/reliability.md",
+    )
+    option(
+        "--spacing",
+        metavar="MM|TABLE.csv",
+        help="pixel spacing in mm for inputs that have none, or a table (image, spacing_mm or "
+        "spacing_x_mm and spacing_y_mm) whose rows replace the spacing of their images",
+    )
+    option(
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="PNG or DICOM SEG masks of masses, ducts and nonmass areas, by file name or UID",
+    )
+    former_results = parser.add_mutually_exclusive_group()
+    resume = "continue a run: keep results whose input and settings are unchanged"
+    former_results.add_argument("--resume", action="store_true", help=resume)
+    overwrite = "replace the results of a former run in DIR"
+    former_results.add_argument("--overwrite", action="store_true", help=overwrite)
+    option(
+        "--pseudonyms",
+        type=Path,
+        metavar="KEYFILE",
+        help="name inputs by keyed hashes of their paths in all outputs; "
+        "a new key is written if the file does not exist",
+    )
+    frames = "analyse only N frames of a cine, evenly spread"
+    option("--frames", type=int, metavar="N", help=frames)
+    option("--limit", type=int, metavar="N", help="analyse only the first N inputs by name")
+    dicom = "also write a Structured Report and a Segmentation of each DICOM scan; needs highdicom"
+    option("--dicom", action="store_true", help=dicom)
+    coco = "also write coco.json and key frames without drawings, for annotation tools"
+    option("--coco", action="store_true", help=coco)
+    profile = "print the time of each stage, and the memory that was used"
+    option("--profile", action="store_true", help=profile)
+    option("--quiet", action="store_true", help="print errors only")
+
+
 def run_command(arguments: argparse.Namespace) -> int:
-    """Run the main job."""
+    """Analyse scans."""
     import gc
 
-    # before NumPy is imported: results must not depend on how many threads add up a sum
+    # before NumPy is imported: sums must not depend on the number of threads
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     from time import monotonic
@@ -208,12 +188,12 @@ def run_command(arguments: argparse.Namespace) -> int:
     from usmicro.batch.progress import duration
     from usmicro.settings import read_settings
 
-    sampled = [] if arguments.frames is None else [f"loading.frames={arguments.frames}"]
+    assignments = [] if arguments.frames is None else [f"loading.frames={arguments.frames}"]
     start = monotonic()
     results = run(
         arguments.inputs,
         out=arguments.out,
-        settings=read_settings(arguments.settings, sampled + arguments.set),
+        settings=read_settings(arguments.settings, assignments + arguments.set),
         workers=arguments.workers,
         cluster=arguments.cluster,
         spacing=arguments.spacing,
@@ -226,9 +206,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         coco=arguments.coco,
         quiet=arguments.quiet,
     )
-    counts = dict.fromkeys(
-        ("images", "failed", "foci", "intramass", "extramass", "intraductal", "masses"), 0
-    )
+    counts = dict.fromkeys(("images", "failed", "foci", *LABELS, "masses"), 0)
     profile = Profile()
     try:
         for result in results:
@@ -236,37 +214,34 @@ def run_command(arguments: argparse.Namespace) -> int:
             counts["images"] += 1
             counts["failed"] += result.status == "failed"
             if result.summary is not None:
-                for name in ("foci", "intramass", "extramass", "intraductal", "masses"):
+                for name in ("foci", *LABELS, "masses"):
                     counts[name] += getattr(result.summary, name)
     except KeyboardInterrupt:
         print(
-            f"\nusmicro: stopped; what is finished is kept: add --resume to continue in {arguments.out}",
+            "\nusmicro: stopped; finished inputs are kept: "
+            f"add --resume to continue in {arguments.out}",
             file=sys.stderr,
         )
         return INTERRUPTED
     if not arguments.quiet:
-        failed = (
-            f", {counts['failed']} failed (reasons in {arguments.out}/images.csv)"
-            if counts["failed"]
-            else ""
-        )
+        done, failed = counts["images"] - counts["failed"], ""
+        if counts["failed"]:
+            failed = f", {counts['failed']} failed (reasons in {arguments.out}/images.csv)"
+        elapsed = duration(monotonic() - start)
+        print(f"{done} of {counts['images']} images done{failed} in {elapsed}")
+        labels = ", ".join(f"{counts[label]} {label}" for label in LABELS)
         print(
-            f"{counts['images'] - counts['failed']} of {counts['images']} images done{failed} in {duration(monotonic() - start)}"
-        )
-        places = ", ".join(
-            f"{counts[name]} {name}" for name in ("intramass", "extramass", "intraductal")
-        )
-        print(
-            f"{counts['foci']} foci ({places}), {counts['masses']} masses; results in {arguments.out}"
+            f"{counts['foci']} foci ({labels}), {counts['masses']} masses; "
+            f"results in {arguments.out}"
         )
     if arguments.profile:
         print("\n".join(profile.lines(monotonic() - start)))
-    gc.freeze()  # the process ends: looking through all that was imported once more would only take time
+    gc.freeze()  # saves time: the process ends, so garbage need not be searched for
     return SOME_FAILED if counts["failed"] else DONE
 
 
 def pseudonyms_command(arguments: argparse.Namespace) -> int:
-    """Print which pseudonym is which scan."""
+    """Print the pseudonym and the name of each input."""
     import csv
 
     from usmicro.batch.pseudonyms import pseudonym, read_key
@@ -274,7 +249,7 @@ def pseudonyms_command(arguments: argparse.Namespace) -> int:
 
     if not arguments.key.is_file():
         raise UsageError(
-            f"{arguments.key}: no such file; expected the key that --pseudonyms was given"
+            f"{arguments.key}: no such file; expected the key file that was given to --pseudonyms"
         )
     key = read_key(arguments.key)
     table = csv.writer(sys.stdout, lineterminator="\n")
@@ -290,16 +265,15 @@ def warmup_command(arguments: argparse.Namespace) -> int:
     from usmicro.batch.warmup import warm_up
 
     folder = warm_up()
-    print(
-        "compiled, but no folder to keep it can be written to: set NUMBA_CACHE_DIR"
-        if folder is None
-        else f"compiled kernels in {folder}"
-    )
+    if folder is None:
+        print("compiled, but no folder can be written to to store it: set NUMBA_CACHE_DIR")
+    else:
+        print(f"compiled kernels in {folder}")
     return DONE
 
 
 def inspect_command(arguments: argparse.Namespace) -> int:
-    """Print what the loader and the preparation understood."""
+    """Print what loading and preparation find in a scan."""
     from usmicro.inspection import describe, draw_views, inspect
     from usmicro.writing import encode_png, write_atomically
 
@@ -317,14 +291,14 @@ def sample_command(arguments: argparse.Namespace) -> int:
     if arguments.folder.exists() and (
         not arguments.folder.is_dir() or any(arguments.folder.iterdir())
     ):
-        raise UsageError(f"{arguments.folder}: is not an empty folder; give a new one")
+        raise UsageError(f"{arguments.folder}: is not an empty folder; give a new or empty one")
     write_samples(arguments.folder)
     print(f"samples in {arguments.folder}")
     return DONE
 
 
 def report_command(arguments: argparse.Namespace) -> int:
-    """Write the report of a finished run anew."""
+    """Rebuild the report of a finished run."""
     from usmicro.writing.report.page import write_report
 
     print(f"report in {write_report(arguments.folder)}")
@@ -342,9 +316,8 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
     width = max(len(row.measure) for row in evaluation.rows)
     for row in evaluation.rows:
         value = row.estimate
-        print(
-            f"{row.measure:{width}}  {value.value:6.3f}  ({value.low:.3f} to {value.high:.3f}, {row.images} images)"
-        )
+        interval = f"({value.low:.3f} to {value.high:.3f}, {row.images} images)"
+        print(f"{row.measure:{width}}  {value.value:6.3f}  {interval}")
     for remark in evaluation.remarks:
         print(f"note: {remark}")
     print(f"95 % intervals over {evaluation.drawn}; plots and tables in {out}")
@@ -360,12 +333,12 @@ def settings_command(arguments: argparse.Namespace) -> int:
 
 
 def stop(*_: Any) -> None:
-    """Take a request to end, as a cluster sends it, as an interrupt from the keyboard."""
+    """Handle SIGTERM, which a cluster sends to end a program, like an interrupt by the user."""
     raise KeyboardInterrupt
 
 
-def answer(arguments: argparse.Namespace) -> tuple[int, str]:
-    """Run a command; gives its exit status and what to say of an error."""
+def run_and_catch(arguments: argparse.Namespace) -> tuple[int, str]:
+    """Run a command; return its exit status and the error message, if any."""
     try:
         status: int = arguments.action(arguments)
         return status, ""
@@ -375,7 +348,7 @@ def answer(arguments: argparse.Namespace) -> tuple[int, str]:
         return SOME_FAILED, str(error)
     except KeyboardInterrupt:
         return INTERRUPTED, "stopped"
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+    except BrokenPipeError:  # the program that reads the output, such as head, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE, ""
     except OSError as error:
@@ -386,23 +359,23 @@ def answer(arguments: argparse.Namespace) -> tuple[int, str]:
         from usmicro.batch.failures import traceback_lines
 
         words = " ".join(str(error).split())
-        return (
-            SOME_FAILED,
-            f"internal error: {type(error).__name__}: {words} ({traceback_lines(error)[-1]}); please report it",
-        )
+        place = traceback_lines(error)[-1]
+        message = f"internal error: {type(error).__name__}: {words} ({place}); please report it"
+        return SOME_FAILED, message
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and give its exit status; no traceback reaches the user."""
+    """Run a command and return its exit status; errors are printed without a traceback."""
     import logging
 
     arguments = make_parser().parse_args(argv)
-    logging.captureWarnings(True)  # what matters of a library's warning is in the notes of a result
+    # warnings of libraries are not shown; notes of the results say what matters of them
+    logging.captureWarnings(True)
     silent = logging.NullHandler()
     logging.getLogger("py.warnings").addHandler(silent)
     former = signal.signal(signal.SIGTERM, stop)
     try:
-        status, message = answer(arguments)
+        status, message = run_and_catch(arguments)
     finally:
         signal.signal(signal.SIGTERM, former)
         logging.getLogger("py.warnings").removeHandler(silent)
