@@ -1,10 +1,14 @@
-"""Coverage-guided fuzzing of the loader, with atheris (Apache-2.0): any bytes give a scan or a ScanError, soon and in bounded memory.
+"""Coverage-guided fuzzing of the loader with atheris (Apache-2.0).
+
+Any bytes must give a scan or a ScanError, in little time and memory.
 
     pip install atheris
-    python tests/fuzzing/fuzz_loader.py -max_total_time=600 -timeout=20 -rss_limit_mb=3000 WORK tests/fuzzing/corpus
+    python tests/fuzzing/fuzz_loader.py -max_total_time=600 -timeout=20 -rss_limit_mb=3000 \
+        WORK tests/fuzzing/corpus
 
-WORK is a folder for what is found on the way. A file that libFuzzer leaves behind (crash-..., timeout-..., oom-...) goes to
-tests/fuzzing/found, where test_fuzzing.py reads it ever after.
+WORK is a folder for the inputs that reach new code. A file that libFuzzer writes for a fault
+(crash-..., timeout-..., oom-...) belongs in tests/fuzzing/found, where test_fuzzing.py reads it
+from then on.
 """
 
 import sys
@@ -15,18 +19,18 @@ from usmicro.errors import UsmicroError
 from usmicro.settings import LoadingSettings
 
 MOST_FRAMES = 6
-SETTINGS = LoadingSettings(largest_image=4_000_000, keep_truncated=True)
+"""Number of frames of each file that are decoded."""
+LENIENT = LoadingSettings(largest_image=4_000_000, keep_truncated=True)
 STRICT = LoadingSettings(largest_image=4_000_000)
 
 
 def read(path: Path) -> int:
-    """Load a file in both ways and decode its first frames; gives how many frames could be decoded."""
+    """Load a file with both settings and decode its first frames; return the number decoded."""
     from usmicro.loading import load
-    from usmicro.loading.dicom.segmentation import header_of
-    from usmicro.loading.masks import image_uid
+    from usmicro.loading.dicom.references import read_image_uid, read_summary
 
     decoded = 0
-    for settings in (SETTINGS, STRICT):
+    for settings in (LENIENT, STRICT):
         try:
             scan = load(path, settings=settings)
             assert scan.rows * scan.columns <= settings.largest_image
@@ -35,22 +39,23 @@ def read(path: Path) -> int:
                 decoded += 1
         except UsmicroError:
             continue
-    for look in (header_of, image_uid):  # what the search for masks reads
+    for read_header in (read_summary, read_image_uid):  # as in the search for masks
         try:
-            look(path)
+            read_header(path)
         except UsmicroError:
             continue
     return decoded
 
 
 def main() -> None:
-    """Fuzz until libFuzzer's limits are reached."""
+    """Fuzz until a limit of libFuzzer is reached."""
     import atheris
 
     with atheris.instrument_imports(include=["usmicro.loading", "pydicom", "PIL"]):
         import usmicro.loading.dicom.fragments
         import usmicro.loading.dicom.pixels
         import usmicro.loading.dicom.reader
+        import usmicro.loading.dicom.references
         import usmicro.loading.dicom.regions
         import usmicro.loading.dicom.segmentation
         import usmicro.loading.masks
@@ -59,11 +64,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scan"
 
-        def one(data: bytes) -> None:
+        def read_bytes(data: bytes) -> None:
             file.write_bytes(data)
             read(file)
 
-        atheris.Setup(sys.argv, one)
+        atheris.Setup(sys.argv, read_bytes)
         atheris.Fuzz()
 
 

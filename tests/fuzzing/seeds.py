@@ -1,4 +1,7 @@
-"""Writes the seed corpus of the fuzz target: tiny valid files of every kind that is read. `python tests/fuzzing/seeds.py FOLDER`."""
+"""Writes the seeds of the fuzz target: small valid files of every format that is read.
+
+python tests/fuzzing/seeds.py FOLDER
+"""
 
 import struct
 import sys
@@ -27,7 +30,7 @@ TINY = PhantomSettings(
 
 
 def write_seeds(folder: Path) -> None:
-    """Stills, cines and videos of about 24 x 24 pixels."""
+    """Write still images, cines and videos of about 24 x 24 pixels."""
     folder.mkdir(parents=True, exist_ok=True)
     cine = simulate(1, TINY)
     still = replace(cine, frames=cine.frames[:1])
@@ -35,37 +38,43 @@ def write_seeds(folder: Path) -> None:
     for name, phantom in (("still", still), ("cine", cine), ("colour", colour)):
         for compression in ("none", "rle", "jpeg"):
             write_dicom(phantom, folder / f"{name}-{compression}.dcm", compression=compression)
+    write_palette_dicom(folder)
+    write_rasters(folder, still.frames[0], cine.frames)
+    write_videos(folder, colour.frames)
+
+
+def write_palette_dicom(folder: Path) -> None:
+    """Write a DICOM file with a palette, as it is and deflated."""
     palette = pydicom.dcmread(folder / "still-none.dcm")
     palette.PhotometricInterpretation = "PALETTE COLOR"
+    table = struct.pack("<256H", *range(0, 65536, 256))
     for channel in ("Red", "Green", "Blue"):
         palette.add_new(f"{channel}PaletteColorLookupTableDescriptor", "US", [256, 0, 16])
-        palette.add_new(
-            f"{channel}PaletteColorLookupTableData",
-            "OW",
-            struct.pack("<256H", *range(0, 65536, 256)),
-        )
+        palette.add_new(f"{channel}PaletteColorLookupTableData", "OW", table)
     palette.save_as(folder / "palette.dcm")
     palette.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
     palette.save_as(folder / "deflated.dcm")
-    grey = still.frames[0]
-    for ending in ("png", "jpg", "bmp", "tif"):
-        Image.fromarray(grey).save(folder / f"still.{ending}")
+
+
+def write_rasters(folder: Path, grey: np.ndarray, frames: np.ndarray) -> None:
+    """Write PNG, JPEG, BMP and TIFF files of a grey image and of frames."""
+    for suffix in ("png", "jpg", "bmp", "tif"):
+        Image.fromarray(grey).save(folder / f"still.{suffix}")
     Image.fromarray(grey).convert("P").save(folder / "palette.png")
-    Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "deep.png")
-    cv2.imwrite(
-        str(folder / "deep-colour.png"),
-        np.repeat(grey[..., None].astype(np.uint16) * 257, 3, axis=2),
-    )
-    pages = [Image.fromarray(frame) for frame in cine.frames]
-    pages[0].save(
-        folder / "pages.tif", save_all=True, append_images=pages[1:], compression="tiff_lzw"
-    )
-    rows, columns = (size // 2 * 2 for size in grey.shape)
-    for ending, codec in (("avi", "MJPG"), ("mp4", "mp4v")):
-        video = cv2.VideoWriter(
-            str(folder / f"video.{ending}"), cv2.VideoWriter.fourcc(*codec), 10, (columns, rows)
-        )
-        for frame in colour.frames:
+    grey_16_bit = grey.astype(np.uint16) * 257
+    Image.fromarray(grey_16_bit).save(folder / "deep.png")
+    cv2.imwrite(str(folder / "deep-colour.png"), np.repeat(grey_16_bit[..., None], 3, axis=2))
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save(folder / "pages.tif", save_all=True, append_images=others, compression="tiff_lzw")
+
+
+def write_videos(folder: Path, frames: np.ndarray) -> None:
+    """Write an AVI and an MP4 file of colour frames, cropped to even numbers of pixels."""
+    rows, columns = (size // 2 * 2 for size in frames.shape[1:3])
+    for suffix, codec in (("avi", "MJPG"), ("mp4", "mp4v")):
+        path, fourcc = str(folder / f"video.{suffix}"), cv2.VideoWriter.fourcc(*codec)
+        video = cv2.VideoWriter(path, fourcc, 10, (columns, rows))
+        for frame in frames:
             video.write(np.ascontiguousarray(frame[:rows, :columns]))
         video.release()
 

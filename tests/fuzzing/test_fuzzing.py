@@ -1,4 +1,4 @@
-"""Any bytes give a row: the seeds and what fuzzing found, damaged files, and bytes that only begin like a file."""
+"""The loader and a whole run on seeds, on files that fuzzing found, and on damaged files."""
 
 import csv
 import random
@@ -12,24 +12,24 @@ from tests.fuzzing.fuzz_loader import read
 from usmicro.loading.formats import _SIGNATURES
 
 HERE = Path(__file__).parent
-CORPUS = sorted((HERE / "corpus").iterdir())
+SEEDS = sorted((HERE / "corpus").iterdir())
 FOUND = sorted((HERE / "found").glob("*")) if (HERE / "found").is_dir() else []
 
 
-@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
-def test_every_seed_is_read(path):
+@pytest.mark.parametrize("path", SEEDS, ids=lambda path: path.name)
+def test_every_seed_can_be_read(path):
     assert read(path) > 0
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.name)
-def test_what_fuzzing_found_stays_mended(path):
+def test_file_that_fuzzing_found_gives_a_scan_or_an_error(path):
     read(path)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_damaged_files_give_scans_or_errors(tmp_path, seed):
     rng = random.Random(seed)
-    contents = [path.read_bytes() for path in CORPUS]
+    contents = [path.read_bytes() for path in SEEDS]
     for number in range(150):
         data = mutated(rng.choice(contents), rng, rng.choice(contents))
         file = tmp_path / f"{number}"
@@ -37,13 +37,11 @@ def test_damaged_files_give_scans_or_errors(tmp_path, seed):
         read(file)
 
 
-def test_any_bytes_give_a_row_of_the_run(tmp_path):
-    """The whole run, analysis included, in one process: nothing may escape."""
-    rng = random.Random(7)
-    scans = tmp_path / "scans"
-    scans.mkdir()
-    contents = [path.read_bytes() for path in CORPUS]
-    starts = [
+def write_damaged_files(folder, rng):
+    """Write 120 files: a third of random bytes after a signature, the others damaged seeds."""
+    folder.mkdir()
+    contents = [path.read_bytes() for path in SEEDS]
+    heads = [
         b"",
         bytes(128) + b"DICM",
         b"RIFF\0\0\0\0AVI ",
@@ -51,23 +49,22 @@ def test_any_bytes_give_a_row_of_the_run(tmp_path):
         *(signature for signature, _ in _SIGNATURES),
     ]
     for number in range(120):
-        random_bytes = rng.choice(starts) + rng.randbytes(rng.randrange(3000))
-        data = (
-            random_bytes
-            if number % 3 == 0
-            else mutated(rng.choice(contents), rng, rng.choice(contents))
-        )
-        (
-            scans / f"{number:03d}.{rng.choice(('dcm', 'png', 'jpg', 'tif', 'avi', 'mp4'))}"
-        ).write_bytes(data)
+        data = rng.choice(heads) + rng.randbytes(rng.randrange(3000))
+        if number % 3 != 0:
+            data = mutated(rng.choice(contents), rng, rng.choice(contents))
+        suffix = rng.choice(("dcm", "png", "jpg", "tif", "avi", "mp4"))
+        (folder / f"{number:03d}.{suffix}").write_bytes(data)
+
+
+def test_run_over_damaged_files_gives_a_row_for_each(tmp_path):
+    scans = tmp_path / "scans"
+    write_damaged_files(scans, random.Random(7))
     results = list(usmicro.run(scans, out=tmp_path / "r", workers=1))
     with open(tmp_path / "r" / "images.csv", encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
-    assert (
-        [row["image"] for row in rows]
-        == [result.image for result in results]
-        == sorted(path.name for path in scans.iterdir())
-    )
+    names = sorted(path.name for path in scans.iterdir())
+    assert [row["image"] for row in rows] == names
+    assert [result.image for result in results] == names
     assert all(row["error"] for row in rows if row["status"] == "failed")
     assert not [row["error"] for row in rows if row["error"].startswith("internal error")]
     assert {row["status"] for row in rows} == {"ok", "failed"}

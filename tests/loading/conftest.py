@@ -21,13 +21,23 @@ def dicom_dataset(
     encoded: list[bytes] | None = None,
     **attributes: Any,
 ) -> Dataset:
-    """An ultrasound data set of frames of shape (frames, rows, columns) or (frames, rows, columns, 3)."""
+    """Return an ultrasound data set.
+
+    Parameters
+    ----------
+    pixels : array, shape (frames, rows, columns) or (frames, rows, columns, 3)
+    syntax : str
+        UID of the transfer syntax.
+    encoded : list of bytes, optional
+        The compressed frames, in place of the pixels.
+    attributes
+        Attributes of the data set to replace; `table=False` leaves out the basic offset table.
+    """
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = (
-        UltrasoundMultiFrameImageStorage
-    )
+    dataset.SOPClassUID = UltrasoundMultiFrameImageStorage
+    dataset.file_meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
     dataset.Modality = "US"
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns = pixels.shape[:3]
@@ -41,16 +51,18 @@ def dicom_dataset(
     for name, value in attributes.items():
         setattr(dataset, name, value)
     dataset.HighBit = dataset.BitsStored - 1
-    data = encapsulate(encoded, has_bot=table) if encoded is not None else pixels.tobytes()
-    dataset.add_new(
-        "PixelData", "OB" if encoded is not None or dataset.BitsAllocated == 8 else "OW", data
-    )
-    dataset["PixelData"].is_undefined_length = encoded is not None
+    is_compressed = encoded is not None
+    data = encapsulate(encoded, has_bot=table) if is_compressed else pixels.tobytes()
+    representation = "OB" if is_compressed or dataset.BitsAllocated == 8 else "OW"
+    dataset.add_new("PixelData", representation, data)
+    dataset["PixelData"].is_undefined_length = is_compressed
     return dataset
 
 
 @pytest.fixture
 def write_dicom(tmp_path: Path) -> WriteDicom:
+    """Return a function that writes a scan; the file lacks its last `cut` bytes."""
+
     def write(
         pixels: NDArray[Any], *, name: str = "scan.dcm", cut: int = 0, **options: Any
     ) -> Path:
@@ -69,15 +81,14 @@ def region() -> Callable[..., Dataset]:
 
 
 def ultrasound_region(**attributes: Any) -> Dataset:
-    """A tissue region of 0.1 mm pixels over columns 10 to 49 and rows 20 to 79, with changes."""
+    """Return a tissue region of 0.1 mm pixels, columns 10 to 49 and rows 20 to 79.
+
+    The given attributes replace its own.
+    """
     item = Dataset()
     item.RegionSpatialFormat, item.RegionDataType, item.RegionFlags = 1, 1, 0
-    (
-        item.RegionLocationMinX0,
-        item.RegionLocationMinY0,
-        item.RegionLocationMaxX1,
-        item.RegionLocationMaxY1,
-    ) = 10, 20, 49, 79
+    item.RegionLocationMinX0, item.RegionLocationMaxX1 = 10, 49
+    item.RegionLocationMinY0, item.RegionLocationMaxY1 = 20, 79
     item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = 3
     item.PhysicalDeltaX = item.PhysicalDeltaY = 0.01
     for name, value in attributes.items():
@@ -92,13 +103,13 @@ def dataset() -> Callable[..., Dataset]:
 
 @pytest.fixture
 def grey() -> NDArray[np.uint8]:
-    """One frame of every grey level."""
+    """One frame with every grey level."""
     return np.arange(96 * 64, dtype=np.uint32).reshape(1, 96, 64).astype(np.uint8)
 
 
 @pytest.fixture
 def cine() -> NDArray[np.uint8]:
-    """Eight smooth colour frames that differ."""
+    """Eight smooth colour frames, all different."""
     rows, columns = np.mgrid[:48, :64]
     frames = [
         np.stack([rows * 4 + 5 * i, columns * 3 + i, 255 - rows * 2 - columns], axis=-1)
@@ -109,7 +120,7 @@ def cine() -> NDArray[np.uint8]:
 
 @pytest.fixture
 def temporary(tmp_path_factory, monkeypatch):
-    """The folder for temporary files, which must be empty after each test."""
+    """A folder for temporary files that must be empty after each test."""
     folder = tmp_path_factory.mktemp("temporary")
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder

@@ -1,4 +1,7 @@
-"""Files that ask for far more than they are: each is refused, or read, in bounded time and memory."""
+"""Files whose headers declare far more data than they have.
+
+Each must be refused or read within a limit of time and memory.
+"""
 
 import io
 import struct
@@ -16,14 +19,15 @@ from pydicom.sequence import Sequence
 
 from usmicro.phantom import PhantomSettings, simulate, write_dicom
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs the memory limits of Linux")
 MEGABYTES, SECONDS = 600, 60
 PROGRAM = f"""
 import resource, sys
 import cv2, numpy, pydicom, PIL.Image, usmicro
 from usmicro.loading import load
 from usmicro.errors import UsmicroError
-used = int(next(line for line in open('/proc/self/status') if line.startswith('VmData')).split()[1]) * 1024
+status = open('/proc/self/status').read().splitlines()
+used = int(next(line for line in status if line.startswith('VmData')).split()[1]) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (used + {MEGABYTES} * 2**20,) * 2)
 for path in sys.argv[1:]:
     try:
@@ -37,7 +41,7 @@ for path in sys.argv[1:]:
 
 
 def outcome(*files: Path) -> str:
-    """What came of each, in a process of little memory; the last line that it printed."""
+    """Load files in a process with little memory; return its last line, for the last file."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *map(str, files)],
         capture_output=True,
@@ -71,7 +75,7 @@ def phantom():
 
 @pytest.fixture
 def dicom(tmp_path, phantom):
-    """Write a small DICOM file with some attributes replaced."""
+    """Return a function that writes a small DICOM file with some attributes replaced."""
 
     def write(**changes) -> Path:
         file = write_dicom(phantom, tmp_path / "scan.dcm")
@@ -85,6 +89,7 @@ def dicom(tmp_path, phantom):
 
 
 def png(size: tuple[int, int], *chunks: tuple[bytes, bytes]) -> bytes:
+    """Return an 8-bit grey PNG file of a size (columns, rows) from types and contents of chunks."""
     header = struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)
     parts = [b"\x89PNG\r\n\x1a\n"]
     for kind, content in ((b"IHDR", header), *chunks, (b"IEND", b"")):
@@ -97,14 +102,14 @@ def png(size: tuple[int, int], *chunks: tuple[bytes, bytes]) -> bytes:
     return b"".join(parts)
 
 
-def test_a_png_of_absurd_size_is_refused_by_its_header(tmp_path):
+def test_png_of_absurd_size_is_refused_by_its_header(tmp_path):
     (tmp_path / "bomb.png").write_bytes(
         png((60_000, 60_000), (b"IDAT", zlib.compress(bytes(10_000_000))))
     )
     assert "largest_image" in outcome(tmp_path / "bomb.png")
 
 
-def test_compressed_text_in_a_png_is_not_unfolded_without_end(tmp_path):
+def test_compressed_text_in_a_png_is_not_decompressed_without_limit(tmp_path):
     text = b"key\0\0" + zlib.compress(bytes(500_000_000), 9)
     pixels = zlib.compress(bytes(33 * 32))
     (tmp_path / "text.png").write_bytes(png((32, 32), (b"zTXt", text), (b"IDAT", pixels)))
@@ -112,16 +117,16 @@ def test_compressed_text_in_a_png_is_not_unfolded_without_end(tmp_path):
 
 
 @pytest.mark.parametrize("side", ["Rows", "Columns"])
-def test_absurd_sides_of_a_dicom_image(dicom, side):
+def test_dicom_image_of_absurd_size_is_refused(dicom, side):
     assert "refused" in outcome(dicom(**{side: 65535}))
 
 
-def test_more_frames_than_are_there(dicom):
+def test_absurd_number_of_frames_is_refused(dicom):
     assert "most_frames" in outcome(dicom(NumberOfFrames=2_000_000_000))
     assert "refused" in outcome(dicom(NumberOfFrames=99_999))
 
 
-def test_sequences_in_sequences_without_end(dicom, tmp_path):
+def test_deeply_nested_sequences_are_refused_or_read(dicom, tmp_path):
     file = dicom()
     depth = 20_000
     begin = struct.pack("<HH2sHL", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
@@ -140,7 +145,7 @@ def test_sequences_in_sequences_without_end(dicom, tmp_path):
     assert "read" in outcome(dicom(ReferencedImageSequence=Sequence([inner])))
 
 
-def test_lengths_that_lie(dicom, tmp_path):
+def test_wrong_length_of_the_pixel_data_is_survived(dicom, tmp_path):
     data = dicom().read_bytes()
     at = data.index(b"\xe0\x7f\x10\x00OB")
     for number, length in enumerate((0xFFFFFFFE, 0x7FFFFFFF, 1, 0)):
@@ -150,7 +155,7 @@ def test_lengths_that_lie(dicom, tmp_path):
     assert outcome(*(tmp_path / f"{number}.dcm" for number in range(4)))
 
 
-def test_lengths_that_lie_in_the_header(dicom, tmp_path):
+def test_wrong_length_in_the_header_is_refused(dicom, tmp_path):
     data = dicom().read_bytes()
     at = data.index(b"\x02\x00\x01\x00OB\0\0")
     for number, length in enumerate((0xFFFFFFF0, 0x7FFFFFFE)):
@@ -160,7 +165,7 @@ def test_lengths_that_lie_in_the_header(dicom, tmp_path):
     assert "refused" in outcome(*(tmp_path / f"{number}.dcm" for number in range(2)))
 
 
-def test_offsets_beyond_the_file(phantom, tmp_path):
+def test_offsets_beyond_the_file_are_survived(phantom, tmp_path):
     from dataclasses import replace
 
     cine = replace(phantom, frames=np.concatenate([phantom.frames] * 3))
@@ -178,7 +183,7 @@ def test_offsets_beyond_the_file(phantom, tmp_path):
     assert outcome(*sorted(tmp_path.glob("*.dcm")))
 
 
-def test_a_deflated_file_that_grows_without_end_is_refused(dicom, tmp_path):
+def test_deflated_file_of_absurd_size_is_refused(dicom, tmp_path):
     file = dicom()
     dataset = pydicom.dcmread(file)
     dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
@@ -206,14 +211,13 @@ def test_a_deflated_file_that_grows_without_end_is_refused(dicom, tmp_path):
     assert "largest_inflated" in found.stdout, found.stderr[-500:]
 
 
-def test_pages_of_a_tiff_that_lead_in_a_circle(tmp_path):
+def test_loop_of_tiff_pages_is_survived(tmp_path):
     stream = io.BytesIO()
     Image.fromarray(np.zeros((32, 32), np.uint8)).save(stream, "TIFF")
     data = bytearray(stream.getvalue())
     first = struct.unpack("<L", data[4:8])[0]
     entries = struct.unpack("<H", data[first : first + 2])[0]
-    data[first + 2 + 12 * entries : first + 6 + 12 * entries] = struct.pack(
-        "<L", first
-    )  # the next page is this one
+    next_page = first + 2 + 12 * entries
+    data[next_page : next_page + 4] = struct.pack("<L", first)  # the next page is this one
     (tmp_path / "circle.tif").write_bytes(data)
     assert outcome(tmp_path / "circle.tif")

@@ -16,18 +16,19 @@ from usmicro.settings import LoadingSettings
 random = np.random.default_rng(0)
 GREY = random.integers(0, 256, (40, 60), dtype=np.uint8)
 COLOUR = random.integers(0, 256, (40, 60, 3), dtype=np.uint8)
-DEEP = random.integers(0, 65536, (40, 60), dtype=np.uint16)
-DEEP_COLOUR = random.integers(0, 65536, (40, 60, 3), dtype=np.uint16)
+GREY_16_BIT = random.integers(0, 65536, (40, 60), dtype=np.uint16)
+COLOUR_16_BIT = random.integers(0, 65536, (40, 60, 3), dtype=np.uint16)
 
 
 def save(path, image, mode=None, **options):
+    """Write an image with Pillow, converted to a mode; return its path."""
     picture = Image.fromarray(image)
     (picture.convert(mode) if mode else picture).save(path, **options)
     return path
 
 
-def one(path):
-    """The only frame of a scan, whose header must agree with it."""
+def only_frame(path):
+    """Return the only frame of a scan; its header must agree with it."""
     scan = load(path)
     (frame,) = scan.frames()
     assert frame.shape[:2] == (scan.rows, scan.columns)
@@ -37,23 +38,23 @@ def one(path):
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
 @pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
-def test_lossless_formats_give_the_pixels_back(tmp_path, suffix, image):
-    np.testing.assert_array_equal(one(save(tmp_path / f"scan{suffix}", image)), image)
+def test_lossless_formats_keep_the_pixels(tmp_path, suffix, image):
+    np.testing.assert_array_equal(only_frame(save(tmp_path / f"scan{suffix}", image)), image)
 
 
 @pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
-def test_jpeg(tmp_path, image):
+def test_jpeg_keeps_the_pixels_approximately(tmp_path, image):
     smooth = cv2.GaussianBlur(image, (0, 0), 5)
-    found = one(save(tmp_path / "scan.jpg", smooth, quality=95))
+    found = only_frame(save(tmp_path / "scan.jpg", smooth, quality=95))
     assert found.shape == smooth.shape
     assert np.abs(found.astype(int) - smooth).mean() < 2
 
 
-def test_the_content_decides_not_the_name(tmp_path):
-    np.testing.assert_array_equal(one(save(tmp_path / "scan.jpg", GREY, format="PNG")), GREY)
+def test_format_is_detected_from_the_content_not_the_name(tmp_path):
+    np.testing.assert_array_equal(only_frame(save(tmp_path / "scan.jpg", GREY, format="PNG")), GREY)
 
 
-def test_header_and_pickling(tmp_path):
+def test_scan_has_its_header_and_can_be_pickled(tmp_path):
     scan = load(save(tmp_path / "scan.png", COLOUR), name="left/scan.png")
     assert (scan.name, scan.rows, scan.columns, scan.declared_frames, scan.notes) == (
         "left/scan.png",
@@ -66,34 +67,34 @@ def test_header_and_pickling(tmp_path):
     np.testing.assert_array_equal(next(pickle.loads(pickle.dumps(scan)).frames()), COLOUR)
 
 
-def test_transparent_pixels_are_black(tmp_path):
+def test_transparent_pixels_become_black(tmp_path):
     alpha = np.full((40, 60), 255, np.uint8)
     alpha[:10] = 0
     alpha[10:20] = 128
-    found = one(save(tmp_path / "scan.png", np.dstack([COLOUR, alpha])))
+    found = only_frame(save(tmp_path / "scan.png", np.dstack([COLOUR, alpha])))
     np.testing.assert_array_equal(found[20:], COLOUR[20:])
     assert (found[:10] == 0).all()
     np.testing.assert_allclose(found[10:20], COLOUR[10:20] * (128 / 255), atol=0.51)
-    opaque = one(save(tmp_path / "opaque.png", np.dstack([COLOUR, np.full_like(GREY, 255)])))
+    opaque = only_frame(save(tmp_path / "opaque.png", np.dstack([COLOUR, np.full_like(GREY, 255)])))
     np.testing.assert_array_equal(opaque, COLOUR)
     np.testing.assert_array_equal(
-        one(save(tmp_path / "grey.png", np.dstack([GREY, alpha])))[20:, :, 0], GREY[20:]
+        only_frame(save(tmp_path / "grey.png", np.dstack([GREY, alpha])))[20:, :, 0], GREY[20:]
     )
 
 
-def test_palette(tmp_path):
+def test_palette_becomes_rgb(tmp_path):
     image = Image.fromarray(COLOUR).quantize(16)
     image.save(tmp_path / "scan.png")
-    np.testing.assert_array_equal(one(tmp_path / "scan.png"), np.array(image.convert("RGB")))
+    np.testing.assert_array_equal(only_frame(tmp_path / "scan.png"), np.array(image.convert("RGB")))
     image.save(tmp_path / "clear.png", transparency=0)
-    found = one(tmp_path / "clear.png")
+    found = only_frame(tmp_path / "clear.png")
     assert (found[np.array(image) == 0] == 0).all()
 
 
 @pytest.mark.parametrize("name", ["scan.png", "scan.bmp", "scan.tif"])
 def test_1_bit_pixels_are_black_and_white_with_a_note(tmp_path, name):
     path = save(tmp_path / name, GREY > 128)
-    np.testing.assert_array_equal(one(path), (GREY > 128) * 255)
+    np.testing.assert_array_equal(only_frame(path), (GREY > 128) * 255)
     assert any("1-bit" in note for note in load(path).notes)
 
 
@@ -101,26 +102,26 @@ def test_1_bit_pixels_are_black_and_white_with_a_note(tmp_path, name):
 def test_cmyk_becomes_rgb_with_a_note(tmp_path, name):
     smooth = cv2.GaussianBlur(COLOUR, (0, 0), 5)
     path = save(tmp_path / name, smooth, "CMYK")
-    assert np.abs(one(path).astype(int) - smooth).mean() < 3
+    assert np.abs(only_frame(path).astype(int) - smooth).mean() < 3
     assert any("CMYK" in note for note in load(path).notes)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("name", ["scan.jpg", "scan.png", "scan.tif"])
-def test_orientation_is_obeyed(tmp_path, name, orientation):
+def test_image_is_turned_upright_by_its_orientation_tag(tmp_path, name, orientation):
     upright = np.zeros((40, 64), np.uint8)
     upright[4:12, 8:40] = 200
-    stored = {  # what a camera held otherwise stores, so that the tag gives the upright image back
+    stored = {  # the image that the tag makes upright
         1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.T,
         6: np.rot90(upright), 7: np.rot90(upright, 2).T, 8: np.rot90(upright, -1),
     }[orientation]  # fmt: skip
     exif = Image.Exif()
     exif[274] = orientation
     path = save(tmp_path / name, np.ascontiguousarray(stored), exif=exif)
-    assert np.abs(one(path).astype(int) - upright).max() < 12
+    assert np.abs(only_frame(path).astype(int) - upright).max() < 12
 
 
-def test_every_page_is_turned(tmp_path):
+def test_every_page_is_turned_upright(tmp_path):
     first, *others = (
         Image.fromarray(np.ascontiguousarray(np.rot90(GREY // (i + 1)))) for i in range(3)
     )
@@ -132,16 +133,16 @@ def test_every_page_is_turned(tmp_path):
     )
 
 
-def test_16_bit_grey_and_colour(tmp_path):
+def test_16_bit_grey_and_colour_are_read(tmp_path):
     for name in ("scan.png", "scan.tif"):
-        cv2.imwrite(str(tmp_path / name), DEEP)
-        np.testing.assert_array_equal(one(tmp_path / name), DEEP)
-        cv2.imwrite(str(tmp_path / name), DEEP_COLOUR[..., ::-1])
-        np.testing.assert_array_equal(one(tmp_path / name), DEEP_COLOUR)
+        cv2.imwrite(str(tmp_path / name), GREY_16_BIT)
+        np.testing.assert_array_equal(only_frame(tmp_path / name), GREY_16_BIT)
+        cv2.imwrite(str(tmp_path / name), COLOUR_16_BIT[..., ::-1])
+        np.testing.assert_array_equal(only_frame(tmp_path / name), COLOUR_16_BIT)
         assert any("16-bit" in note for note in load(tmp_path / name).notes)
     tifffile.imwrite(
         tmp_path / "planes.tif",
-        np.moveaxis(DEEP_COLOUR, -1, 0),
+        np.moveaxis(COLOUR_16_BIT, -1, 0),
         photometric="rgb",
         planarconfig="separate",
     )
@@ -150,28 +151,28 @@ def test_16_bit_grey_and_colour(tmp_path):
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 15])
-def test_16_bits_that_use_fewer_are_stretched_from_the_highest_bit_used(tmp_path, bits):
+def test_16_bit_pixels_are_rescaled_from_the_highest_bit_used(tmp_path, bits):
     values = np.linspace(0, 2**bits - 1, 2400).round().astype(np.uint16).reshape(40, 60)
     cv2.imwrite(str(tmp_path / "scan.png"), values)
-    found = one(tmp_path / "scan.png")
+    found = only_frame(tmp_path / "scan.png")
     assert found.dtype == (np.uint8 if bits == 8 else np.uint16)
     np.testing.assert_allclose(found / np.iinfo(found.dtype).max, values / (2**bits - 1), atol=1e-5)
 
 
-def test_white_is_zero(tmp_path):
+def test_image_in_which_white_is_zero_is_inverted(tmp_path):
     tifffile.imwrite(tmp_path / "8.tif", GREY, photometric="miniswhite")
-    tifffile.imwrite(tmp_path / "16.tif", DEEP, photometric="miniswhite")
-    np.testing.assert_array_equal(one(tmp_path / "8.tif"), 255 - GREY)
-    np.testing.assert_array_equal(one(tmp_path / "16.tif"), 65535 - DEEP)
+    tifffile.imwrite(tmp_path / "16.tif", GREY_16_BIT, photometric="miniswhite")
+    np.testing.assert_array_equal(only_frame(tmp_path / "8.tif"), 255 - GREY)
+    np.testing.assert_array_equal(only_frame(tmp_path / "16.tif"), 65535 - GREY_16_BIT)
 
 
 @pytest.mark.parametrize("kind", ["grey", "colour", "deep", "deep colour", "lzw"])
-def test_pages_are_frames(tmp_path, kind):
+def test_tiff_pages_are_frames(tmp_path, kind):
     image = {
         "grey": GREY,
         "colour": COLOUR,
-        "deep": DEEP >> 2,
-        "deep colour": DEEP_COLOUR,
+        "deep": GREY_16_BIT >> 2,
+        "deep colour": COLOUR_16_BIT,
         "lzw": COLOUR,
     }[kind]
     pages = [np.roll(image, 3 * i, axis=0) // (i + 1) for i in range(4)]
@@ -189,7 +190,7 @@ def test_pages_are_frames(tmp_path, kind):
     assert scan.declared_frames == 4
     found = np.stack(list(scan.frames()))
     expected = np.stack(pages)
-    if kind == "deep":  # 14 bits in all pages, one stretch for all
+    if kind == "deep":  # 14 bits in all pages together
         expected = np.rint(expected * (65535 / (2**14 - 1))).astype(np.uint16)
     np.testing.assert_array_equal(found, expected)
 
@@ -216,8 +217,8 @@ def test_pages_are_read_one_at_a_time(tmp_path):
     assert peak < 6 * page.nbytes
 
 
-def bomb(path, rows, columns):
-    """A small PNG file of very many black pixels."""
+def write_png_bomb(path, rows, columns):
+    """Write a small PNG file with very many black pixels."""
 
     def chunk(kind, data):
         return (
@@ -234,14 +235,14 @@ def bomb(path, rows, columns):
     return path
 
 
-def test_a_huge_image_is_refused_by_its_header(tmp_path):
-    path = bomb(tmp_path / "huge.png", 20000, 20000)
-    load_small = save(tmp_path / "small.png", GREY)
-    load(load_small)  # imports what it needs
+def test_huge_image_is_refused_by_its_header(tmp_path):
+    path = write_png_bomb(tmp_path / "huge.png", 20000, 20000)
+    load(save(tmp_path / "small.png", GREY))  # imports the modules
     tracemalloc.start()
     with pytest.raises(
         ScanError,
-        match=r"20000 rows x 20000 columns are 400000000 pixels; at most 100000000.*largest_image",
+        match=r"20000 rows x 20000 columns are 400000000 pixels, above the limit of 100000000\..*"
+        r"loading\.largest_image = 400000000",
     ):
         load(path)
     peak = tracemalloc.get_traced_memory()[1]
@@ -251,46 +252,46 @@ def test_a_huge_image_is_refused_by_its_header(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (1, 1, 3)])
-def test_the_smallest_images(tmp_path, shape):
+def test_smallest_images_are_read(tmp_path, shape):
     image = np.full(shape, 7, np.uint8)
-    np.testing.assert_array_equal(one(save(tmp_path / "scan.png", image)), image)
+    np.testing.assert_array_equal(only_frame(save(tmp_path / "scan.png", image)), image)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_black_stays_black(tmp_path, kind):
+def test_black_image_stays_black(tmp_path, kind):
     cv2.imwrite(str(tmp_path / "scan.png"), np.zeros((30, 30), kind))
-    assert not one(tmp_path / "scan.png").any()
+    assert not only_frame(tmp_path / "scan.png").any()
 
 
 @pytest.mark.parametrize("values", [np.float32, np.float64])
-def test_floating_point_is_refused(tmp_path, values):
+def test_floating_point_pixels_are_refused(tmp_path, values):
     tifffile.imwrite(tmp_path / "scan.tif", GREY.astype(values))
     with pytest.raises(ScanError, match=r"scan\.tif"):
-        one(tmp_path / "scan.tif")
+        only_frame(tmp_path / "scan.tif")
 
 
-def test_32_bits_are_refused_unless_16_hold_them(tmp_path):
-    tifffile.imwrite(tmp_path / "few.tif", DEEP.astype(np.int32))
-    np.testing.assert_array_equal(one(tmp_path / "few.tif"), DEEP)
-    tifffile.imwrite(tmp_path / "many.tif", DEEP.astype(np.int32) * 1000)
+def test_32_bit_pixels_are_refused_unless_they_fit_into_16_bits(tmp_path):
+    tifffile.imwrite(tmp_path / "few.tif", GREY_16_BIT.astype(np.int32))
+    np.testing.assert_array_equal(only_frame(tmp_path / "few.tif"), GREY_16_BIT)
+    tifffile.imwrite(tmp_path / "many.tif", GREY_16_BIT.astype(np.int32) * 1000)
     with pytest.raises(ScanError, match="expected 0 to 65535"):
-        one(tmp_path / "many.tif")
+        only_frame(tmp_path / "many.tif")
 
 
 @pytest.mark.parametrize(
     "name", ["scan.png", "scan.jpg", "scan.bmp", "scan.tif", "deep.png", "deep.tif"]
 )
-def test_a_truncated_file_gives_a_scan_error_and_silence(tmp_path, name, capfd):
+def test_truncated_file_gives_a_scan_error_and_prints_nothing(tmp_path, name, capfd):
     path = tmp_path / name
     if name.startswith("deep"):
-        cv2.imwrite(str(path), DEEP_COLOUR)
+        cv2.imwrite(str(path), COLOUR_16_BIT)
     else:
         save(path, GREY)
     whole = path.read_bytes()
     for length in range(1, len(whole) - 20, max(1, len(whole) // 40)):
         path.write_bytes(whole[:length])
         with pytest.raises(ScanError, match=name.replace(".", r"\.")):
-            one(path)
+            only_frame(path)
     assert capfd.readouterr() == ("", "")
 
 
@@ -302,10 +303,10 @@ def test_a_truncated_file_gives_a_scan_error_and_silence(tmp_path, name, capfd):
         ("a.heic", b"\0\0\0\x18ftypheic" + b"\0" * 40, "HEIF"),
         ("a.png", b"", "an empty file"),
         ("a.png", b"plain words", "text"),
-        ("a.png", b"\xfe\xdc\0\x01" * 30, "unknown kind"),
+        ("a.png", b"\xfe\xdc\0\x01" * 30, "unknown format"),
     ],
 )
-def test_other_formats_are_named(tmp_path, name, content, found):
+def test_format_that_is_not_read_is_named(tmp_path, name, content, found):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(
         ScanError, match=f"expected a DICOM, PNG, JPEG, BMP, TIFF, .* file, found .*{found}"
@@ -313,14 +314,14 @@ def test_other_formats_are_named(tmp_path, name, content, found):
         load(tmp_path / name)
 
 
-def test_what_is_not_a_file(tmp_path):
+def test_folder_and_missing_file_are_refused(tmp_path):
     with pytest.raises(ScanError, match="a folder"):
         load(tmp_path)
     with pytest.raises(ScanError, match="no such file"):
         load(tmp_path / "nowhere.png")
 
 
-def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+def test_file_without_permission_is_refused(tmp_path, monkeypatch):
     path = save(tmp_path / "scan.png", GREY)
 
     def refuse(*_arguments, **_options):
@@ -332,9 +333,9 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_transparent_parts_of_the_labelled_data_are_black(data_folder):
+def test_transparent_parts_of_the_labelled_data_become_black(data_folder):
     path = data_folder / "breast-lesions-usg" / "images" / "case005.png"
     alpha = np.array(Image.open(path))[..., 3]
-    frame = one(path)
+    frame = only_frame(path)
     assert (frame[alpha == 0] == 0).all()
     assert frame[alpha == 255].any()

@@ -6,21 +6,21 @@ from usmicro.errors import UsageError
 from usmicro.loading.spacing import read_spacing
 from usmicro.model.scan import Spacing
 
-GIVEN = Spacing(0.1, 0.2, "given")
+ROW_SPACING = Spacing(0.1, 0.2, "given")
 
 
-def table(tmp_path, text):
+def write_table(tmp_path, text):
     path = tmp_path / "spacing.csv"
     path.write_text(text, encoding="utf-8")
     return path
 
 
 @pytest.mark.parametrize("number", ["0.08", 0.08])
-def test_a_number_serves_every_image_and_does_not_win(number):
+def test_number_is_used_for_every_image_but_does_not_replace_the_files_spacing(number):
     assert read_spacing(number).for_image("any/scan.png") == (Spacing(0.08, 0.08, "given"), False)
 
 
-def test_nothing_given():
+def test_no_spacing_given():
     assert read_spacing(None).for_image("scan.png") == (None, False)
 
 
@@ -32,28 +32,27 @@ def test_nothing_given():
         "spacing_y_mm, image, spacing_x_mm\n0.2, a\\1.png, 0.1\n0.2, 2.png, 0.1\n\n",
     ],
 )
-def test_a_table_by_path_and_by_file_name(tmp_path, text):
-    given = read_spacing(table(tmp_path, text))
-    assert given.for_image("a/1.png") == (GIVEN, True)
-    assert given.for_image("b/2.png") == (GIVEN, True)
-    assert given.for_image("b/1.png") == (None, False)
-    assert given.unused(["a/1.png", "3.png"]) == ("2.png",)
+def test_rows_of_a_table_are_found_by_path_and_by_file_name(tmp_path, text):
+    spacing = read_spacing(write_table(tmp_path, text))
+    assert spacing.for_image("a/1.png") == (ROW_SPACING, True)
+    assert spacing.for_image("b/2.png") == (ROW_SPACING, True)
+    assert spacing.for_image("b/1.png") == (None, False)
+    assert spacing.unused(["a/1.png", "3.png"]) == ("2.png",)
 
 
-def test_one_column_for_both_axes(tmp_path):
-    assert read_spacing(str(table(tmp_path, "image,spacing_mm\n1.png,0.1\n"))).for_image(
-        "1.png"
-    ) == (Spacing(0.1, 0.1, "given"), True)
+def test_table_with_one_column_for_both_axes(tmp_path):
+    spacing = read_spacing(str(write_table(tmp_path, "image,spacing_mm\n1.png,0.1\n")))
+    assert spacing.for_image("1.png") == (Spacing(0.1, 0.1, "given"), True)
 
 
 @pytest.mark.parametrize("value", ["0", "-0.1", "nan", "inf", 0, -1.0, math.nan])
-def test_a_number_that_is_no_spacing(value):
+def test_number_that_is_not_positive_is_refused(value):
     with pytest.raises(UsageError, match="above 0"):
         read_spacing(value)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("", "expected the columns"),
         ("name,spacing_mm\n1.png,0.1\n", "expected the columns"),
@@ -65,12 +64,12 @@ def test_a_number_that_is_no_spacing(value):
         ("image,spacing_mm\n,0.1\n", "empty cell"),
     ],
 )
-def test_a_table_that_cannot_be_used_says_where(tmp_path, text, says):
-    with pytest.raises(UsageError, match=says):
-        read_spacing(table(tmp_path, text))
+def test_error_names_the_line_of_the_table(tmp_path, text, message):
+    with pytest.raises(UsageError, match=message):
+        read_spacing(write_table(tmp_path, text))
 
 
-def test_a_missing_table_and_a_binary_one(tmp_path):
+def test_missing_table_and_binary_table_are_refused(tmp_path):
     with pytest.raises(UsageError, match="expected a number in mm or a UTF-8 CSV file"):
         read_spacing("nowhere.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x80")

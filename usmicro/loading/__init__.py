@@ -1,4 +1,4 @@
-"""Loading: file to Scan."""
+"""Loading of scan files."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ def load(
     spacing_wins: bool = False,
     settings: LoadingSettings | None = None,
 ) -> Scan:
-    """Read what a scan file says of itself; its pixels are decoded when `Scan.frames` is used, a video's also to count its frames.
+    """Read the header of a scan file.
+
+    The pixels are decoded when `Scan.frames` is used. A video is also decoded here once, to count
+    its frames.
 
     Parameters
     ----------
     path : str or Path
-        A DICOM, PNG, JPEG, BMP, TIFF, MP4, MOV, AVI, MKV or WebM file; what it holds decides, not its ending.
+        A DICOM, PNG, JPEG, BMP, TIFF, MP4, MOV, AVI, MKV or WebM file. The format is detected from
+        its content, not from its suffix.
     name : str, optional
-        What tables call the image; the file name if not given.
+        Name of the image in tables; the file name if not given.
     spacing : Spacing, optional
-        Used if the file has no spacing of its own.
+        Spacing for a file that has none of its own.
     spacing_wins : bool
-        Use `spacing` also against what the file says, in its regions too.
+        True if `spacing` also replaces the spacing in the file, that of its regions included.
     settings : LoadingSettings, optional
 
     Returns
@@ -46,33 +50,39 @@ def load(
     UsageError
         If `spacing` is not positive.
     """
-    from usmicro.loading.formats import EXPECTED, READ, VIDEO, content_of
+    from usmicro.loading.formats import (
+        EXPECTED_FORMATS,
+        STILL_FORMATS,
+        VIDEO_FORMATS,
+        detect_format,
+    )
 
     path = Path(path)
     settings = LoadingSettings() if settings is None else settings
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
-        raise ScanError(f"{path}: {found}; expected one {EXPECTED} file")
-    content = content_of(path)
-    if content == "dicom":
+        raise ScanError(f"{path}: {found}; expected one {EXPECTED_FORMATS} file")
+    file_format = detect_format(path)
+    if file_format == "dicom":
         from usmicro.loading.dicom.reader import load_dicom
 
         scan = load_dicom(path, name=name or path.name, settings=settings)
-    elif content in VIDEO:
+    elif file_format in VIDEO_FORMATS:
         from usmicro.loading.video.reader import load_video
 
-        scan = load_video(path, content, name=name or path.name, settings=settings)
-    elif content in READ:
+        scan = load_video(path, file_format, name=name or path.name, settings=settings)
+    elif file_format in STILL_FORMATS:
         from usmicro.loading.raster import load_raster
 
-        scan = load_raster(path, content, name=name or path.name, settings=settings)
+        scan = load_raster(path, file_format, name=name or path.name, settings=settings)
     else:
-        found = {"empty": "an empty file", "unknown": "a file of an unknown kind"}.get(
-            content, content
+        words = {"empty": "an empty file", "unknown": "a file of an unknown format"}
+        found = words.get(file_format, file_format)
+        raise ScanError(
+            f"{path}: expected a {EXPECTED_FORMATS} file, found {found}; convert it or leave it out"
         )
-        raise ScanError(f"{path}: expected a {EXPECTED} file, found {found}; convert or remove it")
     if spacing is None:
         return scan
-    from usmicro.loading.spacing import with_given
+    from usmicro.loading.spacing import with_user_spacing
 
-    return with_given(scan, spacing, wins=spacing_wins)
+    return with_user_spacing(scan, spacing, wins=spacing_wins)

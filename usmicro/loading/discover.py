@@ -1,4 +1,4 @@
-"""Which files of the inputs are scans."""
+"""Search for the scans among the inputs of a run."""
 
 from __future__ import annotations
 
@@ -11,33 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.dicom.segmentation import header_of
-from usmicro.loading.formats import DICOM_SUFFIXES, EXPECTED, OTHER_SUFFIXES, SUFFIXES, content_of
-from usmicro.loading.remote import find_at, is_address
+from usmicro.loading.dicom.references import read_summary
+from usmicro.loading.formats import (
+    DICOM_SUFFIXES,
+    EXPECTED_FORMATS,
+    SCAN_SUFFIXES,
+    UNSUPPORTED_SUFFIXES,
+    detect_format,
+)
+from usmicro.loading.remote import find_scans_at, is_address
 
-_MASK = re.compile(r"^masks?_|_(mask|tumou?r)(_?\d+)?$|\.seg$", re.IGNORECASE)
-"""Stems of masks wherever they lie: benign (1)_mask_1, case001_tumor, mask_0001-l, case001.seg."""
-_SIDECAR = re.compile(r"_(mass|duct|nonmass|other)(_?\d+)?$", re.IGNORECASE)
-"""Stems of masks only if the scan lies beside them: case001_other2 beside case001.png."""
+_MASK_STEM = re.compile(r"^masks?_|_(mask|tumou?r)(_?\d+)?$|\.seg$", re.IGNORECASE)
+"""Stems that always mean a mask: benign (1)_mask_1, case001_tumor, mask_0001-l, case001.seg."""
+_SIDECAR_STEM = re.compile(r"_(mass|duct|nonmass|other)(_?\d+)?$", re.IGNORECASE)
+"""Stems that mean a mask if the scan is in the same folder: case001_other2 beside case001.png."""
 _MASK_FOLDERS = frozenset(("mask", "masks"))
-_NO_SCANS = frozenset(
+_OTHER_SUFFIXES = frozenset(
     (
-        ".csv",
-        ".json",
-        ".txt",
-        ".xml",
-        ".toml",
-        ".yaml",
-        ".yml",
-        ".md",
-        ".pdf",
-        ".html",
-        ".htm",
-        ".xlsx",
-        ".log",
-        ".db",
+        *(".csv", ".json", ".txt", ".xml", ".toml", ".yaml", ".yml", ".md"),
+        *(".pdf", ".html", ".htm", ".xlsx", ".log", ".db"),
     )
 )
+"""Suffixes of files that are neither images nor videos; their content is not examined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +40,25 @@ class Input:
     """One file to analyse."""
 
     path: Path
+    """Path of the file; not used if `address` is given."""
     name: str
-    """Path below the INPUT folder, with forward slashes; what tables call the image."""
+    """Name of the image in tables: its path below the INPUT folder, with forward slashes."""
     address: str = ""
-    """Where it is, in the place of `path`, if it is not on this machine's file systems."""
+    """Address of a file that is not on a file system of this machine; otherwise empty."""
 
 
 def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
     """Find the scans in folders, files and glob patterns.
 
-    Folders are searched to their depths. Hidden files, masks, folders named masks, folders that a run wrote, DICOMDIR and files that do
-    not look meant as a scan are passed over; a file that is named, or matched by a pattern, is always taken.
+    Folders are searched with all their subfolders. The search leaves out hidden files, masks,
+    folders named "mask" or "masks", output folders of runs, DICOMDIR, and files that are not
+    images or videos. A file that is named, or matched by a pattern, is always taken.
 
     Parameters
     ----------
     inputs : sequence of str or Path
-        Folders, files, patterns with `*`, `?`, `[...]` and `**`, or addresses such as s3://bucket/folder.
+        Folders, files, patterns with `*`, `?`, `[...]` and `**`, or addresses such as
+        s3://bucket/folder.
 
     Returns
     -------
@@ -70,32 +68,32 @@ def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
     Raises
     ------
     UsageError
-        If an input does not exist, a folder cannot be read, or there is no scan at all.
+        If an input does not exist, a folder cannot be read, or no scan is found.
     """
-    found: dict[str, tuple[Path, Path]] = {}  # by the real file
-    far: list[Input] = []
+    local: dict[str, tuple[Path, Path]] = {}  # real path: (INPUT folder, path)
+    remote: list[Input] = []
     for given in inputs:
         if is_address(given):
-            far += [
-                Input(Path(name), name, address)
-                for address, name in find_at(str(given), _passed_over)
-            ]
+            found = find_scans_at(str(given), _is_left_out)
+            remote += [Input(Path(name), name, address) for address, name in found]
             continue
         for root in _expanded(given):
             if root.is_dir():
-                for path in _walk(root):
-                    found.setdefault(os.path.realpath(path), (root, path))
+                for path in _scans_below(root):
+                    local.setdefault(os.path.realpath(path), (root, path))
             else:
-                found.setdefault(os.path.realpath(root), (root.parent, root))
-    if not found and not far:
+                local.setdefault(os.path.realpath(root), (root.parent, root))
+    if not local and not remote:
         raise UsageError(
-            f"{', '.join(map(str, inputs)) or 'no input'}: no scan found; expected {EXPECTED} files "
-            "(masks, hidden files and folders that a run wrote are passed over)"
+            f"{', '.join(map(str, inputs)) or 'no input'}: no scan found; "
+            f"expected {EXPECTED_FORMATS} files (masks, hidden files and output folders of runs "
+            "are left out)"
         )
-    return sorted([*_named(list(found.values())), *far], key=lambda scan: scan.name)
+    return sorted([*_named(list(local.values())), *remote], key=lambda scan: scan.name)
 
 
 def _expanded(given: str | Path) -> list[Path]:
+    """Return an existing path, or the paths that match a pattern."""
     path = Path(given)
     try:
         if path.exists() or path.is_symlink():
@@ -106,25 +104,29 @@ def _expanded(given: str | Path) -> list[Path]:
         raise UsageError(f"{given}: no such file or folder")
     matches = sorted(glob.glob(str(given), recursive=True))
     if not matches:
-        raise UsageError(f"{given}: nothing matches this pattern")
+        raise UsageError(f"{given}: no file or folder matches this pattern")
     return [Path(match) for match in matches]
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    """Scans below a folder; links are followed, each real folder once, so that a loop ends."""
-    seen: set[str] = set()
+def _scans_below(root: Path) -> Iterator[Path]:
+    """Yield the scans below a folder.
+
+    Links are followed, but each real folder is visited once, so that loops of links end.
+    """
+    visited: set[str] = set()
     pending = [root]
     while pending:
         folder = pending.pop()
         real = os.path.realpath(folder)
-        if real in seen or is_result(folder):
+        if real in visited or is_result(folder):
             continue
-        seen.add(real)
+        visited.add(real)
         try:
             names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
         except OSError as error:
             raise UsageError(
-                f"{folder}: cannot be read: {error.strerror or error}; leave it out or allow reading it"
+                f"{folder}: cannot be read: {error.strerror or error}; "
+                "allow reading the folder or leave it out"
             ) from error
         stems = {os.path.splitext(name)[0] for name in names}
         for path in (folder / name for name in names):
@@ -136,41 +138,48 @@ def _walk(root: Path) -> Iterator[Path]:
 
 
 def _is_scan(path: Path, stems: set[str]) -> bool:
-    """Whether a file found in a folder is meant as a scan; `stems` are those of the files beside it."""
+    """Return True if a file in a folder is taken as a scan.
+
+    `stems` are the stems of the files in the same folder. A file that cannot be read is taken, so
+    that its row in the table of images gives the reason.
+    """
     suffix = path.suffix.lower()
-    if (
-        suffix in _NO_SCANS
-        or path.name.upper() == "DICOMDIR"
-        or not (os.path.isfile(path) or os.path.islink(path))
-    ):
+    if suffix in _OTHER_SUFFIXES or path.name.upper() == "DICOMDIR":
         return False
-    sidecar = _SIDECAR.search(path.stem)
-    like_a_mask = bool(
-        _MASK.search(path.stem) or (sidecar and path.stem[: sidecar.start()] in stems)
-    )
+    if not (os.path.isfile(path) or os.path.islink(path)):
+        return False
+    named_like_mask = _is_mask_stem(path.stem, stems)
     try:
         if suffix in DICOM_SUFFIXES:
-            return not (like_a_mask and header_of(path).segmentation)
-        if suffix in SUFFIXES or suffix in OTHER_SUFFIXES:
-            return not like_a_mask
-        return os.path.isfile(path) and content_of(path) == "dicom"
+            return not (named_like_mask and read_summary(path).is_segmentation)
+        if suffix in SCAN_SUFFIXES or suffix in UNSUPPORTED_SUFFIXES:
+            return not named_like_mask
+        return os.path.isfile(path) and detect_format(path) == "dicom"
     except ScanError:
-        return True  # whether it is one cannot be known: its row will say why
+        return True
 
 
-def _passed_over(name: PurePosixPath, stems: set[str]) -> bool:
-    """Whether the name of a file at an address says that it is no scan; `stems` are those of the files beside it."""
-    sidecar = _SIDECAR.search(name.stem)
+def _is_mask_stem(stem: str, stems: set[str]) -> bool:
+    """Return True if a file is a mask by its stem; `stems` are those of the files beside it."""
+    sidecar = _SIDECAR_STEM.search(stem)
+    return bool(_MASK_STEM.search(stem) or (sidecar and stem[: sidecar.start()] in stems))
+
+
+def _is_left_out(name: PurePosixPath, stems: set[str]) -> bool:
+    """Return True if a file at an address is not a scan according to its name.
+
+    `stems` are the stems of the files in the same folder.
+    """
     return (
         any(part.startswith(".") or part.lower() in _MASK_FOLDERS for part in name.parts)
-        or name.suffix.lower() in _NO_SCANS
+        or name.suffix.lower() in _OTHER_SUFFIXES
         or name.name.upper() == "DICOMDIR"
-        or bool(_MASK.search(name.stem) or (sidecar and name.stem[: sidecar.start()] in stems))
+        or _is_mask_stem(name.stem, stems)
     )
 
 
 def is_result(folder: Path) -> bool:
-    """Whether a run of usmicro wrote this folder."""
+    """Return True if a folder is the output of a run of usmicro."""
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -178,29 +187,29 @@ def is_result(folder: Path) -> bool:
     return isinstance(record, dict) and "usmicro" in record
 
 
-def _named(found: list[tuple[Path, Path]]) -> list[Input]:
-    """Name each file by its path below its INPUT; where two share a name, put as much of the path before it as tells them apart."""
-    lengths = [len(path.relative_to(root).parts) for root, path in found]
-    parts = [
-        [
-            part
-            for part in (Path(os.path.abspath(path)).as_posix().replace(":", "")).split("/")
-            if part
-        ]
-        for _, path in found
-    ]
+def _named(files: list[tuple[Path, Path]]) -> list[Input]:
+    """Name each file by its path below its INPUT.
+
+    Files that would have the same name get as many more parts of their path as make them unique.
+
+    Parameters
+    ----------
+    files : list of (root, path)
+        The folder of the INPUT and the path of each file.
+    """
+    lengths = [len(path.relative_to(root).parts) for root, path in files]
+    absolute = [Path(os.path.abspath(path)).as_posix().replace(":", "") for _, path in files]
+    parts = [[part for part in path.split("/") if part] for path in absolute]
     while True:
         names = ["/".join(part[-length:]) for part, length in zip(parts, lengths, strict=True)]
-        alike: dict[str, list[int]] = {}
+        same_name: dict[str, list[int]] = {}
         for i, name in enumerate(names):
-            alike.setdefault(name, []).append(i)
-        clashing = [i for group in alike.values() if len(group) > 1 for i in group]
+            same_name.setdefault(name, []).append(i)
+        clashing = [i for group in same_name.values() if len(group) > 1 for i in group]
         if not clashing:
             break
         for i in clashing:
             lengths[i] += 1
     readable = [name.encode("utf-8", "backslashreplace").decode() for name in names]
-    return sorted(
-        (Input(path, name) for (_, path), name in zip(found, readable, strict=True)),
-        key=lambda scan: scan.name,
-    )
+    inputs = (Input(path, name) for (_, path), name in zip(files, readable, strict=True))
+    return sorted(inputs, key=lambda scan: scan.name)

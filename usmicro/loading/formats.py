@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes, and the guard around the libraries that decode it."""
+"""Detection of file formats from their first bytes, and the common error handling of decoders."""
 
 from __future__ import annotations
 
@@ -12,47 +12,39 @@ from pathlib import Path
 
 from usmicro.errors import ScanError, UsmicroError
 
-VIDEO = ("mp4", "avi", "matroska")
-READ = ("dicom", "png", "jpeg", "bmp", "tiff", *VIDEO)
-"""Formats that are read as scans."""
-EXPECTED = "DICOM, PNG, JPEG, BMP, TIFF, MP4, MOV, AVI, MKV or WebM"
-"""The same for a person."""
+VIDEO_FORMATS = ("mp4", "avi", "matroska")
+"""Video formats that are read as scans; QuickTime files (MOV) are "mp4", WebM files "matroska"."""
+STILL_FORMATS = ("png", "jpeg", "bmp", "tiff")
+"""Image formats that are read as scans and as masks."""
+SCAN_FORMATS = ("dicom", *STILL_FORMATS, *VIDEO_FORMATS)
+"""File formats that are read as scans."""
+EXPECTED_FORMATS = "DICOM, PNG, JPEG, BMP, TIFF, MP4, MOV, AVI, MKV or WebM"
+"""Names of the formats that are read, for error messages."""
 DICOM_SUFFIXES = frozenset((".dcm", ".dicom", ".dic", ".ima"))
+"""Suffixes of DICOM files, which may hold a scan or a segmentation."""
 VIDEO_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm"))
-SUFFIXES = frozenset(
+"""Suffixes of video files."""
+_STILL_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff")
+)
+SCAN_SUFFIXES = DICOM_SUFFIXES | VIDEO_SUFFIXES | _STILL_SUFFIXES
+"""Suffixes of files that are taken as scans, whatever their content is."""
+UNSUPPORTED_SUFFIXES = frozenset(
     (
-        *DICOM_SUFFIXES,
-        *VIDEO_SUFFIXES,
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
+        *(".gif", ".webp", ".jp2", ".j2k", ".jxl", ".heic", ".avif"),
+        *(".wmv", ".mpg", ".mpeg", ".nii", ".nrrd", ".mha"),
     )
 )
-"""Endings that say that a file is meant as a scan, whatever it holds."""
-OTHER_SUFFIXES = frozenset(
-    (
-        ".gif",
-        ".webp",
-        ".jp2",
-        ".j2k",
-        ".jxl",
-        ".heic",
-        ".avif",
-        ".wmv",
-        ".mpg",
-        ".mpeg",
-        ".nii",
-        ".nrrd",
-        ".mha",
-    )
-)
-"""Endings of images and videos that are not read: such a file gets a row that says so."""
+"""Suffixes of images and videos that are not read; such a file gets a row in the table of images
+with an error that says so."""
+DAMAGED = "the file is damaged: copy it again from its source"
+"""End of an error message about a damaged file."""
+HEAD_BYTES = 256
+"""Number of bytes from which a format is detected. A DICOM signature ends at byte 132; the second
+packet of an MPEG transport stream begins at byte 188."""
+MESSAGE_LENGTH = 300
+"""Longest text of a library that is quoted in an error or a note, characters. Chosen by eye; no
+measurement is recorded."""
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "png"),
     (b"\xff\xd8\xff", "jpeg"),
@@ -73,39 +65,42 @@ _SIGNATURES = (
     (b"PK\x03\x04", "ZIP archive"),
     (b"\x1f\x8b", "gzip archive"),
 )
-_STILL_BRANDS = (
-    b"heic",
-    b"heix",
-    b"heim",
-    b"heis",
-    b"hevc",
-    b"hevx",
-    b"mif1",
-    b"msf1",
-    b"avif",
-    b"avis",
-    b"mif2",
-    b"miaf",
+"""First bytes of a file and the format that they identify."""
+_STILL_BRANDS = frozenset(
+    (
+        *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"),
+        *(b"mif1", b"msf1", b"avif", b"avis", b"mif2", b"miaf"),
+    )
 )
-"""Major brands of files that share the boxes of MP4 but hold images."""
+"""Major brands of files that have the box structure of MP4 but hold still images."""
 _QUICKTIME_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-"""With which a QuickTime file may begin that does not say that it is one."""
+"""First boxes of QuickTime files that have no `ftyp` box."""
+_QUOTATION = re.compile(r"""(?<!\w)b?(['"]).*?\1(?!\w)|(?<!\w)['"].*$""")
+"""A quotation, which may lack its end; an apostrophe inside a word is not a quotation mark."""
 
 
-class Bounded(io.BufferedReader):
-    """A file that is never asked for more than it holds: for a length that lies Python would make room before it reads."""
+class BoundedReader(io.BufferedReader):
+    """A binary file whose reads never request more bytes than the file has.
+
+    For a wrong length in a damaged file, Python would reserve that much memory before it reads.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path))
         self._size = os.fstat(self.fileno()).st_size
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """At most `size` bytes, all that are left if it is negative or None."""
+        """Read at most `size` bytes, or all remaining bytes if `size` is negative or None."""
         return super().read(size if size is None or size < 0 else min(size, self._size))
 
 
-def content_of(path: Path) -> str:
-    """What a file holds, by its first bytes: one of `READ`, the name of a format that is not read, "empty", "text" or "unknown".
+def detect_format(path: Path) -> str:
+    """Detect the format of a file from its first bytes.
+
+    Returns
+    -------
+    str
+        One of `SCAN_FORMATS`, the name of a format that is not read, "empty", "text" or "unknown".
 
     Raises
     ------
@@ -114,14 +109,14 @@ def content_of(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(256)
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         raise ScanError(f"{path}: cannot be opened: {error.strerror or error}") from error
-    return kind_of(head)
+    return format_of_bytes(head)
 
 
-def kind_of(head: bytes) -> str:
-    """What a file holds that begins with these 256 bytes, in the words of `content_of`."""
+def format_of_bytes(head: bytes) -> str:
+    """Return the format of a file from its first 256 bytes; for the names see `detect_format`."""
     if not head:
         return "empty"
     if head[128:132] == b"DICM":
@@ -135,20 +130,27 @@ def kind_of(head: bytes) -> str:
         return "mp4"
     if head[:4] == b"RIFF":
         return {b"WEBP": "WebP", b"AVI ": "avi", b"AVIX": "avi"}.get(head[8:12], "RIFF")
-    if _bare_dicom(head):
+    if _is_dicom_without_preamble(head):
         return "dicom"
     return "text" if _is_text(head) else "unknown"
 
 
-def is_stream(head: bytes) -> bool:
-    """Whether these first bytes are of a video that DICOM may hold: elementary, program or transport stream of MPEG, or a container."""
+def is_video_stream(head: bytes) -> bool:
+    """Return True if these first 256 bytes begin a video stream that a DICOM file may contain.
+
+    Such a stream is an MPEG elementary, program or transport stream, or a video file.
+    """
     start_code = head[:3] == b"\0\0\1" or head[:4] == b"\0\0\0\1"
     transport = head[:1] == head[188:189] == b"G"
-    return start_code or (transport and not _is_text(head)) or kind_of(head) in VIDEO
+    is_transport = transport and not _is_text(head)
+    return start_code or is_transport or format_of_bytes(head) in VIDEO_FORMATS
 
 
-def _bare_dicom(head: bytes) -> bool:
-    """Whether a file without a DICOM preamble begins with a plausible element of group 0002 or 0008, in any of the three encodings."""
+def _is_dicom_without_preamble(head: bytes) -> bool:
+    """Return True if a file begins with a plausible data element of group 0002 or 0008.
+
+    All three encodings of DICOM are tried: explicit, implicit and big-endian.
+    """
     for order in ("little", "big"):
         group, element = (int.from_bytes(head[i : i + 2], order) for i in (0, 2))
         if group in (0x0002, 0x0008) and element <= 0x0100 and len(head) > 8:
@@ -160,46 +162,58 @@ def _bare_dicom(head: bytes) -> bool:
 
 
 def _is_text(head: bytes) -> bool:
+    """Return True if the bytes are UTF-8 without control characters other than white space."""
     try:
-        head[:-3].decode("utf-8")  # a character may be cut at the end
+        head[:-3].decode("utf-8")  # the last character may be incomplete
     except UnicodeDecodeError:
         return False
     return not any(byte < 9 or 13 < byte < 32 for byte in head)
 
 
-_QUOTED = re.compile(r"""(?<!\w)b?(['"]).*?\1(?!\w)|(?<!\w)['"].*$""")
-"""A quotation, also one that does not end; not an apostrophe inside a word."""
-
-
 @contextmanager
-def decoding(path: Path, what: str) -> Iterator[list[warnings.WarningMessage]]:
-    """Turn whatever a decoder raises into a ScanError that names the file, and keep its warnings off the terminal.
+def scan_errors(
+    path: Path, problem: str, remedy: str = DAMAGED
+) -> Iterator[list[warnings.WarningMessage]]:
+    """Turn every error of a decoder into a ScanError, and collect warnings instead of printing.
 
-    Gives the list of warnings caught, for the notes.
+    Parameters
+    ----------
+    path : Path
+        File that is decoded.
+    problem : str
+        Description of the problem for the error message, such as "the image cannot be read".
+    remedy : str
+        What the user can do, if the error comes from the content of the file; may be empty.
+
+    Yields
+    ------
+    list of warnings.WarningMessage
+        Warnings of the decoder so far, for the notes of the scan.
 
     Raises
     ------
     ScanError
-        "{path}: {what}: {the decoder's own words}".
+        "{path}: {problem}: {message of the decoder}; {remedy}".
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        # these tell of programs, and whenever garbage is collected, not of the file
-        for kind in (ResourceWarning, DeprecationWarning, PendingDeprecationWarning):
-            warnings.simplefilter("ignore", kind)
+        # these concern the program, not the file, and may come at any garbage collection
+        for category in (ResourceWarning, DeprecationWarning, PendingDeprecationWarning):
+            warnings.simplefilter("ignore", category)
         try:
             yield caught
         except (UsmicroError, MemoryError):
             raise
-        except (
-            Exception
-        ) as error:  # damaged files make the decoders raise nearly every kind there is
-            words = unquoted(" ".join(str(error).split())) or type(error).__name__
-            raise ScanError(f"{path}: {what}: {words[:300]}") from error
+        except Exception as error:  # damaged files make decoders raise errors of almost any type
+            words = without_quotations(" ".join(str(error).split())) or type(error).__name__
+            words = words[:MESSAGE_LENGTH].rstrip(".")
+            is_system_error = isinstance(error, OSError) and error.errno is not None
+            advice = "" if is_system_error or not remedy else f"; {remedy}"
+            raise ScanError(f"{path}: {problem}: {words}{advice}") from error
 
 
-def checked_size(path: Path, rows: int, columns: int, largest: int) -> None:
-    """Refuse an image without pixels, or with more than a user allows, by its header alone.
+def check_image_size(path: Path, rows: int, columns: int, largest_image: int) -> None:
+    """Refuse an image that has no pixels, or more pixels than `largest_image`.
 
     Raises
     ------
@@ -207,41 +221,55 @@ def checked_size(path: Path, rows: int, columns: int, largest: int) -> None:
     """
     if rows < 1 or columns < 1:
         raise ScanError(
-            f"{path}: the header says {rows} rows x {columns} columns; expected at least 1 x 1: the file is damaged"
+            f"{path}: the header gives {rows} rows x {columns} columns, expected at least 1 x 1; "
+            f"{DAMAGED}"
         )
-    if rows * columns > largest:
+    pixels = rows * columns
+    if pixels > largest_image:
         raise ScanError(
-            f"{path}: {rows} rows x {columns} columns are {rows * columns} pixels; at most {largest} are read. "
-            f"Set loading.largest_image = {rows * columns} if this is a scan"
+            f"{path}: {rows} rows x {columns} columns are {pixels} pixels, "
+            f"above the limit of {largest_image}. If that is correct, "
+            f"set loading.largest_image = {pixels}"
         )
 
 
-def checked_frames(path: Path, frames: int, most: int) -> None:
-    """Refuse a file with more frames than a user allows, by what it says.
+def check_frame_count(path: Path, frames: int, most_frames: int) -> None:
+    """Refuse a file that declares more frames than `most_frames`.
 
     Raises
     ------
     ScanError
     """
-    if frames > most:
+    if frames > most_frames:
         raise ScanError(
-            f"{path}: says that it has {frames} frames; at most {most} are read. Set loading.most_frames = {frames} if it has"
+            f"{path}: declares {frames} frames, above the limit of {most_frames}. "
+            f"If that is correct, set loading.most_frames = {frames}"
         )
 
 
-def warned(caught: list[warnings.WarningMessage]) -> list[str]:
-    """What a decoder warned of, each once, on one line; not that a text is encoded oddly, since no text is read."""
-    lines = (unquoted(" ".join(str(item.message).split()))[:300] for item in caught)
-    return list(dict.fromkeys(line for line in lines if "Character Set" not in line))
+def warning_texts(caught: list[warnings.WarningMessage]) -> list[str]:
+    """Return the text of each distinct warning of a decoder as one line.
+
+    Warnings about the character set are left out, since no text is read from the file.
+    """
+    lines = (without_quotations(" ".join(str(item.message).split())) for item in caught)
+    shortened = (line[:MESSAGE_LENGTH] for line in lines)
+    return list(dict.fromkeys(line for line in shortened if "Character Set" not in line))
 
 
-def unquoted(text: str) -> str:
-    """A message of a library without what it quotes, which may be a value of the file: a damaged file may hold a name anywhere."""
-    return _QUOTED.sub("'...'", text)
+def without_quotations(text: str) -> str:
+    """Return a message of a library with '...' in place of each quotation.
+
+    A quotation may be a value of the file, and in a damaged file any value may hold a name.
+    """
+    return _QUOTATION.sub("'...'", text)
 
 
 def uid_name(uid: str) -> str:
-    """What DICOM calls a UID; the UID itself where it is unknown, and what is no UID is not quoted."""
+    """Return the name of a UID in the DICOM standard, or the UID itself if it has none.
+
+    A text that is not a UID is not repeated, since it may hold a name.
+    """
     from pydicom.uid import UID
 
-    return UID(uid).name if re.fullmatch(r"[0-9.]+", uid) else "a text that is no UID"
+    return UID(uid).name if re.fullmatch(r"[0-9.]+", uid) else "a text that is not a UID"

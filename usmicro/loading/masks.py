@@ -1,4 +1,4 @@
-"""Outlines that a user gives: masks, label images and DICOM Segmentation objects, matched to a scan by file name or UID."""
+"""Search for the masks of a scan, and reading of masks, label images and segmentations."""
 
 from __future__ import annotations
 
@@ -14,50 +14,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.errors import ScanError
-from usmicro.loading.dicom.segmentation import (
-    Part,
-    Segmentation,
-    header_of,
-    image_uid,
-    read_segmentation,
-)
+from usmicro.loading.dicom.references import read_image_uid, read_summary
+from usmicro.loading.dicom.segmentation import Segmentation, Structure, read_segmentation
 from usmicro.loading.discover import is_result
 from usmicro.loading.formats import (
     DICOM_SUFFIXES,
-    OTHER_SUFFIXES,
-    READ,
-    SUFFIXES,
-    content_of,
-    decoding,
+    SCAN_SUFFIXES,
+    STILL_FORMATS,
+    UNSUPPORTED_SUFFIXES,
+    detect_format,
+    scan_errors,
 )
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage
 from usmicro.model.scan import UserMasks
-from usmicro.numerics.components import numbered
+from usmicro.numerics.components import label_components
 
-LABELS: dict[Part, int] = {
+LABELS: dict[Structure, int] = {
     "mass": AreaLabel.MASS,
     "duct": AreaLabel.DUCT,
     "nonmass": AreaLabel.NONMASS,
 }
-"""Coding of label images, as a run writes them; 0 is tissue."""
-_WORDS: dict[str, Part] = {
-    "mask": "any", "tumor": "mass", "tumour": "mass", "mass": "mass", "duct": "duct", "nonmass": "nonmass", "other": "other",
-}  # fmt: skip
-_ENDING = re.compile(rf"_({'|'.join(_WORDS)})(?:_?\d+)?", re.IGNORECASE)
-_SUFFIXES = frozenset((".png", ".bmp", ".tif", ".tiff"))
-_NO_DICOM = SUFFIXES - DICOM_SUFFIXES | OTHER_SUFFIXES
-"""Endings of pictures, which are not opened in the search for segmentations."""
+"""Values of the structures in the label images that a run writes; 0 is tissue."""
+_NAME_STRUCTURES: dict[str, Structure] = {
+    "mask": "any",
+    "tumor": "mass",
+    "tumour": "mass",
+    "mass": "mass",
+    "duct": "duct",
+    "nonmass": "nonmass",
+    "other": "other",
+}
+"""Structure that a mask outlines, by the word at the end of its file name."""
+_NAME_ENDING = re.compile(rf"_({'|'.join(_NAME_STRUCTURES)})(?:_?\d+)?", re.IGNORECASE)
+_PICTURE_SUFFIXES = frozenset((".png", ".bmp", ".tif", ".tiff"))
+_NOT_DICOM_SUFFIXES = SCAN_SUFFIXES - DICOM_SUFFIXES | UNSUPPORTED_SUFFIXES
+"""Suffixes of files that are not opened in the search for segmentations."""
+_MOST_VALUES_SHOWN = 8
+"""Most pixel values of a wrong mask that its error message lists. Chosen by eye."""
 
 
 def find_masks(folder: Path, name: str, scan: Path | None = None) -> list[Path]:
-    """Find the files in a folder of masks that belong to an image.
+    """Find the masks of an image in a folder.
 
-    For `left/case1.png` they are looked for in `FOLDER/left`, then in `FOLDER`: `case1.png` (what a run writes, or any binary mask),
-    `case1_mask.png`, `case1_mask_1.png`, `case1_tumor.png`, `case1_mass2.png`, `case1_duct.png`, `case1_nonmass.png`, and, in the manner of
-    BUS-BRA, `mask_case1.png` or `mask_1.png` for `case_1.png`. Masks of other things, `case1_other.png`, are found and not used. DICOM
-    Segmentation objects have the same names with the ending .dcm or .seg.dcm, or none. Where nothing has the name of a DICOM scan,
-    segmentations are found anywhere below `FOLDER` by the SOPInstanceUID that they refer to. Other kinds of DICOM are passed over.
+    For `left/case1.png` the search looks first in `FOLDER/left`, then in `FOLDER`, for
+
+    - `case1.png`: a label image as a run writes it, or a binary mask;
+    - `case1_mask.png`, `case1_mask_1.png`: a mask of any structure;
+    - `case1_tumor.png`, `case1_mass2.png`, `case1_duct.png`, `case1_nonmass.png`;
+    - `mask_case1.png`, or `mask_1.png` for `case_1.png`, as BUS-BRA names its masks;
+    - `case1_other.png`: a mask of another structure, which is found but not used.
+
+    DICOM Segmentation objects have the same names with the suffix .dcm or .seg.dcm, or without a
+    suffix. If no mask has the name of a DICOM scan, the search takes all segmentations below
+    `FOLDER` that refer to the scan's SOPInstanceUID. Other DICOM files are not taken.
 
     Parameters
     ----------
@@ -65,12 +75,12 @@ def find_masks(folder: Path, name: str, scan: Path | None = None) -> list[Path]:
     name : str
         Path of the image below INPUT.
     scan : Path, optional
-        The image itself, for the search by UID.
+        File of the image, for the search by UID.
 
     Returns
     -------
     list of Path
-        Sorted; empty if the image has none.
+        Sorted; empty if the image has no mask.
 
     Raises
     ------
@@ -81,89 +91,97 @@ def find_masks(folder: Path, name: str, scan: Path | None = None) -> list[Path]:
 
 
 def _search(folder: Path, name: str, scan: Path | None) -> tuple[list[Path], list[str]]:
-    """The masks of an image, and what to note of the search."""
+    """Return the masks of an image and notes of the search."""
     image = PurePosixPath(name)
-    in_all = (
-        image.stem.partition("_")[2] or image.stem
-    )  # a quick look before a close one: folders hold thousands
+    # this text is in the names of all masks of the image; the test for it is quick, and a folder
+    # may have thousands of files
+    common_text = image.stem.partition("_")[2] or image.stem
     notes: list[str] = []
     for place in dict.fromkeys((folder / image.parent, folder)):
         try:
-            files = _listed(place, place.stat().st_mtime_ns) if place.is_dir() else ()
+            files = _file_names(place, place.stat().st_mtime_ns) if place.is_dir() else ()
         except OSError as error:
             raise ScanError(
                 f"{place}: the masks cannot be read: {error.strerror or error}"
             ) from error
         named = [
-            place / file for file in files if in_all in file and _part(file, image) is not None
+            place / file
+            for file in files
+            if common_text in file and _structure_in_name(file, image) is not None
         ]
-        if found := [
+        masks = [
             path
             for path in named
-            if path.suffix.lower() in _SUFFIXES or _is_segmentation(path, scan, notes)
-        ]:
-            return found, notes
-    uid = None if scan is None else image_uid(scan)
-    return ([] if uid is None else _referring_to(uid, folder, notes)), notes
+            if path.suffix.lower() in _PICTURE_SUFFIXES or _is_segmentation(path, scan, notes)
+        ]
+        if masks:
+            return masks, notes
+    uid = None if scan is None else read_image_uid(scan)
+    return ([] if uid is None else _segmentations_of(uid, folder, notes)), notes
 
 
 @lru_cache(maxsize=256)
-def _listed(folder: Path, changed: int) -> tuple[str, ...]:
-    """Names in a folder, remembered until it changes: it is asked for every scan, and may hold as many masks."""
+def _file_names(folder: Path, modified_ns: int) -> tuple[str, ...]:
+    """Return the sorted names in a folder, cached until the folder changes.
+
+    Every scan searches the folder, which may have as many masks as there are scans.
+    """
     return tuple(sorted(os.listdir(folder)))
 
 
 def _is_segmentation(path: Path, scan: Path | None, notes: list[str]) -> bool:
-    """Whether a file with the name of a DICOM mask is one; notes what is passed over, save for folders and the scan itself."""
-    if not path.is_file() or (
-        scan is not None and os.path.realpath(path) == os.path.realpath(scan)
-    ):
+    """Return True if a file with the name of a DICOM mask is a DICOM Segmentation.
+
+    A note is added for other files, except for folders and the scan itself.
+    """
+    if not path.is_file():
         return False
-    header = header_of(path)
-    if not header.segmentation:
+    if scan is not None and os.path.realpath(path) == os.path.realpath(scan):
+        return False
+    summary = read_summary(path)
+    if not summary.is_segmentation:
         notes.append(
-            f"{path.name} in the masks folder is {header.kind} and no DICOM Segmentation: not used"
+            f"{path.name} in the masks folder is not used: "
+            f"expected a DICOM Segmentation, found {summary.kind}"
         )
-    return header.segmentation
+    return summary.is_segmentation
 
 
-def _referring_to(uid: str, folder: Path, notes: list[str]) -> list[Path]:
-    """Segmentations below a folder that refer to an image."""
-    found = []
+def _segmentations_of(uid: str, folder: Path, notes: list[str]) -> list[Path]:
+    """Return the segmentations below a folder that refer to the image with a UID."""
+    masks = []
     for place, _, files in os.walk(folder):
         for path in (Path(place) / file for file in files):
+            if path.suffix.lower() in _NOT_DICOM_SUFFIXES:
+                continue
             try:
-                if (
-                    path.suffix.lower() not in _NO_DICOM
-                    and path.is_file()
-                    and uid in header_of(path).images
-                ):
-                    found.append(path)
+                if path.is_file() and uid in read_summary(path).image_uids:
+                    masks.append(path)
             except ScanError as error:
-                words = str(error).removeprefix(f"{path}: ")
+                reason = str(error).removeprefix(f"{path}: ")
                 notes.append(
-                    f"{path.name} in the masks folder may outline this image or another: {words}"
+                    f"{path.name} in the masks folder is not used, although it may belong to this "
+                    f"image: {reason}"
                 )
-    return sorted(found)
+    return sorted(masks)
 
 
-def _part(file: str, image: PurePosixPath) -> Part | None:
-    """What a file outlines in an image, by its name; None if it belongs to another image."""
+def _structure_in_name(file: str, image: PurePosixPath) -> Structure | None:
+    """Return the structure that a mask outlines according to its name.
+
+    The result is None if the file is not a mask of the image.
+    """
     stem, suffix = os.path.splitext(file)
     if suffix.lower() in DICOM_SUFFIXES:
         stem = re.sub(r"\.seg$", "", stem, flags=re.IGNORECASE)
-    elif suffix and suffix.lower() not in _SUFFIXES:
+    elif suffix and suffix.lower() not in _PICTURE_SUFFIXES:
         return None
-    if stem in (
-        image.stem,
-        image.name,
-        f"mask_{image.stem}",
-        f"mask_{image.stem.partition('_')[2] or image.stem}",
-    ):
+    number = image.stem.partition("_")[2] or image.stem
+    if stem in (image.stem, image.name, f"mask_{image.stem}", f"mask_{number}"):
         return "any"
     for base in (image.stem, image.name):
-        if stem.startswith(base) and (ending := _ENDING.fullmatch(stem[len(base) :])):
-            return _WORDS[ending.group(1).lower()]
+        if stem.startswith(base) and (ending := _NAME_ENDING.fullmatch(stem[len(base) :])):
+            return _NAME_STRUCTURES[ending.group(1).lower()]
     return None
 
 
@@ -172,12 +190,17 @@ def read_masks(
 ) -> UserMasks | None:
     """Read the masks of an image, found as in `find_masks`.
 
-    A picture is a label image (0 tissue, 1 mass, 2 duct, 3 nonmass area, 255 not tissue) if its name does not say what it outlines and it
-    holds a value of 2 or 3, or lies in a folder that a run wrote; else it is binary, 0 and one other value, and outlines masses. Several
-    of one kind are joined, and connected parts are numbered. Of a DICOM Segmentation each segment is one mass or duct, whether
-    connected or not, and where two overlap the later one has the pixels.
+    A picture whose name does not say its structure is a label image (0 tissue, 1 mass, 2 duct,
+    3 nonmass area, 255 not tissue) if it has a value of 2 or 3, or is in the output folder of a
+    run. Any other picture is a binary mask, 0 and one other value; it outlines masses unless its
+    name says otherwise. Pictures of the same structure are combined, and connected areas are
+    numbered.
 
-    Pictures, and segmentations that name no frame, hold for all frames of a cine; a frame that a segmentation names has its outlines.
+    Each segment of a DICOM Segmentation is one mass or duct, whether connected or not. Where two
+    segments overlap, the later one has the pixels.
+
+    In a cine, pictures and segmentations without frame numbers are used for all frames. A frame
+    that a segmentation names has its own outlines.
 
     Parameters
     ----------
@@ -187,74 +210,71 @@ def read_masks(
     shape : tuple of int
         Rows and columns of the image.
     scan : Path, optional
-        The image itself, to find its segmentations by UID.
+        File of the image, for the search by UID.
     frames : int
-        How many the image has.
+        Number of frames of the image.
 
     Returns
     -------
     UserMasks or None
-        None if the image has no mask. What no file tells of is None: the program looks for it itself.
+        None if the image has no mask. A structure that no mask outlines is None; the program then
+        looks for it.
 
     Raises
     ------
     ScanError
-        If a mask cannot be read, has another size than the image, holds values that are neither labels nor binary, or is a
-        segmentation that does not fit the image.
+        If a mask cannot be read, has another size than the image or values that are neither labels
+        nor binary, or is a segmentation of another image.
     """
-    found, notes = _search(folder, name, scan)
-    areas: dict[Part, BoolImage] = {}
-    segmentations = []
+    paths, notes = _search(folder, name, scan)
+    areas: dict[Structure, BoolImage] = {}
+    segmentations: list[Segmentation] = []
     sources = []
-    uid = None if scan is None else image_uid(scan)
-    for path in found:
-        part = (
-            _part(path.name, PurePosixPath(name)) or "any"
-        )  # a file found by its UID may have any name
-        if part == "other":
+    image_uid = None if scan is None else read_image_uid(scan)
+    written_by_run = is_result(folder.parent) or is_result(folder)
+    for path in paths:
+        # a mask that was found by its UID may have any name
+        structure = _structure_in_name(path.name, PurePosixPath(name)) or "any"
+        if structure == "other":
             continue
         sources.append(path.relative_to(folder).as_posix())
-        if content_of(path) == "dicom":
-            segmentations.append(
-                read_segmentation(path, shape, frames=frames, image=uid, part=part)
+        if detect_format(path) == "dicom":
+            segmentation = read_segmentation(
+                path, shape, frames=frames, image_uid=image_uid, structure=structure
             )
-            notes += segmentations[-1].notes
+            segmentations.append(segmentation)
+            notes += segmentation.notes
         else:
-            _add_picture(
-                areas,
-                path,
-                part,
-                shape,
-                written_by_run=is_result(folder.parent) or is_result(folder),
-            )
+            _add_picture(areas, path, structure, shape, written_by_run=written_by_run)
     if not sources:
         return UserMasks(notes=tuple(notes)) if notes else None
-    outlines = FrameOutlines(areas, segmentations, shape)
+    masks = FrameMasks(areas, segmentations, shape)
     if frames == 1:
-        return replace(outlines[0], sources=tuple(sources), notes=tuple(notes))
-    if (
-        len(outlines)
-        and not areas
-        and not any(segmentation.tells_of(None) for segmentation in segmentations)
-    ):
+        return replace(masks[0], sources=tuple(sources), notes=tuple(notes))
+    has_general_masks = bool(areas) or any(item.outlines(None) for item in segmentations)
+    if len(masks) and not has_general_masks:
         notes.append(
-            f"masks outline {len(outlines)} of {frames} frames; masses, ducts and nonmass areas of the others were looked for"
+            f"{len(masks)} of {frames} frames have masks; "
+            "in the other frames, masses, ducts and nonmass areas were detected automatically"
         )
-    return replace(outlines.on(None), sources=tuple(sources), frames=outlines, notes=tuple(notes))
+    return replace(masks.on(None), sources=tuple(sources), frames=masks, notes=tuple(notes))
 
 
-class FrameOutlines(Mapping[int, UserMasks]):
-    """The outlines of the frames that segmentations name, put together when they are asked for: a cine may have thousands."""
+class FrameMasks(Mapping[int, UserMasks]):
+    """The masks of the frames that segmentations name, by frame number from 0.
+
+    They are made each time they are read, since a cine may have thousands of frames.
+    """
 
     def __init__(
         self,
-        areas: Mapping[Part, BoolImage],
+        areas: Mapping[Structure, BoolImage],
         segmentations: Sequence[Segmentation],
         shape: tuple[int, int],
     ) -> None:
         self._pictures = {
-            part: area.astype(np.int32) if part == "nonmass" else numbered(area)
-            for part, area in areas.items()
+            structure: area.astype(np.int32) if structure == "nonmass" else label_components(area)
+            for structure, area in areas.items()
         }
         self._segmentations, self._shape = segmentations, shape
         self._frames = sorted(
@@ -271,19 +291,19 @@ class FrameOutlines(Mapping[int, UserMasks]):
         return self.on(frame)
 
     def on(self, frame: int | None) -> UserMasks:
-        """The outlines of a frame; of None those that hold for all frames."""
-        labels = {part: picture.copy() for part, picture in self._pictures.items()}
-        last = Counter({part: int(picture.max()) for part, picture in labels.items()})
+        """Return the masks of a frame, or for None the masks that are used for all frames."""
+        labels = {structure: picture.copy() for structure, picture in self._pictures.items()}
+        last_number = Counter({structure: int(image.max()) for structure, image in labels.items()})
         for segmentation in self._segmentations:
-            if not segmentation.tells_of(frame):
+            if not segmentation.outlines(frame):
                 continue
-            number = {}
-            for segment, part in sorted(segmentation.parts.items()):
-                last[part] += 1
-                number[segment] = last[part]
-                labels.setdefault(part, np.zeros(self._shape, np.int32))
+            numbers = {}
+            for segment, structure in sorted(segmentation.structures.items()):
+                last_number[structure] += 1
+                numbers[segment] = last_number[structure]
+                labels.setdefault(structure, np.zeros(self._shape, np.int32))
             for segment, area in segmentation.areas(frame):
-                labels[segmentation.parts[segment]][area] = number[segment]
+                labels[segmentation.structures[segment]][area] = numbers[segment]
         nonmass = labels.get("nonmass")
         return UserMasks(
             labels.get("mass"), labels.get("duct"), None if nonmass is None else nonmass > 0
@@ -291,47 +311,61 @@ class FrameOutlines(Mapping[int, UserMasks]):
 
 
 def _add_picture(
-    areas: dict[Part, BoolImage],
+    areas: dict[Structure, BoolImage],
     path: Path,
-    part: Part,
+    structure: Structure,
     shape: tuple[int, int],
     *,
     written_by_run: bool,
 ) -> None:
-    """Join what a picture outlines to what other pictures do."""
-    values = _values(path, shape)
+    """Read a picture and add what it outlines to the areas, by structure.
+
+    Raises
+    ------
+    ScanError
+        If the picture is neither a label image nor a binary mask.
+    """
+    values = _pixel_values(path, shape)
     present = set(np.unique(values).tolist())
-    labelled = part == "any" and present <= {0, *LABELS.values(), AreaLabel.NOT_TISSUE}
-    if labelled and (present & {2, 3} or written_by_run):
-        for kind, label in LABELS.items():
-            areas[kind] = areas.get(kind, False) | (values == label)
+    has_labels = structure == "any" and present <= {0, *LABELS.values(), AreaLabel.NOT_TISSUE}
+    if has_labels and (present & {AreaLabel.DUCT, AreaLabel.NONMASS} or written_by_run):
+        for labelled, label in LABELS.items():
+            areas[labelled] = areas.get(labelled, False) | (values == label)
     elif len(present - {0}) <= 1:
-        kind = "mass" if part == "any" else part
-        areas[kind] = areas.get(kind, False) | (values != 0)
+        outlined = "mass" if structure == "any" else structure
+        areas[outlined] = areas.get(outlined, False) | (values != 0)
     else:
-        shown = ", ".join(map(str, sorted(present)[:8])) + (", ..." if len(present) > 8 else "")
+        found = ", ".join(map(str, sorted(present)[:_MOST_VALUES_SHOWN]))
+        more = ", ..." if len(present) > _MOST_VALUES_SHOWN else ""
         raise ScanError(
-            f"{path}: expected a mask of 0 and one other value, or labels 0, 1 mass, 2 duct, 3 nonmass, 255 not tissue; found {shown}"
+            f"{path}: expected a mask with 0 and one other value, or labels "
+            "(0 tissue, 1 mass, 2 duct, 3 nonmass area, 255 not tissue), "
+            f"found the values {found}{more}; correct the mask or leave it out"
         )
 
 
-def _values(path: Path, shape: tuple[int, int]) -> NDArray[np.integer]:
-    """Values of a mask; of a palette image its indices, since those are the labels."""
-    from usmicro.loading.raster import opened
+def _pixel_values(path: Path, shape: tuple[int, int]) -> NDArray[np.integer]:
+    """Return the pixel values of a mask, shape (rows, columns).
 
-    content = content_of(path)
-    if content not in READ or content == "dicom":
+    The values of a palette image are its palette indices, which are the labels.
+    """
+    from usmicro.loading.raster import open_image
+
+    file_format = detect_format(path)
+    if file_format not in STILL_FORMATS:
         raise ScanError(
-            f"{path}: expected a mask as PNG, BMP, TIFF or DICOM Segmentation, found {content}"
+            f"{path}: expected a mask as PNG, BMP, TIFF or DICOM Segmentation, "
+            f"found {file_format}; convert it or leave it out"
         )
     with (
-        decoding(path, "the mask cannot be read; the file is damaged"),
-        opened(path, content) as image,
+        scan_errors(path, "the mask cannot be read"),
+        open_image(path, file_format) as image,
     ):
-        if image.size != (shape[1], shape[0]):
+        columns, rows = image.size
+        if (rows, columns) != shape:
             raise ScanError(
-                f"{path}: the mask has {image.size[1]} rows x {image.size[0]} columns, its image {shape[0]} x {shape[1]}; "
-                "expected the same size"
+                f"{path}: the mask has {rows} rows x {columns} columns, "
+                f"expected {shape[0]} x {shape[1]} as in its image; give a mask of the same size"
             )
         if image.mode in ("LA", "La"):
             image = image.convert("L")
@@ -341,7 +375,8 @@ def _values(path: Path, shape: tuple[int, int]) -> NDArray[np.integer]:
     if values.ndim == 3:
         if (values != values[..., :1]).any():
             raise ScanError(
-                f"{path}: expected a grey mask, found a coloured image; give its labels as grey values"
+                f"{path}: expected a grey mask, found a coloured image; "
+                "give its labels as grey values"
             )
         values = values[..., 0]
     return values.astype(np.int64)

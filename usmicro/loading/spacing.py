@@ -1,4 +1,4 @@
-"""Spacing that a user gives: one number for all, or a table by image."""
+"""Pixel spacing given by the user: one number for all images, or a table with a row per image."""
 
 from __future__ import annotations
 
@@ -15,44 +15,48 @@ _COLUMNS = "image, spacing_mm or image, spacing_x_mm, spacing_y_mm"
 
 
 @dataclass(frozen=True)
-class GivenSpacing:
-    """What --spacing says. A number serves the images that carry no spacing; a row of a table wins for its image."""
+class UserSpacing:
+    """Value of --spacing."""
 
     number: Spacing | None = None
+    """Spacing of all images whose files have none."""
     table: Mapping[str, Spacing] = field(default_factory=dict)
-    """By file name or path below INPUT."""
+    """Spacing by file name or path below INPUT; it replaces the spacing in the file."""
 
     def for_image(self, name: str) -> tuple[Spacing | None, bool]:
-        """Spacing of an image, None if nothing is given for it, and whether it wins over what the file says."""
+        """Return the spacing given for an image, and whether it replaces the one in the file.
+
+        The spacing is None if none is given for the image.
+        """
         row = self.table.get(name) or self.table.get(PurePosixPath(name).name)
         return (row, True) if row is not None else (self.number, False)
 
     def unused(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Rows of the table that serve none of these images: often a misspelt name."""
+        """Return the rows of the table that match none of these images, often misspelt names."""
         used = {key for name in names for key in (name, PurePosixPath(name).name)}
         return tuple(sorted(set(self.table) - used))
 
 
-def read_spacing(given: str | float | Path | None) -> GivenSpacing:
-    """Read what a user gives as spacing: a number in mm, or the path of a CSV table.
+def read_spacing(given: str | float | Path | None) -> UserSpacing:
+    """Read the value of --spacing: a number in mm, or the path of a CSV table.
 
     Raises
     ------
     UsageError
-        If the number is not positive, or the table cannot be read, lacks its columns, repeats an image or holds a value that is
-        not a positive number.
+        If the number is not positive, or if the table cannot be read, lacks its columns, repeats
+        an image or has a value that is not a positive number.
     """
     if given is None:
-        return GivenSpacing()
+        return UserSpacing()
     try:
         number = float(given)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        return GivenSpacing(table=_read_table(Path(given)))  # type: ignore[arg-type]
-    return GivenSpacing(number=positive(number, number, f"--spacing {given}"))
+        return UserSpacing(table=_read_table(Path(given)))  # type: ignore[arg-type]
+    return UserSpacing(number=checked_spacing(number, number, f"--spacing {given}"))
 
 
-def positive(x_mm: float, y_mm: float, source: str) -> Spacing:
-    """Give a spacing whose values are checked.
+def checked_spacing(x_mm: float, y_mm: float, source: str) -> Spacing:
+    """Return a spacing whose values are checked; `source` begins the error message.
 
     Raises
     ------
@@ -66,27 +70,24 @@ def positive(x_mm: float, y_mm: float, source: str) -> Spacing:
 
 
 def _read_table(path: Path) -> dict[str, Spacing]:
+    """Read a CSV table with commas or semicolons; return the spacing by image."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"--spacing {path}: expected a number in mm or a UTF-8 CSV file ({_COLUMNS}), found {error}"
+            f"--spacing {path}: expected a number in mm or a UTF-8 CSV file ({_COLUMNS}), "
+            f"found {error}"
         ) from error
     lines = text.splitlines()
-    rows = csv.DictReader(
-        lines, delimiter=";" if lines and ";" in lines[0] else ",", skipinitialspace=True
-    )
+    delimiter = ";" if lines and ";" in lines[0] else ","
+    rows = csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True)
     columns = [(column or "").strip() for column in rows.fieldnames or ()]
     rows.fieldnames = columns
-    keys = (
-        ("spacing_mm", "spacing_mm")
-        if "spacing_mm" in columns
-        else ("spacing_x_mm", "spacing_y_mm")
-    )
+    has_one_value = "spacing_mm" in columns
+    keys = ("spacing_mm",) * 2 if has_one_value else ("spacing_x_mm", "spacing_y_mm")
     if "image" not in columns or not set(keys) <= set(columns):
-        raise UsageError(
-            f"--spacing {path}: expected the columns {_COLUMNS}, found {', '.join(columns) or 'none'}"
-        )
+        found = ", ".join(columns) or "none"
+        raise UsageError(f"--spacing {path}: expected the columns {_COLUMNS}, found {found}")
     table: dict[str, Spacing] = {}
     for row in rows:
         source = f"--spacing {path}, line {rows.line_num}"
@@ -101,13 +102,15 @@ def _read_table(path: Path) -> dict[str, Spacing]:
                 f"{source}: expected a spacing in mm for {image}, found {found!r}"
             ) from None
         if image in table:
-            raise UsageError(f"{source}: {image} has two rows; expected one")
-        table[image] = positive(x_mm, y_mm, f"{source}, {image}")
+            raise UsageError(f"{source}: {image} has two rows, expected one; remove one of them")
+        table[image] = checked_spacing(x_mm, y_mm, f"{source}, {image}")
     return table
 
 
-def with_given(scan: Scan, spacing: Spacing, *, wins: bool) -> Scan:
-    """Give a scan the spacing that a user gives, where it has none of its own or, if that `wins`, everywhere.
+def with_user_spacing(scan: Scan, spacing: Spacing, *, wins: bool) -> Scan:
+    """Return a scan with the user's spacing.
+
+    A spacing in the file is kept, unless `wins`; then that of all regions is replaced too.
 
     Raises
     ------
@@ -116,15 +119,15 @@ def with_given(scan: Scan, spacing: Spacing, *, wins: bool) -> Scan:
     """
     if spacing.x_mm is None or spacing.y_mm is None:
         raise UsageError(
-            f"{scan.name}: expected a spacing with both x and y in mm, found {spacing.x_mm} and {spacing.y_mm}"
+            f"{scan.name}: expected a spacing with both x and y in mm, "
+            f"found {spacing.x_mm} and {spacing.y_mm}"
         )
-    spacing = positive(spacing.x_mm, spacing.y_mm, scan.name)
+    spacing = checked_spacing(spacing.x_mm, spacing.y_mm, scan.name)
     if scan.spacing.known and not wins:
         return scan
-    regions = (
-        tuple(replace(region, spacing=Spacing()) for region in scan.regions)
-        if wins
-        else scan.regions
-    )
-    note = ("spacing given by the user used instead of the file's",) if scan.spacing.known else ()
-    return replace(scan, spacing=spacing, regions=regions, notes=(*scan.notes, *note))
+    regions, notes = scan.regions, scan.notes
+    if wins:
+        regions = tuple(replace(region, spacing=Spacing()) for region in regions)
+    if scan.spacing.known:
+        notes = (*notes, "the spacing given by the user replaces the spacing in the file")
+    return replace(scan, spacing=spacing, regions=regions, notes=notes)

@@ -19,11 +19,12 @@ FRAMES = [b"first frame!", b"second", b"third frame, which is longer.."]
 
 
 def item(data, tag=0xE000):
+    """Return an item of encapsulated pixel data."""
     return struct.pack("<HHL", 0xFFFE, tag, len(data)) + data
 
 
 def encapsulated(fragments, *, offsets=(), end=True):
-    """Pixel data of frames given as lists of fragments."""
+    """Return the pixel data of frames, each given as a list of fragments."""
     body = b"".join(item(part) for frame in fragments for part in frame)
     return (
         item(struct.pack(f"<{len(offsets)}L", *offsets))
@@ -32,16 +33,18 @@ def encapsulated(fragments, *, offsets=(), end=True):
     )
 
 
-def starts(fragments):
+def frame_offsets(fragments):
+    """Return the offset at which each frame begins, as in a basic offset table."""
     lengths = [sum(len(part) + 8 for part in frame) for frame in fragments]
     return [sum(lengths[:i]) for i in range(len(lengths))]
 
 
-def found(data, promised, extended=None):
+def read_frames(data, declared_frames, extended_table=None):
+    """Return the bytes of the frames that are found in pixel data."""
     file = io.BytesIO(data)
     return [
         b"".join(data[a : a + n] for a, n in frame)
-        for frame in encapsulated_frames(file, promised, extended)
+        for frame in encapsulated_frames(file, declared_frames, extended_table)
     ]
 
 
@@ -56,23 +59,23 @@ JPEGS = [[b"\xff\xd8\xff" + frame[:4], frame[4:] + b"\xff\xd9"] for frame in FRA
     ids=str,
 )
 def test_frames_are_found_by_table_and_by_content(fragments, table):
-    data = encapsulated(fragments, offsets=starts(fragments) if table else ())
-    assert found(data, 3) == [b"".join(frame) for frame in fragments]
+    data = encapsulated(fragments, offsets=frame_offsets(fragments) if table else ())
+    assert read_frames(data, 3) == [b"".join(frame) for frame in fragments]
 
 
-def test_all_fragments_make_one_frame():
-    assert found(encapsulated(SPLIT), 1) == [b"".join(FRAMES)]
+def test_all_fragments_form_the_only_frame():
+    assert read_frames(encapsulated(SPLIT), 1) == [b"".join(FRAMES)]
 
 
-def test_extended_table():
-    tables = struct.pack("<3Q", *starts(WHOLE)), struct.pack("<3Q", *map(len, FRAMES))
-    assert found(encapsulated(WHOLE), 3, tables) == FRAMES
-    assert found(encapsulated(WHOLE)[:-20], 3, tables) == FRAMES[:2]
+def test_frames_are_found_by_the_extended_offset_table():
+    tables = struct.pack("<3Q", *frame_offsets(WHOLE)), struct.pack("<3Q", *map(len, FRAMES))
+    assert read_frames(encapsulated(WHOLE), 3, tables) == FRAMES
+    assert read_frames(encapsulated(WHOLE)[:-20], 3, tables) == FRAMES[:2]
 
 
-def test_a_table_that_does_not_fit_is_not_trusted():
-    assert found(encapsulated(WHOLE, offsets=[0, 7, 9]), 3) == FRAMES
-    assert found(encapsulated(WHOLE, offsets=[0, 0, 0]), 3) == FRAMES
+def test_wrong_offset_table_is_ignored():
+    assert read_frames(encapsulated(WHOLE, offsets=[0, 7, 9]), 3) == FRAMES
+    assert read_frames(encapsulated(WHOLE, offsets=[0, 0, 0]), 3) == FRAMES
 
 
 @pytest.mark.parametrize(
@@ -80,19 +83,20 @@ def test_a_table_that_does_not_fit_is_not_trusted():
     [(WHOLE, True), (WHOLE, False), (SPLIT, True), (JPEGS, True), (JPEGS, False)],
     ids=str,
 )
-def test_a_cut_anywhere_loses_only_the_frames_that_it_touches(fragments, table):
-    data = encapsulated(fragments, offsets=starts(fragments) if table else ())
+def test_truncation_loses_only_the_frames_behind_it(fragments, table):
+    data = encapsulated(fragments, offsets=frame_offsets(fragments) if table else ())
     first = len(data) - 8 - sum(len(part) + 8 for frame in fragments for part in frame)
-    ends = [first + end for end in [*starts(fragments)[1:], len(data) - 8 - first]]
+    ends = [first + end for end in [*frame_offsets(fragments)[1:], len(data) - 8 - first]]
     for length in range(len(data)):
         whole = sum(end <= length for end in ends)
-        there = found(data[:length], 3)
-        assert there[:whole] == [b"".join(frame) for frame in fragments][:whole]
-        # between two fragments of the last frame only the decoder can tell that it is not whole
-        assert len(there) <= whole + (len(fragments[0]) > 1 and length > first)
+        frames = read_frames(data[:length], 3)
+        assert frames[:whole] == [b"".join(frame) for frame in fragments][:whole]
+        # between two fragments of the last frame only the decoder can notice that it is incomplete
+        assert len(frames) <= whole + (len(fragments[0]) > 1 and length > first)
 
 
 def jpegs(frames, **options):
+    """Return each frame as a JPEG stream."""
     encoded = []
     for frame in frames:
         stream = io.BytesIO()
@@ -102,7 +106,7 @@ def jpegs(frames, **options):
 
 
 @pytest.mark.parametrize("table", [True, False])
-def test_jpeg_cine_with_and_without_offset_table(write_dicom, cine, table):
+def test_jpeg_cine_is_read_with_and_without_offset_table(write_dicom, cine, table):
     scan = load(
         write_dicom(
             cine,
@@ -117,7 +121,7 @@ def test_jpeg_cine_with_and_without_offset_table(write_dicom, cine, table):
     assert "with pillow, JPEG Baseline" in scan.decoder
 
 
-def test_jpeg_that_is_tagged_rgb_has_the_right_colours_and_a_note(write_dicom, cine):
+def test_jpeg_declared_as_rgb_has_the_right_colours_and_a_note(write_dicom, cine):
     scan = load(
         write_dicom(cine, syntax=JPEG, encoded=jpegs(cine), PhotometricInterpretation="RGB")
     )
@@ -125,7 +129,7 @@ def test_jpeg_that_is_tagged_rgb_has_the_right_colours_and_a_note(write_dicom, c
     assert any("JFIF" in note for note in scan.notes)
 
 
-def test_truncated_jpeg_cine(write_dicom, cine):
+def test_truncated_jpeg_cine_is_refused_unless_truncated_files_are_kept(write_dicom, cine):
     encoded = jpegs(cine)
     path = write_dicom(
         cine,
@@ -142,28 +146,26 @@ def test_truncated_jpeg_cine(write_dicom, cine):
     assert any("7 of 8" in note for note in kept.notes)
 
 
-def test_a_damaged_frame_is_named(write_dicom, cine, capfd):
+def test_frame_without_jpeg_stream_is_named(write_dicom, cine, capfd):
     encoded = jpegs(cine)
     encoded[3] = encoded[3][:2] + b"\0" * len(encoded[3])
     scan = load(
         write_dicom(cine, syntax=JPEG, encoded=encoded, PhotometricInterpretation="YBR_FULL_422")
     )
-    with pytest.raises(ScanError, match="frame 4 of 8 holds no JPEG stream"):
+    with pytest.raises(ScanError, match="frame 4 of 8 contains no JPEG stream"):
         list(scan.frames())
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_stream_of_another_size_is_refused_before_decoding(write_dicom, cine):
+def test_stream_of_another_size_is_refused_before_decoding(write_dicom, cine):
     large = jpegs([np.zeros((480, 640, 3), np.uint8)] * 8)
-    with pytest.raises(
-        ScanError, match="480 rows x 640 columns where the header says 48 rows x 64 columns"
-    ):
+    with pytest.raises(ScanError, match="480 rows x 640 columns, expected 48 rows x 64 columns"):
         load(
             write_dicom(cine, syntax=JPEG, encoded=large, PhotometricInterpretation="YBR_FULL_422")
         )
 
 
-def test_rle(write_dicom, cine):
+def test_rle_cine_is_read(write_dicom, cine):
     path = write_dicom(cine)
     dataset = dcmread(path)
     compress(dataset, RLE)
@@ -179,15 +181,14 @@ def test_rle(write_dicom, cine):
         ("1.2.840.10008.1.2.4.70", "gdcm"),
     ],
 )
-@pytest.mark.parametrize("deep", [False, True])
-def test_lossless_codecs(write_dicom, cine, syntax, module, deep):
+@pytest.mark.parametrize("has_16_bits", [False, True])
+def test_lossless_codecs_keep_the_pixels(write_dicom, cine, syntax, module, has_16_bits):
     pytest.importorskip(module, reason="needs usmicro[codecs]")
-    pixels = (
-        np.linspace(0, 65535, 2 * 40 * 50).astype(np.uint16).reshape(2, 40, 50) if deep else cine
-    )
+    grey_16_bit = np.linspace(0, 65535, 2 * 40 * 50).astype(np.uint16).reshape(2, 40, 50)
+    pixels = grey_16_bit if has_16_bits else cine
     path = write_dicom(pixels)
     if module == "gdcm":
-        change_by_gdcm(path)
+        compress_with_gdcm(path)
     else:
         dataset = dcmread(path)
         compress(dataset, syntax)
@@ -197,8 +198,8 @@ def test_lossless_codecs(write_dicom, cine, syntax, module, deep):
     assert scan.decoder.count(" with ") == 1
 
 
-def change_by_gdcm(path):
-    """Rewrite a file as JPEG lossless, which pydicom does not encode."""
+def compress_with_gdcm(path):
+    """Rewrite a file as lossless JPEG, which pydicom does not encode."""
     import gdcm
 
     reader = gdcm.ImageReader()
@@ -216,7 +217,7 @@ def change_by_gdcm(path):
 
 
 @pytest.mark.parametrize("number", [57, 70, 80, 81, 90, 91, 201])
-def test_a_missing_codec_names_the_file_the_syntax_and_the_remedy(
+def test_error_for_a_missing_codec_names_file_syntax_and_remedy(
     write_dicom, cine, monkeypatch, number
 ):
     from pydicom.pixels.common import CoderBase
@@ -231,18 +232,18 @@ def test_a_missing_codec_names_the_file_the_syntax_and_the_remedy(
         load(path)
 
 
-def test_a_frame_that_is_damaged_inside_is_named(write_dicom, cine):
+def test_frame_with_a_damaged_stream_is_named(write_dicom, cine):
     encoded = jpegs(cine)
     encoded[3] = encoded[3][:300] + b"\xff\xd9"
     scan = load(
         write_dicom(cine, syntax=JPEG, encoded=encoded, PhotometricInterpretation="YBR_FULL_422")
     )
-    with pytest.raises(ScanError, match="frame 4 of 8 cannot be decoded; the file is damaged"):
+    with pytest.raises(ScanError, match=r"frame 4 of 8 cannot be decoded: .*; the file is damaged"):
         list(scan.frames())
 
 
 @pytest.mark.parametrize("number", [94, 99])
-def test_a_syntax_that_nobody_decodes(write_dicom, cine, number):
+def test_transfer_syntax_that_cannot_be_decoded_is_refused(write_dicom, cine, number):
     path = write_dicom(cine, syntax=JPEG, encoded=[b"unread"] * 8)
     path.write_bytes(
         path.read_bytes().replace(JPEG.encode(), f"1.2.840.10008.1.2.4.{number}".encode())
@@ -252,7 +253,7 @@ def test_a_syntax_that_nobody_decodes(write_dicom, cine, number):
 
 
 @pytest.mark.parametrize("number", [51, 57, 70, 80, 90, 201])
-def test_a_damaged_stream_gives_a_scan_error_and_silence(write_dicom, cine, number, capfd):
+def test_damaged_stream_gives_a_scan_error_and_prints_nothing(write_dicom, cine, number, capfd):
     encoded = [bytes(np.random.default_rng(0).integers(0, 256, 400, dtype=np.uint8))] * 8
     with pytest.raises(ScanError):
         load(write_dicom(cine, syntax=f"1.2.840.10008.1.2.4.{number}", encoded=encoded))
@@ -260,7 +261,7 @@ def test_a_damaged_stream_gives_a_scan_error_and_silence(write_dicom, cine, numb
 
 
 @pytest.mark.parametrize("form", ["JPEG", "JPEG2000"])
-def test_coded_size(form):
+def test_coded_size_is_read_from_the_header_of_a_stream(form):
     stream = io.BytesIO()
     Image.fromarray(np.zeros((37, 91), np.uint8)).save(stream, form, no_jp2=True)
     assert coded_size(stream.getvalue()) == (37, 91)
@@ -268,7 +269,7 @@ def test_coded_size(form):
     assert coded_size(b"something else") is None
 
 
-def test_video_inside_dicom(write_dicom, tmp_path):
+def test_mpeg2_video_in_dicom_is_read(write_dicom, tmp_path):
     import cv2
 
     rows, columns = np.mgrid[:64, :96]

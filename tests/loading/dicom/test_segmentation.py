@@ -8,17 +8,19 @@ from usmicro.errors import ScanError
 from usmicro.loading.discover import find_scans
 from usmicro.loading.masks import find_masks, read_masks
 
-SHAPE = (39, 61)  # a frame of an odd number of bits
-IMAGE, ANOTHER = "1.2.3", "1.2.4"
+SHAPE = (39, 61)  # so that a frame with one bit per pixel does not end on a whole byte
+IMAGE_UID, OTHER_UID = "1.2.3", "1.2.4"
 
 
 def square(top, left, size=8):
+    """Return a boolean image with a square."""
     image = np.zeros(SHAPE, bool)
     image[top : top + size, left : left + size] = True
     return image
 
 
 def sequence(**attributes):
+    """Return a DICOM sequence of one item with these attributes."""
     item = Dataset()
     for name, value in attributes.items():
         setattr(item, name, value)
@@ -26,9 +28,18 @@ def sequence(**attributes):
 
 
 def segmentation(
-    frames, labels=("Mass",), *, kind="BINARY", codes=(), image=IMAGE, syntax=ExplicitVRLittleEndian
+    frames,
+    labels=("Mass",),
+    *,
+    kind="BINARY",
+    codes=(),
+    image=IMAGE_UID,
+    syntax=ExplicitVRLittleEndian,
 ):
-    """A Segmentation of frames (area, segment, number of the image's frame or None)."""
+    """Return a Segmentation.
+
+    `frames` are tuples of an area, its segment and its frame of the image, from 1, or None.
+    """
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
@@ -75,7 +86,7 @@ def segmentation(
 
 @pytest.fixture
 def masks(tmp_path):
-    """Write a segmentation into a folder of masks; gives the folder."""
+    """Return a function that writes a segmentation into a folder and returns the folder."""
 
     def write(dataset, name="case1.seg.dcm"):
         path = tmp_path / "outlines" / name
@@ -95,7 +106,7 @@ def scan(write_dicom):
     return write_dicom(np.full((1, *SHAPE), 9, np.uint8), name="anything.dcm")
 
 
-# ---- what is outlined ----
+# ---- areas and structures ----
 
 
 @pytest.mark.parametrize(
@@ -108,7 +119,7 @@ def scan(write_dicom):
         ("LABELMAP", RLELossless),
     ],
 )
-def test_every_type_gives_what_was_drawn(masks, kind, syntax):
+def test_every_segmentation_type_gives_its_areas(masks, kind, syntax):
     mass, second, duct, nonmass = square(3, 3), square(20, 3), square(3, 30), square(25, 40)
     labels = ("Mass 1", "Second mass", "Duct", "Nonmass area")
     if kind == "LABELMAP":
@@ -128,7 +139,7 @@ def test_every_type_gives_what_was_drawn(masks, kind, syntax):
     assert (found.sources, found.notes, found.masses.dtype) == (("case1.seg.dcm",), (), np.int32)
 
 
-def test_less_than_half_of_a_fraction_is_outside(masks):
+def test_fraction_below_one_half_is_outside(masks):
     area = np.where(square(3, 3), 99, 0) + np.where(square(20, 20), 100, 0)
     found = read_masks(
         masks(segmentation([(area, 1, None)], kind="FRACTIONAL")), "case1.png", SHAPE
@@ -139,13 +150,20 @@ def test_less_than_half_of_a_fraction_is_outside(masks):
 @pytest.mark.parametrize(
     ("label", "code", "expected"),
     [
-        ("Mass", "", "masses"), ("Breast lesions", "", "masses"), ("Segment 1", "", "masses"), ("", "Neoplasm, Primary", "masses"),
-        ("invasive ductal carcinoma", "", "masses"), ("tumour_2", "Duct", "masses"),
-        ("dilated_duct", "", "ducts"), ("Segment 1", "Mammary duct structure", "ducts"),
-        ("Non-mass finding", "", "nonmass"), ("nonmass lesion", "Mass", "nonmass"), ("A", "Non mass area", "nonmass"),
+        ("Mass", "", "masses"),
+        ("Breast lesions", "", "masses"),
+        ("Segment 1", "", "masses"),
+        ("", "Neoplasm, Primary", "masses"),
+        ("invasive ductal carcinoma", "", "masses"),
+        ("tumour_2", "Duct", "masses"),
+        ("dilated_duct", "", "ducts"),
+        ("Segment 1", "Mammary duct structure", "ducts"),
+        ("Non-mass finding", "", "nonmass"),
+        ("nonmass lesion", "Mass", "nonmass"),
+        ("A", "Non mass area", "nonmass"),
     ],
-)  # fmt: skip
-def test_words_of_a_segment_say_what_it_is(masks, label, code, expected):
+)
+def test_label_or_code_gives_the_structure_of_a_segment(masks, label, code, expected):
     found = read_masks(
         masks(segmentation([(square(3, 3), 1, None)], [label], codes=[code])), "case1.png", SHAPE
     )
@@ -154,18 +172,19 @@ def test_words_of_a_segment_say_what_it_is(masks, label, code, expected):
     ] == [expected]
 
 
-def test_other_things_are_not_used_and_noted(masks):
+def test_other_structures_are_not_used_and_noted(masks):
     frames = [(square(3, 3), 1, None), (square(20, 20), 2, None)]
     found = read_masks(
         masks(segmentation(frames, ["Lesion", "Calcifications"])), "case1.png", SHAPE
     )
     np.testing.assert_array_equal(found.masses, square(3, 3))
     assert found.notes == (
-        "case1.seg.dcm: what is no mass, duct or nonmass area is not used: segment 2",
+        "case1.seg.dcm: segment 2 is not used: not a mass, duct or nonmass area according to "
+        "its label",
     )
 
 
-def test_a_segment_is_one_mass_however_many_parts_and_an_empty_one_says_that_there_is_none(masks):
+def test_segment_is_one_mass_and_empty_segment_means_none(masks):
     parts = square(3, 3) | square(20, 20)
     found = read_masks(
         masks(segmentation([(parts, 1, None), (0 * parts, 2, None)], ["Mass", "Duct"])),
@@ -176,7 +195,7 @@ def test_a_segment_is_one_mass_however_many_parts_and_an_empty_one_says_that_the
     assert (found.ducts.max(), found.nonmass) == (0, None)
 
 
-def test_a_described_background_of_a_label_map_is_no_segment(masks):
+def test_background_in_a_label_map_is_not_a_segment(masks):
     dataset = segmentation([(square(3, 3), None, None)], ["A", "B"], kind="LABELMAP")
     for number, segment in enumerate(dataset.SegmentSequence):
         segment.SegmentNumber = number
@@ -185,7 +204,7 @@ def test_a_described_background_of_a_label_map_is_no_segment(masks):
     assert found.notes == ()
 
 
-def test_several_files_are_joined_and_the_name_of_a_file_wins_over_its_labels(masks):
+def test_files_are_combined_and_their_names_overrule_their_labels(masks):
     masks(segmentation([(square(3, 3), 1, None)]), "case1_mass1.dcm")
     masks(segmentation([(square(20, 3), 1, None)]), "case1_mass2.seg.dcm")
     masks(segmentation([(square(20, 20), 1, None)]), "case1_other.dcm")
@@ -195,7 +214,7 @@ def test_several_files_are_joined_and_the_name_of_a_file_wins_over_its_labels(ma
     np.testing.assert_array_equal(found.ducts, square(3, 30))
 
 
-# ---- which image it belongs to ----
+# ---- segmentations of an image ----
 
 
 @pytest.mark.parametrize(
@@ -210,14 +229,14 @@ def test_several_files_are_joined_and_the_name_of_a_file_wins_over_its_labels(ma
         "case1.SEG.DCM",
     ],
 )
-def test_a_segmentation_is_found_by_name(masks, file):
+def test_segmentation_is_found_by_name(masks, file):
     folder = masks(segmentation([(square(3, 3), 1, None)], image=None), file)
     assert read_masks(folder, "case1.dcm", SHAPE).sources == (file,)
     assert find_masks(folder, "case10.dcm") == []
 
 
-def test_a_segmentation_is_found_by_the_uid_of_its_image(masks, scan):
-    masks(segmentation([(square(20, 20), 1, None)], image=ANOTHER), "b/1.2.5.6")
+def test_segmentation_is_found_by_the_uid_of_its_image(masks, scan):
+    masks(segmentation([(square(20, 20), 1, None)], image=OTHER_UID), "b/1.2.5.6")
     folder = masks(segmentation([(square(3, 3), 1, None)]), "a/1.2.5.7")
     (folder / "table.csv").write_text("image,x\n")
     found = read_masks(folder, scan.name, SHAPE, scan=scan)
@@ -225,25 +244,25 @@ def test_a_segmentation_is_found_by_the_uid_of_its_image(masks, scan):
     assert (found.sources, found.notes) == (("a/1.2.5.7",), ())
 
 
-def test_the_images_of_the_whole_series_are_looked_at_too(masks, scan):
+def test_segmentation_is_found_by_the_images_of_its_series(masks, scan):
     dataset = segmentation([(square(3, 3), 1, None)], image=None)
     dataset.ReferencedSeriesSequence = sequence(
-        ReferencedInstanceSequence=sequence(ReferencedSOPInstanceUID=IMAGE)
+        ReferencedInstanceSequence=sequence(ReferencedSOPInstanceUID=IMAGE_UID)
     )
     assert find_masks(masks(dataset, "x.dcm"), scan.name, scan)
     dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence += sequence(
-        ReferencedSOPInstanceUID=ANOTHER
+        ReferencedSOPInstanceUID=OTHER_UID
     )
     with pytest.raises(ScanError, match="does not say which of them frame 1 outlines"):
         read_masks(masks(dataset, "x.dcm"), scan.name, SHAPE, scan=scan)
 
 
-def test_only_the_frames_of_this_image_are_taken(masks, scan):
+def test_only_frames_of_this_image_are_used(masks, scan):
     dataset = segmentation([(square(3, 3), 1, None), (square(20, 20), 1, None)])
     sources = (
         dataset.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence
     )
-    sources[0].ReferencedSOPInstanceUID = ANOTHER
+    sources[0].ReferencedSOPInstanceUID = OTHER_UID
     folder = masks(dataset)
     np.testing.assert_array_equal(
         read_masks(folder, scan.name, SHAPE, scan=scan).masses, square(20, 20)
@@ -252,26 +271,26 @@ def test_only_the_frames_of_this_image_are_taken(masks, scan):
         read_masks(folder, "case1.png", SHAPE)
 
 
-def test_a_name_wins_over_a_uid_and_that_is_noted(masks, scan):
+def test_file_name_overrules_uid_with_a_note(masks, scan):
     masks(segmentation([(square(3, 3), 1, None)]), "by_uid.dcm")
-    folder = masks(segmentation([(square(20, 20), 1, None)], image=ANOTHER), "anything_mask.dcm")
+    folder = masks(segmentation([(square(20, 20), 1, None)], image=OTHER_UID), "anything_mask.dcm")
     found = read_masks(folder, scan.name, SHAPE, scan=scan)
     np.testing.assert_array_equal(found.masses, square(20, 20))
     assert "another UID" in found.notes[0]
 
 
-def test_the_scan_itself_is_no_mask_and_other_dicom_is_passed_over_with_a_note(masks, scan):
+def test_scan_is_not_a_mask_and_other_dicom_is_left_out_with_a_note(masks, scan):
     assert read_masks(scan.parent, scan.name, SHAPE, scan=scan) is None
     (scan.parent / "anything_mask.dcm").write_bytes(scan.read_bytes())
     found = read_masks(scan.parent, scan.name, SHAPE, scan=scan)
     assert (found.masses, found.ducts, found.nonmass) == (None, None, None)
     assert (
-        "anything_mask.dcm in the masks folder is Ultrasound Multi-frame Image Storage"
-        in found.notes[0]
+        "anything_mask.dcm in the masks folder is not used: expected a DICOM Segmentation, "
+        "found Ultrasound Multi-frame Image Storage" in found.notes[0]
     )
 
 
-def test_an_unreadable_neighbour_is_noted(masks, scan):
+def test_unreadable_file_beside_a_mask_is_noted(masks, scan):
     folder = masks(segmentation([(square(3, 3), 1, None)]), "good.dcm")
     (folder / "bad.dcm").write_bytes(
         b"\0" * 128 + b"DICM\x02\x00\x10\x00UI\x04\x001.2\0\x08\x00\x16\x00UX\xff\xffbroken"
@@ -279,38 +298,37 @@ def test_an_unreadable_neighbour_is_noted(masks, scan):
     found = read_masks(folder, scan.name, SHAPE, scan=scan)
     assert found.sources == ("good.dcm",)
     assert found.notes[0].startswith(
-        "bad.dcm in the masks folder may outline this image or another: expected DICOM"
+        "bad.dcm in the masks folder is not used, although it may belong to this image: "
+        "expected DICOM"
     )
     assert str(folder) not in found.notes[0]
 
 
-def test_segmentations_beside_scans_are_not_taken_for_scans(masks):
+def test_segmentations_beside_scans_are_not_scans(masks):
     masks(segmentation([(square(3, 3), 1, None)]), "case1.seg.dcm")
     masks(segmentation([(square(3, 3), 1, None)]), "case1_duct.dcm")
     folder = masks(segmentation([(square(3, 3), 1, None)]), "case1_mask.dcm")
     (folder / "case1.dcm").write_bytes(b"\0" * 128 + b"DICM")
     (folder / "case2_mask.dcm").write_bytes(b"\0" * 128 + b"DICM")
-    assert [found.name for found in find_scans([folder])] == ["case1.dcm", "case2_mask.dcm"]
+    assert [scan.name for scan in find_scans([folder])] == ["case1.dcm", "case2_mask.dcm"]
 
 
-# ---- which frames of a cine ----
+# ---- frames of a cine ----
 
 
-def test_each_frame_has_its_outlines_and_the_others_are_left_to_usmicro(masks):
+def test_frames_have_their_own_outlines_and_others_are_left_to_usmicro(masks):
     frames = [(square(3, 3), 1, 2), (square(20, 20), 1, 4), (square(3, 30), 2, 4)]
     found = read_masks(masks(segmentation(frames, ["Mass", "Duct"])), "case1.png", SHAPE, frames=5)
     assert list(found.frames) == [1, 3]
     assert found.on_frame(0).masses is None
     np.testing.assert_array_equal(found.on_frame(1).masses, square(3, 3))
-    assert (
-        found.on_frame(1).ducts.max() == 0
-    )  # a segment that is not shown on an outlined frame is not there
+    assert found.on_frame(1).ducts.max() == 0  # no pixels on an outlined frame: absent
     np.testing.assert_array_equal(found.on_frame(3).masses, square(20, 20))
     np.testing.assert_array_equal(found.on_frame(3).ducts, square(3, 30))
-    assert "masks outline 2 of 5 frames" in found.notes[0]
+    assert "2 of 5 frames have masks" in found.notes[0]
 
 
-def test_one_outline_may_hold_for_several_frames_and_without_a_number_for_all(masks):
+def test_outline_is_used_for_several_frames_or_without_a_number_for_all(masks):
     found = read_masks(
         masks(segmentation([(square(3, 3), 1, [1, 3])])), "case1.png", SHAPE, frames=3
     )
@@ -320,25 +338,27 @@ def test_one_outline_may_hold_for_several_frames_and_without_a_number_for_all(ma
     np.testing.assert_array_equal(found.on_frame(2).masses, square(3, 3))
 
 
-def test_a_single_frame_is_frame_1(masks):
+def test_single_image_is_frame_1(masks):
     found = read_masks(masks(segmentation([(square(3, 3), 1, 1)])), "case1.png", SHAPE)
     np.testing.assert_array_equal(found.masses, square(3, 3))
     with pytest.raises(
-        ScanError, match=r"case1\.seg\.dcm: outlines frame 3 of an image of 1 frame"
+        ScanError, match=r"case1\.seg\.dcm: outlines frame 3, but the image has 1 frame;"
     ):
         read_masks(masks(segmentation([(square(3, 3), 1, 3)])), "case1.png", SHAPE)
 
 
-# ---- what cannot be used ----
+# ---- segmentations that cannot be used ----
 
 
 def without(name):
+    """Return a fractional segmentation that lacks an attribute."""
     dataset = segmentation([(square(3, 3), 1, None)], kind="FRACTIONAL")
     del dataset[name]
     return dataset
 
 
 def changed(**attributes):
+    """Return a segmentation with some attributes replaced."""
     dataset = segmentation([(square(3, 3), 1, None)], ["Mass", "Duct"])
     for name, value in attributes.items():
         setattr(dataset, name, value)
@@ -355,27 +375,27 @@ def changed(**attributes):
             changed(SegmentationType="SURFACE"),
             "expected the segmentation type BINARY, FRACTIONAL, LABELMAP, found SURFACE",
         ),
-        (changed(Rows=50), "has 50 rows x 61 columns, its image 39 x 61"),
-        (changed(NumberOfFrames=2), "describes 1 frames and has 2"),
+        (changed(Rows=50), "has 50 rows x 61 columns, expected 39 x 61"),
+        (changed(NumberOfFrames=2), "describes 1 frames, but its NumberOfFrames is 2"),
         (changed(PixelData=b"\0" * 20), "pixels of the segmentation cannot be decoded"),
-        (segmentation([(square(3, 3), 7, None)]), "shows segment 7; expected one of 1"),
+        (segmentation([(square(3, 3), 7, None)]), "has segment 7, expected one of 1"),
         (
             segmentation([(square(3, 3), None, None)], ["Mass", "Duct"]),
-            "segment of no number; expected one of 1, 2",
+            "has no segment number, expected one of 1, 2",
         ),
         (
             segmentation([(6 * square(3, 3), None, None)], kind="LABELMAP"),
-            "holds the value 6, which is none of its segments 1",
+            "has the value 6, but its segments are 1",
         ),
     ],
 )
-def test_what_is_wrong_is_told(masks, dataset, message):
+def test_error_names_the_file_and_the_fault(masks, dataset, message):
     with pytest.raises(ScanError, match=message) as caught:
         read_masks(masks(dataset), "case1.png", SHAPE)
     assert "case1.seg.dcm: " in str(caught.value)
 
 
-def test_a_file_that_breaks_off_is_told(masks):
+def test_truncated_segmentation_is_refused(masks):
     folder = masks(segmentation([(square(3, 3), 1, None)]))
     path = folder / "case1.seg.dcm"
     path.write_bytes(path.read_bytes()[:500])
@@ -383,7 +403,7 @@ def test_a_file_that_breaks_off_is_told(masks):
         read_masks(folder, "case1.png", SHAPE)
 
 
-def test_dicom_under_the_name_of_a_picture_is_read_if_it_is_a_segmentation(masks, scan):
+def test_segmentation_with_the_suffix_of_a_picture_is_read(masks, scan):
     folder = masks(segmentation([(square(3, 3), 1, None)]), "case1.png")
     np.testing.assert_array_equal(read_masks(folder, "case1.png", SHAPE).masses, square(3, 3))
     (folder / "case2.png").write_bytes(scan.read_bytes())

@@ -6,15 +6,16 @@ import cv2
 import pytest
 from pydicom.encaps import encapsulate
 
-from tests.helpers.videos import FRAMES, close, write
+from tests.helpers.videos import FRAMES, are_similar, write_video
 from usmicro.errors import ScanError
 from usmicro.inspection import describe, inspect
 from usmicro.loading import load
-from usmicro.loading.video import ffmpeg as capture
+from usmicro.loading.video import ffmpeg
 from usmicro.settings import LoadingSettings
 
 pytestmark = pytest.mark.usefixtures("temporary")
-# FRAMES as libx264 and libx265 wrote them (PyAV 18.1, yuv420p, crf 30), since the FFmpeg in OpenCV has no such encoder
+# FRAMES encoded by libx264 and libx265 (PyAV 18.1, yuv420p, crf 30); the FFmpeg in OpenCV does
+# not have these encoders
 H264 = base64.b64decode(
     "AAAAAWdkAAqs5BiaEAAAAwAQAAADAyDxIlEgAAAAAWjr4RLIsAAAAWWIhAf//mOlFmalVGkmNj0E9LFEk8nSY63WvsC1H+Q0ozMLTCZNX+qj7FS1u2s6ob5j"
     "aqPmehp0iV1KzuLinkOUzVoYEtMTRUr79OM3M7Bsxonz6w7gzPEAAAABQZopp6EQP0BBCkv/TIXSkC+y+TSS6SxzGhlAAAAAAQGeReTfT8EAAAABQZpRJ4Qh"
@@ -40,7 +41,7 @@ KEEP = LoadingSettings(keep_truncated=True)
         for end in ("", ".1")[: 1 + (number < 107)]
     ],
 )
-def test_video_in_dicom(write_dicom, region, syntax):
+def test_video_in_dicom_is_read(write_dicom, region, syntax):
     number = int(syntax.split(".")[7])
     data = HEVC if number >= 107 else H264
     encoded = (
@@ -54,7 +55,7 @@ def test_video_in_dicom(write_dicom, region, syntax):
         SequenceOfUltrasoundRegions=[region(RegionLocationMaxY1=59)],
     )
     scan = load(path)
-    assert close(list(scan.frames()), off=12)
+    assert are_similar(list(scan.frames()), tolerance=12)
     assert scan.declared_frames == 10
     assert scan.notes == ()
     assert (scan.spacing.x_mm, scan.spacing.source) == (0.1, "region")
@@ -66,42 +67,40 @@ def test_video_in_dicom(write_dicom, region, syntax):
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.m2v", "MPG2"), ("a.mpg", "MPG2"), ("a.ts", "MPG2"), ("a.mp4", "mp4v")]
 )
-def test_streams_in_any_wrapping_in_dicom(write_dicom, tmp_path, name, codec):
-    data = write(tmp_path / name, codec).read_bytes()
+def test_mpeg_streams_and_video_files_in_dicom_are_read(write_dicom, tmp_path, name, codec):
+    data = write_video(tmp_path / name, codec).read_bytes()
     scan = load(
         write_dicom(
             FRAMES, syntax=MPEG2_MAIN, encoded=[data], PhotometricInterpretation="YBR_PARTIAL_420"
         )
     )
-    assert close(list(scan.frames()), off=12)
+    assert are_similar(list(scan.frames()), tolerance=12)
     assert "MPEG2" in scan.decoder
 
 
-def test_dicom_header_and_stream_disagree(write_dicom):
+def test_difference_between_header_and_stream_is_noted_or_refused(write_dicom):
     def scan(**options):
         settings = options.pop("settings", None)
         return load(
             write_dicom(FRAMES, syntax=H264_HIGH, encoded=[H264], **options), settings=settings
         )
 
-    assert scan(NumberOfFrames=11).notes == ("the file promises 11 frames, 10 were decoded",)
+    assert scan(NumberOfFrames=11).notes == ("the file declares 11 frames, but 10 were decoded",)
     assert len(list(scan(NumberOfFrames=11).frames())) == 10
     few = scan(NumberOfFrames=4)
     assert len(list(few.frames())) == few.declared_frames == 4
-    assert few.notes == ("holds 10 frames where the header says 4; the first 4 are read",)
+    assert few.notes == ("the file has 10 frames, but the header declares 4; the first 4 are read",)
     with pytest.raises(ScanError, match="10 of 25 frames could be read"):
         list(scan(NumberOfFrames=25).frames())
     assert len(list(scan(NumberOfFrames=25, settings=KEEP).frames())) == 10
-    with pytest.raises(
-        ScanError, match="the video has 64 rows x 96 columns where the header says 65 x 96"
-    ):
+    with pytest.raises(ScanError, match="the video has 64 rows x 96 columns, expected 65 x 96"):
         scan(Rows=65)
 
 
-def test_truncated_video_in_dicom(write_dicom):
+def test_truncated_video_in_dicom_is_refused_unless_truncated_files_are_kept(write_dicom):
     path = write_dicom(FRAMES, syntax=HEVC_MAIN, encoded=[HEVC], cut=130)
     with pytest.raises(
-        ScanError, match=r"\d of 10 frames could be read; the file is truncated; .*keep_truncated"
+        ScanError, match=r"\d of 10 frames could be read; the file is truncated: .*keep_truncated"
     ):
         list(load(path).frames())
     kept = load(path, settings=KEEP)
@@ -129,52 +128,51 @@ def test_other_content_in_a_dicom_video_never_reaches_ffmpeg(write_dicom, data, 
         load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=[data]))
 
 
-def test_dicom_video_that_is_damaged_empty_or_not_encapsulated(write_dicom, capfd):
+def test_damaged_or_empty_video_in_dicom_is_refused(write_dicom, capfd):
     with pytest.raises(ScanError, match=r"cannot be opened|no frame of the video"):
         load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=[b"\0\0\0\1" + bytes(range(200))]))
-    with pytest.raises(ScanError, match="no video stream"):
+    with pytest.raises(ScanError, match=r"expected a video stream, .*, found none"):
         load(
             write_dicom(FRAMES, syntax=H264_HIGH, encoded=[H264], cut=len(encapsulate([H264])) - 4)
         )
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_copy_of_a_patients_video_is_private_and_goes(write_dicom, temporary, monkeypatch):
-    seen = []
-    real = cv2.VideoCapture
+def test_temporary_copy_of_a_video_is_private_and_is_deleted(write_dicom, temporary, monkeypatch):
+    modes = []
+    video_capture = cv2.VideoCapture
 
-    def looking(name, *arguments):
-        seen.append([oct(os.stat(part).st_mode & 0o777) for part in (name, Path(name).parent)])
+    def record_modes(name, *arguments):
+        modes.append([oct(os.stat(part).st_mode & 0o777) for part in (name, Path(name).parent)])
         assert Path(name).read_bytes() == H264
-        return real(name, *arguments)
+        return video_capture(name, *arguments)
 
-    monkeypatch.setattr(cv2, "VideoCapture", looking)
+    monkeypatch.setattr(cv2, "VideoCapture", record_modes)
     path = write_dicom(FRAMES, syntax=H264_HIGH, encoded=[H264[:150], H264[150:]], table=False)
     frames = load(path).frames()
     next(frames)
-    assert seen == [["0o600", "0o700"]] * 2
+    assert modes == [["0o600", "0o700"]] * 2
     if os.name == "posix":
-        assert [
-            file for folder in temporary.iterdir() for file in folder.iterdir()
-        ] == []  # gone by its name while it is read
+        # the copy has no name while it is read
+        assert [file for folder in temporary.iterdir() for file in folder.iterdir()] == []
     frames.close()
     assert list(temporary.iterdir()) == []
 
-    def broken(*_arguments):
+    def fail(*_arguments):
         raise cv2.error("no")
 
-    monkeypatch.setattr(cv2, "VideoCapture", broken)
+    monkeypatch.setattr(cv2, "VideoCapture", fail)
     with pytest.raises(ScanError, match="cannot be opened: no"):
         load(path)
     assert list(temporary.iterdir()) == []
 
 
-def test_no_room_for_the_copy(write_dicom, monkeypatch):
-    def full(*_arguments):
+def test_lack_of_disk_space_for_the_copy_is_reported(write_dicom, monkeypatch):
+    def fail(*_arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(capture, "_provide", full)
+    monkeypatch.setattr(ffmpeg, "_provide", fail)
     with pytest.raises(
-        ScanError, match=r"scan.dcm: its video stream cannot be put .* No space left"
+        ScanError, match=r"scan.dcm: its video stream cannot be copied .* No space left"
     ):
         load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=[H264]))

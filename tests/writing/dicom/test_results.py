@@ -127,9 +127,9 @@ def test_the_segmentation_reads_back_exactly(written):
     analysis, areas, source, _, file = written
     frames = analysis.frame + 1
     back = read_segmentation(
-        file, analysis.labels.shape, frames=frames, image=pydicom.dcmread(source).SOPInstanceUID
+        file, analysis.labels.shape, frames=frames, image_uid=pydicom.dcmread(source).SOPInstanceUID
     )
-    assert back.parts == {1: "mass", 2: "duct", 3: "nonmass"}
+    assert back.structures == {1: "mass", 2: "duct", 3: "nonmass"}
     for frame in range(frames):
         found = {number: np.zeros(areas.shape, bool) for number in (1, 2, 3)}
         for number, area in back.areas(frame):
@@ -163,8 +163,8 @@ def test_what_was_not_found_has_one_empty_frame(tmp_path):
     write_results(
         analysis, areas, source, "mark", report=tmp_path / "r.dcm", segmentation=tmp_path / "g.dcm"
     )
-    back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image=source.uid)
-    assert sorted(stored.segment for stored in back.stored) == [1, 2, 3]
+    back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image_uid=source.uid)
+    assert sorted(stored.segment for stored in back.stored_frames) == [1, 2, 3]
     assert not any(area.any() for number, area in back.areas(0) if number == 2)
 
 
@@ -244,8 +244,8 @@ def test_no_mass_is_one_empty_segment_of_masses(tmp_path):
     write_results(
         analysis, areas, source, "mark", report=tmp_path / "r.dcm", segmentation=tmp_path / "g.dcm"
     )
-    back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image=source.uid)
-    assert back.parts == {1: "mass", 2: "duct", 3: "nonmass"}
+    back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image_uid=source.uid)
+    assert back.structures == {1: "mass", 2: "duct", 3: "nonmass"}
     assert {number for number, area in back.areas(0) if area.any()} == {2, 3}
 
 

@@ -1,1 +1,1 @@
-"""DICOM files and DICOMweb addresses."""
+"""Loading of DICOM files and of instances on a DICOMweb server."""

@@ -1,71 +1,93 @@
-"""DICOM ultrasound to a Scan: the header is read once, its frames are found and counted, and each is decoded by itself."""
+"""Loading of DICOM ultrasound files.
+
+The header is read once, the positions of the frames are found and counted, and each frame is
+decoded when it is read.
+"""
 
 from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from usmicro.errors import ScanError
 from usmicro.loading.dicom.fragments import (
-    UNDEFINED,
-    Stretch,
+    UNDEFINED_LENGTH,
+    ByteRange,
     encapsulated_frames,
     encapsulated_stream,
-    inflated,
+    inflate,
     is_deflated,
     native_frames,
 )
-from usmicro.loading.dicom.pixels import Pixels, depth_notes, frames, with_plugin
+from usmicro.loading.dicom.pixels import (
+    EncodedPixels,
+    bit_depth_notes,
+    decoded_frames,
+    select_plugin,
+)
 from usmicro.loading.dicom.regions import file_spacing, read_regions
 from usmicro.loading.formats import (
-    Bounded,
-    checked_frames,
-    checked_size,
-    decoding,
+    DAMAGED,
+    BoundedReader,
+    check_frame_count,
+    check_image_size,
+    scan_errors,
     uid_name,
-    warned,
+    warning_texts,
 )
+from usmicro.model.arrays import Frame
 from usmicro.model.scan import Scan
 from usmicro.settings import LoadingSettings
 
-_TAGS = """
-    SOPClassUID Modality SequenceOfUltrasoundRegions PixelSpacing NominalScannedPixelSpacing SharedFunctionalGroupsSequence
-    NumberOfFrames SamplesPerPixel PhotometricInterpretation PlanarConfiguration Rows Columns
-    BitsAllocated BitsStored HighBit PixelRepresentation WindowCenter WindowWidth RescaleSlope RescaleIntercept ModalityLUTSequence
-    RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor BluePaletteColorLookupTableDescriptor
-    RedPaletteColorLookupTableData GreenPaletteColorLookupTableData BluePaletteColorLookupTableData
-    SegmentedRedPaletteColorLookupTableData SegmentedGreenPaletteColorLookupTableData SegmentedBluePaletteColorLookupTableData
-    ExtendedOffsetTable ExtendedOffsetTableLengths
+_KEYWORDS = """
+    SOPClassUID Modality SequenceOfUltrasoundRegions PixelSpacing NominalScannedPixelSpacing
+    SharedFunctionalGroupsSequence NumberOfFrames SamplesPerPixel PhotometricInterpretation
+    PlanarConfiguration Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation
+    WindowCenter WindowWidth RescaleSlope RescaleIntercept ModalityLUTSequence
+    RedPaletteColorLookupTableDescriptor RedPaletteColorLookupTableData
+    GreenPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableData
+    BluePaletteColorLookupTableDescriptor BluePaletteColorLookupTableData
+    SegmentedRedPaletteColorLookupTableData SegmentedGreenPaletteColorLookupTableData
+    SegmentedBluePaletteColorLookupTableData ExtendedOffsetTable ExtendedOffsetTableLengths
 """
-"""All that is read: nothing that names a patient."""
-_ULTRASOUND = ("1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3")
-"""Roots of ultrasound (single frame, enhanced volume) and of ultrasound multi-frame; themselves the retired classes."""
-_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
+"""All attributes that are read; none of them identifies a patient."""
+_ULTRASOUND_CLASSES = ("1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3")
+"""Retired UIDs of ultrasound images and of ultrasound cines; the current UIDs begin with them."""
+_ULTRASOUND_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _IMPLICIT, _EXPLICIT, _BIG_ENDIAN, _DEFLATED = (
-    f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".1.99")
+    f"1.2.840.10008.1.2{ending}" for ending in ("", ".1", ".2", ".1.99")
 )
-_VIDEO = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
-"""MPEG-2, H.264 and HEVC; with ".1" behind, in several fragments."""
+_VIDEO_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
+"""Transfer syntaxes of MPEG-2, H.264 and HEVC; with ".1" appended, of streams in fragments."""
+_BEFORE_PIXEL_DATA = 0x7FE00008
+"""First tag that is not read with the header: the pixel data and its floating-point variants."""
 
 
 def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
-    """Read the header of a DICOM ultrasound file and find its frames; they are decoded one at a time when they are read.
+    """Read the header of a DICOM ultrasound file and find its frames.
 
-    MONOCHROME1 is inverted; palettes and every YBR become RGB. Grey of more than 8 bits is stretched to 16 by its window if it has
-    one, else from 0 to the largest value of the bits stored or, with 16 bits stored, to the highest bit used in the file. A window
-    over 8-bit pixels is not applied: the stages need what it cuts off.
+    The frames are decoded one at a time when they are read. MONOCHROME1 is inverted; palettes and
+    YBR become RGB. Grey values of more than 8 bits are rescaled to 16 bits: from the window if
+    there is one, otherwise from 0 to the largest value of the bits stored or, with 16 bits stored,
+    of the highest bit used in the file. A window on 8-bit pixels is not applied, since the
+    analysis needs the values that it clips.
 
     Parameters
     ----------
     path : Path
     name : str
-        What tables call the image.
+        Name of the image in tables.
     settings : LoadingSettings
+
+    Returns
+    -------
+    Scan
 
     Raises
     ------
@@ -76,236 +98,294 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
     """
     notes: list[str] = []
     with (
-        decoding(path, "expected a DICOM image, but it cannot be read") as caught,
-        Bounded(path) as file,
+        scan_errors(path, "expected a DICOM image, but it cannot be read") as caught,
+        BoundedReader(path) as file,
     ):
-        header, syntax, source = _header(file, notes, settings.largest_inflated)
+        header, syntax, source = _read_header(file, notes, settings.largest_inflated)
         notes += _ultrasound_notes(path, header)
         rows, columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
         element, length = _pixel_element(path, source, header)
-        checked_size(path, rows, columns, settings.largest_image)
-        promised = _promised(path, header, notes, settings.most_frames)
+        check_image_size(path, rows, columns, settings.largest_image)
+        declared_frames = _declared_frames(path, header, notes, settings.most_frames)
         regions, region_notes = read_regions(header, rows, columns)
         spacing, spacing_notes = file_spacing(header, regions, rows, columns)
         notes += [*region_notes, *spacing_notes]
-        if syntax in _VIDEO or syntax.removesuffix(".1") in _VIDEO:
-            from usmicro.loading.video.reader import read_video
-
-            if length != UNDEFINED:
+        is_video = syntax.removesuffix(".1") in _VIDEO_SYNTAXES or syntax in _VIDEO_SYNTAXES
+        if is_video:
+            if length != UNDEFINED_LENGTH:
                 raise ScanError(
-                    f"{path}: expected a video in fragments, found pixel data that is not encapsulated; the file is damaged"
+                    f"{path}: expected a video in fragments, "
+                    f"found pixel data that is not encapsulated; {DAMAGED}"
                 )
-            fragments, cut = encapsulated_stream(source)
-            read, decoder, video_notes = read_video(
-                path, syntax, fragments, (rows, columns), promised, settings, cut=cut
+            read, decoder, video_notes = _open_video(
+                path, source, syntax, (rows, columns), declared_frames, settings
             )
-            notes += [*video_notes, *warned(caught)]
-            return Scan(
-                name,
-                path,
-                rows,
-                columns,
-                promised,
-                read,
-                spacing,
-                regions,
-                decoder,
-                tuple(dict.fromkeys(notes)),
+            notes += [*video_notes, *warning_texts(caught)]
+        else:
+            options = _decoding_options(path, header, **element)
+            frame_ranges = _frame_ranges(
+                path, source, header, syntax, options, length, declared_frames, notes
             )
-        options = _options(path, header, **element)
-        places = _places(path, source, header, syntax, options, length, promised, notes)
-        notes += warned(caught)
-    if len(places) < promised:
-        found = f"{len(places)} of {promised} frames could be read; the file is truncated"
-        if not places:
-            raise ScanError(f"{path}: {found}; copy it again from its source")
-        if settings.keep_truncated:
-            notes.append(found)
-    pixels, decoder, plugin_notes = with_plugin(
-        Pixels(path, header, options, syntax, tuple(places), promised, settings.largest_inflated)
-    )
-    notes += [*plugin_notes, *depth_notes(pixels)]
-    read = partial(frames, pixels, keep_truncated=settings.keep_truncated)
+            notes += warning_texts(caught)
+    if not is_video:
+        pixels = EncodedPixels(
+            path,
+            header,
+            options,
+            syntax,
+            tuple(frame_ranges),
+            declared_frames,
+            settings.largest_inflated,
+        )
+        notes += _truncation_notes(pixels, keep_truncated=settings.keep_truncated)
+        pixels, decoder, plugin_notes = select_plugin(pixels)
+        notes += [*plugin_notes, *bit_depth_notes(pixels)]
+        read = partial(decoded_frames, pixels, keep_truncated=settings.keep_truncated)
+    unique_notes = tuple(dict.fromkeys(notes))
     return Scan(
-        name,
-        path,
-        rows,
-        columns,
-        promised,
-        read,
-        spacing,
-        regions,
-        decoder,
-        tuple(dict.fromkeys(notes)),
+        name, path, rows, columns, declared_frames, read, spacing, regions, decoder, unique_notes
     )
 
 
-def _header(file: BinaryIO, notes: list[str], largest_inflated: int) -> tuple[Any, str, BinaryIO]:
-    """Header, transfer syntax, and a source that stands where the element of the pixel data begins, if there is one."""
+def _open_video(
+    path: Path,
+    source: BinaryIO,
+    syntax: str,
+    shape: tuple[int, int],
+    declared_frames: int,
+    settings: LoadingSettings,
+) -> tuple[Callable[[], Iterator[Frame]], str, list[str]]:
+    """Return a function that reads the frames of a video stream, its decoder, and notes."""
+    from usmicro.loading.video.reader import open_dicom_video
+
+    fragments, truncated = encapsulated_stream(source)
+    return open_dicom_video(
+        path, syntax, fragments, shape, declared_frames, settings, truncated=truncated
+    )
+
+
+def _truncation_notes(pixels: EncodedPixels, *, keep_truncated: bool) -> list[str]:
+    """Return a note if the file has fewer frames than declared and they are to be used.
+
+    Raises
+    ------
+    ScanError
+        If the file has no complete frame.
+    """
+    count = len(pixels.frame_ranges)
+    if count == pixels.declared_frames:
+        return []
+    found = f"{count} of {pixels.declared_frames} frames could be read; the file is truncated"
+    if count == 0:
+        raise ScanError(f"{pixels.path}: {found}: copy it again from its source")
+    return [found] if keep_truncated else []
+
+
+def _read_header(
+    file: BinaryIO, notes: list[str], largest_inflated: int
+) -> tuple[Any, str, BinaryIO]:
+    """Read the header of a file.
+
+    Returns
+    -------
+    header : pydicom.Dataset
+    syntax : str
+        UID of the transfer syntax.
+    source : binary file
+        At the first byte of the element with the pixel data, or at the end if there is none.
+    """
     from pydicom import dcmread
     from pydicom.datadict import tag_for_keyword
     from pydicom.dataset import FileMetaDataset
     from pydicom.filereader import read_dataset
 
     if is_deflated(file):
-        source = inflated(file, largest_inflated)
-        tags = [tag_for_keyword(keyword) for keyword in _TAGS.split()]
+        source = inflate(file, largest_inflated)
         header = read_dataset(
             source,
             False,
             True,
-            stop_when=lambda tag, vr, length: tag >= 0x7FE00008,
-            specific_tags=tags,
+            stop_when=lambda tag, vr, length: tag >= _BEFORE_PIXEL_DATA,
+            specific_tags=[tag_for_keyword(keyword) for keyword in _KEYWORDS.split()],
         )
         header.set_original_encoding(False, True)
         header.file_meta = FileMetaDataset()
         return header, _DEFLATED, source
-    header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS.split())
+    header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_KEYWORDS.split())
     syntax = header.file_meta.get("TransferSyntaxUID")
     if not syntax:
-        implicit, little = header.original_encoding
-        syntax = _IMPLICIT if implicit else _EXPLICIT if little else _BIG_ENDIAN
-        notes.append(f"the file does not say its transfer syntax; read as {uid_name(str(syntax))}")
+        implicit, little_endian = header.original_encoding
+        syntax = _IMPLICIT if implicit else _EXPLICIT if little_endian else _BIG_ENDIAN
+        notes.append(
+            f"the file does not give its transfer syntax; it was read as {uid_name(str(syntax))}"
+        )
     return header, str(syntax), file
 
 
 def _ultrasound_notes(path: Path, header: Any) -> list[str]:
-    """Refuse what is not ultrasound, by its SOP class and modality; note what may not be."""
+    """Check the SOP class and the modality of an image; return notes where they are unusual.
+
+    Raises
+    ------
+    ScanError
+        If the image is not ultrasound.
+    """
     from pydicom.uid import UID
 
-    kind = UID(
+    sop_class = UID(
         str(header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or "")
     )
     modality = str(header.get("Modality") or "")
-    named = (
-        modality if re.fullmatch("[A-Z]{2,3}", modality) else "unknown" if modality else "not given"
-    )  # other texts may be anything
-    words = f"{uid_name(kind) if kind else 'no SOP class'}, modality {named}"
-    if kind.startswith(_DIRECTORY):
+    if re.fullmatch("[A-Z]{2,3}", modality):
+        shown_modality = modality
+    else:  # another text is not repeated: in a damaged header it may be a name
+        shown_modality = "unknown" if modality else "not given"
+    class_name = uid_name(sop_class) if sop_class else "no SOP class"
+    kind = f"{class_name}, modality {shown_modality}"
+    if sop_class.startswith(_DIRECTORY):
         raise ScanError(
-            f"{path}: a DICOMDIR lists other files and has no pixels; give the folder that it lies in"
+            f"{path}: expected an image, found a DICOMDIR, which only lists other files; "
+            "give the folder that it is in"
         )
-    if kind == _VOLUME:
+    if sop_class == _ULTRASOUND_VOLUME:
         return ["an ultrasound volume: its slices are read as frames"]
-    if any(kind == root or kind.startswith(root + ".") for root in _ULTRASOUND) or modality == "US":
+    if any(_is_class(sop_class, root) for root in _ULTRASOUND_CLASSES) or modality == "US":
         return []
-    if (
-        not kind or kind == _SECONDARY_CAPTURE or kind.startswith(_SECONDARY_CAPTURE + ".")
-    ) and modality in ("", "OT", "SC"):
-        return [f"{words}: taken for ultrasound"] if kind or modality or "Rows" in header else []
-    raise ScanError(f"{path}: expected an ultrasound image, found {words}; leave it out")
+    may_be_ultrasound = not sop_class or _is_class(sop_class, _SECONDARY_CAPTURE)
+    if may_be_ultrasound and modality in ("", "OT", "SC"):
+        has_header = sop_class or modality or "Rows" in header
+        return [f"{kind}: assumed to be ultrasound"] if has_header else []
+    raise ScanError(f"{path}: expected an ultrasound image, found {kind}; leave it out")
+
+
+def _is_class(sop_class: str, root: str) -> bool:
+    """Return True if a SOP class has the UID `root` or one that begins with it."""
+    return sop_class == root or sop_class.startswith(root + ".")
 
 
 def _pixel_element(path: Path, source: BinaryIO, header: Any) -> tuple[dict[str, str], int]:
-    """Keyword and representation of the pixel data, and its length; leaves `source` at its first byte."""
+    """Read the head of the element with the pixel data; `source` is then at its first byte.
+
+    Returns
+    -------
+    element : dict
+        Its keyword and value representation, as decoding options of pydicom.
+    length : int
+        Its declared length, bytes.
+    """
     order = "<" if header.original_encoding[1] else ">"
     head = source.read(8)
     if len(head) < 8:
-        found = "the file is truncated or " if "Rows" in header else ""
-        raise ScanError(f"{path}: {found}has no pixels; expected an ultrasound image")
+        found = "the file is truncated or has no pixels" if "Rows" in header else "no pixels"
+        raise ScanError(
+            f"{path}: expected an ultrasound image, found {found}; copy it again from its source "
+            "or leave it out"
+        )
     group, number = struct.unpack(order + "HH", head[:4])
     if (group, number) != (0x7FE0, 0x0010):
         raise ScanError(
-            f"{path}: expected integer pixel data, found element ({group:04X},{number:04X}); floating-point pixels are not read"
+            f"{path}: expected integer pixel data, found element ({group:04X},{number:04X}); "
+            "convert floating-point pixels to integers"
         )
-    if head[4:6] not in (b"OB", b"OW", b"UN"):  # implicit, which some files are that say otherwise
-        return {"pixel_keyword": "PixelData", "pixel_vr": "OW"}, int(
-            struct.unpack(order + "L", head[4:])[0]
-        )
-    return {"pixel_keyword": "PixelData", "pixel_vr": head[4:6].decode("ascii")}, int(
-        struct.unpack(order + "L", source.read(4))[0]
-    )
+    if head[4:6] in (b"OB", b"OW", b"UN"):
+        representation = head[4:6].decode("ascii")
+        length = int(struct.unpack(order + "L", source.read(4))[0])
+    else:  # implicit representation, also in some files that are declared as explicit
+        representation = "OW"
+        length = int(struct.unpack(order + "L", head[4:])[0])
+    return {"pixel_keyword": "PixelData", "pixel_vr": representation}, length
 
 
-def _promised(path: Path, header: Any, notes: list[str], most: int) -> int:
+def _declared_frames(path: Path, header: Any, notes: list[str], most_frames: int) -> int:
+    """Return the number of frames in the header, at least 1."""
     value = header.get("NumberOfFrames")
     try:
-        promised = 1 if value is None or value == "" else int(value)
+        declared = 1 if value is None or value == "" else int(value)
     except (TypeError, ValueError):
         raise ScanError(
-            f"{path}: expected a number of frames, found a text; the header is damaged"
+            f"{path}: expected a number as NumberOfFrames, found a text; {DAMAGED}"
         ) from None
-    if promised < 1:
-        notes.append(f"the header says {promised} frames; read as one")
-    checked_frames(path, promised, most)
-    return max(promised, 1)
+    if declared < 1:
+        notes.append(f"the header declares {declared} frames; one frame is read")
+    check_frame_count(path, declared, most_frames)
+    return max(declared, 1)
 
 
-def _options(path: Path, header: Any, **element: str) -> dict[str, Any]:
-    """What pydicom needs to know to decode one frame."""
+def _decoding_options(path: Path, header: Any, **element: str) -> dict[str, Any]:
+    """Return the options with which pydicom decodes one frame."""
     from pydicom.pixels.utils import as_pixel_options
 
     header.NumberOfFrames = 1
     options: dict[str, Any] = {**as_pixel_options(header), **element}
     options.pop("extended_offsets", None)
-    for missing, default in (
-        ("pixel_representation", 0),
-        ("planar_configuration", 0),
-        ("bits_stored", options.get("bits_allocated")),
-    ):
-        if options.get(missing) is None:
-            options[missing] = default
-    needed = ("samples_per_pixel", "photometric_interpretation", "bits_allocated")
-    for option in (
-        *needed[::2],
-        "rows",
-        "columns",
-        "bits_stored",
-        "pixel_representation",
-        "planar_configuration",
-    ):
+    defaults = {
+        "bits_stored": options.get("bits_allocated"),
+        "pixel_representation": 0,
+        "planar_configuration": 0,
+    }
+    for option, default in defaults.items():
+        if options.get(option) is None:
+            options[option] = default
+    required = ("samples_per_pixel", "photometric_interpretation", "bits_allocated")
+    for option in ("samples_per_pixel", "bits_allocated", "rows", "columns", *defaults):
         if not isinstance(options.get(option, 0), int | None):
             raise ScanError(
-                f"{path}: expected a number of {option.replace('_', ' ')}, found a text; the header is damaged"
+                f"{path}: expected a number as {option.replace('_', ' ')}, found a text; {DAMAGED}"
             )
-    if lacking := [option for option in needed if options.get(option) in (None, "")]:
-        raise ScanError(
-            f"{path}: the header lacks {', '.join(lacking).replace('_', ' ')}; the file is damaged"
-        )
+    if missing := [option for option in required if options.get(option) in (None, "")]:
+        names = ", ".join(missing).replace("_", " ")
+        raise ScanError(f"{path}: the header lacks {names}; {DAMAGED}")
     if options["bits_allocated"] not in (8, 16):
         raise ScanError(
-            f"{path}: expected 8 or 16 bits a pixel, found {options['bits_allocated']}; convert the image"
+            f"{path}: expected 8 or 16 bits per pixel, found {options['bits_allocated']}; "
+            "convert the image"
         )
     return options
 
 
-def _places(
+def _frame_ranges(
     path: Path,
     source: BinaryIO,
     header: Any,
     syntax: str,
     options: dict[str, Any],
     length: int,
-    promised: int,
+    declared_frames: int,
     notes: list[str],
-) -> list[list[Stretch]]:
-    """Where the frames lie; corrects `options` where the length of the data contradicts them."""
+) -> list[list[ByteRange]]:
+    """Return the positions of the frames.
+
+    Where the length of the data contradicts the header, `options` is corrected and a note added.
+    """
     from pydicom.uid import UID
 
     samples = options["samples_per_pixel"]
     frame_bytes = options["rows"] * options["columns"] * samples * options["bits_allocated"] // 8
-    if UID(syntax).is_encapsulated and length == UNDEFINED:
-        extended = (header.get("ExtendedOffsetTable"), header.get("ExtendedOffsetTableLengths"))
-        places = encapsulated_frames(source, promised, extended if None not in extended else None)
-        surplus = len(places) - promised
+    is_encapsulated = length == UNDEFINED_LENGTH
+    if UID(syntax).is_encapsulated != is_encapsulated:
+        raise ScanError(
+            f"{path}: the transfer syntax {uid_name(syntax)} contradicts the pixel data, "
+            f"which is {'' if is_encapsulated else 'not '}encapsulated; {DAMAGED}"
+        )
+    if is_encapsulated:
+        tables = (header.get("ExtendedOffsetTable"), header.get("ExtendedOffsetTableLengths"))
+        extended_table = tables if None not in tables else None
+        frame_ranges = encapsulated_frames(source, declared_frames, extended_table)
+        surplus = len(frame_ranges) - declared_frames
     else:
-        if UID(syntax).is_encapsulated or length == UNDEFINED:
-            raise ScanError(
-                f"{path}: the transfer syntax {uid_name(syntax)} does not fit the pixel data, which is "
-                f"{'' if length == UNDEFINED else 'not '}encapsulated; the file is damaged"
-            )
         if options["photometric_interpretation"] == "YBR_FULL_422":
-            if length >= frame_bytes * promised:
+            if length >= frame_bytes * declared_frames:
                 options["photometric_interpretation"] = "YBR_FULL"
                 notes.append(
-                    "tagged YBR_FULL_422, but the colour is not subsampled; read as YBR_FULL"
+                    "declared as YBR_FULL_422, but the colour is not subsampled; read as YBR_FULL"
                 )
             else:
                 frame_bytes = frame_bytes * 2 // 3
-        places = native_frames(source, length, frame_bytes, promised)
-        surplus = length // frame_bytes - promised
+        frame_ranges = native_frames(source, length, frame_bytes, declared_frames)
+        surplus = length // frame_bytes - declared_frames
     if surplus > 0:
         notes.append(
-            f"holds {promised + surplus} frames where the header says {promised}; the first {promised} are read"
+            f"the file has {declared_frames + surplus} frames, but the header declares "
+            f"{declared_frames}; the first {declared_frames} are read"
         )
-    return places[:promised]
+    return frame_ranges[:declared_frames]

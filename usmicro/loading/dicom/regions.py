@@ -1,4 +1,4 @@
-"""Sequence of Ultrasound Regions (DICOM PS3.3 C.8.5.5) and the spacing that a file states."""
+"""Ultrasound regions (DICOM PS3.3 C.8.5.5) and the pixel spacing in a DICOM file."""
 
 from __future__ import annotations
 
@@ -9,146 +9,160 @@ from typing import Any
 from usmicro.model.scan import Region, RegionKind, Spacing, SpacingSource
 
 _CENTIMETRES = 3
-_FLAT, _M_MODE, _SPECTRAL = 1, 2, 3
-"""RegionSpatialFormat: two-dimensional, M-mode, spectral."""
-_BARS: dict[int, RegionKind] = {0xD: "grey bar", 0xE: "colour bar"}
-_FLAT_KINDS: dict[int, RegionKind] = {1: "tissue", 2: "colour flow"}
-_SPECTRAL_DATA = range(3, 8)
-"""RegionDataType: pulsed and continuous wave Doppler and their mean, mode and maximum traces."""
-_FOREIGN = 1.5
-"""A region that ends so many times farther than the image, across and down, was written for another size of the image."""
-LARGEST_EXTENT_MM = 350.0
-SMALLEST_EXTENT_MM = 2.0
-"""No ultrasound image is deeper or shallower: a spacing that says so is wrong."""
+"""Value of PhysicalUnitsXDirection and PhysicalUnitsYDirection for cm."""
+_TWO_DIMENSIONAL, _M_MODE, _SPECTRAL = 1, 2, 3
+"""Values of RegionSpatialFormat."""
+_BAR_KINDS: dict[int, RegionKind] = {0xD: "grey bar", 0xE: "colour bar"}
+"""Kinds of region by RegionDataType, for any RegionSpatialFormat."""
+_TWO_DIMENSIONAL_KINDS: dict[int, RegionKind] = {1: "tissue", 2: "colour flow"}
+"""Kinds of two-dimensional region by RegionDataType."""
+_SPECTRAL_DATA_TYPES = range(3, 8)
+"""Values of RegionDataType for pulsed-wave and continuous-wave Doppler and for their mean, mode
+and maximum traces."""
+_LARGER_IMAGE_RATIO = 1.5
+"""A region belongs to a larger image if it ends beyond this many times the width and the height of
+the image. Chosen by eye; no measurement is recorded."""
+_LARGEST_EXTENT_MM = 350.0
+"""Largest plausible width or height of an ultrasound image, mm. Chosen to be above the depth of any
+clinical image; no measurement is recorded."""
+_SMALLEST_EXTENT_MM = 2.0
+"""Smallest plausible width or height of an ultrasound image, mm. Chosen to be below the size of any
+clinical image; no measurement is recorded."""
 
 
 def read_regions(
     header: Any, rows: int, columns: int
 ) -> tuple[tuple[Region, ...], tuple[str, ...]]:
-    """Regions of the screen and notes about those that cannot be used.
+    """Read the ultrasound regions of an image.
 
     Parameters
     ----------
     header : pydicom.Dataset
     rows, columns : int
-        Size of the image, which the regions are cut to.
+        Size of the image; the regions are cropped to it.
 
     Returns
     -------
     regions : tuple of Region
-        In the order of the file, each once.
+        In the order of the file, without repetitions.
     notes : tuple of str
+        Notes on regions that are cropped or not used.
     """
     regions: list[Region] = []
     notes: list[str] = []
     try:
         items = list(header.get("SequenceOfUltrasoundRegions") or [])
-    except Exception as error:  # a damaged sequence makes pydicom raise nearly every kind there is
+    except Exception as error:  # for a damaged sequence pydicom raises errors of almost any type
+        reason = type(error).__name__
         return (), (
-            f"the Sequence of Ultrasound Regions cannot be read ({type(error).__name__}) and is not used",
+            f"the Sequence of Ultrasound Regions cannot be read ({reason}) and is not used",
         )
     for number, item in enumerate(items, start=1):
+        region: Region | None = None
         try:
-            region, notes_of_region = _region(item, rows, columns)
-        except Exception as error:  # as above
-            region, notes_of_region = (
-                None,
-                [f"cannot be read ({type(error).__name__}: {error}) and is not used"],
-            )
-        notes += [f"ultrasound region {number} {note}" for note in notes_of_region]
+            region, region_notes = _read_region(item, rows, columns)
+        except Exception as error:  # see above
+            region_notes = [f"cannot be read ({type(error).__name__}: {error}) and is not used"]
+        notes += [f"ultrasound region {number} {note}" for note in region_notes]
         if region is not None and region not in regions:
             regions.append(region)
     return tuple(regions), tuple(notes)
 
 
-def _region(item: Any, rows: int, columns: int) -> tuple[Region | None, list[str]]:
+def _read_region(item: Any, rows: int, columns: int) -> tuple[Region | None, list[str]]:
+    """Read one item of the sequence; the region is None if it cannot be used."""
     notes = []
-    kind = _kind(_whole(item, "RegionSpatialFormat", 0), _whole(item, "RegionDataType", 0))
-    corners = (
-        "RegionLocationMinX0",
-        "RegionLocationMinY0",
-        "RegionLocationMaxX1",
-        "RegionLocationMaxY1",
+    kind = _region_kind(
+        _integer(item, "RegionSpatialFormat", 0), _integer(item, "RegionDataType", 0)
     )
-    left, top, right, bottom = (_whole(item, corner) for corner in corners)
-    right, bottom = right + 1, bottom + 1  # the file's last column and row are inside
-    words = f"({kind}, columns {left} to {right - 1}, rows {top} to {bottom - 1})"
-    cut = Region(kind, max(left, 0), max(top, 0), min(right, columns), min(bottom, rows))
-    if cut.right <= cut.left or cut.bottom <= cut.top:
+    left = _integer(item, "RegionLocationMinX0")
+    top = _integer(item, "RegionLocationMinY0")
+    # the last column and row in the file are inside the region
+    right = _integer(item, "RegionLocationMaxX1") + 1
+    bottom = _integer(item, "RegionLocationMaxY1") + 1
+    description = f"({kind}, columns {left} to {right - 1}, rows {top} to {bottom - 1})"
+    image = f"the image of {columns} columns x {rows} rows"
+    region = Region(kind, max(left, 0), max(top, 0), min(right, columns), min(bottom, rows))
+    if region.right <= region.left or region.bottom <= region.top:
+        return None, [f"{description} has no pixel inside {image} and is not used"]
+    if right > _LARGER_IMAGE_RATIO * columns and bottom > _LARGER_IMAGE_RATIO * rows:
         return None, [
-            f"{words} has no pixel inside the image of {columns} columns x {rows} rows and is not used"
+            f"{description} is not used: it belongs to a larger image than {image}, "
+            "which may have been reduced in size"
         ]
-    if right > _FOREIGN * columns and bottom > _FOREIGN * rows:
-        return None, [
-            f"{words} is that of a larger image than this one of {columns} columns x {rows} rows, which may have been made smaller: "
-            "neither its place nor its spacing is used"
-        ]
-    if (
-        right > columns + 1 or bottom > rows + 1 or left < 0 or top < 0
-    ):  # one past the end is a common slip that changes nothing
-        notes.append(
-            f"{words} reaches outside the image of {columns} columns x {rows} rows and was cut"
-        )
+    # many files end a region one pixel outside the image, which changes nothing
+    if right > columns + 1 or bottom > rows + 1 or left < 0 or top < 0:
+        notes.append(f"{description} extends outside {image} and was cropped")
     if kind not in ("tissue", "colour flow"):
-        return cut, notes
-    x_mm, x_fault = _delta(item, "X", right - left)
-    y_mm, y_fault = _delta(item, "Y", bottom - top)
+        return region, notes
+    x_mm, x_fault = _axis_spacing(item, "X", right - left)
+    y_mm, y_fault = _axis_spacing(item, "Y", bottom - top)
     if faults := [fault for fault in (x_fault, y_fault) if fault]:
-        notes.append(f"{words} has a spacing that is not used: {'; '.join(faults)}")
+        notes.append(f"{description} has a spacing that is not used: {'; '.join(faults)}")
     if x_mm is None and y_mm is None:
-        return cut, notes
-    return replace(cut, spacing=Spacing(x_mm, y_mm, "region")), notes
+        return region, notes
+    return replace(region, spacing=Spacing(x_mm, y_mm, "region")), notes
 
 
-def _kind(spatial_format: int, data_type: int) -> RegionKind:
-    if data_type in _BARS:
-        return _BARS[data_type]
-    if spatial_format == _FLAT:
-        return _FLAT_KINDS.get(data_type, "other")
+def _region_kind(spatial_format: int, data_type: int) -> RegionKind:
+    """Return the kind of a region from its RegionSpatialFormat and RegionDataType."""
+    if data_type in _BAR_KINDS:
+        return _BAR_KINDS[data_type]
+    if spatial_format == _TWO_DIMENSIONAL:
+        return _TWO_DIMENSIONAL_KINDS.get(data_type, "other")
     if spatial_format == _M_MODE:
         return "m-mode"
-    if spatial_format == _SPECTRAL or data_type in _SPECTRAL_DATA:
+    if spatial_format == _SPECTRAL or data_type in _SPECTRAL_DATA_TYPES:
         return "spectral"
     return "other"
 
 
-def _whole(item: Any, keyword: str, default: int | None = None) -> int:
+def _integer(item: Any, keyword: str, default: int | None = None) -> int:
+    """Return an attribute as an integer; without a default it must be present."""
     value = item.get(keyword)
     if value is None or value == "":
         if default is None:
             raise ValueError(f"{keyword} is missing")
         return default
     number = int(value)
-    # these are signed, or unsigned holding a negative number, in files of several makers
+    # files of several manufacturers store negative numbers in unsigned attributes
     return number - 2**32 if number >= 2**31 else number
 
 
-def _delta(item: Any, axis: str, extent: int) -> tuple[float | None, str]:
-    """Spacing in mm along an axis, from a delta in cm, and what is wrong if there is none.
+def _axis_spacing(item: Any, axis: str, extent: int) -> tuple[float | None, str]:
+    """Return the spacing along an axis in mm, and the problem if it cannot be used.
 
-    A negative delta only says which way the axis points.
+    The spacing is None if it cannot be used or is not a length. A negative PhysicalDelta only
+    gives the direction of the axis. `extent` is the length of the region, pixels.
     """
-    if _whole(item, f"PhysicalUnits{axis}Direction", 0) != _CENTIMETRES:
+    if _integer(item, f"PhysicalUnits{axis}Direction", 0) != _CENTIMETRES:
         return None, ""
     value = item.get(f"PhysicalDelta{axis}")
     spacing_mm = math.nan if value is None or value == "" else abs(float(value)) * 10
-    fault = implausible(spacing_mm, extent)
-    return (None, f"PhysicalDelta{axis}, {fault}") if fault else (spacing_mm, "")
+    problem = _spacing_problem(spacing_mm, extent)
+    return (None, f"PhysicalDelta{axis}, {problem}") if problem else (spacing_mm, "")
 
 
-def implausible(spacing_mm: float, extent: int) -> str:
-    """Say what is wrong with a spacing along an axis of `extent` pixels; empty if nothing is."""
+def _spacing_problem(spacing_mm: float, extent: int) -> str:
+    """Return the problem of a spacing along an axis of `extent` pixels, or an empty text."""
     if not math.isfinite(spacing_mm) or spacing_mm <= 0:
         return f"found {spacing_mm:g} mm, expected a number above 0"
-    if not SMALLEST_EXTENT_MM <= spacing_mm * extent <= LARGEST_EXTENT_MM:
-        return f"{spacing_mm:.4g} mm a pixel would make it {spacing_mm * extent:.4g} mm across"
+    extent_mm = spacing_mm * extent
+    if not _SMALLEST_EXTENT_MM <= extent_mm <= _LARGEST_EXTENT_MM:
+        return (
+            f"{spacing_mm:.4g} mm per pixel gives an image of {extent_mm:.4g} mm, "
+            f"expected {_SMALLEST_EXTENT_MM:g} to {_LARGEST_EXTENT_MM:g} mm"
+        )
     return ""
 
 
 def file_spacing(
     header: Any, regions: tuple[Region, ...], rows: int, columns: int
 ) -> tuple[Spacing, tuple[str, ...]]:
-    """Spacing of the image as the file states it: that of the first tissue region, else of a colour-flow region, else PixelSpacing.
+    """Return the spacing of the image according to the file.
+
+    It is that of the first tissue region with a spacing, otherwise that of the first colour-flow
+    region, otherwise PixelSpacing.
 
     Parameters
     ----------
@@ -159,7 +173,9 @@ def file_spacing(
     Returns
     -------
     spacing : Spacing
+        Unknown if the file has no valid spacing.
     notes : tuple of str
+        Notes on spacings that are not used.
     """
     for kind in ("tissue", "colour flow"):
         for region in regions:
@@ -167,37 +183,35 @@ def file_spacing(
                 return region.spacing, ()
     notes: list[str] = []
     source: SpacingSource = "pixel spacing"
-    for keyword, values in _stated(header):
+    for keyword, values in _image_spacings(header):
         try:
-            y_mm, x_mm = (
-                float(value) for value in values
-            )  # between rows first, then between columns
+            y_mm, x_mm = (float(value) for value in values)  # DICOM gives the row spacing first
         except (TypeError, ValueError):
-            notes.append(f"{keyword} is not two numbers and is not used")
+            notes.append(f"{keyword} is not used: expected two numbers")
             continue
-        faults = [fault for fault in (implausible(x_mm, columns), implausible(y_mm, rows)) if fault]
-        if not faults:
+        problem = _spacing_problem(x_mm, columns) or _spacing_problem(y_mm, rows)
+        if not problem:
             return Spacing(x_mm, y_mm, source), tuple(notes)
-        notes.append(f"{keyword} is not used: {faults[0]}")
+        notes.append(f"{keyword} is not used: {problem}")
     return Spacing(), tuple(notes)
 
 
-def _stated(header: Any) -> list[tuple[str, Any]]:
-    """Attributes of the image as a whole that hold its spacing; ImagerPixelSpacing is that of a detector and so is not one of them."""
-    found: list[tuple[str, Any]] = []
+def _image_spacings(header: Any) -> list[tuple[str, Any]]:
+    """Return the keyword and value of each attribute with the spacing of the whole image.
+
+    ImagerPixelSpacing is left out: it is the spacing of a detector.
+    """
+    spacings: list[tuple[str, Any]] = []
     for keyword in ("PixelSpacing", "NominalScannedPixelSpacing"):
         try:
             value = header.get(keyword)
-        except Exception:  # a damaged value makes pydicom raise nearly every kind there is
+        except Exception:  # for a damaged value pydicom raises errors of almost any type
             value = "unreadable"
         if value is not None and value != "":
-            found.append((keyword, value))
-    for group in (
-        header.get("SharedFunctionalGroupsSequence") or []
-    ):  # of an enhanced ultrasound volume
-        found += [
-            ("PixelSpacing", item.PixelSpacing)
-            for item in group.get("PixelMeasuresSequence") or []
-            if "PixelSpacing" in item
-        ]
-    return found
+            spacings.append((keyword, value))
+    # an enhanced ultrasound volume has its spacing here
+    for group in header.get("SharedFunctionalGroupsSequence") or []:
+        for item in group.get("PixelMeasuresSequence") or []:
+            if "PixelSpacing" in item:
+                spacings.append(("PixelSpacing", item.PixelSpacing))
+    return spacings

@@ -1,11 +1,10 @@
-"""DICOM Segmentation objects: which image and which of its frames they outline, and what."""
+"""Reading of DICOM Segmentation objects as user masks."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,34 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.errors import ScanError
-from usmicro.loading.formats import Bounded, content_of, decoding
+from usmicro.loading.dicom.references import read_summary, series_images, source_images
+from usmicro.loading.formats import DAMAGED, BoundedReader, scan_errors
 from usmicro.model.arrays import BoolImage
 
-Part = Literal["any", "mass", "duct", "nonmass", "other"]
+Structure = Literal["any", "mass", "duct", "nonmass", "other"]
+"""Kind of structure that a mask outlines; "any" if the name of its file does not say which."""
 
-_SEGMENTATION, _LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
 _TYPES = ("BINARY", "FRACTIONAL", "LABELMAP")
-_SORTS: tuple[tuple[Part, re.Pattern[str]], ...] = (
+"""Values of SegmentationType that are read."""
+_STRUCTURE_WORDS: tuple[tuple[Structure, re.Pattern[str]], ...] = (
     ("nonmass", re.compile(r"\bnon[- ]?mass\b", re.IGNORECASE)),
     ("mass", re.compile(r"\b(mass|lesion|neoplasm|tumou?r)(es|s)?\b", re.IGNORECASE)),
-    ("duct", re.compile(r"\bducts?\b", re.IGNORECASE)),  # not ductal: a ductal carcinoma is a mass
+    # "duct", but not "ductal": a ductal carcinoma is a mass
+    ("duct", re.compile(r"\bducts?\b", re.IGNORECASE)),
     (
         "other",
         re.compile(r"\b((micro)?calcifications?|foc(us|i)|background|other)\b", re.IGNORECASE),
     ),
 )
-"""Words of a label or code meaning, first come first served."""
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a file says of itself."""
-
-    kind: str
-    """Name of its SOP class, or what else the file is."""
-    segmentation: bool
-    images: frozenset[str]
-    """SOP instances that a segmentation refers to."""
+"""Words of a segment's label or code meaning; the first pattern that matches decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +39,16 @@ class StoredFrame:
     """One frame of a segmentation."""
 
     index: int
+    """Number of the frame in the file, from 0."""
     segment: int | None
-    """None in a label map, whose values are the segments."""
+    """Number of its segment; None in a label map, whose pixel values are the segments."""
     images: frozenset[str]
+    """SOPInstanceUIDs of the images that it outlines; empty if the file does not say."""
     frames: frozenset[int]
-    """Frames of the image that it outlines, from 0; empty: all."""
+    """Frames of the image that it outlines, from 0; empty for all frames."""
 
     def outlines(self, frame: int | None) -> bool:
-        """Whether it outlines a frame of the image; `None` asks for what outlines all frames."""
+        """Return True if it outlines a frame of the image; for `None`, if it outlines all."""
         return not self.frames or frame in self.frames
 
 
@@ -65,135 +58,78 @@ class Segmentation:
 
     path: Path
     dataset: Any
-    """pydicom.Dataset."""
-    parts: dict[int, Part]
-    """What each segment outlines, by its number."""
-    stored: tuple[StoredFrame, ...]
+    """pydicom.Dataset of the file."""
+    structures: dict[int, Structure]
+    """Structure that each segment outlines, by the segment's number."""
+    stored_frames: tuple[StoredFrame, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def frames(self) -> frozenset[int]:
-        """The frames of the image that have outlines of their own."""
-        return frozenset(frame for stored in self.stored for frame in stored.frames)
+        """The frames of the image that have outlines of their own, from 0."""
+        return frozenset(frame for stored in self.stored_frames for frame in stored.frames)
 
-    def tells_of(self, frame: int | None) -> bool:
-        """Whether it outlines a frame of the image; what it then does not show is not there."""
-        return any(stored.outlines(frame) for stored in self.stored)
+    def outlines(self, frame: int | None) -> bool:
+        """Return True if any stored frame outlines a frame of the image.
+
+        A structure without pixels on an outlined frame is absent there. For `None`, return True
+        if a stored frame outlines all frames.
+        """
+        return any(stored.outlines(frame) for stored in self.stored_frames)
 
     def areas(self, frame: int | None) -> Iterator[tuple[int, BoolImage]]:
-        """The segments on a frame of the image, by their numbers, each with a part of its area.
+        """Yield the outlined areas on a frame of the image, or for `None` those on all frames.
+
+        Yields
+        ------
+        segment : int
+            Number of the segment; a segment may have several areas.
+        area : array, shape (rows, columns), bool
 
         Raises
         ------
         ScanError
-            If the pixels cannot be decoded, or a label map holds a value that is no segment.
+            If the pixels cannot be decoded, or a label map has a value that is not a segment.
         """
-        for stored in self.stored:
+        for stored in self.stored_frames:
             if not stored.outlines(frame):
                 continue
-            with decoding(
-                self.path, "the pixels of the segmentation cannot be decoded; the file is damaged"
-            ):
-                values = self._values(stored.index)
+            with scan_errors(self.path, "the pixels of the segmentation cannot be decoded"):
+                values = self._stored_values(stored.index)
             if stored.segment is None:
-                yield from self._labelled(values)
+                yield from self._label_map_areas(values)
             elif self.dataset.SegmentationType == "FRACTIONAL":
-                yield (
-                    stored.segment,
-                    2 * values.astype(np.int64) >= int(self.dataset.MaximumFractionalValue),
-                )
+                full = int(self.dataset.MaximumFractionalValue)
+                yield stored.segment, 2 * values.astype(np.int64) >= full
             else:
                 yield stored.segment, values != 0
 
-    def _values(self, index: int) -> NDArray[np.integer]:
+    def _stored_values(self, index: int) -> NDArray[np.integer]:
+        """Return the values of a stored frame, shape (rows, columns)."""
         dataset = self.dataset
         if dataset.BitsAllocated != 1 or dataset.file_meta.TransferSyntaxUID.is_encapsulated:
             from pydicom.pixels import pixel_array
 
             return np.asarray(pixel_array(dataset, index=index, raw=True))
-        # frames of one bit a pixel follow each other without a gap; pydicom decodes them singly only where they begin on a whole byte
+        # frames with one bit per pixel follow each other without a gap; pydicom decodes a single
+        # frame only if it begins on a whole byte
         pixels = dataset.Rows * dataset.Columns
         first, last = index * pixels, (index + 1) * pixels
         packed = np.frombuffer(dataset.PixelData[first // 8 : -(-last // 8)], np.uint8)
-        return np.unpackbits(packed, bitorder="little")[first % 8 :][:pixels].reshape(
-            dataset.Rows, dataset.Columns
-        )
+        bits = np.unpackbits(packed, bitorder="little")[first % 8 :][:pixels]
+        return bits.reshape(dataset.Rows, dataset.Columns)
 
-    def _labelled(self, values: NDArray[np.integer]) -> Iterator[tuple[int, BoolImage]]:
-        background = _background(self.dataset)
+    def _label_map_areas(self, values: NDArray[np.integer]) -> Iterator[tuple[int, BoolImage]]:
+        background = _background_values(self.dataset)
         present = [int(value) for value in np.unique(values) if value not in background]
-        if unknown := [value for value in present if value not in self.parts]:
+        if unknown := [value for value in present if value not in self.structures]:
             raise ScanError(
-                f"{self.path}: the label map holds the value {unknown[0]}, which is none of its segments "
-                f"{', '.join(map(str, sorted(self.parts)))}; write it again with every segment described"
+                f"{self.path}: the label map has the value {unknown[0]}, "
+                f"but its segments are {', '.join(map(str, sorted(self.structures)))}; "
+                "describe every segment in its SegmentSequence"
             )
         for value in present:
             yield value, values == value
-
-
-def header_of(path: Path) -> Header:
-    """What a file is; remembered until the file changes, since a folder is asked for every scan.
-
-    Raises
-    ------
-    ScanError
-        If it cannot be read.
-    """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ScanError(f"{path}: cannot be opened: {error.strerror or error}") from error
-    return _header(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=65536)
-def _header(path: Path, changed: int, size: int) -> Header:
-    if (content := content_of(path)) != "dicom":
-        return Header(content, False, frozenset())
-    from pydicom import dcmread
-    from pydicom.uid import UID
-
-    tags = [
-        "SOPClassUID",
-        "ReferencedSeriesSequence",
-        "SharedFunctionalGroupsSequence",
-        "PerFrameFunctionalGroupsSequence",
-    ]
-    with decoding(path, "expected DICOM, but it cannot be read"), Bounded(path) as file:
-        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=tags)
-        kind = UID(
-            str(
-                dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or ""
-            )
-        )
-        if kind not in (_SEGMENTATION, _LABEL_MAP):
-            return Header(kind.name or "no SOP class", False, frozenset())
-        groups = [
-            *(dataset.get("PerFrameFunctionalGroupsSequence") or []),
-            *(dataset.get("SharedFunctionalGroupsSequence") or []),
-        ]
-        images = _series_images(dataset).union(*(_source(group)[0] for group in groups))
-    return Header(kind.name, True, images)
-
-
-def image_uid(path: Path) -> str | None:
-    """SOPInstanceUID of a scan; None if it is no DICOM file or has none."""
-    if content_of(path) != "dicom":
-        return None
-    from pydicom import dcmread
-
-    with decoding(path, "expected a DICOM image, but it cannot be read"), Bounded(path) as file:
-        dataset = dcmread(
-            file, stop_before_pixels=True, force=True, specific_tags=["SOPInstanceUID"]
-        )
-        return (
-            str(
-                dataset.get("SOPInstanceUID")
-                or dataset.file_meta.get("MediaStorageSOPInstanceUID")
-                or ""
-            )
-            or None
-        )
 
 
 def read_segmentation(
@@ -201,13 +137,14 @@ def read_segmentation(
     shape: tuple[int, int],
     *,
     frames: int = 1,
-    image: str | None = None,
-    part: Part = "any",
+    image_uid: str | None = None,
+    structure: Structure = "any",
 ) -> Segmentation:
-    """Read a Segmentation object and choose the frames of it that outline an image.
+    """Read a Segmentation object and select its frames that outline an image.
 
-    A segment is a mass, a duct or a nonmass area by words in its label, else in the meaning of its property type code; a mass if
-    neither says anything. Calcifications, foci, background and other things are not used.
+    The label of a segment, or else the meaning of its property type code, says whether the segment
+    is a mass, a duct or a nonmass area; without such a word it is a mass. Calcifications, foci,
+    background and other structures are not used.
 
     Parameters
     ----------
@@ -215,198 +152,190 @@ def read_segmentation(
     shape : tuple of int
         Rows and columns of the image.
     frames : int
-        How many the image has.
-    image : str, optional
-        SOPInstanceUID of the image, where it has one.
-    part : str
-        What all segments are, whatever their labels say; "any" leaves it to the labels.
+        Number of frames of the image.
+    image_uid : str, optional
+        SOPInstanceUID of the image, to select its frames in a segmentation of several images.
+    structure : {"any", "mass", "duct", "nonmass", "other"}
+        Structure of all segments, if the file name says it; "any" leaves it to the labels.
+
+    Returns
+    -------
+    Segmentation
 
     Raises
     ------
     ScanError
-        If it cannot be read, has another size than the image or outlines frames that the image lacks, has no segments or pixels, or
-        does not say what each of its frames outlines.
+        If the file cannot be read, has another size than the image, outlines frames that the image
+        does not have, lacks segments or pixels, or does not say which segment and image each of
+        its frames belongs to.
     """
     from pydicom import dcmread
 
-    if not (header := header_of(path)).segmentation:
+    if not (summary := read_summary(path)).is_segmentation:
         raise ScanError(
-            f"{path}: expected a DICOM Segmentation, found {header.kind}; leave it out or give the mask as PNG"
+            f"{path}: expected a DICOM Segmentation, found {summary.kind}; "
+            "leave it out or give the mask as PNG"
         )
-    with (
-        decoding(path, "the segmentation cannot be read; the file is damaged"),
-        Bounded(path) as file,
-    ):
+    with scan_errors(path, "the segmentation cannot be read"), BoundedReader(path) as file:
         dataset = dcmread(file, force=True)
         size = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
         segments = {
             int(segment.SegmentNumber): segment for segment in dataset.get("SegmentSequence") or []
         }
-        parts = {
-            number: _part_of(segment)
+        structures = {
+            number: _structure_of(segment)
             for number, segment in segments.items()
-            if number not in _background(dataset)
+            if number not in _background_values(dataset)
         }
-        _check_whole(path, dataset, parts)
+        _check_complete(path, dataset, structures)
         if size != shape:
             raise ScanError(
-                f"{path}: the segmentation has {size[0]} rows x {size[1]} columns, its image {shape[0]} x {shape[1]}; "
-                "expected the same size"
+                f"{path}: the segmentation has {size[0]} rows x {size[1]} columns, "
+                f"expected {shape[0]} x {shape[1]} as in its image; "
+                "give a segmentation of the same size"
             )
-        stored = _stored_frames(path, dataset, parts)
-    stored, notes = _of_image(path, stored, image)
-    if beyond := [frame for one in stored for frame in one.frames if not 0 <= frame < frames]:
+        stored_frames = _stored_frames(path, dataset, structures)
+    stored_frames, notes = _frames_of_image(path, stored_frames, image_uid)
+    outlined = [frame for stored in stored_frames for frame in stored.frames]
+    if beyond := [frame for frame in outlined if not 0 <= frame < frames]:
         raise ScanError(
-            f"{path}: outlines frame {beyond[0] + 1} of an image of {frames} frame{'s' if frames > 1 else ''}; "
-            "give the segmentation of this image"
+            f"{path}: outlines frame {beyond[0] + 1}, but the image has {frames} "
+            f"frame{'s' if frames > 1 else ''}; give the segmentation of this image"
         )
-    if part != "any":
-        parts = dict.fromkeys(parts, part)
-    elif unused := [str(number) for number, sort in parts.items() if sort == "other"]:
+    if structure != "any":
+        structures = dict.fromkeys(structures, structure)
+    elif unused := [str(number) for number, kind in structures.items() if kind == "other"]:
         notes.append(
-            f"{path.name}: what is no mass, duct or nonmass area is not used: segment {', '.join(unused)}"
+            f"{path.name}: segment {', '.join(unused)} is not used: not a mass, duct or nonmass "
+            "area according to its label"
         )
-    return Segmentation(path, dataset, parts, tuple(stored), tuple(notes))
+    return Segmentation(path, dataset, structures, tuple(stored_frames), tuple(notes))
 
 
-def _background(dataset: Any) -> set[int | None]:
-    """Values of a label map where no segment is, which it may describe all the same; segments are numbered from 1."""
-    return (
-        {0, dataset.get("PixelPaddingValue")}
-        if dataset.get("SegmentationType") == "LABELMAP"
-        else {0}
-    )
+def _background_values(dataset: Any) -> set[int | None]:
+    """Return the segment numbers that mean background.
+
+    They are 0 and, in a label map, its padding value. A file may describe them like segments.
+    """
+    if dataset.get("SegmentationType") == "LABELMAP":
+        return {0, dataset.get("PixelPaddingValue")}
+    return {0}
 
 
-def _part_of(segment: Any) -> Part:
+def _structure_of(segment: Any) -> Structure:
+    """Return the structure of an item of SegmentSequence from its label or its code meanings."""
     codes = segment.get("SegmentedPropertyTypeCodeSequence") or []
-    for words in (segment.get("SegmentLabel"), *(code.get("CodeMeaning") for code in codes)):
-        for part, pattern in _SORTS:
-            if pattern.search(str(words or "").replace("_", " ")):
-                return part
+    for text in (segment.get("SegmentLabel"), *(code.get("CodeMeaning") for code in codes)):
+        for structure, pattern in _STRUCTURE_WORDS:
+            if pattern.search(str(text or "").replace("_", " ")):
+                return structure
     return "mass"
 
 
-def _check_whole(path: Path, dataset: Any, parts: dict[int, Part]) -> None:
-    """Refuse a segmentation that lacks what its pixels cannot be understood without."""
-    kind = dataset.get("SegmentationType")
-    if kind not in _TYPES:
+def _check_complete(path: Path, dataset: Any, structures: dict[int, Structure]) -> None:
+    """Refuse a segmentation without the attributes that its pixels need for their meaning.
+
+    Raises
+    ------
+    ScanError
+    """
+    segmentation_type = dataset.get("SegmentationType")
+    if segmentation_type not in _TYPES:
         raise ScanError(
-            f"{path}: expected the segmentation type {', '.join(_TYPES)}, found {kind or 'none'}; write it as one of these"
+            f"{path}: expected the segmentation type {', '.join(_TYPES)}, "
+            f"found {segmentation_type or 'none'}; write it as one of these"
         )
-    if not parts:
+    if not structures:
         raise ScanError(
-            f"{path}: the segmentation has no segments; expected at least one, described in its SegmentSequence"
+            f"{path}: the segmentation has no segments; expected at least one, "
+            "described in its SegmentSequence"
         )
     if "PixelData" not in dataset:
         raise ScanError(f"{path}: the segmentation has no pixels; copy it again from its source")
-    if kind == "FRACTIONAL" and not dataset.get("MaximumFractionalValue"):
+    if segmentation_type == "FRACTIONAL" and not dataset.get("MaximumFractionalValue"):
         raise ScanError(
-            f"{path}: a fractional segmentation must say its MaximumFractionalValue, and none is found; write it as BINARY"
+            f"{path}: expected a MaximumFractionalValue in a fractional segmentation, found none; "
+            "write it as BINARY"
         )
 
 
-def _stored_frames(path: Path, dataset: Any, parts: dict[int, Part]) -> list[StoredFrame]:
+def _stored_frames(path: Path, dataset: Any, structures: dict[int, Structure]) -> list[StoredFrame]:
+    """Return all frames of a segmentation, with the images and frames that each outlines."""
     count = int(dataset.get("NumberOfFrames") or 1)
-    own = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
+    per_frame = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
     shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]
-    if own and len(own) != count:
+    if per_frame and len(per_frame) != count:
         raise ScanError(
-            f"{path}: the segmentation describes {len(own)} frames and has {count}; the file is damaged"
+            f"{path}: the segmentation describes {len(per_frame)} frames, "
+            f"but its NumberOfFrames is {count}; {DAMAGED}"
         )
-    stored = []
+    stored_frames = []
     for index in range(count):
-        groups = [*own[index : index + 1], *shared]
-        images, frames = next(
-            (source for group in groups if any(source := _source(group))),
-            (frozenset(), frozenset()),
-        )
-        if not images and len(images := _series_images(dataset)) > 1:
+        groups = [*per_frame[index : index + 1], *shared]
+        sources = (source_images(group) for group in groups)
+        nothing: tuple[frozenset[str], frozenset[int]] = frozenset(), frozenset()
+        images, frames = next((source for source in sources if any(source)), nothing)
+        if not images and len(images := series_images(dataset)) > 1:
             raise ScanError(
-                f"{path}: the segmentation refers to {len(images)} images and does not say which of them frame {index + 1} outlines; "
-                "write it with a DerivationImageSequence for each frame, or one for each image"
+                f"{path}: the segmentation refers to {len(images)} images and does not say which "
+                f"of them frame {index + 1} outlines; write it with a DerivationImageSequence for "
+                "each frame, or write one segmentation for each image"
             )
-        stored.append(
-            StoredFrame(index, _segment(path, dataset, groups, parts, index), images, frames)
-        )
-    return stored
+        segment = _segment_number(path, dataset, groups, structures, index)
+        stored_frames.append(StoredFrame(index, segment, images, frames))
+    return stored_frames
 
 
-def _segment(
-    path: Path, dataset: Any, groups: Sequence[Any], parts: dict[int, Part], index: int
+def _segment_number(
+    path: Path, dataset: Any, groups: Sequence[Any], structures: dict[int, Structure], index: int
 ) -> int | None:
-    """Number of the segment on a frame; a file with one segment need not say it."""
+    """Return the segment of a stored frame, or None for a label map.
+
+    A frame without a number shows the only segment, if there is only one.
+    """
     if dataset.SegmentationType == "LABELMAP":
         return None
-    identified = [
-        item for group in groups for item in group.get("SegmentIdentificationSequence") or []
-    ]
-    number = (
-        int(identified[0].ReferencedSegmentNumber)
-        if identified
-        else next(iter(parts))
-        if len(parts) == 1
-        else None
-    )
-    if number not in parts:
+    items = [item for group in groups for item in group.get("SegmentIdentificationSequence") or []]
+    number: int | None = next(iter(structures)) if len(structures) == 1 else None
+    if items:
+        number = int(items[0].ReferencedSegmentNumber)
+    if number not in structures:
+        found = "no segment number" if number is None else f"segment {number}"
         raise ScanError(
-            f"{path}: frame {index + 1} of the segmentation shows segment {number if number is not None else 'of no number'}; "
-            f"expected one of {', '.join(map(str, sorted(parts)))}: the file is damaged"
+            f"{path}: frame {index + 1} of the segmentation has {found}, "
+            f"expected one of {', '.join(map(str, sorted(structures)))}; {DAMAGED}"
         )
     return number
 
 
-def _source(group: Any) -> tuple[frozenset[str], frozenset[int]]:
-    """Images that a functional group refers to, and their frames from 0."""
-    sources = [
-        source
-        for item in group.get("DerivationImageSequence") or []
-        for source in item.get("SourceImageSequence") or []
-    ]
-    numbers = [source.get("ReferencedFrameNumber") for source in sources]
-    images = frozenset(
-        str(source.ReferencedSOPInstanceUID)
-        for source in sources
-        if source.get("ReferencedSOPInstanceUID")
-    )
-    frames = (
-        n
-        for number in numbers
-        if number is not None
-        for n in ([number] if isinstance(number, int | str) else number)
-    )
-    return images, frozenset(int(frame) - 1 for frame in frames)
-
-
-def _series_images(dataset: Any) -> frozenset[str]:
-    """Images that a segmentation refers to as a whole."""
-    series = dataset.get("ReferencedSeriesSequence") or []
-    instances = [
-        instance for item in series for instance in item.get("ReferencedInstanceSequence") or []
-    ]
-    return frozenset(
-        str(instance.ReferencedSOPInstanceUID)
-        for instance in instances
-        if instance.get("ReferencedSOPInstanceUID")
-    )
-
-
-def _of_image(
-    path: Path, stored: list[StoredFrame], image: str | None
+def _frames_of_image(
+    path: Path, stored_frames: list[StoredFrame], image_uid: str | None
 ) -> tuple[list[StoredFrame], list[str]]:
-    """The frames that outline an image, and what to note of it."""
-    named: frozenset[str] = frozenset().union(*(one.images for one in stored))
-    if image in named:
-        return [one for one in stored if not one.images or image in one.images], []
-    if len(named) > 1:
-        found = (
+    """Return the stored frames that outline an image, and notes.
+
+    Raises
+    ------
+    ScanError
+        If the segmentation outlines several images and none of them has the UID.
+    """
+    images: frozenset[str] = frozenset().union(*(stored.images for stored in stored_frames))
+    if image_uid in images:
+        own = [one for one in stored_frames if not one.images or image_uid in one.images]
+        return own, []
+    if len(images) > 1:
+        reason = (
             "none of them has the UID of this image"
-            if image
-            else "this image has no UID that would tell which it is"
+            if image_uid
+            else "this image has no UID by which to select one"
         )
         raise ScanError(
-            f"{path}: the segmentation outlines {len(named)} images, and {found}; give one segmentation for each image"
+            f"{path}: the segmentation outlines {len(images)} images, and {reason}; "
+            "give one segmentation for each image"
         )
-    return stored, [
-        f"{path.name}: refers to an image of another UID; taken because of its file name"
-    ] if image and named else []
+    notes = []
+    if image_uid and images:
+        notes.append(
+            f"{path.name}: refers to an image with another UID, but is used for this image "
+            "because of its file name"
+        )
+    return stored_frames, notes

@@ -1,1 +1,1 @@
-"""Video files, decoded by the FFmpeg in OpenCV."""
+"""Loading of video files and of video streams in DICOM files."""

@@ -1,4 +1,4 @@
-"""What the container of a video file says of itself: whether the file is there to its end, and whether its frames were counted."""
+"""Outermost structure of video files: whether a file is complete and declares its frame count."""
 
 from __future__ import annotations
 
@@ -8,74 +8,97 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-_EBML, _SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
-_NEEDED = (b"moov", b"mdat", b"moof")
+_MATROSKA_HEADER, _MATROSKA_SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
+_MP4_VIDEO_BOXES = (b"moov", b"mdat", b"moof")
+"""Boxes of an MP4 file that a player needs."""
+_UNKNOWN_RIFF_LENGTHS = (0, 0xFFFFFFFF)
+"""Lengths that a recorder leaves in a RIFF file if it is interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What the boxes of a video file say."""
+    """What the structure of a video file says."""
 
-    cut: bool
-    """Whether it says that it is longer than its file; one that leaves its length open is taken as whole."""
-    counted: bool
-    """Whether its number of frames was counted by who wrote it; else it is duration times rate, which may be far off."""
+    truncated: bool
+    """True if the declared length exceeds that of the file. A file of unknown length is complete.
+    """
+    counts_frames: bool
+    """True if the declared number of frames is a count. Otherwise it is the product of duration
+    and frame rate, which may differ much from the count."""
 
 
-def look(path: Path, content: str) -> Container:
-    """Walk over the outermost boxes of a file.
+def read_container(path: Path, file_format: str) -> Container:
+    """Read the outermost boxes of a video file.
 
     Parameters
     ----------
     path : Path
-    content : str
-        "mp4", "avi" or "matroska", as `content_of` says.
+    file_format : {"mp4", "avi", "matroska"}
+        Format of the file, from `detect_format`.
     """
-    steps: dict[str, Callable[[BinaryIO, int], int]] = {
-        "mp4": _box,
-        "avi": _chunk,
-        "matroska": _element,
+    end_functions: dict[str, Callable[[BinaryIO, int], int]] = {
+        "mp4": _mp4_box_end,
+        "avi": _riff_chunk_end,
+        "matroska": _matroska_element_end,
     }
-    cut, counted = False, content != "matroska"
+    truncated, counts_frames = False, file_format != "matroska"
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        at = 0
-        while at < size and not cut:
-            file.seek(at)
-            if content == "mp4" and file.read(8)[4:] == b"moof":  # a film in fragments
-                counted = False
-            file.seek(at)
-            end = steps[content](file, size)
-            cut = end > size
-            at = max(end, at + 1)
-    return Container(cut, counted)
+        position = 0
+        while position < size and not truncated:
+            file.seek(position)
+            if file_format == "mp4" and file.read(8)[4:] == b"moof":  # a fragmented file
+                counts_frames = False
+            file.seek(position)
+            end = end_functions[file_format](file, size)
+            truncated = end > size
+            position = max(end, position + 1)
+    return Container(truncated, counts_frames)
 
 
-def _box(file: BinaryIO, size: int) -> int:
-    """End of the box of an MP4 or QuickTime file that begins here (ISO 14496-12, 4.2); a length of 0 reaches to the end of the file.
+def _mp4_box_end(file: BinaryIO, size: int) -> int:
+    """Return the offset of the end of the MP4 or QuickTime box at the file position.
 
-    Only boxes that a film needs count: what some programs put behind them is no box.
+    A length of 0 extends to the end of the file. A box that no player needs never extends beyond
+    the file: some programs append data that is not a box.
+
+    References
+    ----------
+    ISO 14496-12, 4.2.
     """
-    at, head = file.tell(), file.read(16)
+    start, head = file.tell(), file.read(16)
     length = int.from_bytes(head[:4], "big")
     if length == 1:
         length = int.from_bytes(head[8:16], "big")
-    end = size if length < 8 else at + length
-    return end if head[4:8] in _NEEDED else min(end, size)
+    end = size if length < 8 else start + length
+    return end if head[4:8] in _MP4_VIDEO_BOXES else min(end, size)
 
 
-def _chunk(file: BinaryIO, size: int) -> int:
-    """End of the RIFF chunk that begins here; an AVI file of more than 1 GiB has several. A recorder that was cut off states none."""
-    at, head = file.tell(), file.read(8)
+def _riff_chunk_end(file: BinaryIO, size: int) -> int:
+    """Return the offset of the end of the RIFF chunk at the file position.
+
+    An AVI file of more than 1 GiB has several chunks.
+    """
+    start, head = file.tell(), file.read(8)
     length = int.from_bytes(head[4:8], "little")
-    return at + 8 + length if head[:4] == b"RIFF" and length not in (0, 0xFFFFFFFF) else size
+    if head[:4] != b"RIFF" or length in _UNKNOWN_RIFF_LENGTHS:
+        return size
+    return start + 8 + length
 
 
-def _element(file: BinaryIO, size: int) -> int:
-    """End of the header or segment of a Matroska file that begins here (RFC 8794, 4); all ones are an open length."""
-    at, head = file.tell(), file.read(12)
-    if head[:4] not in (_EBML, _SEGMENT) or len(head) < 12 or not head[4]:
+def _matroska_element_end(file: BinaryIO, size: int) -> int:
+    """Return the offset of the end of the Matroska header or segment at the file position.
+
+    A length with all bits set is unknown and extends to the end of the file.
+
+    References
+    ----------
+    RFC 8794, 4.
+    """
+    start, head = file.tell(), file.read(12)
+    if head[:4] not in (_MATROSKA_HEADER, _MATROSKA_SEGMENT) or len(head) < 12 or not head[4]:
         return size
     width = 9 - head[4].bit_length()
-    length = int.from_bytes(head[4 : 4 + width], "big") & ((1 << 7 * width) - 1)
-    return size if length == (1 << 7 * width) - 1 else at + 4 + width + length
+    unknown_length = (1 << 7 * width) - 1
+    length = int.from_bytes(head[4 : 4 + width], "big") & unknown_length
+    return size if length == unknown_length else start + 4 + width + length

@@ -1,8 +1,9 @@
-"""Frames of a video stream, one at a time, through the FFmpeg in OpenCV.
+"""Decoding of a video stream, one frame at a time, with the FFmpeg in OpenCV.
 
-FFmpeg never sees the name that a user gave a file: a name may ask it for a sequence of images (`%03d.png`), for another protocol
-(`concat:`), or be no UTF-8. It is given a link, or the stream copied out of a DICOM file, in a private folder under a name that means
-nothing. What could make it open other files by content (playlists, scripts) is refused by its first bytes before.
+FFmpeg never sees the name of a user's file. A name may request a sequence of images
+(`%03d.png`) or another protocol (`concat:`), or it may not be UTF-8. FFmpeg gets a link with a
+neutral name in a private folder, or a copy of the stream from a DICOM file. Formats that could make
+it open other files (playlists, scripts) are refused before, by their first bytes.
 """
 
 from __future__ import annotations
@@ -20,39 +21,44 @@ from typing import Any
 import numpy as np
 
 from usmicro.errors import CodecError, ScanError
-from usmicro.loading.dicom.fragments import Stretch
-from usmicro.loading.formats import checked_size, decoding
+from usmicro.loading.dicom.fragments import ByteRange
+from usmicro.loading.formats import check_image_size, scan_errors
 from usmicro.model.arrays import Frame
 
-_GREY = ("Y800", "GREY")
-"""Pixel formats of one channel, as OpenCV names them."""
-_BLOCK = 2**20
+_GREY_PIXEL_FORMATS = ("Y800", "GREY")
+"""OpenCV's names of pixel formats with one channel."""
+_COPY_BLOCK_BYTES = 2**20
+"""Number of bytes that are copied at a time. Chosen by eye; no measurement is recorded."""
+_MOST_DECLARED_FRAMES = 1e9
+"""A declared number of frames above this is ignored: a stream without a duration can give any
+number. Chosen by eye; no measurement is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """Where an encoded video lies."""
+class VideoStream:
+    """Position of an encoded video."""
 
     path: Path
-    fragments: tuple[Stretch, ...] = ()
-    """Stretches of the file that make the stream; none: the whole file."""
+    fragments: tuple[ByteRange, ...] = ()
+    """Byte ranges of the file that form the stream; empty for the whole file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What a stream holds."""
+class VideoProperties:
+    """Properties of a video stream that was decoded once."""
 
     rows: int
     columns: int
     frames: int
-    """Frames that could be decoded."""
-    stated: int
-    """Frames that the container says it has, an estimate in some; 0 where it does not say."""
+    """Number of frames that could be decoded."""
+    declared_frames: int
+    """Number of frames that the container declares, in some formats an estimate; 0 if unknown."""
     codec: str
-    """Four characters, as OpenCV names it."""
-    grey: bool
-    turn: int
-    """Degrees by which the file asks to be turned, which is left to OpenCV."""
+    """Four characters that identify the codec in OpenCV."""
+    is_grey: bool
+    """True if the stream has no colour."""
+    rotation: int
+    """Rotation in degrees that the file prescribes for display, from 0 to 359."""
 
     @property
     def decoder(self) -> str:
@@ -62,132 +68,148 @@ class Survey:
         return f"OpenCV {cv2.__version__} with FFmpeg, {self.codec}"
 
 
-def survey(stream: Stream, largest: int, *, cut: bool = False) -> Survey:
-    """Decode a stream once to count its frames: neither containers nor headers can be trusted to say how many there are.
+def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -> VideoProperties:
+    """Decode a stream once and return its properties.
+
+    All frames are decoded to count them, since neither containers nor headers give their number
+    reliably.
 
     Parameters
     ----------
-    stream : Stream
-    largest : int
-        Pixels that a frame may have; checked before the first is decoded.
-    cut : bool
-        Whether the stream is known to end too early, for the words of an error.
+    stream : VideoStream
+    largest_image : int
+        Largest accepted number of pixels of a frame; it is checked before decoding.
+    truncated : bool
+        True if the file is known to be truncated, for the error message.
+
+    Returns
+    -------
+    VideoProperties
 
     Raises
     ------
     ScanError
-        If FFmpeg cannot open it, a frame is too large, or none can be decoded.
+        If FFmpeg cannot open the stream, a frame is too large, or no frame can be decoded.
     CodecError
         If this OpenCV has no FFmpeg.
     """
     import cv2
 
-    fault = (
-        "the file is truncated"
-        if cut
-        else "the file is damaged, or of a codec that FFmpeg in OpenCV does not know"
-    )
-    remedy = "copy it again from its source, or convert it"
+    if truncated:
+        reason = "the file is truncated: copy it again from its source"
+    else:
+        reason = (
+            "the file is damaged, or its codec is not in the FFmpeg of OpenCV: "
+            "copy it again from its source, or convert it"
+        )
     with _opened(stream) as video:
         if not video.isOpened():
-            raise ScanError(
-                f"{stream.path}: expected a video, but it cannot be opened: {fault}; {remedy}"
-            )
-        rows, columns = (
-            round(video.get(side)) for side in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)
-        )
-        checked_size(stream.path, rows, columns, largest)
+            raise ScanError(f"{stream.path}: expected a video, but it cannot be opened; {reason}")
+        rows = round(video.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        columns = round(video.get(cv2.CAP_PROP_FRAME_WIDTH))
+        check_image_size(stream.path, rows, columns, largest_image)
         done, image = video.read()
         if not done:
-            raise ScanError(
-                f"{stream.path}: no frame of the video could be decoded: {fault}; {remedy}"
-            )
+            raise ScanError(f"{stream.path}: no frame of the video could be decoded; {reason}")
         frames = 1
         while video.grab():
             frames += 1
-        stated = video.get(cv2.CAP_PROP_FRAME_COUNT)
-        return Survey(
+        declared = video.get(cv2.CAP_PROP_FRAME_COUNT)
+        pixel_format = _four_characters(video.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT))
+        return VideoProperties(
             rows=image.shape[0],
             columns=image.shape[1],
             frames=frames,
-            stated=round(stated) if 0 < stated < 1e9 else 0,
+            declared_frames=round(declared) if 0 < declared < _MOST_DECLARED_FRAMES else 0,
             codec=_four_characters(video.get(cv2.CAP_PROP_FOURCC)),
-            grey=_four_characters(video.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) in _GREY,
-            turn=round(video.get(cv2.CAP_PROP_ORIENTATION_META)) % 360,
+            is_grey=pixel_format in _GREY_PIXEL_FORMATS,
+            rotation=round(video.get(cv2.CAP_PROP_ORIENTATION_META)) % 360,
         )
 
 
-def decoded(stream: Stream, found: Survey, count: int) -> Iterator[Frame]:
-    """Yield the first `count` frames: (rows, columns, 3) RGB, or (rows, columns) if the stream has no colour; uint8.
+def decoded_frames(stream: VideoStream, properties: VideoProperties, count: int) -> Iterator[Frame]:
+    """Yield the first `count` frames of a stream.
 
-    Colour range and matrix are what OpenCV makes of them. FFmpeg patches over damage inside a frame: only frames that are lost are noticed.
+    OpenCV chooses colour range and colour matrix. Damage within a frame is not noticed, since
+    FFmpeg conceals it; only lost frames are noticed.
+
+    Yields
+    ------
+    array, shape (rows, columns, 3) RGB, or (rows, columns) if the stream has no colour; uint8
 
     Raises
     ------
     ScanError
-        If a frame has another size than the first, or is no longer there.
+        If a frame has another size than the first, or can no longer be read.
     """
     import cv2
 
     with _opened(stream) as video:
         for number in range(1, count + 1):
-            with decoding(
-                stream.path, f"frame {number} of {count} cannot be decoded; the file is damaged"
-            ):
+            with scan_errors(stream.path, f"frame {number} of {count} cannot be decoded"):
                 done, image = video.read() if video.isOpened() else (False, None)
             if not done or image is None:
                 raise ScanError(
-                    f"{stream.path}: frame {number} of {count} cannot be read any more; was the file changed? Run again"
+                    f"{stream.path}: frame {number} of {count} can no longer be read; "
+                    "the file may have changed: run again"
                 )
-            if image.shape[:2] != (found.rows, found.columns):
+            rows, columns = image.shape[:2]
+            if (rows, columns) != (properties.rows, properties.columns):
                 raise ScanError(
-                    f"{stream.path}: frame {number} has {image.shape[0]} rows x {image.shape[1]} columns where the first has "
-                    f"{found.rows} x {found.columns}; expected one size: cut the video where its size changes"
+                    f"{stream.path}: frame {number} has {rows} rows x {columns} columns, "
+                    f"expected {properties.rows} x {properties.columns} as in the first frame; "
+                    "split the video where its size changes"
                 )
-            yield (
-                np.ascontiguousarray(image[..., 0])
-                if found.grey
-                else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-            )
+            if properties.is_grey:
+                yield np.ascontiguousarray(image[..., 0])
+            else:
+                yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 @contextmanager
-def _opened(stream: Stream) -> Iterator[Any]:
-    """A `cv2.VideoCapture` of the stream, released at the end; what was copied out of a DICOM file is gone by then at the latest."""
-    os.environ.setdefault(
-        "OPENCV_FFMPEG_LOGLEVEL", "-8"
-    )  # FFmpeg writes its complaints to the terminal otherwise
+def _opened(stream: VideoStream) -> Iterator[Any]:
+    """Give a `cv2.VideoCapture` of the stream.
+
+    A copy of a stream from a DICOM file is deleted at the end or, where the system allows it, as
+    soon as it is open.
+    """
+    # otherwise FFmpeg writes messages to the terminal
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
     if not cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG):
         raise CodecError(
-            f"{stream.path}: this OpenCV has no FFmpeg and reads no video. Install one that has: pip install opencv-python-headless"
+            f"{stream.path}: this OpenCV has no FFmpeg and cannot read videos; "
+            "install one that can: pip install opencv-python-headless"
         )
-    with tempfile.TemporaryDirectory(
-        prefix="usmicro-", ignore_cleanup_errors=True
-    ) as folder:  # only its owner may look into it
+    # only its owner can read a temporary folder
+    with tempfile.TemporaryDirectory(prefix="usmicro-", ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "stream"
-        with decoding(
-            stream.path, "its video stream cannot be put into the folder for temporary files"
+        with scan_errors(
+            stream.path, "its video stream cannot be copied into the folder for temporary files"
         ):
             _provide(stream, file)
-        with _quiet(), decoding(stream.path, "its video stream cannot be opened"):
-            # one thread: the same pixels anywhere, and one process a core; the backend named, so that none reads a sequence of images
+        with _quiet_opencv(), scan_errors(stream.path, "its video stream cannot be opened"):
+            # one thread gives the same pixels on any machine, and one process needs one core; the
+            # named backend prevents that OpenCV reads a sequence of images
             video = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         try:
             if os.name == "posix":
-                file.unlink()  # an open file needs no name here: nothing is left even if the process is killed
+                file.unlink()  # an open file needs no name: nothing stays if the process is killed
             yield video
         finally:
             video.release()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep OpenCV's own warnings off the terminal; for the whole process, so only while a file is opened."""
+def _quiet_opencv() -> Iterator[None]:
+    """Keep the warnings of OpenCV off the terminal.
+
+    This affects the whole process, so it is used only while a file is opened.
+    """
     import cv2
 
-    module = cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2  # OpenCV 5, 4
+    module = cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2  # OpenCV 5, OpenCV 4
     level = module.getLogLevel()
     module.setLogLevel(0)
     try:
@@ -196,25 +218,27 @@ def _quiet() -> Iterator[None]:
         module.setLogLevel(level)
 
 
-def _provide(stream: Stream, file: Path) -> None:
-    """Put the stream where FFmpeg is to read it: a link to a video file, a copy of the fragments in a DICOM file."""
+def _provide(stream: VideoStream, file: Path) -> None:
+    """Make `file` a link to a video file, or a copy of the stream in a DICOM file."""
     if not stream.fragments:
         try:
             file.symlink_to(os.path.abspath(stream.path))
-        except OSError:  # Windows lets few users make links
+        except OSError:  # on Windows few users may create links
             shutil.copyfile(stream.path, file)
         return
-    with stream.path.open("rb") as source, open(file, "xb", opener=_private) as target:
+    with stream.path.open("rb") as source, open(file, "xb", opener=_open_private) as target:
         for offset, length in stream.fragments:
             source.seek(offset)
-            while length > 0 and (block := source.read(min(length, _BLOCK))):
+            while length > 0 and (block := source.read(min(length, _COPY_BLOCK_BYTES))):
                 target.write(block)
                 length -= len(block)
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
+    """Open a file that only its owner can read and write."""
     return os.open(path, flags, 0o600)
 
 
 def _four_characters(value: float) -> str:
+    """Return the characters of a four-character code."""
     return struct.pack("<I", int(value) & 0xFFFFFFFF).decode("latin-1").strip("\0 ") or "no name"
