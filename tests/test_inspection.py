@@ -1,14 +1,23 @@
 import numpy as np
 import pytest
 
-from usmicro.inspection import FLOW, draw_views, flow_colours, inspect
+from usmicro.inspection import VELOCITY_COLOURS, draw_views, inspect, velocity_colours
 from usmicro.phantom import random_settings, simulate
 from usmicro.writing.masks import encode_png
 
 
-def test_flow_has_opposite_colours_and_none_is_neutral():
-    colours = flow_colours(np.array([-5, -1, 0, 1, 5], np.float32))
-    np.testing.assert_array_equal(colours, [FLOW[0], FLOW[0], FLOW[1], FLOW[2], FLOW[2]])
+def test_velocities_have_opposite_colours_and_no_flow_is_neutral():
+    colours = velocity_colours(np.array([-5, -1, 0, 1, 5], np.float32))
+    np.testing.assert_array_equal(
+        colours,
+        [
+            VELOCITY_COLOURS[0],
+            VELOCITY_COLOURS[0],
+            VELOCITY_COLOURS[1],
+            VELOCITY_COLOURS[2],
+            VELOCITY_COLOURS[2],
+        ],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +25,7 @@ def clip():
     return simulate(3001, random_settings(3001, "vessel"))
 
 
-def test_a_colour_scan_is_drawn_beside_its_flow(clip, tmp_path):
+def test_the_flow_of_a_colour_scan_is_drawn_beside_it(clip, tmp_path):
     path = tmp_path / "flow.png"
     path.write_bytes(encode_png(clip.frames[0]))
     picture = draw_views(inspect(path))

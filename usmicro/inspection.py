@@ -1,4 +1,4 @@
-"""What the loader and the preparation understand of a scan, in words and as a picture; nothing is analysed."""
+"""Inspection: what loading and preparation find in a scan, as text and as a picture."""
 
 from __future__ import annotations
 
@@ -32,26 +32,46 @@ from usmicro.writing.overlays import (
     scaled,
 )
 
-RAYS = 9
-FLOW = ((0, 90, 220), (235, 235, 235), (230, 120, 0))
-"""Colours of flow away from the transducer at the limit, of none, and of flow towards it."""
+DRAWN_SCAN_LINES = 9
+"""Number of scan lines that are drawn. Chosen by eye on the sample scans."""
+VELOCITY_COLOURS = ((0, 90, 220), (235, 235, 235), (230, 120, 0))
+"""RGB colours of flow away from the transducer at the velocity limit, of no flow, and of flow
+towards the transducer at the limit: blue and orange, which people with any colour vision can tell
+apart. Chosen by eye."""
+BLOCKS, LEAST_BLOCK = 30, 16
+"""Pixels outside the tissue are averaged over blocks: this many in the height of the picture, each
+of at least 16 pixels, so that names in a header cannot be read. Chosen by eye on the sample
+scans."""
+LINE_UNITS = 1000
+"""The width of the picture in widths of a drawn line. Chosen by eye."""
+BAR_MARGIN, TEXT_GAP = 8, 4
+"""Distance of the velocity scale from the corner of the picture and from its text, in widths of a
+drawn line. Chosen by eye."""
+VELOCITY_TEXT, POWER_TEXT = "away -1   0   1 towards", "power 0 to 1"
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """A scan, its first frame and what the stages would see of it."""
+    """A scan, its first frame and the views of that frame."""
 
     scan: Scan
     frame: Frame
+    """First frame."""
     frames: int
-    """Frames that could be read."""
+    """Number of frames that could be read."""
     views: list[View]
+    """Views of the first frame; empty if it cannot be prepared."""
     problem: str = ""
-    """Why there are no views."""
+    """Reason why there are no views; otherwise empty."""
 
 
 def inspect(path: Path, settings: Settings | None = None) -> Inspection:
-    """Load a scan, count its frames and prepare the first.
+    """Load a scan, count its frames and prepare the first one.
+
+    Parameters
+    ----------
+    path : path
+    settings : Settings, optional
 
     Raises
     ------
@@ -63,31 +83,27 @@ def inspect(path: Path, settings: Settings | None = None) -> Inspection:
     frames = scan.frames()
     first = next(frames, None)
     if first is None:
-        raise ScanError(f"{path}: holds no frame")
+        raise ScanError(f"{path}: holds no frame; expected at least one")
     count = 1 + sum(1 for _ in frames)
     try:
-        return Inspection(
-            scan,
-            first,
-            count,
-            prepare(
-                first, spacing=scan.spacing, regions=scan.regions, settings=settings.preparation
-            ),
+        views = prepare(
+            first, spacing=scan.spacing, regions=scan.regions, settings=settings.preparation
         )
     except ImageError as error:
         return Inspection(scan, first, count, [], str(error))
+    return Inspection(scan, first, count, views)
 
 
 def describe(inspection: Inspection) -> list[str]:
-    """Lines for a person: frames, size, spacing, regions, geometry, tissue, colour, overlays, decoder, notes."""
+    """Return lines of text on file, frames, regions, tissue, scan geometry, colour and notes."""
     scan, frame = inspection.scan, inspection.frame
-    promised = (
-        "" if scan.declared_frames == inspection.frames else f" of {scan.declared_frames} promised"
+    declared = (
+        "" if scan.declared_frames == inspection.frames else f" of {scan.declared_frames} declared"
     )
     kind = "grey" if frame.ndim == 2 else "RGB"
     lines = [
         _line("file", scan.name.encode("utf-8", "backslashreplace").decode()),
-        _line("frames", f"{inspection.frames}{promised}"),
+        _line("frames", f"{inspection.frames}{declared}"),
         _line(
             "size",
             f"{scan.rows} rows x {scan.columns} columns, {kind}, {frame.dtype.itemsize * 8} bit",
@@ -96,13 +112,10 @@ def describe(inspection: Inspection) -> list[str]:
         _line("decoder", scan.decoder),
     ]
     for region in scan.regions:
-        own = f", {_spacing(region.spacing)}" if region.spacing.known else ""
-        lines.append(
-            _line(
-                "region",
-                f"{region.kind}: columns {region.left} to {region.right - 1}, rows {region.top} to {region.bottom - 1}{own}",
-            )
-        )
+        columns = f"columns {region.left} to {region.right - 1}"
+        rows = f"rows {region.top} to {region.bottom - 1}"
+        spacing = f", {_spacing(region.spacing)}" if region.spacing.known else ""
+        lines.append(_line("region", f"{region.kind}: {columns}, {rows}{spacing}"))
     for view in inspection.views:
         lines += _view_lines(view)
     if inspection.problem:
@@ -112,79 +125,69 @@ def describe(inspection: Inspection) -> list[str]:
 
 
 def _view_lines(view: View) -> list[str]:
-    unit = "mm" if view.grid.spacing.known else "mm (assumed)"
+    """Return the lines of text on one view."""
+    pixel_mm, known = view.grid.pixel_mm, view.grid.spacing.known
+    unit = "mm" if known else "mm (assumed)"
     rows, columns = np.nonzero(view.tissue)
-    depth = float(view.scan_lines.depth(columns, rows).max()) * view.grid.pixel_mm
-    area = (
-        f", {view.tissue.sum() * view.grid.pixel_mm**2 / 100:.1f} cm2"
-        if view.grid.spacing.known
-        else ""
-    )
+    depth = float(view.scan_lines.depth(columns, rows).max()) * pixel_mm
+    area = f", {view.tissue.sum() * pixel_mm**2 / 100:.1f} cm2" if known else ""
     corners = (
         *view.grid.to_image(columns.min(), rows.min()),
         *view.grid.to_image(columns.max(), rows.max()),
     )
     left, top, right, bottom = (round(float(value)) for value in corners)
-    across, along = (size * view.grid.pixel_mm for size in view.speckle_size)
+    across, along = (size * pixel_mm for size in view.speckle_size)
+    speckle = f"{across:.2f} across x {along:.2f} {unit} along the scan lines"
     lines = [
         _line("tissue", f"columns {left} to {right}, rows {top} to {bottom}{area}"),
         _line("  geometry", f"{view.scan_lines.geometry}, depth {depth:.0f} {unit}"),
         _line("  spacing", _spacing(view.grid.spacing)),
-        _line("  speckle cell", f"{across:.2f} across x {along:.2f} {unit} along the beam"),
-        _line(
-            "  overlays",
-            f"{100 * (view.graphics & view.tissue).sum() / view.tissue.sum():.1f} % of the tissue",
-        ),
+        _line("  speckle size", speckle),
+        _line("  graphics", f"{_percent_of_tissue(view.graphics, view):.1f} % of the tissue"),
     ]
     if (colour := view.colour) is not None:
-        box, flow = (
-            100 * (mask & view.tissue).sum() / view.tissue.sum()
-            for mask in (colour.box, colour.mask)
-        )
-        bar = (
-            "no colour bar found"
-            if colour.bar is None
-            else f"{colour.bar.kind} bar of {len(colour.bar.colours)} colours"
-        )
-        lines.append(
-            _line(
-                "  colour flow",
-                f"box {box:.0f} %, flow {flow:.1f} % of the tissue; {bar}{', power Doppler' if colour.power else ''}",
-            )
-        )
+        box, flow = (_percent_of_tissue(mask, view) for mask in (colour.box, colour.mask))
+        bar = "no colour bar found"
+        if colour.bar is not None:
+            bar = f"{colour.bar.kind} bar of {len(colour.bar.colours)} colours"
+        power = ", power Doppler" if colour.power else ""
+        text = f"box {box:.0f} %, flow {flow:.1f} % of the tissue; {bar}{power}"
+        lines.append(_line("  colour flow", text))
     return lines
 
 
-def draw_views(inspection: Inspection) -> ByteImage:
-    """Draw on the first frame: tissue outline (green), overlays (orange), beams (blue), colour box (purple), colour bar (yellow).
+def _percent_of_tissue(mask: BoolImage, view: View) -> float:
+    return float(100 * (mask & view.tissue).sum() / view.tissue.sum())
 
-    Where it shows colour flow, a second picture to the right has what the colours mean: the velocity as a fraction of the limit, from
-    blue (away from the transducer) to orange (towards it), or the power. The surer a colour was matched, the less grey shows through.
+
+def draw_views(inspection: Inspection) -> ByteImage:
+    """Draw the views on the first frame.
+
+    Colours: outline of the tissue green, burned-in graphics orange, scan lines blue, colour box
+    purple, colour bar yellow. If the frame shows colour flow, a second picture to the right shows
+    its velocity as a fraction of the limit, from blue (away from the transducer) to orange
+    (towards it), or its power. The more closely a colour matches the bar, the less grey shows
+    through.
 
     Returns
     -------
     array, shape (rows, columns, 3), uint8 RGB
     """
     shape = inspection.frame.shape[:2]
-    seen = np.zeros(shape, bool)
+    shown = np.zeros(shape, bool)
     for view in inspection.views:
-        seen |= _in_image(view, view.tissue, shape)
+        shown |= _in_image(view, view.tissue, shape)
     picture = rgb_of(inspection.frame)
     if inspection.views:
-        picture[~seen] = _unreadable(picture)[~seen]
+        picture[~shown] = _unreadable(picture)[~shown]
     picture, scale = enlarge(picture)
-    pen = Pen(picture, unit=max(1.0, picture.shape[1] / 1000))
+    pen = Pen(picture, unit=max(1.0, picture.shape[1] / LINE_UNITS))
     for view in inspection.views:
         outline(pen, _in_image(view, view.tissue, shape), scale, GREEN)
         outline(pen, _in_image(view, view.graphics, shape), scale, ORANGE)
-        for ray in _rays(view):
-            pen.line(
-                [
-                    scaled(point, scale)
-                    for point in zip(*view.grid.to_image(ray[:, 0], ray[:, 1]), strict=True)
-                ],
-                SKY_BLUE,
-            )
+        for line in _scan_lines(view):
+            points = zip(*view.grid.to_image(line[:, 0], line[:, 1]), strict=True)
+            pen.line([scaled(point, scale) for point in points], SKY_BLUE)
         if view.colour is not None:
             outline(pen, _in_image(view, view.colour.box, shape), scale, PURPLE)
             if view.colour.bar is not None:
@@ -199,94 +202,100 @@ def draw_views(inspection: Inspection) -> ByteImage:
     flows = [
         view for view in inspection.views if view.colour is not None and view.colour.mask.any()
     ]
-    return np.hstack([picture, _draw_flow(flows, inspection.frame, seen)]) if flows else picture
+    return np.hstack([picture, _draw_flow(flows, inspection.frame, shown)]) if flows else picture
 
 
-def _draw_flow(views: list[View], frame: Frame, seen: BoolImage) -> ByteImage:
-    """The grey tissue with the flow of some views in the colours of FLOW, and their scale."""
-    grey = cv2.cvtColor(rgb_of(frame), cv2.COLOR_RGB2GRAY) // 2 * seen
+def _draw_flow(views: list[View], frame: Frame, shown: BoolImage) -> ByteImage:
+    """Draw the flow of some views in VELOCITY_COLOURS on the dimmed grey tissue, with a scale.
+
+    `shown` is the tissue of all views, shape (rows, columns); the result has the shape
+    (rows, columns, 3), uint8 RGB.
+    """
+    grey = cv2.cvtColor(rgb_of(frame), cv2.COLOR_RGB2GRAY) // 2 * shown
     picture = np.repeat(grey[..., None], 3, axis=2)
     power = False
     for view in views:
         assert view.colour is not None
         power |= view.colour.power
         fraction, quality = velocity(view.colour)
-        shift_x, shift_y = view.grid.to_image(0.0, 0.0)
-        to_image = np.array([[view.grid.step_x, 0, shift_x], [0, view.grid.step_y, shift_y]])
         layers = [np.nan_to_num(fraction), quality, view.colour.mask.astype(np.float32)]
-        value, sure, shown = (
-            cv2.warpAffine(part, to_image, picture.shape[1::-1], flags=cv2.INTER_NEAREST)
-            for part in layers
-        )
-        opacity = (shown * sure)[..., None]
-        picture = np.rint(picture * (1 - opacity) + flow_colours(value) * opacity).astype(np.uint8)
+        value, match, has_flow = (_resampled(layer, view, picture.shape) for layer in layers)
+        opacity = (has_flow * match)[..., None]
+        flow = velocity_colours(value)
+        picture = np.rint(picture * (1 - opacity) + flow * opacity).astype(np.uint8)
     picture, _ = enlarge(picture)
-    pen = Pen(picture, unit=max(1.0, picture.shape[1] / 1000))
-    width, height = pen.extent("away -1   0   1 towards")
-    bar = flow_colours(
-        np.tile(np.linspace(0 if power else -1, 1, width, dtype=np.float32), (height, 1))
-    )
-    left, bottom = round(8 * pen.unit), picture.shape[0] - round(8 * pen.unit)
-    picture[max(bottom - height, 0) : bottom, left : left + width] = bar[
-        :, : picture.shape[1] - left
-    ]
-    pen.text(
-        "power 0 to 1" if power else "away -1   0   1 towards",
-        left,
-        bottom - height - 4 * pen.unit,
-        WHITE,
-    )
+    pen = Pen(picture, unit=max(1.0, picture.shape[1] / LINE_UNITS))
+    width, height = pen.extent(VELOCITY_TEXT)
+    values = np.linspace(0 if power else -1, 1, width, dtype=np.float32)
+    bar = velocity_colours(np.tile(values, (height, 1)))
+    left = round(BAR_MARGIN * pen.unit)
+    bottom = picture.shape[0] - left
+    bar = bar[:, : picture.shape[1] - left]
+    picture[max(bottom - height, 0) : bottom, left : left + width] = bar
+    text = POWER_TEXT if power else VELOCITY_TEXT
+    pen.text(text, left, bottom - height - TEXT_GAP * pen.unit, WHITE)
     return picture
 
 
-def flow_colours(value: FloatImage) -> FloatImage:
-    """Colours of velocities as fractions of the limit, told apart by any eye: shape (..., 3), 0 to 255."""
-    at = np.clip(value, -1, 1)[..., None]
-    end = np.where(at < 0, np.array(FLOW[0], np.float32), np.array(FLOW[2], np.float32))
-    return np.asarray(
-        np.array(FLOW[1], np.float32) * (1 - np.abs(at)) + end * np.abs(at), dtype=np.float32
-    )
+def velocity_colours(value: FloatImage) -> FloatImage:
+    """Return the colours of velocities.
+
+    Parameters
+    ----------
+    value : array, shape (...), float32
+        Velocity as a fraction of the limit, negative away from the transducer.
+
+    Returns
+    -------
+    array, shape (..., 3), float32
+        RGB, 0 to 255, interpolated between VELOCITY_COLOURS.
+    """
+    away, none, towards = (np.array(colour, np.float32) for colour in VELOCITY_COLOURS)
+    fraction = np.clip(value, -1, 1)[..., None]
+    end = np.where(fraction < 0, away, towards)
+    return np.asarray(none * (1 - np.abs(fraction)) + end * np.abs(fraction), dtype=np.float32)
 
 
 def _unreadable(picture: ByteImage) -> ByteImage:
-    """Dimmed and in coarse blocks: one sees that something is there, but not the name that a header shows."""
+    """Dim a picture and average it over blocks, so that text in it cannot be read."""
     rows, columns = picture.shape[:2]
-    block = max(16, rows // 30)
-    coarse = cv2.resize(
-        picture, (max(1, columns // block), max(1, rows // block)), interpolation=cv2.INTER_AREA
-    )
-    return np.asarray(
-        cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_NEAREST) // 2, dtype=np.uint8
-    )
+    block = max(LEAST_BLOCK, rows // BLOCKS)
+    blocks = (max(1, columns // block), max(1, rows // block))
+    averaged = cv2.resize(picture, blocks, interpolation=cv2.INTER_AREA)
+    enlarged = cv2.resize(averaged, (columns, rows), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(enlarged // 2, dtype=np.uint8)
 
 
-def _rays(view: View) -> list[NDArray[np.float64]]:
-    """Some beams, each as grid positions (n, 2) from the transducer face to the end of the tissue."""
+def _scan_lines(view: View) -> list[NDArray[np.float64]]:
+    """Return scan lines from the transducer face to the end of the tissue.
+
+    They are spread evenly over the tissue; each is an array of two (x, y) positions in grid
+    pixels, shape (2, 2).
+    """
     rows, columns = np.nonzero(view.tissue)
-    deepest = float(view.scan_lines.depth(columns, rows).max())
-    if view.scan_lines.geometry == "linear":
-        starts = np.linspace(columns.min(), columns.max(), RAYS + 2)[1:-1]
-        return [
-            np.array([[x, view.scan_lines.face], [x, view.scan_lines.face + deepest]])
-            for x in starts
-        ]
-    angles = np.arctan2(columns - view.scan_lines.apex_x, rows - view.scan_lines.apex_y)
-    ends = np.array([view.scan_lines.face, view.scan_lines.face + deepest])
-    apex = np.array([view.scan_lines.apex_x, view.scan_lines.apex_y])
-    chosen = np.linspace(angles.min(), angles.max(), RAYS + 2)[1:-1]
-    return [apex + ends[:, None] * np.array([np.sin(angle), np.cos(angle)]) for angle in chosen]
+    geometry = view.scan_lines
+    deepest = float(geometry.depth(columns, rows).max())
+    if geometry.geometry == "linear":
+        starts = np.linspace(columns.min(), columns.max(), DRAWN_SCAN_LINES + 2)[1:-1]
+        return [np.array([[x, geometry.face], [x, geometry.face + deepest]]) for x in starts]
+    angles = np.arctan2(columns - geometry.apex_x, rows - geometry.apex_y)
+    ends = np.array([geometry.face, geometry.face + deepest])
+    apex = np.array([geometry.apex_x, geometry.apex_y])
+    drawn = np.linspace(angles.min(), angles.max(), DRAWN_SCAN_LINES + 2)[1:-1]
+    return [apex + ends[:, None] * np.array([np.sin(angle), np.cos(angle)]) for angle in drawn]
+
+
+def _resampled(layer: FloatImage | ByteImage, view: View, shape: tuple[int, ...]) -> FloatImage:
+    """Resample an array of the grid to the input image, shape (rows, columns, ...)."""
+    shift_x, shift_y = view.grid.to_image(0.0, 0.0)
+    to_image = np.array([[view.grid.step_x, 0, shift_x], [0, view.grid.step_y, shift_y]])
+    size = (shape[1], shape[0])
+    return np.asarray(cv2.warpAffine(layer, to_image, size, flags=cv2.INTER_NEAREST))
 
 
 def _in_image(view: View, mask: BoolImage, shape: tuple[int, ...]) -> BoolImage:
-    """A mask of the grid in pixels of the input image."""
-    shift_x, shift_y = view.grid.to_image(0.0, 0.0)
-    to_image = np.array([[view.grid.step_x, 0, shift_x], [0, view.grid.step_y, shift_y]])
-    return np.asarray(
-        cv2.warpAffine(
-            mask.astype(np.uint8), to_image, (shape[1], shape[0]), flags=cv2.INTER_NEAREST
-        )
-        > 0
-    )
+    """Resample a mask of the grid to the input image."""
+    return np.asarray(_resampled(mask.astype(np.uint8), view, shape) > 0)
 
 
 def _spacing(spacing: Spacing) -> str:
@@ -295,5 +304,5 @@ def _spacing(spacing: Spacing) -> str:
     return f"{spacing.x_mm:.4g} x {spacing.y_mm:.4g} mm (x, y), from: {spacing.source}"
 
 
-def _line(what: str, words: str) -> str:
-    return f"{what:<16}{words}"
+def _line(name: str, text: str) -> str:
+    return f"{name:<16}{text}"
