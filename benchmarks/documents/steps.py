@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from usmicro.analysis import analyze
 from usmicro.anatomy import find_anatomy
 from usmicro.errors import UsmicroError
+from usmicro.foci.blobs import Blobs
 from usmicro.foci.confidence import focus_confidence
 from usmicro.foci.detection import blob_responses, find_candidates
-from usmicro.foci.features import Blobs
 from usmicro.loading import load
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import BoolImage, ByteImage

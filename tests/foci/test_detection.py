@@ -6,7 +6,7 @@ import pytest
 
 from usmicro.errors import ImageError
 from usmicro.foci import find_candidates, find_foci
-from usmicro.foci.detection import strongest_first
+from usmicro.foci.detection import TEN_CM2, strongest_first
 from usmicro.foci.scale_space import FWHM
 from usmicro.model.findings import Candidates
 from usmicro.model.scan import Spacing
@@ -17,11 +17,11 @@ from usmicro.settings import FociSettings
 
 PIXEL_MM = 0.08
 SHAPE = (320, 400)
-CELL = (5.2, 2.8)
+SPECKLE_SIZE = (5.2, 2.8)
 
 
 def speckle_of(seed: int, shape: tuple[int, int] = SHAPE, level: float = 80.0) -> np.ndarray:
-    """Log-compressed Rayleigh speckle, 60 dB, with a cell of CELL."""
+    """Log-compressed Rayleigh speckle, 60 dB, with the speckle size SPECKLE_SIZE."""
     parts = np.random.default_rng(seed).normal(size=(2, *shape)).astype(np.float32)
     real, imaginary = (cv2.GaussianBlur(part, (0, 0), 3.4, sigmaY=1.7) for part in parts)
     envelope = np.hypot(real, imaginary)
@@ -32,22 +32,22 @@ def speckle_of(seed: int, shape: tuple[int, int] = SHAPE, level: float = 80.0) -
 
 def view_of(grey: np.ndarray, **changes) -> View:
     tissue = changes.pop("tissue", np.ones(grey.shape, bool))
-    overlay = changes.pop("overlay", np.zeros(grey.shape, bool))
+    graphics = changes.pop("graphics", np.zeros(grey.shape, bool))
     grid = Grid(0, 0, 1, 1, PIXEL_MM, Spacing(PIXEL_MM, PIXEL_MM, "given"))
     return View(
         np.ascontiguousarray(grey, np.float32),
         tissue,
-        overlay,
+        graphics,
         grid,
         ScanLines("linear", 0.0),
-        CELL,
+        SPECKLE_SIZE,
     )
 
 
 def with_blobs(
     grey: np.ndarray, blobs: list[tuple[float, float, float]], height: float = 110
 ) -> np.ndarray:
-    """Gaussian blobs (x, y, full width at half maximum) that take the place of the speckle as they rise."""
+    """The image with Gaussian blobs (x, y, full width at half maximum) that replace the speckle."""
     rows, columns = np.indices(grey.shape)
     out = grey.copy()
     for x, y, diameter in blobs:
@@ -76,19 +76,18 @@ def nearest(candidates: Candidates, x: float, y: float) -> int:
 
 
 @pytest.mark.parametrize("blob", BLOBS)
-def test_a_blob_is_found_where_it_is_and_as_large_as_it_is(blobs, blob):
+def test_position_and_diameter_of_a_blob_are_measured(blobs, blob):
     candidates, (x, y, diameter) = blobs[1], blob
     i = nearest(candidates, x, y)
-    assert (
-        np.hypot(candidates.x[i] - x, candidates.y[i] - y) < 0.9
-    )  # the speckle under it moves it: rms 0.3 to 0.4 an axis
+    # the speckle under a blob moves it: root mean square 0.3 to 0.4 pixels along either axis
+    assert np.hypot(candidates.x[i] - x, candidates.y[i] - y) < 0.9
     assert candidates.diameter[i] == pytest.approx(diameter, rel=0.2)
     assert candidates.line[i] < 0.2
     assert candidates.false_alarm[i] < 1e-5
     assert candidates.coarse[i] == (diameter * PIXEL_MM >= 0.5)
 
 
-def test_blobs_come_before_speckle_and_all_arrays_have_one_length(blobs):
+def test_blobs_come_before_speckle_and_all_arrays_have_the_same_length(blobs):
     candidates = blobs[1]
     first = candidates.take(np.arange(len(BLOBS)))
     assert {nearest(first, x, y) for x, y, _ in BLOBS} == set(range(len(BLOBS)))
@@ -100,33 +99,32 @@ def test_blobs_come_before_speckle_and_all_arrays_have_one_length(blobs):
 
 
 @pytest.mark.parametrize("diameter", [5.0, 10.0, 20.0])
-def test_diameter_and_position_have_no_bias(diameter):
-    found = []
+def test_diameter_and_position_are_unbiased(diameter):
+    errors = []
     for seed in range(3):
         places = [(x + 0.1 * seed, y + 0.3, diameter) for x in (70, 200, 330) for y in (80, 240)]
         candidates = find_candidates(view_of(with_blobs(speckle_of(seed), places)))
         for x, y, _ in places:
             i = nearest(candidates, x, y)
-            found.append((candidates.diameter[i], candidates.x[i] - x, candidates.y[i] - y))
-    measured, dx, dy = np.array(found).T
+            errors.append((candidates.diameter[i], candidates.x[i] - x, candidates.y[i] - y))
+    measured, dx, dy = np.array(errors).T
     assert measured.mean() == pytest.approx(diameter, rel=0.1)
     assert np.hypot(dx.mean(), dy.mean()) < 0.25
-    assert (
-        np.sqrt(np.mean(dx**2 + dy**2) / 2) < 0.65
-    )  # the speckle that the blob rises from pulls it about
+    # the speckle under a blob moves it
+    assert np.sqrt(np.mean(dx**2 + dy**2) / 2) < 0.65
 
 
 @pytest.mark.parametrize("diameter", [2.0, 3.0, 4.0])
-def test_a_point_is_no_larger_than_the_resolution(diameter):
+def test_a_point_measures_at_most_the_speckle_size(diameter):
     candidates = find_candidates(
         view_of(with_blobs(speckle_of(3), [(200, 160, diameter)], height=140))
     )
     i = nearest(candidates, 200, 160)
-    assert candidates.diameter[i] <= np.sqrt(CELL[0] * CELL[1])
+    assert candidates.diameter[i] <= np.sqrt(SPECKLE_SIZE[0] * SPECKLE_SIZE[1])
     assert not candidates.coarse[i]
 
 
-def test_a_ligament_that_a_blob_lies_on_is_none_of_it():
+def test_a_ligament_does_not_count_for_the_diameter_of_a_blob_on_it():
     rows, _ = np.indices(SHAPE)
     ligament = 80 + 50 * np.exp(-0.5 * ((rows - 160) / 3) ** 2) + 0.2 * (speckle_of(3) - 80)
     candidates = find_candidates(view_of(with_blobs(ligament, [(200, 160, 9)], height=130)))
@@ -134,7 +132,7 @@ def test_a_ligament_that_a_blob_lies_on_is_none_of_it():
 
 
 @pytest.mark.slow
-def test_rough_lumps_are_measured_without_bias():
+def test_diameters_of_rough_lumps_are_unbiased():
     ratios = []
     for phantom in phantom_set("mixed", range(3000, 3060)):
         view = prepare(phantom.frames[0], spacing=phantom.spacing, regions=phantom.regions)[0]
@@ -151,12 +149,11 @@ def test_rough_lumps_are_measured_without_bias():
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_what_lies_near_a_focus_hardly_changes_its_false_alarm(seed):
+def test_the_surroundings_of_a_focus_hardly_change_its_false_alarm(seed):
     rows, columns = np.indices(SHAPE)
     x, y, speckle = 200, 160, speckle_of(seed)
-    ring = [
-        (x + 20 * np.cos(turn), y + 20 * np.sin(turn), 6.0) for turn in np.arange(6) * np.pi / 3
-    ]
+    angles = np.arange(6) * np.pi / 3
+    ring = [(x + 20 * np.cos(angle), y + 20 * np.sin(angle), 6.0) for angle in angles]
     surroundings = {
         "nothing": (speckle, []),
         "foci": (speckle, ring),
@@ -166,17 +163,17 @@ def test_what_lies_near_a_focus_hardly_changes_its_false_alarm(seed):
             [],
         ),
     }
-    found = {}
+    log_false_alarm = {}
     for name, (grey, others) in surroundings.items():
         candidates = find_candidates(view_of(with_blobs(grey, [(x, y, 6.0), *others], height=60)))
         i = nearest(candidates, x, y)
         assert np.hypot(candidates.x[i] - x, candidates.y[i] - y) < 2, name
-        found[name] = np.log10(candidates.false_alarm[i])
-    assert np.ptp(list(found.values())) < 0.6
+        log_false_alarm[name] = np.log10(candidates.false_alarm[i])
+    assert np.ptp(list(log_false_alarm.values())) < 0.6
 
 
 @pytest.mark.parametrize("blob", BLOBS)
-def test_a_clear_blob_is_measured_closely(blob):
+def test_a_blob_in_weak_speckle_is_measured_accurately(blob):
     x, y, diameter = blob
     candidates = find_candidates(view_of(with_blobs(80 + 0.1 * (speckle_of(2) - 80), [blob])))
     assert np.hypot(candidates.x[0] - x, candidates.y[0] - y) < 0.1 + 0.015 * diameter
@@ -186,7 +183,7 @@ def test_a_clear_blob_is_measured_closely(blob):
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(1.0, 30.0), (0.6, 0.0), (0.7, 50.0)])
-def test_gain_and_slope_of_the_display_change_nothing(blobs, gain, offset):
+def test_gain_and_offset_of_the_display_do_not_change_the_measures(blobs, gain, offset):
     view, candidates = blobs
     changed = find_candidates(view_of(view.grey * gain + offset))
     for x, y, _ in BLOBS:
@@ -198,29 +195,28 @@ def test_gain_and_slope_of_the_display_change_nothing(blobs, gain, offset):
         assert changed.diameter[j] == pytest.approx(candidates.diameter[i], rel=0.05)
 
 
-@pytest.mark.parametrize("turn", [np.fliplr, np.flipud])
-def test_flips_pass_through(blobs, turn):
+@pytest.mark.parametrize("flip", [np.fliplr, np.flipud])
+def test_a_flipped_image_has_flipped_candidates(blobs, flip):
     view, candidates = blobs
-    turned = find_candidates(view_of(turn(view.grey)))
+    flipped = find_candidates(view_of(flip(view.grey)))
     rows, columns = view.shape
-    x, y = (
-        (columns - 1 - turned.x, turned.y) if turn is np.fliplr else (turned.x, rows - 1 - turned.y)
-    )
-    assert len(turned) == len(candidates)
+    x, y = flipped.x, flipped.y
+    x, y = (columns - 1 - x, y) if flip is np.fliplr else (x, rows - 1 - y)
+    assert len(flipped) == len(candidates)
     for i in range(len(candidates)):
         j = int(np.argmin(np.hypot(x - candidates.x[i], y - candidates.y[i])))
         assert np.hypot(x[j] - candidates.x[i], y[j] - candidates.y[i]) < 0.05
-        assert turned.contrast[j] == pytest.approx(candidates.contrast[i], rel=0.01)
-        assert turned.diameter[j] == pytest.approx(candidates.diameter[i], rel=0.02)
-        assert turned.line[j] == pytest.approx(candidates.line[i], abs=0.1)
+        assert flipped.contrast[j] == pytest.approx(candidates.contrast[i], rel=0.01)
+        assert flipped.diameter[j] == pytest.approx(candidates.diameter[i], rel=0.02)
+        assert flipped.line[j] == pytest.approx(candidates.line[i], abs=0.1)
 
 
 @pytest.mark.parametrize("angle", [0, 25, 90])
-def test_a_long_line_is_called_one_and_a_point_is_not(angle):
+def test_line_is_high_on_a_long_line_and_low_on_a_point(angle):
     rows, columns = np.indices(SHAPE) - np.array(SHAPE)[:, None, None] / 2
-    turn = np.deg2rad(angle)
-    across = -columns * np.sin(turn) + rows * np.cos(turn)
-    along = columns * np.cos(turn) + rows * np.sin(turn)
+    radians = np.deg2rad(angle)
+    across = -columns * np.sin(radians) + rows * np.cos(radians)
+    along = columns * np.cos(radians) + rows * np.sin(radians)
     share = np.exp(-0.5 * (across / 2) ** 2) * (np.abs(along) < 90)
     bright = 150 + 0.5 * (speckle_of(3) - 80)  # beads on the line, as a ligament has
     grey = speckle_of(2) * (1 - share) + bright * share
@@ -228,27 +224,27 @@ def test_a_long_line_is_called_one_and_a_point_is_not(angle):
         view_of(with_blobs(grey, [(60, 40, 5)])), FociSettings(false_positives=20.0)
     )
     column, row = candidates.x - SHAPE[1] / 2, candidates.y - SHAPE[0] / 2
-    on_line = np.abs(-column * np.sin(turn) + row * np.cos(turn)) < 3
+    on_line = np.abs(-column * np.sin(radians) + row * np.cos(radians)) < 3
     assert on_line.sum() >= 1
     assert np.median(candidates.line[on_line]) > 0.7
     assert candidates.line[nearest(candidates, 60, 40)] < 0.2
     beam = np.median(candidates.features["across_beam"][on_line])
-    assert beam == pytest.approx(np.cos(turn), abs=0.25)
+    assert beam == pytest.approx(np.cos(radians), abs=0.25)
 
 
-def test_no_focus_on_overlay_or_outside_tissue():
+def test_no_candidate_lies_on_graphics_or_outside_the_tissue():
     grey = with_blobs(speckle_of(4), [(60, 60, 6), (200, 160, 6), (340, 60, 6)])
-    tissue, overlay = np.ones(SHAPE, bool), np.zeros(SHAPE, bool)
+    tissue, graphics = np.ones(SHAPE, bool), np.zeros(SHAPE, bool)
     tissue[:, 300:] = False
-    overlay[40:80, 40:80] = True
-    view = view_of(grey, tissue=tissue, graphics=overlay)
+    graphics[40:80, 40:80] = True
+    view = view_of(grey, tissue=tissue, graphics=graphics)
     candidates = find_candidates(view, FociSettings(false_positives=100.0))
     assert np.hypot(candidates.x - 200, candidates.y - 160).min() < 1
     assert view.usable[np.round(candidates.y).astype(int), np.round(candidates.x).astype(int)].all()
     assert candidates.x.max() < 300
 
 
-def test_the_outline_of_the_tissue_is_no_focus():
+def test_the_outline_of_the_tissue_gives_no_candidates():
     rows, columns = np.indices(SHAPE)
     tissue = (columns - 200) ** 2 + (rows - 160) ** 2 < 140**2
     grey = np.where(tissue, speckle_of(5, level=150.0), 0)
@@ -261,27 +257,27 @@ def test_the_outline_of_the_tissue_is_no_focus():
     "grey",
     [np.zeros(SHAPE), np.full(SHAPE, 255.0), np.add.outer(np.arange(320.0), np.zeros(400)) / 2],
 )
-def test_an_image_without_detail_has_no_foci(grey):
+def test_an_image_without_texture_has_no_candidates(grey):
     candidates = find_candidates(view_of(grey))
     assert len(candidates) == 0
     assert all(len(values) == 0 for values in candidates.features.values())
 
 
-def test_a_view_without_usable_pixels_has_no_foci():
+def test_a_view_without_usable_pixels_has_no_candidates():
     assert len(find_candidates(view_of(speckle_of(1), tissue=np.zeros(SHAPE, bool)))) == 0
 
 
 @pytest.mark.parametrize("gamma", [0.6, 1.0, 1.6])
 @pytest.mark.parametrize("smoothing", [0.0, 1.5])
-def test_speckle_alone_gives_as_many_false_foci_as_promised(gamma, smoothing):
-    shape, expected = (512, 640), 10.0
-    found = 0
+def test_speckle_alone_gives_the_expected_number_of_false_foci(gamma, smoothing):
+    shape, per_ten_cm2 = (512, 640), 10.0
+    count = 0
     for seed in range(20, 26):
         grey = 255 * (speckle_of(seed, shape) / 255) ** gamma
         shown = cv2.GaussianBlur(grey, (0, 0), smoothing) if smoothing else grey
-        found += len(find_candidates(view_of(shown), FociSettings(false_positives=expected)))
-    promised = expected * 6 * shape[0] * shape[1] * PIXEL_MM**2 / 1000
-    assert promised / 1.7 < found < promised * 1.7
+        count += len(find_candidates(view_of(shown), FociSettings(false_positives=per_ten_cm2)))
+    expected = per_ten_cm2 * 6 * shape[0] * shape[1] * PIXEL_MM**2 / TEN_CM2
+    assert expected / 1.7 < count < expected * 1.7
 
 
 def test_more_false_positives_allowed_give_more_candidates(blobs):
@@ -294,14 +290,14 @@ def test_more_false_positives_allowed_give_more_candidates(blobs):
     assert counts[0] < counts[-1]
 
 
-def test_diameters_outside_the_limits_are_left_out(blobs):
+def test_foci_larger_than_the_limit_are_left_out(blobs):
     view, _ = blobs
     small = find_candidates(view, FociSettings(largest=0.8))
     assert (small.diameter * PIXEL_MM <= 0.8).all()
     assert np.hypot(small.x - BLOBS[-1][0], small.y - BLOBS[-1][1]).min() > 2
 
 
-def test_a_bare_image_gives_positions_in_its_own_pixels():
+def test_candidates_of_a_bare_image_are_in_its_own_pixels():
     grey = cv2.resize(
         with_blobs(speckle_of(6), [(100, 120, 7), (300, 200, 7)]),
         None,
@@ -310,19 +306,15 @@ def test_a_bare_image_gives_positions_in_its_own_pixels():
         interpolation=cv2.INTER_AREA,
     )
     candidates = find_foci(grey, spacing=PIXEL_MM / 0.8)
-    for x, y in ((100, 120), (300, 200)):
-        i = nearest(candidates, (x + 0.5) * 0.8 - 0.5, (y + 0.5) * 0.8 - 0.5)
-        assert (
-            np.hypot(
-                candidates.x[i] - (x + 0.5) * 0.8 + 0.5, candidates.y[i] - (y + 0.5) * 0.8 + 0.5
-            )
-            < 0.5
-        )
+    for blob in ((100, 120), (300, 200)):
+        x, y = ((position + 0.5) * 0.8 - 0.5 for position in blob)
+        i = nearest(candidates, x, y)
+        assert np.hypot(candidates.x[i] - x, candidates.y[i] - y) < 0.5
         assert candidates.diameter[i] == pytest.approx(7 * 0.8, rel=0.2)
     assert (np.diff(candidates.features["response"]) <= 0).all()
 
 
-def test_all_kinds_of_bare_image_agree():
+def test_grey_colour_16_bit_and_float_images_give_equal_candidates():
     grey = with_blobs(speckle_of(6), [(100, 120, 7)]).astype(np.uint8)
     first = find_foci(grey, spacing=PIXEL_MM)
     others = (
@@ -345,16 +337,16 @@ def test_all_kinds_of_bare_image_agree():
         (lambda: find_foci(speckle_of(6), spacing=(0.1, float("nan"))), "positive spacing"),
     ],
 )
-def test_errors_say_what_was_expected(call, words):
+def test_an_unusable_image_or_spacing_raises_an_error(call, words):
     with pytest.raises(ImageError, match=words):
         call()
 
 
 @pytest.mark.slow
-def test_the_candidates_hold_the_marked_foci(data_folder):
-    """At least 0.9 of the marks that both readers set, among at most 150 candidates an image."""
+def test_most_marked_foci_are_among_the_candidates(data_folder):
+    """At least 0.9 of the marks that both readers set, with at most 150 candidates per image."""
     marks = json.loads((data_folder / "echogenic-foci-marks" / "marks.json").read_text())
-    found, candidates, images = [], 0, 0
+    detected, candidates, images = [], 0, 0
     for entry in marks.values():
         if not entry["both"]:
             continue
@@ -362,16 +354,15 @@ def test_the_candidates_hold_the_marked_foci(data_folder):
         foci = find_foci(np.ascontiguousarray(image[..., ::-1]))
         images, candidates = images + 1, candidates + len(foci)
         for mark in entry["both"]:
-            found.append(
-                np.hypot(foci.x - mark["x"], foci.y - mark["y"]).min() <= max(mark["d"] / 2, 6)
-            )
-    assert np.mean(found) >= 0.9
+            distance = np.hypot(foci.x - mark["x"], foci.y - mark["y"]).min()
+            detected.append(distance <= max(mark["d"] / 2, 6))
+    assert np.mean(detected) >= 0.9
     assert candidates / images <= 150
 
 
-def test_blobs_are_ordered_by_response_and_equal_ones_by_place():
+def test_blobs_are_ordered_by_response_then_row_and_column():
     rng = np.random.default_rng(6)
-    for responses in (5, 100, 100000):  # few different ones make many ties
+    for responses in (5, 100, 100000):  # few distinct responses make many ties
         response = rng.integers(0, responses, 500) / responses
         x, y = rng.integers(0, 9, 500) * 1.0, rng.permutation(500) * 1.0
         np.testing.assert_array_equal(

@@ -1,4 +1,4 @@
-"""Hyperechoic foci: detection with a constant false-alarm rate, and what is measured at each."""
+"""Echogenic foci: detection at a constant false-alarm rate, measures and confidence."""
 
 from usmicro.foci.detection import find_candidates, find_foci
 

@@ -1,4 +1,4 @@
-"""Confidence: how sure each focus is, from what was measured at it and where it lies; and the score of the image as a whole."""
+"""Confidence of each focus from its measures and its place, and the score of the whole image."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from usmicro.model.view import View
 from usmicro.numerics.logistic import Logistic, read_models
 
 MODELS = Path(__file__).with_name("confidence.json")
-"""`focus` and `image`, as `python -m training.confidence` fits them."""
+"""File of the models `focus` and `image`, as `python -m training.confidence` fits them."""
 
-WEIGHED_BY_PLACE = (
+PLACE_DEPENDENT_FEATURES = (
     "log_grey_contrast",
     "log_rarity",
     "log_blobness_to_texture",
@@ -25,122 +25,153 @@ WEIGHED_BY_PLACE = (
     "region_quantile",
     "line",
 )
-"""What counts differently in a mass or duct, dark and even as they are, than in the tissue outside."""
-SUREST = 3
-"""Foci that the score of an image is built from."""
-CROWD = 0.8
-"""A candidate stands out as much as another from this share of its contrast and blobness on."""
+"""Features whose weight depends on the place.
+
+Masses and ducts are dark and even, which the tissue outside is not.
+"""
+SCORED_FOCI = 3
+"""Foci with the highest confidence that the score of an image is taken from.
+
+Calcifications come in groups, false foci alone. More foci would let the score of a long cine grow
+with its candidates. Chosen by eye; variants that were tried are in docs/accuracy.md.
+"""
+PROMINENCE_SHARE = 0.8
+"""Candidates are equally prominent if contrast and blobness are at least this share of the other's.
+
+Chosen by eye; no measurement is recorded.
+"""
+LEAST_CONTRAST, LEAST_BLOBNESS, RIDGE_OFFSET_MM = 1.0, 1e-3, 0.1
+"""Floors of grey contrast (grey levels) and blobness, and addend to ridges, before logarithms.
+
+They keep the logarithms finite and are below what candidates usually have. Chosen by eye; no
+measurement is recorded.
+"""
+LEAST_PROBABILITY = 0.001
+"""Distance from 0 and 1 to which probabilities are cut before their log odds are taken.
+
+It keeps the log odds within 6.9. Chosen by eye; no measurement is recorded.
+"""
 
 
 def focus_features(
     view: View, candidates: Candidates, anatomy: Anatomy
 ) -> dict[str, NDArray[np.float64]]:
-    """What the confidence is judged by, for each candidate: what was measured at it, and the anatomy around it.
+    """Features of the confidence model: measures of each candidate and the anatomy around it.
 
-    Lengths are in mm by the grid's scale, which is an estimate where the spacing is unknown. Quantities that span decades are
-    taken as logarithms, the probabilities of mass and duct as log odds. `log_rarity` is of minus the decimal logarithm of the
-    false-alarm probability: how seldom speckle alone responds as strongly. `log_crowd` counts the candidates of the view, itself included,
-    that stand out as much: where a scanner shows every speckle grain as a bright point there are many. The place is a mass or duct,
-    whichever is likelier. For the others see `usmicro.foci.features.measure`.
+    Parameters
+    ----------
+    view, candidates, anatomy
+        Of one frame, on one grid.
+
+    Returns
+    -------
+    dict of array, shape (n,), float64
+        Lengths are in mm by the grid's scale, which is an estimate where the spacing is unknown.
+        Quantities that span decades are logarithms, the probabilities of mass and duct log odds.
+
+        - `log_rarity`: logarithm of minus the decimal logarithm of the false-alarm probability;
+        - `log_crowd`: logarithm of the number of candidates of the view, itself included, that are
+          at least as prominent; where a scanner shows every speckle grain as a bright point there
+          are many;
+        - `place_log_odds`: the larger of the log odds of mass and duct;
+        - `place_times_NAME`: the product of these log odds with another feature.
+
+        For the others see `usmicro.foci.features.measure_blobs`.
     """
     measured = candidates.features
-    contrast, blobness = (
-        np.maximum(measured["grey_contrast"], 1.0),
-        np.maximum(measured["blobness_to_texture"], 1e-3),
+    contrast = np.maximum(measured["grey_contrast"], LEAST_CONTRAST)
+    blobness = np.maximum(measured["blobness_to_texture"], LEAST_BLOBNESS)
+    as_prominent = (contrast >= PROMINENCE_SHARE * contrast[:, np.newaxis]) & (
+        blobness >= PROMINENCE_SHARE * blobness[:, np.newaxis]
     )
-    alike = (contrast >= CROWD * contrast[:, np.newaxis]) & (
-        blobness >= CROWD * blobness[:, np.newaxis]
-    )
-    where = _pixels(view, candidates)
+    pixels = _nearest_pixels(view, candidates)
     features = {
         "log_blobness_to_texture": np.log(blobness),
         "log_rarity": np.log(-np.log10(candidates.false_alarm)),
         "log_grey_contrast": np.log(contrast),
-        "log_crowd": np.log(np.maximum(alike.sum(axis=1), 1)),
+        "log_crowd": np.log(np.maximum(as_prominent.sum(axis=1), 1)),
         "log_scale_mm": np.log(measured["scale_mm"]),
-        "log_ridge_mm": np.log(np.maximum(measured["ridge_mm"], 0.0) + 0.1),
+        "log_ridge_mm": np.log(np.maximum(measured["ridge_mm"], 0.0) + RIDGE_OFFSET_MM),
         "line": candidates.line,
         "roundness_wide": measured["roundness_wide"],
         "across_beam": measured["across_beam"],
         "depth_mm": measured["depth_mm"],
         "ring_quantile": measured["ring_quantile"],
         "region_quantile": measured["region_quantile"],
-        "mass_log_odds": log_odds(_at(anatomy.mean_mass_probability, where)),
-        "duct_log_odds": log_odds(_at(anatomy.mean_duct_probability, where)),
+        "mass_log_odds": log_odds(_values_at(anatomy.mean_mass_probability, pixels)),
+        "duct_log_odds": log_odds(_values_at(anatomy.mean_duct_probability, pixels)),
     }
     place = np.maximum(features["mass_log_odds"], features["duct_log_odds"])
-    return (
-        features
-        | {"place_log_odds": place}
-        | {f"place_times_{name}": place * features[name] for name in WEIGHED_BY_PLACE}
-    )
-
-
-def _at(
-    image: FloatImage, pixels: tuple[NDArray[np.int_], NDArray[np.int_]]
-) -> NDArray[np.float64]:
-    """Values of an image at pixels, given as rows and columns."""
-    return np.asarray(image[pixels], dtype=float)
+    products = {f"place_times_{name}": place * features[name] for name in PLACE_DEPENDENT_FEATURES}
+    return features | {"place_log_odds": place} | products
 
 
 def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logarithm of the odds of probabilities, those within 0.001 of 0 or 1 as if that far."""
-    within = np.clip(probability, 0.001, 0.999)
+    """Logarithm of the odds of probabilities, cut to LEAST_PROBABILITY from 0 and 1."""
+    within = np.clip(probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     return np.asarray(np.log(within / (1 - within)))
 
 
-def _pixels(view: View, candidates: Candidates) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+def _nearest_pixels(
+    view: View, candidates: Candidates
+) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
     """Rows and columns of the grid pixels nearest to the candidates."""
     rows, columns = view.shape
     row = np.clip(np.rint(candidates.y).astype(int), 0, rows - 1)
     return row, np.clip(np.rint(candidates.x).astype(int), 0, columns - 1)
 
 
+def _values_at(
+    image: FloatImage, pixels: tuple[NDArray[np.int_], NDArray[np.int_]]
+) -> NDArray[np.float64]:
+    """Values of an image at pixels, given as rows and columns."""
+    return np.asarray(image[pixels], dtype=float)
+
+
 def focus_confidence(
     view: View, candidates: Candidates, anatomy: Anatomy, model: Logistic | None = None
 ) -> NDArray[np.float64]:
-    """Confidence of each candidate, 0 to 1: the probability that a reader would mark it as an echogenic focus.
+    """Compute the confidence of each candidate.
 
     Parameters
     ----------
     view, candidates, anatomy
         Of one frame, on one grid.
     model : Logistic, optional
-        The shipped one if not given.
+        The model `focus` of the package if not given.
 
     Returns
     -------
-    array, shape (n,)
+    array, shape (n,), float64
+        Probability that a reader would mark the candidate as an echogenic focus.
     """
-    return np.asarray(
-        (model or read_models(MODELS)["focus"]).probability(
-            focus_features(view, candidates, anatomy)
-        )
-    )
+    model = model or read_models(MODELS)["focus"]
+    return np.asarray(model.probability(focus_features(view, candidates, anatomy)))
 
 
 def calcification_score(confidences: Iterable[float], model: Logistic | None = None) -> float:
-    """How strongly an image as a whole shows calcification, 0 to 1.
+    """Compute how likely an image as a whole shows calcification.
 
     Parameters
     ----------
     confidences : iterable of float
-        Of its foci, listed or not.
+        Confidences of its foci, whether listed or not.
     model : Logistic, optional
-        The shipped one if not given.
+        The model `image` of the package if not given.
+
+    Returns
+    -------
+    float
+        0 to 1.
     """
     return float((model or read_models(MODELS)["image"]).probability(image_features(confidences)))
 
 
 def image_features(confidences: Iterable[float]) -> dict[str, float]:
-    """What the score of an image is judged by: the mean log odds of its SUREST surest foci, of which missing ones have confidence 0.
+    """Feature of the model `image`: mean log odds of the SCORED_FOCI foci of highest confidence.
 
-    Calcifications come in groups, false foci alone. More than these would let a long cine, with new candidates in every frame, add up
-    to anything.
+    Missing foci count as confidence 0.
     """
-    surest = sorted(confidences, reverse=True)[:SUREST]
-    return {
-        "surest_log_odds": float(
-            np.mean(log_odds(np.array(surest + [0.0] * (SUREST - len(surest)))))
-        )
-    }
+    surest = sorted(confidences, reverse=True)[:SCORED_FOCI]
+    padded = surest + [0.0] * (SCORED_FOCI - len(surest))
+    return {"surest_log_odds": float(np.mean(log_odds(np.array(padded))))}

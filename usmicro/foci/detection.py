@@ -1,4 +1,7 @@
-"""Hyperechoic foci: multi-scale bright-blob detection with a constant false-alarm rate, on the unfiltered image."""
+"""Detection of echogenic foci: bright blobs at several scales, at a constant false-alarm rate.
+
+It runs on the unfiltered image, because speckle reduction erases small foci.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from usmicro.errors import ImageError
-from usmicro.foci.false_alarm import LEAST, SpeckleResponses
-from usmicro.foci.features import Blobs, measure
+from usmicro.foci.blobs import Blobs
+from usmicro.foci.false_alarm import LEAST_RESPONSE, SpeckleResponses
+from usmicro.foci.features import measure_blobs
 from usmicro.foci.scale_space import Scale, filled_outside, scale_space
 from usmicro.kernels import foci as kernels
 from usmicro.kernels import levels as levels_of
@@ -22,101 +26,171 @@ from usmicro.model.view import View
 from usmicro.numerics.quantiles import quantile
 from usmicro.settings import FociSettings
 
+Floats = NDArray[np.float64]
+
 TEN_CM2 = 1000.0
-"""mm2."""
-RING_MM = 2.0
-"""Width of the background ring, to which three standard deviations of the scale are added."""
+"""10 cm2 in mm2."""
+TEXTURE_RING_MM = 2.0
+"""Width in mm of the ring around a blob that its texture is measured in, at scale zero.
+
+A wide ring has less speckle noise, a near one has the texture of the same tissue. Chosen by eye; no
+measurement is recorded.
+"""
+TEXTURE_RING_SIGMAS = 3
+"""Standard deviations of the scale that are added to the width of the ring.
+
+Coarser scales have fewer independent samples. Chosen by eye; no measurement is recorded.
+"""
+GUARD_SIGMAS, GUARD_SPECKLE = 2.5, 0.5
+"""Inner radius of the ring, in standard deviations of the scale and, in addition, speckle sizes.
+
+The response of the blob itself must not count as texture. Chosen by eye; no measurement is
+recorded.
+"""
 RING_SAMPLES = 10
-"""Rows and columns sampled across a ring."""
-LEAST_RING = 0.2
-"""Smallest usable share of a ring."""
-LEAST_TEXTURE = 0.8
-"""Local texture counts as at least this share of the view's: quiet areas, such as cysts, would turn every echo into a focus."""
-FLAT = 0.01
-"""Typical magnitude of the Laplacian, in grey levels, up to which a view shows rounding errors and no texture."""
-TEXTURE_LEVELS = 64.0
-"""Histogram level of the view's typical texture."""
+"""Rows and columns sampled across the width of a ring.
+
+More cost time. Chosen by eye; no measurement is recorded.
+"""
+LEAST_RING_SHARE = 0.2
+"""Smallest usable share of a ring: with less of it the quartile is unsteady.
+
+Chosen by eye; no measurement is recorded.
+"""
+LEAST_TEXTURE_SHARE = 0.8
+"""Smallest texture around a blob over the typical texture of the view.
+
+Quiet areas, such as cysts, would otherwise turn every echo into a focus. Chosen by eye; no
+measurement is recorded.
+"""
+FLAT_TEXTURE = 0.01
+"""Upper quartile of the Laplacian magnitude, grey levels, up to which a view shows no texture.
+
+Rounding errors stay below it. Chosen by eye; no measurement is recorded.
+"""
+TYPICAL_TEXTURE_LEVEL = 64.0
+"""Histogram level, of 256, of the typical texture of a view.
+
+Quartiles are then exact to 1/64 and textures up to four times the typical one are told apart.
+"""
 TEXTURE_SAMPLES = 20000
-"""Usable pixels, at least, that the view's typical texture is taken from."""
-UPPER_QUARTILE = np.array([0.75], np.float32)
+"""Usable pixels, at least, from which the typical texture of a view is measured.
+
+More cost time. Chosen by eye; no measurement is recorded.
+"""
+TEXTURE_QUANTILE = 0.75
+"""Quantile of the Laplacian magnitude that is the texture.
+
+With the median, a saturated band moves it less, other foci and cysts more (docs/accuracy.md).
+"""
+SUPPRESSION_SIGMAS, SUPPRESSION_SPECKLE = 1.2, 0.5
+"""Distance within which the weaker of two blobs is left out.
+
+It is the larger of this many standard deviations of the stronger one's scale and this many speckle
+sizes. Chosen by eye; no measurement is recorded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Mask:
+class UsablePixels:
     """The usable pixels on the grid of some scales."""
 
     usable: BoolImage
+    """Mask, (rows, columns)."""
     count: int
+    """Number of usable pixels."""
     sample: NDArray[np.int32]
-    """Row and column of evenly taken ones."""
+    """Row and column of evenly spaced usable pixels, (n, 2)."""
 
     @classmethod
-    def of(cls, usable: BoolImage) -> Mask:
-        """A mask on its own grid."""
+    def of(cls, usable: BoolImage) -> UsablePixels:
+        """Usable pixels of a mask."""
         usable = np.ascontiguousarray(usable)
         count = int(np.count_nonzero(usable))
         step = max(1, count // TEXTURE_SAMPLES)
         sample = np.empty((-(-count // step), 2), np.int32)
-        mask_kernels.every(usable, step, sample)
+        mask_kernels.every_nth_pixel(usable, step, sample)
         return cls(usable, count, sample)
 
 
-def masks_of(view: View, scales: Sequence[Scale]) -> dict[int, Mask]:
-    """The usable pixels of a view on the grid of each scale, by its factor: more than half of a coarse pixel is usable."""
-    masks = {1: Mask.of(view.usable)}
+def usable_by_factor(view: View, scales: Sequence[Scale]) -> dict[int, UsablePixels]:
+    """Usable pixels of a view on the grids of all scales, by the coarsening factor.
+
+    A coarse pixel is usable if more than half of it is.
+    """
+    by_factor = {1: UsablePixels.of(view.usable)}
     for scale in scales:
-        if scale.factor not in masks:
+        if scale.factor not in by_factor:
             usable = np.empty(scale.smooth.shape, np.bool_)
-            mask_kernels.mostly(masks[1].usable, usable)
-            masks[scale.factor] = Mask.of(usable)
-    return masks
+            mask_kernels.majority_covered(by_factor[1].usable, usable)
+            by_factor[scale.factor] = UsablePixels.of(usable)
+    return by_factor
 
 
-def detect(
-    scale: Scale, view: View, least: float, mask: Mask
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Positions (x, y) and responses of the bright blobs of one scale that respond with `least` or more.
+def blobs_of_scale(
+    scale: Scale, view: View, least: float, pixels: UsablePixels
+) -> tuple[Floats, Floats, Floats]:
+    """Bright blobs of one scale with a response of at least `least`.
 
-    The response is the blobness sqrt(l1 l2), l1 and l2 the eigenvalues of the Hessian, over the upper quartile of the magnitude of the
-    Laplacian of the same scale in a ring around the blob. Numerator and denominator see speckle through the same filter, so the
-    response of speckle alone hardly depends on gain, display slope, speckle size or scale, and a slow brightness change counts
-    as little as a bright neighbour: quartiles of the grey level itself call every ligament in the ring background.
+    The response is the blobness sqrt(l1 l2), l1 and l2 being the eigenvalues of the Hessian, over
+    the upper quartile of the magnitude of the Laplacian of the same scale in a ring around the
+    blob. Numerator and denominator see speckle through the same filter, so the response of speckle
+    alone hardly depends on gain, display slope, speckle size or scale. A slow change of brightness
+    counts as little as a bright neighbour, whereas quartiles of the grey level itself would turn
+    every ligament in the ring into background.
+
+    Parameters
+    ----------
+    scale : Scale
+    view : View
+    least : float
+    pixels : UsablePixels
+        On the grid of the scale.
+
+    Returns
+    -------
+    x, y, response : array, shape (n,), float64
+        Positions are on the grid of the view.
     """
     nothing = np.empty(0), np.empty(0), np.empty(0)
     factor, sigma = scale.factor, scale.sigma / scale.factor
-    texture = np.empty(len(mask.sample), np.float32)
-    levels_of.laplacian_at(scale.smooth, mask.sample, texture)
-    typical = quantile(texture, 0.75) if mask.count else 0.0
-    if not typical > FLAT:
+    texture = np.empty(len(pixels.sample), np.float32)
+    levels_of.laplacian_at(scale.smooth, pixels.sample, texture)
+    typical = quantile(texture, TEXTURE_QUANTILE) if pixels.count else 0.0
+    if not typical > FLAT_TEXTURE:
         return nothing
-    most = mask.count // 4 + 1  # maxima are at least two pixels apart
-    position, strength = np.empty((most, 2), np.float32), np.empty(most, np.float32)
-    count = kernels.blob_maxima(
-        scale.smooth, mask.usable, np.float32(least * LEAST_TEXTURE * typical), position, strength
-    )
+    capacity = pixels.count // 4 + 1  # maxima are at least two pixels apart
+    position, strength = np.empty((capacity, 2), np.float32), np.empty(capacity, np.float32)
+    least_texture = LEAST_TEXTURE_SHARE * typical
+    least_strength = np.float32(least * LEAST_TEXTURE_SHARE * typical)
+    count = kernels.blob_maxima(scale.smooth, pixels.usable, least_strength, position, strength)
     if count == 0:
         return nothing
     x, y = np.ascontiguousarray(position[:count, 0]), np.ascontiguousarray(position[:count, 1])
-    guard = 2.5 * sigma + 0.5 * np.sqrt(view.speckle_size[0] * view.speckle_size[1]) / factor
-    width = view.grid.pixels(RING_MM) / factor + 3 * sigma
+    speckle_size = np.sqrt(view.speckle_size[0] * view.speckle_size[1])
+    guard = GUARD_SIGMAS * sigma + GUARD_SPECKLE * speckle_size / factor
+    width = view.grid.pixels(TEXTURE_RING_MM) / factor + TEXTURE_RING_SIGMAS * sigma
     levels = np.empty(scale.smooth.shape, np.uint8)
-    levels_of.laplacian_levels(scale.smooth, np.float32(TEXTURE_LEVELS / typical), levels)
+    levels_per_grey = np.float32(TYPICAL_TEXTURE_LEVEL / typical)
+    levels_of.laplacian_levels(scale.smooth, levels_per_grey, levels)
     quartile, counted = np.empty((count, 1), np.float32), np.empty(count, np.float32)
     inner, outer = np.full(count, guard, np.float32), np.full(count, guard + width, np.float32)
     step = np.full(count, max(1, round(width / RING_SAMPLES)), np.int32)
+    shares = np.array([TEXTURE_QUANTILE], np.float32)
     kernels.ring_quantiles(
-        levels, mask.usable, x, y, inner, outer, step, UPPER_QUARTILE, quartile, counted
+        levels, pixels.usable, x, y, inner, outer, step, shares, quartile, counted
     )
-    local = np.maximum(quartile[:, 0] * (typical / TEXTURE_LEVELS), LEAST_TEXTURE * typical)
+    local = np.maximum(quartile[:, 0] * (typical / TYPICAL_TEXTURE_LEVEL), least_texture)
     response = strength[:count] / local
-    kept = (response >= least) & (counted >= LEAST_RING * np.pi * (outer**2 - inner**2))
+    kept = (response >= least) & (counted >= LEAST_RING_SHARE * np.pi * (outer**2 - inner**2))
     return scale.to_view(x[kept]), scale.to_view(y[kept]), response[kept].astype(np.float64)
 
 
-def strongest_first(
-    x: NDArray[np.float64], y: NDArray[np.float64], response: NDArray[np.float64]
-) -> NDArray[np.intp]:
-    """What `np.lexsort((y, x, -response))` gives; positions decide only where responses are equal, which few are."""
+def strongest_first(x: Floats, y: Floats, response: Floats) -> NDArray[np.intp]:
+    """Order of blobs by falling response, equal ones by row and column; all arrays are (n,).
+
+    It equals `np.lexsort((y, x, -response))` and is faster, because few responses are equal.
+    """
     order = np.argsort(-response)
     equal = np.flatnonzero(np.diff(response[order]) == 0)
     places = np.union1d(equal, equal + 1)
@@ -126,52 +200,55 @@ def strongest_first(
 
 
 def blob_responses(view: View, settings: FociSettings) -> Blobs:
-    """All blobs of the view that respond with LEAST or more, strongest first.
+    """All bright blobs of a view with LEAST_RESPONSE or more, strongest first.
 
-    Of two that are close, within 1.2 of the stronger one's sigma or within half a speckle cell, the weaker is left out.
+    The weaker of two blobs that are close, see SUPPRESSION_SIGMAS, is left out.
     """
     filled = filled_outside(view.grey, view.tissue)
     scales = scale_space(view, settings.smallest, settings.largest, filled)
-    masks = masks_of(view, scales)
-    found = [detect(scale, view, LEAST, masks[scale.factor]) for scale in scales]
-    x, y, response = (np.concatenate([part[k] for part in found]) for k in range(3))
-    index = np.repeat(np.arange(len(scales)), [len(part[0]) for part in found])
+    pixels = usable_by_factor(view, scales)
+    by_scale = [
+        blobs_of_scale(scale, view, LEAST_RESPONSE, pixels[scale.factor]) for scale in scales
+    ]
+    x, y, response = (np.concatenate([blobs[k] for blobs in by_scale]) for k in range(3))
+    index = np.repeat(np.arange(len(scales)), [len(blobs[0]) for blobs in by_scale])
     order = strongest_first(x, y, response)
     x, y, response, index = x[order], y[order], response[order], index[order]
-    reach = np.maximum(
-        1.2 * np.array([scale.sigma for scale in scales])[index],
-        0.5 * np.sqrt(view.speckle_size[0] * view.speckle_size[1]),
-    )
+    sigma = np.array([scale.sigma for scale in scales])[index]
+    speckle_size = np.sqrt(view.speckle_size[0] * view.speckle_size[1])
+    radius = np.maximum(SUPPRESSION_SIGMAS * sigma, SUPPRESSION_SPECKLE * speckle_size)
     kept = np.empty(len(x), bool)
-    kernels.strongest_apart(
-        x.astype(np.float32), y.astype(np.float32), reach.astype(np.float32), kept
+    kernels.suppress_non_maxima(
+        x.astype(np.float32), y.astype(np.float32), radius.astype(np.float32), kept
     )
     return Blobs(x[kept], y[kept], index[kept], response[kept], scales, filled)
 
 
 def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Candidates:  # noqa: B008  (frozen)
-    """Find hyperechoic foci on a view.
+    """Find echogenic foci on a view.
 
-    Bright blobs from `settings.smallest` to `settings.largest` are kept while speckle alone would give fewer than
-    `settings.false_positives` of them in 10 cm2; what is measured to be larger than `settings.largest` is left out. Nothing is
-    rejected for being a line or for where it lies: `line` and `features` measure it, for a confidence to weigh.
+    Bright blobs with diameters from `settings.smallest` to `settings.largest` are candidates while
+    speckle alone would give fewer than `settings.false_positives` of them in 10 cm2. A candidate
+    that measures more than `settings.largest` is left out. None is rejected for being a line or for
+    its place: `line` and `features` measure this for the confidence.
 
     Parameters
     ----------
     view : View
-        Its unfiltered grey image is used; overlay and colour pixels hold no focus.
+        Its unfiltered grey image is used. No focus lies on burned-in graphics or colour pixels.
     settings : FociSettings
 
     Returns
     -------
     Candidates
-        Strongest first; positions and diameters in grid pixels. `features` are those of `usmicro.foci.features.measure`.
+        Strongest first; positions and diameters in grid pixels. `features` are those of
+        `usmicro.foci.features.measure_blobs`.
     """
     blobs = blob_responses(view, settings)
     false_alarm = SpeckleResponses.of(blobs.response).false_alarm(blobs.response)
     area = np.count_nonzero(view.usable) * view.grid.pixel_mm**2 / TEN_CM2
     count = int(np.count_nonzero(false_alarm * len(blobs.x) <= settings.false_positives * area))
-    candidates = measure(view, settings, blobs.first(count), false_alarm[:count])
+    candidates = measure_blobs(view, settings, blobs.strongest(count), false_alarm[:count])
     return candidates.take(candidates.diameter <= view.grid.pixels(settings.largest))
 
 
@@ -181,21 +258,22 @@ def find_foci(
     spacing: float | tuple[float, float] | Spacing | None = None,
     settings: FociSettings | None = None,
 ) -> Candidates:
-    """Find hyperechoic foci in a bare B-mode image.
+    """Find echogenic foci in a bare B-mode image.
 
     Parameters
     ----------
     image : array, shape (rows, columns) or (rows, columns, 3)
-        Display grey levels (or RGB) 0 to 255, bright is echogenic; uint16 is taken to span 0 to 65535.
+        Grey levels or RGB of the display, 0 to 255; echogenic tissue is bright. The range of uint16
+        is taken to be 0 to 65535.
     spacing : float, pair of float or Spacing, optional
-        Distance between pixel centres in mm; a pair is (between columns, between rows). Without it a usual depth is assumed,
-        which only chooses the scales.
+        Distance between pixel centres, mm; a pair is (between columns, between rows). Without it a
+        usual imaging depth is assumed, which only affects the scales.
     settings : FociSettings, optional
 
     Returns
     -------
     Candidates
-        As `find_candidates`, but positions and diameters in pixels of `image`.
+        As those of `find_candidates`, but with positions and diameters in pixels of `image`.
 
     Raises
     ------
@@ -207,31 +285,36 @@ def find_foci(
     frame = np.asarray(image)
     if frame.dtype.kind == "f":
         if not np.isfinite(frame).all():
-            raise ImageError("the image holds values that are NaN or infinite; replace them first")
+            raise ImageError("the image contains values that are NaN or infinite; replace them")
         frame = np.clip(np.round(frame), 0, 255)
     if frame.dtype != np.uint16:
         frame = frame.astype(np.uint8)
-    if spacing is None:
-        spacing = Spacing()
-    elif not isinstance(spacing, Spacing):
-        across, down = np.broadcast_to(np.asarray(spacing, dtype=float), 2)
-        if not (across > 0 and down > 0):
-            raise ImageError(f"expected a positive spacing in mm, found {spacing}")
-        spacing = Spacing(float(across), float(down), "given")
-    found = []
-    for view in prepare(frame, spacing=spacing):
+    by_view = []
+    for view in prepare(frame, spacing=_checked_spacing(spacing)):
         candidates = find_candidates(view, settings or FociSettings())
         x, y = view.grid.to_image(candidates.x, candidates.y)
         diameter = candidates.diameter * np.sqrt(view.grid.step_x * view.grid.step_y)
-        found.append(replace(candidates, x=x, y=y, diameter=diameter))
+        by_view.append(replace(candidates, x=x, y=y, diameter=diameter))
     columns = {
-        f.name: np.concatenate([getattr(part, f.name) for part in found])
+        f.name: np.concatenate([getattr(candidates, f.name) for candidates in by_view])
         for f in fields(Candidates)
         if f.name != "features"
     }
     features = {
-        name: np.concatenate([part.features[name] for part in found]) for name in found[0].features
+        name: np.concatenate([candidates.features[name] for candidates in by_view])
+        for name in by_view[0].features
     }
-    return Candidates(**columns, features=features).take(
-        np.argsort(-features["response"], kind="stable")
-    )
+    strongest = np.argsort(-features["response"], kind="stable")
+    return Candidates(**columns, features=features).take(strongest)
+
+
+def _checked_spacing(spacing: float | tuple[float, float] | Spacing | None) -> Spacing:
+    """Spacing that a caller gave in mm; ImageError if it is not positive."""
+    if spacing is None:
+        return Spacing()
+    if isinstance(spacing, Spacing):
+        return spacing
+    across, down = np.broadcast_to(np.asarray(spacing, dtype=float), 2)
+    if not (across > 0 and down > 0):
+        raise ImageError(f"expected a positive spacing in mm, found {spacing}")
+    return Spacing(float(across), float(down), "given")

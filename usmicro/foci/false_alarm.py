@@ -1,7 +1,8 @@
-"""False alarms: how probable it is that speckle alone responds as strongly as a candidate.
+"""False alarms: probability that speckle alone responds as strongly as a candidate.
 
-The responses of speckle depend on its statistics, grey map, smoothing, compounding and cell size, but nearly the same curve comes out
-for all of them once two quantiles of all bright blobs of a view, most of which are speckle, are taken as 0 and 1.
+The responses of speckle depend on its statistics, grey map, smoothing, compounding and size. The
+distributions nearly coincide once two quantiles of the responses of all bright blobs of a view are
+taken as 0 and 1. Most of these blobs are speckle.
 """
 
 from __future__ import annotations
@@ -13,43 +14,66 @@ from numpy.typing import NDArray
 
 from usmicro.numerics.quantiles import quantile
 
-LEAST = 0.15
-"""Response from which a bright blob counts among those of a view."""
+LEAST_RESPONSE = 0.15
+"""Smallest response of the bright blobs that the quantiles are taken over.
+
+The table below belongs to this value. Chosen by eye; no measurement is recorded.
+"""
 ANCHORS = (0.8, 0.95)
-"""Quantiles of the responses of a view's blobs that are 0 and 1 of the standardised response."""
-FEWEST = 200
-"""Blobs that show what speckle does; with fewer, as in very small views, its usual anchors are taken."""
-USUAL = (0.82, 1.07)
-"""Mean anchors of the same speckle."""
+"""Quantiles of the responses of a view that are 0 and 1 of the standardised response.
+
+They must be high enough to describe the tail and low enough that foci hardly move them. Chosen by
+eye; how well the rate then holds is in docs/accuracy.md, "Whether the false-alarm rate holds".
+"""
+LEAST_BLOBS = 200
+"""Bright blobs from which the quantiles of a view are used; very small views have fewer.
+
+Chosen by eye; no measurement is recorded.
+"""
+DEFAULT_ANCHORS = (0.82, 1.07)
+"""Responses at the ANCHORS that a view with too few blobs is given.
+
+They are the means over the speckle of `python -m training.false_alarm --images 60`.
+"""
 STANDARDISED = np.arange(0.5, 4.01, 0.5)
+"""Standardised responses of the table."""
 LOG10_PROBABILITY = np.array([-0.98, -1.30, -1.67, -2.07, -2.50, -2.97, -3.44, -3.96])
-"""From `python -m training.false_alarm --images 60`: mean over kinds of speckle; one standard deviation of these is at most 0.2."""
+"""Decimal logarithm of the probability that a blob of speckle reaches each response.
+
+From `python -m training.false_alarm --images 60`: mean over kinds of speckle, whose standard
+deviation is at most 0.2.
+"""
 SLOPE = (LOG10_PROBABILITY[-1] - LOG10_PROBABILITY[-3]) / (STANDARDISED[-1] - STANDARDISED[-3])
-"""At which the table goes on beyond what could be simulated."""
+"""Slope of the table at its end, with which it is continued beyond what could be simulated."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeckleResponses:
-    """What the bright blobs of one view say about the responses of its speckle."""
+    """Scale of the responses of the speckle of one view, from all of its bright blobs."""
 
     blobs: int
-    """How many there are."""
+    """Number of bright blobs."""
     lower: float
+    """Response that is 0 of the standardised response."""
     upper: float
-    """Responses at ANCHORS."""
+    """Response that is 1 of the standardised response."""
 
     @classmethod
     def of(cls, response: NDArray[np.float64]) -> SpeckleResponses:
-        """From the responses of all blobs of a view, those of LEAST or more."""
+        """Scale from the responses (n,) of all blobs of a view with LEAST_RESPONSE or more."""
         lower, upper = (
-            (quantile(response, share) for share in ANCHORS) if len(response) >= FEWEST else USUAL
+            (quantile(response, share) for share in ANCHORS)
+            if len(response) >= LEAST_BLOBS
+            else DEFAULT_ANCHORS
         )
         return cls(len(response), lower, upper)
 
     def false_alarm(self, response: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability that a bright blob of speckle responds as strongly; below the table it is that of its first entry."""
+        """Probability that a bright blob of speckle responds as strongly, for responses (n,).
+
+        Below the table it is that of its first entry.
+        """
         standardised = (np.asarray(response) - self.lower) / (self.upper - self.lower)
         beyond = np.maximum(standardised - STANDARDISED[-1], 0)
-        return np.asarray(
-            10 ** (np.interp(standardised, STANDARDISED, LOG10_PROBABILITY) + SLOPE * beyond)
-        )
+        tabled = np.interp(standardised, STANDARDISED, LOG10_PROBABILITY)
+        return np.asarray(10 ** (tabled + SLOPE * beyond))

@@ -13,12 +13,34 @@ from usmicro.model.view import View
 
 FWHM = 2 * np.sqrt(2 * np.log(2))
 """Full width at half maximum of a Gaussian over its standard deviation."""
-STEP = np.sqrt(2)
-"""Ratio of neighbouring scales."""
-FINEST = 1.4
-"""Smallest standard deviation in pixels at which second differences still follow the derivatives."""
-FILL = 12.0
-"""Standard deviation in pixels of the mean that fills what is not tissue."""
+SCALE_RATIO = np.sqrt(2)
+"""Ratio of the standard deviations of neighbouring scales.
+
+Finer steps cost time; with coarser ones a blob may lie between two scales. Chosen by eye; no
+measurement is recorded.
+"""
+FINEST_SIGMA = 1.4
+"""Smallest standard deviation, pixels, at which second differences approximate derivatives.
+
+Chosen by eye; no measurement is recorded.
+"""
+LEAST_SPECKLE_SHARE = 0.8
+"""Smallest blob diameter over the smaller full width at half maximum of the speckle.
+
+No echo is narrower than the resolution, but the speckle size is an estimate. Chosen by eye; no
+measurement is recorded.
+"""
+ROUNDING = 1.001
+"""Factor on the largest scale, so that rounding of the series does not leave it out."""
+FILL_SIGMA = 12.0
+"""Standard deviation, pixels, of the mean that fills what is not tissue.
+
+Chosen by eye; no measurement is recorded.
+"""
+FILL_REDUCTION = 4
+"""Factor by which the image is reduced before that mean is taken, to save time."""
+FILL_DISTANT_WEIGHT = 1e-3
+"""Weight of the mean of all tissue in the fill; it counts only far from any tissue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,71 +48,92 @@ class Scale:
     """The image smoothed to one scale, on a grid coarsened by a whole factor."""
 
     sigma: float
-    """Standard deviation of the smoothing in pixels of the view's grid."""
+    """Standard deviation of the smoothing, pixels of the view's grid."""
     factor: int
+    """Edge of a pixel of this scale, pixels of the view's grid."""
     smooth: FloatImage
+    """Grey levels, (rows / factor, columns / factor), rounded up."""
 
     def from_view(self, position: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Position on this scale's grid, along either axis."""
+        """Position on this scale's grid of a position on the view's grid, along either axis."""
         return np.asarray((position + 0.5) / self.factor - 0.5, dtype=np.float32)
 
     def to_view(self, position: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Position on the view's grid, along either axis."""
+        """Position on the view's grid of a position on this scale's grid, along either axis."""
         return np.asarray((position.astype(np.float64) + 0.5) * self.factor - 0.5)
 
 
 def scale_space(
     view: View, smallest_mm: float, largest_mm: float, filled: FloatImage | None = None
 ) -> list[Scale]:
-    """Smooth a view to a geometric series of scales, one for every blob diameter from `smallest_mm` to `largest_mm`.
+    """Smooth a view to a geometric series of scales that covers a range of blob diameters.
 
-    A Gaussian blob of full width at half maximum d answers most at the standard deviation d / 2.35. Diameters below the
-    speckle cell along the beam are skipped, since no echo is narrower than the resolution. What lies outside the tissue does not bleed in:
-    `filled` is what `filled_outside` gives, where that is there already.
+    A Gaussian blob of full width at half maximum d responds most at the standard deviation
+    d / 2.355. Diameters below the resolution are left out, since no echo is narrower.
+
+    Parameters
+    ----------
+    view : View
+    smallest_mm, largest_mm : float
+        Range of blob diameters, mm.
+    filled : array, shape of the view, float32, optional
+        Result of `filled_outside`, if it is known already.
+
+    Returns
+    -------
+    list of Scale, finest first
     """
-    smallest = max(view.grid.pixels(smallest_mm), 0.8 * min(view.speckle_size)) / FWHM
-    largest = max(view.grid.pixels(largest_mm) / FWHM, FINEST)
-    image, factor = filled_outside(view.grey, view.tissue) if filled is None else filled, 1
-    sigma = max(smallest, FINEST)
+    least_diameter = LEAST_SPECKLE_SHARE * min(view.speckle_size)
+    smallest = max(view.grid.pixels(smallest_mm), least_diameter) / FWHM
+    largest = max(view.grid.pixels(largest_mm) / FWHM, FINEST_SIGMA)
+    image = filled_outside(view.grey, view.tissue) if filled is None else filled
+    factor = 1
+    sigma = max(smallest, FINEST_SIGMA)
     scales = []
-    while sigma <= largest * 1.001:
-        while sigma / (2 * factor) >= FINEST:
+    while sigma <= largest * ROUNDING:
+        while sigma / (2 * factor) >= FINEST_SIGMA:
             factor *= 2
             image = _halved(image)
-        # averaging over factor x factor pixels has smoothed already
-        own = float(np.sqrt((sigma / factor) ** 2 - (1 - 1 / factor**2) / 12))
-        scales.append(
-            Scale(
-                sigma, factor, cv2.GaussianBlur(image, (0, 0), own, borderType=cv2.BORDER_REFLECT)
-            )
-        )
-        sigma *= STEP
+        # averaging over factor x factor pixels has already smoothed
+        remaining = float(np.sqrt((sigma / factor) ** 2 - (1 - 1 / factor**2) / 12))
+        smooth = cv2.GaussianBlur(image, (0, 0), remaining, borderType=cv2.BORDER_REFLECT)
+        scales.append(Scale(sigma, factor, smooth))
+        sigma *= SCALE_RATIO
     return scales
 
 
 def filled_outside(grey: FloatImage, tissue: BoolImage) -> FloatImage:
-    """The image with what is not tissue replaced by the mean of the tissue nearby, so that its outline is no edge."""
+    """Replace what is not tissue by the mean of the tissue nearby, so that its outline is no edge.
+
+    Parameters
+    ----------
+    grey : array, shape (rows, columns), float32
+    tissue : array, shape (rows, columns), bool
+
+    Returns
+    -------
+    array, shape (rows, columns), float32
+        `grey` itself where all or nothing is tissue.
+    """
     if tissue.all() or not tissue.any():
         return grey
     weight = tissue.astype(np.float32)
-    size = (max(grey.shape[1] // 4, 1), max(grey.shape[0] // 4, 1))
-    parts = [
+    size = (max(grey.shape[1] // FILL_REDUCTION, 1), max(grey.shape[0] // FILL_REDUCTION, 1))
+    reduced = [
         cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (grey * weight, weight)
     ]
-    total, share = (cv2.GaussianBlur(part, (0, 0), FILL / 4) for part in parts)
-    trust = np.float32(1e-3)  # far from any tissue the mean of all of it takes over
-    mean = (total + trust * np.float32(grey[tissue].mean())) / (share + trust)
+    sigma = FILL_SIGMA / FILL_REDUCTION
+    total, share = (cv2.GaussianBlur(part, (0, 0), sigma) for part in reduced)
+    distant = np.float32(FILL_DISTANT_WEIGHT)
+    mean = (total + distant * np.float32(grey[tissue].mean())) / (share + distant)
     nearby = cv2.resize(mean, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.where(tissue, grey, nearby), dtype=np.float32)
 
 
 def _halved(image: FloatImage) -> FloatImage:
+    """Mean of each 2 x 2 pixels; an odd last row or column is repeated."""
     rows, columns = image.shape
-    even = (
-        cv2.copyMakeBorder(image, 0, rows % 2, 0, columns % 2, cv2.BORDER_REPLICATE)
-        if rows % 2 or columns % 2
-        else image
-    )
-    return np.asarray(
-        cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    )
+    if rows % 2 or columns % 2:
+        image = cv2.copyMakeBorder(image, 0, rows % 2, 0, columns % 2, cv2.BORDER_REPLICATE)
+    size = (image.shape[1] // 2, image.shape[0] // 2)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))

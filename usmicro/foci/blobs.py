@@ -1,0 +1,42 @@
+"""Bright blobs: what the detection gives to the measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from usmicro.foci.scale_space import Scale
+from usmicro.model.arrays import FloatImage
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """Bright blobs of one view, strongest first; arrays of one length n."""
+
+    x: Array
+    """Grid column."""
+    y: Array
+    """Grid row."""
+    index: NDArray[np.intp]
+    """Index in `scales` of the scale of each blob."""
+    response: Array
+    """Response, see `usmicro.foci.detection.blobs_of_scale`."""
+    scales: list[Scale]
+    """Scale space of the view, finest first."""
+    filled: FloatImage
+    """Grey image of the view with what is not tissue filled, see `filled_outside`."""
+
+    def strongest(self, count: int) -> Blobs:
+        """The `count` strongest blobs."""
+        return Blobs(
+            self.x[:count],
+            self.y[:count],
+            self.index[:count],
+            self.response[:count],
+            self.scales,
+            self.filled,
+        )
