@@ -1,4 +1,4 @@
-"""Compiled kernels are kept where they can be, and a first run says that it compiles."""
+"""Compiled kernels are stored if possible, and a run that compiles them says so."""
 
 import gc
 import os
@@ -6,40 +6,35 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 import usmicro
+from tests.helpers.fake_analysis import fake_module
 from usmicro.batch import warmup
-from usmicro.kernels import _cache
+from usmicro.kernels.cache_folder import cache_folder
 
 
 @pytest.fixture
-def mark(tmp_path, monkeypatch):
-    monkeypatch.setattr(warmup, "marker_file", lambda: tmp_path / "compiled")
-    return tmp_path / "compiled"
+def marker_file(tmp_path, monkeypatch) -> Path:
+    """Path of the file that marks the kernels as compiled, which they are not yet."""
+    file = tmp_path / "compiled"
+    monkeypatch.setattr(warmup, "marker_file", lambda: file)
+    return file
 
 
-def test_a_first_run_says_that_it_compiles_and_the_next_does_not(
-    tmp_path, mark, monkeypatch, capsys
-):
-    import cv2
-
-    from tests.helpers.fake_analysis import fake_module
-
+def test_only_the_first_run_says_that_it_compiles(tmp_path, marker_file, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "usmicro.analysis", fake_module())
     cv2.imwrite(str(tmp_path / "scan.png"), np.full((40, 60), 99, np.uint8))
+    options = {"workers": 1, "quiet": False, "overwrite": True}
     for first in (True, False):
-        list(
-            usmicro.run(
-                tmp_path / "scan.png", out=tmp_path / "r", workers=1, quiet=False, overwrite=True
-            )
-        )
+        list(usmicro.run(tmp_path / "scan.png", out=tmp_path / "r", **options))
         assert (warmup.COMPILING in capsys.readouterr().err) == first
-        assert mark.exists()
+        assert marker_file.exists()
 
 
-def test_what_is_loaded_before_the_first_job_changes_nothing_for_the_caller(tmp_path):
+def test_the_garbage_collector_is_as_before_after_a_run(tmp_path):
     (tmp_path / "scan.png").write_bytes(b"no image")
     frozen = gc.get_freeze_count()
     list(usmicro.run(tmp_path / "scan.png", out=tmp_path / "r", workers=1))
@@ -47,57 +42,60 @@ def test_what_is_loaded_before_the_first_job_changes_nothing_for_the_caller(tmp_
     assert gc.get_freeze_count() <= frozen
 
 
-def test_a_run_that_fails_does_not_count_as_compiled(tmp_path, mark):
+def test_a_run_that_fails_does_not_count_as_compiled(tmp_path, marker_file):
     (tmp_path / "scan.png").write_bytes(b"no image")
     list(usmicro.run(tmp_path / "scan.png", out=tmp_path / "r", workers=1))
-    assert not mark.exists()
+    assert not marker_file.exists()
 
 
-def test_kernels_are_kept_where_it_is_possible(tmp_path, monkeypatch):
+def test_kernels_are_stored_in_the_first_folder_that_can_be_written_to(tmp_path, monkeypatch):
+    if sys.platform == "win32":
+        pytest.skip("sets a variable that Windows does not use")
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert _cache.cache_folder() == tmp_path / "cache" / "usmicro" / "kernels"
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # a home that cannot be written to
+    assert cache_folder() == tmp_path / "cache" / "usmicro" / "kernels"
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(file))  # no folder can be made in a file
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert _cache.cache_folder().parent == tmp_path
-    monkeypatch.setattr(_cache, "_writable", lambda folder: False)
-    assert _cache.cache_folder() is None
+    folder = cache_folder()
+    assert folder is not None
+    assert folder.parent == tmp_path
+    monkeypatch.setattr("tempfile.tempdir", str(file))
+    assert cache_folder() is None
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    assert cache_folder() == tmp_path / "numba"
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="gives a folder to another user")
-def test_kernels_that_another_user_put_there_are_not_run(tmp_path, monkeypatch):
+def test_kernels_in_a_folder_of_another_user_are_not_run(tmp_path, monkeypatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     (tmp_path / "usmicro" / "kernels").mkdir(parents=True)
     os.chown(tmp_path / "usmicro" / "kernels", 12345, -1)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert _cache.cache_folder() != tmp_path / "usmicro" / "kernels"
+    assert cache_folder() != tmp_path / "usmicro" / "kernels"
 
 
 @pytest.mark.slow
-def test_warmup_leaves_nothing_to_compile(tmp_path):
+def test_after_warmup_nothing_is_left_to_compile(tmp_path):
     samples = Path(__file__).parents[2] / "sample_data"
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-    subprocess.run(
-        [sys.executable, "-m", "usmicro", "warmup"], env=environment, check=True, cwd=tmp_path
-    )
-    compiled = {path: path.stat().st_mtime_ns for path in (tmp_path / "kernels").rglob("*.nbc")}
-    assert compiled
-    command = [
-        sys.executable,
-        "-m",
-        "usmicro",
-        "run",
-        str(samples),
-        "--out",
-        str(tmp_path / "r"),
-        "--workers",
-        "1",
-    ]
+    usmicro_command = [sys.executable, "-m", "usmicro"]
+    subprocess.run([*usmicro_command, "warmup"], env=environment, check=True, cwd=tmp_path)
+
+    def compiled() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in (tmp_path / "kernels").rglob("*.nbc")}
+
+    before = compiled()
+    assert before
+    arguments = ["run", str(samples), "--out", str(tmp_path / "r"), "--workers", "1"]
     done = subprocess.run(
-        command, env=environment, check=True, capture_output=True, text=True, cwd=tmp_path
+        [*usmicro_command, *arguments],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
     )
     assert warmup.COMPILING not in done.stderr
-    assert {
-        path: path.stat().st_mtime_ns for path in (tmp_path / "kernels").rglob("*.nbc")
-    } == compiled
+    assert compiled() == before

@@ -48,7 +48,7 @@ def marker_file() -> Path | None:
     """
     from llvmlite.binding import get_host_cpu_name
 
-    from usmicro.kernels._cache import CACHE_FOLDER
+    from usmicro.kernels.cache_folder import CACHE_FOLDER
 
     if CACHE_FOLDER is None:
         return None
@@ -98,7 +98,7 @@ def warm_up() -> Path | None:
     import numpy as np
 
     from usmicro.analysis import analyze
-    from usmicro.kernels._cache import CACHE_FOLDER
+    from usmicro.kernels.cache_folder import CACHE_FOLDER
     from usmicro.kernels.colour import rgb_of_ybr
     from usmicro.model.scan import Scan
     from usmicro.speckle import despeckle

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.kernels._cache import CACHE_FOLDER
+from usmicro.kernels.cache_folder import CACHE_FOLDER
 
 Float2D = NDArray[np.float32]
 Float3D = NDArray[np.float32]

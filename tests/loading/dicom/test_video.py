@@ -171,7 +171,7 @@ def test_lack_of_disk_space_for_the_copy_is_reported(write_dicom, monkeypatch):
     def fail(*_arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ffmpeg, "_provide", fail)
+    monkeypatch.setattr(ffmpeg, "link_or_copy", fail)
     with pytest.raises(
         ScanError, match=r"scan.dcm: its video stream cannot be copied .* No space left"
     ):

@@ -188,7 +188,7 @@ def _opened(stream: VideoStream) -> Iterator[Any]:
         with scan_errors(
             stream.path, "its video stream cannot be copied into the folder for temporary files"
         ):
-            _provide(stream, file)
+            link_or_copy(stream, file)
         with _quiet_opencv(), scan_errors(stream.path, "its video stream cannot be opened"):
             # one thread gives the same pixels on any machine, and one process needs one core; the
             # named backend prevents that OpenCV reads a sequence of images
@@ -218,7 +218,7 @@ def _quiet_opencv() -> Iterator[None]:
         module.setLogLevel(level)
 
 
-def _provide(stream: VideoStream, file: Path) -> None:
+def link_or_copy(stream: VideoStream, file: Path) -> None:
     """Make `file` a link to a video file, or a copy of the stream in a DICOM file."""
     if not stream.fragments:
         try:

@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 
 
-def _writable(folder: Path) -> bool:
+def is_writable(folder: Path) -> bool:
+    """Make a folder if need be; return True if this user owns it and can write to it."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
@@ -28,7 +29,7 @@ def cache_folder() -> Path | None:
     It is NUMBA_CACHE_DIR if set, else a cache folder of the user, else a temporary folder.
     """
     if given := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(given) if _writable(Path(given)) else None
+        return Path(given) if is_writable(Path(given)) else None
     if sys.platform == "win32":
         home = os.environ.get("LOCALAPPDATA", "")
     else:
@@ -36,7 +37,7 @@ def cache_folder() -> Path | None:
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     temporary = Path(tempfile.gettempdir()) / f"usmicro-kernels-{user}"
     for folder in (Path(home) / "usmicro" / "kernels", temporary):
-        if folder.is_absolute() and _writable(folder):
+        if folder.is_absolute() and is_writable(folder):
             return folder
     return None
 
