@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.pictures import Picture
-from usmicro.anatomy.network import STEP, network_input
+from usmicro.anatomy.network import INPUT_MULTIPLE, network_input
 from usmicro.model.arrays import BoolImage, FloatImage
 
 Matrix = NDArray[np.float64]
@@ -68,7 +68,7 @@ def plain(
     """Input and target from a picture as it is; with a pixel size, of as many pixels as it takes."""
     if geometry.pixel_mm is not None:
         rows, columns = (
-            round(n * picture.pixel_mm / geometry.pixel_mm / STEP) * STEP
+            round(n * picture.pixel_mm / geometry.pixel_mm / INPUT_MULTIPLE) * INPUT_MULTIPLE
             for n in picture.grey.shape
         )
         size = (rows, columns)

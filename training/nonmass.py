@@ -19,7 +19,7 @@ from training.logistic import fit_logistic
 from training.pictures import NONMASS_PARTS, PARTS, Picture, read_pictures, view_of
 from training.unet import UNet
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.nonmass import FEATURES, NETWORK, NONMASS_PIXEL_MM, areas, judge_nonmass
+from usmicro.anatomy.nonmass import FEATURES, NETWORK, NONMASS_PIXEL_MM, areas, predict_nonmass
 from usmicro.numerics.logistic import write_models
 
 PLAN = Plan(
@@ -57,7 +57,7 @@ def fit_areas(pictures: list[Picture]) -> None:
     weight: list[float] = []
     for picture in pictures:
         view = view_of(picture)
-        prediction = judge_nonmass(view)
+        prediction = predict_nonmass(view)
         _, known = sample(picture)
         small = cv2.resize(known, prediction.rank.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5
         for area in areas(view, prediction):
@@ -74,7 +74,7 @@ def fit_areas(pictures: list[Picture]) -> None:
             known = hit = false = 0
             for picture in mine:
                 view = view_of(picture)
-                prediction = judge_nonmass(view)
+                prediction = predict_nonmass(view)
                 truth = (
                     cv2.resize(
                         sample(picture)[1],

@@ -103,7 +103,7 @@ def test_functions_have_names():
         ({"masses": np.zeros((30, 40))}, "found float64; compare a probability"),
         ({"masses": np.full((30, 40), -1)}, "found -1 to -1"),
         ({"mass": two_squares()}, "expected the keys masses, ducts, nonmass, found mass"),
-        (two_squares(), 'found ndarray; for one mask of masses give {"masses": mask}'),
+        (two_squares(), 'found ndarray; for a mask of masses pass {"masses": mask}'),
     ],
 )
 def test_what_is_no_outline_is_told(given, message):

@@ -1,4 +1,4 @@
-"""Anatomy: masses, ducts and nonmass areas of a view."""
+"""Detection of masses, ducts and nonmass areas on a view."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from usmicro.anatomy.ducts import find_ducts, predict_ducts
+from usmicro.anatomy.mask_resampling import on_grid, soft_probability
 from usmicro.anatomy.masses import BORDER, NETWORK, SIZE, find_masses, scored_regions
 from usmicro.anatomy.network import predict
 from usmicro.anatomy.nonmass import find_nonmass
-from usmicro.anatomy.mask_resampling import on_grid, soft_probability
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.scan import UserMasks
 from usmicro.model.view import View
 from usmicro.settings import AnatomySettings
 
-MOSTLY = 0.6
-"""A region covered to this part by a duct is the duct."""
+DUCT_FRACTION = 0.6
+"""A candidate mass is dropped if ducts cover at least this fraction of it. Chosen by eye on the
+sample scans; no measurement is recorded."""
 
 
 def find_anatomy(
@@ -27,19 +28,27 @@ def find_anatomy(
 ) -> Anatomy:
     """Find masses, ducts and nonmass areas.
 
-    Networks (`usmicro.anatomy.network`) look for the insides of masses and of ducts; what they find is judged by size, shape and contrast.
+    Networks (`usmicro.anatomy.network`) give the probability that each pixel lies inside a mass, a
+    duct or a nonmass area. The size, shape and contrast of the connected regions decide which of
+    them are kept, and with what confidence.
 
     Parameters
     ----------
     view : View
     settings : AnatomySettings, optional
     given : UserMasks, optional
-        Outlines at the size of the input image; what is given is taken as it is, what is None is looked for.
+        The user's outlines at the size of the input image. Parts that are None are searched for.
 
     Returns
     -------
     Anatomy
-        On the grid of the view. Given masks keep their numbers and have confidence 1.
+        On the grid of the view. Areas that the user outlined keep their numbers and have
+        confidence 1.
+
+    Raises
+    ------
+    SettingsError
+        If `settings.mass_network` is not a usable network.
     """
     settings, given = settings or AnatomySettings(), given or UserMasks()
     if given.masses is None:
@@ -62,9 +71,11 @@ def find_anatomy(
         ducts = on_grid(given.ducts, view)
         duct, duct_confidence = soft_probability(ducts, view), (1.0,) * int(ducts.max(initial=0))
     if given.masses is None:
-        # a dark tube looks like the inside of a mass too, but no mass is that long and thin
+        # the mass network responds to dark tubes too, but no mass is that long and thin
         apart = [
-            item for item in scored if (ducts[item[1].box] > 0)[item[1].inside].mean() < MOSTLY
+            (confidence, region)
+            for confidence, region in scored
+            if (ducts[region.box] > 0)[region.inside].mean() < DUCT_FRACTION
         ]
         masses, confidence = find_masses(view, apart, settings)
     else:

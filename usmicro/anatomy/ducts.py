@@ -1,4 +1,7 @@
-"""Ducts: dark tubes, found by a network that learnt them from simulated ducts, then judged one by one."""
+"""Ducts: dark tubes, found by a network and assessed one by one.
+
+The network was trained on simulated ducts.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,26 @@ from usmicro.numerics.logistic import read_models
 from usmicro.settings import AnatomySettings
 
 NETWORK = Path(__file__).with_name("ducts.onnx")
-"""The network, as `training.ducts` fits it."""
+"""The network, trained by `python -m training.ducts`."""
 DUCT_PIXEL_MM = 0.2
-"""Pixel that ducts are looked for on: less than half the narrowest lumen."""
-EDGE = 0.5
-CORE = 0.7
-"""Probability at the outline of a duct, and the least that one must reach somewhere."""
+"""Pixel size of the input of the network, in mm: less than half the narrowest lumen."""
+OUTLINE_PROBABILITY = 0.5
+"""Duct probability at the outline: inside, a duct is more probable than not."""
+LEAST_PEAK = 0.7
+"""A tube is dropped if its highest probability is below this. Chosen by eye on the sample scans; no
+measurement is recorded."""
 SHORTEST_MM = 4.0
+"""Length of the shortest tube that is kept, in mm: shorter ones are cysts. Chosen by eye on the
+sample scans; no measurement is recorded."""
 ELONGATION = 3.0
-"""A duct is at least this many times longer than wide."""
+"""Smallest ratio of length to width of a duct. Chosen by eye on the sample scans; no measurement is
+recorded."""
 WIDEST_MM = 5.0
+"""Width of the widest duct that is kept, in mm. Chosen by eye on the sample scans; no measurement
+is recorded."""
 WALL_MM = 0.3
-"""How far the wall reaches beyond the lumen."""
+"""Thickness of the wall around the lumen, in mm. Chosen by eye on the sample scans; no measurement
+is recorded."""
 FEATURES = (
     "mean",
     "length",
@@ -40,30 +51,38 @@ FEATURES = (
     "depth",
 )
 SHALLOWEST_MM = 2.0
-"""What lies nearer to the transducer is skin."""
-FLOWING = 0.3
-"""A tube with colour in this part of its lumen is a vessel; twinkling in a duct colours less."""
+"""Depth, in mm, above which tissue is taken for skin, which has no ducts."""
+VESSEL_FRACTION = 0.3
+"""A tube is a vessel if colour flow covers at least this fraction of its lumen. Twinkling in a duct
+covers less. Chosen by eye on simulated scans; no measurement is recorded."""
 
 
 def predict_ducts(view: View) -> Prediction:
-    """What the network says of a view, on pixels of about `DUCT_PIXEL_MM`."""
+    """Run the duct network on a view, on pixels of about DUCT_PIXEL_MM."""
     return predict_at(view, NETWORK, DUCT_PIXEL_MM)
 
 
 def find_ducts(
     view: View, prediction: Prediction, mass: FloatImage, settings: AnatomySettings
 ) -> tuple[LabelImage, tuple[float, ...]]:
-    """Ducts of a view, wall included, 1 to n from the surest on, with a confidence each.
+    """Label the ducts of a view, walls included.
 
     Parameters
     ----------
     view : View
-    judged : Prediction
-        As `predict_ducts` gives it.
-    mass : array, shape of the view
-        Mass probability: a cleft in a mass is no duct.
+    prediction : Prediction
+        From `predict_ducts`.
+    mass : array, shape of the view, float32
+        Mass probability. It distinguishes ducts from clefts in a mass.
     settings : AnatomySettings
-        `duct_threshold` decides from which confidence on a tube is a duct.
+        A tube is a duct if its confidence is at least `duct_threshold`.
+
+    Returns
+    -------
+    labels : array, shape of the view, int32
+        0 outside, 1 to n inside the ducts, the most confident first.
+    confidence : tuple of float
+        Confidence of each duct.
     """
     model = read_models(REGION_MODELS)["ducts"]
     found = (tube for tube in tubes(view, prediction, mass) if not _vessel(view, prediction, tube))
@@ -78,18 +97,21 @@ def find_ducts(
 
 
 def _vessel(view: View, prediction: Prediction, tube: Region) -> bool:
-    """Whether blood flows in a tube."""
+    """True if colour flow shows that a tube is a vessel."""
     if view.colour is None:
         return False
     lumen = prediction.outline_on(view, tube.box, tube.inside)
-    return bool(lumen.any() and view.colour.mask[lumen].mean() >= FLOWING)
+    return bool(lumen.any() and view.colour.mask[lumen].mean() >= VESSEL_FRACTION)
 
 
 def tubes(view: View, prediction: Prediction, mass: FloatImage) -> list[Region]:
-    """The lumen of everything that may be a duct, on the network's pixels, with what tells ducts from the rest."""
+    """Return the lumen of every tube that may be a duct, on the pixels of the network.
+
+    The parameters are those of `find_ducts`.
+    """
     probability = prediction.probability
     count, found, stats, _ = cv2.connectedComponentsWithStats(
-        (probability > EDGE).astype(np.uint8), connectivity=8
+        (probability > OUTLINE_PROBABILITY).astype(np.uint8), connectivity=8
     )
     masses = cv2.resize(mass, probability.shape[::-1], interpolation=cv2.INTER_AREA)
     out = []
@@ -103,7 +125,7 @@ def tubes(view: View, prediction: Prediction, mass: FloatImage) -> list[Region]:
         slim = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION)
         if (
             slim
-            and probability[box][region].max() >= CORE
+            and probability[box][region].max() >= LEAST_PEAK
             and features["depth"] >= SHALLOWEST_MM / 10
         ):
             out.append(Region(box, region, features))
@@ -118,7 +140,11 @@ def _features(
     probability: FloatImage,
     masses: FloatImage,
 ) -> dict[str, float]:
-    """Size, shape and contrast of a tube; lengths in mm."""
+    """Measure the size, shape and contrast of a tube.
+
+    `region` is the tube in its box, `probability` and `masses` are the duct and mass probabilities
+    on the pixels of the network.
+    """
     y, x = np.nonzero(region)
     padded = np.pad(region, 1).astype(np.uint8)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
@@ -167,9 +193,9 @@ def _features(
 def _draw(
     labels: LabelImage, view: View, prediction: Prediction, tube: Region, number: int
 ) -> None:
-    """Label a tube and its wall on the view's grid."""
+    """Draw a tube and its wall into the label image on the grid of the view."""
     lumen = prediction.outline_on(view, tube.box, tube.inside)
-    if not lumen.any():  # thinner than a pixel of a coarse grid
+    if not lumen.any():  # the lumen is thinner than a pixel of the grid
         return
     rows, columns = np.flatnonzero(lumen.any(axis=1)), np.flatnonzero(lumen.any(axis=0))
     reach = view.grid.pixels(WALL_MM)

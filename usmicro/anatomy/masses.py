@@ -1,4 +1,4 @@
-"""Masses: where they are, how far they reach, how sure that is."""
+"""Masses: their outlines and confidences, from the probability that a network gives."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ from usmicro.numerics.logistic import read_models
 from usmicro.settings import AnatomySettings
 
 REGION_MODELS = Path(__file__).with_name("regions.json")
-"""How sure a region is: `masses` and `ducts` as `training.regions`, `nonmass` as `training.nonmass` fits it."""
+"""Logistic models of the confidence of a region: `masses` and `ducts`, fitted by
+`python -m training.regions`, and `nonmass`, fitted by `python -m training.nonmass`."""
 NETWORK = Path(__file__).with_name("masses.onnx")
-"""The network, as `training.masses` fits it."""
+"""The network, trained by `python -m training.masses`."""
 SIZE = (192, 192)
-"""Rows and columns of its input."""
+"""Rows and columns of the input of the network."""
 BORDER = 12
-"""Pixels on every side of the input that stay empty; the view is stretched over the rest. More of the masses at an edge are found so."""
-EDGE = 0.5
-"""Mass probability at the outline."""
-CORE = 0.6
-"""A region without a pixel of this probability is none."""
+"""Width, in pixels, of the empty border on every side of the input. With it the network finds more
+of the masses at the edge of the view."""
+OUTLINE_PROBABILITY = 0.5
+"""Mass probability at the outline: inside, a mass is more probable than not."""
+LEAST_PEAK = 0.6
+"""A region is dropped if its highest probability is below this. Chosen by eye on the sample scans;
+no measurement is recorded."""
 SMALLEST_MM, LARGEST_MM = 2.5, 60.0
-"""Diameters of the circles of the smallest and largest area taken for a mass."""
-NECK, NECK_MM = 0.2, 2.0
-"""A neck is at most this part of a region's diameter wide, and at most this many mm."""
+"""Diameters, in mm, of circles with the smallest and the largest area that a mass may have. Smaller
+lesions than 2.5 mm are rarely outlined, and a scan is seldom wider than 60 mm."""
+NECK_FRACTION, NECK_MM = 0.2, 2.0
+"""Largest width of a neck at which a region is cut: as a fraction of the diameter of a circle of
+its area, and in mm. Chosen by eye on the sample scans; no measurement is recorded."""
 ROUNDING = 1.5
-"""Distance from a core, in half widths of a neck, up to which corners and spicules are kept."""
+"""Distance from a core, as a multiple of half the width of a neck, up to which corners and spicules
+are kept. A factor of 1.41 restores the corner of a square."""
 FEATURES = (
     "peak",
     "mean",
@@ -49,15 +55,22 @@ FEATURES = (
 def find_masses(
     view: View, scored: Sequence[tuple[float, Region]], settings: AnatomySettings
 ) -> tuple[LabelImage, tuple[float, ...]]:
-    """Masses of a view, 1 to n from the surest on, with a confidence each.
+    """Label the masses of a view.
 
     Parameters
     ----------
     view : View
     scored : sequence of (confidence, Region)
-        As `scored_regions` gives them.
+        From `scored_regions`.
     settings : AnatomySettings
-        `mass_threshold` decides from which confidence on a region is a mass.
+        A region is a mass if its confidence is at least `mass_threshold`.
+
+    Returns
+    -------
+    labels : array, shape of the view, int32
+        0 outside, 1 to n inside the masses, the most confident first.
+    confidence : tuple of float
+        Confidence of each mass.
     """
     sure = [
         (confidence, region)
@@ -74,9 +87,15 @@ def find_masses(
 def scored_regions(
     view: View, prediction: Prediction, fine: FloatImage
 ) -> list[tuple[float, Region]]:
-    """Every region that may be a mass with its confidence, the surest first.
+    """Return every region that may be a mass with its confidence, the most confident first.
 
-    `judged` is what the network says of the view, `fine` its probability on the view's grid.
+    Parameters
+    ----------
+    view : View
+    prediction : Prediction
+        Output of the mass network.
+    fine : array, shape of the view, float32
+        Its probability on the grid of the view.
     """
     model = read_models(REGION_MODELS)["masses"]
     scored = (
@@ -87,13 +106,14 @@ def scored_regions(
 
 
 def regions(view: View, prediction: Prediction, fine: FloatImage) -> list[Region]:
-    """Every region that may be a mass, on the view's grid, with what tells masses from the rest; arguments as of `scored_regions`."""
-    shown = (fine > EDGE).astype(np.uint8)
+    """Return every region that may be a mass, on the grid of the view, with its features.
+
+    The parameters are those of `scored_regions`.
+    """
+    shown = (fine > OUTLINE_PROBABILITY).astype(np.uint8)
     if not shown.any():
         return []
-    x, y, width, height = cv2.boundingRect(
-        shown
-    )  # numbering the whole view takes several times as long
+    x, y, width, height = cv2.boundingRect(shown)  # labelling only the box is several times faster
     count, found, stats, _ = cv2.connectedComponentsWithStats(
         shown[y : y + height, x : x + width], connectivity=4
     )
@@ -116,25 +136,30 @@ def regions(view: View, prediction: Prediction, fine: FloatImage) -> list[Region
                 slice(y + top + rows.start, y + top + rows.stop),
                 slice(x + left + columns.start, x + left + columns.stop),
             )
-            if inside.sum() >= least and fine[box][inside].max() >= CORE:
+            if inside.sum() >= least and fine[box][inside].max() >= LEAST_PEAK:
                 out.append(Region(box, inside, _features(view, inside, box, fine, grey, total)))
     return out
 
 
 def cut_at_necks(region: BoolImage, widest: float) -> list[tuple[tuple[slice, slice], BoolImage]]:
-    """The parts of a region that hang together by thin necks only, without tails as thin, each with its box.
+    """Cut a region at thin necks, and remove tails that are as thin.
 
     Parameters
     ----------
     region : array, shape (rows, columns), bool
-        Connected.
+        A connected region.
     widest : float
-        Largest width of a neck, in pixels; nor is it wider than `NECK` of the diameter of a circle of the region's area.
+        Largest width of a neck in pixels. NECK_FRACTION limits it, too.
+
+    Returns
+    -------
+    list of (box, inside)
+        Rows and columns of the box around each part, and the part in it.
     """
-    radius = min(widest, NECK * float(np.sqrt(4 / np.pi * region.sum()))) / 2
+    radius = min(widest, NECK_FRACTION * float(np.sqrt(4 / np.pi * region.sum()))) / 2
     padded = np.pad(region, 1).astype(np.uint8)
     cores = (cv2.distanceTransform(padded, cv2.DIST_L2, 5) > radius).astype(np.uint8)
-    # of every pixel the distance to the nearest core, and its number; at the rim a core is left behind by little more than the radius
+    # distance of every pixel to the nearest core, and the number of that core
     distance, nearest = cv2.distanceTransformWithLabels(
         1 - cores, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
     )
@@ -166,6 +191,11 @@ def _features(
     grey: FloatImage,
     total: float,
 ) -> dict[str, float]:
+    """Measure the features of a region.
+
+    `fine` and `grey` are the mass probability and the rank of the grey level on the grid of the
+    view, `total` is the sum of `fine`.
+    """
     contours, _ = cv2.findContours(
         inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )

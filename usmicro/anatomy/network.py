@@ -1,4 +1,4 @@
-"""Run a segmentation network through OpenCV."""
+"""Segmentation networks, run by OpenCV."""
 
 from __future__ import annotations
 
@@ -15,61 +15,76 @@ from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import View
 
 CHANNELS = 3
-STEP = 16
-"""The sides of an input are multiples of this: a network halves them four times."""
+"""Number of planes of an input; see `network_input`."""
+INPUT_MULTIPLE = 16
+"""The sides of an input are multiples of this, since the networks halve them four times."""
 GREY_BINS = 4096
-"""Steps of the grey histogram, fine enough that none shows."""
-ENDS = 0.015
-"""Part of the tissue that is as dark, or as bright, as grey goes."""
+"""Number of bins of the grey histogram: sixteen for each step of an 8-bit display."""
+TAIL_FRACTION = 0.015
+"""Fraction of the tissue that counts as darkest, and as brightest, when grey levels are rescaled.
+The networks are trained with it. Chosen by eye; no measurement is recorded."""
 _ONE_AT_A_TIME = Lock()
 """A network holds the image that it works on, so it serves one thread at a time."""
 _FileVersion = tuple[int, int, int, int]
 _CACHE: dict[tuple[Path, bool], tuple[_FileVersion, cv2.dnn.Net]] = {}
 """Networks that were read, by file and `plain`, each with the state of the file at that time."""
 _CACHE_LOCK = Lock()
-STEEPEST = 12.0
-"""Largest logit: what a network is surer of than this is certain."""
+LARGEST_LOGIT = 12.0
+"""Logits are limited to this magnitude, a probability of 0.999994, so that their exponential cannot
+overflow."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A connected region, with what tells whether it is what was looked for."""
+    """A connected region that may be a mass, a duct or a nonmass area."""
 
     box: tuple[slice, slice]
+    """Rows and columns of the box around it."""
     inside: BoolImage
-    """Within the box."""
+    """True inside the region; shape of the box."""
     features: dict[str, float]
+    """Inputs of the logistic model that gives its confidence."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network saw and says of it; all arrays lie on the network's pixels and have one shape."""
+    """Input and output of a network; all arrays have the shape of its input less the border."""
 
     rank: FloatImage
-    """Rank of the grey among the tissue's, 0 to 1."""
+    """Rank of the grey level among those of the tissue, 0 to 1."""
     level: FloatImage
-    """Grey between the darkest and the brightest of the tissue, 0 to 1: tells anechoic from merely dark."""
+    """Grey level between the darkest and the brightest of the tissue, 0 to 1. It distinguishes
+    anechoic tissue from tissue that is merely dark."""
     tissue: BoolImage
+    """True in the tissue."""
     logit: FloatImage
+    """Logit of the probability."""
 
     @property
     def probability(self) -> FloatImage:
-        """0 to 1."""
+        """Probability, 0 to 1."""
         return logistic(self.logit)
 
     def logit_on(self, view: View) -> FloatImage:
-        """The logit on the view's grid; it, and not the probability, is what runs straight across an edge."""
+        """Resample the logit to the grid of the view.
+
+        The logit is nearly linear across an edge and the probability is not, so that linear
+        interpolation of the logit keeps edges in place.
+        """
         return np.asarray(
             cv2.resize(self.logit, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR),
             dtype=np.float32,
         )
 
     def probability_on(self, view: View) -> FloatImage:
-        """The probability on the view's grid, 0 outside of the tissue."""
+        """Return the probability on the grid of the view; 0 outside the tissue."""
         return logistic(self.logit_on(view)) * view.tissue
 
     def outline_on(self, view: View, box: tuple[slice, slice], inside: BoolImage) -> BoolImage:
-        """A region of the network's pixels on the view's grid, out to where the probability is one half."""
+        """Return a region on the grid of the view, as far as the probability exceeds one half.
+
+        `box` and `inside` are those of a `Region` on the pixels of the network.
+        """
         region = np.zeros(self.logit.shape, np.uint8)
         region[box] = inside
         near = cv2.dilate(region, np.ones((3, 3), np.uint8))
@@ -78,7 +93,7 @@ class Prediction:
 
 
 def logistic(logit: FloatImage) -> FloatImage:
-    """Probability of a logit."""
+    """Return the probability of a logit."""
     return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
 
 
@@ -91,10 +106,27 @@ def predict(
     mirrored: bool = True,
     plain: bool = False,
 ) -> Prediction:
-    """What a network says of a view, stretched over an input of `size` (rows, columns) less `border` empty pixels on every side.
+    """Run a network on a view, resized to the input without its border.
 
-    If `mirrored`, the mean over the view and its mirror image. `plain` says that the network has no convolutions that filter each channel
-    by itself; it changes the time that it takes, nothing else.
+    Parameters
+    ----------
+    view : View
+    network : Path
+        ONNX file.
+    size : (rows, columns)
+        Size of the input, border included.
+    border : int
+        Width in pixels of the empty border on every side of the input.
+    mirrored : bool
+        Average the logits over the view and its mirror image.
+    plain : bool
+        True if the network has no depthwise convolutions. This selects the faster engine of OpenCV
+        and changes only the computing time.
+
+    Raises
+    ------
+    SettingsError
+        If the file is not a network for inputs of this size.
     """
     size = (size[0] - 2 * border, size[1] - 2 * border)
     shape = (size[1], size[0])
@@ -111,23 +143,39 @@ def predict(
         tissue = np.asarray(weight > 0.5)
     planes = network_input(grey, tissue)
     logit = np.clip(
-        _logit(_network(network, plain), network, planes, border, mirrored), -STEEPEST, STEEPEST
+        _logit(_network(network, plain), network, planes, border, mirrored),
+        -LARGEST_LOGIT,
+        LARGEST_LOGIT,
     )
     return Prediction((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
 
 
 def predict_at(view: View, network: Path, pixel_mm: float) -> Prediction:
-    """The same on pixels of about `pixel_mm`, and without the mirror image, which would cost more than it adds."""
+    """Run a plain network on a view resized to pixels of about `pixel_mm`.
+
+    The mirror image is not used: it would double the time for little accuracy.
+    """
     rows, columns = (
-        max(round(n * view.grid.pixel_mm / pixel_mm / STEP), 1) * STEP for n in view.shape
+        max(round(n * view.grid.pixel_mm / pixel_mm / INPUT_MULTIPLE), 1) * INPUT_MULTIPLE
+        for n in view.shape
     )
     return predict(view, network, (rows, columns), mirrored=False, plain=True)
 
 
 def network_input(grey: FloatImage, tissue: BoolImage) -> NDArray[np.float32]:
-    """What a network sees, shape (CHANNELS, rows, columns), -1 to 1: grey by rank, grey as it is, and where there is tissue.
+    """Make the input of a network.
 
-    The rank is the same under every rising map of the grey, the other under every linear one; missing pixels are 0 in both.
+    Parameters
+    ----------
+    grey : array, shape (rows, columns), float32
+    tissue : array, shape (rows, columns), bool
+
+    Returns
+    -------
+    array, shape (CHANNELS, rows, columns), float32
+        Rank of the grey level and rescaled grey level, both from -1 to 1 and 0 outside the tissue;
+        and 1 in the tissue, 0 outside. The rank is invariant under every increasing grey map, the
+        rescaled grey level under every linear one.
     """
     rank, level = equalised(grey, tissue)
     planes = [np.where(tissue, 2 * rank - 1, 0), np.where(tissue, 2 * level - 1, 0), tissue]
@@ -135,7 +183,19 @@ def network_input(grey: FloatImage, tissue: BoolImage) -> NDArray[np.float32]:
 
 
 def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatImage]:
-    """Rank of each pixel's grey among the tissue, 0 to 1, and where it lies between the darkest and brightest 1.5 % of the tissue."""
+    """Return the rank of the grey level and the rescaled grey level.
+
+    Parameters
+    ----------
+    grey : array, shape (rows, columns), float32
+    tissue : array, shape (rows, columns), bool
+
+    Returns
+    -------
+    rank, level : array, shape (rows, columns), float32
+        Rank among the pixels of the tissue, 0 to 1; and position between the darkest and the
+        brightest TAIL_FRACTION of the tissue, 0 to 1.
+    """
     values = grey[tissue] if tissue.any() else grey.ravel()
     low, high = float(values.min()), float(values.max())
     bins = np.clip(
@@ -144,7 +204,9 @@ def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatIma
     count = np.bincount(bins[tissue] if tissue.any() else bins.ravel(), minlength=GREY_BINS)
     below = np.cumsum(count)
     rank = ((below - count / 2) / below[-1]).astype(np.float32)
-    dark, bright = np.searchsorted(below, (ENDS * below[-1], (1 - ENDS) * below[-1]))
+    dark, bright = np.searchsorted(
+        below, (TAIL_FRACTION * below[-1], (1 - TAIL_FRACTION) * below[-1])
+    )
     level = np.clip((bins - dark) / np.float32(max(bright - dark, 1)), 0, 1)
     return rank[bins], np.asarray(level, dtype=np.float32)
 
@@ -155,7 +217,7 @@ def check_network(file: Path) -> None:
     Raises
     ------
     SettingsError
-        If it is no ONNX file that OpenCV reads.
+        If the file is not an ONNX network that OpenCV can read.
     """
     _network(file)
 
@@ -167,7 +229,7 @@ def _network(file: Path, plain: bool = False) -> cv2.dnn.Net:
         version = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     except OSError as error:
         raise SettingsError(
-            f"{file}: expected a network as an ONNX file, found no such file, or one that cannot be read"
+            f"{file}: expected a network as an ONNX file, found no such file or an unreadable one"
         ) from error
     with _CACHE_LOCK:
         cached = _CACHE.get((file, plain))
@@ -185,13 +247,15 @@ def _read_network(file: Path, plain: bool) -> cv2.dnn.Net:
         return cv2.dnn.readNetFromONNX(str(file), **options)
     except cv2.error as error:
         raise SettingsError(
-            f"{file}: expected a network as an ONNX file, found what OpenCV cannot read: {error.err}"
+            f"{file}: expected a network as an ONNX file, "
+            f"found one that OpenCV cannot read: {error.err}"
         ) from error
 
 
 def _logit(
     network: cv2.dnn.Net, file: Path, image: NDArray[np.float32], border: int, mirrored: bool
 ) -> FloatImage:
+    """Return the logits of an input, shape (CHANNELS, rows, columns), without its border."""
     image = np.pad(image, ((0, 0), (border, border), (border, border)))
     rows, columns = image.shape[1:]
     total = np.zeros((rows, columns), np.float32)
@@ -203,11 +267,13 @@ def _logit(
                 out = network.forward()
             except cv2.error as error:
                 raise SettingsError(
-                    f"{file}: expected a network that takes an input of shape {(1, *image.shape)}; {error.err}"
+                    f"{file}: expected a network for inputs of shape {(1, *image.shape)}, "
+                    f"found one that refuses them: {error.err}"
                 ) from error
             if out.shape != (1, 1, *image.shape[1:]):
                 raise SettingsError(
-                    f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}"
+                    f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, "
+                    f"found {out.shape}"
                 )
             total += out[0, 0][:, flip]
     inner = total[border : rows - border, border : columns - border]

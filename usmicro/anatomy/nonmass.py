@@ -1,4 +1,7 @@
-"""Nonmass areas: discrete areas of altered echotexture that do not form a mass, found by a network that learnt them from simulated ones."""
+"""Nonmass areas: discrete areas of altered echotexture that do not form a mass.
+
+A network finds them. It was trained on simulated areas.
+"""
 
 from __future__ import annotations
 
@@ -15,37 +18,43 @@ from usmicro.numerics.logistic import read_models
 from usmicro.settings import AnatomySettings
 
 NETWORK = Path(__file__).with_name("nonmass.onnx")
-"""The network, as `training.nonmass` fits it."""
+"""The network, trained by `python -m training.nonmass`."""
 NONMASS_PIXEL_MM = 0.4
-"""Pixel that areas are looked for on: about two speckle cells."""
-EDGE = 0.5
-"""Probability at the outline."""
+"""Pixel size of the input of the network, in mm: about twice the speckle size."""
+OUTLINE_PROBABILITY = 0.5
+"""Probability at the outline: inside, a nonmass area is more probable than not."""
 SMALLEST_MM = 3.0
-"""Diameter of the circle of the smallest area; smaller ones are speckle and fat lobules."""
-MOSTLY = 0.3
-"""An area of which this part lies in a mass or duct is what surrounds it."""
+"""Diameter, in mm, of a circle with the smallest area that is kept. Smaller ones are speckle and
+fat lobules. Chosen by eye on the sample scans; no measurement is recorded."""
+OVERLAP_FRACTION = 0.3
+"""An area is dropped if masses and ducts cover at least this fraction of it: it is then the rim of
+one of them. Chosen by eye on the sample scans; no measurement is recorded."""
 FEATURES = ("peak", "mean", "size", "contrast", "share")
 
 
-def judge_nonmass(view: View) -> Prediction:
-    """What the network says of a view, on pixels of about `NONMASS_PIXEL_MM`."""
+def predict_nonmass(view: View) -> Prediction:
+    """Run the nonmass network on a view, on pixels of about NONMASS_PIXEL_MM."""
     return predict_at(view, NETWORK, NONMASS_PIXEL_MM)
 
 
 def find_nonmass(
     view: View, masses: LabelImage, ducts: LabelImage, settings: AnatomySettings
 ) -> BoolImage:
-    """Areas of altered echotexture outside of masses and ducts.
+    """Find areas of altered echotexture outside masses and ducts.
 
     Parameters
     ----------
     view : View
-    masses, ducts : array, shape of the view
-        What was found already.
+    masses, ducts : array, shape of the view, int32
+        Label images.
     settings : AnatomySettings
-        `nonmass_threshold` decides from which confidence on an area counts.
+        An area is kept if its confidence is at least `nonmass_threshold`.
+
+    Returns
+    -------
+    array, shape of the view, bool
     """
-    prediction = judge_nonmass(view)
+    prediction = predict_nonmass(view)
     model = read_models(REGION_MODELS)["nonmass"]
     inside = np.zeros(view.shape, np.bool_)
     for area in areas(view, prediction):
@@ -57,14 +66,14 @@ def find_nonmass(
     _, numbered = cv2.connectedComponents(inside.astype(np.uint8), connectivity=4)
     size = np.maximum(np.bincount(numbered.ravel()), 1)
     covered = np.bincount(numbered[taken], minlength=len(size)) / size
-    return np.asarray(inside & ~taken & (covered < MOSTLY)[numbered])
+    return np.asarray(inside & ~taken & (covered < OVERLAP_FRACTION)[numbered])
 
 
 def areas(view: View, prediction: Prediction) -> list[Region]:
-    """Every region that may be a nonmass area, on the network's pixels, with what tells it from the rest."""
+    """Return every region that may be a nonmass area, on the pixels of the network."""
     probability = prediction.probability
     count, found, stats, _ = cv2.connectedComponentsWithStats(
-        (probability > EDGE).astype(np.uint8), connectivity=4
+        (probability > OUTLINE_PROBABILITY).astype(np.uint8), connectivity=4
     )
     pixel = (view.shape[0] * view.shape[1] / probability.size) * view.grid.pixel_mm**2
     total = max(float(probability[prediction.tissue].sum()), 1e-6)

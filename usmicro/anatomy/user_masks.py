@@ -1,4 +1,4 @@
-"""Outlines that a user gives to an analysis: the same on every frame, by frame, or by a function that is asked for each frame."""
+"""The user's masks: the same for every frame, given for each frame, or returned by a function."""
 
 from __future__ import annotations
 
@@ -12,43 +12,48 @@ from numpy.typing import ArrayLike, NDArray
 from usmicro.errors import ScanError
 from usmicro.model.arrays import ByteImage, Frame, LabelImage
 from usmicro.model.scan import Scan, Spacing, UserMasks
-from usmicro.numerics.components import numbered
+from usmicro.numerics.components import label_components
 
 MasksLike = UserMasks | Mapping[str, ArrayLike | None]
-"""Or a mapping with the keys "masses", "ducts" and "nonmass", any of which may be missing or None."""
+"""`UserMasks`, or a mapping with any of the keys "masses", "ducts" and "nonmass"."""
 MaskFunction = Callable[[ByteImage, Spacing], MasksLike | None]
-"""Gives the outlines of one frame, (rows, columns) or (rows, columns, 3) RGB; None where usmicro is to find its own."""
+"""Function of a frame, uint8 of shape (rows, columns) or (rows, columns, 3) RGB, and the pixel
+spacing. It returns the masks of that frame, or None where usmicro is to find the areas itself."""
 
 PARTS = ("masses", "ducts", "nonmass")
+"""Fields of `UserMasks` and keys of a mapping."""
 
 
 def user_masks_on_frame(
     masks: MasksLike | MaskFunction, frame: Frame, number: int, scan: Scan
 ) -> UserMasks | None:
-    """The outlines that a user gives on one frame.
+    """Return the user's masks of one frame.
 
     Parameters
     ----------
     masks : UserMasks, mapping or function
-        What a function does to its copy of the frame is lost.
+        A function gets a copy of the frame, which it may change.
     frame : array, shape (rows, columns) or (rows, columns, 3)
     number : int
-        Of the frame, from 0.
+        Index of the frame, from 0.
     scan : Scan
+
+    Returns
+    -------
+    UserMasks or None
+        None if the function leaves the frame to usmicro.
 
     Raises
     ------
     ScanError
-        If the function fails, or gives what is no outline of this frame.
+        If the function fails, or if the masks do not fit the frame.
     """
     if callable(masks):
         source = f"the masks function {function_name(masks)}"
         copy = np.array(frame >> 8 if frame.dtype == np.uint16 else frame, dtype=np.uint8)
         try:
             given = masks(copy, scan.spacing)
-        except (
-            Exception
-        ) as error:  # a user's function may raise anything; it costs this scan, not the run
+        except Exception as error:  # a function of the user may raise anything
             words = " ".join(f"{type(error).__name__}: {error}".split())
             raise ScanError(f"{scan.name}: {source} failed on frame {number}: {words}") from error
     else:
@@ -66,13 +71,16 @@ def user_masks_on_frame(
 
 
 def function_name(function: MaskFunction) -> str:
-    """How a user calls a function, with its module."""
+    """Return the qualified name of a function, with its module."""
     definition = definition_of(function)
     return f"{definition.__module__}.{definition.__qualname__}"
 
 
 def definition_of(function: MaskFunction) -> Any:
-    """What was defined by that name: of `functools.partial` the function, of an object with a method `__call__` its class."""
+    """Return the object whose definition a masks function rests on.
+
+    That is the function inside a `functools.partial`, and the class of an object that is called.
+    """
     while isinstance(function, partial):
         function = function.func
     return function if hasattr(function, "__qualname__") else type(function)
@@ -81,8 +89,9 @@ def definition_of(function: MaskFunction) -> Any:
 def _of_mapping(given: object, shape: tuple[int, ...], where: str) -> UserMasks:
     if not isinstance(given, Mapping):
         raise ScanError(
-            f"{where}: expected UserMasks, a dictionary with the keys {', '.join(PARTS)}, or None, found {type(given).__name__}; "
-            'for one mask of masses give {"masses": mask}'
+            f"{where}: expected UserMasks, a dictionary with the keys {', '.join(PARTS)}, or None, "
+            f"found {type(given).__name__}; "
+            'for a mask of masses pass {"masses": mask}'
         )
     if unknown := sorted(map(str, set(given) - set(PARTS))):
         raise ScanError(
@@ -100,23 +109,31 @@ def _of_mapping(given: object, shape: tuple[int, ...], where: str) -> UserMasks:
 
 
 def _labels(values: ArrayLike, shape: tuple[int, ...], what: str) -> LabelImage:
-    """Numbers as they are; the connected parts of an array of 0 and one other value are numbered."""
+    """Return a label image.
+
+    A binary array, with 0 and one other value, is split into its connected components. Other
+    arrays keep their numbers.
+    """
     array = np.asarray(values)
     _check_shape(array, shape, what)
     if array.dtype != bool and not np.issubdtype(array.dtype, np.integer):
         raise ScanError(
-            f"{what}: expected bool or whole numbers, found {array.dtype}; compare a probability with a threshold first"
+            f"{what}: expected bool or whole numbers, found {array.dtype}; "
+            "compare a probability with a threshold first"
         )
     present = np.unique(array)
     if present[0] < 0 or present[-1] > np.iinfo(np.int32).max:
         raise ScanError(
-            f"{what}: expected 0 for none and 1 to n, found {present[0]} to {present[-1]}"
+            f"{what}: expected 0 outside and 1 to n inside, found {present[0]} to {present[-1]}"
         )
-    return numbered(array != 0) if np.count_nonzero(present) <= 1 else array.astype(np.int32)
+    return (
+        label_components(array != 0) if np.count_nonzero(present) <= 1 else array.astype(np.int32)
+    )
 
 
 def _check_shape(array: NDArray[np.generic], shape: tuple[int, ...], what: str) -> None:
     if array.shape != shape:
         raise ScanError(
-            f"{what}: expected the size of the frame, {shape[0]} rows x {shape[1]} columns, found an array of shape {array.shape}"
+            f"{what}: expected the size of the frame, {shape[0]} rows x {shape[1]} columns, "
+            f"found an array of shape {array.shape}"
         )
