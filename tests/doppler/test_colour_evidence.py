@@ -48,7 +48,7 @@ def test_evidence_does_not_depend_on_where_the_focus_lies():
     assert first.mean_resultant_length == pytest.approx(second.mean_resultant_length)
 
 
-@pytest.mark.parametrize("place", [(0, 0), (-50, 1000)])
-def test_a_focus_outside_the_colour_box_has_no_evidence(place):
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (-50, 1000)])
+def test_a_focus_outside_the_colour_box_has_no_evidence(x, y):
     (view,) = twinkling_frames(1)
-    assert not evidence_of(view, *place, 4).in_box
+    assert not evidence_of(view, x, y, 4).in_box

@@ -145,7 +145,8 @@ def auc(scores, truth):
 
 def simulated(seeds, frames):
     """Scores and truth of whole clips, and those of the first frame without a flash."""
-    clips, singles = ([], []), ([], [])
+    clips: tuple[list[float], list[bool]] = ([], [])
+    singles: tuple[list[float], list[bool]] = ([], [])
     for seed in seeds:
         settings = PhantomSettings(
             colour=True,

@@ -33,12 +33,13 @@ def test_a_bright_tail_is_not_a_shadow():
 
 
 def test_p_values_are_calibrated_on_speckle_without_shadow():
-    p = []
+    p_values = []
     for seed in range(20):
         random = np.random.default_rng(1000 + seed)
         x, y = random.uniform(60, 420, 100), random.uniform(10, 400, 100)
-        p += [shadow.p for shadow in focus_shadows(view_of(speckle(seed)), x, y, np.full(100, 6.0))]
-    p = np.array(p)
+        shadows = focus_shadows(view_of(speckle(seed)), x, y, np.full(100, 6.0))
+        p_values += [shadow.p for shadow in shadows]
+    p = np.array(p_values)
     assert 0.003 < (p < 0.01).mean() < 0.017
     assert 0.03 < (p < 0.05).mean() < 0.07
 
@@ -90,7 +91,8 @@ def test_a_sector_scan_has_the_shadows_of_its_polar_image():
     )
     linear = focus_shadows(view_of(polar), x, y, diameter)
     view, to_sector = sector_of(polar, face=400.0)
-    sector = focus_shadows(view, *to_sector(x, y), diameter)
+    sector_x, sector_y = to_sector(x, y)
+    sector = focus_shadows(view, sector_x, sector_y, diameter)
     assert (
         [shadow.verdict for shadow in sector]
         == [shadow.verdict for shadow in linear]

@@ -260,11 +260,11 @@ def _outside_fraction(patches: LabelImage, coloured: BoolImage, zone: BoolImage)
 
     Every coloured pixel must lie in a patch.
     """
-    from usmicro.kernels.colour import pixels_of
+    from usmicro.kernels.colour import count_patch_pixels
 
     reaching = np.zeros(int(patches.max()) + 1, dtype=np.bool_)
     reaching[patches[coloured]] = True
-    inside, outside = pixels_of(np.ascontiguousarray(patches), reaching, zone)
+    inside, outside = count_patch_pixels(np.ascontiguousarray(patches), reaching, zone)
     return float(outside / (inside + outside))
 
 

@@ -117,11 +117,11 @@ def _nearest(
 
     The palette is mixed with that grey level which comes nearest; distances are in RGB.
     """
-    from usmicro.kernels.colour import nearest
+    from usmicro.kernels.colour import nearest_palette_colours
 
     index = np.empty(len(colours), dtype=np.int32)
     distance = np.empty(len(colours), dtype=np.float32)
-    nearest(
+    nearest_palette_colours(
         np.ascontiguousarray(colours, np.float32),
         palette.astype(np.float32),
         opacity,

@@ -87,7 +87,7 @@ class Rays:
     def sample(self, image: FloatImage, usable: BoolImage, steps: int) -> NDArray[np.float32]:
         """Bilinear grey levels, shape (*shape, steps); NaN where a pixel is not usable."""
         out = np.empty((len(self.x), steps), np.float32)
-        kernels.walk(
+        kernels.sample_along_rays(
             np.ascontiguousarray(image),
             np.ascontiguousarray(usable),
             self.x,
@@ -101,8 +101,8 @@ class Rays:
     def labels(self, labels: NDArray[np.generic], steps: int) -> NDArray[np.int32]:
         """Labels of the nearest pixels, shape (*shape, steps); -1 outside the image."""
         out = np.empty((len(self.x), steps), np.int32)
-        labels = np.ascontiguousarray(labels, dtype=np.int32)
-        kernels.walk_labels(labels, self.x, self.y, self.dx, self.dy, out)
+        image = np.ascontiguousarray(labels, dtype=np.int32)
+        kernels.sample_labels_along_rays(image, self.x, self.y, self.dx, self.dy, out)
         return out.reshape(*self.shape, steps)
 
 
