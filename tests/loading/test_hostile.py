@@ -194,7 +194,7 @@ def test_deflated_file_of_absurd_size_is_refused(dicom, tmp_path):
     packed = b"".join(packer.compress(bytes(2**24)) for _ in range(64)) + packer.flush()
     (tmp_path / "bomb.dcm").write_bytes(head[:start] + packed)
     assert len(packed) < 2_500_000
-    found = subprocess.run(
+    done = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -208,7 +208,7 @@ def test_deflated_file_of_absurd_size_is_refused(dicom, tmp_path):
         text=True,
         timeout=SECONDS,
     )
-    assert "largest_inflated" in found.stdout, found.stderr[-500:]
+    assert "largest_inflated" in done.stdout, done.stderr[-500:]
 
 
 def test_loop_of_tiff_pages_is_survived(tmp_path):

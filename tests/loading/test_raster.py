@@ -45,9 +45,9 @@ def test_lossless_formats_keep_the_pixels(tmp_path, suffix, image):
 @pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
 def test_jpeg_keeps_the_pixels_approximately(tmp_path, image):
     smooth = cv2.GaussianBlur(image, (0, 0), 5)
-    found = only_frame(save(tmp_path / "scan.jpg", smooth, quality=95))
-    assert found.shape == smooth.shape
-    assert np.abs(found.astype(int) - smooth).mean() < 2
+    pixels = only_frame(save(tmp_path / "scan.jpg", smooth, quality=95))
+    assert pixels.shape == smooth.shape
+    assert np.abs(pixels.astype(int) - smooth).mean() < 2
 
 
 def test_format_is_detected_from_the_content_not_the_name(tmp_path):
@@ -71,10 +71,10 @@ def test_transparent_pixels_become_black(tmp_path):
     alpha = np.full((40, 60), 255, np.uint8)
     alpha[:10] = 0
     alpha[10:20] = 128
-    found = only_frame(save(tmp_path / "scan.png", np.dstack([COLOUR, alpha])))
-    np.testing.assert_array_equal(found[20:], COLOUR[20:])
-    assert (found[:10] == 0).all()
-    np.testing.assert_allclose(found[10:20], COLOUR[10:20] * (128 / 255), atol=0.51)
+    pixels = only_frame(save(tmp_path / "scan.png", np.dstack([COLOUR, alpha])))
+    np.testing.assert_array_equal(pixels[20:], COLOUR[20:])
+    assert (pixels[:10] == 0).all()
+    np.testing.assert_allclose(pixels[10:20], COLOUR[10:20] * (128 / 255), atol=0.51)
     opaque = only_frame(save(tmp_path / "opaque.png", np.dstack([COLOUR, np.full_like(GREY, 255)])))
     np.testing.assert_array_equal(opaque, COLOUR)
     np.testing.assert_array_equal(
@@ -87,8 +87,8 @@ def test_palette_becomes_rgb(tmp_path):
     image.save(tmp_path / "scan.png")
     np.testing.assert_array_equal(only_frame(tmp_path / "scan.png"), np.array(image.convert("RGB")))
     image.save(tmp_path / "clear.png", transparency=0)
-    found = only_frame(tmp_path / "clear.png")
-    assert (found[np.array(image) == 0] == 0).all()
+    pixels = only_frame(tmp_path / "clear.png")
+    assert (pixels[np.array(image) == 0] == 0).all()
 
 
 @pytest.mark.parametrize("name", ["scan.png", "scan.bmp", "scan.tif"])
@@ -154,9 +154,11 @@ def test_16_bit_grey_and_colour_are_read(tmp_path):
 def test_16_bit_pixels_are_rescaled_from_the_highest_bit_used(tmp_path, bits):
     values = np.linspace(0, 2**bits - 1, 2400).round().astype(np.uint16).reshape(40, 60)
     cv2.imwrite(str(tmp_path / "scan.png"), values)
-    found = only_frame(tmp_path / "scan.png")
-    assert found.dtype == (np.uint8 if bits == 8 else np.uint16)
-    np.testing.assert_allclose(found / np.iinfo(found.dtype).max, values / (2**bits - 1), atol=1e-5)
+    pixels = only_frame(tmp_path / "scan.png")
+    assert pixels.dtype == (np.uint8 if bits == 8 else np.uint16)
+    np.testing.assert_allclose(
+        pixels / np.iinfo(pixels.dtype).max, values / (2**bits - 1), atol=1e-5
+    )
 
 
 def test_image_in_which_white_is_zero_is_inverted(tmp_path):
@@ -188,11 +190,11 @@ def test_tiff_pages_are_frames(tmp_path, kind):
                 )
     scan = load(path)
     assert scan.declared_frames == 4
-    found = np.stack(list(scan.frames()))
+    pixels = np.stack(list(scan.frames()))
     expected = np.stack(pages)
     if kind == "deep":  # 14 bits in all pages together
         expected = np.rint(expected * (65535 / (2**14 - 1))).astype(np.uint16)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(pixels, expected)
 
 
 def test_pages_of_another_size_are_left_out_with_a_note(tmp_path):
@@ -296,7 +298,7 @@ def test_truncated_file_gives_a_scan_error_and_prints_nothing(tmp_path, name, ca
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "found"),
+    ("name", "content", "message"),
     [
         ("a.gif", b"GIF89a" + b"\0" * 40, "GIF"),
         ("a.webp", b"RIFF\0\0\0\0WEBPVP8 ", "WebP"),
@@ -306,10 +308,10 @@ def test_truncated_file_gives_a_scan_error_and_prints_nothing(tmp_path, name, ca
         ("a.png", b"\xfe\xdc\0\x01" * 30, "unknown format"),
     ],
 )
-def test_format_that_is_not_read_is_named(tmp_path, name, content, found):
+def test_format_that_is_not_read_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(
-        ScanError, match=f"expected a DICOM, PNG, JPEG, BMP, TIFF, .* file, found .*{found}"
+        ScanError, match=f"expected a DICOM, PNG, JPEG, BMP, TIFF, .* file, found .*{message}"
     ):
         load(tmp_path / name)
 

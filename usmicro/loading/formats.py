@@ -206,6 +206,8 @@ def scan_errors(
             raise
         except Exception as error:  # damaged files make decoders raise errors of almost any type
             words = without_quotations(" ".join(str(error).split())) or type(error).__name__
+            if isinstance(error, KeyError):  # its text is only the missing key
+                words = f"KeyError {words}"
             words = words[:MESSAGE_LENGTH].rstrip(".")
             is_system_error = isinstance(error, OSError) and error.errno is not None
             advice = "" if is_system_error or not remedy else f"; {remedy}"

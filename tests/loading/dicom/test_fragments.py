@@ -289,9 +289,9 @@ def test_mpeg2_video_in_dicom_is_read(write_dicom, tmp_path):
         "PhotometricInterpretation": "YBR_PARTIAL_420",
     }
     scan = load(write_dicom(frames, **options))
-    found = np.stack(list(scan.frames()))
+    decoded = np.stack(list(scan.frames()))
     assert "FFmpeg" in scan.decoder
-    assert np.abs(found.astype(int) - frames).mean() < 12
+    assert np.abs(decoded.astype(int) - frames).mean() < 12
     with pytest.raises(ScanError, match="10 of 25 frames could be read"):
         list(load(write_dicom(frames, NumberOfFrames=25, **options)).frames())
     with pytest.raises(ScanError, match="truncated"):

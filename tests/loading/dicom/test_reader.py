@@ -59,7 +59,7 @@ def test_implicit_and_big_endian_read_like_explicit(tmp_path, dataset, cine, gre
         np.arange(2 * 15, dtype=np.uint8).reshape(2, 3, 5),
         np.arange(300, dtype=np.uint16).reshape(1, 15, 20),
     ):
-        found = {}
+        decoded = {}
         for name, syntax in (
             ("explicit", "1.2.840.10008.1.2.1"),
             ("implicit", "1.2.840.10008.1.2"),
@@ -78,9 +78,9 @@ def test_implicit_and_big_endian_read_like_explicit(tmp_path, dataset, cine, gre
                 scan["PixelData"].value = stored.tobytes()
             path = tmp_path / f"{name}.dcm"
             scan.save_as(path, enforce_file_format=True)
-            found[name] = frames_of(path)
-        np.testing.assert_array_equal(found["implicit"], found["explicit"])
-        np.testing.assert_array_equal(found["big"], found["explicit"])
+            decoded[name] = frames_of(path)
+        np.testing.assert_array_equal(decoded["implicit"], decoded["explicit"])
+        np.testing.assert_array_equal(decoded["big"], decoded["explicit"])
 
 
 def test_deflated_file_is_read_unless_it_is_too_large(write_dicom, cine):
@@ -113,16 +113,16 @@ def test_data_set_without_file_meta_gets_a_note_on_its_encoding(tmp_path, datase
 def test_grey_of_more_than_8_bits_is_rescaled_to_16_bits(write_dicom, bits):
     top = 2**bits - 1
     stored = np.linspace(0, top, 60 * 50).round().astype(np.uint16).reshape(1, 60, 50)
-    found = frames_of(write_dicom(stored, BitsStored=bits))
-    assert found.dtype == np.uint16
-    np.testing.assert_allclose(found, stored * (65535 / top), atol=0.51)
+    decoded = frames_of(write_dicom(stored, BitsStored=bits))
+    assert decoded.dtype == np.uint16
+    np.testing.assert_allclose(decoded, stored * (65535 / top), atol=0.51)
     assert load(write_dicom(stored, BitsStored=bits)).notes
 
 
 def test_8_bit_values_stored_in_16_bits_become_8_bits(write_dicom, grey):
-    found = frames_of(write_dicom(grey.astype(np.uint16), BitsStored=16))
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, grey)
+    decoded = frames_of(write_dicom(grey.astype(np.uint16), BitsStored=16))
+    assert decoded.dtype == np.uint8
+    np.testing.assert_array_equal(decoded, grey)
 
 
 def test_all_frames_are_rescaled_alike(write_dicom):
@@ -135,15 +135,15 @@ def test_all_frames_are_rescaled_alike(write_dicom):
 
 def test_signed_values_keep_their_order(write_dicom):
     stored = np.linspace(-900, 1000, 900).round().astype(np.int16).reshape(1, 30, 30)
-    found = frames_of(write_dicom(stored))
-    assert found.dtype == np.uint16
-    assert found[0, 0, 0] == 0
-    assert (np.diff(found.ravel().astype(int)) >= 0).all()
+    decoded = frames_of(write_dicom(stored))
+    assert decoded.dtype == np.uint16
+    assert decoded[0, 0, 0] == 0
+    assert (np.diff(decoded.ravel().astype(int)) >= 0).all()
 
 
 def test_window_is_applied_to_12_bit_pixels_but_not_to_8_bit_pixels(write_dicom, grey):
     stored = np.linspace(0, 4095, 900).round().astype(np.uint16).reshape(1, 30, 30)
-    found = frames_of(
+    decoded = frames_of(
         write_dicom(
             stored,
             BitsStored=12,
@@ -153,8 +153,8 @@ def test_window_is_applied_to_12_bit_pixels_but_not_to_8_bit_pixels(write_dicom,
             RescaleIntercept=0,
         )
     )
-    assert (found[stored <= 499] == 0).all()
-    assert (found[stored >= 1500] == 65535).all()
+    assert (decoded[stored <= 499] == 0).all()
+    assert (decoded[stored >= 1500] == 65535).all()
     path = write_dicom(grey, WindowCenter=60, WindowWidth=80)
     np.testing.assert_array_equal(frames_of(path), grey)
     assert any("window" in note for note in load(path).notes)
@@ -201,8 +201,8 @@ def test_segmented_palette_is_read(tmp_path, dataset, grey):
 
 def test_ybr_full_and_ybr_full_422_keep_the_colours(write_dicom, cine):
     ybr = convert_color_space(cine, "RGB", "YBR_FULL")
-    found = frames_of(write_dicom(ybr, PhotometricInterpretation="YBR_FULL"))
-    assert np.abs(found.astype(int) - cine).max() <= 2
+    decoded = frames_of(write_dicom(ybr, PhotometricInterpretation="YBR_FULL"))
+    assert np.abs(decoded.astype(int) - cine).max() <= 2
     pairs = ybr.reshape(8, 48, 32, 2, 3)
     subsampled = np.stack(
         [pairs[..., 0, 0], pairs[..., 1, 0], pairs[..., 0, 1], pairs[..., 0, 2]], axis=-1
@@ -225,13 +225,13 @@ def test_truncated_native_cine_is_refused_unless_truncated_files_are_kept(
     write_dicom, cine, missing
 ):
     path = write_dicom(cine, cut=missing * cine[0].size - 100)
-    scan, found = load(path), []
+    scan, decoded = load(path), []
     with pytest.raises(
         ScanError,
         match=rf"{8 - missing} of 8 frames could be read; the file is truncated.*keep_truncated",
     ):
-        found.extend(scan.frames())
-    np.testing.assert_array_equal(np.stack(found), cine[: 8 - missing])
+        decoded.extend(scan.frames())
+    np.testing.assert_array_equal(np.stack(decoded), cine[: 8 - missing])
     kept = load(path, settings=KEEP)
     np.testing.assert_array_equal(np.stack(list(kept.frames())), cine[: 8 - missing])
     assert kept.declared_frames == 8
@@ -420,10 +420,10 @@ INSTALLED = [
 @pytest.mark.parametrize("path", INSTALLED, ids=lambda path: path.name)
 def test_ultrasound_files_of_pydicom_are_read(path):
     scan = load(path)
-    found = list(scan.frames())
-    assert len(found) == scan.declared_frames
+    decoded = list(scan.frames())
+    assert len(decoded) == scan.declared_frames
     assert all(
-        frame.shape == (scan.rows, scan.columns, 3) and frame.dtype == np.uint8 for frame in found
+        frame.shape == (scan.rows, scan.columns, 3) and frame.dtype == np.uint8 for frame in decoded
     )
 
 

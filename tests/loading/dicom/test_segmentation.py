@@ -130,21 +130,25 @@ def test_every_segmentation_type_gives_its_areas(masks, kind, syntax):
             (value * area, number, None)
             for number, area in enumerate((mass, second, duct, nonmass), 1)
         ]
-    found = read_masks(
+    user_masks = read_masks(
         masks(segmentation(frames, labels, kind=kind, syntax=syntax)), "case1.png", SHAPE
     )
-    np.testing.assert_array_equal(found.masses, mass + 2 * second)
-    np.testing.assert_array_equal(found.ducts, duct)
-    np.testing.assert_array_equal(found.nonmass, nonmass)
-    assert (found.sources, found.notes, found.masses.dtype) == (("case1.seg.dcm",), (), np.int32)
+    np.testing.assert_array_equal(user_masks.masses, mass + 2 * second)
+    np.testing.assert_array_equal(user_masks.ducts, duct)
+    np.testing.assert_array_equal(user_masks.nonmass, nonmass)
+    assert (user_masks.sources, user_masks.notes, user_masks.masses.dtype) == (
+        ("case1.seg.dcm",),
+        (),
+        np.int32,
+    )
 
 
 def test_fraction_below_one_half_is_outside(masks):
     area = np.where(square(3, 3), 99, 0) + np.where(square(20, 20), 100, 0)
-    found = read_masks(
+    user_masks = read_masks(
         masks(segmentation([(area, 1, None)], kind="FRACTIONAL")), "case1.png", SHAPE
     )
-    np.testing.assert_array_equal(found.masses, square(20, 20))
+    np.testing.assert_array_equal(user_masks.masses, square(20, 20))
 
 
 @pytest.mark.parametrize(
@@ -164,21 +168,21 @@ def test_fraction_below_one_half_is_outside(masks):
     ],
 )
 def test_label_or_code_gives_the_structure_of_a_segment(masks, label, code, expected):
-    found = read_masks(
+    user_masks = read_masks(
         masks(segmentation([(square(3, 3), 1, None)], [label], codes=[code])), "case1.png", SHAPE
     )
     assert [
-        name for name in ("masses", "ducts", "nonmass") if getattr(found, name) is not None
+        name for name in ("masses", "ducts", "nonmass") if getattr(user_masks, name) is not None
     ] == [expected]
 
 
 def test_other_structures_are_not_used_and_noted(masks):
     frames = [(square(3, 3), 1, None), (square(20, 20), 2, None)]
-    found = read_masks(
+    user_masks = read_masks(
         masks(segmentation(frames, ["Lesion", "Calcifications"])), "case1.png", SHAPE
     )
-    np.testing.assert_array_equal(found.masses, square(3, 3))
-    assert found.notes == (
+    np.testing.assert_array_equal(user_masks.masses, square(3, 3))
+    assert user_masks.notes == (
         "case1.seg.dcm: segment 2 is not used: not a mass, duct or nonmass area according to "
         "its label",
     )
@@ -186,22 +190,22 @@ def test_other_structures_are_not_used_and_noted(masks):
 
 def test_segment_is_one_mass_and_empty_segment_means_none(masks):
     parts = square(3, 3) | square(20, 20)
-    found = read_masks(
+    user_masks = read_masks(
         masks(segmentation([(parts, 1, None), (0 * parts, 2, None)], ["Mass", "Duct"])),
         "case1.png",
         SHAPE,
     )
-    np.testing.assert_array_equal(found.masses, parts)
-    assert (found.ducts.max(), found.nonmass) == (0, None)
+    np.testing.assert_array_equal(user_masks.masses, parts)
+    assert (user_masks.ducts.max(), user_masks.nonmass) == (0, None)
 
 
 def test_background_in_a_label_map_is_not_a_segment(masks):
     dataset = segmentation([(square(3, 3), None, None)], ["A", "B"], kind="LABELMAP")
     for number, segment in enumerate(dataset.SegmentSequence):
         segment.SegmentNumber = number
-    found = read_masks(masks(dataset), "case1.png", SHAPE)
-    np.testing.assert_array_equal(found.masses, square(3, 3))
-    assert found.notes == ()
+    user_masks = read_masks(masks(dataset), "case1.png", SHAPE)
+    np.testing.assert_array_equal(user_masks.masses, square(3, 3))
+    assert user_masks.notes == ()
 
 
 def test_files_are_combined_and_their_names_overrule_their_labels(masks):
@@ -209,9 +213,9 @@ def test_files_are_combined_and_their_names_overrule_their_labels(masks):
     masks(segmentation([(square(20, 3), 1, None)]), "case1_mass2.seg.dcm")
     masks(segmentation([(square(20, 20), 1, None)]), "case1_other.dcm")
     folder = masks(segmentation([(square(3, 30), 1, None)]), "case1_duct.dcm")
-    found = read_masks(folder, "case1.png", SHAPE)
-    np.testing.assert_array_equal(found.masses, square(3, 3) + 2 * square(20, 3))
-    np.testing.assert_array_equal(found.ducts, square(3, 30))
+    user_masks = read_masks(folder, "case1.png", SHAPE)
+    np.testing.assert_array_equal(user_masks.masses, square(3, 3) + 2 * square(20, 3))
+    np.testing.assert_array_equal(user_masks.ducts, square(3, 30))
 
 
 # ---- segmentations of an image ----
@@ -239,9 +243,9 @@ def test_segmentation_is_found_by_the_uid_of_its_image(masks, scan):
     masks(segmentation([(square(20, 20), 1, None)], image=OTHER_UID), "b/1.2.5.6")
     folder = masks(segmentation([(square(3, 3), 1, None)]), "a/1.2.5.7")
     (folder / "table.csv").write_text("image,x\n")
-    found = read_masks(folder, scan.name, SHAPE, scan=scan)
-    np.testing.assert_array_equal(found.masses, square(3, 3))
-    assert (found.sources, found.notes) == (("a/1.2.5.7",), ())
+    user_masks = read_masks(folder, scan.name, SHAPE, scan=scan)
+    np.testing.assert_array_equal(user_masks.masses, square(3, 3))
+    assert (user_masks.sources, user_masks.notes) == (("a/1.2.5.7",), ())
 
 
 def test_segmentation_is_found_by_the_images_of_its_series(masks, scan):
@@ -274,19 +278,19 @@ def test_only_frames_of_this_image_are_used(masks, scan):
 def test_file_name_overrules_uid_with_a_note(masks, scan):
     masks(segmentation([(square(3, 3), 1, None)]), "by_uid.dcm")
     folder = masks(segmentation([(square(20, 20), 1, None)], image=OTHER_UID), "anything_mask.dcm")
-    found = read_masks(folder, scan.name, SHAPE, scan=scan)
-    np.testing.assert_array_equal(found.masses, square(20, 20))
-    assert "another UID" in found.notes[0]
+    user_masks = read_masks(folder, scan.name, SHAPE, scan=scan)
+    np.testing.assert_array_equal(user_masks.masses, square(20, 20))
+    assert "another UID" in user_masks.notes[0]
 
 
 def test_scan_is_not_a_mask_and_other_dicom_is_left_out_with_a_note(masks, scan):
     assert read_masks(scan.parent, scan.name, SHAPE, scan=scan) is None
     (scan.parent / "anything_mask.dcm").write_bytes(scan.read_bytes())
-    found = read_masks(scan.parent, scan.name, SHAPE, scan=scan)
-    assert (found.masses, found.ducts, found.nonmass) == (None, None, None)
+    user_masks = read_masks(scan.parent, scan.name, SHAPE, scan=scan)
+    assert (user_masks.masses, user_masks.ducts, user_masks.nonmass) == (None, None, None)
     assert (
         "anything_mask.dcm in the masks folder is not used: expected a DICOM Segmentation, "
-        "found Ultrasound Multi-frame Image Storage" in found.notes[0]
+        "found Ultrasound Multi-frame Image Storage" in user_masks.notes[0]
     )
 
 
@@ -295,13 +299,13 @@ def test_unreadable_file_beside_a_mask_is_noted(masks, scan):
     (folder / "bad.dcm").write_bytes(
         b"\0" * 128 + b"DICM\x02\x00\x10\x00UI\x04\x001.2\0\x08\x00\x16\x00UX\xff\xffbroken"
     )
-    found = read_masks(folder, scan.name, SHAPE, scan=scan)
-    assert found.sources == ("good.dcm",)
-    assert found.notes[0].startswith(
+    user_masks = read_masks(folder, scan.name, SHAPE, scan=scan)
+    assert user_masks.sources == ("good.dcm",)
+    assert user_masks.notes[0].startswith(
         "bad.dcm in the masks folder is not used, although it may belong to this image: "
         "expected DICOM"
     )
-    assert str(folder) not in found.notes[0]
+    assert str(folder) not in user_masks.notes[0]
 
 
 def test_segmentations_beside_scans_are_not_scans(masks):
@@ -318,29 +322,33 @@ def test_segmentations_beside_scans_are_not_scans(masks):
 
 def test_frames_have_their_own_outlines_and_others_are_left_to_usmicro(masks):
     frames = [(square(3, 3), 1, 2), (square(20, 20), 1, 4), (square(3, 30), 2, 4)]
-    found = read_masks(masks(segmentation(frames, ["Mass", "Duct"])), "case1.png", SHAPE, frames=5)
-    assert list(found.frames) == [1, 3]
-    assert found.on_frame(0).masses is None
-    np.testing.assert_array_equal(found.on_frame(1).masses, square(3, 3))
-    assert found.on_frame(1).ducts.max() == 0  # no pixels on an outlined frame: absent
-    np.testing.assert_array_equal(found.on_frame(3).masses, square(20, 20))
-    np.testing.assert_array_equal(found.on_frame(3).ducts, square(3, 30))
-    assert "2 of 5 frames have masks" in found.notes[0]
+    user_masks = read_masks(
+        masks(segmentation(frames, ["Mass", "Duct"])), "case1.png", SHAPE, frames=5
+    )
+    assert list(user_masks.frames) == [1, 3]
+    assert user_masks.on_frame(0).masses is None
+    np.testing.assert_array_equal(user_masks.on_frame(1).masses, square(3, 3))
+    assert user_masks.on_frame(1).ducts.max() == 0  # no pixels on an outlined frame: absent
+    np.testing.assert_array_equal(user_masks.on_frame(3).masses, square(20, 20))
+    np.testing.assert_array_equal(user_masks.on_frame(3).ducts, square(3, 30))
+    assert "2 of 5 frames have masks" in user_masks.notes[0]
 
 
 def test_outline_is_used_for_several_frames_or_without_a_number_for_all(masks):
-    found = read_masks(
+    user_masks = read_masks(
         masks(segmentation([(square(3, 3), 1, [1, 3])])), "case1.png", SHAPE, frames=3
     )
-    assert list(found.frames) == [0, 2]
-    found = read_masks(masks(segmentation([(square(3, 3), 1, None)])), "case1.png", SHAPE, frames=3)
-    assert (len(found.frames), found.notes) == (0, ())
-    np.testing.assert_array_equal(found.on_frame(2).masses, square(3, 3))
+    assert list(user_masks.frames) == [0, 2]
+    user_masks = read_masks(
+        masks(segmentation([(square(3, 3), 1, None)])), "case1.png", SHAPE, frames=3
+    )
+    assert (len(user_masks.frames), user_masks.notes) == (0, ())
+    np.testing.assert_array_equal(user_masks.on_frame(2).masses, square(3, 3))
 
 
 def test_single_image_is_frame_1(masks):
-    found = read_masks(masks(segmentation([(square(3, 3), 1, 1)])), "case1.png", SHAPE)
-    np.testing.assert_array_equal(found.masses, square(3, 3))
+    user_masks = read_masks(masks(segmentation([(square(3, 3), 1, 1)])), "case1.png", SHAPE)
+    np.testing.assert_array_equal(user_masks.masses, square(3, 3))
     with pytest.raises(
         ScanError, match=r"case1\.seg\.dcm: outlines frame 3, but the image has 1 frame;"
     ):

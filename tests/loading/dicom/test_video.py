@@ -104,8 +104,8 @@ def test_truncated_video_in_dicom_is_refused_unless_truncated_files_are_kept(wri
     ):
         list(load(path).frames())
     kept = load(path, settings=KEEP)
-    found = list(kept.frames())
-    assert 1 <= len(found) < 10
+    decoded = list(kept.frames())
+    assert 1 <= len(decoded) < 10
     assert "truncated" in kept.notes[-1]
     with pytest.raises(ScanError, match="truncated"):
         load(write_dicom(FRAMES, syntax=HEVC_MAIN, encoded=[HEVC], cut=400))

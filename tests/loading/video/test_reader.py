@@ -44,16 +44,16 @@ def test_video_files_are_read(tmp_path, name, codec, capfd):
         path = write_video(tmp_path / "a.avi").rename(tmp_path / name)
     capfd.readouterr()
     scan = load(path)
-    found = list(scan.frames())
-    assert are_similar(found)
+    decoded = list(scan.frames())
+    assert are_similar(decoded)
     assert (scan.rows, scan.columns, scan.declared_frames, scan.notes) == (64, 96, 10, ())
     assert all(
         frame.dtype == np.uint8 and frame.shape == (64, 96, 3) and frame.flags.c_contiguous
-        for frame in found
+        for frame in decoded
     )
     assert not scan.spacing.known
     assert scan.decoder.startswith(f"OpenCV {cv2.__version__} with FFmpeg, ")
-    assert all((one == other).all() for one, other in zip(found, scan.frames(), strict=True))
+    assert all((one == other).all() for one, other in zip(decoded, scan.frames(), strict=True))
     assert capfd.readouterr() == ("", "")
 
 
@@ -132,7 +132,7 @@ def test_format_is_detected(tmp_path, head, file_format):
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "message"),
     [
         (b"", "an empty file"),
         (b"plain words", "found text"),
@@ -144,12 +144,12 @@ def test_format_is_detected(tmp_path, head, file_format):
     ],
 )
 def test_file_that_is_not_a_video_is_refused_and_text_never_reaches_ffmpeg(
-    tmp_path, content, found, monkeypatch, capfd
+    tmp_path, content, message, monkeypatch, capfd
 ):
     (tmp_path / "a.mp4").write_bytes(content)
-    if found in ("found text", "an empty file"):
+    if message in ("found text", "an empty file"):
         monkeypatch.setattr(cv2, "VideoCapture", None)
-    with pytest.raises(ScanError, match=f"a.mp4: expected .*{found}"):
+    with pytest.raises(ScanError, match=f"a.mp4: expected .*{message}"):
         load(tmp_path / "a.mp4")
     assert capfd.readouterr() == ("", "")
 
@@ -196,11 +196,11 @@ def test_truncated_file_is_refused_unless_truncated_files_are_kept(tmp_path, nam
     ):
         before.extend(frames)
     kept = load(path, settings=KEEP)
-    found = list(kept.frames())
-    assert 0 < len(found) == len(before) < 10
-    assert are_similar(found, FRAMES[: len(found)])
+    decoded = list(kept.frames())
+    assert 0 < len(decoded) == len(before) < 10
+    assert are_similar(decoded, FRAMES[: len(decoded)])
     assert kept.declared_frames == 10
-    assert kept.notes == (f"{len(found)} of 10 frames could be read; the file is truncated",)
+    assert kept.notes == (f"{len(decoded)} of 10 frames could be read; the file is truncated",)
     for length in range(1, len(whole) - 1, max(1, len(whole) // 30)):
         path.write_bytes(whole[:length])
         with pytest.raises(ScanError, match="a\\."):

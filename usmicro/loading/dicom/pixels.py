@@ -146,22 +146,22 @@ def select_plugin(pixels: EncodedPixels) -> tuple[EncodedPixels, str, list[str]]
     for plugin in available:
         selected = replace(pixels, plugin=plugin)
         try:
-            with scan_errors(pixels.path, "the first frame cannot be decoded", "") as caught:
+            with scan_errors(pixels.path, plugin, remedy="") as caught:
                 _decode(selected, first)
         except ScanError as error:
-            failures.append(f"{plugin} ({str(error).removeprefix(f'{pixels.path}: ')})")
+            failures.append(str(error).removeprefix(f"{pixels.path}: "))
             continue
         notes = warning_texts(caught)
         if failures:
-            notes.append(f"decoded by {plugin} after {failures[0]} failed")
+            notes.append(f"decoded by {plugin}, because another plug-in failed ({failures[0]})")
         return selected, f"pydicom {pydicom.__version__} with {plugin}, {syntax_name}", notes
-    tried = f" (tried {'; '.join(failures)})" if failures else ""
+    reasons = f" ({'; '.join(failures)})" if failures else ""
     modules = (name for name, syntaxes in _OPTIONAL_MODULES.items() if pixels.syntax in syntaxes)
     module = next(modules, None)
     if module is not None and find_spec(module) is None:
         raise CodecError(
-            f"{pixels.path}: no installed package decodes {syntax_name} ({pixels.syntax}){tried}; "
-            f"install one: {_INSTALL_CODECS}"
+            f"{pixels.path}: no installed package decodes {syntax_name} ({pixels.syntax})"
+            f"{reasons}; install one: {_INSTALL_CODECS}"
         )
     if pixels.syntax == _JPEG_EXTENDED and pixels.bits_stored > 8:
         raise CodecError(
@@ -169,7 +169,7 @@ def select_plugin(pixels: EncodedPixels) -> tuple[EncodedPixels, str, list[str]]
             f"{syntax_name}; decompress the file first, for example with dcmdjpeg of DCMTK"
         )
     raise ScanError(
-        f"{pixels.path}: the first frame, {syntax_name}, cannot be decoded{tried}; {DAMAGED}"
+        f"{pixels.path}: the first frame, {syntax_name}, cannot be decoded{reasons}; {DAMAGED}"
     )
 
 

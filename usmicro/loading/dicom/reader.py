@@ -239,7 +239,7 @@ def _ultrasound_notes(path: Path, header: Any) -> list[str]:
     if re.fullmatch("[A-Z]{2,3}", modality):
         shown_modality = modality
     else:  # another text is not repeated: in a damaged header it may be a name
-        shown_modality = "unknown" if modality else "not given"
+        shown_modality = "not recognised" if modality else "not given"
     class_name = uid_name(sop_class) if sop_class else "no SOP class"
     kind = f"{class_name}, modality {shown_modality}"
     if sop_class.startswith(_DIRECTORY):
@@ -276,11 +276,10 @@ def _pixel_element(path: Path, source: BinaryIO, header: Any) -> tuple[dict[str,
     order = "<" if header.original_encoding[1] else ">"
     head = source.read(8)
     if len(head) < 8:
-        found = "the file is truncated or has no pixels" if "Rows" in header else "no pixels"
-        raise ScanError(
-            f"{path}: expected an ultrasound image, found {found}; copy it again from its source "
-            "or leave it out"
-        )
+        advice = "leave it out"
+        if "Rows" in header:
+            advice = f"the file may be truncated: copy it again from its source, or {advice}"
+        raise ScanError(f"{path}: expected an ultrasound image, found no pixels; {advice}")
     group, number = struct.unpack(order + "HH", head[:4])
     if (group, number) != (0x7FE0, 0x0010):
         raise ScanError(

@@ -87,8 +87,8 @@ def _read_region(item: Any, rows: int, columns: int) -> tuple[Region | None, lis
         return None, [f"{description} has no pixel inside {image} and is not used"]
     if right > _LARGER_IMAGE_RATIO * columns and bottom > _LARGER_IMAGE_RATIO * rows:
         return None, [
-            f"{description} is not used: it belongs to a larger image than {image}, "
-            "which may have been reduced in size"
+            f"{description} is not used: it belongs to a larger image than this one of "
+            f"{columns} columns x {rows} rows, which may have been reduced in size"
         ]
     # many files end a region one pixel outside the image, which changes nothing
     if right > columns + 1 or bottom > rows + 1 or left < 0 or top < 0:
