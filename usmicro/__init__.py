@@ -1,10 +1,13 @@
-"""usmicro: echogenic foci in breast ultrasound, how each behaves and where it lies. Research use only."""
+"""usmicro finds echogenic foci in breast ultrasound, assesses each and says where it lies.
+
+Research use only.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
     from usmicro.analysis import analyze
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from usmicro.settings import Settings
     from usmicro.speckle import despeckle
 
-_HOMES = {
+_MODULES = {
     "Analysis": "usmicro.result",
     "Cluster": "usmicro.model.findings",
     "Focus": "usmicro.model.findings",
@@ -47,12 +50,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that `import usmicro` stays quick (PEP 562)."""
-    if name not in _HOMES:
+    """Import a public name when it is first used (PEP 562), so that `import usmicro` is quick."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'usmicro' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
