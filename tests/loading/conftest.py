@@ -11,7 +11,14 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 
+from usmicro.loading import load
+
 WriteDicom = Callable[..., Path]
+
+
+def frames_of(path: Path, **options: Any) -> NDArray[Any]:
+    """Return all frames of a file as one array."""
+    return np.stack(list(load(path, **options).frames()))
 
 
 def dicom_dataset(
