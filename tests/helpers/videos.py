@@ -23,7 +23,7 @@ def write_video(path, codec="MJPG", frames=FRAMES, colour=True):
     """
     plain = path.parent / f"plain{path.suffix}"
     size = (frames.shape[2], frames.shape[1])
-    fourcc = cv2.VideoWriter_fourcc(*codec)
+    fourcc = cv2.VideoWriter.fourcc(*codec)
     writer = cv2.VideoWriter(str(plain), cv2.CAP_FFMPEG, fourcc, 25, size, colour)
     if not writer.isOpened():
         pytest.skip(f"this OpenCV does not write {codec}")

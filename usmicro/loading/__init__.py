@@ -85,4 +85,4 @@ def load(
         return scan
     from usmicro.loading.spacing import with_user_spacing
 
-    return with_user_spacing(scan, spacing, wins=spacing_wins)
+    return with_user_spacing(scan, spacing, overrides=spacing_wins)

@@ -50,6 +50,9 @@ _NAME_ENDING = re.compile(rf"_({'|'.join(_NAME_STRUCTURES)})(?:_?\d+)?", re.IGNO
 _PICTURE_SUFFIXES = frozenset((".png", ".bmp", ".tif", ".tiff"))
 _NOT_DICOM_SUFFIXES = SCAN_SUFFIXES - DICOM_SUFFIXES | UNSUPPORTED_SUFFIXES
 """Suffixes of files that are not opened in the search for segmentations."""
+_CACHED_FOLDERS = 256
+"""Number of folders whose file names are kept in memory. Chosen by judgement; no measurement is
+recorded."""
 _MOST_VALUES_SHOWN = 8
 """Most pixel values of a wrong mask that its error message lists. Chosen by eye."""
 
@@ -120,7 +123,7 @@ def _search(folder: Path, name: str, scan: Path | None) -> tuple[list[Path], lis
     return ([] if uid is None else _segmentations_of(uid, folder, notes)), notes
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_CACHED_FOLDERS)
 def _file_names(folder: Path, modified_ns: int) -> tuple[str, ...]:
     """Return the sorted names in a folder, cached until the folder changes.
 

@@ -107,10 +107,11 @@ def _read_table(path: Path) -> dict[str, Spacing]:
     return table
 
 
-def with_user_spacing(scan: Scan, spacing: Spacing, *, wins: bool) -> Scan:
+def with_user_spacing(scan: Scan, spacing: Spacing, *, overrides: bool) -> Scan:
     """Return a scan with the user's spacing.
 
-    A spacing in the file is kept, unless `wins`; then that of all regions is replaced too.
+    A spacing in the file is kept, unless the user's `overrides` it; that of all regions is
+    then replaced too.
 
     Raises
     ------
@@ -123,10 +124,10 @@ def with_user_spacing(scan: Scan, spacing: Spacing, *, wins: bool) -> Scan:
             f"found {spacing.x_mm} and {spacing.y_mm}"
         )
     spacing = checked_spacing(spacing.x_mm, spacing.y_mm, scan.name)
-    if scan.spacing.known and not wins:
+    if scan.spacing.known and not overrides:
         return scan
     regions, notes = scan.regions, scan.notes
-    if wins:
+    if overrides:
         regions = tuple(replace(region, spacing=Spacing()) for region in regions)
     if scan.spacing.known:
         notes = (*notes, "the spacing given by the user replaces the spacing in the file")

@@ -277,7 +277,7 @@ def test_mpeg2_video_in_dicom_is_read(write_dicom, tmp_path):
         [np.stack([rows * 2 + 8 * i, columns, 160 - rows], axis=-1) for i in range(10)]
     ).astype(np.uint8)
     stream = tmp_path / "stream.mpg"
-    writer = cv2.VideoWriter(str(stream), cv2.VideoWriter_fourcc(*"MPG2"), 25, (96, 64))
+    writer = cv2.VideoWriter(str(stream), cv2.VideoWriter.fourcc(*"MPG2"), 25, (96, 64))
     if not writer.isOpened():
         pytest.skip("this OpenCV does not write MPEG-2")
     for frame in frames:

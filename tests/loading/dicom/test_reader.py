@@ -58,7 +58,8 @@ def test_truncated_native_cine_is_refused_unless_truncated_files_are_kept(
     write_dicom, cine, missing
 ):
     path = write_dicom(cine, cut=missing * cine[0].size - 100)
-    scan, decoded = load(path), []
+    scan = load(path)
+    decoded: list[np.ndarray] = []
     with pytest.raises(
         ScanError,
         match=rf"{8 - missing} of 8 frames could be read; the file is truncated.*keep_truncated",

@@ -1,5 +1,6 @@
 import base64
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import cv2
@@ -155,6 +156,7 @@ def test_temporary_copy_of_a_video_is_private_and_is_deleted(write_dicom, tempor
     if os.name == "posix":
         # the copy has no name while it is read
         assert [file for folder in temporary.iterdir() for file in folder.iterdir()] == []
+    assert isinstance(frames, Generator)
     frames.close()
     assert list(temporary.iterdir()) == []
 

@@ -2,6 +2,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import cv2
@@ -189,7 +190,7 @@ def test_truncated_file_is_refused_unless_truncated_files_are_kept(tmp_path, nam
     path.write_bytes(whole[: len(whole) * 2 // 3])
     capfd.readouterr()
     frames = load(path).frames()
-    before = []
+    before: list[np.ndarray] = []
     with pytest.raises(
         ScanError,
         match=r"a.*: \d of 10 frames could be read; the file is truncated: .*keep_truncated",
@@ -368,6 +369,7 @@ def test_closing_the_frames_early_closes_the_file(tmp_path, temporary):
     assert not any(path.name in file for file in open_files())
     next(frames)
     assert any(file == str(path) for file in open_files())
+    assert isinstance(frames, Generator)
     frames.close()
     assert not any(file == str(path) for file in open_files())
     assert list(temporary.iterdir()) == []

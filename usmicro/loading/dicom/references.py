@@ -18,6 +18,9 @@ _SUMMARY_KEYWORDS = [
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 ]
+_CACHED_FILES = 65536
+"""Number of files whose summaries are kept in memory. Chosen to exceed the number of masks in a
+folder; no measurement is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def read_summary(path: Path) -> FileSummary:
     return _cached_summary(path, status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=_CACHED_FILES)
 def _cached_summary(path: Path, modified_ns: int, size: int) -> FileSummary:
     """Read the summary of a file; its modification time and size are part of the cache key."""
     if (file_format := detect_format(path)) != "dicom":

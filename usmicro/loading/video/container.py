@@ -20,8 +20,7 @@ class Container:
     """What the structure of a video file says."""
 
     truncated: bool
-    """True if the declared length exceeds that of the file. A file of unknown length is complete.
-    """
+    """True if the file is shorter than its declared length; False if it declares no length."""
     counts_frames: bool
     """True if the declared number of frames is a count. Otherwise it is the product of duration
     and frame rate, which may differ much from the count."""
