@@ -71,7 +71,7 @@ Rounding errors stay below it. Chosen by eye; no measurement is recorded.
 TYPICAL_TEXTURE_LEVEL = 64.0
 """Histogram level, of 256, of the typical texture of a view.
 
-Quartiles are then exact to 1/64 and textures up to four times the typical one are told apart.
+Quartiles are then exact to 1/64 and textures up to four times the typical one are distinguished.
 """
 TEXTURE_SAMPLES = 20000
 """Usable pixels, at least, from which the typical texture of a view is measured.

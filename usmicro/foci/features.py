@@ -60,7 +60,7 @@ TEXTURE_AREA_MM = 1.0
 Chosen by eye; no measurement is recorded.
 """
 RESOLVED_WIDTH = 1.25
-"""Diameter over the speckle size from which a focus is told from a point.
+"""Diameter over the speckle size from which a focus counts as larger than a point.
 
 It is more than 1, because log compression widens points. Chosen by eye; no measurement is recorded.
 """
@@ -99,7 +99,7 @@ def measure_blobs(
     -------
     Candidates
         `x`, `y` are centroids of the core above 0.6 of the height. `diameter` is that of a circle
-        with the area of the focus above half of its height; a focus that cannot be told from a
+        with the area of the focus above half of its height; a focus that is no larger than a
         point has at most that of the speckle. `line` is 1 - 2 * width / length, at least 0, from
         the smallest width and from the length of the ridge at half maximum: it is 0 up to a length
         of twice the width. `contrast` is that of the peak at half the blob's scale. `features` are
