@@ -105,7 +105,7 @@ def test_wrong_usage_has_status_2(arguments, capsys):
         (("run", "SCAN", "--out", "SCAN"), "found a file"),
     ],
 )
-def test_wrong_requests_have_status_2_and_write_nothing(
+def test_wrong_arguments_have_status_2_and_write_nothing(
     scan, arguments, message, capsys, monkeypatch
 ):
     monkeypatch.chdir(scan.parent)
@@ -154,7 +154,7 @@ def test_workers_do_not_change_the_tables(scan, tmp_path):
     assert one["foci.csv"].count(b"\nspots.png,") >= 3
 
 
-def test_a_failing_file_gives_status_1_and_its_reason(scan, tmp_path, capsys):
+def test_a_file_that_fails_gives_status_1_and_its_reason(scan, tmp_path, capsys):
     (scan.parent / "empty.png").write_bytes(b"")
     assert exit_status("run", scan.parent, "--out", tmp_path / "r", "--workers", 1) == 1
     printed = capsys.readouterr()
@@ -177,7 +177,7 @@ def test_the_report_is_rebuilt(scan, tmp_path, capsys):
     assert report.read_bytes() == written
 
 
-def test_a_report_of_no_run_has_status_2(scan, tmp_path, capsys):
+def test_a_report_of_a_folder_without_a_run_has_status_2(scan, tmp_path, capsys):
     for folder in (scan.parent, scan, tmp_path / "gone"):
         assert exit_status("report", folder) == 2
         error = capsys.readouterr().err
@@ -190,7 +190,7 @@ def test_quiet_prints_nothing(scan, tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_an_unforeseen_error_is_one_line(scan, monkeypatch, capsys):
+def test_an_internal_error_is_one_line(scan, monkeypatch, capsys):
     def broken(*_, **__):
         raise ZeroDivisionError("made for a test")
 
@@ -201,7 +201,7 @@ def test_an_unforeseen_error_is_one_line(scan, monkeypatch, capsys):
     assert error.count("\n") == 1
 
 
-def test_settings_are_toml_with_every_default(capsys):
+def test_settings_are_printed_as_toml(capsys):
     assert exit_status("settings") == 0
     assert (
         tomllib.loads(capsys.readouterr().out)["foci"]["smallest"]
@@ -225,7 +225,7 @@ def test_inspect_of_a_blank_scan_says_so(tmp_path, capsys):
     assert "no tissue" in capsys.readouterr().out
 
 
-def test_inspect_of_no_scan_has_status_1(tmp_path, capsys):
+def test_inspect_of_a_file_that_is_no_scan_has_status_1(tmp_path, capsys):
     (tmp_path / "text.dcm").write_text("no scan")
     assert exit_status("inspect", tmp_path / "text.dcm") == 1
     assert "text.dcm" in capsys.readouterr().err
@@ -237,7 +237,7 @@ def test_sample_needs_an_empty_folder(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_a_profile_adds_up(scan, tmp_path, capsys):
+def test_the_stages_of_a_profile_add_up_to_the_total(scan, tmp_path, capsys):
     assert exit_status("run", scan, "--out", tmp_path / "r", "--workers", 1, "--profile") == 0
     lines = capsys.readouterr().out.splitlines()
     table = [

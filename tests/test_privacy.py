@@ -1,4 +1,4 @@
-"""What a scan tells of a patient, in its tags, its name and the pixels beside the tissue, is in no output."""
+"""No output contains patient data from tags, file names or pixels outside the tissue."""
 
 import csv
 import io
@@ -55,7 +55,7 @@ def phantom() -> Phantom:
 
 
 def with_header(phantom: Phantom, text: str) -> Phantom:
-    """The same scan with a name burned in above the tissue and beside it."""
+    """Return the same scan with a name burned in above the tissue and beside it."""
     frames = phantom.frames.copy()
     for frame in frames:
         frame[:56] = 0
@@ -65,7 +65,10 @@ def with_header(phantom: Phantom, text: str) -> Phantom:
 
 
 def plant(file: Path, secret: str) -> None:
-    """Write a secret into every tag of a text that the dictionary knows and the loader does not need, into private tags and sequences."""
+    """Write a secret into a DICOM file: into private tags, sequences and tags of text.
+
+    Of the tags in the DICOM dictionary, those that the loader reads are left as they are.
+    """
     dataset = pydicom.dcmread(file)
     values = {
         "DA": "19530417",
@@ -105,7 +108,7 @@ def outputs(folder: Path) -> dict[str, bytes]:
 
 
 def leaks(content: bytes, secrets=SECRETS) -> list[str]:
-    """Secrets in some bytes, in the encodings that text is written in."""
+    """Return the secrets that some bytes contain, in any common encoding of text."""
     lowered = content.lower()
     found = []
     for secret in secrets:
@@ -120,7 +123,7 @@ def leaks(content: bytes, secrets=SECRETS) -> list[str]:
 
 
 def run_all(scans: Path, out: Path, *more: str) -> str:
-    """Run every command over scans; gives all that was printed."""
+    """Run every command on scans; return everything that was printed."""
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
         assert cli.main(["run", str(scans), "--out", str(out), "--workers", "1", *more]) in (0, 1)
@@ -130,7 +133,7 @@ def run_all(scans: Path, out: Path, *more: str) -> str:
     return said.getvalue()
 
 
-def test_tags_and_pixels_beside_the_tissue_reach_no_output(tmp_path, phantom, monkeypatch):
+def test_tags_and_pixels_outside_the_tissue_are_in_no_output(tmp_path, phantom, monkeypatch):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
@@ -146,7 +149,7 @@ def test_tags_and_pixels_beside_the_tissue_reach_no_output(tmp_path, phantom, mo
             )
             plant(file, secret)
         write_png(with_header(phantom, header), scans / "still.png")
-    assert leaks((tmp_path / "one" / "none.dcm").read_bytes())  # the search finds what is there
+    assert leaks((tmp_path / "one" / "none.dcm").read_bytes())  # the search does find secrets
     said = run_all(tmp_path / "one", tmp_path / "r1")
     run_all(tmp_path / "other", tmp_path / "r2")
     first, second = outputs(tmp_path / "r1"), outputs(tmp_path / "r2")
@@ -154,7 +157,7 @@ def test_tags_and_pixels_beside_the_tissue_reach_no_output(tmp_path, phantom, mo
     assert [row["status"] for row in rows] == ["ok"] * 3
     assert {name: found for name, content in first.items() if (found := leaks(content))} == {}
     assert leaks(said.encode()) == []
-    # what differs between two patients' headers alone changes no table and no picture
+    # scans that differ only in their headers give the same tables and pictures
     for name in first.keys() | second.keys():
         if name.endswith((".png", ".jpg")) and not name.startswith("inspected"):
             assert first[name] == second[name], name
@@ -165,7 +168,7 @@ def test_tags_and_pixels_beside_the_tissue_reach_no_output(tmp_path, phantom, mo
 
 
 @pytest.mark.parametrize("keyword", sorted(dicom._KEYWORDS.split()))
-def test_a_tag_that_is_read_is_not_quoted_when_it_holds_a_name(tmp_path, phantom, keyword):
+def test_a_name_in_a_tag_that_is_read_is_not_quoted(tmp_path, phantom, keyword):
     file = write_dicom(phantom, tmp_path / "scan.dcm")
     dataset = pydicom.dcmread(file)
     with pydicom.config.disable_value_validation():
@@ -181,7 +184,7 @@ def test_a_tag_that_is_read_is_not_quoted_when_it_holds_a_name(tmp_path, phantom
 
 
 def test_a_damaged_file_is_not_quoted(tmp_path, phantom):
-    """Error messages of libraries quote what they could not understand."""
+    """Error messages of libraries quote what they cannot read."""
     file = write_dicom(phantom, tmp_path / "scan.dcm")
     plant(file, "QUAXFORD")
     whole = file.read_bytes()
@@ -202,12 +205,9 @@ def test_a_damaged_file_is_not_quoted(tmp_path, phantom):
     assert leaks(said.encode()) == []
 
 
-# ---- pseudonyms ----
-
-
 @pytest.fixture
 def named_scans(tmp_path, phantom) -> Path:
-    """Scans in a folder and with names that tell the patient; two fail."""
+    """A folder of scans whose names identify the patient; two of the scans fail."""
     folder = tmp_path / "scans" / "Quaxford^Imelda 19530417"
     folder.mkdir(parents=True)
     write_dicom(phantom, folder / "ZZ-4711-93.dcm")
@@ -249,14 +249,13 @@ def test_pseudonyms_hide_names_from_all_outputs(tmp_path, named_scans):
     assert leaks(said.getvalue().replace(str(tmp_path), "").encode()) == []
     rows = list(csv.DictReader(io.StringIO(found["images.csv"].decode())))
     assert sorted(row["status"] for row in rows) == ["failed", "failed", "ok", "ok"]
-    assert (
-        len({row["image"].partition("/")[0] for row in rows}) == 1
-    )  # scans of one folder stay together
+    # scans of one folder stay together
+    assert len({row["image"].partition("/")[0] for row in rows}) == 1
     given = [row for row in rows if row["spacing_source"] == "given"]
-    assert [row["masses"] for row in given] == ["1"]  # masks and spacing are found by the real name
+    assert [row["masses"] for row in given] == ["1"]  # found by the real name
 
 
-def test_the_key_leads_back_to_the_names(tmp_path, named_scans, capsys):
+def test_the_key_gives_the_names_back(tmp_path, named_scans, capsys):
     results = list(
         usmicro.run(named_scans, out=tmp_path / "r", workers=1, pseudonyms=tmp_path / "key")
     )
@@ -273,12 +272,11 @@ def test_pseudonyms_depend_on_the_key_and_the_folder():
     assert pseudonym("a/1.dcm", b"k" * 16) != pseudonym("a/1.dcm", b"l" * 16)
     first, second = (pseudonym(name, b"k" * 16).split("/") for name in ("a/1.dcm", "b/1.dcm"))
     assert first[1] != second[1]
-    assert (
-        pseudonym("Doe.Jane", b"k" * 16).count(".") == 0
-    )  # what is no file type of ours may be a name
+    # an ending that is no known file type may be a name
+    assert pseudonym("Doe.Jane", b"k" * 16).count(".") == 0
 
 
-def test_a_key_is_made_for_its_owner_only_and_never_among_the_results(tmp_path):
+def test_a_new_key_is_private_and_never_in_the_output_folder(tmp_path):
     key = key_for_run(tmp_path / "key")
     assert len(key) == 32
     assert not (tmp_path / "key").exists()
@@ -300,34 +298,31 @@ def test_a_key_is_made_for_its_owner_only_and_never_among_the_results(tmp_path):
             read_key(tmp_path / name)
 
 
-def test_names_are_taken_out_of_messages_in_any_form():
+def test_names_in_messages_are_replaced_in_any_form():
     text = without_names("cannot read /data/Jane Doe/SCAN1.dcm (scan1)", "Jane Doe/scan1.dcm", "p")
     assert not re.search(r"jane|doe|scan1", text, re.IGNORECASE)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts system calls by /proc")
 def test_a_run_opens_no_network_connection(tmp_path, phantom):
-    """Nothing is sent anywhere: a run in which every socket to the network is refused is complete."""
+    """A run is complete although every network socket is refused."""
     write_png(phantom, tmp_path / "scan.png")
-    program = (
-        "import socket, sys\nreal = socket.socket\n"
-        "class Refused(real):\n    def __init__(self, family=-1, *rest, **options):\n"
-        "        if family != socket.AF_UNIX: raise SystemExit('a socket was opened')\n        super().__init__(family, *rest, **options)\n"
-        "socket.socket = Refused\nfrom usmicro.cli import main\nsys.exit(main(sys.argv[1:]))"
-    )
+    program = """
+import socket, sys
+real = socket.socket
+
+class Refused(real):
+    def __init__(self, family=-1, *rest, **options):
+        if family != socket.AF_UNIX:
+            raise SystemExit("a socket was opened")
+        super().__init__(family, *rest, **options)
+
+socket.socket = Refused
+from usmicro.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+    arguments = ["run", str(tmp_path / "scan.png"), "--out", str(tmp_path / "r"), "--workers", "1"]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            program,
-            "run",
-            str(tmp_path / "scan.png"),
-            "--out",
-            str(tmp_path / "r"),
-            "--workers",
-            "1",
-        ],
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr

@@ -29,12 +29,12 @@ def other_value(item, value):
     return value
 
 
-def test_the_defaults_survive_toml(tmp_path):
+def test_defaults_are_written_and_read_as_toml(tmp_path):
     (tmp_path / "s.toml").write_text(to_toml(Settings()), encoding="utf-8")
     assert read_settings(tmp_path / "s.toml") == Settings()
 
 
-def test_other_values_survive_toml(tmp_path):
+def test_other_values_are_written_and_read_as_toml(tmp_path):
     changes: dict[str, dict[str, object]] = {}
     for group, item in every_setting():
         changes.setdefault(group, {})[item.name] = other_value(item, item.default)
@@ -44,7 +44,7 @@ def test_other_values_survive_toml(tmp_path):
     assert read_settings(tmp_path / "s.toml") == changed
 
 
-def test_every_setting_says_what_it_means():
+def test_every_setting_has_a_meaning():
     groups = tomllib.loads(to_toml(Settings()))
     for group, item in every_setting():
         assert item.metadata["says"], f"{group}.{item.name}"
@@ -52,7 +52,7 @@ def test_every_setting_says_what_it_means():
     assert all(is_dataclass(getattr(Settings(), group.name)) for group in fields(Settings))
 
 
-def test_assignments_win_over_the_file(tmp_path):
+def test_assignments_override_the_file(tmp_path):
     (tmp_path / "s.toml").write_text("[foci]\nsmallest = 0.3\nlargest = 2.5\n", encoding="utf-8")
     settings = read_settings(
         tmp_path / "s.toml", ["foci.smallest=0.4", "loading.keep_truncated = true"]
@@ -64,7 +64,7 @@ def test_assignments_win_over_the_file(tmp_path):
     )
 
 
-def test_a_whole_number_will_do_for_a_decimal():
+def test_a_whole_number_is_accepted_for_a_decimal():
     assert read_settings(None, ["foci.largest=2"]).foci.largest == 2
 
 
@@ -83,19 +83,19 @@ def test_a_whole_number_will_do_for_a_decimal():
         ("foci.minimum_confidence=1.5", "at most 1"),
     ],
 )
-def test_a_wrong_assignment_is_told(assignment, message):
+def test_a_wrong_assignment_is_refused(assignment, message):
     with pytest.raises(SettingsError, match=message):
         read_settings(None, [assignment])
 
 
 @pytest.mark.parametrize("content", ["[foci", "foci = 3", "[foci]\nsmalest = 1", b"\xff\xfe"])
-def test_a_wrong_file_is_told_with_its_name(tmp_path, content):
+def test_a_wrong_file_is_refused_with_its_name(tmp_path, content):
     file = tmp_path / "s.toml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(SettingsError, match=r"s\.toml"):
         read_settings(file)
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"gone\.toml"):
         read_settings(tmp_path / "gone.toml")

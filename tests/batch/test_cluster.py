@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills processes
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory):
-    """Address of a scheduler with two workers, and the workers' processes."""
+    """Give the address of a scheduler with two workers, its processes and its log."""
     folder = tmp_path_factory.mktemp("dask")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -75,7 +75,7 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def test_a_cluster_writes_the_same_bytes_also_when_a_worker_is_killed(
+def test_a_cluster_writes_the_same_bytes_even_if_a_worker_is_killed(
     scheduler, scans, tmp_path, capsys
 ):
     address, processes, log = scheduler
@@ -85,20 +85,19 @@ def test_a_cluster_writes_the_same_bytes_also_when_a_worker_is_killed(
     for result in usmicro.run(scans, out=tmp_path / "cluster", cluster=address, quiet=False):
         results.append(result)
         if not killed:
-            for child in children_of(
-                processes[1].pid
-            ):  # the Dask worker itself, which its nanny starts anew
+            # the Dask worker itself, which its nanny process starts again
+            for child in children_of(processes[1].pid):
                 os.kill(child, signal.SIGKILL)
                 killed = True
     assert killed
     assert [result.status for result in results].count("failed") == 1
     assert results[0].overlay().ndim == 3
     assert comparable(tmp_path / "cluster") == comparable(tmp_path / "one")
-    assert b"QUAXFORD" not in log.read_bytes()  # the logs of the cluster tell no names
+    assert b"QUAXFORD" not in log.read_bytes()  # logs of the cluster contain no names
 
 
 @pytest.mark.usefixtures("scheduler")
-def test_a_resumed_run_goes_on_elsewhere(scheduler, scans, tmp_path):
+def test_a_local_run_is_resumed_on_a_cluster(scheduler, scans, tmp_path):
     address, _, _ = scheduler
     list(usmicro.run(scans, out=tmp_path / "r", workers=1, limit=3))
     list(usmicro.run(scans, out=tmp_path / "r", cluster=address, resume=True))
@@ -106,7 +105,7 @@ def test_a_resumed_run_goes_on_elsewhere(scheduler, scans, tmp_path):
     assert comparable(tmp_path / "r") == comparable(tmp_path / "one")
 
 
-def test_no_scheduler_is_told(scans, tmp_path, monkeypatch):
+def test_a_missing_scheduler_is_reported(scans, tmp_path, monkeypatch):
     import distributed
 
     real = distributed.Client

@@ -1,4 +1,4 @@
-"""The same bytes whatever the workers and the order of the inputs, by the whole real analysis."""
+"""The same bytes for any number of workers and any order of inputs, with the real analysis."""
 
 import os
 import subprocess

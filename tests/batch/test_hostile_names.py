@@ -1,13 +1,12 @@
-"""Names, links and numbers of files that are made to trip a program."""
+"""File names, links and numbers of files that are hard to handle."""
 
-import csv
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
 import usmicro
+from tests.helpers.run_outputs import table
 
 pytestmark = [
     pytest.mark.usefixtures("fake_analysis"),
@@ -29,12 +28,7 @@ NAMES = (
 )
 
 
-def rows(folder: Path):
-    with open(folder / "images.csv", encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
-def test_odd_names_cost_nothing(tmp_path, write_scan, capsys):
+def test_odd_file_names_are_handled(tmp_path, write_scan, capsys):
     scans = tmp_path / "scans"
     for seed, name in enumerate(NAMES):
         write_scan(tmp_path / "plain.png", seed)
@@ -43,17 +37,17 @@ def test_odd_names_cost_nothing(tmp_path, write_scan, capsys):
     os.rename(scans / "con.png", os.fsencode(scans) + b"/caf\xe9.png")
     (scans / "\x1b[2J broken.png").write_bytes(b"no image")
     list(usmicro.run(scans, out=tmp_path / "r", workers=1, quiet=False))
-    found = rows(tmp_path / "r")
+    found = table(tmp_path / "r" / "images.csv")
     assert len(found) == len([name for name in NAMES if not name.startswith(".")]) + 1
     assert [row["status"] for row in found].count("failed") == 1
-    assert "\x1b" not in capsys.readouterr().err  # a name does not command the terminal
+    assert "\x1b" not in capsys.readouterr().err  # names send no commands to the terminal
     inside = os.path.realpath(tmp_path / "r")
     written = [path for path in (tmp_path / "r").rglob("*") if path.is_file()]
     assert all(os.path.realpath(path).startswith(inside) for path in written)
     assert sum(path.parent.name == "overlays" for path in written) == len(found) - 1
 
 
-def test_loops_of_links_end_and_dangling_ones_get_a_row(tmp_path, write_scan):
+def test_circular_links_are_left_out_and_dangling_links_get_a_row(tmp_path, write_scan):
     scans = tmp_path / "scans"
     write_scan(scans / "a" / "one.png", 1)
     (scans / "a" / "loop").symlink_to(scans)
@@ -62,7 +56,7 @@ def test_loops_of_links_end_and_dangling_ones_get_a_row(tmp_path, write_scan):
     (scans / "gone.png").symlink_to("nowhere.png")
     os.mkfifo(scans / "pipe.png")
     list(usmicro.run(scans, out=tmp_path / "r", workers=1))
-    assert {row["image"]: row["status"] for row in rows(tmp_path / "r")} == {
+    assert {row["image"]: row["status"] for row in table(tmp_path / "r" / "images.csv")} == {
         "a/one.png": "ok", "gone.png": "failed", "here.png": "failed",
     }  # fmt: skip
 
@@ -75,21 +69,23 @@ def test_a_path_with_dots_stays_in_the_output(tmp_path, write_scan):
         str(tmp_path / "scans" / "." / "one.png"),
     ]
     list(usmicro.run(inputs, out=tmp_path / "r", workers=1))
-    assert {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r" / "overlays").rglob("*.png")} == {
-        "overlays/one.png", "overlays/outside.png",
-    }  # fmt: skip
+    overlays = tmp_path / "r" / "overlays"
+    assert {path.relative_to(overlays).as_posix() for path in overlays.rglob("*")} == {
+        "one.png",
+        "outside.png",
+    }
 
 
-def test_a_file_and_a_folder_of_one_name(tmp_path, write_scan):
+def test_a_file_and_a_folder_may_have_the_same_stem(tmp_path, write_scan):
     write_scan(tmp_path / "scans" / "x.bmp", 1)
     write_scan(tmp_path / "scans" / "x.png" / "y.png", 2)
     list(usmicro.run(tmp_path / "scans", out=tmp_path / "r", workers=1))
-    assert [row["status"] for row in rows(tmp_path / "r")] == ["ok", "ok"]
+    assert [row["status"] for row in table(tmp_path / "r" / "images.csv")] == ["ok", "ok"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory from /proc")
-def test_thousands_of_files_are_listed_in_little_memory(tmp_path):
-    """Listing costs about a kilobyte a file."""
+def test_listing_thousands_of_files_needs_little_memory(tmp_path):
+    """Listing takes about one kilobyte of memory for each file."""
     from usmicro.batch.inputs import make_jobs
     from usmicro.settings import Settings
 

@@ -1,4 +1,4 @@
-"""What a file may cost: it hangs, eats memory or kills its process, and only its own row tells of it."""
+"""A file that hangs, fills the memory or kills its process fails alone."""
 
 import os
 import re
@@ -14,12 +14,13 @@ import pytest
 
 import usmicro
 from tests.helpers.fake_analysis import (
+    CRASHES_SECOND_TIME,
     FILLS_MEMORY,
     FILLS_MEMORY_IN_C,
-    SLOW_FRAMES,
     FREEZES,
-    CRASHES_SECOND_TIME,
+    SCRIPT_HEAD,
     SLEEPS,
+    SLOW_FRAMES,
     SPINS,
 )
 from usmicro.batch import workers
@@ -45,7 +46,7 @@ def failed(results) -> set[str]:
     return {name for name, result in results.items() if result.status == "failed"}
 
 
-def test_a_file_that_hangs_is_stopped_and_says_where(scans, tmp_path, write_scan):
+def test_a_file_that_hangs_fails_and_its_log_says_where(scans, tmp_path, write_scan):
     write_scan(scans / "sleeps.png", 31, first=SLEEPS)
     write_scan(scans / "spins.png", 32, first=SPINS)
     results = run(scans, tmp_path / "r", "limits.seconds=6")
@@ -57,9 +58,7 @@ def test_a_file_that_hangs_is_stopped_and_says_where(scans, tmp_path, write_scan
         )
 
 
-def test_a_process_that_does_not_even_stop_itself_is_killed(
-    scans, tmp_path, write_scan, monkeypatch
-):
+def test_a_process_that_cannot_end_itself_is_killed(scans, tmp_path, write_scan, monkeypatch):
     monkeypatch.setattr(workers, "GRACE_SECONDS", 1.0)
     write_scan(scans / "freezes.png", 33, first=FREEZES)
     results = run(scans, tmp_path / "r", "limits.seconds=6")
@@ -68,31 +67,31 @@ def test_a_process_that_does_not_even_stop_itself_is_killed(
 
 
 @pytest.mark.parametrize("kind", [FILLS_MEMORY, FILLS_MEMORY_IN_C])
-def test_a_file_that_eats_memory_costs_its_row(scans, tmp_path, write_scan, kind):
+def test_a_file_that_needs_too_much_memory_fails_alone(scans, tmp_path, write_scan, kind):
     write_scan(scans / "eats.png", 34, first=kind)
     results = run(scans, tmp_path / "r", "limits.memory=900")
     assert failed(results) == {"eats.png"}
     assert "900 MB that limits.memory allows" in results["eats.png"].error
 
 
-def test_a_crash_that_a_former_file_caused_costs_nothing(tmp_path, write_scan):
-    """A damaged heap kills the process in a later file, which is fine in a process of its own."""
+def test_a_crash_caused_by_an_earlier_file_is_retried(tmp_path, write_scan):
+    """A damaged heap kills the process at a later file, which a new process analyses."""
     for number in range(5):
         write_scan(tmp_path / "scans" / f"{number}.png", number, first=CRASHES_SECOND_TIME)
     assert failed(run(tmp_path / "scans", tmp_path / "r")) == set()
 
 
-def test_the_limits_do_not_count_as_settings_of_the_result(scans, tmp_path):
+def test_results_stay_valid_when_the_limits_change(scans, tmp_path):
     first = run(scans, tmp_path / "r")
     settings = read_settings(assignments=["limits.seconds=77", "limits.memory=1234"])
     again = list(usmicro.run(scans, out=tmp_path / "r", workers=2, settings=settings, resume=True))
     assert [result.seconds for result in again] == [
         result.seconds for result in first.values()
-    ]  # kept, not computed again
+    ]  # the times of the first run
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_frames_of_a_cine_are_told_while_it_runs(tmp_path, monkeypatch, capsys, count):
+def test_the_frames_of_a_cine_are_reported(tmp_path, monkeypatch, capsys, count):
     pages = [np.full((40, 60), 30 + number, np.uint8) for number in range(12)]
     pages[0][0, 0] = SLOW_FRAMES
     (tmp_path / "scans").mkdir()
@@ -102,14 +101,11 @@ def test_frames_of_a_cine_are_told_while_it_runs(tmp_path, monkeypatch, capsys, 
     assert re.search(r"0/1, cine\.tif: frame \d+ of 12\n", capsys.readouterr().err)
 
 
-def test_workers_end_with_the_main_process(scans, tmp_path, write_scan):
-    """A later run must not find a worker of a killed one still writing."""
+def test_workers_end_when_the_main_process_is_killed(scans, tmp_path, write_scan):
+    """Otherwise a worker of a killed run could still write during a later run."""
     for name in ("b.png", "sub/a.png"):
         write_scan(scans / name, 1, first=SLEEPS)
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import usmicro, usmicro.batch.workers as workers\n"
-        "from tests.helpers.fake_analysis import WORKER_PROGRAM\nworkers.WORKER_PROGRAM = WORKER_PROGRAM\nlist(usmicro.run(sys.argv[2], out=sys.argv[3], workers=2))"
-    )
+    program = f"{SCRIPT_HEAD}list(usmicro.run(sys.argv[1], out=sys.argv[2], workers=2))"
     process = subprocess.Popen(
         [sys.executable, "-c", program, ROOT, str(scans), str(tmp_path / "r")]
     )
@@ -146,7 +142,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_a_worker_killed_from_outside_loses_nothing(scans, tmp_path, write_scan):
+def test_no_result_is_lost_when_a_worker_is_killed(scans, tmp_path, write_scan):
     for number in range(30):
         write_scan(scans / f"more{number}.png", number)
     killed, results = 0, []
@@ -159,7 +155,7 @@ def test_a_worker_killed_from_outside_loses_nothing(scans, tmp_path, write_scan)
     assert [result.status for result in results] == ["ok"] * 35
 
 
-def test_what_killed_runs_began_to_write_is_removed(scans, tmp_path):
+def test_incomplete_files_of_killed_runs_are_removed(scans, tmp_path):
     list(usmicro.run(scans, out=tmp_path / "r", workers=1))
     left = [
         tmp_path / "r" / name
@@ -175,7 +171,7 @@ def test_what_killed_runs_began_to_write_is_removed(scans, tmp_path):
     assert not any(path.exists() for path in left)
 
 
-def test_a_file_that_a_power_cut_emptied_is_written_again(scans, tmp_path):
+def test_a_damaged_output_file_is_written_again(scans, tmp_path):
     list(usmicro.run(scans, out=tmp_path / "r", workers=1))
     overlay, mask = tmp_path / "r" / "overlays" / "b.png", tmp_path / "r" / "masks" / "z.png"
     whole = overlay.read_bytes(), mask.read_bytes()

@@ -16,7 +16,7 @@ from usmicro.errors import UsageError
 
 @pytest.fixture(scope="module")
 def bucket():
-    """A file system with an empty bucket; worker processes find the server by the environment."""
+    """Give a file system with an empty bucket; workers find its server by the environment."""
     from moto.server import ThreadedMotoServer
 
     patch = pytest.MonkeyPatch()
@@ -42,7 +42,7 @@ def bucket():
 
 @pytest.fixture(scope="module")
 def scans(bucket, tmp_path_factory) -> Path:
-    """Scans on the disk and the same in the bucket, beside what is no scan."""
+    """Give a folder of scans and other files; the bucket holds the same."""
     folder = tmp_path_factory.mktemp("s3") / "scans"
     write_small(folder, 4)
     (folder / "notes.txt").write_text("no scan")
@@ -59,7 +59,7 @@ def downloaded(bucket, address: str, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_scans_in_a_bucket_give_what_those_on_the_disk_give(bucket, scans, tmp_path, workers):
+def test_scans_in_a_bucket_and_on_the_disk_give_the_same_results(bucket, scans, tmp_path, workers):
     here = list(usmicro.run(scans, out=tmp_path / "here", workers=1))
     there = list(usmicro.run("s3://bucket/scans", out=tmp_path / "there", workers=workers))
     assert [result.image for result in there] == [result.image for result in here]
@@ -67,7 +67,7 @@ def test_scans_in_a_bucket_give_what_those_on_the_disk_give(bucket, scans, tmp_p
     assert b"s3://" not in (tmp_path / "there" / "run.sqlite").read_bytes()
 
 
-def test_results_in_a_bucket_are_those_on_the_disk_and_resumed(bucket, scans, tmp_path):
+def test_results_are_written_to_a_bucket_resumed_and_overwritten(bucket, scans, tmp_path):
     list(usmicro.run(scans, out=tmp_path / "here", workers=1))
     out = f"s3://bucket/results {os.getpid()}"
     list(usmicro.run("s3://bucket/scans", out=out, workers=1, limit=2))
@@ -96,7 +96,7 @@ def test_results_in_a_bucket_are_those_on_the_disk_and_resumed(bucket, scans, tm
     )
 
 
-def test_what_is_not_there_is_told(bucket, tmp_path):
+def test_missing_addresses_are_refused(bucket, tmp_path):
     with pytest.raises(UsageError, match=r"no file found there|cannot be read"):
         usmicro.run("s3://bucket/gone", out=tmp_path / "r", workers=1)
     with pytest.raises(UsageError, match="nosuch://x: "):

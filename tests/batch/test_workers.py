@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import usmicro
-from tests.helpers.fake_analysis import RAISES, CRASHES, EXITS, PRINTS
+from tests.helpers.fake_analysis import CRASHES, EXITS, PRINTS, RAISES, SCRIPT_HEAD
 from usmicro.batch import workers
 from usmicro.errors import UsageError, UsmicroError
 
@@ -16,13 +16,13 @@ ROOT = str(Path(__file__).parents[2])
 
 
 def rows(folder):
-    """The tables without the one measured column."""
+    """Return the tables without the column of measured times."""
     images = [line.rpartition(",")[0] for line in (folder / "images.csv").read_text().splitlines()]
     return images, (folder / "foci.csv").read_bytes(), (folder / "masses.csv").read_bytes()
 
 
 @pytest.mark.usefixtures("fake_analysis")
-def test_workers_write_what_one_process_writes(bad_scans, tmp_path):
+def test_workers_write_the_same_tables_as_one_process(bad_scans, tmp_path):
     for count in (1, 3):
         results = list(usmicro.run(bad_scans, out=tmp_path / str(count), workers=count))
         assert [result.image for result in results] == sorted(result.image for result in results)
@@ -30,7 +30,7 @@ def test_workers_write_what_one_process_writes(bad_scans, tmp_path):
 
 
 @pytest.mark.usefixtures("fake_analysis")
-def test_a_crash_costs_the_file_that_caused_it(scans, tmp_path, write_scan):
+def test_only_the_file_that_crashes_a_worker_fails(scans, tmp_path, write_scan):
     write_scan(scans / "crashes.png", 21, first=CRASHES)
     write_scan(scans / "exits.png", 22, first=EXITS)
     write_scan(scans / "prints.png", 23, first=PRINTS)
@@ -48,7 +48,7 @@ def test_a_crash_costs_the_file_that_caused_it(scans, tmp_path, write_scan):
 
 
 @pytest.mark.usefixtures("fake_analysis")
-def test_while_kernels_are_not_compiled_the_first_job_is_alone_until_one_succeeds(
+def test_a_run_ends_if_no_job_succeeds_while_kernels_are_not_compiled(
     tmp_path, write_scan, monkeypatch
 ):
     monkeypatch.setattr("usmicro.batch.warmup.is_compiled", lambda: False)
@@ -59,7 +59,7 @@ def test_while_kernels_are_not_compiled_the_first_job_is_alone_until_one_succeed
 
 
 @pytest.mark.usefixtures("fake_analysis")
-def test_workers_end_when_the_loop_is_left(scans, tmp_path, monkeypatch):
+def test_workers_end_when_the_run_is_closed(scans, tmp_path, monkeypatch):
     started = []
     real = subprocess.Popen
     monkeypatch.setattr(
@@ -75,7 +75,7 @@ def test_workers_end_when_the_loop_is_left(scans, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("fake_analysis")
-def test_an_output_that_fails_on_the_way_ends_the_run(scans, tmp_path):
+def test_a_run_ends_if_an_output_cannot_be_written(scans, tmp_path):
     list(usmicro.run(scans, out=tmp_path / "r", workers=1, limit=1))
     shutil.rmtree(tmp_path / "r" / "overlays")
     (tmp_path / "r" / "overlays").write_text("in the way")
@@ -83,19 +83,18 @@ def test_an_output_that_fails_on_the_way_ends_the_run(scans, tmp_path):
         list(usmicro.run(scans, out=tmp_path / "r", workers=2, resume=True))
 
 
-def test_a_worker_that_cannot_start_is_told(scans, tmp_path, monkeypatch):
+def test_a_worker_that_cannot_start_is_reported(scans, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "WORKER_PROGRAM", "raise SystemExit('no such thing')")
     with pytest.raises(UsmicroError, match="could not start: no such thing"):
         list(usmicro.run(scans, out=tmp_path / "r", workers=2))
 
 
-def test_a_plain_script_needs_no_guard(scans, tmp_path):
-    """With multiprocessing, a script without `if __name__ == "__main__"` would run itself again in every worker."""
+def test_a_script_needs_no_main_guard(scans, tmp_path):
+    """With multiprocessing, every worker would run a script without such a guard again."""
     script = tmp_path / "script.py"
     script.write_text(
-        "import sys\nsys.path.insert(0, sys.argv[1])\nimport usmicro, usmicro.batch.workers as workers\n"
-        "from tests.helpers.fake_analysis import WORKER_PROGRAM\nworkers.WORKER_PROGRAM = WORKER_PROGRAM\n"
-        "for result in usmicro.run(sys.argv[2], out=sys.argv[3], workers=2):\n    print(result.image)\n"
+        f"{SCRIPT_HEAD}for result in usmicro.run(sys.argv[1], out=sys.argv[2], workers=2):\n"
+        "    print(result.image)\n"
     )
     done = subprocess.run(
         [sys.executable, str(script), ROOT, str(scans), str(tmp_path / "r")],
@@ -110,14 +109,23 @@ def test_a_plain_script_needs_no_guard(scans, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_command_keeps_what_is_finished(scans, tmp_path, number):
-    program = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a background job inherits it switched off
-        "sys.path.insert(0, sys.argv.pop(1)); from tests.helpers import fake_analysis; import time; "
-        "analyze = fake_analysis.analyze; module = fake_analysis.fake_module(); sys.modules['usmicro.analysis'] = module; "
-        "module.analyze = lambda scan, **options: (time.sleep(60 * (scan.name != 'a.png')), analyze(scan, **options))[1]; "
-        "from usmicro.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
+def test_an_interrupted_command_keeps_finished_results(scans, tmp_path, number):
+    program = f"""{SCRIPT_HEAD}
+import signal, time
+from tests.helpers import fake_analysis
+from usmicro.cli import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it otherwise
+module = sys.modules["usmicro.analysis"] = fake_analysis.fake_module()
+
+def analyze(scan, **options):
+    if scan.name != "a.png":
+        time.sleep(60)
+    return fake_analysis.analyze(scan, **options)
+
+module.analyze = analyze
+sys.exit(main(sys.argv[1:]))
+"""
     arguments = ["run", str(scans), "--out", str(tmp_path / "r"), "--workers", "1"]
     process = subprocess.Popen(
         [sys.executable, "-c", program, ROOT, *arguments],

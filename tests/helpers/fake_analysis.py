@@ -152,3 +152,14 @@ WORKER_PROGRAM = (
     "from usmicro.batch.serving import serve; serve()"
 )
 """Program of a worker process that uses the fake analysis."""
+
+SCRIPT_HEAD = """\
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+import usmicro
+from tests.helpers.fake_analysis import WORKER_PROGRAM
+from usmicro.batch import workers
+workers.WORKER_PROGRAM = WORKER_PROGRAM
+"""
+"""First lines of a script whose workers use the fake analysis; its first argument is the root of
+the repository."""

@@ -1,4 +1,4 @@
-"""A real Orthanc with its DICOMweb plugin, on a free port of the loopback, for as long as a test needs it."""
+"""An Orthanc server with its DICOMweb plugin, on a free local port, for the time of a test."""
 
 import json
 import shutil
@@ -20,6 +20,7 @@ PLUGINS = (
     Path("/usr/local/share/orthanc/plugins"),
 )
 STARTING_SECONDS = 60
+"""Time to wait for the start of the server, s."""
 
 
 def free_port() -> int:
@@ -30,12 +31,16 @@ def free_port() -> int:
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
-    """Start Orthanc with an empty store in a folder; gives the address of its DICOMweb service, and stops it at the end."""
+    """Start Orthanc with an empty store in a folder and stop it at the end.
+
+    Gives the address of its DICOMweb service.
+    """
     program = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin:/usr/local/sbin")
     plugin = next((place / PLUGIN for place in PLUGINS if (place / PLUGIN).exists()), None)
     if program is None or plugin is None:
         pytest.skip(
-            "Orthanc or its DICOMweb plugin is not installed; on Debian: apt-get install orthanc orthanc-dicomweb"
+            "Orthanc or its DICOMweb plugin is not installed; "
+            "on Debian: apt-get install orthanc orthanc-dicomweb"
         )
     port = free_port()
     configuration = {
@@ -57,12 +62,11 @@ def running(folder: Path) -> Iterator[str]:
         )
     try:
         address = f"http://127.0.0.1:{port}/dicom-web"
-        ends = time.monotonic() + STARTING_SECONDS
+        deadline = time.monotonic() + STARTING_SECONDS
         while not answers(f"{address}/studies"):
-            if process.poll() is not None or time.monotonic() > ends:
-                pytest.fail(
-                    f"Orthanc did not start: {(folder / 'orthanc.log').read_text(errors='replace')[-2000:]}"
-                )
+            if process.poll() is not None or time.monotonic() > deadline:
+                log_text = (folder / "orthanc.log").read_text(errors="replace")
+                pytest.fail(f"Orthanc did not start: {log_text[-2000:]}")
             time.sleep(0.2)
         yield address
     finally:

@@ -1,4 +1,4 @@
-"""What a run writes only if asked, with the real analysis where DICOM results need it."""
+"""Optional outputs of a run; tests of DICOM results use the real analysis."""
 
 import json
 from importlib.util import find_spec
@@ -7,6 +7,7 @@ import pydicom
 import pytest
 
 import usmicro
+from tests.helpers.run_outputs import run
 from usmicro.errors import UsageError
 from usmicro.phantom.samples import write_samples
 
@@ -15,16 +16,12 @@ needs_highdicom = pytest.mark.skipif(
 )
 
 
-def run(inputs, out, **options):
-    return list(usmicro.run(inputs, out=out, workers=1, **options))
-
-
 def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.usefixtures("fake_analysis")
-def test_a_run_with_coco_writes_pictures_and_a_file_that_names_them(scans, tmp_path):
+def test_coco_json_names_the_pictures_that_are_written_with_it(scans, tmp_path):
     run(scans, tmp_path / "r", coco=True)
     coco = json.loads((tmp_path / "r" / "coco.json").read_text())
     names = [image["file_name"] for image in coco["images"]]
@@ -54,7 +51,7 @@ def test_failed_inputs_are_not_in_the_coco_file(bad_scans, tmp_path):
 
 
 @pytest.mark.usefixtures("fake_analysis")
-def test_a_resumed_run_writes_what_is_newly_asked_for_and_what_was_lost(scans, tmp_path):
+def test_a_resumed_run_writes_new_optional_outputs_and_deleted_files(scans, tmp_path):
     run(scans, tmp_path / "one", coco=True)
     run(scans, tmp_path / "two")
     assert not (tmp_path / "two" / "coco.json").exists()
@@ -64,11 +61,11 @@ def test_a_resumed_run_writes_what_is_newly_asked_for_and_what_was_lost(scans, t
     for name in ("coco.json", "images/a.png"):
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
     run(scans, tmp_path / "two", resume=True)
-    assert not (tmp_path / "two" / "coco.json").exists()  # it would tell of other tables
+    assert not (tmp_path / "two" / "coco.json").exists()  # it would not match the tables
 
 
 @pytest.mark.usefixtures("fake_analysis")
-def test_overwrite_deletes_the_extras_too(scans, tmp_path):
+def test_overwrite_deletes_optional_outputs_too(scans, tmp_path):
     run(scans, tmp_path / "r", coco=True)
     run(scans / "z.bmp", tmp_path / "r", overwrite=True)
     assert not [name for name in files(tmp_path / "r") if name.startswith(("images/", "coco"))]
@@ -85,9 +82,7 @@ def test_dicom_results_without_highdicom_are_refused_before_anything_is_read(
 
 @needs_highdicom
 @pytest.mark.usefixtures("fake_analysis")
-def test_scans_that_are_no_dicom_have_a_note_instead_of_a_result_and_are_kept_on_resume(
-    scans, tmp_path
-):
+def test_scans_in_other_formats_have_a_note_instead_of_a_dicom_result(scans, tmp_path):
     results = run(scans, tmp_path / "r", dicom=True)
     assert all(
         any("no DICOM result is written" in note for note in result.notes) for result in results
@@ -102,7 +97,7 @@ def test_scans_that_are_no_dicom_have_a_note_instead_of_a_result_and_are_kept_on
 
 @needs_highdicom
 @pytest.mark.slow
-def test_dicom_scans_have_results_that_alone_tell_of_the_patient(tmp_path):
+def test_only_the_dicom_results_name_the_patient(tmp_path):
     write_samples(tmp_path / "samples")
     scans = [tmp_path / "samples" / name for name in ("mass_regions.dcm", "colour_cine.dcm")]
     source = {path.stem: pydicom.dcmread(path, stop_before_pixels=True) for path in scans}
