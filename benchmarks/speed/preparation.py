@@ -74,7 +74,7 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
 
     def departure() -> ByteImage:
         out = np.empty(frame.shape[:2], np.uint8)
-        colour.departure(frame, red, blue, out)
+        colour.chroma_deviation(frame, red, blue, out)
         return out
 
     def departure_in_numpy() -> FloatImage:
@@ -122,7 +122,7 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
     def coarser() -> list[BoolImage]:
         out = [np.empty(shape, np.bool_) for shape in coarse]
         for mask in out:
-            masks.mostly(odd, mask)
+            masks.majority_covered(odd, mask)
         return out
 
     def coarser_in_opencv() -> list[BoolImage]:

@@ -17,7 +17,7 @@ from usmicro.foci.detection import blob_responses
 from usmicro.foci.scale_space import scale_space
 from usmicro.kernels import colour
 from usmicro.kernels import foci as kernels
-from usmicro.kernels import scan_lines as scan_lines
+from usmicro.kernels import scan_lines
 from usmicro.model.arrays import FloatImage
 from usmicro.model.scan import Spacing
 from usmicro.model.view import View
@@ -135,7 +135,7 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
 
     def walk() -> FloatImage:
         out = np.empty((RAYS, STEPS), np.float32)
-        scan_lines.walk(view.grey, everywhere, start, zeros, dx, dy, out)
+        scan_lines.sample_along_rays(view.grey, everywhere, start, zeros, dx, dy, out)
         return out
 
     map_x, map_y = across.astype(np.float32), along.astype(np.float32)
@@ -143,7 +143,7 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
 
     def nearest() -> FloatImage:
         index, distance = np.empty(COLOURS, np.int32), np.empty(COLOURS, np.float32)
-        colour.nearest(colours, palette, 1.0, 0.0, index, distance)
+        colour.nearest_palette_colours(colours, palette, 1.0, 0.0, index, distance)
         return distance
 
     return [

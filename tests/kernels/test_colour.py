@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from usmicro.kernels.colour import (
-    chains,
+    chain_lengths,
     chroma_histograms,
-    coloured_beyond,
-    departure,
-    nearest,
+    has_chroma_above,
+    chroma_deviation,
+    nearest_palette_colours,
     phase_pairs,
-    pixels_of,
+    count_patch_pixels,
     rgb_of_ybr,
 )
 
@@ -51,15 +51,15 @@ def test_rgb_of_ybr_equals_its_numpy_twin(frame):
 def test_a_coloured_frame_is_one_with_chroma_beyond_a_level(frame):
     red, green, blue = (frame[..., i].astype(int) for i in range(3))
     most = max(abs(red - green).max(), abs(blue - green).max())
-    assert coloured_beyond(frame, most - 1)
-    assert not coloured_beyond(frame, most)
+    assert has_chroma_above(frame, most - 1)
+    assert not has_chroma_above(frame, most)
 
 
 def test_departure_equals_its_numpy_twin(frame):
     rng = np.random.default_rng(1)
     red, blue = rng.uniform(-40, 40, (2, 256)).astype(np.float32)
     out = np.empty(frame.shape[:2], np.uint8)
-    departure(frame, red, blue, out)
+    chroma_deviation(frame, red, blue, out)
     r, g, b = (frame[..., i].astype(np.float32) for i in range(3))
     x, y, tx, ty = r - g, b - g, red[frame[..., 1]], blue[frame[..., 1]]
     share = np.clip((x * tx + y * ty) / (tx**2 + ty**2 + np.float32(1e-6)), 0, 1)
@@ -73,7 +73,7 @@ def test_grey_and_tinted_pixels_do_not_depart():
     neutral = np.repeat(levels[:, None], 3, axis=1)[None]
     for picture in (tinted, neutral):
         out = np.empty(picture.shape[:2], np.uint8)
-        departure(
+        chroma_deviation(
             np.ascontiguousarray(picture),
             np.zeros(256, np.float32),
             np.full(256, 20, np.float32),
@@ -90,7 +90,7 @@ def test_nearest_equals_its_numpy_twin(opacity):
         rng.uniform(0, 255, (40, 3)).astype(np.float32),
     )
     index, distance = np.empty(300, np.int32), np.empty(300, np.float32)
-    nearest(colours, palette, opacity, 120.0, index, distance)
+    nearest_palette_colours(colours, palette, opacity, 120.0, index, distance)
     apart = colours[:, None] - opacity * palette[None]
     grey = np.clip(apart.mean(axis=2), 0, (1 - opacity) * 120.0)
     twin = np.linalg.norm(apart - grey[..., None], axis=2)
@@ -125,7 +125,7 @@ def test_chains_are_as_long_as_the_lines_drawn():
         mask[10 + step, 15 + step] = True
     mask[30, :] = True
     out = np.zeros(mask.shape, np.int32)
-    chains(mask, out)
+    chain_lengths(mask, out)
     assert (out[5:25, 8] == 20).all()
     assert all(out[10 + step, 15 + step] == 15 for step in range(15))
     assert (out[30] == 1).all()
@@ -139,6 +139,6 @@ def test_pixels_of_patches_equal_their_numpy_twin():
         np.array([False, True, False, True, True, False]),
     )
     mask = random.random(patches.shape) < 0.4
-    inside, outside = pixels_of(patches, wanted, mask)
+    inside, outside = count_patch_pixels(patches, wanted, mask)
     assert inside == np.count_nonzero(wanted[patches] & mask)
     assert outside == np.count_nonzero(wanted[patches] & ~mask)

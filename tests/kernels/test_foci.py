@@ -98,7 +98,7 @@ def test_strongest_apart_equal_their_numpy_twin(count):
         for least, most in ((-20, 300), (5, 200), (0.5, 19))
     )
     kept = np.empty(count, bool)
-    kernels.strongest_apart(x, y, reach, kept)
+    kernels.suppress_non_maxima(x, y, reach, kept)
     np.testing.assert_array_equal(kept, strongest_apart_in_numpy(x, y, reach))
 
 
@@ -189,7 +189,7 @@ def test_curvatures_equal_their_numpy_twin():
     image = smooth_image(6)
     x, y = np.array([20, 33.5], np.float32), np.array([15, 41.25], np.float32)
     out = np.empty((2, 3), np.float32)
-    kernels.curvatures(image, x, y, out)
+    kernels.second_differences(image, x, y, out)
 
     def at(dx: int, dy: int) -> np.ndarray:
         return cv2.remap(image, x + np.float32(dx), y + np.float32(dy), cv2.INTER_LINEAR).ravel()
@@ -205,7 +205,7 @@ def test_radii_of_an_ellipse():
     rows, columns = np.indices((101, 101)) - 50.0
     image = (100 * np.exp(-0.5 * ((columns / 9) ** 2 + (rows / 4) ** 2))).astype(np.float32)
     middle, out = np.full(1, 50, np.float32), np.empty((1, 32), np.float32)
-    kernels.radii(
+    kernels.radial_extents(
         image, middle, middle, np.full(1, 50, np.float32), np.full(1, 40, np.float32), out
     )
     angle = 2 * np.pi * np.arange(32) / 32
@@ -216,7 +216,7 @@ def test_radii_of_an_ellipse():
 def test_radii_go_no_farther_than_allowed():
     out = np.empty((1, 8), np.float32)
     middle = np.full(1, 30, np.float32)
-    kernels.radii(
+    kernels.radial_extents(
         np.ones((60, 60), np.float32),
         middle,
         middle,

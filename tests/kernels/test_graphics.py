@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from usmicro.kernels.graphics import match_drawing, solids, spread, take_pixels
+from usmicro.kernels.graphics import match_template, fill_between_edges, mark_touched_pixels, take_pixels
 
 
 def match_in_numpy(image, possible, template, correlation, strength):
@@ -24,7 +24,7 @@ def test_matching_equals_its_numpy_twin(correlation):
     possible = random.random(image.shape) > 0.3
     possible[22, 34] = True
     out = np.empty((image.size, 2), np.int32)
-    count = match_drawing(image, possible, template, correlation, 2.0, out)
+    count = match_template(image, possible, template, correlation, 2.0, out)
     expected = match_in_numpy(image, possible, template, correlation, 2.0)
     np.testing.assert_array_equal(out[:count], expected)
     assert [20, 30] in expected.tolist()
@@ -34,7 +34,7 @@ def test_no_more_matches_are_written_than_there_is_room_for():
     image = np.tile(np.array([[0, 1]], np.float32), (20, 20))
     out = np.full((3, 2), -1, np.int32)
     template = np.array([[-0.5, 0.5]], np.float32)
-    assert match_drawing(image, np.ones(image.shape, dtype=bool), template, 0.9, 0.1, out) == 3
+    assert match_template(image, np.ones(image.shape, dtype=bool), template, 0.9, 0.1, out) == 3
     assert (out >= 0).all()
 
 
@@ -56,7 +56,7 @@ def test_solids_equal_their_numpy_twin():
     )
     for level in (80, 90, 97, 200):
         out = np.full(rise.shape, 7, np.uint8)
-        solids(rise, fall, float(level), 9, out)
+        fill_between_edges(rise, fall, float(level), 9, out)
         np.testing.assert_array_equal(out, solids_in_numpy(rise, fall, level, 9))
 
 
@@ -67,7 +67,7 @@ def test_a_mask_spreads_to_the_pixels_that_it_reaches_into():
         for n in mask.shape
     )
     out, expected = np.zeros((16, 21), bool), np.zeros((16, 21), bool)
-    spread(mask, rows, columns, out)
+    mark_touched_pixels(mask, rows, columns, out)
     for r, c in np.argwhere(mask):
         expected[rows[0, r] : rows[1, r], columns[0, c] : columns[1, c]] = True
     np.testing.assert_array_equal(out, expected)

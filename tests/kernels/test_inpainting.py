@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
-from usmicro.kernels.inpainting import fill, nearest_known
+from usmicro.kernels.inpainting import fill_hidden_pixels, nearest_visible_pixels
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
 def test_nearest_pixels_equal_those_of_scipy(share):
     hidden = np.random.default_rng(2).random((60, 80)) < share
     row, column = np.empty((2, *hidden.shape), np.int32)
-    nearest_known(hidden, row, column)
+    nearest_visible_pixels(hidden, row, column)
     assert not hidden[row, column].any()
     rows, columns = np.indices(hidden.shape)
     np.testing.assert_allclose(
@@ -27,9 +27,9 @@ def test_filling_equals_its_numpy_twin():
         random.random((30, 40)) < 0.6,
     )
     row, column = np.empty((2, *hidden.shape), np.int32)
-    nearest_known(hidden, row, column)
+    nearest_visible_pixels(hidden, row, column)
     out = image.copy()
-    fill(out, hidden, row, column)
+    fill_hidden_pixels(out, hidden, row, column)
     twin = image.copy()
     for r, c in np.argwhere(hidden):
         around = (

@@ -11,10 +11,10 @@ import numba
 import numpy as np
 
 before = numba.config.CACHE_DIR
-from usmicro.kernels.exponential import decayed
+from usmicro.kernels.exponential import power_of_half
 
 assert numba.config.CACHE_DIR == before, numba.config.CACHE_DIR
-decayed(np.float32(1))
+power_of_half(np.float32(1))
 assert numba.config.CACHE_DIR == before, numba.config.CACHE_DIR
 
 
@@ -45,7 +45,7 @@ def caches(tmp_path_factory):
 
 def test_kernels_are_stored_in_the_cache_folder_of_the_user(caches):
     kernels, _ = caches
-    assert [path.name for path in kernels.rglob("*.nbc") if "decayed" in path.name]
+    assert [path.name for path in kernels.rglob("*.nbc") if "power_of_half" in path.name]
 
 
 def test_a_function_of_another_package_is_stored_where_numba_puts_it(caches):

@@ -50,7 +50,7 @@ def test_whole_levels_equal_their_numpy_twin():
     grey[0, :4] = 0.5, 1.5, 254.5, 255.5
     usable = rng.random(grey.shape) < 0.7
     levels, histogram = np.empty(grey.shape, np.uint8), np.empty(256, np.int64)
-    kernels.whole_levels(grey, usable, levels, histogram)
+    kernels.round_to_levels(grey, usable, levels, histogram)
     expected = np.clip(np.round(grey), 0, 255).astype(np.uint8)
     np.testing.assert_array_equal(levels, expected)
     np.testing.assert_array_equal(histogram, np.bincount(expected[usable], minlength=256))
@@ -61,7 +61,7 @@ def test_saturated_shares_equal_their_numpy_twin():
     levels = rng.integers(0, 256, (30, 50)).astype(np.uint8)
     row, column, reach = rng.integers(0, 30, 60), rng.integers(0, 50, 60), rng.integers(1, 12, 60)
     out = np.empty(60)
-    kernels.saturated_shares(levels, row, column, reach, 200, out)
+    kernels.saturated_fractions(levels, row, column, reach, 200, out)
     rows, columns = np.indices(levels.shape)
     for i in range(60):
         near = np.maximum(np.abs(rows - row[i]), np.abs(columns - column[i])) <= reach[i]
@@ -74,7 +74,7 @@ def test_values_of_ranks_hold_these_and_count_those_below():
     ordered = np.sort(grey[mask])
     for lower in (0, 5, len(ordered) // 2, len(ordered) - 1):
         upper = min(lower + 1, len(ordered) - 1)
-        values, below = kernels.values_of_ranks(grey, mask, lower, upper)
+        values, below = kernels.values_around_ranks(grey, mask, lower, upper)
         np.testing.assert_array_equal(np.sort(values), ordered[below : below + len(values)])
         assert below <= lower
         assert upper < below + len(values)

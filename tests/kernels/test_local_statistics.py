@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from usmicro.kernels import local_statistics as kernels
-from usmicro.kernels.exponential import LOG2_E, decayed
+from usmicro.kernels.exponential import LOG2_E, power_of_half
 
 
 def image_of(seed: int, shape: tuple[int, int]) -> np.ndarray:
@@ -64,8 +64,8 @@ def test_the_exponential_equals_numpy():
         np.float32
     )
     np.testing.assert_allclose(
-        [decayed(h) for h in halvings], 2.0 ** -halvings.astype(float), rtol=5e-6
+        [power_of_half(h) for h in halvings], 2.0 ** -halvings.astype(float), rtol=5e-6
     )
-    assert decayed(np.float32(1e9)) < 1e-37
-    assert decayed(np.float32(0)) == 1
+    assert power_of_half(np.float32(1e9)) < 1e-37
+    assert power_of_half(np.float32(0)) == 1
     assert pytest.approx(np.log2(np.e)) == LOG2_E

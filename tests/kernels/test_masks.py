@@ -30,7 +30,7 @@ def test_mostly_covered_pixels_equal_their_numpy_twin(fine, coarse):
     rng = np.random.default_rng(1)
     for likely in (0.5, 0.9):
         mask, out = rng.random(fine) < likely, np.empty(coarse, bool)
-        kernels.mostly(mask, out)
+        kernels.majority_covered(mask, out)
         share = shares_in_numpy(mask, coarse)
         clear = np.abs(share - 0.5) > 1e-3
         np.testing.assert_array_equal(out[clear], share[clear] > 0.5)
@@ -51,7 +51,7 @@ def test_mostly_covered_pixels_are_those_of_opencv(factor):
         )
         rows, columns = (int(-(-n // factor)) for n in shape)
         out = np.empty((rows, columns), bool)
-        kernels.mostly(mask, out)
+        kernels.majority_covered(mask, out)
         share = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
         clear = np.abs(share - 0.5) > 1e-5
         np.testing.assert_array_equal(out[clear], share[clear] > 0.5)
@@ -60,7 +60,7 @@ def test_mostly_covered_pixels_are_those_of_opencv(factor):
 def test_half_covered_pixels_are_not_mostly_covered():
     mask, out = np.zeros((8, 8), bool), np.empty((4, 4), bool)
     mask[:3] = True
-    kernels.mostly(mask, out)
+    kernels.majority_covered(mask, out)
     np.testing.assert_array_equal(out.all(axis=1), [True, False, False, False])
     assert not out[1:].any()
 
@@ -70,7 +70,7 @@ def test_every_few_pixels_equal_their_numpy_twin(step):
     mask = np.random.default_rng(3).random((20, 30)) < 0.4
     expected = np.argwhere(mask)[::step]
     place = np.empty(expected.shape, np.int32)
-    kernels.every(mask, step, place)
+    kernels.every_nth_pixel(mask, step, place)
     np.testing.assert_array_equal(place, expected)
-    kernels.every(mask, step, place[:3])
+    kernels.every_nth_pixel(mask, step, place[:3])
     np.testing.assert_array_equal(place[:3], expected[:3])

@@ -20,7 +20,7 @@ def test_depths_and_numbers_equal_their_numpy_twin(seed):
         top, left = rng.integers(0, 45), rng.integers(0, 60)
         regions[top : top + rng.integers(3, 20), left : left + rng.integers(3, 25)] = number
     row, column = rng.integers(0, 60, 200), rng.integers(0, 80, 200)
-    depth, number = OutlineDistance.of(regions).depth(row, column)
+    depth, number = OutlineDistance.of(regions).signed_distance(row, column)
     for i in range(200):
         assert depth[i] == pytest.approx(depth_in_numpy(regions, row[i], column[i]))
         distances = [
@@ -31,14 +31,14 @@ def test_depths_and_numbers_equal_their_numpy_twin(seed):
 
 
 def test_without_regions_all_places_are_infinitely_far_out():
-    depth, number = OutlineDistance.of(np.zeros((9, 9), np.int32)).depth(
+    depth, number = OutlineDistance.of(np.zeros((9, 9), np.int32)).signed_distance(
         np.array([3]), np.array([4])
     )
     assert (depth[0], number[0]) == (-np.inf, 0)
 
 
 def test_a_region_that_fills_the_image_has_no_edge_within():
-    depth, number = OutlineDistance.of(np.ones((9, 12), np.int32)).depth(
+    depth, number = OutlineDistance.of(np.ones((9, 12), np.int32)).signed_distance(
         np.array([3]), np.array([4])
     )
     assert depth[0] > 20

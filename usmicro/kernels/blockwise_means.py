@@ -19,7 +19,7 @@ from usmicro.kernels._jit import (
     jit,
     parallel_jit,
 )
-from usmicro.kernels.exponential import decayed
+from usmicro.kernels.exponential import power_of_half
 
 Index = np.uint64
 """Unsigned indices need no check for negative ones, which keeps LLVM from vectorising."""
@@ -250,7 +250,7 @@ def _weigh(
         distance = total * part + (
             means[i, j, s, other + c] - np.float32(2) * means[0, 0, r, own + c]
         )
-        weight = decayed(distance * decay)
+        weight = power_of_half(distance * decay)
         weights[c] = weight
         share[c] += weight
 

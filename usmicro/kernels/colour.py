@@ -36,7 +36,7 @@ def rgb_of_ybr(frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
 
 
 @jit
-def coloured_beyond(frame: NDArray[np.uint8], most: int) -> bool:
+def has_chroma_above(frame: NDArray[np.uint8], most: int) -> bool:
     """Whether any pixel's red or blue differs from its green by more than `most`; (rows, columns, 3), RGB."""
     rows, columns, _ = frame.shape
     for r in range(rows):
@@ -82,7 +82,7 @@ def chroma_histograms(
 
 
 @jit
-def departure(
+def chroma_deviation(
     frame: NDArray[np.uint8], red: Float1D, blue: Float1D, out: NDArray[np.uint8]
 ) -> None:
     """Distance of every pixel's chroma from the segment between neutral grey and the tint of its green level, 0 to 255."""
@@ -105,7 +105,7 @@ def departure(
 
 
 @jit
-def nearest(
+def nearest_palette_colours(
     colours: NDArray[np.float32],
     palette: NDArray[np.float32],
     opacity: float,
@@ -175,7 +175,7 @@ def phase_pairs(
 
 
 @jit
-def pixels_of(
+def count_patch_pixels(
     patches: NDArray[np.int32], wanted: NDArray[np.bool_], mask: Bool2D
 ) -> tuple[int, int]:
     """How many pixels of the numbered patches that are `wanted` lie inside and outside of a mask."""
@@ -190,7 +190,7 @@ def pixels_of(
 
 
 @jit
-def chains(mask: NDArray[np.bool_], out: NDArray[np.int32]) -> None:
+def chain_lengths(mask: NDArray[np.bool_], out: NDArray[np.int32]) -> None:
     """Length of the longest chain through each pixel that takes one pixel of every row, each at most one column beside the last."""
     rows, columns = mask.shape
     for r in range(rows):

@@ -21,7 +21,7 @@ C1, C2, C3, C4 = (
 
 
 @contracted_jit
-def decayed(halvings: np.float32) -> np.float32:
+def power_of_half(halvings: np.float32) -> np.float32:
     """2 to the power of -`halvings`, which is 0 or more up to rounding, to a relative error of 5e-6."""
     power = min(halvings, MOST)
     shifted = ROUND - power

@@ -99,7 +99,7 @@ def _peak(before: np.float32, here: np.float32, after: np.float32) -> np.float32
 
 
 @jit
-def strongest_apart(x: Float1D, y: Float1D, reach: Float1D, kept: NDArray[np.bool_]) -> None:
+def suppress_non_maxima(x: Float1D, y: Float1D, reach: Float1D, kept: NDArray[np.bool_]) -> None:
     """Which positions, given strongest first, lie farther from every stronger one that is kept than that one's `reach`."""
     if x.size == 0:
         return
@@ -244,7 +244,7 @@ def _sample(image: Float2D, x: float, y: float) -> float:
 
 
 @jit
-def curvatures(image: Float2D, x: Float1D, y: Float1D, out: Float2D) -> None:
+def second_differences(image: Float2D, x: Float1D, y: Float1D, out: Float2D) -> None:
     """Second differences of a smoothed image at positions: across (xx), along (yy) and mixed (xy), a row a position."""
     for i in range(x.size):
         here = _sample(image, x[i], y[i])
@@ -256,7 +256,7 @@ def curvatures(image: Float2D, x: Float1D, y: Float1D, out: Float2D) -> None:
 
 
 @jit
-def radii(
+def radial_extents(
     image: Float2D, x: Float1D, y: Float1D, level: Float1D, most: Float1D, out: Float2D
 ) -> None:
     """How far from each position the image first falls below `level`, along evenly spread directions, at most `most` pixels.

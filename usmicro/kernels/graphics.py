@@ -13,7 +13,7 @@ LANES = 8
 
 
 @jit
-def match_drawing(
+def match_template(
     image: Float2D,
     possible: Bool2D,
     template: Float2D,
@@ -76,7 +76,7 @@ def match_drawing(
 
 
 @jit
-def solids(
+def fill_between_edges(
     rise: NDArray[np.uint8],
     fall: NDArray[np.uint8],
     level: float,
@@ -112,7 +112,7 @@ def solids(
 
 
 @jit
-def spread(mask: Bool2D, rows: Int2D, columns: Int2D, out: Bool2D) -> None:
+def mark_touched_pixels(mask: Bool2D, rows: Int2D, columns: Int2D, out: Bool2D) -> None:
     """Mark the pixels of another grid that the pixels of a mask reach into: from `rows[0]` up to before `rows[1]`, likewise columns."""
     for r in range(mask.shape[0]):
         for c in range(mask.shape[1]):

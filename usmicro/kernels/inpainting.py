@@ -13,7 +13,7 @@ FAR = 1 << 14
 
 
 @jit
-def nearest_known(hidden: Bool2D, row: Int2D, column: Int2D) -> None:
+def nearest_visible_pixels(hidden: Bool2D, row: Int2D, column: Int2D) -> None:
     """Row and column of the known pixel nearest to each hidden one, each known one its own, by passing them on from neighbour to neighbour.
 
     Where several are about as near it may be one that is a fraction of a pixel farther than the nearest (Danielsson, Computer Graphics
@@ -49,7 +49,7 @@ def _take_nearer(row: Int2D, column: Int2D, r: int, c: int, other_r: int, other_
 
 
 @jit
-def fill(image: Float2D, hidden: Bool2D, row: Int2D, column: Int2D) -> None:
+def fill_hidden_pixels(image: Float2D, hidden: Bool2D, row: Int2D, column: Int2D) -> None:
     """Give each hidden pixel the mean of the known ones among the nine around a known pixel, whose row and column are given for it."""
     rows, columns = hidden.shape
     for r in range(rows):

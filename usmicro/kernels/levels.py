@@ -59,7 +59,7 @@ def _magnitude(
 
 
 @jit
-def whole_levels(
+def round_to_levels(
     grey: Float2D, usable: Bool2D, out: NDArray[np.uint8], histogram: NDArray[np.int64]
 ) -> None:
     """Grey levels rounded to whole ones, 0 to 255, halves to the even one; `histogram` (256,) gets how many usable pixels have each."""
@@ -72,7 +72,7 @@ def whole_levels(
 
 
 @jit
-def saturated_shares(
+def saturated_fractions(
     levels: NDArray[np.uint8],
     row: NDArray[np.int64],
     column: NDArray[np.int64],
@@ -93,7 +93,7 @@ def saturated_shares(
 
 
 @jit
-def values_of_ranks(grey: Float2D, mask: Bool2D, lower: int, upper: int) -> tuple[Float1D, int]:
+def values_around_ranks(grey: Float2D, mask: Bool2D, lower: int, upper: int) -> tuple[Float1D, int]:
     """Those values inside a mask, in no order, whose whole part is that of the values of ascending ranks `lower` to `upper`, and how
     many are smaller than all of these. Whole parts below 0 and above 255 count as these.
     """

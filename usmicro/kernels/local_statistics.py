@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from usmicro.kernels._jit import Float2D, contracted_jit, jit
-from usmicro.kernels.exponential import LOG2_E, decayed
+from usmicro.kernels.exponential import LOG2_E, power_of_half
 
 TINY = np.float32(1e-30)
 WINDOW = 7
@@ -127,8 +127,8 @@ def _frost_row(
         )
         decay = damping * LOG2_E * variance / (squared + TINY)
         # a distance is the root of a sum of two squares up to 9: five exponentials give all nine weights
-        w1, w2, w5 = decayed(decay), decayed(decay * root2), decayed(decay * root5)
-        w10, w13 = decayed(decay * root10), decayed(decay * root13)
+        w1, w2, w5 = power_of_half(decay), power_of_half(decay * root2), power_of_half(decay * root5)
+        w10, w13 = power_of_half(decay * root10), power_of_half(decay * root13)
         w4, w8 = w1 * w1, w2 * w2
         w9, w18 = w4 * w1, w8 * w2
         at1 = folded[0, c + 2] + folded[0, c + 4] + folded[1, c + 3]

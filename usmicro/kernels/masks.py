@@ -9,7 +9,7 @@ from usmicro.kernels._jit import Bool1D, Bool2D, jit
 
 
 @jit
-def mostly(mask: Bool2D, out: Bool2D) -> None:
+def majority_covered(mask: Bool2D, out: Bool2D) -> None:
     """Whether more than half of each pixel of a coarser grid that spans the same area, in `out`, is covered by a mask.
 
     Shares are added up in the order and precision of OpenCV's `INTER_AREA`, whose comparison with a half this gives; most rows of a mask
@@ -73,7 +73,7 @@ def _overlaps(
 
 
 @jit
-def every(mask: Bool2D, step: int, place: NDArray[np.int32]) -> None:
+def every_nth_pixel(mask: Bool2D, step: int, place: NDArray[np.int32]) -> None:
     """Row and column of the first and then every `step`-th pixel inside a mask, row by row, as many as `place` has rows."""
     rows, columns = mask.shape
     count, ahead = 0, 0

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from usmicro.kernels._jit import Float1D, Float2D, Float3D, contracted_jit, jit, parallel_jit
-from usmicro.kernels.exponential import decayed
+from usmicro.kernels.exponential import power_of_half
 
 PATCH = 7
 REACH = 3
@@ -170,7 +170,7 @@ def _weigh(sums: Float1D, k: int, decay: np.float32, weights: Float2D) -> None:
         four = (sums[at + Index(3)] + sums[at + Index(4)]) + (
             sums[at + Index(5)] + sums[at + Index(6)]
         )
-        weights[row, c + Index(8)] = decayed((three + four) * scale)
+        weights[row, c + Index(8)] = power_of_half((three + four) * scale)
 
 
 @contracted_jit

@@ -9,7 +9,7 @@ from usmicro.kernels._jit import Bool2D, Float1D, Float2D, jit
 
 
 @jit
-def walk(
+def sample_along_rays(
     image: Float2D, usable: Bool2D, x: Float1D, y: Float1D, dx: Float1D, dy: Float1D, out: Float2D
 ) -> None:
     """Sample `image` along rays with bilinear weights, one step of (dx, dy) an output column; one ray an output row.
@@ -35,7 +35,7 @@ def walk(
 
 
 @jit
-def walk_labels(
+def sample_labels_along_rays(
     labels: NDArray[np.int32],
     x: Float1D,
     y: Float1D,

@@ -162,7 +162,7 @@ def label_evidence(
     ) -> RegionEvidence:
         from scipy.special import expit
 
-        distance, number = outlines.depth(row, column)
+        distance, number = outlines.signed_distance(row, column)
         outline_probability = np.array([0.0, *confidence])[number] * expit((distance + edge) / edge)
         return RegionEvidence(
             number=number,

@@ -7,7 +7,7 @@ import numpy as np
 from usmicro.model.arrays import BoolImage, LabelImage
 
 
-def numbered(area: BoolImage) -> LabelImage:
+def label_components(area: BoolImage) -> LabelImage:
     """Number the connected parts of an area; diagonal neighbours belong together."""
     from scipy import ndimage
 

@@ -70,7 +70,7 @@ class OutlineDistance:
             regions, *(Pixels.of(edge, (top, left), within.shape) for edge in (inner, outer))
         )
 
-    def depth(
+    def signed_distance(
         self, row: NDArray[np.int_], column: NDArray[np.int_]
     ) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
         """Signed distance to the edge of the nearest region (positive inside, -inf where there is none) and its number (0: none)."""

@@ -22,7 +22,7 @@ def masked_quantile(grey: FloatImage, mask: BoolImage, share: float) -> float:
     count = int(np.count_nonzero(mask))
     index, fraction = _place(count, share)
     following = min(index + 1, count - 1)
-    values, below = kernels.values_of_ranks(grey, mask, index, following)
+    values, below = kernels.values_around_ranks(grey, mask, index, following)
     values.sort()
     return _between(values[index - below], values[following - below], fraction)
 

@@ -144,14 +144,14 @@ def nearest(grid: Grid, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]
 
 def touched(mask: BoolImage, grid: Grid, shape: tuple[int, int]) -> BoolImage:
     """Grid pixels that any pixel of the mask, cut to the grid's box, reaches into."""
-    from usmicro.kernels.graphics import spread
+    from usmicro.kernels.graphics import mark_touched_pixels
 
     out = np.zeros(shape, dtype=np.bool_)
     rows, columns = (
         _reach(size, step, most)
         for size, step, most in zip(mask.shape, (grid.step_y, grid.step_x), shape, strict=True)
     )
-    spread(np.ascontiguousarray(mask), rows, columns, out)
+    mark_touched_pixels(np.ascontiguousarray(mask), rows, columns, out)
     return out
 
 

@@ -19,7 +19,7 @@ def inpainted(image: FloatImage, hidden: BoolImage) -> FloatImage:
     hidden : array, shape (rows, columns), bool
         If all is hidden, the image stays as it is.
     """
-    from usmicro.kernels.inpainting import fill, nearest_known
+    from usmicro.kernels.inpainting import fill_hidden_pixels, nearest_visible_pixels
 
     if not hidden.any() or hidden.all():
         return image
@@ -28,6 +28,6 @@ def inpainted(image: FloatImage, hidden: BoolImage) -> FloatImage:
     window = slice(max(top - 2, 0), bottom + 2), slice(max(left - 2, 0), right + 2)
     out, part = image.copy(), np.ascontiguousarray(hidden[window])
     row, column = np.empty((2, *part.shape), np.int32)
-    nearest_known(part, row, column)
-    fill(out[window], part, row, column)
+    nearest_visible_pixels(part, row, column)
+    fill_hidden_pixels(out[window], part, row, column)
     return out

@@ -164,11 +164,11 @@ def find_sides(steep: BoolImage) -> list[Side]:
     """Straight lines in a mask of thin steep lines, the longest first."""
     import cv2
 
-    from usmicro.kernels.colour import chains
+    from usmicro.kernels.colour import chain_lengths
 
     rows, columns = steep.shape
     length = np.zeros(steep.shape, dtype=np.int32)
-    chains(steep, length)
+    chain_lengths(steep, length)
     _, labels, stats, _ = cv2.connectedComponentsWithStats((length >= SHORTEST).view(np.uint8))
     near = steep | np.roll(steep, 1, axis=1) | np.roll(steep, -1, axis=1)
     tall = [i for i in range(1, len(stats)) if stats[i, cv2.CC_STAT_HEIGHT] >= SHORTEST]

@@ -190,9 +190,9 @@ def _choose_box(
 
 def is_grey(frame: ByteImage) -> bool:
     """Whether a frame has no more chroma than lossy coding adds."""
-    from usmicro.kernels.colour import coloured_beyond
+    from usmicro.kernels.colour import has_chroma_above
 
-    return not coloured_beyond(frame, GREY_CHROMA)
+    return not has_chroma_above(frame, GREY_CHROMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +221,10 @@ class Tints:
 
     def departure(self, pixels: ByteImage) -> ByteImage:
         """How far the chroma of each pixel lies from the tint, 0 to 255."""
-        from usmicro.kernels.colour import departure
+        from usmicro.kernels.colour import chroma_deviation
 
         out = np.empty(pixels.shape[:2], dtype=np.uint8)
-        departure(pixels, self.red, self.blue, out)
+        chroma_deviation(pixels, self.red, self.blue, out)
         return out
 
     def coloured_in(self, pixels: ByteImage) -> float:

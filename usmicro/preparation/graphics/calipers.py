@@ -8,7 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from usmicro.kernels.graphics import match_drawing
+from usmicro.kernels.graphics import match_template
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 
 SHARPEN = np.array([[-0.5, -0.5, 0, 2, 0, -0.5, -0.5]], np.float32)
@@ -155,7 +155,7 @@ def _find_on_band(grey: ByteImage, centres: BoolImage, found: BoolImage) -> None
         if not possible.any():
             continue
         corners = np.empty((grey.size // 8, 2), np.int32)
-        count = match_drawing(
+        count = match_template(
             sharp, possible, mark.template, mark.correlation, LEAST_GREY * mark.energy, corners
         )
         for row, column in corners[:count]:

@@ -12,7 +12,7 @@ import itertools
 import cv2
 import numpy as np
 
-from usmicro.kernels.graphics import solids
+from usmicro.kernels.graphics import fill_between_edges
 from usmicro.model.arrays import BoolImage, ByteImage
 from usmicro.preparation.graphics.calipers import find_calipers
 from usmicro.preparation.graphics.depth_scale import find_depth_scales
@@ -75,7 +75,7 @@ def _solids(grey: ByteImage, inside: ByteImage, level: float) -> ByteImage:
         for edge in (rising, falling)
     )
     solid = np.empty_like(grey)
-    solids(rise, fall, level, WIDEST, solid)
+    fill_between_edges(rise, fall, level, WIDEST, solid)
     return solid
 
 
