@@ -88,8 +88,8 @@ def test_scans_in_other_formats_have_a_note_instead_of_a_dicom_result(scans, tmp
         any("no DICOM result is written" in note for note in result.notes) for result in results
     )
     assert not [name for name in files(tmp_path / "r") if name.startswith("dicom/")]
-    told = json.loads((tmp_path / "r" / "run.json").read_text())["images"]
-    assert len(told) == len(results)
+    details = json.loads((tmp_path / "r" / "run.json").read_text())["images"]
+    assert len(details) == len(results)
     stamp = (tmp_path / "r" / "overlays" / "a.png").stat().st_mtime_ns
     run(scans, tmp_path / "r", dicom=True, resume=True)
     assert (tmp_path / "r" / "overlays" / "a.png").stat().st_mtime_ns == stamp

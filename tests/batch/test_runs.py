@@ -96,8 +96,8 @@ def test_run_json_records_options_settings_and_losses(bad_scans, tmp_path):
     assert sum(record["decoders"].values()) == 5
     assert record["versions"]["numpy"]
     assert any(
-        "ZeroDivision" in told.get("error", "") and told["where"]
-        for told in record["images"].values()
+        "ZeroDivision" in details.get("error", "") and details["where"]
+        for details in record["images"].values()
     )
     assert "made for a test" in record["images"]["a.png"]["notes"]
 

@@ -7,14 +7,11 @@ import re
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from usmicro.batch.jobs import Job
 from usmicro.batch.memory import memory_used
 from usmicro.batch.pseudonyms import without_names
 from usmicro.batch.results import Result
-
-if TYPE_CHECKING:
-    from usmicro.batch.jobs import Job
 
 
 def out_of_memory_message(job: Job) -> str:

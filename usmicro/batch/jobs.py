@@ -1,34 +1,18 @@
-"""A job analyses one input of a run, writes its files and returns its result."""
+"""Jobs: one input of a run each, and the hashes that show whether a result is still valid."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from usmicro import __version__
-from usmicro.anatomy.user_masks import MaskFunction, MasksLike
-from usmicro.batch.failures import (
-    failed_result,
-    out_of_memory_message,
-    traceback_lines,
-    without_paths,
-)
-from usmicro.batch.memory import is_lack_of_memory, memory_used
-from usmicro.batch.pseudonyms import without_names
+from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.results import Result
-from usmicro.errors import UsageError, UsmicroError
-from usmicro.model.arrays import Frame
-from usmicro.model.scan import Scan, Spacing
+from usmicro.model.scan import Spacing
 from usmicro.settings import LimitSettings, Settings
-
-if TYPE_CHECKING:
-    from usmicro.model.findings import Focus, Mass, Summary
 
 OnProgress = Callable[[int, int], None]
 """Function that is called with the number of frames that are done and the number of frames that
@@ -128,7 +112,7 @@ def fingerprint_of(job: Job) -> str:
         files.append(Path(job.settings.anatomy.mass_network))
     for file in files:
         digest.update(f"{file.name}\n".encode("utf-8", "backslashreplace"))
-        digest.update(bytes.fromhex(_file_hash(file)))
+        digest.update(bytes.fromhex(file_hash(file)))
     return digest.hexdigest()
 
 
@@ -143,180 +127,7 @@ def _source_version(address: str) -> str:
     return address if dicomweb.is_dicomweb(address) else remote.file_version(address)
 
 
-def run_job(job: Job, on_progress: OnProgress | None = None) -> Result:
-    """Analyse one input and write its files; any fault of the input gives a failed result.
-
-    Parameters
-    ----------
-    job : Job
-    on_progress : function, optional
-        Called after each frame with the number of frames done and the number declared.
-
-    Raises
-    ------
-    UsageError
-        If the output cannot be written, in which case every other input would fail too.
-    """
-    from usmicro.loading.formats import without_quotations
-
-    start = time.perf_counter()
-    log: tuple[str, ...] = ()
-    try:
-        return _analyse(job, start, on_progress)
-    except UsageError:
-        raise
-    except UsmicroError as error:
-        reason = str(error)
-    except Exception as error:
-        if is_lack_of_memory(error):
-            reason = out_of_memory_message(job)
-        elif isinstance(error, OSError) and error.filename in (None, str(job.path)):
-            reason = f"cannot be read: {error.strerror or error}"
-        else:  # a fault of the program costs one row, not the run
-            reason = f"internal error: {type(error).__name__}: {without_quotations(str(error))}"
-            log = traceback_lines(error)
-    return failed_result(job, reason, log=log, seconds=time.perf_counter() - start)
-
-
-def _analyse(job: Job, start: float, on_progress: OnProgress | None) -> Result:
-    fingerprint = fingerprint_of(job)
-    hashed = time.perf_counter()
-    with local_copy(job) as local_job:
-        return _analyse_local(local_job, on_progress, fingerprint, start, hashed)
-
-
-def _analyse_local(
-    job: Job, on_progress: OnProgress | None, fingerprint: str, start: float, hashed: float
-) -> Result:
-    """Analyse an input that is a local file.
-
-    `start` is the time at which the job began and `hashed` the time at which its fingerprint was
-    ready, both in s of `time.perf_counter`.
-    """
-    from usmicro.analysis import analyze
-    from usmicro.loading import load
-    from usmicro.loading.masks import read_masks
-    from usmicro.writing import encode_png
-    from usmicro.writing.extras import Extras
-    from usmicro.writing.report.pictures import encode_picture
-    from usmicro.writing.tables import not_finite
-
-    scan = load(
-        job.path,
-        name=job.name,
-        spacing=job.spacing,
-        spacing_wins=job.spacing_wins,
-        settings=job.settings.loading,
-    )
-    user_masks: MasksLike | MaskFunction | None = job.mask_function
-    if job.masks is not None:
-        user_masks = read_masks(
-            job.masks,
-            job.own_name,
-            (scan.rows, scan.columns),
-            scan=None if job.address else job.path,
-            frames=scan.declared_frames,
-        )
-    optional = Extras(job.optional_files, job.path, fingerprint, given=user_masks is not None)
-    analysis = analyze(
-        scan if on_progress is None else with_progress(scan, on_progress),
-        settings=job.settings,
-        masks=user_masks,
-        each_frame=optional.each_frame,
-    )
-    analysed = time.perf_counter()
-    contents = (
-        encode_png(analysis.overlay()),
-        encode_png(analysis.labels),
-        encode_picture(analysis.image, analysis.labels),
-    )
-    hashes = tuple(
-        write_and_hash(content, file) for content, file in zip(contents, job.files, strict=True)
-    )
-    optional_files, optional_notes = optional.write(analysis)
-    end = time.perf_counter()
-    findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
-    left_empty = dict.fromkeys(name for finding in findings for name in not_finite(finding))
-    notes = analysis.notes
-    if job.real_name:
-        notes = tuple(without_mask_names(note, user_masks) for note in notes)
-    return Result(
-        image=job.name,
-        status="ok",
-        summary=analysis.summary,
-        foci=analysis.foci,
-        masses=analysis.masses,
-        key_frame=analysis.frame,
-        notes=(
-            *(without_paths(note, job) for note in notes),
-            *optional_notes,
-            *(f"{name} was not a finite number and is left empty" for name in left_empty),
-        ),
-        decoder=scan.decoder,
-        seconds={
-            "hashing": hashed - start,
-            **analysis.seconds,
-            "writing": end - analysed,
-            "total": end - start,
-        },
-        fingerprint=fingerprint,
-        written=hashes,
-        memory_mb=memory_used(),
-        overlay_file=job.overlay_file,
-        mask_file=job.mask_file,
-        optional_files={
-            name: {file.relative_to(job.out).as_posix(): _file_hash(file) for file in files}
-            for name, files in optional_files.items()
-        },
-    )
-
-
-def without_mask_names(note: str, user_masks: MasksLike | MaskFunction | None) -> str:
-    """Return a note without the names of the files that masks were read from."""
-    from usmicro.model.scan import UserMasks
-
-    for source in user_masks.sources if isinstance(user_masks, UserMasks) else ():
-        note = without_names(note, Path(source).name, "a mask")
-    return note
-
-
-@contextmanager
-def local_copy(job: Job) -> Iterator[Job]:
-    """Give the job with its input as a local file; an input at an address is fetched for it."""
-    if not job.address:
-        yield job
-        return
-    from usmicro.loading import remote
-    from usmicro.loading.dicom import web as dicomweb
-
-    fetch = dicomweb.local_copy if dicomweb.is_dicomweb(job.address) else remote.local_copy
-    with fetch(job.address) as copy:
-        try:
-            yield replace(job, path=copy)
-        except UsmicroError as error:
-            raise type(error)(str(error).replace(str(copy), job.name)) from error
-
-
-def with_progress(scan: Scan, on_progress: OnProgress) -> Scan:
-    """Return the same scan, which calls `on_progress` each time a frame has been used."""
-
-    def read() -> Iterator[Frame]:
-        for done, frame in enumerate(scan.read(), 1):
-            yield frame
-            on_progress(done, max(done, scan.declared_frames))
-
-    return replace(scan, read=read)
-
-
-def write_and_hash(content: bytes, file: Path) -> str:
-    """Write a file and return the SHA-256 hash of its content, in hexadecimal digits."""
-    from usmicro.writing import write_atomically
-
-    write_atomically(file, content)
-    return hashlib.sha256(content).hexdigest()
-
-
-def _file_hash(file: Path) -> str:
+def file_hash(file: Path) -> str:
     """Return the SHA-256 hash of a file, in hexadecimal digits."""
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -335,6 +146,6 @@ def has_intact_files(job: Job, result: Result) -> bool:
     for files in result.optional_files.values():
         hashes |= {job.out / name: digest for name, digest in files.items()}
     try:
-        return all(_file_hash(file) == digest for file, digest in hashes.items())
+        return all(file_hash(file) == digest for file, digest in hashes.items())
     except OSError:
         return False

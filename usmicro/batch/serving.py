@@ -18,7 +18,8 @@ import time
 from collections.abc import Callable
 from typing import IO, Any
 
-from usmicro.batch.jobs import Job, OnProgress, run_job
+from usmicro.batch.job_analysis import run_job
+from usmicro.batch.jobs import Job, OnProgress
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError
 

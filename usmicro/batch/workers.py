@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from usmicro.batch.failures import failed_result, module_path, out_of_memory_message
-from usmicro.batch.jobs import Job, OnProgress, run_job
+from usmicro.batch.job_analysis import run_job
+from usmicro.batch.jobs import Job, OnProgress
 from usmicro.batch.results import Result
 from usmicro.batch.serving import COMPILING_SECONDS
 from usmicro.errors import UsageError, UsmicroError
