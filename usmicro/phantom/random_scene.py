@@ -9,8 +9,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from usmicro.phantom.random_foci import random_foci
-from usmicro.phantom.random_layers import lines_of, wavy
-from usmicro.phantom.random_objects import random_duct, random_mass, random_vessel, waves
+from usmicro.phantom.random_layers import random_lines, wavy_curve
+from usmicro.phantom.random_objects import random_duct, random_mass, random_vessel, random_waves
 from usmicro.phantom.scan_conversion import Probe
 from usmicro.phantom.scene import ColourBox, NonmassShape, Outline, Scene, VesselShape
 from usmicro.phantom.settings import PhantomSettings
@@ -55,10 +55,10 @@ def random_scene(rng: np.random.Generator, settings: PhantomSettings, probe: Pro
     top, bottom = 4.0, settings.depth - 4
     if settings.anatomy:
         ends = min(rng.uniform(0.75, 1.25) * settings.fat, settings.depth * 0.5)
-        fat = wavy(rng, probe, ends, 1.4, rng.uniform(3, 6))
+        fat = wavy_curve(rng, probe, ends, 1.4, rng.uniform(3, 6))
         begins = ends + rng.uniform(0.75, 1.25) * settings.gland
-        muscle = wavy(rng, probe, begins, 0.5, 9.0)
-        lines = lines_of(rng, settings, probe, fat, muscle)
+        muscle = wavy_curve(rng, probe, begins, 0.5, 9.0)
+        lines = random_lines(rng, settings, probe, fat, muscle)
         for _ in range(int(rng.integers(3, 10))):
             u, d = rng.uniform(-probe.width / 2, probe.width / 2), rng.uniform(ends, begins)
             x, z = probe.position(u, d)
@@ -92,7 +92,7 @@ def random_scene(rng: np.random.Generator, settings: PhantomSettings, probe: Pro
     for _ in range(settings.nonmass):
         half_width = min(rng.uniform(4, 9), settings.width / 5)
         if place := places.draw(top + 2, bottom - 2, half_width, side=half_width):
-            edge = waves(rng, (2, 3, 4, 5, 7), 0.05, 0.45)
+            edge = random_waves(rng, (2, 3, 4, 5, 7), 0.05, 0.45)
             outline = Outline(
                 *place, half_width, half_width * rng.uniform(0.35, 0.55), rng.normal(0, 0.15), edge
             )
