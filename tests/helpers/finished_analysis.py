@@ -39,6 +39,8 @@ FOCUS = Focus(
     track=None,
     seen_frames=None,
     origin="echo",
+    shadow_reason="Darker than both flanks by 1.5 times their spread (p = 0.001).",
+    twinkling_reason="No colour Doppler covers the focus.",
 )
 MASS = Mass(
     frame=0,

@@ -7,7 +7,7 @@ import pytest
 from tests.helpers.finished_analysis import made_analysis
 from usmicro.model.findings import Mass
 from usmicro.writing.coco import CocoWriter, encode_image
-from usmicro.writing.polygons import polygons, share_among
+from usmicro.writing.polygons import divide_among, polygons
 
 LABELS = {"mass": 1, "duct": 2, "nonmass area": 3}
 
@@ -121,7 +121,7 @@ def test_pixels_go_to_the_mass_in_their_part_or_to_the_nearest():
         mass_at(number, x, y)
         for number, (x, y) in enumerate([(8, 10), (22, 10), (50, 37)], start=1)
     )
-    shared = share_among(area, [first, second, far])
+    shared = divide_among(area, [first, second, far])
     assert (shared > 0).tolist() == area.tolist()
     assert shared[10, 6] == 1
     assert shared[10, 24] == 2

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.finished_analysis import MASS
-from usmicro.writing.polygons import mass_tops, share_among
+from usmicro.writing.polygons import divide_among, mass_tops
 
 
 @pytest.mark.parametrize(("frame", "place", "top"), [
@@ -42,5 +42,5 @@ def test_masses_that_touch_are_divided_the_same_way_each_time():
     cv2.ellipse(area, (150, 150), (110, 80), 20, 0, 360, 1, -1)
     cv2.ellipse(area, (270, 140), (90, 60), -30, 0, 360, 1, -1)
     masses = [replace(MASS, mass=1, x_px=120, y_px=150), replace(MASS, mass=2, x_px=300, y_px=130)]
-    divided = {share_among(area > 0, masses).tobytes() for _ in range(20)}
+    divided = {divide_among(area > 0, masses).tobytes() for _ in range(20)}
     assert len(divided) == 1

@@ -83,7 +83,7 @@ def _analyse_local(
     from usmicro.loading import load
     from usmicro.loading.masks import read_masks
     from usmicro.writing import encode_png
-    from usmicro.writing.extras import Extras
+    from usmicro.writing.optional_outputs import OptionalOutputs
     from usmicro.writing.report.pictures import encode_picture
     from usmicro.writing.tables import not_finite
 
@@ -103,7 +103,9 @@ def _analyse_local(
             scan=None if job.address else job.path,
             frames=scan.declared_frames,
         )
-    optional = Extras(job.optional_files, job.path, fingerprint, given=user_masks is not None)
+    optional = OptionalOutputs(
+        job.optional_files, job.path, fingerprint, given=user_masks is not None
+    )
     analysis = analyze(
         scan if on_progress is None else with_progress(scan, on_progress),
         settings=job.settings,

@@ -80,9 +80,9 @@ class Job:
     @property
     def optional_files(self) -> dict[str, tuple[Path, ...]]:
         """Paths of the files of each optional output; some inputs have none, such as no DICOM."""
-        from usmicro.writing.extras import extra_files
+        from usmicro.writing.optional_outputs import optional_files
 
-        return {name: extra_files(self.out, self.stem, name) for name in self.optional_outputs}
+        return {name: optional_files(self.out, self.stem, name) for name in self.optional_outputs}
 
 
 def fingerprint_of(job: Job) -> str:

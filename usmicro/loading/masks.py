@@ -189,7 +189,12 @@ def _structure_in_name(file: str, image: PurePosixPath) -> Structure | None:
 
 
 def read_masks(
-    folder: Path, name: str, shape: tuple[int, int], *, scan: Path | None = None, frames: int = 1
+    folder: Path,
+    name: str,
+    shape: tuple[int, int],
+    *,
+    scan: Path | None = None,
+    frames: int | None = 1,
 ) -> UserMasks | None:
     """Read the masks of an image, found as in `find_masks`.
 
@@ -215,7 +220,7 @@ def read_masks(
     scan : Path, optional
         File of the image, for the search by UID.
     frames : int
-        Number of frames of the image.
+        Number of frames of the image; None if it is unknown.
 
     Returns
     -------
@@ -257,7 +262,7 @@ def read_masks(
     has_general_masks = bool(areas) or any(item.outlines(None) for item in segmentations)
     if len(masks) and not has_general_masks:
         notes.append(
-            f"{len(masks)} of {frames} frames have masks; "
+            f"{len(masks)} of {'the' if frames is None else frames} frames have masks; "
             "in the other frames, masses, ducts and nonmass areas were detected automatically"
         )
     return replace(masks.on(None), sources=tuple(sources), frames=masks, notes=tuple(notes))

@@ -1,4 +1,4 @@
-"""coco.json: the findings of a run in the COCO format, which annotation tools and training code read."""
+"""coco.json: the findings of a run in the COCO format, for annotation tools and training code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.writing.masks import encode_png
 from usmicro.writing.overlays import rgb_of
-from usmicro.writing.polygons import Polygon, polygons, share_among
+from usmicro.writing.polygons import Polygon, divide_among, polygons
 from usmicro.writing.tables import cell, plain
 
 CATEGORIES: tuple[dict[str, Any], ...] = (
@@ -36,27 +36,30 @@ CATEGORIES: tuple[dict[str, Any], ...] = (
 )
 FOCUS_CATEGORY = {"intramass": 4, "extramass": 5, "intraductal": 6}
 VISIBLE = 2
-"""COCO's flag of a key point that is labelled and seen."""
+"""Flag of COCO for a key point that is labelled and visible."""
 
 
 class Found(Protocol):
-    """What is said of one image: an `Analysis`, or the `Result` of a run."""
+    """Findings on one image: an `Analysis`, or the `Result` of a run."""
 
     @property
     def summary(self) -> Summary | None:
-        """The image as a whole."""
+        """Findings on the image as a whole."""
 
     @property
     def masses(self) -> Sequence[Mass]:
-        """Its masses."""
+        """Masses, by number."""
 
     @property
     def foci(self) -> Sequence[Focus]:
-        """Its foci."""
+        """Listed foci."""
 
 
 def encode_image(frame: Frame, labels: ByteImage) -> bytes:
-    """A frame as PNG at its full size without findings, black outside the tissue, where names may be printed."""
+    """Encode a frame as PNG without findings.
+
+    It is black outside the tissue, where names may be printed.
+    """
     picture = rgb_of(frame)
     picture[labels == AreaLabel.NOT_TISSUE] = 0
     grey = (picture[..., :1] == picture).all()
@@ -64,16 +67,18 @@ def encode_image(frame: Frame, labels: ByteImage) -> bytes:
 
 
 class CocoWriter:
-    """Writes a COCO file image by image, so that a run of any size takes little memory.
+    """Writes a COCO file image by image, so that runs of any size need little memory.
 
-    Polygons and boxes have the upper left pixel cover 0 to 1, as COCO does; key points are pixel indices, as COCO has them, with pixel
-    centres at whole numbers. Numbers that COCO has no place for are the `attributes` of an annotation; what was not measured is left out.
+    As in COCO, the upper left pixel covers 0 to 1 in polygons and boxes, and key points are pixel
+    indices. Other values are `attributes` of an annotation. Values that were not measured are left
+    out.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._images = 0
-        self._annotations: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - until they follow the images in the file
+        # annotations follow all images in the file, so that they wait here
+        self._annotations: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._count = 0
 
     def __enter__(self) -> CocoWriter:
@@ -94,16 +99,16 @@ class CocoWriter:
                 self._file.write(b"\n]}\n")
 
     def add(self, file_name: str, name: str, labels: ByteImage, found: Found) -> None:
-        """Add an image and what was found on it.
+        """Add an image and its findings.
 
         Parameters
         ----------
         file_name : str
             Path of the picture, relative to the COCO file.
         name : str
-            What tables call the image.
-        labels : array, shape (rows, columns)
-            Its anatomy, as in `Analysis.labels`.
+            Name of the image in tables.
+        labels : array, shape (rows, columns), uint8
+            Label image; see `AreaLabel`.
         found : Analysis or Result
         """
         self._images += 1
@@ -119,10 +124,9 @@ class CocoWriter:
         outlined = {
             one["attributes"]["mass"] for one in drawn if one["category_id"] == AreaLabel.MASS
         }
+        # the key frame of a cine may not show every mass
         if hidden := [mass.mass for mass in found.masses if mass.mass not in outlined]:
-            entry["masses_without_outline"] = (
-                hidden  # of a cine: not on the frame that the picture shows
-            )
+            entry["masses_without_outline"] = hidden
         self._file.write((b"," if self._images > 1 else b"") + b"\n" + _dump(entry))
         for annotation in drawn:
             self._count += 1
@@ -134,7 +138,8 @@ class CocoWriter:
 
 
 def _areas(labels: ByteImage, found: Found) -> Iterator[dict[str, Any]]:
-    shared = share_among(labels == AreaLabel.MASS, found.masses)
+    """Yield the annotations of masses, ducts and nonmass areas."""
+    shared = divide_among(labels == AreaLabel.MASS, found.masses)
     for number, mass in enumerate(found.masses, start=1):
         if outlines := polygons(shared == number):
             yield _area(
@@ -167,7 +172,9 @@ def _polygon_area(outline: Polygon) -> float:
 
 
 def _focus(focus: Focus) -> dict[str, Any]:
-    side = focus.diameter_px or 0.0  # unknown where no echo was found: the box is a point
+    side = (
+        focus.diameter_px or 0.0
+    )  # without an echo the diameter is unknown, and the box is a point
     return {
         "category_id": FOCUS_CATEGORY[focus.label],
         "keypoints": [round(focus.x_px, 2), round(focus.y_px, 2), VISIBLE],
@@ -182,7 +189,7 @@ def _focus(focus: Focus) -> dict[str, Any]:
 
 
 def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with the numbers of the tables; without what was not measured."""
+    """Return a row with numbers rounded as in the tables, without values that are None."""
     return {
         name: float(cell(value)) if isinstance(value, float) else value
         for name, value in row.items()

@@ -1,4 +1,4 @@
-"""Files that are either complete or not there."""
+"""Writing of files that are either complete or absent."""
 
 from __future__ import annotations
 
@@ -14,20 +14,27 @@ from typing import IO
 from usmicro.errors import UsageError
 
 UNFINISHED = ".*.unfinished"
-"""Names of files that are being written."""
+"""Pattern of the names of files that are being written."""
 _numbers = itertools.count()
 
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
-    """Open a file for writing that takes its name only once it is complete; if `durable`, on the disk, so that a power cut cannot empty it.
+    """Open a file for writing that gets its name only when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        Final name; missing folders are made.
+    durable : bool
+        Flush the content to the disk first, so that a power cut cannot leave an empty file.
 
     Raises
     ------
     UsageError
-        If the folder cannot be written to or the disk is full; nothing is left behind then.
+        If the folder cannot be written to or the disk is full. No file is left behind.
     """
-    # a name of its own, and short: that of the file may be as long as the file system allows
+    # unique and short, since the final name may be as long as the file system allows
     unfinished = path.with_name(
         f".{os.getpid()}-{threading.get_ident()}-{next(_numbers)}.unfinished"
     )
@@ -47,17 +54,19 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Write a whole file, as `replacing` does."""
+    """Write a whole file through `replacing`."""
     with replacing(path, durable=durable) as file:
         file.write(content)
 
 
 def cannot_write(path: Path, error: OSError) -> UsageError:
-    """What to tell a user whose output cannot be written."""
+    """Return the error for an output file that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UsageError(
-            f"{path}: the disk is full; free some space and run again with --resume: finished inputs are kept"
+            f"{path}: the disk is full; free some space and run again with --resume, "
+            "which keeps finished inputs"
         )
     return UsageError(
-        f"{path}: cannot be written ({error.strerror or error}); give a folder with write permission to --out"
+        f"{path}: cannot be written ({error.strerror or error}); "
+        "choose a folder with write permission for --out"
     )

@@ -1,4 +1,4 @@
-"""Label images as PNG."""
+"""Images as PNG."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from usmicro.model.arrays import ByteImage
 
 
 def encode_png(image: ByteImage) -> bytes:
-    """PNG of an 8-bit grey (rows, columns) or RGB (rows, columns, 3) image; the same pixels give the same bytes."""
+    """Encode an image as PNG; equal pixels give equal bytes.
+
+    Parameters
+    ----------
+    image : array, uint8
+        Grey, shape (rows, columns), or RGB, shape (rows, columns, 3).
+    """
     pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     done, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 2])
-    assert done, "OpenCV encodes every 8-bit image as PNG"
+    assert done, "OpenCV can encode every 8-bit image as PNG"
     return encoded.tobytes()

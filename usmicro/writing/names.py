@@ -1,4 +1,4 @@
-"""What the files of an input are called in the output folder."""
+"""Names of the files in the output folder that belong to an input."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z][A-Za-z0-9]{0,4}$")
-"""A file type; not the last number of a name such as 1.2.840.113."""
-
-
+"""The ending of a file name, as opposed to the last number of a name such as 1.2.840.113."""
 ENDINGS = (".png", ".jpg")
-"""Of the files that a run writes for an input."""
-LONGEST = 240
-"""Bytes of a part of a path, of the 255 that file systems allow, the rest being for endings."""
+"""Endings of the files that a run writes for an input."""
+LONGEST_PART = 240
+"""Largest length of a part of a path in bytes. File systems allow 255; the rest is for endings."""
+HASH_DIGITS = 16
+"""Number of digits of the hash at the end of a part that was cut: enough to be unique."""
 
 
 def file_stems(names: Sequence[str]) -> list[str]:
-    """Names without the file type, below which the files of an input are written.
+    """Return the names without their endings, on which the names of output files are based.
 
-    The type stays where two would be the same without it, as for a.png beside a.dcm, or where a file would have the name of a folder. A
-    part that is too long for a file system with the endings that are added is cut and has a hash in the place of its end.
+    A name keeps its ending if two names would be equal without it, as with a.png and a.dcm, or if a
+    file would get the name of a folder. A part that is too long for a file system is cut, and a
+    hash replaces its end.
     """
     stems = [SUFFIX.sub("", name) for name in names]
     counts = Counter(stem.casefold() for stem in stems)
     folders = {parent.casefold() for name in names for parent in _parents(name)}
 
-    def alone(stem: str) -> bool:
+    def is_unique(stem: str) -> bool:
         return counts[stem.casefold()] == 1 and not any(
             f"{stem.casefold()}{ending}" in folders for ending in ENDINGS
         )
 
     return [
-        _shortened(stem if alone(stem) else name) for stem, name in zip(stems, names, strict=True)
+        _shortened(stem if is_unique(stem) else name)
+        for stem, name in zip(stems, names, strict=True)
     ]
 
 
@@ -44,13 +46,14 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def _shortened(name: str) -> str:
-    if len(name) <= LONGEST // 4:  # no character takes more than four bytes
+    if len(name) <= LONGEST_PART // 4:  # a character takes four bytes at most
         return name
     return "/".join(_cut(part) for part in name.split("/"))
 
 
 def _cut(part: str) -> str:
     encoded = part.encode("utf-8", "surrogateescape")
-    if len(encoded) <= LONGEST:
+    if len(encoded) <= LONGEST_PART:
         return part
-    return f"{encoded[: LONGEST - 17].decode('utf-8', 'ignore')}-{hashlib.sha256(encoded).hexdigest()[:16]}"
+    start = encoded[: LONGEST_PART - HASH_DIGITS - 1].decode("utf-8", "ignore")
+    return f"{start}-{hashlib.sha256(encoded).hexdigest()[:HASH_DIGITS]}"

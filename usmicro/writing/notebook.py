@@ -1,4 +1,4 @@
-"""How an analysis and its tables show themselves: a few lines in a terminal, picture and tables in a notebook."""
+"""Display of an analysis: a few lines of text in a terminal, picture and tables in a notebook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from usmicro.writing.protocols import AnalysisLike
 
 MOST_ROWS = 50
-"""Rows of a table that a notebook shows; the table itself has all."""
+"""Number of rows of a table that a notebook shows."""
 FOCI_SHOWN = (
     "focus",
     "frame",
@@ -45,30 +45,32 @@ NOT_FOR_DIAGNOSIS = "For research only, not for diagnosis."
 
 
 def analysis_text(analysis: AnalysisLike) -> str:
-    """An analysis in a few lines."""
+    """Describe an analysis in a few lines."""
     summary, scan = analysis.summary, analysis.scan
-    known = (
+    spacing = (
         f"{summary.spacing_x_mm:g} x {summary.spacing_y_mm:g} mm"
         if summary.spacing_x_mm and summary.spacing_y_mm
         else "unknown"
     )
     lines = [
-        f"Analysis of {scan.name}: {summary.columns} x {summary.rows} px, {_count(summary.frames, 'frame')}, spacing {known}",
-        f"  {_count(summary.foci, 'focus', 'foci')}: {summary.intramass} intramass, {summary.extramass} extramass, "
-        f"{summary.intraductal} intraductal",
-        f"  {_count(summary.masses, 'mass', 'masses')}; calcification: {summary.calcification} (score {summary.calcification_score:.2f})",
+        f"Analysis of {scan.name}: {summary.columns} x {summary.rows} px, "
+        f"{_count(summary.frames, 'frame')}, spacing {spacing}",
+        f"  {_count(summary.foci, 'focus', 'foci')}: {summary.intramass} intramass, "
+        f"{summary.extramass} extramass, {summary.intraductal} intraductal",
+        f"  {_count(summary.masses, 'mass', 'masses')}; calcification: {summary.calcification} "
+        f"(score {summary.calcification_score:.2f})",
         *(f"  note: {note}" for note in analysis.notes),
     ]
     return "\n".join(lines)
 
 
 def analysis_html(analysis: AnalysisLike) -> str:
-    """An analysis as HTML: what `analysis_text` says, the overlay, and the tables of masses and foci."""
+    """Describe an analysis as HTML: text, overlay, and the tables of masses and foci."""
     picture = base64.b64encode(encode_png(analysis.overlay())).decode()
     return (
         f"<pre>{escape(analysis_text(analysis))}</pre>"
-        f'<img alt="The key frame of {escape(analysis.scan.name, quote=True)} with its findings" style="max-width:100%" '
-        f'src="data:image/png;base64,{picture}">'
+        f'<img alt="The key frame of {escape(analysis.scan.name, quote=True)} with its findings" '
+        f'style="max-width:100%" src="data:image/png;base64,{picture}">'
         f"{rows_html([asdict(mass) for mass in analysis.masses], MASSES_SHOWN)}"
         f"{rows_html([asdict(focus) for focus in analysis.foci], FOCI_SHOWN)}"
         f"<p>{NOT_FOR_DIAGNOSIS}</p>"
@@ -76,7 +78,15 @@ def analysis_html(analysis: AnalysisLike) -> str:
 
 
 def rows_html(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
-    """Rows as an HTML table of some columns, of all if not given; says how many rows it leaves out."""
+    """Return an HTML table of rows; a note says how many rows are left out.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Values by name of the column.
+    columns : sequence of str, optional
+        Columns to show; all if not given.
+    """
     if not rows:
         return ""
     columns = columns or list(rows[0])

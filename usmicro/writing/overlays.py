@@ -296,9 +296,9 @@ def legend(analysis: AnalysisLike, foci: Sequence[Focus], columns: int, scale: f
         symbols.append(
             ("of another frame", lambda pen, at: pen.ring(at, 5 * unit, WHITE, dotted=True))
         )
-    if analysis.summary.frames > 1:
+    if analysis.scan.declared_frames > 1:
         symbols.append(
-            (f"frame {analysis.frame} of {analysis.summary.frames}", lambda pen, at: None)
+            (f"frame {analysis.frame} of {analysis.scan.declared_frames}", lambda pen, at: None)
         )
     if bar := scale_bar(analysis.summary.spacing_x_mm, columns, scale):
         length, words = bar

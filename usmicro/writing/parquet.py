@@ -1,4 +1,4 @@
-"""The tables as Parquet beside the CSV files, where pyarrow is installed."""
+"""The tables of a run as Parquet files, if pyarrow is installed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ COLUMNS = {
     "clusters": CLUSTERS_COLUMNS,
 }
 LEFT_OUT = "seconds"
-"""A measured time, which would make the file of every run another one."""
-ROWS = 65536
-"""Rows of a row group."""
+"""Column that is left out: a measured time, which differs between equal runs."""
+GROUP_ROWS = 65536
+"""Number of rows of a row group; it does not depend on the size of the blocks that are read."""
 
 
 def write_parquet(table: Path) -> Path | None:
-    """Write a table of a run as Parquet, from its CSV file: the same numbers, with types, and null where a cell is empty.
+    """Write a table of a run as Parquet, from its CSV file.
 
-    The column `seconds` is left out, so that the same input and settings give the same bytes.
+    The values are the same, with types; an empty cell is null. The column `seconds` is left out,
+    so that equal input and settings give equal bytes.
 
     Parameters
     ----------
@@ -37,8 +38,8 @@ def write_parquet(table: Path) -> Path | None:
     Returns
     -------
     Path or None
-        The Parquet file; None where pyarrow is not installed. One of a former run, which would tell another story than the CSV file, is
-        then deleted.
+        The Parquet file; None if pyarrow is not installed. In that case a file of an earlier run,
+        which would not agree with the CSV file, is deleted.
 
     Raises
     ------
@@ -72,19 +73,19 @@ def write_parquet(table: Path) -> Path | None:
         replacing(target) as file,
         ParquetWriter(file, blocks.schema) as writer,
     ):
-        # a block at a time, so that a table of any length takes little memory, put together to groups that do not depend on the blocks
+        # one block at a time, so that long tables need little memory
         waiting = pa.Table.from_batches([], blocks.schema)
         for block in blocks:
             waiting = pa.concat_tables([waiting, pa.Table.from_batches([block])])
-            while waiting.num_rows >= ROWS:
-                writer.write_table(waiting.slice(0, ROWS).combine_chunks())
-                waiting = waiting.slice(ROWS)
+            while waiting.num_rows >= GROUP_ROWS:
+                writer.write_table(waiting.slice(0, GROUP_ROWS).combine_chunks())
+                waiting = waiting.slice(GROUP_ROWS)
         writer.write_table(waiting.combine_chunks())
     return target
 
 
 def _types(table: str) -> dict[str, Any]:
-    """Type of each column, from the annotation of its field; other columns are text."""
+    """Return the type of each column, from the annotation of its field; others are text."""
     import pyarrow as pa
 
     by_name = {"int": pa.int64(), "float": pa.float64()}

@@ -1,4 +1,4 @@
-"""Outlines of areas as polygons, for programs that take no label image."""
+"""Outlines of areas as polygons, for programs that do not read label images."""
 
 from __future__ import annotations
 
@@ -12,18 +12,25 @@ from usmicro.model.arrays import BoolImage, LabelImage
 from usmicro.model.findings import Mass
 
 TOLERANCE = 0.3
-"""How far a simplified outline may lie from the true one, in pixels."""
+"""Largest distance, in pixels, of a simplified outline from the true one: less than half a pixel,
+so that the polygon covers the same pixels."""
 
 Polygon = NDArray[np.float64]
-"""Shape (n, 2): column and row of the corners, of which the last is joined to the first; the upper left pixel covers 0 to 1."""
+"""Column and row of each corner, shape (n, 2). The last corner is joined to the first. The upper
+left pixel covers 0 to 1."""
 
 
 def polygons(area: BoolImage) -> list[Polygon]:
-    """The outer outlines of the connected parts of an area, largest part first; holes are covered.
+    """Return the outer outlines of the connected parts of an area.
 
     Parameters
     ----------
-    area : array, shape (rows, columns)
+    area : array, shape (rows, columns), bool
+
+    Returns
+    -------
+    list of array, shape (n, 2)
+        The largest part first; holes are covered.
     """
     count, parts, statistics, _ = cv2.connectedComponentsWithStats(area.astype(np.uint8))
     largest_first = sorted(
@@ -46,11 +53,22 @@ def _outline(parts: LabelImage, part: int, statistics: NDArray[np.int32]) -> Pol
     )
 
 
-def share_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
-    """The pixels of an area by the mass that they belong to: 0 none, 1 to n in the order of the masses.
+def divide_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
+    """Divide an area among masses.
 
-    A connected part belongs to the mass whose centre lies in it, to the nearest one if there is none. Masses that touch are parted where
-    the area is narrow between them, by a watershed of the distance to its edge.
+    A connected part belongs to the mass whose centre lies in it, or else to the nearest one. Masses
+    that touch are divided where the area between them is narrow, by a watershed of the distance to
+    its edge.
+
+    Parameters
+    ----------
+    area : array, shape (rows, columns), bool
+    masses : sequence of Mass, length n
+
+    Returns
+    -------
+    array, shape (rows, columns), int32
+        0 outside the area, 1 to n in the order of the masses.
     """
     shared = np.zeros(area.shape, np.int32)
     if not masses:
@@ -66,7 +84,7 @@ def share_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
         part = parts[box] == number
         own = np.flatnonzero(home == number)
         if len(own) > 1:
-            shared[box] += _parted(
+            shared[box] += _divided(
                 part, list(zip(row[own] - top, column[own] - left, own + 1, strict=True))
             )
         else:
@@ -75,8 +93,11 @@ def share_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
     return shared
 
 
-def _parted(part: BoolImage, seeds: Sequence[tuple[int, int, int]]) -> LabelImage:
-    """A connected part divided among seeds, each a row, a column and the number that its share gets; 0 elsewhere."""
+def _divided(part: BoolImage, seeds: Sequence[tuple[int, int, int]]) -> LabelImage:
+    """Divide a connected part among seeds.
+
+    Each seed is a row, a column, and the number that its share gets.
+    """
     from scipy.ndimage import distance_transform_edt
     from skimage.segmentation import watershed
 
@@ -92,10 +113,14 @@ def _parted(part: BoolImage, seeds: Sequence[tuple[int, int, int]]) -> LabelImag
 def mass_tops(
     area: BoolImage, masses: Sequence[Mass], frame: int
 ) -> list[tuple[int, float, float]]:
-    """Where to write the number of each mass: its number, and column and row of the highest point of its outline.
+    """Return where to write the number of each mass.
 
-    A mass without an outline has its centre there. One that a cine shows best on another frame is left out unless its centre lies in
-    the area.
+    That is the highest point of its outline, or its centre if it has none. A mass that was measured
+    on another frame of a cine is left out unless its centre lies in the area.
+
+    Returns
+    -------
+    list of (number, column, row)
     """
     rows, columns = area.shape
 
@@ -104,7 +129,7 @@ def mass_tops(
         return 0 <= row < rows and 0 <= column < columns and bool(area[row, column])
 
     shown = [mass for mass in masses if mass.frame == frame or outlined(mass)]
-    shared = share_among(area, shown)
+    shared = divide_among(area, shown)
     tops = []
     for number, mass in enumerate(shown, start=1):
         own = shared == number

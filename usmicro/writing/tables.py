@@ -1,4 +1,4 @@
-"""Findings as CSV tables: UTF-8 with a header, an empty cell where nothing was measured."""
+"""Findings as CSV tables in UTF-8, with a header; values that were not measured are empty."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ CLUSTERS_COLUMNS = ("image", *(field.name for field in fields(Cluster)))
 
 
 def plain(finding: Focus | Mass | Cluster | Summary) -> dict[str, Any]:
-    """A finding as a dictionary of Python's own types; a number that is NaN or infinite becomes None."""
+    """Return a finding as a dictionary of Python's own types; NaN and infinity become None."""
     row = {}
     for field in fields(finding):
         value = getattr(finding, field.name)
-        value = (
-            value.item() if hasattr(value, "item") else value
-        )  # NumPy's scalars go into neither JSON nor SQLite
+        if hasattr(value, "item"):  # JSON and SQLite do not take NumPy's scalars
+            value = value.item()
         row[field.name] = None if isinstance(value, float) and not math.isfinite(value) else value
     return row
 
 
 def not_finite(finding: Focus | Mass | Summary) -> list[str]:
-    """Fields that hold NaN or infinity, which `plain` empties."""
+    """Return the names of the fields that hold NaN or infinity."""
     values = {field.name: getattr(finding, field.name) for field in fields(finding)}
     return [
         name
@@ -40,7 +39,7 @@ def not_finite(finding: Focus | Mass | Summary) -> list[str]:
 
 
 def cell(value: Any) -> str:
-    """A value as text: six significant digits, empty for None."""
+    """Format a value: numbers with six significant digits, an empty string for None."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -49,12 +48,15 @@ def cell(value: Any) -> str:
 
 
 def table_writer(file: IO[bytes], columns: tuple[str, ...]) -> Callable[[Mapping[str, Any]], None]:
-    """Write the header of a table and give the function that writes a row; every row must have a value, or None, for every column."""
+    """Write the header of a table and return the function that writes a row.
+
+    A row must have a value, or None, for every column.
+    """
 
     def write(values: list[str]) -> None:
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow(values)
-        # a file name that is not UTF-8 reaches Python as lone surrogates
+        # a file name that is not UTF-8 contains lone surrogates in Python
         file.write(line.getvalue().encode("utf-8", "backslashreplace"))
 
     write(list(columns))

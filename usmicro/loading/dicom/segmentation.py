@@ -136,7 +136,7 @@ def read_segmentation(
     path: Path,
     shape: tuple[int, int],
     *,
-    frames: int = 1,
+    frames: int | None = 1,
     image_uid: str | None = None,
     structure: Structure = "any",
 ) -> Segmentation:
@@ -152,7 +152,7 @@ def read_segmentation(
     shape : tuple of int
         Rows and columns of the image.
     frames : int
-        Number of frames of the image.
+        Number of frames of the image; None if it is unknown.
     image_uid : str, optional
         SOPInstanceUID of the image, to select its frames in a segmentation of several images.
     structure : {"any", "mass", "duct", "nonmass", "other"}
@@ -197,10 +197,11 @@ def read_segmentation(
         stored_frames = _stored_frames(path, dataset, structures)
     stored_frames, notes = _frames_of_image(path, stored_frames, image_uid)
     outlined = [frame for stored in stored_frames for frame in stored.frames]
-    if beyond := [frame for frame in outlined if not 0 <= frame < frames]:
+    last = max(outlined, default=0) if frames is None else frames - 1
+    if beyond := [frame for frame in outlined if not 0 <= frame <= last]:
         raise ScanError(
-            f"{path}: outlines frame {beyond[0] + 1}, but the image has {frames} "
-            f"frame{'s' if frames > 1 else ''}; give the segmentation of this image"
+            f"{path}: outlines frame {beyond[0] + 1}, but the image has {last + 1} "
+            f"frame{'s' if last else ''}; give the segmentation of this image"
         )
     if structure != "any":
         structures = dict.fromkeys(structures, structure)

@@ -9,7 +9,7 @@ import numpy as np
 
 from usmicro.model.arrays import BoolImage, ByteImage, LabelImage
 from usmicro.model.findings import Mass
-from usmicro.writing.polygons import share_among
+from usmicro.writing.polygons import divide_among
 
 
 class FrameAreas:
@@ -56,13 +56,13 @@ class FrameAreas:
     def by_mass(self, masses: Sequence[Mass]) -> FrameAreas:
         """The same areas with a value for each mass: 1 to n the masses in their order (1 where there are none), then ducts, nonmass areas.
 
-        Outlines of a frame belong to the mass whose centre, where it was surest, lies in them, else to the nearest: see `share_among`.
+        Outlines of a frame belong to the mass whose centre, where it was surest, lies in them, else to the nearest: see `divide_among`.
         """
         divided, count = FrameAreas(), max(1, len(masses))
         divided._shape = self._shape
         for frame in self.frames:
             outlined = self.area(frame, 1)
-            labels = share_among(outlined, masses) if masses else outlined.astype(np.int32)
+            labels = divide_among(outlined, masses) if masses else outlined.astype(np.int32)
             for kind in (2, 3):
                 labels[self.area(frame, kind)] = count + kind - 1
             divided.add(frame, labels, range(1, count + 3))

@@ -32,7 +32,7 @@ from usmicro.model.findings import Mass
 from usmicro.writing.dicom import codes
 from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
-from usmicro.writing.polygons import polygons, share_among
+from usmicro.writing.polygons import divide_among, polygons
 from usmicro.writing.tables import cell, plain
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _outlines(
     outlines = [np.array([[mass.x_px + 0.5, mass.y_px + 0.5]]) for mass in masses]
     for frame in sorted({mass.frame for mass in masses}):
         own = [index for index, mass in enumerate(masses) if mass.frame == frame]
-        shared = share_among(areas.area(frame, 1), [masses[index] for index in own])
+        shared = divide_among(areas.area(frame, 1), [masses[index] for index in own])
         for number, index in enumerate(own, start=1):
             if found := polygons(shared == number):
                 outlines[index] = np.vstack([found[0], found[0][:1]])

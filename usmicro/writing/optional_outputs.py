@@ -1,4 +1,4 @@
-"""What a run writes of one scan only if asked: DICOM results, and the clean key frame that coco.json refers to."""
+"""Optional outputs of one scan: DICOM results, and the picture that coco.json refers to."""
 
 from __future__ import annotations
 
@@ -14,20 +14,33 @@ if TYPE_CHECKING:
     from usmicro.writing.protocols import AnalysisLike
 
 
-def extra_files(out: Path, stem: str, extra: str) -> tuple[Path, ...]:
-    """Where the files of an extra go, for the input with this stem."""
-    if extra == "dicom":
+def optional_files(out: Path, stem: str, output: str) -> tuple[Path, ...]:
+    """Return the files of an optional output, "dicom" or "coco", for the input with this stem."""
+    if output == "dicom":
         return out / "dicom" / f"{stem}.sr.dcm", out / "dicom" / f"{stem}.seg.dcm"
     return (out / "images" / f"{stem}.png",)
 
 
-class Extras:
-    """Writes the extras of one scan; gathers during the analysis what they need."""
+class OptionalOutputs:
+    """Writes the optional outputs of one scan; collects during the analysis what they need.
+
+    Parameters
+    ----------
+    files : mapping of str to tuple of Path
+        Files to write, by name of the output.
+    scan : Path
+        The input file.
+    fingerprint : str
+        Fingerprint of the job, from which unique identifiers are derived.
+    given : bool
+        True if the user supplied masks.
+    """
 
     def __init__(
-        self, files: Mapping[str, tuple[Path, ...]], scan: Path, mark: str, *, given: bool
+        self, files: Mapping[str, tuple[Path, ...]], scan: Path, fingerprint: str, *, given: bool
     ) -> None:
-        self._files, self._scan, self._mark, self._given = files, scan, mark, given
+        self._files, self._scan, self._fingerprint = files, scan, fingerprint
+        self._given = given
         self._areas: FrameAreas | None = None
         if "dicom" in files:
             from usmicro.writing.dicom import FrameAreas
@@ -36,16 +49,18 @@ class Extras:
 
     @property
     def each_frame(self) -> Callable[[int, ByteImage], None] | None:
-        """What the analysis is to call with the anatomy of each frame."""
+        """Function that the analysis must call with the label image of each frame."""
         return None if self._areas is None else self._areas.add
 
     def write(self, analysis: AnalysisLike) -> tuple[dict[str, tuple[Path, ...]], tuple[str, ...]]:
-        """Write what was asked for.
+        """Write the outputs.
 
         Returns
         -------
-        dict, tuple of str
-            By extra the files written; and notes, also of why an input has none.
+        written : dict of str to tuple of Path
+            The files that were written, by name of the output.
+        notes : tuple of str
+            Notes, for instance why a scan has no DICOM results.
 
         Raises
         ------
@@ -70,7 +85,7 @@ class Extras:
                     analysis,
                     self._areas,
                     source,
-                    self._mark,
+                    self._fingerprint,
                     report=report,
                     segmentation=segmentation,
                     given=self._given,
