@@ -1,4 +1,8 @@
-"""Random foci in the masses, ducts and nonmass areas of a scene, and in undisturbed tissue."""
+"""Random foci in masses, ducts, nonmass areas and undisturbed tissue.
+
+The ranges of sizes, and the distances that foci keep, were chosen by eye; no measurement is
+recorded.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,23 @@ import numpy as np
 
 from usmicro.model.findings import Label
 from usmicro.phantom.scan_conversion import Probe
-from usmicro.phantom.scene import FocusShape, Scene
+from usmicro.phantom.scene import FocusShape, Outline, Scene
 from usmicro.phantom.settings import PhantomSettings
 
-TRIES = 200
-"""How often a place is drawn before a focus is left out."""
+ATTEMPTS = 200
+"""Number of positions that are drawn before a focus is left out."""
+
+LARGEST_INTRADUCTAL = 1.0
+"""Largest diameter of a focus in a duct, mm."""
+
+LARGEST_IN_CLUSTER = 0.8
+"""Largest diameter of a focus in a cluster, mm."""
+
+LEAST_SHADOW_DIAMETER = 0.7
+"""Least diameter of a focus that casts a shadow, mm."""
+
+LINE_CLEARANCE = 1.0
+"""Distance from specular lines in mm. A focus on a line could not be told from it."""
 
 
 def random_focus(
@@ -22,143 +38,205 @@ def random_focus(
     x: float,
     z: float,
     label: Label,
-    **more: int | bool | None,
+    **fields: int | bool | None,
 ) -> FocusShape:
-    """A focus of random size and contrast."""
+    """Return a focus of random size and contrast at (x, z) in mm.
+
+    `fields` are further fields of `FocusShape`.
+    """
     coarse = rng.random() < settings.coarse
-    diameter = (
-        math.exp(rng.uniform(math.log(0.55), math.log(2.5))) if coarse else rng.uniform(0.2, 0.45)
-    )
+    if coarse:
+        diameter = math.exp(rng.uniform(math.log(0.55), math.log(2.5)))
+    else:
+        diameter = rng.uniform(0.2, 0.45)
     if label == "intraductal":
-        diameter = min(diameter, 1.0)
-    casts = coarse and label != "intramass" and rng.random() < settings.shadow and diameter >= 0.7
+        diameter = min(diameter, LARGEST_INTRADUCTAL)
+    has_shadow = (
+        coarse
+        and label != "intramass"
+        and rng.random() < settings.shadow
+        and diameter >= LEAST_SHADOW_DIAMETER
+    )
     contrast = rng.uniform(settings.least_contrast, settings.most_contrast)
-    shadow_db = rng.uniform(8, 16) if casts else 0.0
+    shadow_db = rng.uniform(8, 16) if has_shadow else 0.0
     twinkles = bool(settings.colour and rng.random() < settings.twinkling)
-    return FocusShape(x, z, diameter, contrast, label, shadow_db, twinkles, **more)  # type: ignore[arg-type]
+    return FocusShape(x, z, diameter, contrast, label, shadow_db, twinkles, **fields)  # type: ignore[arg-type]
 
 
-class FocusPlaces:
-    """Tells where another focus may lie, and keeps what was placed."""
+class FocusPlacer:
+    """The foci placed so far in a scene, and tests of where another one may be placed.
 
-    def __init__(self, scene: Scene, probe: Probe) -> None:
-        self.scene, self.probe = scene, probe
+    Positions (x, z) and distances are in mm.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, settings: PhantomSettings, probe: Probe, scene: Scene
+    ) -> None:
+        self.rng, self.settings, self.probe, self.scene = rng, settings, probe, scene
         self.foci: list[FocusShape] = []
 
-    def apart(self, x: float, z: float, least: float) -> bool:
-        """Whether a place is in the picture, clear of its edges, and further than `least` mm from every focus."""
+    def is_free(self, x: float, z: float, distance: float) -> bool:
+        """Return True inside the image and further than `distance` from every focus."""
         u, d = self.probe.beam(x, z)
-        seen = abs(u) < self.probe.width / 2 - 1 and 2.4 < d < self.probe.depth - 2
-        return bool(seen) and all(
-            math.hypot(x - focus.x, z - focus.z) > least for focus in self.foci
+        in_image = abs(u) < self.probe.width / 2 - 1 and 2.4 < d < self.probe.depth - 2
+        return bool(in_image) and all(
+            math.hypot(x - focus.x, z - focus.z) > distance for focus in self.foci
         )
 
-    def outside(self, x: float, z: float, gap: float, *, nonmass: float | None = None) -> bool:
-        """Whether a place is further than these gaps in mm from masses and ducts, and from nonmass areas where `nonmass` is given."""
+    def is_outside_objects(
+        self, x: float, z: float, gap: float, *, nonmass_gap: float | None = None
+    ) -> bool:
+        """Return True further than `gap` from masses and ducts.
+
+        With `nonmass_gap` the position is also further than that from nonmass areas.
+        """
+        scene = self.scene
         return (
-            all(mass.outline.distance(x, z) > gap for mass in self.scene.masses)
-            and all(duct.distance(x, z) > gap for duct in self.scene.ducts)
+            all(mass.outline.distance(x, z) > gap for mass in scene.masses)
+            and all(duct.distance(x, z) > gap for duct in scene.ducts)
             and (
-                nonmass is None
-                or all(area.outline.distance(x, z) > nonmass for area in self.scene.nonmass)
+                nonmass_gap is None
+                or all(area.outline.distance(x, z) > nonmass_gap for area in scene.nonmass)
             )
         )
 
-    def off_lines(self, x: float, z: float, gap: float = 1.0) -> bool:
-        """Whether a place is further than a gap in mm from ligaments, fasciae and dashes, on which no reader could tell a focus."""
+    def is_off_lines(self, x: float, z: float) -> bool:
+        """Return True further than `LINE_CLEARANCE` from ligaments, fasciae and dashes."""
+        gap = LINE_CLEARANCE
         u, d = (float(value) for value in self.probe.beam(x, z))
-        crossed = (
+        paths = (
             line.path
             for line in self.scene.lines
             if line.path.u[0] - gap < u < line.path.u[-1] + gap
         )
-        return all(abs(float(path(u)) - d) > gap for path in crossed)
+        return all(abs(float(path(u)) - d) > gap for path in paths)
 
-    def undisturbed(
-        self,
-        rng: np.random.Generator,
-        gap: float,
-        *,
-        side: float,
-        least: float,
-        nonmass: float | None,
+    def draw_undisturbed(
+        self, gap: float, *, side: float, distance: float, nonmass_gap: float | None
     ) -> tuple[float, float] | None:
-        """A place above the muscle, outside of masses and ducts."""
+        """Draw a position above the muscle, outside of masses and ducts.
+
+        Parameters
+        ----------
+        gap, nonmass_gap
+            As in `is_outside_objects`.
+        side : float
+            Distance from the lateral edges of the image.
+        distance : float
+            Distance from all other foci.
+
+        Returns
+        -------
+        (float, float) or None
+            None if `ATTEMPTS` positions were not suitable.
+        """
         probe, muscle = self.probe, self.scene.muscle
-        for _ in range(TRIES):
-            u, d = (
-                rng.uniform(-probe.width / 2 + side, probe.width / 2 - side),
-                rng.uniform(3.5, probe.depth - 4),
-            )
+        half_width = probe.width / 2 - side
+        for _ in range(ATTEMPTS):
+            u, d = self.rng.uniform(-half_width, half_width), self.rng.uniform(3.5, probe.depth - 4)
             x, z = (float(value) for value in probe.position(u, d))
-            free = (
-                self.apart(x, z, least)
-                and self.outside(x, z, gap, nonmass=nonmass)
-                and self.off_lines(x, z)
+            suitable = (
+                self.is_free(x, z, distance)
+                and self.is_outside_objects(x, z, gap, nonmass_gap=nonmass_gap)
+                and self.is_off_lines(x, z)
             )
-            if free and (muscle is None or d < muscle(u) - 1):
+            if suitable and (muscle is None or d < muscle(u) - 1):
                 return x, z
         return None
+
+    def place_in_masses(self) -> None:
+        """Place foci in solid masses."""
+        solid = [i for i, mass in enumerate(self.scene.masses) if mass.content == "solid"]
+        for _ in range(self.settings.intramass if solid else 0):
+            index = int(self.rng.choice(solid))
+            outline = self.scene.masses[index].outline
+            for _ in range(ATTEMPTS):
+                x, z = self._draw_near(outline)
+                focus = self._focus(x, z, "intramass", mass=index + 1)
+                inside = outline.distance(x, z) < -focus.diameter / 2 - 0.4
+                if inside and self.is_free(x, z, focus.diameter + 1):
+                    self.foci.append(focus)
+                    break
+
+    def place_in_ducts(self) -> None:
+        """Place foci in ducts."""
+        ducts = self.scene.ducts
+        for _ in range(self.settings.intraductal if ducts else 0):
+            index = int(self.rng.integers(len(ducts)))
+            paths = ducts[index].paths
+            for _ in range(ATTEMPTS):
+                path = paths[int(self.rng.integers(len(paths)))]
+                # not in the first and last eighth of a tube
+                point = int(self.rng.integers(len(path) // 8, len(path) * 7 // 8 + 1))
+                x, z, radius = path[point]
+                focus = self._focus(x, z, "intraductal", duct=index + 1)
+                in_mass = any(mass.outline.distance(x, z) < 0.8 for mass in self.scene.masses)
+                if focus.diameter < 2.2 * radius and self.is_free(x, z, 1.6) and not in_mass:
+                    self.foci.append(focus)
+                    break
+
+    def place_in_nonmass_areas(self) -> None:
+        """Place foci in nonmass areas."""
+        areas = self.scene.nonmass
+        for _ in range(self.settings.in_nonmass if areas else 0):
+            outline = areas[int(self.rng.integers(len(areas)))].outline
+            for _ in range(ATTEMPTS):
+                x, z = self._draw_near(outline)
+                if (
+                    outline.distance(x, z) < -0.8
+                    and self.is_free(x, z, 1.2)
+                    and self.is_outside_objects(x, z, 0.8)
+                    and self.is_off_lines(x, z)
+                ):
+                    self.foci.append(self._focus(x, z, "extramass", nonmass=True))
+                    break
+
+    def place_in_undisturbed_tissue(self) -> None:
+        """Place single foci outside masses, ducts and nonmass areas."""
+        for _ in range(self.settings.extramass):
+            if position := self.draw_undisturbed(1.8, side=0, distance=3, nonmass_gap=2.0):
+                self.foci.append(self._focus(*position, "extramass"))
+
+    def place_clusters(self) -> None:
+        """Place clusters of four to seven foci outside masses and ducts."""
+        rng = self.rng
+        for cluster in range(1, self.settings.clusters + 1):
+            middle = self.draw_undisturbed(4.5, side=5, distance=6, nonmass_gap=None)
+            if middle is None:
+                continue
+            for _ in range(int(rng.integers(4, 8))):
+                for _ in range(ATTEMPTS):
+                    x, z = middle[0] + rng.normal(0, 1.6), middle[1] + rng.normal(0, 1.2)
+                    if (
+                        self.is_free(x, z, 1.2)
+                        and self.is_outside_objects(x, z, 1.5)
+                        and self.is_off_lines(x, z)
+                    ):
+                        areas = self.scene.nonmass
+                        inside = any(area.outline.distance(x, z) < 0 for area in areas)
+                        focus = self._focus(x, z, "extramass", nonmass=inside, cluster=cluster)
+                        diameter = min(focus.diameter, LARGEST_IN_CLUSTER)
+                        self.foci.append(replace(focus, diameter=diameter, shadow_db=0.0))
+                        break
+
+    def _draw_near(self, outline: Outline) -> tuple[float, float]:
+        """Draw a position in the box around the ellipse of an outline."""
+        x = outline.x + self.rng.uniform(-1, 1) * outline.half_width
+        z = outline.z + self.rng.uniform(-1, 1) * outline.half_height
+        return x, z
+
+    def _focus(self, x: float, z: float, label: Label, **fields: int | bool | None) -> FocusShape:
+        return random_focus(self.rng, self.settings, x, z, label, **fields)
 
 
 def random_foci(
     rng: np.random.Generator, settings: PhantomSettings, probe: Probe, scene: Scene
 ) -> list[FocusShape]:
-    """The foci that the settings ask for, as far as there is room."""
-    places = FocusPlaces(scene, probe)
-    foci = places.foci
-    solid = [number for number, mass in enumerate(scene.masses) if mass.content == "solid"]
-    for _ in range(settings.intramass if solid else 0):
-        number = int(rng.choice(solid))
-        outline = scene.masses[number].outline
-        for _ in range(TRIES):
-            x = outline.x + rng.uniform(-1, 1) * outline.half_width
-            z = outline.z + rng.uniform(-1, 1) * outline.half_height
-            focus = random_focus(rng, settings, x, z, "intramass", mass=number + 1)
-            if outline.distance(x, z) < -focus.diameter / 2 - 0.4 and places.apart(
-                x, z, focus.diameter + 1
-            ):
-                foci.append(focus)
-                break
-    for _ in range(settings.intraductal if scene.ducts else 0):
-        number = int(rng.integers(len(scene.ducts)))
-        paths = scene.ducts[number].paths
-        for _ in range(TRIES):
-            path = paths[int(rng.integers(len(paths)))]
-            x, z, radius = path[int(rng.integers(len(path) // 8, len(path) * 7 // 8 + 1))]
-            focus = random_focus(rng, settings, x, z, "intraductal", duct=number + 1)
-            in_a_mass = any(mass.outline.distance(x, z) < 0.8 for mass in scene.masses)
-            if focus.diameter < 2.2 * radius and places.apart(x, z, 1.6) and not in_a_mass:
-                foci.append(focus)
-                break
-    for _ in range(settings.in_nonmass if scene.nonmass else 0):
-        outline = scene.nonmass[int(rng.integers(len(scene.nonmass)))].outline
-        for _ in range(TRIES):
-            x = outline.x + rng.uniform(-1, 1) * outline.half_width
-            z = outline.z + rng.uniform(-1, 1) * outline.half_height
-            if (
-                outline.distance(x, z) < -0.8
-                and places.apart(x, z, 1.2)
-                and places.outside(x, z, 0.8)
-                and places.off_lines(x, z)
-            ):
-                foci.append(random_focus(rng, settings, x, z, "extramass", nonmass=True))
-                break
-    for _ in range(settings.extramass):
-        if place := places.undisturbed(rng, 1.8, side=0, least=3, nonmass=2.0):
-            foci.append(random_focus(rng, settings, *place, "extramass"))
-    for cluster in range(1, settings.clusters + 1):
-        middle = places.undisturbed(rng, 4.5, side=5, least=6, nonmass=None)
-        if middle is None:
-            continue
-        for _ in range(int(rng.integers(4, 8))):
-            for _ in range(TRIES):
-                x, z = middle[0] + rng.normal(0, 1.6), middle[1] + rng.normal(0, 1.2)
-                if places.apart(x, z, 1.2) and places.outside(x, z, 1.5) and places.off_lines(x, z):
-                    inside = any(area.outline.distance(x, z) < 0 for area in scene.nonmass)
-                    focus = random_focus(
-                        rng, settings, x, z, "extramass", nonmass=inside, cluster=cluster
-                    )
-                    foci.append(replace(focus, diameter=min(focus.diameter, 0.8), shadow_db=0.0))
-                    break
-    return foci
+    """Return as many foci as the settings give; fewer if there is no room for them."""
+    placer = FocusPlacer(rng, settings, probe, scene)
+    placer.place_in_masses()
+    placer.place_in_ducts()
+    placer.place_in_nonmass_areas()
+    placer.place_in_undisturbed_tissue()
+    placer.place_clusters()
+    return placer.foci

@@ -13,7 +13,7 @@ from usmicro.phantom.scene import Curve, Line
 from usmicro.phantom.settings import PhantomSettings
 
 SKIN_LINES = ((0.1, 15.0), (0.45, 8.0), (1.6, 10.0))
-"""Depth in mm and echo level in dB over glandular tissue of the gel and of both faces of the skin."""
+"""Lines of the gel and of both faces of the skin: depth in mm, echo level in dB over gland."""
 
 SHALLOWEST_LINE = 2.0
 """Least depth of a line below the skin, mm."""

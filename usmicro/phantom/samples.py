@@ -1,4 +1,4 @@
-"""The sample scans that come with the project."""
+"""The sample scans of the project."""
 
 from __future__ import annotations
 
@@ -18,19 +18,24 @@ class Sample:
     """One sample scan."""
 
     file: str
+    """File name."""
     seed: int
     settings: PhantomSettings
     shows: str
+    """Content of the scan, a sentence in truth.json."""
     compression: Compression = "none"
+    """Compression of a DICOM file."""
 
     def simulate(self) -> Phantom:
-        """The scan."""
+        """Simulate the scan."""
         return simulate(self.seed, self.settings, name=self.file)
 
 
-# clear foci, so that the samples show what is meant; the benchmark sets hold fainter ones
 BASE = PhantomSettings(cysts=0.0, looks=3, least_contrast=14.0, most_contrast=20.0)
+"""Settings that all samples share. Their foci are clearly visible; benchmarks have fainter ones."""
+
 SCREEN = replace(BASE, screen=True, header=True, ruler=True)
+"""Settings of samples that show a whole screen."""
 
 SAMPLES = (
     Sample(
@@ -100,12 +105,19 @@ SAMPLES = (
 
 
 def write_samples(folder: str | Path) -> list[Path]:
-    """Write the sample scans, `spacing.csv` with the pixel sizes of the PNG files, and `truth.json`.
+    """Write the sample scans, their pixel sizes and their truth.
+
+    The pixel sizes of the PNG files are in `spacing.csv`, the truth of all scans in `truth.json`.
 
     Parameters
     ----------
     folder : path
-        Made if it is not there; files of the same names are replaced.
+        It is created if it does not exist. Files of the same names are replaced.
+
+    Returns
+    -------
+    list of Path
+        The files that were written.
 
     Raises
     ------
@@ -118,7 +130,8 @@ def write_samples(folder: str | Path) -> list[Path]:
         return list(_written(folder))
     except OSError as error:
         raise UsageError(
-            f"{folder}: expected a folder that can be written to, found {error}; choose another folder"
+            f"{folder}: expected a folder that can be written to, found {error}; "
+            "choose another folder"
         ) from error
 
 

@@ -1,4 +1,8 @@
-"""Varied sets of simulated scans for benchmarks."""
+"""Sets of varied simulated scans for tests, benchmarks and training.
+
+The ranges of the settings were chosen by eye so that the scans vary as those of different scanners
+do; no measurement is recorded.
+"""
 
 from __future__ import annotations
 
@@ -18,29 +22,41 @@ SetKind = Literal[
 
 
 def random_settings(seed: int, kind: SetKind = "mixed") -> PhantomSettings:
-    """Settings of one scan of a set.
+    """Draw the settings of one scan of a set.
 
     Parameters
     ----------
     seed : int
     kind : str
-        mixed: B-mode scenes with foci of 12 to 20 dB in all three places; faint: the same with foci of 6 to 12 dB; no foci: the
-        same without; no masses: as mixed, without masses and the foci in them; speckle: homogeneous tissue without anything;
-        twinkling, vessel, flash, noise: colour Doppler clips whose colour comes from twinkling foci (and a vessel in half of them),
-        from vessels alone, from flash artefacts over a vessel, or from noise. Colour map, bar, box, baseline, opacity, persistence
-        and compression vary as among vendors.
+        Name of the set:
+
+        mixed: B-mode scenes with foci of 12 to 20 dB in masses, ducts and other tissue;
+        faint: the same with foci of 6 to 12 dB;
+        no foci: the same without foci;
+        no masses: the same as mixed without masses and the foci in them;
+        speckle: homogeneous tissue without objects;
+        twinkling: colour Doppler clips with twinkling foci, and a vessel in half of them;
+        vessel: colour Doppler clips with vessels;
+        flash: colour Doppler clips with flash artefacts over a vessel;
+        noise: colour Doppler clips with noise.
+
+        The colour map, bar, box, baseline, opacity, persistence and compression of clips vary.
+
+    Returns
+    -------
+    PhantomSettings
 
     Raises
     ------
     UsageError
-        If there is no such kind.
+        If there is no such set.
     """
     if kind not in get_args(SetKind):
         raise UsageError(
-            f"there is no set of phantoms {kind!r}; the sets are {', '.join(get_args(SetKind))}"
+            f"{kind!r} is not a set of phantoms: expected one of {', '.join(get_args(SetKind))}"
         )
     rng = np.random.default_rng([seed, 7])
-    settings = _display(rng, sector=rng.random() < 0.2)
+    settings = _probe_and_display(rng, sector=rng.random() < 0.2)
     if kind == "speckle":
         return replace(
             settings,
@@ -60,29 +76,28 @@ def random_settings(seed: int, kind: SetKind = "mixed") -> PhantomSettings:
         return replace(settings, intramass=0, intraductal=0, extramass=0, in_nonmass=0, clusters=0)
     if kind == "no masses":
         return replace(settings, masses=0, intramass=0)
-    return settings if kind == "mixed" else _look(rng, _colour(rng, settings, kind))
+    return settings if kind == "mixed" else _colour_display(rng, _colour(rng, settings, kind))
 
 
 def phantom_set(kind: SetKind, seeds: Iterable[int]) -> Iterator[Phantom]:
-    """The scans of a set, one a seed; see `random_settings` for the kinds."""
+    """Yield the scans of a set, one per seed; `random_settings` describes the sets."""
     for seed in seeds:
         yield simulate(seed, random_settings(seed, kind), name=f"{kind.replace(' ', '-')}-{seed}")
 
 
-def _display(rng: np.random.Generator, *, sector: bool) -> PhantomSettings:
-    """Probe, speckle and display."""
-    shape = (
-        {
-            "geometry": "sector",
-            "width": rng.uniform(44, 58),
-            "depth": rng.uniform(40, 50),
-            "radius": rng.uniform(45, 60),
-        }
-        if sector
-        else {"width": rng.uniform(34, 46), "depth": rng.uniform(30, 45)}
-    )
-    return PhantomSettings(
-        **shape,  # type: ignore[arg-type]
+def _probe_and_display(rng: np.random.Generator, *, sector: bool) -> PhantomSettings:
+    """Draw settings of the probe, the speckle and the display."""
+    if sector:
+        settings = PhantomSettings(
+            geometry="sector",
+            width=rng.uniform(44, 58),
+            depth=rng.uniform(40, 50),
+            radius=rng.uniform(45, 60),
+        )
+    else:
+        settings = PhantomSettings(width=rng.uniform(34, 46), depth=rng.uniform(30, 45))
+    return replace(
+        settings,
         spacing=rng.uniform(0.1, 0.12) if sector else rng.uniform(0.055, 0.085),
         axial=rng.uniform(0.15, 0.26),
         lateral=rng.uniform(0.3, 0.5),
@@ -98,13 +113,10 @@ def _display(rng: np.random.Generator, *, sector: bool) -> PhantomSettings:
 
 
 def _scene(rng: np.random.Generator, settings: PhantomSettings) -> PhantomSettings:
-    """Anatomy, foci and what is burned in."""
+    """Draw settings of the anatomy, the foci and the burned-in graphics."""
     screen = bool(rng.random() < 0.3)
-    masses, ducts, nonmass = (
-        int(rng.choice([0, 1, 1, 2])),
-        int(rng.choice([0, 1, 1, 2])),
-        int(rng.random() < 0.3),
-    )
+    masses, ducts = int(rng.choice([0, 1, 1, 2])), int(rng.choice([0, 1, 1, 2]))
+    nonmass = int(rng.random() < 0.3)
     return replace(
         settings,
         fat=rng.uniform(5, 12),
@@ -132,7 +144,7 @@ def _scene(rng: np.random.Generator, settings: PhantomSettings) -> PhantomSettin
 
 
 def _colour(rng: np.random.Generator, settings: PhantomSettings, kind: SetKind) -> PhantomSettings:
-    """A colour Doppler clip."""
+    """Draw settings of a colour Doppler clip."""
     return replace(
         settings,
         masses=1,
@@ -145,10 +157,9 @@ def _colour(rng: np.random.Generator, settings: PhantomSettings, kind: SetKind) 
         clusters=0,
         tint=False,
         colour=True,
-        colour_map=str(rng.choice(VELOCITY_MAPS))
-        if kind != "noise" or rng.random() < 0.7
-        else "power",
+        colour_map=_colour_map(rng, kind),
         velocity_limit=float(rng.choice([3.0, 5.0, 8.0])),
+        # every number is drawn for every kind: the numbers drawn after it depend on that
         vessels={
             "twinkling": int(rng.random() < 0.5),
             "vessel": int(rng.integers(1, 4)),
@@ -163,16 +174,27 @@ def _colour(rng: np.random.Generator, settings: PhantomSettings, kind: SetKind) 
     )
 
 
-def _look(rng: np.random.Generator, settings: PhantomSettings) -> PhantomSettings:
-    """What vendors do differently with the same colour data."""
+def _colour_map(rng: np.random.Generator, kind: SetKind) -> str:
+    # noise is also shown as power
+    if kind != "noise" or rng.random() < 0.7:
+        return str(rng.choice(VELOCITY_MAPS))
+    return "power"
+
+
+def _colour_display(rng: np.random.Generator, settings: PhantomSettings) -> PhantomSettings:
+    """Draw settings of the display of colour data, which differs among scanners."""
     return replace(
         settings,
         colour_bar=str(rng.choice(BAR_PLACES, p=[0.5, 0.2, 0.15, 0.15])),
         box_style=str(rng.choice(BOX_STYLES, p=[0.7, 0.15, 0.15])),
-        baseline_shift=float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.5))
-        if rng.random() < 0.25
-        else 0.0,
+        baseline_shift=_baseline_shift(rng),
         colour_opacity=rng.uniform(0.6, 0.9) if rng.random() < 0.25 else 1.0,
         persistence=rng.uniform(0.1, 0.5) if rng.random() < 0.5 else 0.0,
         jpeg_quality=int(rng.choice([0, 75, 90])),
     )
+
+
+def _baseline_shift(rng: np.random.Generator) -> float:
+    if rng.random() < 0.25:
+        return float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.5))
+    return 0.0
