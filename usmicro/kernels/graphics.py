@@ -1,4 +1,4 @@
-"""Burned-in graphics: small drawings matched where one is possible, solids between two sharp edges, masks on a coarser grid."""
+"""Burned-in graphics: template matching, graphics between two edges, masks and images on the grid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from usmicro.kernels._jit import Bool2D, Float2D, jit
 
 Int2D = NDArray[np.int32]
 LANES = 8
-"""Columns whose products are summed side by side."""
+"""Number of float32 values in a vector register of 256 bits. Templates are padded to a multiple of
+this width."""
 
 
 @jit
@@ -21,10 +22,30 @@ def match_template(
     strength: float,
     out: Int2D,
 ) -> int:
-    """Write to `out`, shape (n, 2), the first n top left corners (row, column) at which a template of zero mean matches; give their number.
+    """Find where a template matches an image.
 
-    A match has a normalised cross-correlation of at least `correlation` and a sum of products of at least `strength`. Only
-    corners whose template centre lies on a pixel of `possible` are tried.
+    The sum of products is computed first and rejects most places; the variance of the image, which
+    the normalised correlation needs, is computed for the rest only. Products are summed in one
+    partial sum for each column of the template: a single sum would have to wait for each addition.
+
+    Parameters
+    ----------
+    image : array, shape (rows, columns), float32
+    possible : array, shape (rows, columns), bool
+        Pixels on which the centre of the template may lie.
+    template : array, shape (height, width), float32
+        Its mean is 0.
+    correlation : float
+        Smallest normalised cross-correlation of a match.
+    strength : float
+        Smallest sum of products of a match, squared unit of the image.
+    out : array, shape (n, 2), int32
+        Receives the row and column of the top left corner of the first n matches.
+
+    Returns
+    -------
+    int
+        Number of matches written to `out`.
     """
     height, width = template.shape
     lanes = -(-width // LANES) * LANES
@@ -45,9 +66,7 @@ def match_template(
                 partial[:] = 0
                 for i in range(height):
                     row, weights = image[r + i, c : c + lanes], padded[i]
-                    for j in range(
-                        lanes
-                    ):  # sums side by side, which a single one would have to wait for
+                    for j in range(lanes):
                         partial[j] += row[j] * weights[j]
                 for j in range(lanes):
                     product += partial[j]
@@ -55,7 +74,7 @@ def match_template(
                 for i in range(height):
                     for j in range(width):
                         product += image[r + i, c + j] * template[i, j]
-            if product < strength:  # most stop here
+            if product < strength:
                 continue
             total = np.float32(0)
             total_squared = np.float32(0)
@@ -65,10 +84,8 @@ def match_template(
                     total += value
                     total_squared += value * value
             power = total_squared - total * total / np.float32(height * width)
-            if (
-                product * product >= correlation * correlation * power * energy
-                and count < out.shape[0]
-            ):
+            matches = product * product >= correlation * correlation * power * energy
+            if matches and count < out.shape[0]:
                 out[count, 0] = r
                 out[count, 1] = c
                 count += 1
@@ -83,19 +100,28 @@ def fill_between_edges(
     widest: int,
     out: NDArray[np.uint8],
 ) -> None:
-    """Write 1 where a pixel lies from a rising edge to the next falling one to its right, at most `widest` columns away; else 0.
+    """Mark the pixels from a rising edge to the next falling edge to its right.
 
-    `rise` and `fall` are the strengths of the edges, which count from `level` on.
+    Parameters
+    ----------
+    rise, fall : array, shape (rows, columns), uint8
+        Strength of rising and falling edges, grey levels.
+    level : float
+        Smallest strength of an edge, grey levels.
+    widest : int
+        Largest number of columns between the two edges.
+    out : array, shape (rows, columns), uint8
+        Receives 1 in marked pixels, else 0.
     """
     rows, columns = rise.shape
     for r in range(rows):
-        steepest = np.uint8(0)  # most rows have no such edge
+        steepest = np.uint8(0)  # most rows have no strong edge and are finished here
         for c in range(columns):
             steepest = max(steepest, fall[r, c])
         if steepest < level:
             out[r] = 0
             continue
-        last_rise = -4 * widest
+        last_rise = -4 * widest  # too far away to count: no rising edge so far
         begin = 0  # first column behind the last falling edge
         for c in range(columns):
             out[r, c] = 0
@@ -113,7 +139,18 @@ def fill_between_edges(
 
 @jit
 def mark_touched_pixels(mask: Bool2D, rows: Int2D, columns: Int2D, out: Bool2D) -> None:
-    """Mark the pixels of another grid that the pixels of a mask reach into: from `rows[0]` up to before `rows[1]`, likewise columns."""
+    """Mark the pixels of another grid that overlap any pixel of a mask.
+
+    Parameters
+    ----------
+    mask : array, shape (rows, columns), bool
+    rows : array, shape (2, rows), int32
+        First row of the other grid that each row of the mask overlaps, and the row after the last.
+    columns : array, shape (2, columns), int32
+        The same for columns.
+    out : array, shape (other rows, other columns), bool
+        Marked pixels become True; the others stay as they are.
+    """
     for r in range(mask.shape[0]):
         for c in range(mask.shape[1]):
             if mask[r, c]:
@@ -129,7 +166,15 @@ def take_pixels(
     columns: NDArray[np.intp],
     out: NDArray[np.uint8],
 ) -> None:
-    """Copy from (rows, columns, channels) the pixels that lie in some rows and columns; `out` has shape (n, m, channels)."""
+    """Copy the pixels at the given rows and columns: `out = image[rows][:, columns]`.
+
+    Parameters
+    ----------
+    image : array, shape (rows, columns, channels), uint8
+    rows : array, shape (n,), int
+    columns : array, shape (m,), int
+    out : array, shape (n, m, channels), uint8
+    """
     channels = image.shape[2]
     for r in range(rows.size):
         source, target = image[rows[r]], out[r]

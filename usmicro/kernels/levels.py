@@ -1,4 +1,4 @@
-"""Grey levels and texture of an image: magnitudes, whole levels, histograms."""
+"""Grey levels and texture of an image: Laplacian magnitudes, rounding, histograms, ranks."""
 
 from __future__ import annotations
 
@@ -9,25 +9,42 @@ from usmicro.kernels._jit import Bool2D, Float1D, Float2D, jit
 
 
 @jit
-def laplacian_at(image: Float2D, place: NDArray[np.int32], out: Float1D) -> None:
-    """Magnitude of the sum of the second differences along both axes at (row, column); the image is mirrored about its edge pixels."""
+def laplacian_at(image: Float2D, position: NDArray[np.int32], out: Float1D) -> None:
+    """Compute the magnitude of the Laplacian at some pixels.
+
+    The Laplacian is the sum of the second differences along both axes. The image is mirrored about
+    its edge pixels.
+
+    Parameters
+    ----------
+    image : array, shape (rows, columns), float32
+    position : array, shape (n, 2), int32
+        Row and column of each pixel.
+    out : array, shape (n,), float32
+        Receives the magnitudes, in the unit of the image.
+    """
     rows, columns = image.shape
     for i in range(out.size):
-        r, c = place[i, 0], place[i, 1]
-        above, below = (
-            image[r - 1 if r > 0 else min(1, rows - 1), c],
-            image[r + 1 if r < rows - 1 else max(rows - 2, 0), c],
-        )
-        left, right = (
-            image[r, c - 1 if c > 0 else min(1, columns - 1)],
-            image[r, c + 1 if c < columns - 1 else max(columns - 2, 0)],
-        )
+        r, c = position[i, 0], position[i, 1]
+        above = image[r - 1 if r > 0 else min(1, rows - 1), c]
+        below = image[r + 1 if r < rows - 1 else max(rows - 2, 0), c]
+        left = image[r, c - 1 if c > 0 else min(1, columns - 1)]
+        right = image[r, c + 1 if c < columns - 1 else max(columns - 2, 0)]
         out[i] = _magnitude(above, left, image[r, c], right, below)
 
 
 @jit
 def laplacian_levels(image: Float2D, levels_per_grey: np.float32, out: NDArray[np.uint8]) -> None:
-    """The same at every pixel as a whole level, 0 to 255; `levels_per_grey` is how many levels a magnitude of one grey level is."""
+    """Compute the magnitude of the Laplacian at every pixel, rounded to a whole level.
+
+    Parameters
+    ----------
+    image : array, shape (rows, columns), float32
+    levels_per_grey : float32
+        Levels for a magnitude of one grey level.
+    out : array, shape (rows, columns), uint8
+        Receives the levels, 0 to 255; larger ones are 255.
+    """
     rows, columns = image.shape
     magnitude = np.empty(columns, np.float32)
     first, last = min(1, columns - 1), max(columns - 2, 0)
@@ -35,9 +52,9 @@ def laplacian_levels(image: Float2D, levels_per_grey: np.float32, out: NDArray[n
         above = image[r - 1 if r > 0 else min(1, rows - 1)]
         below = image[r + 1 if r < rows - 1 else max(rows - 2, 0)]
         row, levels = image[r], out[r]
-        for left in range(
-            columns - 2
-        ):  # no negative index: numba would have it count from the end, which is no vector
+        # Counted from 0: numba must check an index such as c - 1 for a negative value, which keeps
+        # LLVM from vectorising the loop.
+        for left in range(columns - 2):
             c = left + 1
             magnitude[c] = _magnitude(above[c], row[left], row[c], row[left + 2], below[c])
         magnitude[0] = _magnitude(above[0], row[first], row[0], row[first], below[0])
@@ -45,15 +62,15 @@ def laplacian_levels(image: Float2D, levels_per_grey: np.float32, out: NDArray[n
             above[columns - 1], row[last], row[columns - 1], row[last], below[columns - 1]
         )
         for c in range(columns):
-            levels[c] = np.int32(
-                min(magnitude[c] * levels_per_grey + np.float32(0.5), np.float32(255))
-            )
+            level = min(magnitude[c] * levels_per_grey + np.float32(0.5), np.float32(255))
+            levels[c] = np.int32(level)
 
 
 @jit
 def _magnitude(
     above: np.float32, left: np.float32, here: np.float32, right: np.float32, below: np.float32
 ) -> np.float32:
+    """Return the magnitude of the Laplacian from a pixel and its four neighbours."""
     total: np.float32 = above + left - np.float32(4) * here + right + below
     return -total if total < np.float32(0) else total
 
@@ -62,7 +79,19 @@ def _magnitude(
 def round_to_levels(
     grey: Float2D, usable: Bool2D, out: NDArray[np.uint8], histogram: NDArray[np.int64]
 ) -> None:
-    """Grey levels rounded to whole ones, 0 to 255, halves to the even one; `histogram` (256,) gets how many usable pixels have each."""
+    """Round grey levels to whole ones, and count them in the usable pixels.
+
+    Rounding and counting are separate loops, so that LLVM vectorises the first.
+
+    Parameters
+    ----------
+    grey : array, shape (rows, columns), float32
+    usable : array, shape (rows, columns), bool
+    out : array, shape (rows, columns), uint8
+        Receives the levels, 0 to 255; halves are rounded to even.
+    histogram : array, shape (256,), int64
+        Receives the number of usable pixels of each level.
+    """
     source, mask, target = grey.ravel(), usable.ravel(), out.ravel()
     for i in range(source.size):
         target[i] = np.int32(min(max(np.rint(source[i]), np.float32(0)), np.float32(255)))
@@ -77,10 +106,25 @@ def saturated_fractions(
     row: NDArray[np.int64],
     column: NDArray[np.int64],
     reach: NDArray[np.int64],
-    white: int,
+    saturation: int,
     out: NDArray[np.float64],
 ) -> None:
-    """Share of the pixels of level `white` or more in the part of the image up to `reach` rows and columns from each position."""
+    """Compute the fraction of saturated pixels in a square window around each position.
+
+    Parameters
+    ----------
+    levels : array, shape (rows, columns), uint8
+        Grey levels.
+    row, column : array, shape (n,), int64
+        Centres of the windows.
+    reach : array, shape (n,), int64
+        Half width of each window, pixels: rows and columns up to this far from the centre belong
+        to it. The part outside the image is ignored.
+    saturation : int
+        Smallest grey level that counts as saturated.
+    out : array, shape (n,), float64
+        Receives the fractions.
+    """
     rows, columns = levels.shape
     for i in range(row.size):
         top, bottom = max(row[i] - reach[i], 0), min(row[i] + reach[i] + 1, rows)
@@ -88,14 +132,30 @@ def saturated_fractions(
         count = 0
         for r in range(top, bottom):
             for c in range(left, right):
-                count += levels[r, c] >= white
+                count += levels[r, c] >= saturation
         out[i] = count / ((bottom - top) * (right - left))
 
 
 @jit
 def values_around_ranks(grey: Float2D, mask: Bool2D, lower: int, upper: int) -> tuple[Float1D, int]:
-    """Those values inside a mask, in no order, whose whole part is that of the values of ascending ranks `lower` to `upper`, and how
-    many are smaller than all of these. Whole parts below 0 and above 255 count as these.
+    """Return the few values under a mask that include those of given ranks.
+
+    A histogram of the whole parts shows which grey levels contain the ranks, so that only the
+    values of these levels have to be sorted. Whole parts are limited to 0 to 255.
+
+    Parameters
+    ----------
+    grey : array, shape (rows, columns), float32
+    mask : array, shape (rows, columns), bool
+    lower, upper : int
+        First and last rank, counted from 0 for the smallest value under the mask.
+
+    Returns
+    -------
+    values : array, shape (n,), float32
+        All values with the whole parts of those of ranks `lower` to `upper`, in no order.
+    below : int
+        Number of values under the mask with smaller whole parts.
     """
     values, inside = grey.ravel(), mask.ravel()
     histogram = np.zeros(256, np.int64)

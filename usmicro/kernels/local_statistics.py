@@ -127,7 +127,11 @@ def _frost_row(
         )
         decay = damping * LOG2_E * variance / (squared + TINY)
         # a distance is the root of a sum of two squares up to 9: five exponentials give all nine weights
-        w1, w2, w5 = power_of_half(decay), power_of_half(decay * root2), power_of_half(decay * root5)
+        w1, w2, w5 = (
+            power_of_half(decay),
+            power_of_half(decay * root2),
+            power_of_half(decay * root5),
+        )
         w10, w13 = power_of_half(decay * root10), power_of_half(decay * root13)
         w4, w8 = w1 * w1, w2 * w2
         w9, w18 = w4 * w1, w8 * w2

@@ -1,4 +1,4 @@
-"""Sampling along scan lines."""
+"""Sampling of images along rays, such as scan lines."""
 
 from __future__ import annotations
 
@@ -12,9 +12,20 @@ from usmicro.kernels._jit import Bool2D, Float1D, Float2D, jit
 def sample_along_rays(
     image: Float2D, usable: Bool2D, x: Float1D, y: Float1D, dx: Float1D, dy: Float1D, out: Float2D
 ) -> None:
-    """Sample `image` along rays with bilinear weights, one step of (dx, dy) an output column; one ray an output row.
+    """Sample an image at regular steps along rays, with bilinear interpolation.
 
-    A sample is NaN where any of its four pixels lies outside the image or is not usable.
+    Parameters
+    ----------
+    image : array, shape (rows, columns), float32
+    usable : array, shape (rows, columns), bool
+        Pixels that samples may use.
+    x, y : array, shape (rays,), float32
+        First sample of each ray, pixels.
+    dx, dy : array, shape (rays,), float32
+        Step from one sample to the next, pixels.
+    out : array, shape (rays, steps), float32
+        Receives the samples; NaN if any of the four pixels around a sample is outside the image or
+        not usable.
     """
     rows, columns = image.shape
     rays, steps = out.shape
@@ -43,7 +54,16 @@ def sample_labels_along_rays(
     dy: Float1D,
     out: NDArray[np.int32],
 ) -> None:
-    """Take the label of the pixel nearest to each step of each ray; -1 outside the image."""
+    """Take the label of the nearest pixel at regular steps along rays.
+
+    Parameters
+    ----------
+    labels : array, shape (rows, columns), int32
+    x, y, dx, dy : array, shape (rays,), float32
+        First sample and step of each ray, pixels, as in `sample_along_rays`.
+    out : array, shape (rays, steps), int32
+        Receives the labels; -1 outside the image.
+    """
     rows, columns = labels.shape
     rays, steps = out.shape
     for i in range(rays):
