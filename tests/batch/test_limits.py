@@ -143,16 +143,36 @@ def alive(pid: int) -> bool:
 
 
 def test_no_result_is_lost_when_a_worker_is_killed(scans, tmp_path, write_scan):
+    """Each of two workers is killed once; a file whose worker dies twice would fail."""
     for number in range(30):
         write_scan(scans / f"more{number}.png", number)
-    killed, results = 0, []
-    for result in usmicro.run(scans, out=tmp_path / "r", workers=2):
+    run = usmicro.run(scans, out=tmp_path / "r", workers=2)
+    results = [next(run)]
+    first, second = wait_for_ready_workers(2)
+    for result in run:
         results.append(result)
-        if len(results) in (3, 12, 20) and (children := children_of(os.getpid())):
-            os.kill(children[-1], signal.SIGKILL)
-            killed += 1
-    assert killed
+        if len(results) == 3:
+            os.kill(first, signal.SIGKILL)
+        if len(results) == 12:
+            os.kill(second, signal.SIGKILL)
     assert [result.status for result in results] == ["ok"] * 35
+
+
+def wait_for_ready_workers(count: int) -> list[int]:
+    """Return the worker processes once all can compute; each then has a second thread."""
+    for _ in range(300):
+        ready = [pid for pid in children_of(os.getpid()) if thread_count(pid) > 1]
+        if len(ready) == count:
+            return ready
+        time.sleep(0.1)
+    pytest.fail("the workers did not start")
+
+
+def thread_count(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
 
 
 def test_incomplete_files_of_killed_runs_are_removed(scans, tmp_path):
