@@ -1,4 +1,8 @@
-"""Simulated scans as files: PNG and DICOM ultrasound, with no dates and with identifiers made from the seed."""
+"""Write simulated scans as PNG files and as DICOM ultrasound images.
+
+The files contain no dates, and their identifiers depend on name and seed only, so the same scan is
+written as the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +18,41 @@ from usmicro.model.scan import Region
 from usmicro.phantom.simulation import Phantom
 
 Compression = Literal["none", "rle", "jpeg"]
+"""Compression of the pixels of a DICOM file, see `write_dicom`."""
 
 JPEG_422 = 0x211111
-"""OpenCV's name for chroma halved across: the YBR_FULL_422 of DICOM."""
+"""OpenCV's value for chroma at half the columns: YBR_FULL_422 in DICOM."""
+
 _SPATIAL_FORMAT = {"tissue": 1, "colour flow": 1, "colour bar": 5}
+"""Region Spatial Format: 1 two-dimensional, 5 graphics (DICOM PS3.3 C.8.5.5)."""
+
 _DATA_TYPE = {"tissue": 1, "colour flow": 2, "colour bar": 14}
+"""Region Data Type: 1 tissue, 2 colour flow, 14 color bar (DICOM PS3.3 C.8.5.5)."""
+
+EMPTY_ELEMENTS = (
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyID",
+)
+"""Elements that must be present and may be empty (DICOM type 2)."""
 
 
 def write_png(phantom: Phantom, path: str | Path, *, frame: int = 0) -> Path:
-    """Write one frame as a PNG file."""
+    """Write one frame as a PNG file and return its path."""
     path = Path(path)
     image = phantom.frames[frame]
-    _, data = cv2.imencode(
-        ".png", image if image.ndim == 2 else image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9]
-    )
+    bgr = image if image.ndim == 2 else image[..., ::-1]
+    _, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     path.write_bytes(data.tobytes())
     return path
 
 
 def uid(*parts: str | int) -> str:
-    """A DICOM identifier that depends on these parts only (PS3.5 B.2, from 128 bits)."""
+    """Return a DICOM UID that depends on these parts only, derived from 128 bits (PS3.5 B.2)."""
     digest = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
@@ -41,7 +60,7 @@ def uid(*parts: str | int) -> str:
 def write_dicom(
     phantom: Phantom, path: str | Path, *, compression: Compression = "none", quality: int = 85
 ) -> Path:
-    """Write all frames as a DICOM ultrasound image, with its regions (PS3.3 A.6, A.7 and C.8.5.5).
+    """Write all frames as a DICOM ultrasound image, with its regions.
 
     Parameters
     ----------
@@ -50,7 +69,15 @@ def write_dicom(
     compression : str
         none: explicit VR little endian; rle: RLE lossless; jpeg: JPEG baseline, 4:2:2 for colour.
     quality : int
-        JPEG quality.
+        JPEG quality, 0 to 100.
+
+    Returns
+    -------
+    Path
+
+    References
+    ----------
+    DICOM PS3.3 A.6, A.7 and C.8.5.5.
     """
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.encaps import encapsulate
@@ -85,26 +112,13 @@ def write_dicom(
     data.ImageType = ["DERIVED", "PRIMARY"]
     data.SOPClassUID = meta.MediaStorageSOPClassUID
     data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    data.StudyInstanceUID, data.SeriesInstanceUID = (
-        uid(*identity, "study"),
-        uid(*identity, "series"),
-    )
+    data.StudyInstanceUID = uid(*identity, "study")
+    data.SeriesInstanceUID = uid(*identity, "series")
     data.PatientName, data.PatientID = "PHANTOM^SIMULATED", f"PHANTOM-{phantom.seed}"
-    for empty in (
-        "StudyDate",
-        "StudyTime",
-        "AccessionNumber",
-        "ReferringPhysicianName",
-        "PatientBirthDate",
-        "PatientSex",
-        "StudyID",
-    ):
-        setattr(data, empty, "")
-    data.Modality, data.Manufacturer, data.ManufacturerModelName = (
-        "US",
-        "usmicro",
-        "usmicro.phantom",
-    )
+    for keyword in EMPTY_ELEMENTS:
+        setattr(data, keyword, "")
+    data.Modality = "US"
+    data.Manufacturer, data.ManufacturerModelName = "usmicro", "usmicro.phantom"
     data.SeriesNumber, data.InstanceNumber = 1, 1
     data.Laterality, data.BodyPartExamined = "R", "BREAST"
     data.PatientOrientation = ""
@@ -125,14 +139,12 @@ def write_dicom(
     data.Rows, data.Columns = rows, columns
     data.SamplesPerPixel = 3 if colour else 1
     data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
-    data.PhotometricInterpretation = (
-        ("YBR_FULL_422" if compression == "jpeg" else "RGB") if colour else "MONOCHROME2"
-    )
+    data.PhotometricInterpretation = "MONOCHROME2"
     if colour:
+        data.PhotometricInterpretation = "YBR_FULL_422" if compression == "jpeg" else "RGB"
         data.PlanarConfiguration = 0
-    data.LossyImageCompression = (
-        "01" if compression == "jpeg" or phantom.settings.jpeg_quality else "00"
-    )
+    is_lossy = compression == "jpeg" or phantom.settings.jpeg_quality > 0
+    data.LossyImageCompression = "01" if is_lossy else "00"
     if compression == "jpeg":
         data.PixelData = encapsulate([_jpeg(frame, quality) for frame in phantom.frames])
         data["PixelData"].VR = "OB"
@@ -149,8 +161,8 @@ def write_dicom(
 
 
 def region_values(region: Region) -> dict[str, int | float]:
-    """The elements of one item of the Sequence of Ultrasound Regions."""
-    spatial = region.kind != "colour bar"
+    """Return the elements of one item of the Sequence of Ultrasound Regions, by keyword."""
+    units = 0 if region.kind == "colour bar" else 3  # 0 none, 3 cm
     return {
         "RegionSpatialFormat": _SPATIAL_FORMAT[region.kind],
         "RegionDataType": _DATA_TYPE[region.kind],
@@ -159,8 +171,8 @@ def region_values(region: Region) -> dict[str, int | float]:
         "RegionLocationMinY0": region.top,
         "RegionLocationMaxX1": region.right - 1,
         "RegionLocationMaxY1": region.bottom - 1,
-        "PhysicalUnitsXDirection": 3 if spatial else 0,
-        "PhysicalUnitsYDirection": 3 if spatial else 0,
+        "PhysicalUnitsXDirection": units,
+        "PhysicalUnitsYDirection": units,
         "PhysicalDeltaX": round((region.spacing.x_mm or 10.0) / 10, 8),
         "PhysicalDeltaY": round((region.spacing.y_mm or 10.0) / 10, 8),
     }
@@ -170,7 +182,6 @@ def _jpeg(frame: ByteImage, quality: int) -> bytes:
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     if frame.ndim == 3:
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, JPEG_422]
-    _, data = cv2.imencode(
-        ".jpg", np.ascontiguousarray(frame if frame.ndim == 2 else frame[..., ::-1]), options
-    )
+    bgr = np.ascontiguousarray(frame if frame.ndim == 2 else frame[..., ::-1])
+    _, data = cv2.imencode(".jpg", bgr, options)
     return bytes(data.tobytes())

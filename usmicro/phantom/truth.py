@@ -1,4 +1,7 @@
-"""The exact truth of a simulated scan, and the same as JSON."""
+"""The exact truth of a simulated scan, also as JSON.
+
+Positions are in pixels of the image; pixel centres are whole numbers.
+"""
 
 from __future__ import annotations
 
@@ -13,55 +16,73 @@ from usmicro.model.arrays import BoolImage, LabelImage
 from usmicro.model.findings import Kind, Label, PosteriorFeature
 from usmicro.model.view import Geometry
 
+_ARRAYS_OF_COLOUR = ("shown", "velocity")
+"""Fields of `TrueColour` that the JSON leaves out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueFocus:
-    """One focus; positions in pixels of the image (pixel centres at whole numbers)."""
+    """One focus."""
 
     x_px: tuple[float, ...]
     """Column in each frame."""
     y_px: tuple[float, ...]
+    """Row in each frame."""
     depth_mm: float
-    """Along the beam from the transducer's face, in the first frame."""
+    """Depth along the beam from the transducer face, in the first frame."""
     diameter_mm: float
     contrast_db: float
-    """Peak of the focus alone over the local mean envelope."""
+    """Peak of the focus without speckle over the local mean envelope, dB."""
     peak_db: float
-    """Brightest envelope within the focus as it came out, speckle included, over the local mean envelope, in the first frame."""
+    """Peak of the focus with speckle over the local mean envelope, in the first frame, dB."""
     kind: Kind
     label: Label
     shadow: bool
+    """True if the focus casts a shadow."""
     shadow_db: float
+    """Loss of the echoes directly behind the focus, dB."""
     twinkling: bool
     mass: int | None = None
+    """Number of the mass that contains the focus, as in `Truth.mass_labels`."""
     duct: int | None = None
+    """Number of the duct that contains the focus, as in `Truth.duct_labels`."""
     nonmass: bool = False
+    """True in a nonmass area."""
     cluster: int | None = None
+    """Number of the cluster of the focus, from 1."""
     view: int = 0
-    """Which tissue region it lies in."""
+    """Index of the tissue region."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueMass:
-    """One mass; `number` is its value in `Truth.mass_labels`."""
+    """One mass."""
 
     number: int
+    """Value of the mass in `Truth.mass_labels`."""
     x_px: float
+    """Column of the centroid."""
     y_px: float
+    """Row of the centroid."""
     width_mm: float
     height_mm: float
     area_mm2: float
     content: str
+    """solid or cyst."""
     shape: str
+    """oval or irregular."""
     margin: str
+    """circumscribed or indistinct."""
     posterior: PosteriorFeature
     posterior_db: float
+    """Loss of the echoes behind the mass, dB; negative for enhancement."""
     view: int = 0
+    """Index of the tissue region."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueView:
-    """Geometry of one tissue region."""
+    """Geometry of one tissue region. `right` and `bottom` are one past the end."""
 
     geometry: Geometry
     left: int
@@ -70,9 +91,9 @@ class TrueView:
     bottom: int
     spacing_mm: float
     face_px: float
-    """Linear: row of the transducer's face. Sector: distance of the face from the apex."""
+    """Row of the transducer face; for a sector, distance of the face from the apex in pixels."""
     apex_px: tuple[float, float] | None = None
-    """Column and row of the apex of a sector."""
+    """Column and row of the apex of a sector; None for a linear probe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,50 +101,62 @@ class TrueVessel:
     """One vessel in the first frame."""
 
     x_px: tuple[float, ...]
+    """Columns of points on the axis, in the direction of the flow."""
     y_px: tuple[float, ...]
+    """Rows of these points."""
     radius_mm: float
     velocity_cm_s: float
-    """Systolic velocity in the middle, along the vessel."""
+    """Systolic velocity on the axis, along the vessel."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrueColour:
-    """What the colour Doppler data shows; `velocity` and `shown` are left out of the JSON."""
+    """Truth of the colour Doppler data. The JSON leaves out `velocity` and `shown`."""
 
     colour_map: str
+    """Name of the colour map, see `PhantomSettings`."""
     power: bool
+    """True if the colours show power instead of velocity."""
     velocity_limit_cm_s: float
+    """Velocity at the ends of the colour bar without shift of the baseline."""
     box_px: tuple[tuple[float, float], ...]
     """Corners (column, row) of the colour box."""
     bar_px: tuple[int, int, int, int] | None
-    """Left, top, right, bottom of the colour bar, the last two one past the end; None where there is none."""
+    """Left, top, right and bottom of the colour bar, the last two one past the end; None without
+    colour bar."""
     vessels: tuple[TrueVessel, ...]
     flash_frames: tuple[int, ...]
+    """Indices of the frames with a flash artefact."""
     shown: BoolImage | None = field(default=None, repr=False, compare=False)
-    """(frames, rows, columns): pixels that show colour."""
+    """True at pixels that show colour; shape (frames, rows, columns)."""
     velocity: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
-    """(frames, rows, columns): aliased velocity in cm/s, positive towards the transducer; 0 where no colour is shown."""
+    """Aliased velocity in cm/s, positive towards the transducer, 0 where no colour is shown; shape
+    (frames, rows, columns)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """All that is known of a simulated scan; images have the size of a frame and hold for the first frame."""
+    """Truth of a simulated scan. Images have the shape of a frame and describe the first frame."""
 
     views: tuple[TrueView, ...]
     foci: tuple[TrueFocus, ...]
     masses: tuple[TrueMass, ...]
     mass_labels: LabelImage
+    """0 outside masses, n in the n-th mass."""
     duct_labels: LabelImage
+    """0 outside ducts, n in the n-th duct, wall included."""
     nonmass: BoolImage
+    """True in nonmass areas."""
     tissue: BoolImage
+    """True at the pixels that scan lines reach."""
     overlay: BoolImage
-    """Burned-in text, calipers and cursors, on the tissue or beside it."""
+    """True at burned-in graphics, on the tissue or beside it."""
     motion_mm: tuple[tuple[float, float], ...]
-    """Displacement of the tissue in each frame against the first: along the face and in depth."""
+    """Displacement of the tissue in each frame from the first: along the face and in depth."""
     colour: TrueColour | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The truth as values that `json.dumps` takes; images as run lengths, row by row."""
+        """Return the truth as values that `json.dumps` accepts; images become run lengths."""
         out: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -139,13 +172,12 @@ class Truth:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Truth:
-        """The truth again from what `to_dict` gave."""
+        """Return the truth from the result of `to_dict`."""
         colour = values["colour"]
         if colour is not None:
             vessels = tuple(TrueVessel(**_tuples(row)) for row in colour["vessels"])
-            colour = TrueColour(
-                **{**{key: _tuple(item) for key, item in colour.items()}, "vessels": vessels}
-            )
+            plain_fields = {key: _tuple(item) for key, item in colour.items()}
+            colour = TrueColour(**{**plain_fields, "vessels": vessels})
         return cls(
             views=tuple(TrueView(**_tuples(row)) for row in values["views"]),
             foci=tuple(TrueFocus(**_tuples(row)) for row in values["foci"]),
@@ -161,7 +193,7 @@ class Truth:
 
 
 def run_lengths(image: NDArray[Any]) -> dict[str, list[int]]:
-    """An image of labels as its shape, the values of its runs and their lengths, row by row."""
+    """Return the shape of a label image, and the values and lengths of its runs, row by row."""
     flat = image.astype(np.int32).ravel()
     starts = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1])
     return {
@@ -172,26 +204,25 @@ def run_lengths(image: NDArray[Any]) -> dict[str, list[int]]:
 
 
 def from_run_lengths(runs: Mapping[str, Any]) -> NDArray[np.int32]:
-    """The image that `run_lengths` took apart."""
+    """Return the image from the result of `run_lengths`."""
     return np.repeat(np.asarray(runs["values"], np.int32), runs["lengths"]).reshape(runs["shape"])
 
 
 def _without_arrays(colour: TrueColour) -> TrueColour:
+    """Return the truth without the arrays, which `asdict` would copy."""
     return TrueColour(
         **{
             item.name: getattr(colour, item.name)
             for item in fields(colour)
-            if item.name not in ("shown", "velocity")
+            if item.name not in _ARRAYS_OF_COLOUR
         }
     )
 
 
 def _plain(value: Any) -> Any:
-    """JSON's own types, with numbers rounded to a ten-thousandth: finer than anything that is measured."""
+    """Return values of the types of JSON. Numbers are rounded to four decimal places."""
     if isinstance(value, dict):
-        return {
-            key: _plain(item) for key, item in value.items() if key not in ("shown", "velocity")
-        }
+        return {key: _plain(item) for key, item in value.items() if key not in _ARRAYS_OF_COLOUR}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return round(value, 4) if isinstance(value, float) else value
