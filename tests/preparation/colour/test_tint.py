@@ -74,7 +74,6 @@ def test_flow_in_a_tinted_box_is_told_from_its_echoes_and_a_flash_does_not_hide_
     assert 0 not in colour.flash_frames
     for frame, shown in zip(phantom.frames, colour.shown, strict=True):
         screen = separate_colour(frame, cache=cache)
-        assert screen.box_source == "tint"
         assert overlap(screen.box, box) > 0.95
         assert overlap(screen.mask, shown) > 0.95
     assert colour.flash_frames

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,6 @@ from usmicro.preparation.cine_cache import KnownBars, KnownBox, ScreenCache
 from usmicro.preparation.colour.bar import find_bars
 from usmicro.preparation.colour.box import find_box
 from usmicro.preparation.colour.tint import find_tinted_box
-
-BoxSource = Literal["outline", "tint", "region", "extent", "none"]
 
 GREY_CHROMA = 14
 """Up to this chroma a frame is grey whatever its tint: what JPEG adds to a grey image."""
@@ -64,9 +61,6 @@ class ScreenColour:
     """Coloured pixels that are not flow: colour bar, coloured text, calipers, body marks; and the outline of the colour box."""
     contaminated: BoolImage
     """Pixels in the colour box whose grey level colour has changed: flow, its blurred rim and lone pixels."""
-    box_source: BoxSource = "none"
-    """How the box was found: its drawn outline, the tint of the echoes in it, the region that the file declares, or only how far the flow
-    reaches."""
 
 
 def separate_colour(
@@ -109,10 +103,10 @@ def separate_colour(
     for left, top, right, bottom in [*(found.box for found in bars), *elasticity]:
         interface[max(top - 2, 0) : bottom + 2, max(left - 2, 0) : right + 2] = True
     rest = coloured & ~interface
-    mask, box, source = np.zeros_like(coloured), np.zeros_like(coloured), "none"
+    mask, box = np.zeros_like(coloured), np.zeros_like(coloured)
     # with the scale of an elastogram on the screen, and none of a flow, the colours are stiffness
     if known is not None and not elasticity:
-        box, outline, source = known.box, known.outline, "outline"
+        box, outline = known.box, known.outline
         mask = rest & box & ~outline
         interface |= outline
     elif bars or not elasticity:
@@ -122,18 +116,14 @@ def separate_colour(
             if region.kind == "colour flow":
                 declared[region.top : region.bottom, region.left : region.right] = True
         if bar is not None or flow.any() or (declared.any() and (rest & declared).any()):
-            box, outline, source = _choose_box(frame, flow, tinted, declared, interface)
+            box, outline = _choose_box(frame, flow, tinted, declared, interface)
             mask = rest & box & ~outline
             interface |= outline
             if cache is not None:
-                cache.box = (
-                    KnownBox.of(frame, box, outline)
-                    if source == "outline" and outline.any()
-                    else None
-                )
+                cache.box = KnownBox.of(frame, box, outline) if outline.any() else None
     contaminated = _grown(departs >= STAINED) & box | mask
     power = bar is not None and bar.kind == "power"
-    return ScreenColour(mask, box, bar, power, interface | (coloured & ~mask), contaminated, source)  # type: ignore[arg-type]
+    return ScreenColour(mask, box, bar, power, interface | (coloured & ~mask), contaminated)
 
 
 def _grown(mask: BoolImage) -> BoolImage:
@@ -168,24 +158,24 @@ def _choose_box(
     tinted: BoolImage | None,
     declared: BoolImage,
     bars: BoolImage,
-) -> tuple[BoolImage, BoolImage, str]:
-    """Colour box, its outline and how it was found."""
+) -> tuple[BoolImage, BoolImage]:
+    """Colour box and its drawn outline, which is empty if the box was found otherwise."""
     none = np.zeros_like(flow)
     found = find_box(frame, flow, bars)
     if found is not None:
         box, outline = found
         if (flow & box).sum() >= HELD * flow.sum():
-            return box, outline, "outline"
+            return box, outline
     if tinted is not None and (flow & tinted).sum() >= HELD * flow.sum():
-        return tinted, none, "tint"
+        return tinted, none
     if declared.any() and (flow & declared).sum() >= HELD * flow.sum():
-        return declared, none, "region"
+        return declared, none
     if flow.any():
         rows, columns = np.flatnonzero(flow.any(axis=1)), np.flatnonzero(flow.any(axis=0))
         extent = np.zeros_like(flow)
         extent[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
-        return extent, none, "extent"
-    return none, none, "none"
+        return extent, none
+    return none, none
 
 
 def is_grey(frame: ByteImage) -> bool:
