@@ -70,7 +70,7 @@ def plant(file: Path, secret: str) -> None:
     Of the tags in the DICOM dictionary, those that the loader reads are left as they are.
     """
     dataset = pydicom.dcmread(file)
-    values = {
+    values: dict[str, str | bytes] = {
         "DA": "19530417",
         "PN": "Quaxford^Imelda",
         "CS": secret.upper()[:16],
@@ -88,8 +88,8 @@ def plant(file: Path, secret: str) -> None:
                 or (tag in dataset and tag >> 16 == 0x0028)
             ):
                 continue
-            value = values.get(vr, secret)
-            dataset[tag] = DataElement(tag, vr, value.encode() if vr == "UN" else value)
+            value = secret.encode() if vr == "UN" else values.get(vr, secret)
+            dataset[tag] = DataElement(tag, vr, value)
         block = dataset.private_block(0x0011, secret, create=True)
         block.add_new(0x01, "LO", secret)
         inner = pydicom.Dataset()

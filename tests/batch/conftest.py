@@ -7,6 +7,7 @@ import pytest
 
 from tests.helpers.fake_analysis import RAISES, REFUSED, WORKER_PROGRAM, fake_module
 from usmicro.batch import workers
+from usmicro.batch.job_analysis import run_job
 
 
 @pytest.fixture
@@ -24,11 +25,11 @@ def computed(monkeypatch) -> list[str]:
     """Names of the inputs that are computed in this process, not kept from an earlier run."""
     names: list[str] = []
 
-    def run_job(job, on_progress, run=workers.run_job):
+    def run_and_note(job, on_progress):
         names.append(job.name)
-        return run(job, on_progress)
+        return run_job(job, on_progress)
 
-    monkeypatch.setattr(workers, "run_job", run_job)
+    monkeypatch.setattr(workers, "run_job", run_and_note)
     return names
 
 

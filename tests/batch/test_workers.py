@@ -60,13 +60,13 @@ def test_a_run_ends_if_no_job_succeeds_while_kernels_are_not_compiled(
 
 @pytest.mark.usefixtures("fake_analysis")
 def test_workers_end_when_the_run_is_closed(scans, tmp_path, monkeypatch):
-    started = []
-    real = subprocess.Popen
-    monkeypatch.setattr(
-        workers.subprocess,
-        "Popen",
-        lambda *args, **options: started.append(real(*args, **options)) or started[-1],
-    )
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*args, popen=subprocess.Popen, **options):
+        started.append(popen(*args, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
     results = usmicro.run(scans, out=tmp_path / "r", workers=2)
     next(results)
     results.close()

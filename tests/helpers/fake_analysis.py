@@ -139,7 +139,7 @@ def _fail(image, path) -> None:
 def fake_module() -> ModuleType:
     """Return a module that can replace usmicro.analysis in sys.modules."""
     module = ModuleType("usmicro.analysis")
-    module.analyze = analyze
+    vars(module)["analyze"] = analyze
     return module
 
 
