@@ -58,7 +58,7 @@ def augmented(
     tissue = weight > 0.5
     if generator.random() < 0.15:
         tissue &= _sector(size, generator)
-    grey = moved(picture.grey * picture.tissue) / np.maximum(weight, 0.01)
+    grey = _normalised(moved(picture.grey * picture.tissue), weight)
     return network_input(other_display(grey, generator), tissue), moved(target) * tissue
 
 
@@ -81,8 +81,13 @@ def plain(
 
     weight = small(picture.tissue)
     return network_input(
-        small(picture.grey * picture.tissue) / np.maximum(weight, 0.01), weight > 0.5
+        _normalised(small(picture.grey * picture.tissue), weight), weight > 0.5
     ), small(target)
+
+
+def _normalised(total: FloatImage, weight: FloatImage) -> FloatImage:
+    """Divide resampled grey levels by the resampled tissue, 0 to 1, that they were summed over."""
+    return np.asarray(total / np.maximum(weight, 0.01), dtype=np.float32)
 
 
 def _placed(

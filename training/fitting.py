@@ -92,7 +92,7 @@ def fit(
         for start in range(0, len(order), plan.batch):
             chosen = order[start : start + plan.batch]
             drawn = [
-                augmented(
+                augmented(  # type: ignore[call-arg]
                     *samples[i],
                     plan.sizes[stage],
                     plan.geometry,
@@ -127,7 +127,7 @@ def fit(
     export(model, plan.sizes[-1], file)
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def overlaps(
     model: nn.Module, samples: Sequence[Sample], plan: Plan, device: torch.device
 ) -> dict[str, float]:

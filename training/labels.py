@@ -60,9 +60,13 @@ def rows_of(seeds: Sequence[int]) -> list[Row]:
 
 def fit(rows: Sequence[Row]) -> dict[str, Logistic]:
     """The models that suit the rows best."""
+    evidence: dict[str, tuple[str, list[dict[str, float]]]] = {
+        "mass": ("intramass", [mass for _, mass, _ in rows]),
+        "duct": ("intraductal", [duct for _, _, duct in rows]),
+    }
     models = {}
-    for name, label, place in (("mass", "intramass", 1), ("duct", "intraductal", 2)):
-        features = {key: [row[place][key] for row in rows] for key in rows[0][place]}  # type: ignore[call-overload]
+    for name, (label, measured) in evidence.items():
+        features = {key: [values[key] for values in measured] for key in measured[0]}
         models[name] = fit_logistic(features, [row[0] == label for row in rows])
     return models
 

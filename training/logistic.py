@@ -31,18 +31,18 @@ def fit_logistic(
         Alike if not given.
     """
     values = np.column_stack([np.asarray(column, float) for column in features.values()])
-    target = np.asarray(target, float)
-    weight = np.ones(len(target)) if weight is None else np.asarray(weight, float)
-    weight = weight / weight.sum()
+    wanted = np.asarray(target, float)
+    share = np.ones(len(wanted)) if weight is None else np.asarray(weight, float)
+    share = share / share.sum()
     mean, scale = values.mean(axis=0), values.std(axis=0) + 1e-6
     design = np.column_stack([np.ones(len(values)), (values - mean) / scale])
     penalty = np.diag([0.0, *[ridge] * len(mean)])
     solution = np.zeros(design.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(design @ solution, -30, 30)))
-        gradient = design.T @ (weight * (p - target)) + penalty @ solution
+        gradient = design.T @ (share * (p - wanted)) + penalty @ solution
         curvature = (
-            (design * (weight * p * (1 - p))[:, None]).T @ design
+            (design * (share * p * (1 - p))[:, None]).T @ design
             + penalty
             + 1e-9 * np.eye(len(solution))
         )

@@ -71,7 +71,7 @@ def fit_areas(pictures: list[Picture]) -> None:
     for threshold in (0.3, 0.5, 0.7):
         for source in ("phantom", "bus-bra", "breast-lesions-usg"):
             mine = [picture for picture in pictures if picture.source == source]
-            known = hit = false = 0
+            true_areas = hit = false = 0
             for picture in mine:
                 view = view_of(picture)
                 prediction = predict_nonmass(view)
@@ -89,13 +89,13 @@ def fit_areas(pictures: list[Picture]) -> None:
                     if model.probability(area.features) >= threshold:
                         found[area.box] |= area.inside
                         false += bool(truth[area.box][area.inside].mean() <= MATCH)
-                known += count - 1
+                true_areas += count - 1
                 hit += sum(
                     bool((found & (numbered == i)).sum() > 0.3 * (numbered == i).sum())
                     for i in range(1, count)
                 )
             print(
-                f"{source}, confidence {threshold}: {hit} of {known} areas found, {false / max(len(mine), 1):.3f} others a scan",
+                f"{source}, confidence {threshold}: {hit} of {true_areas} areas found, {false / max(len(mine), 1):.3f} others a scan",
                 flush=True,
             )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -69,7 +70,7 @@ def breast_lesions_scans(data: Path) -> Iterator[OutlinedScan]:
 
 
 def simulated_scans(
-    seeds: Iterable[int], kind: SetKind = "mixed", **changes: int
+    seeds: Iterable[int], kind: SetKind = "mixed", **changes: Any
 ) -> Iterator[OutlinedScan]:
     """Yield every view of simulated scans.
 
@@ -81,8 +82,8 @@ def simulated_scans(
         One scan per seed.
     kind : str
         As in `usmicro.phantom.random_settings`.
-    **changes : int
-        Phantom settings that all scans share.
+    **changes
+        Fields of `PhantomSettings` that all scans share.
     """
     for seed in seeds:
         phantom = simulate(seed, replace(random_settings(seed, kind), **changes))

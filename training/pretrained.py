@@ -26,7 +26,7 @@ FINEST_FIRST = {0: 16, 2: 24, 4: 40}
 """Blocks whose output the decoder takes up, and its channels at that scale."""
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc]
     """Inverted residual: expand, filter each channel by itself, project (Sandler et al., CVPR 2018)."""
 
     def __init__(self, inputs: int, expansion: int, size: int, stride: int, outputs: int) -> None:
@@ -51,7 +51,7 @@ class Block(nn.Module):
         return image + out if self.residual else out
 
 
-class PretrainedUNet(nn.Module):
+class PretrainedUNet(nn.Module):  # type: ignore[misc]
     """Encoder of EfficientNet-Lite0 with its ImageNet weights; a gate by the mean of the whole scan; a decoder that adds.
 
     References

@@ -32,7 +32,7 @@ def convolution(inputs: int, outputs: int, size: int = 3) -> tuple[nn.Module, ..
     )
 
 
-class UNet(nn.Module):
+class UNet(nn.Module):  # type: ignore[misc]
     """Encoder of two convolutions a scale; the decoder adds what it brings up to what was there, which halves its cost.
 
     References

@@ -41,10 +41,9 @@ def tissue(seed: int = 1, rows: int = 500, columns: int = 480) -> np.ndarray:
 
 
 def as_view(level_db: np.ndarray, seed: int = 2) -> View:
-    grey = np.clip(
-        160 + 4.25 * (level_db + 20 * np.log10(speckle(*level_db.shape, seed) + 1e-3)), 0, 255
-    ).astype(np.float32)
-    return view_of(grey)
+    rows, columns = level_db.shape
+    speckle_db = 20 * np.log10(speckle(rows, columns, seed) + 1e-3)
+    return view_of(np.clip(160 + 4.25 * (level_db + speckle_db), 0, 255).astype(np.float32))
 
 
 def view_of(grey: np.ndarray) -> View:

@@ -136,7 +136,7 @@ def test_the_start_page_runs(reader):
 
 
 def test_the_python_of_the_readme_runs(reader):
-    from my_package import my_model
+    from my_package import my_model  # type: ignore[import-not-found]  # made by the fixture
 
     reader.names["my_model"] = my_model
     reader.read(ROOT / "README.md", languages=("python",))

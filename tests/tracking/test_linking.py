@@ -19,8 +19,8 @@ def cine(seed, *, foci=20, frames=15, drift=(0.0, 0.0), jitter=0.3, dropout=0.0)
 
 
 def numbers_of_each(tracker, positions):
-    """For each true focus the numbers it was given."""
-    given = {}
+    """Return the numbers that each true focus was given."""
+    given: dict[int, set[int]] = {}
     for frame, places, truth in positions:
         for number, focus in zip(
             tracker.update(frame, places[:, 0], places[:, 1]), truth, strict=True
