@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from usmicro.kernels.graphics import match_template, fill_between_edges, mark_touched_pixels, take_pixels
+from usmicro.kernels.graphics import (
+    match_template,
+    fill_between_edges,
+    mark_touched_pixels,
+    take_pixels,
+)
 
 
 def match_in_numpy(image, possible, template, correlation, strength):

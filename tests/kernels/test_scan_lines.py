@@ -30,8 +30,8 @@ def test_walk_equals_its_numpy_twin(rays):
     image = random.normal(size=(31, 41)).astype(np.float32)
     usable = random.random((31, 41)) > 0.05
     out = np.empty((60, 25), np.float32)
-    scan_lines.sample_along_rays(image, usable, *rays, out)
-    expected = walk_in_numpy(image, usable, *rays, 25)
+    scan_lines.sample_along_rays(image, usable, *rays, out)  # type: ignore[call-arg]
+    expected = walk_in_numpy(image, usable, *rays, 25)  # type: ignore[call-arg]
     assert np.isfinite(expected).any()
     assert np.isnan(expected).any()
     # single precision places a sample within 1e-5 pixels, so a sample may fall on the other side of a masked pixel's edge
@@ -43,7 +43,7 @@ def test_walk_equals_its_numpy_twin(rays):
 def test_walk_reproduces_a_plane(rays):
     row, column = np.mgrid[:31, :41].astype(np.float32)
     out = np.empty((60, 25), np.float32)
-    scan_lines.sample_along_rays(2 * column - row, np.ones((31, 41), bool), *rays, out)
+    scan_lines.sample_along_rays(2 * column - row, np.ones((31, 41), bool), *rays, out)  # type: ignore[call-arg]
     x, y, dx, dy = (a[:, None] for a in rays)
     plane = 2 * (x + np.arange(25) * dx) - (y + np.arange(25) * dy)
     assert_allclose(out[np.isfinite(out)], plane[np.isfinite(out)], atol=1e-3)
@@ -52,7 +52,7 @@ def test_walk_reproduces_a_plane(rays):
 def test_walk_labels_takes_the_nearest_pixel(rays):
     labels = np.arange(31 * 41, dtype=np.int32).reshape(31, 41)
     out = np.empty((60, 25), np.int32)
-    scan_lines.sample_labels_along_rays(labels, *rays, out)
+    scan_lines.sample_labels_along_rays(labels, *rays, out)  # type: ignore[call-arg]
     x, y, dx, dy = (a[:, None] for a in rays)
     steps = np.arange(25, dtype=np.float32)
     column, row = (

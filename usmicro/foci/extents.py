@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from usmicro.foci.blobs import Array, Blobs
 from usmicro.foci.scale_space import FWHM, Scale
-from usmicro.kernels import foci as kernels
+from usmicro.kernels import extents as kernels
 from usmicro.model.arrays import FloatImage
 from usmicro.model.view import View
 

@@ -10,6 +10,7 @@ import numpy as np
 from usmicro.foci.blobs import Array, Blobs
 from usmicro.foci.extents import measure_extents, sampled
 from usmicro.foci.scale_space import FWHM, Scale, scale_space
+from usmicro.kernels import extents as extent_kernels
 from usmicro.kernels import foci as kernels
 from usmicro.kernels import levels as levels_of
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
@@ -224,7 +225,7 @@ def _second_differences(blobs: Blobs, coarser: int = 0) -> Array:
 def _second_differences_at(scale: Scale, x: Array, y: Array) -> Array:
     """Second differences (xx, yy, xy) times sigma squared at grid positions, (n, 3)."""
     out = np.empty((len(x), 3), np.float32)
-    kernels.second_differences(scale.smooth, scale.from_view(x), scale.from_view(y), out)
+    extent_kernels.second_differences(scale.smooth, scale.from_view(x), scale.from_view(y), out)
     return out.astype(np.float64) * (scale.sigma / scale.factor) ** 2
 
 
