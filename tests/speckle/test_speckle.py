@@ -163,7 +163,7 @@ def test_the_region_sets_the_speckle_scale():
         (lambda: median(np.full((9, 9), 0.5), size=7), "whole numbers"),
         (
             lambda: srad(np.ones((40, 40)), region=np.ones((3, 3), bool)),
-            "region of the image's shape",
+            "region with the shape of the image",
         ),
         (lambda: despeckle(np.ones((9, 9)), dynamic_range_db=0), "dynamic range"),
         (lambda: despeckle(np.ones((9, 9, 3))), "two-dimensional"),

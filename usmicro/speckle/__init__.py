@@ -1,4 +1,8 @@
-"""Speckle reduction, for users: foci are detected on the unfiltered image, since what smooths speckle smooths small points too."""
+"""Speckle reduction, for users.
+
+Foci are detected on the unfiltered image, since filters that smooth speckle also smooth small
+points.
+"""
 
 from usmicro.speckle.diffusion import dpad, srad
 from usmicro.speckle.display import METHODS, despeckle

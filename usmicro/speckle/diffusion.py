@@ -1,4 +1,4 @@
-"""Speckle reduction by diffusion that stops at edges."""
+"""Speckle reduction by anisotropic diffusion, which stops at edges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.speckle.scale import checked_amplitude, whole_blocks
 
 SCALE_QUANTILE = 0.25
-"""Structure raises a block's variation, so the homogeneous blocks are the low ones."""
+"""Quantile of the coefficient of variation over blocks that is taken as the speckle scale.
+Structure raises the variation of a block, so that homogeneous blocks lie at the low end. Chosen by eye; no
+measurement is recorded."""
 
 
 def srad(
@@ -28,18 +30,20 @@ def srad(
 ) -> FloatImage:
     """Reduce speckle by speckle-reducing anisotropic diffusion.
 
-    The speckle scale q0 of each iteration is the lower quartile of the coefficient of variation over blocks of 16 x 16 pixels,
-    so that no homogeneous region need be chosen. Where the published scheme takes the diffusion coefficient of one of the two
-    neighbours, their mean is taken, which makes the filter symmetric to flips.
+    The speckle scale q0 of each iteration is the lower quartile of the coefficient of variation
+    over blocks of 16 x 16 pixels, so that no homogeneous region must be chosen. The published
+    scheme uses the diffusion coefficient of one of two neighbours. The mean of both is used here,
+    which makes the filter symmetric under flips.
 
     Parameters
     ----------
     image : array, shape (rows, columns)
-        Envelope amplitude, linear scale, not negative. For a display image see `despeckle`, which undoes the log compression.
+        Envelope amplitude, linear scale, not negative. For a display image see `despeckle`, which
+        undoes the log compression.
     iterations : int
-        0 returns the image as it is.
+        Number of iterations; 0 returns the image unchanged.
     time_step : float
-        In (0, 1].
+        Time step in (0, 1].
     region : array of bool, shape (rows, columns), optional
         Where the speckle scale is measured, for example the tissue; everywhere if not given.
     parallel : bool
@@ -52,7 +56,8 @@ def srad(
     Raises
     ------
     ImageError
-        If the image is not two-dimensional, is smaller than 3 x 3, holds NaN or negative values, or a parameter is out of range.
+        If the image is not two-dimensional, is smaller than 3 x 3, or holds NaN or negative values,
+        or if a parameter is out of range.
 
     References
     ----------
@@ -73,10 +78,11 @@ def dpad(
 ) -> FloatImage:
     """Reduce speckle by detail-preserving anisotropic diffusion.
 
-    As `srad`, with the coefficient of variation from a window of 5 x 5 pixels in place of the gradient, and Kuan's in place of Lee's
-    function of it. The speckle scale is found as in `srad`, where the paper takes the mode or median of all windows.
+    It differs from `srad` in two ways: the coefficient of variation is taken from a window of
+    5 x 5 pixels instead of the gradient, and its function is that of Kuan instead of Lee. The
+    speckle scale is found as in `srad`; the paper uses the mode or median of all windows.
 
-    Parameters, returns and errors are those of `srad`.
+    Parameters, results and errors are those of `srad`.
 
     References
     ----------
@@ -97,12 +103,13 @@ def _diffused(
     image = checked_amplitude(image, least=3)
     if iterations < 0 or not 0 < time_step <= 1:
         raise ImageError(
-            f"expected iterations of 0 or more and a time step in (0, 1], found {iterations} and {time_step}"
+            "expected iterations of 0 or more and a time step in (0, 1], "
+            f"found {iterations} and {time_step}"
         )
     inside = whole_blocks(image.shape, region)
-    if (
-        not inside.size
-    ):  # smaller than a block: continued by its mirror image, which diffuses as itself
+    if not inside.size:
+        # the image is smaller than a block: it is continued by its mirror image, which does not
+        # change the diffusion
         rows, columns = (max(n, -(-kernels.BLOCK // n) * n) for n in image.shape)
         more = cv2.copyMakeBorder(
             image, 0, rows - image.shape[0], 0, columns - image.shape[1], cv2.BORDER_REFLECT

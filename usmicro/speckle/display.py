@@ -1,4 +1,4 @@
-"""One function for every speckle filter, for display images and amplitude."""
+"""One function for all speckle filters, for display images and for amplitude."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from usmicro.speckle.patches import nonlocal_means, obnlm
 from usmicro.speckle.windows import frost, kuan, lee, median
 
 Method = Literal["srad", "dpad", "lee", "kuan", "frost", "nlm", "obnlm", "median"]
-OF_AMPLITUDE: dict[str, Callable[..., FloatImage]] = {
+AMPLITUDE_FILTERS: dict[str, Callable[..., FloatImage]] = {
     "srad": srad,
     "dpad": dpad,
     "lee": lee,
@@ -24,15 +24,18 @@ OF_AMPLITUDE: dict[str, Callable[..., FloatImage]] = {
     "frost": frost,
 }
 """Filters for multiplicative noise."""
-OF_GREY: dict[str, Callable[..., FloatImage]] = {
+GREY_FILTERS: dict[str, Callable[..., FloatImage]] = {
     "nlm": nonlocal_means,
     "obnlm": obnlm,
     "median": median,
 }
 """Filters for the noise of log-compressed images."""
-METHODS = {**OF_AMPLITUDE, **OF_GREY}
-WHITE = 255.0
+METHODS = {**AMPLITUDE_FILTERS, **GREY_FILTERS}
+"""All filters, by name."""
+HIGHEST_GREY = 255.0
+"""Grey level of the largest amplitude."""
 DYNAMIC_RANGE_DB = 60.0
+"""Assumed dynamic range of a display image in dB: a usual setting of scanners."""
 
 
 def despeckle(
@@ -45,10 +48,11 @@ def despeckle(
 ) -> FloatImage:
     """Reduce speckle in a display image or in envelope amplitude.
 
-    `srad`, `dpad`, `lee`, `kuan` and `frost` hold for multiplicative noise. A display image shows the logarithm of the amplitude, in
-    which speckle is additive, so for them it is taken back to amplitude first, filtered, and compressed again. The dynamic range of the
-    display is rarely known: an assumed one only stretches the amplitude scale, which the automatic speckle scale follows. `nlm`,
-    `obnlm` and `median` work on the grey levels as they are.
+    `srad`, `dpad`, `lee`, `kuan` and `frost` are made for multiplicative noise. A display image
+    shows the logarithm of the amplitude, in which speckle is additive. For these filters it is
+    converted to amplitude, filtered, and compressed again. The dynamic range of the display is
+    rarely known. A wrong one only rescales the amplitude, and the automatic speckle scale follows.
+    `nlm`, `obnlm` and `median` work on the grey levels.
 
     Parameters
     ----------
@@ -56,11 +60,13 @@ def despeckle(
         Grey level 0 to 255 of a display image, or amplitude with `display=False`.
     method : {"srad", "dpad", "lee", "kuan", "frost", "nlm", "obnlm", "median"}
     display : bool
-        Whether the image is log-compressed.
+        True if the image is log-compressed.
     dynamic_range_db : float, optional
-        Dynamic range that grey levels 0 to 255 are taken to span, dB; 60 if not given. Only for filters of amplitude.
+        Dynamic range that grey levels 0 to 255 are assumed to span, dB; 60 if not given. Only for
+        filters of amplitude.
     **options
-        Of the method's own function in `usmicro.speckle`, such as `iterations`, `looks`, `damping`, `strength`, `region`.
+        Options of the function of the method in `usmicro.speckle`, such as `iterations`, `looks`,
+        `damping`, `strength` or `region`.
 
     Returns
     -------
@@ -70,7 +76,8 @@ def despeckle(
     Raises
     ------
     ImageError
-        As in the method's own function, and if the method or an option is unknown or the dynamic range is not positive.
+        If the method or an option is unknown, or if the dynamic range is not positive; also for
+        the reasons that the function of the method names.
     """
     if method not in METHODS:
         *names, last = METHODS
@@ -79,16 +86,19 @@ def despeckle(
     known = list(signature(function).parameters)[1:]
     if unknown := [name for name in options if name not in known]:
         raise ImageError(f"{method} has no option {unknown[0]!r}; it takes {', '.join(known)}")
-    through_amplitude = display and method in OF_AMPLITUDE
+    through_amplitude = display and method in AMPLITUDE_FILTERS
     if dynamic_range_db is not None and not through_amplitude:
         raise ImageError(
-            f"found a dynamic range for {method} with display={display}, which takes the values as they are; leave it out"
+            f"expected no dynamic range for {method} with display={display}, "
+            f"which uses the values as they are; found {dynamic_range_db}: leave it out"
         )
     if not through_amplitude:
         return function(image, **options)
     assumed = DYNAMIC_RANGE_DB if dynamic_range_db is None else dynamic_range_db
     if not assumed > 0:
         raise ImageError(f"expected a positive dynamic range in dB, found {assumed}")
-    slope = np.float32(assumed / 20 * np.log(10) / WHITE)
-    filtered = function(np.exp((checked_image(image) - np.float32(WHITE)) * slope), **options)
-    return np.asarray(np.log(filtered) / slope + np.float32(WHITE), dtype=np.float32)
+    slope = np.float32(assumed / 20 * np.log(10) / HIGHEST_GREY)
+    filtered = function(
+        np.exp((checked_image(image) - np.float32(HIGHEST_GREY)) * slope), **options
+    )
+    return np.asarray(np.log(filtered) / slope + np.float32(HIGHEST_GREY), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Speckle reduction by the mean of alike patches."""
+"""Speckle reduction by the mean of similar patches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from usmicro.model.arrays import BoolImage, FloatImage, checked_image
 from usmicro.speckle.scale import estimate_noise
 
 DARKEST = 1.0
-"""Grey level that darker ones count as in Pearson's distance, which divides by it."""
+"""Lower limit of the grey levels in Pearson's distance, which divides by them: one step of an 8-bit
+display."""
 
 
 def nonlocal_means(
@@ -26,14 +27,17 @@ def nonlocal_means(
 ) -> FloatImage:
     """Reduce noise by non-local means: patches of 7 x 7 pixels, search window of 21 x 21 pixels.
 
-    The weight of a pixel is exp(-d / strength^2), d the mean squared difference of the patches around both.
+    The weight of a pixel is exp(-d / strength^2), where d is the mean squared difference of the
+    patches around both pixels.
 
     Parameters
     ----------
     image : array, shape (rows, columns)
-        Any values with noise that is about equally strong everywhere, such as the grey level of a display image.
+        Values whose noise is about equally strong everywhere, such as the grey level of a display
+        image.
     strength : float, optional
-        In the unit of the image; the standard deviation in the most homogeneous tenth of it if not given.
+        Strength in the unit of the image; if not given, the standard deviation in the most
+        homogeneous tenth of the image.
     region : array of bool, shape (rows, columns), optional
         Where `strength` is measured; everywhere if not given.
     parallel : bool
@@ -46,7 +50,8 @@ def nonlocal_means(
     Raises
     ------
     ImageError
-        If the image is not two-dimensional, is smaller than 7 x 7 or holds NaN, or `strength` is not positive.
+        If the image is not two-dimensional, is smaller than 7 x 7 or holds NaN, or if `strength` is
+        not positive.
 
     References
     ----------
@@ -76,17 +81,20 @@ def obnlm(
 ) -> FloatImage:
     """Reduce speckle by the optimised Bayesian non-local means filter.
 
-    Blocks of 7 x 7 pixels around every second pixel are restored as a whole, as the mean of the blocks in their search window with
-    the weights exp(-d / strength^2), d the mean of (a - b)^2 / b over block a and candidate b; a pixel is the mean of the blocks
-    that it lies in. The distance fits noise whose variance grows with the grey level, as that of log-compressed speckle that was
-    smoothed for display. The paper's preselection of candidates by their mean is left out.
+    Blocks of 7 x 7 pixels around every second pixel are restored as a whole. A block becomes the
+    mean of the blocks in its search window with weights exp(-d / strength^2), where d is the mean
+    of (a - b)^2 / b over block a and candidate b. A pixel is the mean over the blocks that contain
+    it. The distance suits noise whose variance grows with the grey level, as that of
+    log-compressed speckle that was smoothed for display. The preselection of candidates in the
+    paper is left out.
 
     Parameters
     ----------
     image : array, shape (rows, columns)
         Grey level 0 to 255 of a display image.
     strength : float, optional
-        In square roots of the unit of the image; the square root of variance over mean in its most homogeneous tenth if not given.
+        Strength in square roots of the unit of the image; if not given, the square root of variance
+        over mean in the most homogeneous tenth of the image.
     search : int
         Radius of the search window in pixels, 1 to 15.
     region : array of bool, shape (rows, columns), optional
@@ -101,7 +109,8 @@ def obnlm(
     Raises
     ------
     ImageError
-        If the image is not two-dimensional, is smaller than 7 x 7, holds NaN or negative values, or a parameter is out of range.
+        If the image is not two-dimensional, is smaller than 7 x 7, or holds NaN or negative values,
+        or if a parameter is out of range.
 
     References
     ----------
@@ -133,6 +142,7 @@ def obnlm(
 def _squared_strength(
     image: FloatImage, strength: float | None, power: int, region: BoolImage | None
 ) -> float:
+    """Return the squared strength; measured by `estimate_noise` if it is not given."""
     if strength is None:
         return estimate_noise(image, power=power, region=region)
     if not strength > 0:
@@ -141,6 +151,7 @@ def _squared_strength(
 
 
 def _padded_to_tiles(image: FloatImage, search: int) -> FloatImage:
+    """Pad an image by its mirror image to whole tiles of the kernel, with a margin."""
     margin = blockwise_means.margin(search)
     rows, columns = (
         -(-n // (2 * blocks)) * 2 * blocks - n
@@ -156,6 +167,6 @@ def _padded_to_tiles(image: FloatImage, search: int) -> FloatImage:
 
 
 def _planes(image: FloatImage) -> FloatImage:
-    """Even and odd rows and columns apart, (2, 2, rows / 2, columns / 2)."""
+    """Separate even and odd rows and columns: shape (2, 2, rows / 2, columns / 2)."""
     rows, columns = image.shape
     return np.ascontiguousarray(image.reshape(rows // 2, 2, columns // 2, 2).transpose(1, 3, 0, 2))
