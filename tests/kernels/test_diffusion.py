@@ -91,29 +91,29 @@ def test_only_blocks_inside_set_the_speckle_scale():
     variation = variation_in_numpy(padded[MARGIN:-MARGIN, MARGIN:-MARGIN]).astype(np.float32)
     inside = np.zeros((4, 4), bool)
     inside[1, 2] = True
-    assert kernels.lower_quantile(variation, inside, 0.25) == variation[1, 2]
-    assert kernels.lower_quantile(variation, np.zeros((4, 4), bool), 0.25) == 0
+    assert kernels.variation_quantile(variation, inside, 0.25) == variation[1, 2]
+    assert kernels.variation_quantile(variation, np.zeros((4, 4), bool), 0.25) == 0
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 100])
 def test_the_quantile_equals_numpy(count):
     values = np.random.default_rng(count).gamma(1, 1, (1, count)).astype(np.float32)
     for share in (0, 0.05, 0.25, 1):
-        found = kernels.lower_quantile(values, np.ones((1, count), bool), share)
+        found = kernels.variation_quantile(values, np.ones((1, count), bool), share)
         assert found == pytest.approx(np.quantile(values, share), rel=1e-6)
 
 
 def test_block_variation_equals_its_numpy_twin():
     image = image_of(4)
     out = np.empty((3, 4), np.float32)
-    kernels.all_block_variation(np.pad(image, MARGIN, mode="edge"), out)
+    kernels.block_variations(np.pad(image, MARGIN, mode="edge"), out)
     np.testing.assert_allclose(out, variation_in_numpy(image), rtol=1e-5)
 
 
 def test_block_variation_sees_a_small_variance_on_a_large_mean():
     image = 1000 + np.random.default_rng(5).normal(size=(16, 16)).astype(np.float32)
     out = np.empty((1, 1), np.float32)
-    kernels.all_block_variation(np.pad(image, MARGIN), out)
+    kernels.block_variations(np.pad(image, MARGIN), out)
     assert out[0, 0] == pytest.approx(
         image.astype(float).var() / image.astype(float).mean() ** 2, rel=1e-4
     )
