@@ -19,6 +19,7 @@ from usmicro.phantom import (
 )
 from usmicro.phantom.files import uid
 
+SAMPLE_FOLDER = Path(__file__).parents[2] / "sample_data"
 SMALL = PhantomSettings(width=15.0, depth=15.0, looks=1, ligaments=2, masses=0, ducts=0)
 COLOUR = PhantomSettings(width=20.0, depth=20.0, looks=1, colour=True, frames=3, masses=0)
 
@@ -55,7 +56,7 @@ def test_dicom_round_trip_with_regions(tmp_path, settings, compression):
             assert item.PhysicalDeltaX * 10 == pytest.approx(settings.spacing)
 
 
-def test_dicom_bytes_repeat_and_hold_no_date(tmp_path):
+def test_dicom_bytes_are_repeatable_and_contain_no_date(tmp_path):
     phantom = simulate(2, SMALL)
     first, second = (
         write_dicom(phantom, tmp_path / name).read_bytes() for name in ("a.dcm", "b.dcm")
@@ -70,18 +71,14 @@ def test_dicom_bytes_repeat_and_hold_no_date(tmp_path):
     assert uid("a", 1) == uid("a", 1) != uid("a", 2)
 
 
-def test_samples_say_which_folder_cannot_be_written(tmp_path):
+def test_an_error_names_the_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="file"):
         write_samples(tmp_path / "file")
 
 
-def committed() -> Path:
-    return Path(__file__).parents[2] / "sample_data"
-
-
-def test_committed_samples_are_small_and_complete():
-    files = {path.name: path.stat().st_size for path in committed().iterdir()}
+def test_the_sample_folder_is_small_and_complete():
+    files = {path.name: path.stat().st_size for path in SAMPLE_FOLDER.iterdir()}
     assert {sample.file for sample in SAMPLES} | {"README.md", "spacing.csv", "truth.json"} == set(
         files
     )
@@ -89,32 +86,25 @@ def test_committed_samples_are_small_and_complete():
 
 
 @pytest.mark.slow
-def test_samples_are_what_the_code_writes(tmp_path):
+def test_the_samples_are_those_that_the_code_writes(tmp_path):
     write_samples(tmp_path)
     before, now = (
         json.loads((folder / "truth.json").read_text(encoding="utf-8"))
-        for folder in (committed(), tmp_path)
+        for folder in (SAMPLE_FOLDER, tmp_path)
     )
-    assert (tmp_path / "spacing.csv").read_bytes() == (committed() / "spacing.csv").read_bytes()
+    assert (tmp_path / "spacing.csv").read_bytes() == (SAMPLE_FOLDER / "spacing.csv").read_bytes()
     for old, new in zip(before, now, strict=True):
         name, truth = old["image"], Truth.from_dict(new)
         assert new["image"] == name
         for a, b in zip(Truth.from_dict(old).foci, truth.foci, strict=True):
-            assert (a.label, a.kind, a.shadow, a.twinkling, a.mass, a.duct) == (
-                b.label,
-                b.kind,
-                b.shadow,
-                b.twinkling,
-                b.mass,
-                b.duct,
-            )
+            for field in ("label", "kind", "shadow", "twinkling", "mass", "duct"):
+                assert getattr(a, field) == getattr(b, field)
             assert a.x_px + a.y_px == pytest.approx(b.x_px + b.y_px, abs=0.01)
-        first, again = (pixels(folder / name) for folder in (committed(), tmp_path))
-        # fonts, PNG and JPEG encoders differ between builds of OpenCV; the tissue does not
-        same = np.abs(first.astype(int) - again)[:, truth.tissue & ~truth.overlay] <= (
-            24 if name == "colour_cine.dcm" else 1
-        )
-        assert same.mean() > 0.999
+        first, again = (pixels(folder / name) for folder in (SAMPLE_FOLDER, tmp_path))
+        # fonts and encoders differ among builds of OpenCV; the tissue does not
+        tolerance = 24 if name == "colour_cine.dcm" else 1
+        error = np.abs(first.astype(int) - again)[:, truth.tissue & ~truth.overlay]
+        assert (error <= tolerance).mean() > 0.999
 
 
 def pixels(path: Path) -> np.ndarray:

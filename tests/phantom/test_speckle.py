@@ -65,10 +65,9 @@ def point_width(depth: float) -> tuple[float, float]:
     field[row, column] = 1
     image = np.abs(filtered(field, PLAIN, probe))
     across, along = image[row], image[:, column]
-    return tuple(
-        float(np.sum(line > line.max() / 2)) * step
-        for line, step in ((across, LINE_STEP), (along, SAMPLE_STEP))
-    )
+    lateral = float(np.sum(across > across.max() / 2)) * LINE_STEP
+    axial = float(np.sum(along > along.max() / 2)) * SAMPLE_STEP
+    return lateral, axial
 
 
 def test_the_point_spread_function_has_the_resolution_and_widens_with_depth():
