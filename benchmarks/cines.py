@@ -1,4 +1,8 @@
-"""Long colour cines: `python -m benchmarks.cines` measures frames a second on one core and peak memory by length, decoding included."""
+"""Speed and memory of long colour cines: `python -m benchmarks.cines`.
+
+It measures frames per second on one core and the peak memory for cines of several lengths, decoding
+included, and prints a table. It needs no data and takes some minutes.
+"""
 
 from __future__ import annotations
 
@@ -29,24 +33,26 @@ SETTINGS = PhantomSettings(
     twinkling=0.6,
     coarse=0.5,
 )
-SIMULATED = 40
-"""Frames that are simulated; longer cines repeat them back and forth."""
-ONE = """\
+SIMULATED_FRAMES = 40
+"""Number of frames that are simulated; longer cines repeat them back and forth."""
+PROGRAM = """\
 import json, sys, time
 import cv2
 cv2.setNumThreads(1)
 import usmicro
 from usmicro.batch.memory import memory_used
 usmicro.analyze(usmicro.load(sys.argv[2]))
-start, wall = time.process_time(), time.perf_counter()
+cpu_start, wall_start = time.process_time(), time.perf_counter()
 analysis = usmicro.analyze(usmicro.load(sys.argv[1]))
-spent, took = time.process_time() - start, time.perf_counter() - wall
-print(json.dumps({"spent": spent, "took": took, "peak": memory_used(), "frames": analysis.summary.frames, "seconds": analysis.seconds}))
+cpu, wall = time.process_time() - cpu_start, time.perf_counter() - wall_start
+found = {"frames": analysis.summary.frames, "seconds": analysis.seconds}
+print(json.dumps({"cpu": cpu, "wall": wall, "peak": memory_used(), **found}))
 """
+"""Analyses one cine in a process of its own, after a short one that loads everything."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark and print its tables."""
+    """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cines", description=__doc__)
     parser.add_argument(
         "--frames",
@@ -60,11 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--compression", nargs="+", default=["none", "jpeg"], choices=["none", "jpeg"]
     )
     options = parser.parse_args(arguments)
-    phantom = simulate(5, replace(SETTINGS, frames=SIMULATED))
+    phantom = simulate(5, replace(SETTINGS, frames=SIMULATED_FRAMES))
     rows, columns = phantom.frames.shape[1:3]
     print(f"colour cines of {rows} x {columns} pixels, one thread")
     lines = [
-        "| DICOM | frames | frames a second of CPU time | by the clock | peak memory, MB |",
+        "| DICOM | frames | frames per second of CPU time | frames per second of wall time | peak memory, MB |",
         "|---|---|---|---|---|",
     ]
     stages: dict[str, float] = {}
@@ -72,23 +78,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warm = write_dicom(replace(phantom, frames=phantom.frames[:3]), Path(folder) / "warm.dcm")
         for compression in options.compression:
             for count in options.frames:
-                order = np.abs(
-                    (np.arange(count) + SIMULATED - 1) % (2 * SIMULATED - 2) - (SIMULATED - 1)
-                )
+                last = SIMULATED_FRAMES - 1
+                order = np.abs((np.arange(count) + last) % (2 * last) - last)
                 file = write_dicom(
                     replace(phantom, frames=phantom.frames[order]),
                     Path(folder) / "cine.dcm",
                     compression=compression,
                 )
                 answer = subprocess.run(
-                    [sys.executable, "-c", ONE, str(file), str(warm)],
+                    [sys.executable, "-c", PROGRAM, str(file), str(warm)],
                     capture_output=True,
                     text=True,
                     check=True,
                 ).stdout
                 found = json.loads(answer)
                 speeds = " | ".join(
-                    f"{found['frames'] / found[name]:.1f}" for name in ("spent", "took")
+                    f"{found['frames'] / found[name]:.1f}" for name in ("cpu", "wall")
                 )
                 lines.append(
                     f"| {compression} | {found['frames']} | {speeds} | {found['peak']:.0f} |"
@@ -99,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 }
     print("\n".join(lines))
     print(
-        "last cine, ms a frame by the clock: "
+        "last cine, ms per frame of wall time: "
         + ", ".join(f"{name} {value:.1f}" for name, value in stages.items())
     )
     return 0

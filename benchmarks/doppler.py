@@ -1,7 +1,8 @@
-"""Colour Doppler on simulated clips: `python -m benchmarks.doppler` scores what is read of the colours, the tracks and the twinkling.
+"""Colour Doppler on simulated clips: `python -m benchmarks.doppler`.
 
-The clips differ in colour map, bar, box, baseline, opacity, persistence and compression as scanners do; every second one comes without
-the regions that a DICOM file declares, as a video does.
+It scores the decoded colours, the tracks and the twinkling verdicts, and prints tables. The clips
+differ in colour map, bar, box, baseline, opacity, persistence and compression, as scanners do.
+Every second clip has no declared regions, like a video. It needs no data and takes some minutes.
 """
 
 from __future__ import annotations
@@ -33,62 +34,67 @@ from usmicro.settings import Settings
 
 KINDS: tuple[SetKind, ...] = ("twinkling", "vessel", "flash", "noise")
 FIRST_SEED = 20_000
-"""Not used by training nor by `benchmarks.accuracy`."""
-OF_A_KIND = 1000
-"""Seeds between those of two kinds, so that their clips look different."""
+"""First seed, from which on neither training nor `benchmarks.accuracy` uses any."""
+SEEDS_PER_KIND = 1000
+"""Distance between the first seeds of two kinds, so that their clips look different."""
 STILLS = 3
-"""Frames of a clip that are judged on their own."""
-NEAR_MM = 1.0
-"""A focus this far from a true one shows it."""
-SAME_MM = 0.4
-"""Sightings this far from a true focus are of it, not of a speckle beside it."""
+"""Number of frames of a clip that are analysed as still images."""
+MATCH_MM = 1.0
+"""Largest distance from a true focus at which a focus is taken for it, in mm."""
+SAME_TRACK_MM = 0.4
+"""The same for counting tracks: smaller, so that speckle beside a true focus does not count."""
 TAIL_MM = 1.5, 6.0
-"""How far beside and behind a twinkling focus its colours reach: another focus there cannot be told to twinkle or not."""
-CLOSE = 0.05
-"""Error of a velocity, as a fraction of the limit, that counts as right."""
-KEPT = 0.9
-"""Share of its sightings that a true focus must have under one number."""
-TRACKED = 0.005
-"""Confidence from which foci are followed here, a tenth of that from which they are listed."""
+"""Extent of the colours beside and behind a twinkling focus, in mm. Foci in this tail are left out,
+since it cannot be decided whether they twinkle."""
+VELOCITY_TOLERANCE = 0.05
+"""Largest error of a velocity that counts as right, as a fraction of the limit."""
+ONE_TRACK_FRACTION = 0.9
+"""A true focus keeps one number if one track holds at least this fraction of its observations."""
+LEAST_CONFIDENCE = 0.005
+"""Smallest confidence of the tracks that are compared: a tenth of the default for listing."""
 
 
 @dataclass(frozen=True)
-class Read:
-    """How one frame's colours were read."""
+class DecodedFrame:
+    """Accuracy of the colours decoded on one frame."""
 
     box: float
-    """Overlap of the colour box with the true one, Dice."""
+    """Dice coefficient of the colour box and the true one."""
     flow: float
-    """The same of the coloured pixels; NaN where there are none."""
+    """Dice coefficient of the coloured pixels; NaN if there are none."""
     bar: bool
-    """Whether a colour bar was found."""
+    """True if a colour bar was found."""
     close: float
-    """Fraction of the coloured pixels whose velocity is within CLOSE of the limit; NaN for power, and where nothing flows."""
+    """Fraction of the coloured pixels whose velocity is right within VELOCITY_TOLERANCE; NaN for
+    power Doppler, and if there is no flow."""
     error: float
-    """Median of the error as a fraction of the limit; NaN likewise."""
+    """Median error of the velocity as a fraction of the limit; NaN likewise."""
     sign: float
-    """Fraction of those whose direction is right; NaN likewise."""
+    """Fraction of the coloured pixels with the right direction; NaN likewise."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What was found on one clip."""
+    """Findings on one clip, compared with the truth."""
 
     kind: SetKind
     settings: PhantomSettings
-    read: Read
+    decoded: DecodedFrame
     clip_scores: tuple[tuple[float, bool], ...]
-    """Of each true focus in the colour box: twinkling score in the clip, 0 if it was not found, and whether it twinkles."""
+    """For each true focus in the colour box: twinkling score in the clip, 0 if it was not found,
+    and True if it twinkles."""
     still_scores: tuple[tuple[float, bool], ...]
-    """The same on single frames."""
+    """The same for the frames that are analysed as stills."""
     possible: tuple[bool, ...]
-    """Of each focus listed on single frames that may twinkle: whether it is at a true focus."""
+    """For each focus with possible twinkling listed on a still: True if it lies at a true focus."""
     called: tuple[tuple[bool, bool], ...]
-    """Of each listed focus: whether twinkling is said to be sure, and whether it lies at a true focus that twinkles."""
+    """For each listed focus: True if its verdict is "yes", and True if it lies at a true focus that
+    twinkles."""
     found: tuple[bool, ...]
-    """Of each true focus that twinkles: whether it is listed with sure twinkling."""
+    """For each true focus that twinkles: True if it is listed with the verdict "yes"."""
     one_number: tuple[bool, ...]
-    """Of each true focus seen in half of the frames: whether nearly all of its sightings have one number."""
+    """For each true focus seen in at least half of the frames: True if nearly all its observations
+    have one number."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     jobs = [
         (kind, seed)
         for n, kind in enumerate(KINDS)
-        for seed in range(first + n * OF_A_KIND, first + n * OF_A_KIND + options.clips)
+        for seed in range(first + n * SEEDS_PER_KIND, first + n * SEEDS_PER_KIND + options.clips)
     ]
     with ProcessPoolExecutor(
         options.processes, initializer=cv2.setNumThreads, initargs=(1,)
@@ -124,12 +130,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def examine(kind: SetKind, seed: int) -> Clip:
-    """Simulate a clip, analyse it, and compare."""
+    """Simulate a clip, analyse it, and compare the findings with the truth."""
     phantom = simulate(seed, random_settings(seed, kind), name=f"{kind}-{seed}")
     scan = phantom.scan()
     if seed % 2:
         scan = replace(scan, regions=())
-    listing = replace(Settings(), foci=replace(Settings().foci, minimum_confidence=TRACKED))
+    listing = replace(
+        Settings(), foci=replace(Settings().foci, minimum_confidence=LEAST_CONFIDENCE)
+    )
     foci = list(analyze(scan, settings=listing).foci)
     listed = [focus for focus in foci if focus.confidence >= Settings().foci.minimum_confidence]
     everything = replace(Settings(), foci=replace(Settings().foci, minimum_confidence=0.0))
@@ -167,12 +175,12 @@ def examine(kind: SetKind, seed: int) -> Clip:
             for target in phantom.truth.foci
             if target.twinkling and not in_tail(target, phantom)
         ),
-        one_number=tuple(numbered(foci, phantom)),
+        one_number=tuple(keep_one_number(foci, phantom)),
     )
 
 
 def in_tail(true: TrueFocus, phantom: Phantom) -> bool:
-    """Whether a true focus lies where the colours of another one reach."""
+    """True if a true focus lies where the colours of another one reach."""
     mm = phantom.settings.spacing
     for other in phantom.truth.foci:
         across, along = (true.x_px[0] - other.x_px[0]) * mm, (true.y_px[0] - other.y_px[0]) * mm
@@ -180,16 +188,19 @@ def in_tail(true: TrueFocus, phantom: Phantom) -> bool:
             other is not true
             and other.twinkling
             and abs(across) <= TAIL_MM[0] + abs(along) / 4
-            and -NEAR_MM <= along <= TAIL_MM[1]
+            and -MATCH_MM <= along <= TAIL_MM[1]
         ):
             return True
     return False
 
 
 def near(
-    phantom: Phantom, focus: Focus, frame: int | None, reach: float = NEAR_MM
+    phantom: Phantom, focus: Focus, frame: int | None, reach: float = MATCH_MM
 ) -> TrueFocus | None:
-    """The true focus that a focus shows, on its own frame or on the one given."""
+    """Return the true focus at a focus, on its own frame or on the given one.
+
+    None if no true focus is near.
+    """
     number = focus.frame if frame is None else frame
     mm = phantom.settings.spacing
     apart = [
@@ -205,7 +216,10 @@ def near(
 
 
 def scored(foci: list[Focus], phantom: Phantom, frame: int | None) -> list[tuple[float, bool]]:
-    """Twinkling score of each true focus in the colour box, 0 if none was found there, and whether it twinkles; none in another's tail."""
+    """Return the twinkling score of each true focus in the colour box, and True if it twinkles.
+
+    The score is 0 if no focus was found there. Foci in the tail of another one are left out.
+    """
     assert phantom.truth.colour is not None
     corners = np.array(phantom.truth.colour.box_px, np.float32)
     at = [near(phantom, focus, frame) for focus in foci]
@@ -227,21 +241,21 @@ def scored(foci: list[Focus], phantom: Phantom, frame: int | None) -> list[tuple
     ]
 
 
-def numbered(foci: list[Focus], phantom: Phantom) -> Iterable[bool]:
-    """Whether each true focus seen in half of the frames keeps one number."""
+def keep_one_number(foci: list[Focus], phantom: Phantom) -> Iterable[bool]:
+    """Yield for each true focus seen in half of the frames whether it keeps one number."""
     seen: defaultdict[TrueFocus, list[int]] = defaultdict(list)
     for focus in foci:
         if (
-            true := near(phantom, focus, None, SAME_MM)
+            true := near(phantom, focus, None, SAME_TRACK_MM)
         ) is not None and focus.seen_frames is not None:
             seen[true].append(focus.seen_frames)
     for counts in seen.values():
         if sum(counts) >= len(phantom.frames) / 2:
-            yield max(counts) >= KEPT * min(sum(counts), len(phantom.frames))
+            yield max(counts) >= ONE_TRACK_FRACTION * min(sum(counts), len(phantom.frames))
 
 
-def read_frame(phantom: Phantom, scan: Scan, number: int) -> Read:
-    """Compare the colours of one frame with what was drawn."""
+def read_frame(phantom: Phantom, scan: Scan, number: int) -> DecodedFrame:
+    """Compare the decoded colours of one frame with the simulated flow."""
     colour = phantom.truth.colour
     assert colour is not None
     assert colour.shown is not None
@@ -249,7 +263,7 @@ def read_frame(phantom: Phantom, scan: Scan, number: int) -> Read:
     (view, *_) = prepare(phantom.frames[number], spacing=scan.spacing, regions=scan.regions)
     flow = view.colour
     if flow is None:
-        return Read(
+        return DecodedFrame(
             0.0, 0.0 if colour.shown[number].any() else np.nan, False, np.nan, np.nan, np.nan
         )
     rows, columns = np.indices(view.shape)
@@ -266,10 +280,10 @@ def read_frame(phantom: Phantom, scan: Scan, number: int) -> Read:
         fraction = velocity(flow)[0][both]
         # both ends of the range are one phase
         off = np.abs(np.angle(np.exp(1j * np.pi * (fraction - true)))) / np.pi
-        close, error = float((off <= CLOSE).mean()), float(np.median(off))
+        close, error = float((off <= VELOCITY_TOLERANCE).mean()), float(np.median(off))
         sign = float((fraction * true > 0).mean())
     drawn = dice(flow.mask, shown) if shown.any() or flow.mask.any() else np.nan
-    return Read(
+    return DecodedFrame(
         dice(flow.box, (box[y, x] > 0) & view.tissue),
         drawn,
         flow.bar is not None,
@@ -280,7 +294,7 @@ def read_frame(phantom: Phantom, scan: Scan, number: int) -> Read:
 
 
 def table(clips: Sequence[Clip]) -> list[str]:
-    """Lines of the tables, in Markdown."""
+    """Return the lines of the tables in Markdown."""
     lines = ["| twinkling, tracks | value | 95 % interval | of |", "|---|---|---|---|"]
     for name, count, statistic in measures(clips):
         found = bootstrap(statistic, len(clips))
@@ -293,7 +307,7 @@ def table(clips: Sequence[Clip]) -> list[str]:
         "flow, Dice",
         "bar found",
         "velocity, median error",
-        f"within {CLOSE:.0%}",
+        f"within {VELOCITY_TOLERANCE:.0%}",
         "direction right",
     ]
     head.append("clips with false twinkling")
@@ -306,8 +320,8 @@ def table(clips: Sequence[Clip]) -> list[str]:
         own = [clip for clip in clips if chosen(clip.settings)]
         if not own:
             continue
-        reads = [clip.read for clip in own]
-        has_bar = [clip.read.bar for clip in own if clip.settings.colour_bar != "none"]
+        reads = [clip.decoded for clip in own]
+        has_bar = [clip.decoded.bar for clip in own if clip.settings.colour_bar != "none"]
         values = [
             mean([read.box for read in reads]),
             mean([read.flow for read in reads]),
@@ -326,7 +340,7 @@ def table(clips: Sequence[Clip]) -> list[str]:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Mean of those that are known; NaN where there are none."""
+    """Return the mean of the values that are not NaN; NaN if there are none."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
 
@@ -334,7 +348,7 @@ def mean(values: Sequence[float]) -> float:
 def measures(
     clips: Sequence[Clip],
 ) -> Iterable[tuple[str, int, Callable[[NDArray[np.intp]], float]]]:
-    """What is measured over clips that are drawn: its name, how many it rests on, and the statistic."""
+    """Yield each measure: its name, the number of cases, and its value for clips given by index."""
 
     def ranking(pairs: list[list[tuple[float, bool]]]) -> Callable[[NDArray[np.intp]], float]:
         def statistic(drawn: NDArray[np.intp]) -> float:
@@ -367,13 +381,13 @@ def measures(
             [said for said, true in clip.called if not true] if clip.kind == kind else []
             for clip in clips
         ]
-        rows.append((f"other listed foci called yes, {kind} clips", false))
+        rows.append((f"false foci with the verdict yes, {kind} clips", false))
     for name, facts in rows:
         yield name, sum(map(len, facts)), share(facts)
 
 
 def looks() -> Iterable[tuple[str, Callable[[PhantomSettings], bool]]]:
-    """The ways in which clips differ, each with what clips show it."""
+    """Yield the groups of clips: the name, and a function that selects the clips by settings."""
     yield "all", lambda settings: True
     for field, word, kinds in (
         ("colour_map", "map", COLOUR_MAPS),
@@ -393,7 +407,7 @@ def _has(settings: PhantomSettings, field: str, kind: str) -> bool:
 
 
 def plain(seed: int, clip: Clip) -> dict[str, object]:
-    """One clip for JSON."""
+    """Return one clip as values for JSON."""
     chosen = (
         "colour_map",
         "colour_bar",
@@ -409,7 +423,7 @@ def plain(seed: int, clip: Clip) -> dict[str, object]:
         "seed": seed,
         **{name: getattr(clip.settings, name) for name in chosen},
         **{
-            name: getattr(clip.read, name)
+            name: getattr(clip.decoded, name)
             for name in ("box", "flow", "bar", "error", "close", "sign")
         },
         "clip_scores": clip.clip_scores,

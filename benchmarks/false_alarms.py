@@ -1,6 +1,9 @@
-"""Whether `foci.false_positives` holds: `python -m benchmarks.false_alarms` counts foci in pure speckle against those promised.
+"""False alarms in pure speckle: `python -m benchmarks.false_alarms`.
 
-Kinds of speckle that scanners show, and simulated scans without anatomy (`usmicro.phantom`); each with the pixel size known and unknown.
+It counts the candidates in pure speckle and compares them with the number that
+`foci.false_positives` asks for. It uses kinds of speckle that scanners show, and simulated scans
+without anatomy (`usmicro.phantom`), each with known and unknown pixel size. It prints a table,
+needs no data and takes some minutes.
 """
 
 from __future__ import annotations
@@ -26,9 +29,11 @@ from usmicro.preparation import prepare
 from usmicro.settings import FociSettings
 
 SHAPE = (600, 700)
+"""Rows and columns of an image."""
 PIXEL_MM = 0.08
-PROMISED = np.array([0.1, 0.3, 1, 3, 10])
-"""False foci in 10 cm2."""
+"""Pixel size of an image in mm."""
+RATES = np.array([0.1, 0.3, 1, 3, 10])
+"""Values of `foci.false_positives`: false foci per 10 cm2."""
 
 USUAL = SpeckleKind(6, 4, shape=1.25)
 KINDS: dict[str, SpeckleKind | int] = {
@@ -55,11 +60,11 @@ KINDS: dict[str, SpeckleKind | int] = {
     "simulated scans, 1 look": 1,
     "simulated scans, 4 looks": 4,
 }
-"""By name; a number is that of the looks of simulated scans."""
+"""Kinds of speckle by name; a number is the number of looks of simulated scans."""
 
 
 def image_of(kind: SpeckleKind | int, seed: int) -> tuple[ByteImage, Spacing]:
-    """One image of pure speckle, and its pixel size."""
+    """Return an image of pure speckle and its pixel spacing."""
     if isinstance(kind, SpeckleKind):
         return speckle_image(np.random.default_rng([seed, 77]), kind, SHAPE), Spacing(
             PIXEL_MM, PIXEL_MM, "given"
@@ -68,36 +73,40 @@ def image_of(kind: SpeckleKind | int, seed: int) -> tuple[ByteImage, Spacing]:
     return np.asarray(next(scan.frames()), dtype=np.uint8), scan.spacing
 
 
-def counted(kind: SpeckleKind | int, known: bool, seed: int) -> NDArray[np.float64]:
-    """Foci found at each of PROMISED on one image, and behind them its area in 10 cm2."""
+def count_foci(kind: SpeckleKind | int, known: bool, seed: int) -> NDArray[np.float64]:
+    """Count the foci on one image at each of RATES; the last value is its area in 10 cm2."""
     image, spacing = image_of(kind, seed)
-    out = np.zeros(len(PROMISED) + 1)
+    out = np.zeros(len(RATES) + 1)
     for view in prepare(image, spacing=spacing if known else Spacing()):
         out[:-1] += [
-            len(find_candidates(view, FociSettings(false_positives=float(promised))))
-            for promised in PROMISED
+            len(find_candidates(view, FociSettings(false_positives=float(rate)))) for rate in RATES
         ]
         out[-1] += view.tissue.sum() * view.grid.pixel_mm**2 / TEN_CM2
     return out
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Count and print a table of found over promised; a number in brackets rests on fewer than ten foci."""
+    """Print a table of the number of foci over the number asked for.
+
+    A ratio in brackets rests on fewer than ten foci.
+    """
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=20, help="of each kind")
     parser.add_argument("--first-seed", type=int, default=40_000)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args(arguments)
     seeds = range(options.first_seed, options.first_seed + options.images)
-    print("| speckle | pixel size |", " | ".join(f"{promised:g}" for promised in PROMISED), "|")
-    print("|---|---|" + "---|" * len(PROMISED))
-    worst, total = [], np.zeros(len(PROMISED) + 1)
+    print("| speckle | pixel size |", " | ".join(f"{rate:g}" for rate in RATES), "|")
+    print("|---|---|" + "---|" * len(RATES))
+    worst, total = [], np.zeros(len(RATES) + 1)
     with ProcessPoolExecutor(options.processes, initializer=partial(cv2.setNumThreads, 1)) as pool:
         for name, kind in KINDS.items():
             for known in (True, False):
-                both = np.sum(list(pool.map(counted, repeat(kind), repeat(known), seeds)), axis=0)
+                both = np.sum(
+                    list(pool.map(count_foci, repeat(kind), repeat(known), seeds)), axis=0
+                )
                 total += both
-                ratio = both[:-1] / both[-1] / PROMISED
+                ratio = both[:-1] / both[-1] / RATES
                 cells = [
                     f"{value:.2f}" if count >= 10 else f"({value:.2f})"
                     for value, count in zip(ratio, both, strict=False)
@@ -109,12 +118,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     flush=True,
                 )
                 worst.append(np.abs(np.log(ratio[-1])))
-    print(
-        f"\nAll kinds together: {', '.join(f'{value:.2f}' for value in total[:-1] / total[-1] / PROMISED)} times as many as promised."
-    )
+    ratios = ", ".join(f"{value:.2f}" for value in total[:-1] / total[-1] / RATES)
+    print(f"\nAll kinds together: {ratios} times as many as asked for.")
     within = np.mean(np.array(worst) <= np.log(1.5))
     print(
-        f"At 10 in 10 cm2 {within:.0%} of the kinds are within a factor 1.5; the worst is off by {np.exp(max(worst)):.1f}."
+        f"At 10 per 10 cm2 {within:.0%} of the kinds are within a factor of 1.5; "
+        f"the worst is off by a factor of {np.exp(max(worst)):.1f}."
     )
 
 

@@ -98,7 +98,7 @@ def test_lee_smooths_more_with_fewer_looks():
 
 
 def test_looks_of_rayleigh_speckle_and_its_averages():
-    # the square of the amplitude SNR of 1.91; looked for in the most homogeneous tenth, which is a little above
+    # the square of the amplitude SNR of 1.91; the most homogeneous tenth is a little above it
     one = estimate_looks(np.hypot(*np.random.default_rng(5).normal(size=(2, 400, 400))))
     four = estimate_looks(
         np.hypot(*np.random.default_rng(6).normal(size=(2, 4, 400, 400))).mean(axis=0)
@@ -115,7 +115,7 @@ def test_a_display_image_keeps_its_grey_scale(method, edge):
     assert out.shape == grey.shape
     assert grey.min() - 1 <= out.min() <= out.max() <= grey.max() + 1
     assert out[:, :90].std() < 0.6 * grey[:, :90].std()
-    # the mean of the amplitude lies above the mean of its logarithm, by 2.5 dB less 1.05 dB for Rayleigh speckle
+    # for Rayleigh speckle the mean amplitude lies 2.5 - 1.05 dB above the mean of its logarithm
     assert out.mean() - grey.mean() == pytest.approx(1.45 * 255 / 60, abs=3)
 
 

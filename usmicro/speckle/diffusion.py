@@ -16,8 +16,8 @@ from usmicro.speckle.scale import checked_amplitude, whole_blocks
 
 SCALE_QUANTILE = 0.25
 """Quantile of the coefficient of variation over blocks that is taken as the speckle scale.
-Structure raises the variation of a block, so that homogeneous blocks lie at the low end. Chosen by eye; no
-measurement is recorded."""
+Structure raises the variation of a block, so that homogeneous blocks lie at the low end. Chosen by
+eye; no measurement is recorded."""
 
 
 def srad(
