@@ -1,9 +1,19 @@
-"""Train the duct model: `python -m training.ducts WORK`, with WORK as `python -m training.pictures DATA WORK` fills it.
+"""Train the duct network.
 
-No public data set outlines ducts. So ducts are drawn into real scans, in whose tissue the network must tell them from fat, clefts and
-fascia, and simulated scans bring their own. The network learns from four folds of five; the confidence of a tube is fitted to what it finds
-on the fifth: on real scans as they are, where a duct is rare and what is found counts as false, on the same with ducts drawn in, and on
-simulated scans. Some 30 minutes on one core; a run that is stopped goes on from its last epoch. The seeds are fixed.
+Run
+    python -m training.ducts WORK
+Needs
+    WORK with the pictures of `training.pictures`.
+Takes
+    About 30 minutes on one core. A run that was stopped continues from its last epoch.
+Writes
+    usmicro/anatomy/ducts.onnx, and the checkpoint WORK/ducts.pt.
+
+No public data set has outlines of ducts. Ducts are therefore drawn into real scans, in whose tissue
+the network must distinguish them from fat, clefts and fasciae; simulated scans have their own. The
+network learns from four folds of five. `training.regions` fits the confidence of a tube to what the
+network finds on the fifth: on real scans as they are, where ducts are rare and tubes count as
+false, on the same scans with ducts drawn into them, and on simulated scans. Seeds are fixed.
 """
 
 from __future__ import annotations
@@ -15,11 +25,13 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from training.augmentation import Geometry
+from training.augmentation import CropSettings
 from training.fitting import Plan, Sample, fit
+from training.outlines import PHANTOM
 from training.pictures import Picture, read_pictures
 from training.unet import UNet
 from usmicro.anatomy.ducts import DUCT_PIXEL_MM, NETWORK, WALL_MM
+from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA
 from usmicro.phantom.random_objects import random_duct
 
 PLAN = Plan(
@@ -27,76 +39,107 @@ PLAN = Plan(
     epochs=(24,),
     batch=16,
     rate=4e-3,
-    geometry=Geometry(
-        pixel_mm=DUCT_PIXEL_MM, zoom=(-0.25, 0.25), stretch=0.1, tilt=0.2, elsewhere=0.0
+    crop=CropSettings(
+        pixel_mm=DUCT_PIXEL_MM, zoom=(-0.25, 0.25), stretch=0.1, tilt=0.2, without_mass=0.0
     ),
     network=UNet,
 )
+
 HELD_OUT_FOLD = 1
-"""Left out by the network; the confidence of tubes is fitted on it."""
-COPIES = {"bus-bra": 0.5, "breast-lesions-usg": 3, "phantom": 2}
-"""How often a scan is seen in an epoch; half of BUS-BRA is enough."""
+"""Fold from which the network does not learn; the confidence of tubes is fitted to it."""
+
+COPIES = {BUS_BRA: 0.5, BREAST_LESIONS_USG: 3, PHANTOM: 2}
+"""Number of copies of a scan in an epoch, by source; half of BUS-BRA is enough.
+
+Chosen by judgement; no measurement is recorded.
+"""
+
 GREY_PER_DB = 255 / 60
+"""Grey levels per dB of the usual dynamic range of 60 dB."""
+
 LUMEN_DB = (5.0, 15.0)
-"""How much darker than its surroundings a drawn lumen is."""
+"""Range by which a drawn lumen is darker than its surroundings, dB.
+
+Chosen by eye on the development scans; no measurement is recorded.
+"""
+
 WALL_DB = (0.0, 6.0)
-DARKEST = 25.0
-"""Where the mean grey level is lower, a duct would not be seen."""
+"""Range by which a drawn wall is brighter than its surroundings, dB.
+
+Chosen by eye on the development scans; no measurement is recorded.
+"""
+
+DARKEST_GREY = 25.0
+"""Mean grey level of the tissue below which no duct is drawn, because it would not be seen.
+
+Chosen by eye on the development scans; no measurement is recorded.
+"""
+
+SMALLEST_MM2 = 3.0
+"""Smallest area of a drawn lumen within the picture, mm2."""
+
+MOST_COVERED = 0.02
+"""Largest fraction of a drawn lumen that lies in a mass, in another duct or outside the tissue."""
+
+GAP_MM = 2.0
+"""Distance between drawn ducts, mm."""
 
 
 def with_ducts(picture: Picture, generator: np.random.Generator) -> Picture:
-    """The picture with up to three ducts drawn into it."""
+    """Return a picture with up to three ducts drawn into it."""
     mm = picture.pixel_mm
-    grey, known = picture.grey.astype(np.float32), np.zeros(picture.grey.shape, np.bool_)
-    taken = ndimage.binary_dilation(picture.outline, iterations=5) | ~picture.tissue
+    grey, ducts = picture.grey.astype(np.float32), np.zeros(picture.grey.shape, np.bool_)
+    occupied = ndimage.binary_dilation(picture.outline, iterations=5) | ~picture.tissue
     y, x = (axis * mm for axis in np.mgrid[: grey.shape[0], : grey.shape[1]])
     for _ in range(int(generator.integers(0, 4))):
-        duct = random_duct(
-            generator, generator.uniform(0, x.max()), generator.uniform(2, 0.8 * y.max())
-        )
+        middle_x = generator.uniform(0, x.max())
+        middle_y = generator.uniform(2, 0.8 * y.max())
+        duct = random_duct(generator, middle_x, middle_y)
         distance = duct.distance(x, y).astype(np.float32)
         inside = distance < 0
-        if inside.sum() < 3 / mm**2 or taken[inside].mean() > 0.02 or grey[inside].mean() < DARKEST:
+        if (
+            inside.sum() < SMALLEST_MM2 / mm**2
+            or occupied[inside].mean() > MOST_COVERED
+            or grey[inside].mean() < DARKEST_GREY
+        ):
             continue
         lumen = np.clip(0.5 - distance / 0.15, 0, 1)
         wall = np.clip(1 - np.abs(distance - duct.wall / 2 - 0.1) / duct.wall, 0, 1)
-        grey += GREY_PER_DB * (
-            generator.uniform(*WALL_DB) * wall - generator.uniform(*LUMEN_DB) * lumen
-        )
-        taken |= distance < 2
-        known |= distance < duct.wall
-    return replace(picture, grey=np.clip(np.rint(grey), 0, 255).astype(np.uint8), ducts=known)
+        wall_db = generator.uniform(*WALL_DB)
+        lumen_db = generator.uniform(*LUMEN_DB)
+        grey += GREY_PER_DB * (wall_db * wall - lumen_db * lumen)
+        occupied |= distance < GAP_MM
+        ducts |= distance < duct.wall
+    return replace(picture, grey=np.clip(np.rint(grey), 0, 255).astype(np.uint8), ducts=ducts)
 
 
 def sample(picture: Picture) -> Sample:
-    """The picture with the lumen of its ducts."""
-    return picture, (
-        ndimage.distance_transform_edt(picture.ducts) * picture.pixel_mm > WALL_MM / 2
-    ).astype(np.float32)
+    """Return a picture with the lumen of its ducts as the target."""
+    from_edge_mm = ndimage.distance_transform_edt(picture.ducts) * picture.pixel_mm
+    return picture, (from_edge_mm > WALL_MM / 2).astype(np.float32)
 
 
 def main() -> None:
     """Train the network and write it into the package."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "work", type=Path, help="folder that training.pictures filled; checkpoints go there too"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--threads", type=int, default=0, help="threads that the run may use; 0: all"
+        "work", type=Path, help="folder that training.pictures filled; the checkpoint goes there"
     )
+    parser.add_argument("--threads", type=int, default=0, help="number of threads; 0: all")
     options = parser.parse_args()
     generator = np.random.default_rng(0)
     samples, unseen = [], []
     for picture in read_pictures(options.work):
+        is_simulated = picture.source == PHANTOM
         if picture.fold == HELD_OUT_FOLD:
-            if picture.source == "phantom":
+            if is_simulated:
                 unseen.append(sample(picture))
             continue
         copies = COPIES[picture.source]
         for _ in range(int(copies) + int(generator.random() < copies % 1)):
-            samples.append(
-                sample(picture if picture.source == "phantom" else with_ducts(picture, generator))
-            )
+            samples.append(sample(picture if is_simulated else with_ducts(picture, generator)))
     fit(samples, PLAN, NETWORK, options.work / "ducts.pt", unseen=unseen, threads=options.threads)
 
 

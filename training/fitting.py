@@ -1,4 +1,7 @@
-"""Fit a U-Net: same pictures, plan and machine, same weights."""
+"""Fit a segmentation network. Needs the extra `train`.
+
+The same pictures, plan and machine give the same weights. This module is not a program.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,10 +18,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from training.augmentation import Geometry, augmented, plain
+from training.augmentation import CropSettings, augmented, resampled
 from training.pictures import Picture
 from training.unet import export
 from usmicro.model.arrays import FloatImage
+
+WARM_UP = 0.1
+"""Fraction of the steps over which the learning rate rises."""
+
+DICE_WEIGHT = 0.5
+"""Weight of the Dice term of the loss against the cross-entropy.
+
+Chosen by judgement; no measurement is recorded.
+"""
+
+REPORT_EVERY = 4
+"""Number of epochs after which the Dice coefficients are printed."""
+
+Sample = tuple[Picture, FloatImage]
+"""A picture and the target of the network on it, 0 to 1, with the same shape."""
 
 
 @dataclass(frozen=True)
@@ -25,31 +44,38 @@ class Plan:
     """How a network is fitted."""
 
     sizes: tuple[tuple[int, int], ...]
-    """Rows and columns of the input, one stage after the other; small first, which is faster. The last is the network's own."""
+    """Rows and columns of the input in each stage; the last is the size of the written network.
+
+    Small inputs first save time.
+    """
     epochs: tuple[int, ...]
-    """Of each stage."""
+    """Number of epochs of each stage."""
     batch: int
+    """Number of pictures in a step."""
     rate: float
-    """Largest learning rate; it rises over a tenth of the epochs and then falls along a cosine."""
-    geometry: Geometry
+    """Largest learning rate; after the warm-up the rate falls along a cosine."""
+    crop: CropSettings
+    """Variation of the pictures."""
     network: Callable[[], nn.Module]
-    """Makes the network, with the weights that it starts from."""
+    """Makes the network with its initial weights."""
     weight_decay: float = 1e-3
+    """Weight decay of AdamW."""
     seed: int = 0
 
 
-Sample = tuple[Picture, FloatImage]
-"""A picture and what is to be found on it, 0 to 1."""
-
-
 def loss(logit: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy, and one minus the Dice coefficient of each image that shows something."""
+    """Return the cross-entropy plus a Dice term.
+
+    The term is 1 minus the Dice coefficient, summed over the images that show a target. Both
+    arguments have the shape (n, 1, rows, columns).
+    """
     entropy = binary_cross_entropy_with_logits(logit, target)
-    inside = torch.sigmoid(logit)
-    both, either = (inside * target).sum((1, 2, 3)), (inside + target).sum((1, 2, 3))
-    shown = target.amax((1, 2, 3)) > 0.5
-    overlap = (2 * both + 1) / (either + 1)
-    return entropy + 0.5 * (1 - overlap)[shown].sum() / len(target)
+    probability = torch.sigmoid(logit)
+    intersection = (probability * target).sum((1, 2, 3))
+    total = (probability + target).sum((1, 2, 3))
+    has_target = target.amax((1, 2, 3)) > 0.5
+    dice = (2 * intersection + 1) / (total + 1)
+    return entropy + DICE_WEIGHT * (1 - dice)[has_target].sum() / len(target)
 
 
 def fit(
@@ -61,9 +87,22 @@ def fit(
     unseen: Sequence[Sample] = (),
     threads: int = 0,
 ) -> None:
-    """Fit a network to pictures and write it to `file`; a checkpoint is kept after every epoch and gone on from.
+    """Fit a network and write it as ONNX.
 
-    `unseen` pictures are only looked at, for the figures that are printed.
+    The state is written to a checkpoint after every epoch; a later run continues from it.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    plan : Plan
+    file : Path
+        The ONNX file to write.
+    checkpoint : Path
+        The checkpoint to continue from, if it exists, and to write.
+    unseen : sequence of Sample
+        Samples for the Dice coefficients that are printed; the network is not fitted to them.
+    threads : int
+        Number of threads of PyTorch; 0: its default.
     """
     if threads:
         torch.set_num_threads(threads)
@@ -74,7 +113,7 @@ def fit(
     total, steps = sum(plan.epochs), -(-len(samples) // plan.batch)
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=plan.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, plan.rate, total_steps=total * steps, pct_start=0.1
+        optimizer, plan.rate, total_steps=total * steps, pct_start=WARM_UP
     )
     first, seconds = 0, 0.0
     if checkpoint.exists():
@@ -84,65 +123,75 @@ def fit(
         schedule.load_state_dict(state["schedule"])
         first, seconds = state["epoch"], state["seconds"]
     for epoch in range(first, total):
-        started = time.perf_counter()
+        start = time.perf_counter()
         stage = int(np.searchsorted(np.cumsum(plan.epochs), epoch, side="right"))
-        model.train()
-        order = np.random.default_rng([plan.seed, epoch]).permutation(len(samples))
-        losses = []
-        for start in range(0, len(order), plan.batch):
-            chosen = order[start : start + plan.batch]
-            drawn = [
-                augmented(  # type: ignore[call-arg]
-                    *samples[i],
-                    plan.sizes[stage],
-                    plan.geometry,
-                    np.random.default_rng([plan.seed, epoch, int(i)]),
-                )
-                for i in chosen
-            ]
-            images, wanted = (torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True))
-            logit = model(images.to(device, memory_format=torch.channels_last))
-            value = loss(logit, wanted[:, None].to(device))
-            optimizer.zero_grad()
-            value.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            losses.append(value.item())
-        seconds += time.perf_counter() - started
+        mean_loss = _fit_epoch(model, samples, plan, epoch, stage, optimizer, schedule, device)
+        seconds += time.perf_counter() - start
         state = {
             "model": model.state_dict(),
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
         }
-        partial = checkpoint.with_suffix(".part")
-        torch.save({**state, "epoch": epoch + 1, "seconds": seconds}, partial)
-        partial.rename(checkpoint)
-        line = f"{checkpoint.stem} epoch {epoch + 1} of {total}: loss {np.mean(losses):.4f}, {seconds:.0f} s"
-        if unseen and (epoch % 4 == 3 or epoch == total - 1):
-            line += "; " + ", ".join(
-                f"{name} {value:.3f}"
-                for name, value in overlaps(model, unseen, plan, device).items()
-            )
+        unfinished = checkpoint.with_suffix(".part")
+        torch.save({**state, "epoch": epoch + 1, "seconds": seconds}, unfinished)
+        unfinished.rename(checkpoint)
+        line = f"{checkpoint.stem} epoch {epoch + 1} of {total}: loss {mean_loss:.4f}"
+        line += f", {seconds:.0f} s"
+        if unseen and ((epoch + 1) % REPORT_EVERY == 0 or epoch == total - 1):
+            scores = dice_by_source(model, unseen, plan, device)
+            line += "; Dice " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
         print(line, flush=True)
     export(model, plan.sizes[-1], file)
 
 
+def _fit_epoch(
+    model: nn.Module,
+    samples: Sequence[Sample],
+    plan: Plan,
+    epoch: int,
+    stage: int,
+    optimizer: Any,
+    schedule: Any,
+    device: torch.device,
+) -> float:
+    """Fit the network to every sample once and return the mean loss."""
+    model.train()
+    order = np.random.default_rng([plan.seed, epoch]).permutation(len(samples))
+    losses = []
+    for start in range(0, len(order), plan.batch):
+        batch = []
+        for i in order[start : start + plan.batch]:
+            picture, target = samples[i]
+            generator = np.random.default_rng([plan.seed, epoch, int(i)])
+            batch.append(augmented(picture, target, plan.sizes[stage], plan.crop, generator))
+        images, targets = (torch.from_numpy(np.stack(part)) for part in zip(*batch, strict=True))
+        logit = model(images.to(device, memory_format=torch.channels_last))
+        value = loss(logit, targets[:, None].to(device))
+        optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        losses.append(value.item())
+    return float(np.mean(losses))
+
+
 @torch.no_grad()  # type: ignore[untyped-decorator]
-def overlaps(
+def dice_by_source(
     model: nn.Module, samples: Sequence[Sample], plan: Plan, device: torch.device
 ) -> dict[str, float]:
-    """Mean Dice coefficient of what is found at probability 0.5, by source, over the pictures that show something."""
+    """Return the mean Dice coefficient at probability 0.5 of the samples of each source.
+
+    Samples without target are left out.
+    """
     model.eval()
-    found: dict[str, list[float]] = {}
+    scores: dict[str, list[float]] = {}
     for picture, target in samples:
         if not target.any():
             continue
-        image, known = plain(picture, target, plan.sizes[-1], plan.geometry)
-        inside: NDArray[np.bool_] = (
-            (model(torch.from_numpy(image[None]).to(device)) > 0)[0, 0].cpu().numpy()
-        )
-        both = 2 * float((inside & (known > 0.5)).sum())
-        found.setdefault(picture.source, []).append(
-            both / max(float(inside.sum() + (known > 0.5).sum()), 1)
-        )
-    return {name: float(np.mean(values)) for name, values in found.items()}
+        image, resampled_target = resampled(picture, target, plan.sizes[-1], plan.crop)
+        logit = model(torch.from_numpy(image[None]).to(device))
+        inside: NDArray[np.bool_] = (logit > 0)[0, 0].cpu().numpy()
+        truth = resampled_target > 0.5
+        intersection, total = float((inside & truth).sum()), float(inside.sum() + truth.sum())
+        scores.setdefault(picture.source, []).append(2 * intersection / max(total, 1))
+    return {name: float(np.mean(values)) for name, values in scores.items()}

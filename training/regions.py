@@ -118,7 +118,10 @@ class FoundRegions:
 
 
 def half_of(picture: Picture) -> int:
-    """Return 0 or 1, the same for all scans of a patient: the first number in the name is theirs."""
+    """Return 0 or 1, the same for all scans of a patient.
+
+    The first number in the name of an image is that of the patient.
+    """
     return int(re.findall(r"\d+", picture.image)[0]) % 2
 
 

@@ -1,4 +1,7 @@
-"""A small U-Net, and how it is written for OpenCV; needs the extra `train`."""
+"""A small U-Net, and its export for OpenCV. Needs the extra `train`.
+
+This module is not a program.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,22 @@ from torch import Tensor, nn
 from usmicro.anatomy.network import CHANNELS
 
 WIDTHS = (12, 20, 32, 48, 64)
-"""Channels at each scale, the finest first."""
-FEW = 64
-"""Arrays of fewer values stay in 32 bits."""
+"""Number of channels at each scale, the finest first.
+
+Chosen by judgement to keep the network fast; no measurement is recorded.
+"""
+
+LEAST_VALUES_HALVED = 64
+"""Number of values from which an array of weights is stored in 16 bits. Smaller ones, such as
+biases, stay in 32 bits."""
 
 
-def _double(inputs: int, outputs: int) -> nn.Sequential:
+def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*convolution(inputs, outputs), *convolution(outputs, outputs))
 
 
 def convolution(inputs: int, outputs: int, size: int = 3) -> tuple[nn.Module, ...]:
-    """A convolution that keeps the size, normalised over the batch and cut off below 0."""
+    """Return a convolution that keeps the size, batch normalisation and a ReLU."""
     return (
         nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -33,17 +41,22 @@ def convolution(inputs: int, outputs: int, size: int = 3) -> tuple[nn.Module, ..
 
 
 class UNet(nn.Module):  # type: ignore[misc]
-    """Encoder of two convolutions a scale; the decoder adds what it brings up to what was there, which halves its cost.
+    """U-Net with two convolutions per scale in the encoder.
+
+    The decoder adds the upsampled maps to those of the encoder instead of concatenating both, which
+    halves its cost.
 
     References
     ----------
-    Ronneberger et al., MICCAI 2015; the addition is that of LinkNet (Chaurasia and Culurciello, VCIP 2017).
+    Ronneberger et al., MICCAI 2015: the U-Net.
+
+    Chaurasia and Culurciello, VCIP 2017: addition instead of concatenation (LinkNet).
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.down = nn.ModuleList(
-            _double(a, b) for a, b in zip((CHANNELS, *WIDTHS), WIDTHS, strict=False)
+            _two_convolutions(a, b) for a, b in zip((CHANNELS, *WIDTHS), WIDTHS, strict=False)
         )
         pairs = list(pairwise(WIDTHS))[::-1]
         self.narrow = nn.ModuleList(nn.Sequential(*convolution(b, a, 1)) for a, b in pairs)
@@ -52,19 +65,25 @@ class UNet(nn.Module):  # type: ignore[misc]
         self.shrink, self.grow = nn.MaxPool2d(2), nn.Upsample(scale_factor=2, mode="nearest")
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logit of every pixel, shape (n, 1, rows, columns), of images of shape (n, CHANNELS, rows, columns)."""
-        kept: list[Tensor] = []
+        """Return the logit of each pixel.
+
+        `image` has the shape (n, CHANNELS, rows, columns), the result (n, 1, rows, columns).
+        """
+        encoded: list[Tensor] = []
         for i, block in enumerate(self.down):
             image = block(self.shrink(image) if i else image)
-            kept.append(image)
-        for narrow, up, skip in zip(self.narrow, self.up, kept[-2::-1], strict=True):
+            encoded.append(image)
+        for narrow, up, skip in zip(self.narrow, self.up, encoded[-2::-1], strict=True):
             image = up(self.grow(narrow(image)) + skip)
         out: Tensor = self.head(image)
         return out
 
 
 def export(model: nn.Module, size: tuple[int, int], file: Path) -> None:
-    """Write the model as ONNX for one image of (rows, columns): batch normalisation folded in, weights in 16 bits."""
+    """Write a model as ONNX for one image of `size` (rows, columns).
+
+    Batch normalisation is folded into the convolutions, and weights are stored in 16 bits.
+    """
     model = model.cpu().eval()
     example = torch.zeros(1, CHANNELS, *size)
     torch.onnx.export(
@@ -80,16 +99,13 @@ def export(model: nn.Module, size: tuple[int, int], file: Path) -> None:
     graph, casts = written.graph, []
     for weights in list(graph.initializer):
         values = numpy_helper.to_array(weights)
-        if values.dtype == np.float32 and values.size >= FEW:
+        if values.dtype == np.float32 and values.size >= LEAST_VALUES_HALVED:
             graph.initializer.remove(weights)
-            graph.initializer.append(
-                numpy_helper.from_array(values.astype(np.float16), f"{weights.name}.short")
-            )
-            casts.append(
-                helper.make_node(
-                    "Cast", [f"{weights.name}.short"], [weights.name], to=onnx.TensorProto.FLOAT
-                )
-            )
+            short_name = f"{weights.name}.short"
+            short = numpy_helper.from_array(values.astype(np.float16), short_name)
+            graph.initializer.append(short)
+            float32 = onnx.TensorProto.FLOAT
+            casts.append(helper.make_node("Cast", [short_name], [weights.name], to=float32))
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

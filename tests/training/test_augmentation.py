@@ -3,16 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.augmentation import Geometry, augmented, other_display, plain
+from training.augmentation import CropSettings, augmented, resampled, vary_display
 from training.pictures import Picture
 
 SIZE = (96, 96)
-STILL = Geometry(zoom=(0.0, 0.0), stretch=0.0, tilt=0.0, elsewhere=0.0)
+WHOLE = CropSettings(zoom=(0.0, 0.0), stretch=0.0, tilt=0.0, without_mass=0.0)
 
 
 @pytest.fixture
 def picture() -> Picture:
-    """A bright mass on speckle."""
+    """Return a bright elliptical mass on noise."""
     generator = np.random.default_rng(5)
     y, x = np.mgrid[:192, :240]
     outline = ((x - 90) / 40) ** 2 + ((y - 80) / 25) ** 2 < 1
@@ -21,54 +21,60 @@ def picture() -> Picture:
     return Picture("one", "simulated", 1, 0.1, grey, everywhere, outline, ~everywhere)
 
 
-def seen(picture: Picture, geometry: Geometry, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def random_crop(picture: Picture, crop: CropSettings, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return augmented(
-        picture, picture.outline.astype(np.float32), SIZE, geometry, np.random.default_rng(seed)
+        picture, picture.outline.astype(np.float32), SIZE, crop, np.random.default_rng(seed)
     )
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_target_moves_with_the_picture(picture, seed):
-    image, target = seen(picture, Geometry(elsewhere=0.0), seed)
+def test_image_and_target_have_the_same_crop(picture, seed):
+    image, target = random_crop(picture, CropSettings(without_mass=0.0), seed)
     assert image.shape == (3, *SIZE)
     assert target.shape == SIZE
-    inside, outside = (
-        image[0][(target > 0.9) & (image[2] > 0)],
-        image[0][(target < 0.1) & (image[2] > 0)],
-    )
+    rank, tissue = image[0], image[2] > 0
+    inside, outside = rank[(target > 0.9) & tissue], rank[(target < 0.1) & tissue]
     assert np.median(inside) > np.median(outside) + 0.5
 
 
-def test_without_movement_the_target_is_the_outline_or_its_mirror_image(picture):
-    _, known = plain(picture, picture.outline.astype(np.float32), SIZE, STILL)
+def test_without_variation_the_target_is_the_outline_or_its_mirror_image(picture):
+    _, expected = resampled(picture, picture.outline.astype(np.float32), SIZE, WHOLE)
     for seed in range(6):
-        _, target = seen(picture, STILL, seed)
-        assert (
-            min(np.abs(target - known).mean(), np.abs(target - known[:, ::-1]).mean()) < 0.2
-        )  # a sector may hide a part
+        _, target = random_crop(picture, WHOLE, seed)
+        errors = [np.abs(target - outline).mean() for outline in (expected, expected[:, ::-1])]
+        assert min(errors) < 0.2  # a sector may hide a part
 
 
-def test_a_part_elsewhere_shows_no_mass(picture):
+def test_a_crop_without_mass_shows_none(picture):
     small = np.zeros_like(picture.outline)
     small[10:20, 10:20] = True
     picture = replace(picture, outline=small)
-    assert all(seen(picture, Geometry(elsewhere=1.0), seed)[1].max() == 0 for seed in range(8))
+    assert all(
+        random_crop(picture, CropSettings(without_mass=1.0), seed)[1].max() == 0
+        for seed in range(8)
+    )
 
 
-def test_the_same_seed_gives_the_same_picture(picture):
-    for one, other in zip(seen(picture, Geometry(), 3), seen(picture, Geometry(), 3), strict=True):
+def test_the_same_seed_gives_the_same_crop(picture):
+    for one, other in zip(
+        random_crop(picture, CropSettings(), 3),
+        random_crop(picture, CropSettings(), 3),
+        strict=True,
+    ):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_pixel_size_sets_the_scale(picture):
-    image, target = plain(picture, picture.outline.astype(np.float32), SIZE, Geometry(pixel_mm=0.2))
+    image, target = resampled(
+        picture, picture.outline.astype(np.float32), SIZE, CropSettings(pixel_mm=0.2)
+    )
     assert image.shape == (3, 96, 128)
     assert target.sum() * 0.2**2 == pytest.approx(picture.outline.sum() * 0.1**2, rel=0.15)
 
 
-def test_another_display_stays_within_the_grey_levels(picture):
+def test_a_varied_display_has_grey_levels_from_0_to_255(picture):
     for seed in range(20):
-        grey = other_display(picture.grey.astype(np.float32), np.random.default_rng(seed))
+        grey = vary_display(picture.grey.astype(np.float32), np.random.default_rng(seed))
         assert grey.dtype == np.float32
         assert grey.min() >= 0
         assert grey.max() <= 255

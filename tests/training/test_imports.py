@@ -19,7 +19,7 @@ def test_every_program_can_be_imported(name):
     try:
         import_module(name)
     except ModuleNotFoundError as error:
-        # of the extras `train` and `bench`, which tests do not need
+        # packages of the extras `train` and `bench` may be missing
         if str(error.name).startswith(("usmicro", "training", "benchmarks")):
             raise
         pytest.skip(f"{name} needs {error.name}")
