@@ -47,7 +47,7 @@ def test_marked_foci_are_not_masked(data_folder):
             mark.values() if isinstance(mark, dict) else mark for mark in entry["both"]
         ):
             total += 1
-            covered += mask[round(y) - 1 : round(y) + 2, round(x) - 1 : round(x) + 2].any()
+            covered += bool(mask[round(y) - 1 : round(y) + 2, round(x) - 1 : round(x) + 2].any())
     assert total > 40
     assert covered <= 1  # one lies under the dotted line of a caliper
 

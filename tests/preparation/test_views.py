@@ -6,7 +6,7 @@ from tests.helpers.preparation_pictures import draw_focus, draw_plus, framed, sp
 from usmicro.errors import ImageError
 from usmicro.model.scan import Region, Spacing
 from usmicro.phantom import PhantomSettings, simulate
-from usmicro.preparation import prepare
+from usmicro.preparation import ScreenCache, prepare
 from usmicro.settings import PreparationSettings
 
 KNOWN = Spacing(0.07, 0.07, "given")
@@ -60,6 +60,50 @@ def test_depth_counts_from_the_face_of_the_transducer(picture):
     face = view.grid.from_image(apex[0] + 230 * np.sin(0.3), apex[1] + 230 * np.cos(0.3))
     assert abs(view.scan_lines.depth(*face)) < 5
     assert np.allclose(view.scan_lines.direction(*face), (np.sin(0.3), np.cos(0.3)), atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def sector_phantom():
+    return simulate(1, PhantomSettings(geometry="sector", screen=True))
+
+
+def with_stretched_rows(phantom, factor):
+    """Return the first frame with `factor` times as many rows, and the spacing to match."""
+    rows, columns = phantom.frames[0].shape
+    new_rows = round(rows * factor)
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    frame = cv2.resize(phantom.frames[0], (columns, new_rows), interpolation=method)
+    x_mm, y_mm = phantom.spacing.x_mm, phantom.spacing.y_mm
+    return frame, Spacing(x_mm, y_mm * rows / new_rows, "given")
+
+
+@pytest.mark.parametrize("factor", [0.6, 0.8, 1.0, 1.25, 1.6])
+@pytest.mark.parametrize("given_by", ["frame", "region"])
+def test_depths_in_a_sector_are_right_whatever_the_shape_of_the_pixels(
+    sector_phantom, factor, given_by
+):
+    frame, spacing = with_stretched_rows(sector_phantom, factor)
+    if given_by == "frame":
+        (view,) = prepare(frame, spacing=spacing)
+    else:
+        region = Region("tissue", 0, 0, frame.shape[1], frame.shape[0], spacing)
+        (view,) = prepare(frame, spacing=Spacing(0.1, 0.1, "given"), regions=[region])
+    assert view.scan_lines.geometry == "sector"
+    assert sector_phantom.truth.foci
+    for focus in sector_phantom.truth.foci:
+        row = (focus.y_px[0] + 0.5) * frame.shape[0] / sector_phantom.frames.shape[1] - 0.5
+        depth = view.scan_lines.depth(*view.grid.from_image(focus.x_px[0], row))
+        assert depth * view.grid.pixel_mm == pytest.approx(focus.depth_mm, abs=0.3)
+
+
+def test_one_cache_gives_right_areas_for_pixels_of_any_shape(sector_phantom):
+    frame, spacing = with_stretched_rows(sector_phantom, 0.6)
+    cache = ScreenCache()
+    square = prepare(frame, spacing=Spacing(0.07, 0.07, "given"), cache=cache)
+    narrow = prepare(frame, spacing=spacing, cache=cache)
+    for views, given in ((square, Spacing(0.07, 0.07, "given")), (narrow, spacing)):
+        (without_cache,) = prepare(frame, spacing=given)
+        np.testing.assert_array_equal(views[0].tissue, without_cache.tissue)
 
 
 @pytest.mark.parametrize(

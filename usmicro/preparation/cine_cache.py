@@ -97,13 +97,15 @@ class KnownAreas:
     """The scan areas of a screen, and where it showed anything at all."""
 
     areas: list[ScanArea]
+    aspect: float
+    """Height over width of an input pixel, for which they were found."""
     shown: BoolImage
     """In coarse pixels."""
 
     @classmethod
-    def of(cls, grey: ByteImage, areas: list[ScanArea]) -> KnownAreas:
+    def of(cls, grey: ByteImage, areas: list[ScanArea], aspect: float) -> KnownAreas:
         """Remember the areas of a frame (rows, columns)."""
-        return cls(areas, _coarsely_shown(grey))
+        return cls(areas, aspect, _coarsely_shown(grey))
 
     def still_on(self, grey: ByteImage) -> bool:
         """Whether another frame shows something at the same places."""
@@ -143,12 +145,13 @@ class ScreenCache:
     """Speckle cells by view: those of a scanner at one setting do not change."""
 
     def scan_areas(
-        self, grey: ByteImage, place: tuple[int, int, int, int], *, single: bool
+        self, grey: ByteImage, place: tuple[int, int, int, int], *, aspect: float, single: bool
     ) -> list[ScanArea]:
         """The scan areas of a part of the screen, whose image is given; those of a former frame if they still are there."""
         known = self.areas.get(place)
-        if known is None or not known.still_on(grey):
-            known = self.areas[place] = KnownAreas.of(grey, find_scan_areas(grey, single=single))
+        if known is None or known.aspect != aspect or not known.still_on(grey):
+            areas = find_scan_areas(grey, aspect=aspect, single=single)
+            known = self.areas[place] = KnownAreas.of(grey, areas, aspect)
         return known.areas
 
     def recent(

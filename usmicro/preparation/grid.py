@@ -64,6 +64,15 @@ def credible(spacing: Spacing, width: float, height: float) -> tuple[Spacing, tu
     return spacing, ()
 
 
+def pixel_aspect(spacing: Spacing) -> float:
+    """Return the height of an input pixel over its width; 1 where the spacing gives no plausible one."""
+    x_mm, y_mm = spacing.x_mm, spacing.y_mm
+    if x_mm is None or y_mm is None or not (0 < x_mm < np.inf and 0 < y_mm < np.inf):
+        return 1.0
+    aspect = y_mm / x_mm
+    return aspect if 1 / PLAUSIBLE_ASPECT <= aspect <= PLAUSIBLE_ASPECT else 1.0
+
+
 def grid_over(
     box: tuple[int, int, int, int], spacing: Spacing, nominal_mm: float, grid_mm: float
 ) -> tuple[Grid, tuple[int, int]]:

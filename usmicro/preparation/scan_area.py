@@ -218,8 +218,8 @@ def _completed(
     highest = (top + within.argmax(axis=0)) * scale_y - 0.5
     lowest = (bottom - within[::-1].argmax(axis=0)) * scale_y - 0.5
 
-    left_side = _slanted_side(row, first, first > 2 * scale_x, scale_x)
-    mirrored = _slanted_side(row, -last, last < columns - 0.5 - 2 * scale_x, scale_x)
+    left_side = _slanted_side(row, first, first > 2 * scale_x, scale_x, aspect)
+    mirrored = _slanted_side(row, -last, last < columns - 0.5 - 2 * scale_x, scale_x, aspect)
     y, x = np.arange(rows, dtype=np.float32)[:, None], np.arange(columns, dtype=np.float32)[None, :]
     if left_side is None or mirrored is None:
         # the percentiles leave out text that touches the top or a side, and keep depths that are dark over most of the width
@@ -253,7 +253,11 @@ def _completed(
 
 
 def _slanted_side(
-    row: NDArray[np.float64], edge: NDArray[np.float64], free: BoolImage, tolerance: float
+    row: NDArray[np.float64],
+    edge: NDArray[np.float64],
+    free: BoolImage,
+    tolerance: float,
+    aspect: float,
 ) -> Side | None:
     """The straight line that most edge points lie on and none lie left of, if it slants to the left downwards.
 
@@ -276,7 +280,7 @@ def _slanted_side(
     if votes[best] < 0.4 * row.size or chosen.sum() < 12:
         return None
     fitted = np.polyfit(row[chosen], edge[chosen], 1)
-    return Side(float(fitted[1]), float(fitted[0])) if fitted[0] < -LEAST_SLOPE else None
+    return Side(float(fitted[1]), float(fitted[0])) if fitted[0] / aspect < -LEAST_SLOPE else None
 
 
 def _between_arcs(
@@ -303,7 +307,7 @@ def _between_arcs(
         + slack
     )
     under = under if under.sum() >= 8 else np.ones(column.size, dtype=bool)
-    if _spread(inner[under]) < _spread(highest[under]):
+    if _spread(inner[under]) < aspect * _spread(highest[under]):
         inside = squared > np.float32(np.percentile(inner[under], 20) ** 2)
     else:
         inside = np.broadcast_to(y > np.percentile(highest[under], 20), squared.shape)

@@ -20,6 +20,7 @@ from usmicro.preparation.grid import (
     grid_over,
     nominal_pixel_mm,
     on_grid,
+    pixel_aspect,
     sampled,
     touched,
 )
@@ -66,7 +67,11 @@ def prepare(
         If the array is not a frame, or no tissue is found on it.
     """
     grey, luminance, colours = _grey_and_colours(frame)
-    colour = separate_colour(colours, regions, cache) if colours is not None else None
+    colour = None
+    if colours is not None:
+        shown = _tissue_regions(regions)
+        flow_spacing = _spacing_in(shown[0], spacing) if shown else spacing
+        colour = separate_colour(colours, regions, cache, aspect=pixel_aspect(flow_spacing))
     views: list[View] = []
     for area, own_spacing in _areas(grey, regions, spacing, cache):
         views.append(
@@ -116,38 +121,42 @@ def _areas(
     grey: ByteImage, regions: Sequence[Region], spacing: Spacing, cache: ScreenCache | None
 ) -> list[tuple[ScanArea, Spacing]]:
     """Scan areas with their spacing: inside each declared tissue region, else wherever they are found."""
-    declared = [region for region in regions if region.kind == "tissue"] or [
-        region for region in regions if region.kind == "colour flow"
-    ]
+    declared = _tissue_regions(regions)
     find = _find_areas if cache is None else cache.scan_areas
     if not declared:
-        return [
-            (area, spacing)
-            for area in find(grey, (0, 0, grey.shape[1], grey.shape[0]), single=False)
-        ]
+        whole = (0, 0, grey.shape[1], grey.shape[0])
+        areas = find(grey, whole, aspect=pixel_aspect(spacing), single=False)
+        return [(area, spacing) for area in areas]
     found = []
-    for region in sorted(declared, key=lambda region: (region.left, region.top)):
+    for region in declared:
         window = (slice(region.top, region.bottom), slice(region.left, region.right))
-        for area in find(
-            grey[window], (region.left, region.top, region.right, region.bottom), single=True
-        ):
+        box = (region.left, region.top, region.right, region.bottom)
+        own_spacing = _spacing_in(region, spacing)
+        for area in find(grey[window], box, aspect=pixel_aspect(own_spacing), single=True):
             mask = np.zeros(grey.shape, dtype=bool)
             mask[window] = area.mask
             left, top, right, bottom = area.box
             box = (left + region.left, top + region.top, right + region.left, bottom + region.top)
-            found.append(
-                (
-                    ScanArea(mask, box, _moved(area.sides, region)),
-                    region.spacing if region.spacing.known else spacing,
-                )
-            )
+            found.append((ScanArea(mask, box, _moved(area.sides, region)), own_spacing))
     return found
 
 
+def _tissue_regions(regions: Sequence[Region]) -> list[Region]:
+    """Return the declared regions that show echoes, from left to right."""
+    tissue = [region for region in regions if region.kind == "tissue"]
+    flow = [region for region in regions if region.kind == "colour flow"]
+    return sorted(tissue or flow, key=lambda region: (region.left, region.top))
+
+
+def _spacing_in(region: Region, spacing: Spacing) -> Spacing:
+    """Return the region's own spacing, or that of the frame where it has none."""
+    return region.spacing if region.spacing.known else spacing
+
+
 def _find_areas(
-    grey: ByteImage, place: tuple[int, int, int, int], *, single: bool
+    grey: ByteImage, place: tuple[int, int, int, int], *, aspect: float, single: bool
 ) -> list[ScanArea]:
-    return find_scan_areas(grey, single=single)
+    return find_scan_areas(grey, aspect=aspect, single=single)
 
 
 def _moved(sides: tuple[Side, Side] | None, region: Region) -> tuple[Side, Side] | None:

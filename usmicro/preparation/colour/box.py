@@ -61,7 +61,7 @@ class Side(NamedTuple):
 
 
 def find_box(
-    frame: ByteImage, flow: BoolImage, ignored: BoolImage
+    frame: ByteImage, flow: BoolImage, ignored: BoolImage, *, aspect: float = 1.0
 ) -> tuple[BoolImage, BoolImage] | None:
     """Find a rectangular, steered or diverging colour box by its outline.
 
@@ -75,6 +75,8 @@ def find_box(
         Flow that the box must hold; may be empty.
     ignored : bool array, shape (rows, columns)
         Where no side is looked for: the colour bars.
+    aspect : float
+        Height over width of a pixel: the arcs of a box are circles in mm.
 
     Returns
     -------
@@ -115,7 +117,9 @@ def find_box(
         for right in sides:
             if not _apart(left, right) or not _between(left, right, *points):
                 continue
-            ends = [list(_ends(left, right, end, drawn_before, reach)) for end in (TOP, BOTTOM)]
+            ends = [
+                list(_ends(left, right, end, drawn_before, reach, aspect)) for end in (TOP, BOTTOM)
+            ]
             upper = max(
                 ends[TOP], key=lambda curve: (_holds(curve, TOP, reach), _drawn(level, curve))
             )
@@ -267,7 +271,12 @@ def _holds(curve: Curve, end: int, reach: tuple[float, float] | None) -> bool:
 
 
 def _ends(
-    left: Side, right: Side, end: int, drawn_before: FloatImage, reach: tuple[float, float] | None
+    left: Side,
+    right: Side,
+    end: int,
+    drawn_before: FloatImage,
+    reach: tuple[float, float] | None,
+    aspect: float,
 ) -> Iterator[Curve]:
     """Level lines and arcs that join two sides at the end of either; and the best drawn level line between there and the flow."""
     rows = (left.top, right.top) if end == TOP else (left.bottom - 1, right.bottom - 1)
@@ -294,15 +303,16 @@ def _ends(
         return
     apex_y = (left.at - right.at) / spread
     apex_x = left.column(apex_y)
-    angles = np.arctan(left.lean), np.arctan(right.lean)
+    angles = np.arctan(left.lean / aspect), np.arctan(right.lean / aspect)
     ends = [
-        np.hypot(side.column(row) - apex_x, row - apex_y)
+        np.hypot(side.column(row) - apex_x, (row - apex_y) * aspect)
         for side, row in zip((left, right), rows, strict=True)
     ]
     # the ends of the sides, and so the radius, are off by a few pixels
     for radius in np.arange(min(ends) - ARC_SLACK, max(ends) + ARC_SLACK + 1)[:MOST_ARCS]:
         angle = np.linspace(*angles, max(int(radius * (angles[1] - angles[0])), 2))
-        yield np.stack([apex_x + radius * np.sin(angle), apex_y + radius * np.cos(angle)], axis=1)
+        x, y = apex_x + radius * np.sin(angle), apex_y + radius * np.cos(angle) / aspect
+        yield np.stack([x, y], axis=1)
 
 
 def _drawn(level: FloatImage, curve: Curve) -> float:

@@ -64,7 +64,11 @@ class ScreenColour:
 
 
 def separate_colour(
-    frame: ByteImage, regions: Sequence[Region] = (), cache: ScreenCache | None = None
+    frame: ByteImage,
+    regions: Sequence[Region] = (),
+    cache: ScreenCache | None = None,
+    *,
+    aspect: float = 1.0,
 ) -> ScreenColour | None:
     """Tell colour flow and coloured parts of the interface from grey echoes.
 
@@ -81,6 +85,8 @@ def separate_colour(
         Rectangles that the file declares; those of colour flow and of a colour bar are used.
     memory : ScreenCache, optional
         What former frames of the cine showed; a colour box whose outline has not changed is not looked for again.
+    aspect : float
+        Height over width of a pixel.
 
     Returns
     -------
@@ -116,7 +122,7 @@ def separate_colour(
             if region.kind == "colour flow":
                 declared[region.top : region.bottom, region.left : region.right] = True
         if bar is not None or flow.any() or (declared.any() and (rest & declared).any()):
-            box, outline = _choose_box(frame, flow, tinted, declared, interface)
+            box, outline = _choose_box(frame, flow, tinted, declared, interface, aspect)
             mask = rest & box & ~outline
             interface |= outline
             if cache is not None:
@@ -158,10 +164,11 @@ def _choose_box(
     tinted: BoolImage | None,
     declared: BoolImage,
     bars: BoolImage,
+    aspect: float,
 ) -> tuple[BoolImage, BoolImage]:
     """Colour box and its drawn outline, which is empty if the box was found otherwise."""
     none = np.zeros_like(flow)
-    found = find_box(frame, flow, bars)
+    found = find_box(frame, flow, bars, aspect=aspect)
     if found is not None:
         box, outline = found
         if (flow & box).sum() >= HELD * flow.sum():
