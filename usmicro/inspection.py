@@ -18,7 +18,7 @@ from usmicro.model.scan import Scan, Spacing
 from usmicro.model.view import View
 from usmicro.preparation import prepare
 from usmicro.settings import Settings
-from usmicro.writing.overlays import (
+from usmicro.writing.drawing import (
     GREEN,
     ORANGE,
     PURPLE,

@@ -14,7 +14,7 @@ from usmicro.analysis import analyze
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage
 from usmicro.settings import Settings
-from usmicro.writing.overlays import FONT, ORANGE, PURPLE, WHITE, YELLOW, Pen, outline, rgb_of
+from usmicro.writing.drawing import FONT, ORANGE, PURPLE, WHITE, YELLOW, Pen, outline, rgb_of
 
 WIDTH, WORST = 400, 4
 """Columns of a picture, and how many stand side by side."""

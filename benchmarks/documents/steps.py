@@ -1,4 +1,7 @@
-"""Pictures of each step on one scan, for docs/method.md, which has the command that wrote those there."""
+"""Pictures of each step on one scan: `python -m benchmarks.documents.steps SCAN DIR`.
+
+docs/method.md names the command that wrote its pictures. It takes a few seconds.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from usmicro.preparation import prepare
 from usmicro.result import Analysis
 from usmicro.settings import Settings
 from usmicro.writing import write_atomically
-from usmicro.writing.overlays import (
+from usmicro.writing.drawing import (
     GREEN,
     LABEL_COLOURS,
     ORANGE,
@@ -46,15 +49,16 @@ from usmicro.writing.overlays import (
 
 WIDTH = 480
 """Columns of a picture."""
-COLOURS = 256
-"""Of the palette of a picture: speckle hardly compresses, and these files are small."""
+PALETTE_COLOURS = 256
+"""Number of colours of a picture. A palette keeps the files small, since speckle hardly compresses."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-SHADES = cv2.COLORMAP_VIRIDIS  # even in lightness, and readable with any colour vision
+SHADES = cv2.COLORMAP_VIRIDIS
+"""Colour map with even lightness, readable with any colour vision."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What the stages say of the first view of a scan, as `usmicro.analysis` calls them."""
+    """Results of each stage on the first view of a scan."""
 
     scan: Scan
     view: View
@@ -66,7 +70,7 @@ class Stages:
 
     @classmethod
     def of(cls, scan: Scan, settings: Settings) -> Stages:
-        """Run them on the first frame."""
+        """Run the stages on the first frame."""
         view = prepare(
             next(scan.frames()),
             spacing=scan.spacing,
@@ -83,7 +87,7 @@ class Stages:
 
     @property
     def listed(self) -> Candidates:
-        """The candidates that are sure enough to be listed."""
+        """Candidates that are confident enough to be listed."""
         return self.candidates.take(
             self.confidence >= self.analysis.settings.foci.minimum_confidence
         )
@@ -105,7 +109,7 @@ class Sheet:
         self.pen = Pen(self.picture)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """Where a grid position is drawn."""
+        """Convert a grid position to a position in the picture."""
         return (x + 0.5) * self.scale - 0.5, (y + 0.5) * self.scale - 0.5
 
     def outline(self, area: BoolImage, colour: tuple[int, int, int]) -> None:
@@ -125,16 +129,15 @@ class Sheet:
 
 
 def shade_of(share: float) -> tuple[int, int, int]:
-    """Colour of a value from 0 (blue) to 1 (yellow)."""
-    level = 255 * (
-        0.25 + 0.75 * np.clip(share, 0, 1)
-    )  # the darkest colours would not show on the scan
+    """Return the colour of a value from 0 (blue) to 1 (yellow)."""
+    # the darkest quarter of the colours would not show on the scan
+    level = 255 * (0.25 + 0.75 * np.clip(share, 0, 1))
     blue, green, red = cv2.applyColorMap(np.array([[level]], np.uint8), SHADES)[0, 0]
     return int(red), int(green), int(blue)
 
 
 def pictures(stages: Stages) -> Iterator[tuple[str, ByteImage]]:
-    """Name and RGB picture of each step, in order."""
+    """Yield the name and the RGB picture of each step, in order."""
     for draw in (
         scan_as_read,
         tissue_and_overlays,
@@ -148,14 +151,14 @@ def pictures(stages: Stages) -> Iterator[tuple[str, ByteImage]]:
 
 
 def scan_as_read(stages: Stages) -> ByteImage:
-    """The frame as it is in the file."""
+    """Draw the frame as it is in the file."""
     frame = rgb_of(stages.analysis.image)
     size = (WIDTH, round(frame.shape[0] * WIDTH / frame.shape[1]))
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def tissue_and_overlays(stages: Stages) -> ByteImage:
-    """The same frame with what is taken for tissue outlined, and what is masked in it filled."""
+    """Draw the frame with the tissue outlined and the burned-in graphics filled."""
     view, frame = stages.view, rgb_of(stages.analysis.image)
     left, top = view.grid.to_image(0.0, 0.0)
     to_image = np.array([[view.grid.step_x, 0, left], [0, view.grid.step_y, top]])
@@ -173,7 +176,7 @@ def tissue_and_overlays(stages: Stages) -> ByteImage:
 
 
 def mass_probability(stages: Stages) -> ByteImage:
-    """What the network says, and the outlines drawn from it."""
+    """Draw the mass probability and the outlines of all areas."""
     view, anatomy = stages.view, stages.anatomy
     shades = cv2.applyColorMap(np.rint(anatomy.mass_probability * 255).astype(np.uint8), SHADES)[
         ..., ::-1
@@ -188,7 +191,7 @@ def mass_probability(stages: Stages) -> ByteImage:
 
 
 def blobs_and_candidates(stages: Stages) -> ByteImage:
-    """Every bright blob as a dot that is lighter the more it stands out, and rings around the candidates."""
+    """Draw every bright blob as a dot, lighter for a larger response, and rings around candidates."""
     sheet, blobs, candidates = Sheet(stages.view, shade=0.6), stages.blobs, stages.candidates
     low, high = np.quantile(blobs.response, (0.5, 1)) if len(blobs.response) else (0.0, 1.0)
     for x, y, response in zip(blobs.x[::-1], blobs.y[::-1], blobs.response[::-1], strict=True):
@@ -207,7 +210,10 @@ def blobs_and_candidates(stages: Stages) -> ByteImage:
 
 
 def confidence_of_candidates(stages: Stages) -> ByteImage:
-    """Rings around the candidates in the colour of their confidence, which is written beside those that are listed."""
+    """Draw rings around the candidates in the colour of their confidence.
+
+    The confidence is written beside those that are listed.
+    """
     sheet, candidates, least = (
         Sheet(stages.view),
         stages.candidates,
@@ -225,7 +231,7 @@ def confidence_of_candidates(stages: Stages) -> ByteImage:
 
 
 def shadows(stages: Stages) -> ByteImage:
-    """Behind each listed focus the strip and its two flanks, and what was found."""
+    """Draw the strip and its two flanks behind each listed focus, with the p value."""
     view, foci, settings = stages.view, stages.listed, stages.analysis.settings.shadow
     sheet = Sheet(view)
     found = focus_shadows(view, foci.x, foci.y, foci.diameter, settings, stages.anatomy.masses)
@@ -260,7 +266,7 @@ def shadows(stages: Stages) -> ByteImage:
 
 
 def labels(stages: Stages) -> ByteImage:
-    """Masses and ducts outlined, and the listed foci with their labels."""
+    """Draw the outlines of all areas, and the listed foci with their labels."""
     view, analysis = stages.view, stages.analysis
     sheet = Sheet(view)
     sheet.outline(stages.anatomy.masses > 0, ORANGE)
@@ -276,18 +282,18 @@ def labels(stages: Stages) -> ByteImage:
 
 
 def encode(picture: ByteImage) -> bytes:
-    """A PNG file of few colours."""
+    """Encode a picture as PNG with a palette."""
     from PIL import Image
 
     file = BytesIO()
     Image.fromarray(picture).quantize(
-        COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        PALETTE_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
     ).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the pictures and print what they show; 0, or 2 if the scan cannot be read."""
+    """Write the pictures and print counts; return 0, or 2 if the scan cannot be read."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.documents.steps",
         description="Pictures of each step on one scan.",
@@ -309,7 +315,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(
-        f"{len(stages.blobs.x)} blobs, {len(stages.candidates)} candidates, {len(stages.analysis.foci)} foci listed"
+        f"{len(stages.blobs.x)} blobs, {len(stages.candidates)} candidates, "
+        f"{len(stages.analysis.foci)} foci listed"
     )
     return 0
 

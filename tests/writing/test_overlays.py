@@ -5,7 +5,9 @@ import pytest
 
 from usmicro.result import Table
 from usmicro.writing import draw
-from usmicro.writing.overlays import ORANGE, PURPLE, SKY_BLUE, overlap, scale_bar, write_beside
+from usmicro.writing.drawing import ORANGE, PURPLE, SKY_BLUE, Pen
+from usmicro.writing.legend import scale_bar
+from usmicro.writing.overlays import overlap, write_beside
 
 
 def near(picture, x, y, radius):
@@ -90,8 +92,6 @@ def test_hundreds_of_foci_are_drawn(make_analysis, focus):
 
 
 def test_a_number_avoids_what_is_taken(make_analysis):
-    from usmicro.writing.overlays import Pen
-
     pen = Pen(np.zeros((200, 200, 3), np.uint8))
     taken = [(110.0, 80.0, 140.0, 120.0)]
     assert overlap(write_beside(pen, "7", (100.0, 100.0), 7.0, ORANGE, taken), taken[0]) == 0

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, Frame
 from usmicro.model.findings import Mass
-from usmicro.writing.overlays import AREAS, rgb_of
+from usmicro.writing.drawing import AREAS, rgb_of
 from usmicro.writing.polygons import mass_tops
 
 PICTURE_SIDE, PICTURE_QUALITY = 900, 75
