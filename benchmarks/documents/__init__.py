@@ -1,1 +1,1 @@
-"""Parts of the documentation that commands write: the page of settings, and the pictures of the method's steps."""
+"""Parts of the documentation that commands write: the page of settings, pictures of the method."""

@@ -1,4 +1,7 @@
-"""The page of settings: `python -m benchmarks.documents.settings docs/settings.md`."""
+"""The page of settings: `python -m benchmarks.documents.settings docs/settings.md`.
+
+It takes a second and needs no data.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,17 @@ from usmicro.settings import Settings, limits
 INTRODUCTION = """\
 # Settings
 
-Every setting has a default, and `usmicro settings` prints them all as TOML. Change single ones with `--set`, or keep them in a file:
+Every setting has a default. `usmicro settings` prints all of them as TOML. Change single settings
+with `--set`, or store them in a file:
 
 ```sh
 usmicro settings > settings.toml
-usmicro run sample_data --out results-settings --settings settings.toml --set foci.minimum_confidence=0.2 --set shadow.length=8
+usmicro run sample_data --out results-settings --settings settings.toml --set shadow.length=8
 ```
 
-`--set` wins over the file, and a file need not hold every setting. An unknown name, a value of the wrong kind or one out of its limits
-ends the command before anything is computed. `run.json` records the settings of a run. In Python:
+`--set` overrides the file. A file may hold any part of the settings. An unknown name, a value of
+the wrong type or a value outside its limits ends the command before anything is computed. `run.json`
+records the settings of a run. In Python:
 
 ```python
 from dataclasses import replace
@@ -34,14 +39,15 @@ settings = replace(settings, shadow=replace(settings.shadow, length=8.0))
 settings = read_settings(None, ["foci.minimum_confidence=0.2", "shadow.length=8"])  # the same
 ```
 
-Lengths in mm hold at every pixel spacing. Where the spacing is unknown they are scaled by the usual depth of a breast scan.
+Lengths in mm hold at every pixel spacing. Without a pixel spacing they are scaled by the usual
+depth of a breast scan.
 
-*This page is written by `python -m benchmarks.documents.settings docs/settings.md` from the program itself.*
+*This page is written by `python -m benchmarks.documents.settings docs/settings.md`.*
 """
 
 
 def page() -> str:
-    """The page as Markdown: a section a group, a row a setting."""
+    """Return the page as Markdown, with a section for each group and a row for each setting."""
     settings = Settings()
     parts = [INTRODUCTION]
     for group in fields(settings):
@@ -49,7 +55,8 @@ def page() -> str:
         rows = [
             (
                 f"`{group.name}.{item.name}`",
-                f"`{json.dumps(getattr(values, item.name))}`",  # as TOML writes numbers, strings and booleans
+                # JSON writes numbers, strings and booleans as TOML does
+                f"`{json.dumps(getattr(values, item.name))}`",
                 item.metadata["unit"],
                 limits(item.metadata),
                 item.metadata["says"],
@@ -57,9 +64,8 @@ def page() -> str:
             for item in fields(values)
         ]
         meaning = " ".join((type(values).__doc__ or "").split())
-        parts.append(
-            f"## {group.name}\n\n{meaning}\n\n{table(('setting', 'default', 'unit', 'limits', 'meaning'), rows)}\n"
-        )
+        columns = ("setting", "default", "unit", "limits", "meaning")
+        parts.append(f"## {group.name}\n\n{meaning}\n\n{table(columns, rows)}\n")
     return "\n".join(parts)
 
 

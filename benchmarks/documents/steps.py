@@ -50,7 +50,7 @@ from usmicro.writing.drawing import (
 WIDTH = 480
 """Columns of a picture."""
 PALETTE_COLOURS = 256
-"""Number of colours of a picture. A palette keeps the files small, since speckle hardly compresses."""
+"""Number of colours of a picture. A palette keeps files small: speckle hardly compresses."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 SHADES = cv2.COLORMAP_VIRIDIS
 """Colour map with even lightness, readable with any colour vision."""
@@ -191,7 +191,7 @@ def mass_probability(stages: Stages) -> ByteImage:
 
 
 def blobs_and_candidates(stages: Stages) -> ByteImage:
-    """Draw every bright blob as a dot, lighter for a larger response, and rings around candidates."""
+    """Draw bright blobs as dots, lighter for larger responses, and rings around candidates."""
     sheet, blobs, candidates = Sheet(stages.view, shade=0.6), stages.blobs, stages.candidates
     low, high = np.quantile(blobs.response, (0.5, 1)) if len(blobs.response) else (0.0, 1.0)
     for x, y, response in zip(blobs.x[::-1], blobs.y[::-1], blobs.response[::-1], strict=True):

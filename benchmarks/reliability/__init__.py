@@ -1,1 +1,1 @@
-"""How runs bear kills, damaged files, large files and many files."""
+"""Reliability of runs: kills, damaged files, large files, many files."""

@@ -1,4 +1,8 @@
-"""`python -m benchmarks.reliability kills|mutations|memory|many`: prints the figures of docs/reliability.md."""
+"""The figures of docs/reliability.md: `python -m benchmarks.reliability EXPERIMENT`.
+
+EXPERIMENT is kills, mutations, memory or many. Each needs Linux and no data. At the default counts
+`memory` takes minutes and the others take hours; `--count` and `--minutes` shorten them.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ def main() -> int:
     parser.add_argument(
         "--stand-in",
         action="store_true",
-        help="kills: with an analysis that starts at once, for many short runs",
+        help="kills: replace the analysis by one that finds nothing at once, for many short runs",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(

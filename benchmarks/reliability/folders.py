@@ -1,4 +1,4 @@
-"""What a run left in its folder, without what is measured and so differs between equal runs."""
+"""Comparison of output folders without measured times, which differ between equal runs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 MEASURED = re.compile(rb'(<(dd|td)[^>]*class="measured"[^>]*>).*?</\2>')
-"""Cells of report.html that hold times."""
+"""Cells of report.html that hold measured times."""
 
 
 def comparable(folder: Path) -> dict[str, bytes]:
-    """The files of an output folder by name, less run.json and run.sqlite.
+    """Return the files of an output folder by name, without run.json and run.sqlite.
 
     The column `seconds` and the measured cells of the report are emptied.
     """
@@ -29,7 +29,7 @@ def comparable(folder: Path) -> dict[str, bytes]:
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """Names of the files that are not the same in both."""
+    """Return the names of the files that differ between two folders."""
     first, second = comparable(one), comparable(other)
     return sorted(
         name for name in first.keys() | second.keys() if first.get(name) != second.get(name)

@@ -1,4 +1,4 @@
-"""Runs killed at random moments and resumed, compared with a run that nobody disturbed."""
+"""Runs that are killed at random moments and resumed, compared with an undisturbed run."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from benchmarks.reliability.many import write_many
 from benchmarks.reliability.scans import write_small
 
 IMAGES = 20
-MANY = 200
-"""Images of a run with the stand-in analysis."""
+"""Number of images of a run."""
+STAND_IN_IMAGES = 200
+"""The same with the stand-in analysis."""
 MOST_KILLS = 12
-"""Kills of one output folder before it is let finish."""
+"""Largest number of kills of one run before it may finish."""
 
 
 def kill_runs(
@@ -34,25 +35,43 @@ def kill_runs(
     workers: int = 2,
     stand_in: bool = False,
 ) -> dict[str, int]:
-    """Kill so many runs with SIGKILL, each at a random moment: the main process, one worker, or all; finish each folder and compare it.
+    """Kill runs with SIGKILL at random moments, finish them, and compare with an undisturbed run.
 
-    Stops early when the minutes are over. With the stand-in analysis, which finds nothing but starts at once, a run is short and all the
-    rest, from listing to tables, is the same.
+    A kill hits the main process, one worker, or all. It does not count if the process does not
+    exist at that moment.
 
-    A process that does not exist yet or any more at its moment is not counted.
+    Parameters
+    ----------
+    work : Path
+        Folder for scans and results.
+    kills : int
+        Number of kills.
+    seed : int
+        Seed of the random moments.
+    minutes : float
+        Stop after this time.
+    workers : int
+        Number of worker processes of a run.
+    stand_in : bool
+        Use an analysis that finds nothing at once, so that a run is short. Everything else, from
+        listing to tables, is the same.
+
+    Returns
+    -------
+    dict of str to int
+        Counts, by what was counted.
     """
     rng = random.Random(seed)
     scans, whole = work / "scans", work / "whole"
     if not scans.exists():
-        write_many(scans, MANY) if stand_in else write_small(scans, IMAGES)
+        write_many(scans, STAND_IN_IMAGES) if stand_in else write_small(scans, IMAGES)
         (scans / "broken.png").write_bytes(b"no image")
     program = ["-m", "benchmarks.reliability.stand_in" if stand_in else "usmicro"]
     command = [sys.executable, *program, "run", str(scans), "--workers", str(workers), "--quiet"]
     subprocess.run([*command, "--out", str(whole), "--overwrite"], check=False)
     start = time.monotonic()
-    subprocess.run(
-        [*command, "--out", str(whole), "--overwrite"], check=False
-    )  # what a run takes once the kernels are compiled
+    # the second run shows the time that a run takes once the kernels are compiled
+    subprocess.run([*command, "--out", str(whole), "--overwrite"], check=False)
     longest = time.monotonic() - start
     counts: Counter[str] = Counter(kills=0, folders=0)
     began = time.monotonic()
@@ -61,7 +80,7 @@ def kill_runs(
         shutil.rmtree(out, ignore_errors=True)
         for _ in range(rng.randint(1, MOST_KILLS)):
             victim = rng.choice(("main process", "a worker", "all"))
-            # less than a whole run, since a resumed one is shorter
+            # earlier than the end of a whole run, since a resumed run is shorter
             if _killed(
                 [*command, "--out", str(out), "--resume"],
                 rng.uniform(0.05, 0.7 * longest),
@@ -84,12 +103,12 @@ def kill_runs(
         ]
         counts["inputs lost"] += len(set(expected) - set(names))
         counts["inputs doubled"] += len(names) - len(set(names))
-        counts["resumed runs with another exit status than 1"] += (
-            last.returncode != 1
-        )  # one scan is broken on purpose
+        # the status is 1, since one scan is broken on purpose
+        counts["resumed runs with another exit status than 1"] += last.returncode != 1
         if different or last.returncode != 1:
             print(
-                f"folder {counts['folders']}: {different[:5]} status {last.returncode} {last.stderr[-300:]}",
+                f"folder {counts['folders']}: {different[:5]} status {last.returncode} "
+                f"{last.stderr[-300:]}",
                 flush=True,
             )
             shutil.copytree(out, work / f"different-{counts['folders']}", dirs_exist_ok=True)
@@ -101,7 +120,7 @@ def kill_runs(
 
 
 def _killed(command: list[str], moment: float, victim: str, rng: random.Random) -> bool:
-    """Start a run, kill at the moment, and wait for its end; whether there was something to kill."""
+    """Start a run, kill it at a moment, and wait for its end; True if something was killed."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         process.wait(moment)
@@ -126,7 +145,7 @@ def _killed(command: list[str], moment: float, victim: str, rng: random.Random) 
 
 
 def _children(pid: int) -> list[int]:
-    """Processes that any thread of a process started (Linux)."""
+    """Return the processes that any thread of a process started (Linux)."""
     found: list[int] = []
     for file in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):

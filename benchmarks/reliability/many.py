@@ -1,6 +1,7 @@
-"""A folder of very many small images: memory of the main process while it lists and schedules them.
+"""Memory of the main process while it lists and schedules very many small images.
 
-The workers answer at once without reading or writing anything, so that the figures are those of the main process.
+The workers answer at once and neither read nor write, so that the figures are those of the main
+process.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-MARKS = (0.001, 0.1, 0.25, 0.5, 0.75, 1.0)
+FRACTIONS = (0.001, 0.1, 0.25, 0.5, 0.75, 1.0)
+"""Fractions of the images after which the memory is read."""
 
 
 def write_many(folder: Path, count: int) -> None:
-    """So many different images of 16 x 16 pixels, 1,000 to a folder."""
+    """Write different images of 16 x 16 pixels, 1,000 in each folder."""
     for number in range(count):
         path = folder / f"{number // 1000:04d}" / f"{number:07d}.png"
         if number % 1000 == 0:
@@ -29,11 +31,12 @@ def write_many(folder: Path, count: int) -> None:
 
 
 def run_many(work: Path, count: int) -> dict[str, int | str]:
-    """List and schedule so many images; the figures come from a process of their own, so that nothing else counts."""
+    """List and schedule images in a process of its own, and return the figures."""
     scans = work / "scans"
     if not scans.exists():
         write_many(scans, count)
-    program = f"from benchmarks.reliability.many import follow; follow({str(scans)!r}, {str(work / 'results')!r}, {count})"
+    arguments = f"{str(scans)!r}, {str(work / 'results')!r}, {count}"
+    program = f"from benchmarks.reliability.many import follow; follow({arguments})"
     done = subprocess.run(
         [sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True
     )
@@ -42,7 +45,7 @@ def run_many(work: Path, count: int) -> dict[str, int | str]:
 
 
 def follow(scans: str, out: str, count: int) -> None:
-    """Run over the images and print the memory on the way."""
+    """Analyse the images with the stand-in and print the memory at intervals."""
     import usmicro
     from benchmarks.reliability import stand_in
     from usmicro.batch import workers
@@ -53,7 +56,7 @@ def follow(scans: str, out: str, count: int) -> None:
     results = usmicro.run(scans, out=out, workers=2, overwrite=True)
     found["seconds to list and make jobs of them"] = f"{time.monotonic() - start:.1f}"
     found["memory after listing, MB"] = memory()
-    marks = {max(1, int(count * mark)): mark for mark in MARKS}
+    marks = {max(1, int(count * fraction)): fraction for fraction in FRACTIONS}
     start = time.monotonic()
     for seen, _ in enumerate(results, 1):
         if seen in marks:
@@ -62,13 +65,12 @@ def follow(scans: str, out: str, count: int) -> None:
             found["images a second"] = f"{count / (time.monotonic() - start):.0f}"
     found["memory after the tables and the report, MB"] = memory()
     found["most memory at any time, the report's included, MB"] = memory("VmHWM")
-    found["rows in images.csv"] = (
-        sum(1 for _ in open(Path(out) / "images.csv", encoding="utf-8")) - 1
-    )  # noqa: SIM115
+    with open(Path(out) / "images.csv", encoding="utf-8") as lines:
+        found["rows in images.csv"] = sum(1 for _ in lines) - 1
     print(json.dumps(found))
 
 
 def memory(kind: str = "VmRSS") -> int:
-    """Memory of this process, in MB (Linux): now, or VmHWM, the most so far."""
+    """Return the memory of this process in MB (Linux): VmRSS is that now, VmHWM the peak."""
     with open("/proc/self/status", encoding="ascii") as lines:
         return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(kind))

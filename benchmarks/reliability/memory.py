@@ -1,4 +1,4 @@
-"""Memory of worker processes on a folder of mixed scans, up to large images and long cines."""
+"""Memory of worker processes for several kinds of scans, up to large images and long cines."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ import numpy as np
 from usmicro.phantom import PhantomSettings, simulate, write_dicom, write_samples
 
 CINE_FRAMES = 150
+"""Number of frames of the long cine."""
 LARGE = ((1536, 2048), (3000, 4000), (5000, 6000))
 """Rows and columns of the large stills."""
-COLOURED = LARGE[1:]
-"""The same of those in colour."""
+LARGE_COLOUR = LARGE[1:]
+"""Rows and columns of the large colour stills."""
 
 
 def measure_memory(work: Path) -> dict[str, int | str]:
-    """Run over the samples, large stills, and a long colour cine of 768 x 1024; gives the largest worker by kind of scan."""
+    """Analyse the samples, large stills and a long colour cine of 768 x 1024 pixels.
+
+    Return the memory of the largest process for each kind of scan.
+    """
     groups = {"samples": work / "samples", "long colour cine": work / "cine"}
     if not groups["samples"].exists():
         write_samples(groups["samples"])
@@ -30,7 +34,7 @@ def measure_memory(work: Path) -> dict[str, int | str]:
         name = f"still of {rows * columns / 1e6:.0f} megapixels"
         groups[name] = work / name.replace(" ", "-")
         _write_still(groups[name], rows, columns)
-    for rows, columns in COLOURED:
+    for rows, columns in LARGE_COLOUR:
         name = f"colour still of {rows * columns / 1e6:.0f} megapixels"
         groups[name] = work / name.replace(" ", "-")
         _write_colour_still(groups[name], rows, columns)
@@ -81,7 +85,7 @@ def _write_colour_still(folder: Path, rows: int, columns: int) -> None:
 
 
 def _write_cine(folder: Path) -> None:
-    """A few simulated frames, shown over and over."""
+    """Write a cine that repeats a few simulated frames."""
     folder.mkdir(parents=True, exist_ok=True)
     phantom = simulate(
         5,

@@ -1,4 +1,4 @@
-"""Damaged files: what a disk, a network or an attacker makes of scans, and runs over thousands of them."""
+"""Runs over thousands of damaged files, as a disk, a network or an attacker may produce them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from benchmarks.reliability.scans import colour_cine, small
 from usmicro.phantom import write_dicom, write_png
 
 BATCH = 250
+"""Number of files of a run."""
 SECONDS = 60
-"""limits.seconds of the runs."""
+"""Setting limits.seconds of the runs."""
 SIZES = (
     b"\xff\xff\xff\xff",
     b"\x7f\xff\xff\xff",
@@ -31,11 +32,11 @@ SIZES = (
     b"\0\0",
     b"\x01\0\0\0",
 )
-"""Lengths and counts that lie."""
+"""Wrong lengths and counts."""
 
 
 def seeds(folder: Path) -> dict[str, bytes]:
-    """Small valid files of every kind that is read, by name."""
+    """Write small valid files of all formats that are read; return their contents by name."""
     from PIL import Image
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,13 +68,17 @@ def seeds(folder: Path) -> dict[str, bytes]:
 
 
 def mutated(data: bytes, rng: random.Random, other: bytes) -> bytes:
-    """A file with one to four damages: bytes changed, lengths that lie, parts lost, doubled, moved or taken from another file."""
+    """Damage a file one to four times.
+
+    Bytes are changed, lengths are made wrong, or parts are removed, doubled, moved or replaced by
+    parts of another file.
+    """
     changed = bytearray(data)
     for _ in range(rng.randint(1, 4)):
         size = len(changed)
         if size < 8:
             break
-        # headers are small and matter most
+        # most damages hit the header, which is small and matters most
         at = rng.randrange(min(size, 2000)) if rng.random() < 0.6 else rng.randrange(size)
         length = min(size - at, 1 << rng.randrange(12))
         kind = rng.randrange(8)
@@ -82,8 +87,8 @@ def mutated(data: bytes, rng: random.Random, other: bytes) -> bytes:
         elif kind == 1:
             changed[at : at + length] = rng.randbytes(length)
         elif kind == 2:
-            lie = rng.choice(SIZES)
-            changed[at : at + len(lie)] = lie
+            wrong = rng.choice(SIZES)
+            changed[at : at + len(wrong)] = wrong
         elif kind == 3:
             del changed[at:]
         elif kind == 4:
@@ -101,7 +106,7 @@ def mutated(data: bytes, rng: random.Random, other: bytes) -> bytes:
 def run_mutated(
     work: Path, count: int, seed: int, *, minutes: float = math.inf
 ) -> dict[str, int | str]:
-    """Run usmicro over so many damaged files; counts what came of them."""
+    """Analyse damaged files and count the outcomes."""
     rng = random.Random(seed)
     originals = seeds(work / "seeds")
     names = list(originals)
@@ -150,9 +155,11 @@ def run_mutated(
             counts[row["status"]] += 1
             slowest = max(slowest, float(row["seconds"] or 0))
             kind = {
-                "limits.memory": "stopped by limits.memory", "limits.seconds": "stopped by limits.seconds",
-                "worker process": "crashes of a worker", "internal error": "internal errors",
-            }  # fmt: skip
+                "limits.memory": "stopped by limits.memory",
+                "limits.seconds": "stopped by limits.seconds",
+                "worker process": "crashes of a worker",
+                "internal error": "internal errors",
+            }
             for words, name in kind.items():
                 if words in row["error"]:
                     counts[name] += 1
@@ -162,7 +169,8 @@ def run_mutated(
                     print(f"{row['image']}: {row['error'][:200]}", flush=True)
                     break
         print(
-            f"{counts['files']} files, in batches of {BATCH}, the last in {time.monotonic() - start:.0f} s",
+            f"{counts['files']} files, in batches of {BATCH}, "
+            f"the last in {time.monotonic() - start:.0f} s",
             file=sys.stderr,
             flush=True,
         )

@@ -1,4 +1,4 @@
-"""Small scans to run over: real enough to be analysed, small enough for thousands of runs."""
+"""Small simulated scans: realistic enough to be analysed, small enough for thousands of runs."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ COLOUR = PhantomSettings(
 
 
 def small(seed: int) -> Phantom:
-    """A still image of about 100 x 100 pixels."""
+    """Simulate a still image of about 100 x 100 pixels."""
     return simulate(seed, SMALL)
 
 
 def colour_cine(seed: int) -> Phantom:
-    """A colour Doppler cine of three frames."""
+    """Simulate a colour Doppler cine of three frames."""
     return simulate(seed, COLOUR)
 
 
 def write_small(folder: Path, count: int) -> None:
-    """Stills as PNG and DICOM in sub-folders, two colour cines, and a file that fails."""
+    """Write stills as PNG and DICOM in sub-folders, a colour cine, and a damaged file."""
     for number in range(count):
         path = folder / f"case{number % 3}" / f"scan{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,7 @@
-"""An analysis that finds nothing, at once: for measuring how runs list and schedule inputs, and nothing else."""
+"""A stand-in for the analysis that finds nothing at once.
+
+With it, only the listing and scheduling of inputs is measured.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,22 @@ from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.model.scan import Scan
 from usmicro.result import Table
 
+PREPARE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+"""Start of the program of a worker process."""
 START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from benchmarks.reliability.stand_in import install; install(SECONDS); "
+    f"{PREPARE}from benchmarks.reliability.stand_in import install; install(SECONDS); "
     "from usmicro.batch.serving import serve; serve()"
 )
-"""Starts a worker process that computes with it, once SECONDS is replaced."""
-START_UNREAD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from benchmarks.reliability.stand_in import serve_unread; serve_unread()"
-"""Starts one that does not even read."""
-
+"""Program of a worker process that uses the stand-in; SECONDS must be replaced."""
+START_UNREAD = f"{PREPARE}from benchmarks.reliability.stand_in import serve_unread; serve_unread()"
+"""Program of a worker process that does not even read its inputs."""
 SLOW = 0.005
-"""Seconds that it takes where it is to be caught in the middle."""
+"""Duration of the stand-in in seconds where a run is to be killed during an analysis."""
 
 
 @dataclass
 class Nothing:
-    """Has what a run needs of an Analysis."""
+    """The parts of an `Analysis` that a run needs."""
 
     image: ByteImage
     labels: ByteImage
@@ -44,53 +48,51 @@ class Nothing:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def overlay(self) -> ByteImage:
-        """The image, as RGB."""
+        """Return the label image as RGB."""
         return np.repeat(self.labels[..., None], 3, axis=2)
 
 
 def analyze(scan: Scan, seconds: float = 0.0, **options: Any) -> Nothing:
-    """Read the first frame and find nothing."""
+    """Read the first frame and return no findings."""
     image = next(scan.frames())
     time.sleep(seconds)
     return Nothing(image, np.zeros(image.shape[:2], np.uint8), _summary(scan.rows, scan.columns))
 
 
 def _summary(rows: int, columns: int) -> Summary:
-    unknown = {
-        "spacing_x_mm": None,
-        "spacing_y_mm": None,
-        "spacing_source": "none",
-        "geometry": "linear",
-        "colour_flow": "no",
-    }
-    none: dict[str, Any] = dict.fromkeys(
-        ("foci", "intramass", "extramass", "intraductal", "masses"), 0
-    )
     return Summary(
         frames=1,
         rows=rows,
         columns=columns,
+        spacing_x_mm=None,
+        spacing_y_mm=None,
+        spacing_source="none",
+        geometry="linear",
+        colour_flow="no",
+        foci=0,
+        intramass=0,
+        extramass=0,
+        intraductal=0,
+        masses=0,
         calcification="none",
         calcification_score=0.0,
-        **unknown,
-        **none,
-    )  # type: ignore[arg-type]
+    )
 
 
 def install(seconds: float = 0.0) -> None:
-    """Put it in the place of usmicro.analysis in this process; it takes so long for an image."""
+    """Replace usmicro.analysis in this process; the stand-in takes `seconds` for each image."""
     module = ModuleType("usmicro.analysis")
     module.analyze = partial(analyze, seconds=seconds)  # type: ignore[attr-defined]
     sys.modules["usmicro.analysis"] = module
 
 
 def unread(job: Job, on_progress: OnProgress | None = None) -> Result:
-    """A result of a job without reading or writing anything."""
+    """Return the result of a job without reading or writing anything."""
     return Result(image=job.name, status="ok", summary=_summary(16, 16))
 
 
 def serve_unread() -> None:
-    """What a worker process runs that reads nothing."""
+    """Run a worker process that reads nothing."""
     from usmicro.batch import serving
 
     install()
@@ -99,7 +101,7 @@ def serve_unread() -> None:
 
 
 def main() -> int:
-    """`usmicro` with this analysis."""
+    """Run the command `usmicro` with the stand-in."""
     from usmicro import cli
     from usmicro.batch import workers
 
