@@ -41,10 +41,11 @@ from usmicro.tracking.observations import (
 from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
 
 NEGLIGIBLE_CONFIDENCE = 0.004
-"""Candidates on the frames of a cine up to this confidence are not tracked, unless all are to be
-listed. Chosen by eye on simulated cines, to save time; no measurement is recorded."""
+"""Candidates of a cine up to this confidence are not tracked, which saves time, unless
+`foci.minimum_confidence` is as low. Chosen by eye on simulated cines; no measurement is
+recorded."""
 COLOUR_CELL_MM = 0.6
-"""Diameter assumed for a focus that only its colours show: that of a colour cell, as in
+"""Diameter, in mm, assumed for a focus without an echo: that of a colour cell, as in
 `TwinklingSettings.cell`."""
 
 
@@ -53,9 +54,13 @@ class _KeyFrame:
     """The frame whose foci have the highest sum of confidences."""
 
     confidence_sum: float
+    """Sum of the confidences of its foci."""
     number: int
+    """Index in the scan."""
     image: Frame
+    """Pixels, shape (rows, columns) or (rows, columns, 3)."""
     labels: ByteImage
+    """Label image, shape (rows, columns)."""
 
 
 @dataclass(slots=True)
@@ -69,12 +74,14 @@ class _ScanState:
     timer: StageTimer = field(default_factory=StageTimer)
     tracks: TrackCollection = field(default_factory=TrackCollection)
     screen: ScreenCache | None = None
-    """Of a cine: what its screen shows on all frames."""
+    """Parts of the screen that all frames of a cine share; None for a still image."""
     anatomies: AnatomyCache = field(default_factory=AnatomyCache)
     reduced_tissue: dict[int, FloatImage] = field(default_factory=dict)
     """Reduced tissue of the last frame of a cine, by number of the view."""
     geometry: str = ""
+    """Geometry of the scan lines of the first view; empty before the first view."""
     colour_flow: bool = False
+    """True if a view so far has colour Doppler data."""
 
     def tissue_shift(self, view: View, tissue: FloatImage) -> tuple[float, float] | None:
         """Return the motion of the tissue of a view since the last frame in grid pixels."""
@@ -106,10 +113,10 @@ def analyze(
         A mapping has any of the keys "masses", "ducts" and "nonmass", each with an array, shape
         (rows, columns), that is binary or numbers its areas. A function is called with each frame,
         uint8 of shape (rows, columns) or (rows, columns, 3), and the scan's `Spacing`. It returns
-        `UserMasks` or a mapping, or None where the program is to find the areas itself.
+        `UserMasks` or a mapping. For None, the areas of that frame are detected automatically.
     each_frame : function, optional
-        Called with the index of each frame that shows tissue and with its label image; see
-        `Analysis.labels`, which is that of the key frame only.
+        Called for each frame that shows tissue, with the index of the frame and its label image,
+        which has the values of `Analysis.labels`.
 
     Returns
     -------
@@ -187,7 +194,7 @@ def analyze(
     if analysed < number:
         state.notes[
             f"{analysed} of {number} frames were analysed, "
-            f"as loading.frames = {settings.loading.frames} asks"
+            f"because loading.frames = {settings.loading.frames}"
         ] = None
     foci, masses = findings_of(state.tracks, analysed, settings, cine=number > 1)
     listed = [focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence]
@@ -292,9 +299,13 @@ class _FocusFollower:
     view: View
     anatomy: Anatomy
     frame: int
+    """Index of the frame in the scan."""
     index: int
+    """Index of the frame among the frames that are analysed."""
     shift: tuple[float, float] | None
+    """Motion (x, y) of the tissue since the last frame in grid pixels; None if unknown."""
     masses: dict[int, MassTrack]
+    """Track of each mass of the view, by number in `Anatomy.masses`."""
     colours: Colours
     state: _ScanState
     settings: Settings
@@ -325,7 +336,7 @@ class _FocusFollower:
         )
 
     def follow_colour_patches(self) -> None:
-        """Add the heads of colour patches: what twinkles there may hide its echo."""
+        """Add the heads of colour patches: colours there may hide the echo of a focus."""
         view, stage = self.view, self.state.timer.stage
         with stage("twinkling"):
             x, y = colour_patch_heads(view, self.settings.twinkling)
@@ -358,9 +369,10 @@ class _FocusFollower:
         confidence: NDArray[np.float64],
         measured: dict[int, FocusMeasurement],
     ) -> None:
-        """Add one observation to each track, and the colours to tracks that the frame hides.
+        """Add an observation to each track, and colours to tracks that the frame does not show.
 
-        `places` has shape (n, 3): grid column, grid row and diameter in grid pixels.
+        `places` has shape (n, 3): grid column, grid row and diameter in grid pixels of the focus
+        of each track. `measured` has the measurements of some of the tracks, by index.
         """
         with self.state.timer.stage("twinkling"):
             for i, track in enumerate(tracks):
@@ -386,6 +398,7 @@ def _summary(
     masses: Sequence[Mass],
     settings: Settings,
 ) -> Summary:
+    """Summarise a scan, given all of its foci and those that are listed."""
     score = calcification_score(focus.confidence for focus in foci)
     labels = [focus.label for focus in listed]
     return Summary(

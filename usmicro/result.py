@@ -54,8 +54,8 @@ class Analysis:
     summary: Summary
     """Findings on the image as a whole."""
     frame: int
-    """Index of the key frame, which overlay and masks show: the frame whose foci have the highest
-    sum of confidences."""
+    """Index of the key frame: the frame whose foci have the highest sum of confidences. The
+    overlay and the label image show it."""
     image: Frame = field(repr=False)
     """Pixels of the key frame, shape (rows, columns) or (rows, columns, 3)."""
     labels: ByteImage = field(repr=False)

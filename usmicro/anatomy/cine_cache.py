@@ -1,7 +1,7 @@
-"""The anatomy of a cine, found anew only where the image has changed.
+"""Cache of the anatomy of a cine.
 
-While the tissue stays, the anatomy of an earlier frame is kept. Where the tissue moves as a whole,
-the anatomy moves along.
+While the tissue is unchanged, the anatomy of an earlier frame is used again. If the tissue moves as
+a whole, the stored anatomy is moved by the same shift. Otherwise the anatomy is detected again.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ BLOCK = 16
 speckle, which changes from frame to frame, and keeps the structure of the tissue."""
 MOST_CHANGE = 0.15
 """Largest mean change of the blocks, as a fraction of their mean contrast, at which the tissue
-counts as unchanged. Outlines that are found again on an unchanged scan differ by as much. Chosen
-by eye on simulated cines; no measurement is recorded."""
+counts as unchanged. Detecting the outlines again would change them as much. Chosen by eye on
+simulated cines; no measurement is recorded."""
 MOST_LAG = 2.0
-"""Largest distance, in grid pixels, between the stored anatomy and the tissue that has moved on.
-Outlines are less accurate than this."""
+"""Largest distance, in grid pixels, between the stored anatomy and the tissue, which has moved
+since. Outlines are less accurate than this."""
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class _CachedAnatomy:
 
 @dataclass(slots=True)
 class AnatomyCache:
-    """Anatomies of the views of one cine."""
+    """Cache of the anatomies of the views of one cine."""
 
     _views: dict[int, _CachedAnatomy] = field(default_factory=dict)
     """By number of the view."""
@@ -75,9 +75,9 @@ class AnatomyCache:
     ) -> Anatomy:
         """Return the anatomy of a view of the next frame.
 
-        It is the stored one if the image differs by speckle only, the stored one moved along if
-        the tissue has moved as a whole, and else found anew. The image is always compared with the
-        frame on which the anatomy was found, so that errors do not add up.
+        It is the stored one if the image differs by speckle only, the stored one shifted if the
+        tissue has moved as a whole, and detected again otherwise. The image is always compared with
+        the frame on which the anatomy was detected, so that errors do not add up.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ def moved(anatomy: Anatomy, shift: tuple[int, int], tissue: BoolImage) -> Anatom
     )
     margins = max(down, 0), max(-down, 0), max(right, 0), max(-right, 0)
 
-    def image(name: str) -> Any:
+    def moved_image(name: str) -> Any:
         before = getattr(anatomy, name)
         as_bytes = before.view(np.uint8) if before.dtype == np.bool_ else before
         bordered = cv2.copyMakeBorder(
@@ -137,7 +137,7 @@ def moved(anatomy: Anatomy, shift: tuple[int, int], tissue: BoolImage) -> Anatom
         return now if tissue.all() else now * tissue
 
     images = ("mass_probability", "masses", "duct_probability", "ducts", "nonmass")
-    return replace(anatomy, **{name: image(name) for name in images})
+    return replace(anatomy, **{name: moved_image(name) for name in images})
 
 
 def _blocks(tissue: FloatImage) -> FloatImage:

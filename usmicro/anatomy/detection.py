@@ -30,14 +30,14 @@ def find_anatomy(
 
     Networks (`usmicro.anatomy.network`) give the probability that each pixel lies inside a mass, a
     duct or a nonmass area. The size, shape and contrast of the connected regions decide which of
-    them are kept, and with what confidence.
+    them are kept, and their confidence.
 
     Parameters
     ----------
     view : View
     settings : AnatomySettings, optional
     given : UserMasks, optional
-        The user's outlines at the size of the input image. Parts that are None are searched for.
+        The user's outlines at the size of the input image. Parts that are None are detected.
 
     Returns
     -------
@@ -71,13 +71,13 @@ def find_anatomy(
         ducts = on_grid(given.ducts, view)
         duct, duct_confidence = soft_probability(ducts, view), (1.0,) * int(ducts.max(initial=0))
     if given.masses is None:
-        # the mass network responds to dark tubes too, but no mass is that long and thin
-        apart = [
+        # the mass network responds to ducts too, but no mass is as long and thin
+        outside_ducts = [
             (confidence, region)
             for confidence, region in scored
             if (ducts[region.box] > 0)[region.inside].mean() < DUCT_FRACTION
         ]
-        masses, confidence = find_masses(view, apart, settings)
+        masses, confidence = find_masses(view, outside_ducts, settings)
     else:
         confidence = (1.0,) * int(masses.max(initial=0))
     areas = given.nonmass

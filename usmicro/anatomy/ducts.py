@@ -38,6 +38,9 @@ is recorded."""
 WALL_MM = 0.3
 """Thickness of the wall around the lumen, in mm. Chosen by eye on the sample scans; no measurement
 is recorded."""
+FLANK_GAP_PX, FLANK_REACH_PX = 2, 6
+"""Distances from a tube, in pixels of the network, at which its flanks begin and end. Chosen by eye
+on the sample scans; no measurement is recorded."""
 FEATURES = (
     "mean",
     "length",
@@ -50,8 +53,10 @@ FEATURES = (
     "mass",
     "depth",
 )
+"""Names of the inputs of the logistic model of ducts."""
 SHALLOWEST_MM = 2.0
-"""Depth, in mm, above which tissue is taken for skin, which has no ducts."""
+"""Smallest depth of the middle of a duct, in mm: tissue above is mostly skin, which has no ducts.
+Chosen by eye; no measurement is recorded."""
 VESSEL_FRACTION = 0.3
 """A tube is a vessel if colour flow covers at least this fraction of its lumen. Twinkling in a duct
 covers less. Chosen by eye on simulated scans; no measurement is recorded."""
@@ -85,18 +90,20 @@ def find_ducts(
         Confidence of each duct.
     """
     model = read_models(REGION_MODELS)["ducts"]
-    found = (tube for tube in tubes(view, prediction, mass) if not _vessel(view, prediction, tube))
-    scored = [(float(model.probability(tube.features)), tube) for tube in found]
-    sure = sorted(
+    not_vessels = (
+        tube for tube in tubes(view, prediction, mass) if not _is_vessel(view, prediction, tube)
+    )
+    scored = [(float(model.probability(tube.features)), tube) for tube in not_vessels]
+    accepted = sorted(
         (item for item in scored if item[0] >= settings.duct_threshold), key=lambda item: -item[0]
     )
     labels = np.zeros(view.shape, np.int32)
-    for number, (_, tube) in enumerate(sure, start=1):
+    for number, (_, tube) in enumerate(accepted, start=1):
         _draw(labels, view, prediction, tube, number)
-    return labels, tuple(confidence for confidence, _ in sure)
+    return labels, tuple(confidence for confidence, _ in accepted)
 
 
-def _vessel(view: View, prediction: Prediction, tube: Region) -> bool:
+def _is_vessel(view: View, prediction: Prediction, tube: Region) -> bool:
     """True if colour flow shows that a tube is a vessel."""
     if view.colour is None:
         return False
@@ -110,7 +117,7 @@ def tubes(view: View, prediction: Prediction, mass: FloatImage) -> list[Region]:
     The parameters are those of `find_ducts`.
     """
     probability = prediction.probability
-    count, found, stats, _ = cv2.connectedComponentsWithStats(
+    count, numbered, stats, _ = cv2.connectedComponentsWithStats(
         (probability > OUTLINE_PROBABILITY).astype(np.uint8), connectivity=8
     )
     masses = cv2.resize(mass, probability.shape[::-1], interpolation=cv2.INTER_AREA)
@@ -120,7 +127,7 @@ def tubes(view: View, prediction: Prediction, mass: FloatImage) -> list[Region]:
         if np.hypot(width, height) * DUCT_PIXEL_MM < SHORTEST_MM:
             continue
         box = (slice(top, top + height), slice(left, left + width))
-        region = found[box] == number
+        region = numbered[box] == number
         features = _features(view, prediction, region, box, probability, masses)
         slim = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION)
         if (
@@ -143,7 +150,9 @@ def _features(
     """Measure the size, shape and contrast of a tube.
 
     `region` is the tube in its box, `probability` and `masses` are the duct and mass probabilities
-    on the pixels of the network.
+    on the pixels of the network. Of the features, `length` (in mm) and `elongation` are natural
+    logarithms, `width` is in mm and `depth` in cm. `weaker_flank` and `stronger_flank` are the
+    differences between the mean ranks of the grey level of the two flanks and of the lumen.
     """
     y, x = np.nonzero(region)
     padded = np.pad(region, 1).astype(np.uint8)
@@ -156,15 +165,15 @@ def _features(
     scale = DUCT_PIXEL_MM / view.grid.pixel_mm
     middle = ((x.mean() + box[1].start + 0.5) * scale, (y.mean() + box[0].start + 0.5) * scale)
     beam_x, beam_y = view.scan_lines.direction(*middle)
-    grown = tuple(slice(max(part.start - 8, 0), part.stop + 8) for part in box)
+    margin = FLANK_REACH_PX + 2
+    grown = tuple(slice(max(part.start - margin, 0), part.stop + margin) for part in box)
     mask = np.zeros(probability.shape, np.uint8)
     mask[box] = region
-    near = cv2.dilate(mask[grown], np.ones((5, 5), np.uint8)) > 0
-    ring = (
-        (cv2.dilate(mask[grown], np.ones((13, 13), np.uint8)) > 0)
-        & ~near
-        & prediction.tissue[grown]
+    within_gap, within_reach = (
+        cv2.dilate(mask[grown], np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)) > 0
+        for radius in (FLANK_GAP_PX, FLANK_REACH_PX)
     )
+    ring = within_reach & ~within_gap & prediction.tissue[grown]
     lumen = float(prediction.rank[box][region].mean())
     side = -(np.arange(ring.shape[1]) - x.mean() - box[1].start + grown[1].start) * axis[1]
     side = (

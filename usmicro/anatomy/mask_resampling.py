@@ -10,8 +10,8 @@ from usmicro.model.arrays import FloatImage, LabelImage
 from usmicro.model.view import View
 
 SOFT_EDGE_MM = 0.5
-"""Width, in mm, of the edge over which the probability of a given area falls from 1 to 0. An
-outline that is drawn by hand is not more accurate. Chosen by eye; no measurement is recorded."""
+"""Width, in mm, of the edge over which the probability of an area of the user's masks falls from 1
+to 0. Outlines drawn by hand are not more accurate. Chosen by eye; no measurement is recorded."""
 
 
 def on_grid(labels: LabelImage, view: View) -> LabelImage:
@@ -53,7 +53,7 @@ def on_grid(labels: LabelImage, view: View) -> LabelImage:
 
 
 def soft_probability(masses: LabelImage, view: View) -> FloatImage:
-    """Return a probability for given areas, shape of the grid.
+    """Return a probability for areas of the user's masks, both with the shape of the grid.
 
     It is 1 inside and 0 outside, with an edge of SOFT_EDGE_MM centred on the outline.
     """

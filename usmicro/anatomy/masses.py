@@ -1,4 +1,4 @@
-"""Masses: their outlines and confidences, from the probability that a network gives."""
+"""Masses: outlines and confidences, from the mass probability of a network."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ its area, and in mm. Chosen by eye on the sample scans; no measurement is record
 ROUNDING = 1.5
 """Distance from a core, as a multiple of half the width of a neck, up to which corners and spicules
 are kept. A factor of 1.41 restores the corner of a square."""
+RING_MM = 3.0
+"""Width, in mm, of the ring around a region with which its grey level and probability are compared.
+Chosen by eye; no measurement is recorded."""
 FEATURES = (
     "peak",
     "mean",
@@ -50,6 +53,7 @@ FEATURES = (
     "border",
     "depth",
 )
+"""Names of the inputs of the logistic model of masses."""
 
 
 def find_masses(
@@ -72,16 +76,16 @@ def find_masses(
     confidence : tuple of float
         Confidence of each mass.
     """
-    sure = [
+    accepted = [
         (confidence, region)
         for confidence, region in scored
         if confidence >= settings.mass_threshold
     ]
     labels = np.zeros(view.shape, np.int32)
-    for number, (_, region) in enumerate(sure, start=1):
+    for number, (_, region) in enumerate(accepted, start=1):
         part = labels[region.box]
         part[region.inside & (part == 0)] = number
-    return labels, tuple(confidence for confidence, _ in sure)
+    return labels, tuple(confidence for confidence, _ in accepted)
 
 
 def scored_regions(
@@ -110,33 +114,34 @@ def regions(view: View, prediction: Prediction, fine: FloatImage) -> list[Region
 
     The parameters are those of `scored_regions`.
     """
-    shown = (fine > OUTLINE_PROBABILITY).astype(np.uint8)
-    if not shown.any():
+    probable = (fine > OUTLINE_PROBABILITY).astype(np.uint8)
+    if not probable.any():
         return []
-    x, y, width, height = cv2.boundingRect(shown)  # labelling only the box is several times faster
-    count, found, stats, _ = cv2.connectedComponentsWithStats(
-        shown[y : y + height, x : x + width], connectivity=4
+    # labelling only the box is several times faster
+    x, y, width, height = cv2.boundingRect(probable)
+    count, numbered, stats, _ = cv2.connectedComponentsWithStats(
+        probable[y : y + height, x : x + width], connectivity=4
     )
     grey = np.asarray(
         cv2.resize(prediction.rank, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR),
         dtype=np.float32,
     )
     total = float(fine.sum())
-    least, most = (
+    smallest_area, largest_area = (
         np.pi / 4 * view.grid.pixels(diameter) ** 2 for diameter in (SMALLEST_MM, LARGEST_MM)
     )
     out = []
     for number in range(1, count):
         left, top, width, height, area = (int(value) for value in stats[number])
-        if not least <= area <= most:
+        if not smallest_area <= area <= largest_area:
             continue
-        whole = _without_holes(found[top : top + height, left : left + width] == number)
+        whole = _without_holes(numbered[top : top + height, left : left + width] == number)
         for (rows, columns), inside in cut_at_necks(whole, view.grid.pixels(NECK_MM)):
             box = (
                 slice(y + top + rows.start, y + top + rows.stop),
                 slice(x + left + columns.start, x + left + columns.stop),
             )
-            if inside.sum() >= least and fine[box][inside].max() >= LEAST_PEAK:
+            if inside.sum() >= smallest_area and fine[box][inside].max() >= LEAST_PEAK:
                 out.append(Region(box, inside, _features(view, inside, box, fine, grey, total)))
     return out
 
@@ -149,7 +154,7 @@ def cut_at_necks(region: BoolImage, widest: float) -> list[tuple[tuple[slice, sl
     region : array, shape (rows, columns), bool
         A connected region.
     widest : float
-        Largest width of a neck in pixels. NECK_FRACTION limits it, too.
+        Largest width of a neck in pixels. NECK_FRACTION limits it too.
 
     Returns
     -------
@@ -175,6 +180,7 @@ def cut_at_necks(region: BoolImage, widest: float) -> list[tuple[tuple[slice, sl
 
 
 def _without_holes(region: BoolImage) -> BoolImage:
+    """Fill the holes of a region."""
     contours, _ = cv2.findContours(
         region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )
@@ -202,7 +208,7 @@ def _features(
     outline = max(contours, key=len)
     area = float(inside.sum())
     hull = max(cv2.contourArea(cv2.convexHull(outline)), area)
-    reach = round(view.grid.pixels(3.0))
+    reach = round(view.grid.pixels(RING_MM))
     around = tuple(
         slice(max(part.start - reach, 0), min(part.stop + reach, size))
         for part, size in zip(box, view.shape, strict=True)

@@ -24,7 +24,8 @@ TAIL_FRACTION = 0.015
 """Fraction of the tissue that counts as darkest, and as brightest, when grey levels are rescaled.
 The networks are trained with it. Chosen by eye; no measurement is recorded."""
 _ONE_AT_A_TIME = Lock()
-"""A network holds the image that it works on, so it serves one thread at a time."""
+"""Lock of all networks: OpenCV stores the input in the network, so that only one thread at a time
+may use it."""
 _FileVersion = tuple[int, int, int, int]
 _CACHE: dict[tuple[Path, bool], tuple[_FileVersion, cv2.dnn.Net]] = {}
 """Networks that were read, by file and `plain`, each with the state of the file at that time."""

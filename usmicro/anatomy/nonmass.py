@@ -29,7 +29,11 @@ fat lobules. Chosen by eye on the sample scans; no measurement is recorded."""
 OVERLAP_FRACTION = 0.3
 """An area is dropped if masses and ducts cover at least this fraction of it: it is then the rim of
 one of them. Chosen by eye on the sample scans; no measurement is recorded."""
+RING_PX = 7
+"""Width, in pixels of the network, of the ring around an area with which its grey level is
+compared. Chosen by eye; no measurement is recorded."""
 FEATURES = ("peak", "mean", "size", "contrast", "share")
+"""Names of the inputs of the logistic model of nonmass areas."""
 
 
 def predict_nonmass(view: View) -> Prediction:
@@ -72,29 +76,27 @@ def find_nonmass(
 def areas(view: View, prediction: Prediction) -> list[Region]:
     """Return every region that may be a nonmass area, on the pixels of the network."""
     probability = prediction.probability
-    count, found, stats, _ = cv2.connectedComponentsWithStats(
+    count, numbered, stats, _ = cv2.connectedComponentsWithStats(
         (probability > OUTLINE_PROBABILITY).astype(np.uint8), connectivity=4
     )
-    pixel = (view.shape[0] * view.shape[1] / probability.size) * view.grid.pixel_mm**2
+    pixel_mm2 = (view.shape[0] * view.shape[1] / probability.size) * view.grid.pixel_mm**2
     total = max(float(probability[prediction.tissue].sum()), 1e-6)
+    square = np.ones((2 * RING_PX + 1, 2 * RING_PX + 1), np.uint8)
     out = []
     for number in range(1, count):
         left, top, width, height, size = (int(value) for value in stats[number])
-        if size * pixel < np.pi / 4 * SMALLEST_MM**2:
+        if size * pixel_mm2 < np.pi / 4 * SMALLEST_MM**2:
             continue
         box = (slice(top, top + height), slice(left, left + width))
-        inside = np.asarray(found[box] == number)
+        inside = np.asarray(numbered[box] == number)
         values = probability[box][inside]
-        around = (
-            (cv2.dilate((found == number).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0)
-            & (found != number)
-            & prediction.tissue
-        )
+        area = numbered == number
+        around = (cv2.dilate(area.astype(np.uint8), square) > 0) & ~area & prediction.tissue
         outside = float(prediction.rank[around].mean()) if around.any() else 0.5
         features = {
             "peak": float(prediction.logit[box][inside].max()),
             "mean": float(values.mean()),
-            "size": float(np.log(size * pixel)),
+            "size": float(np.log(size * pixel_mm2)),
             "contrast": outside - float(prediction.rank[box][inside].mean()),
             "share": float(values.sum()) / total,
         }

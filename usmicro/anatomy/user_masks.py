@@ -18,7 +18,7 @@ MasksLike = UserMasks | Mapping[str, ArrayLike | None]
 """`UserMasks`, or a mapping with any of the keys "masses", "ducts" and "nonmass"."""
 MaskFunction = Callable[[ByteImage, Spacing], MasksLike | None]
 """Function of a frame, uint8 of shape (rows, columns) or (rows, columns, 3) RGB, and the pixel
-spacing. It returns the masks of that frame, or None where usmicro is to find the areas itself."""
+spacing. It returns the masks of that frame. For None, the areas are detected automatically."""
 
 PARTS = ("masses", "ducts", "nonmass")
 """Fields of `UserMasks` and keys of a mapping."""
@@ -41,7 +41,7 @@ def user_masks_on_frame(
     Returns
     -------
     UserMasks or None
-        None if the function leaves the frame to usmicro.
+        None if the function returns None.
 
     Raises
     ------
@@ -77,9 +77,9 @@ def function_name(function: MaskFunction) -> str:
 
 
 def definition_of(function: MaskFunction) -> Any:
-    """Return the object whose definition a masks function rests on.
+    """Return the function or class that defines a masks function.
 
-    That is the function inside a `functools.partial`, and the class of an object that is called.
+    For a `functools.partial` it is the function inside, for a callable object its class.
     """
     while isinstance(function, partial):
         function = function.func
@@ -87,6 +87,7 @@ def definition_of(function: MaskFunction) -> Any:
 
 
 def _of_mapping(given: object, shape: tuple[int, ...], where: str) -> UserMasks:
+    """Return the masks in a mapping; `where` begins the error messages."""
     if not isinstance(given, Mapping):
         raise ScanError(
             f"{where}: expected UserMasks, a dictionary with the keys {', '.join(PARTS)}, or None, "
@@ -109,7 +110,7 @@ def _of_mapping(given: object, shape: tuple[int, ...], where: str) -> UserMasks:
 
 
 def _labels(values: ArrayLike, shape: tuple[int, ...], what: str) -> LabelImage:
-    """Return a label image.
+    """Return a label image; `what` begins the error messages.
 
     A binary array, with 0 and one other value, is split into its connected components. Other
     arrays keep their numbers.

@@ -1,4 +1,4 @@
-"""Calcification descriptor of an image: where its calcifications lie, as the lexicon says it."""
+"""Calcification descriptor of an image: where its calcifications lie, in terms of BI-RADS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clusters of foci: which foci form one, where it lies and how far it extends."""
+"""Clusters of foci: their members, positions and extents."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def find_clusters(
     points = np.asarray(positions, float)
     if len(points) < settings.cluster_size:
         return [None] * len(points)
-    # here, since most scans have too few foci for a cluster and these take long to import
+    # imported here, since this is slow and most scans have too few foci for a cluster
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -80,6 +80,7 @@ def measure_clusters(foci: Iterable[Focus]) -> list[Cluster]:
 
 
 def _cluster_of(number: int, foci: list[Focus]) -> Cluster:
+    """Measure the cluster that these foci form."""
     x, depth = [focus.x_mm for focus in foci], [focus.depth_mm for focus in foci]
     diameter = [focus.diameter_mm for focus in foci]
     return Cluster(
@@ -92,7 +93,7 @@ def _cluster_of(number: int, foci: list[Focus]) -> Cluster:
         depth_mm=_mean(depth),
         width_mm=_extent(x, diameter),
         height_mm=_extent(depth, diameter),
-        label=_commonest_label(foci),
+        label=_most_frequent_label(foci),
     )
 
 
@@ -117,8 +118,8 @@ def _extent(centres: Sequence[float | None], diameters: Sequence[float | None]) 
     return max(end for _, end in edges) - min(start for start, _ in edges)
 
 
-def _commonest_label(foci: list[Focus]) -> Label:
-    """Label of most foci; of labels equally common, that with the largest sum of confidences."""
+def _most_frequent_label(foci: list[Focus]) -> Label:
+    """Most frequent label; of equally frequent ones, that with the largest sum of confidences."""
 
     def weight(label: Label) -> tuple[int, float]:
         confidences = [focus.label_confidence for focus in foci if focus.label == label]

@@ -18,10 +18,10 @@ from usmicro.settings import LabelSettings
 
 MODELS = Path(__file__).with_name("labels.json")
 """The logistic models `mass` and `duct`, fitted by `python -m training.labels`."""
-MOST_EDGES_AWAY = 3.0
-"""A focus is never labelled with a mass or duct whose outline is further away than this many times
-`LabelSettings.edge`: 1.2 mm at the default. Chosen by eye on the sample scans; no measurement is
-recorded."""
+LARGEST_DISTANCE_IN_EDGES = 3.0
+"""Largest distance, as a multiple of `LabelSettings.edge`, from a focus to the outline of the mass
+or duct that it is labelled with: 1.2 mm at the default. Chosen by eye on the sample scans; no
+measurement is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class FocusLabel:
     confidence: float
     """Probability of the label, 0 to 1."""
     reason: str
-    """One sentence for a reader."""
+    """One sentence that says where the focus lies."""
     mass: int | None
     """Number in `Anatomy.masses` of the mass that the focus lies in; None outside."""
     duct: int | None
@@ -78,11 +78,11 @@ def label_foci(
 ) -> list[FocusLabel]:
     """Label foci by where they lie, following the rules of docs/method.md.
 
-    The probability that a focus lies in a duct is a logistic function of two features: how far it
-    lies inside the nearest outline, and the probability that the network gives to its
-    surroundings. The probability that it lies in a mass is computed likewise from what the ducts
-    leave. The remainder is extramass. A duct that lies mostly inside masses counts as part of
-    them. The most probable label wins, and its probability is the confidence.
+    A logistic model of the features in `RegionEvidence` gives the probability that a focus lies in
+    a duct. Another gives the probability of a mass, which is multiplied by the probability that
+    the focus lies in no duct. The remainder is the probability of extramass. A duct that lies
+    mostly inside masses counts as part of them. The label is the most probable one, and its
+    probability is the confidence.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def label_foci(
     p_mass = np.asarray(models["mass"].probability(mass.features)) * (1 - p_duct)
     probabilities = np.stack([p_mass, p_duct, 1 - p_mass - p_duct])
     # without an outline nearby there is no mass or duct to name, however high the probability
-    farthest = -MOST_EDGES_AWAY * view.grid.pixels(settings.edge)
+    farthest = -LARGEST_DISTANCE_IN_EDGES * view.grid.pixels(settings.edge)
     possible = np.stack(
         [mass.distance > farthest, duct.distance > farthest, np.ones(len(row), np.bool_)]
     )
@@ -200,7 +200,7 @@ def _reason(
         return f"{abs(pixels) * view.grid.step_x:.0f} px" if mm is None else f"{mm:.1f} mm"
 
     def relative(distance: float | None, region: str) -> str:
-        assert distance is not None, "the label names a region that is not there"
+        assert distance is not None, "the label names a region that does not exist"
         if distance > 0:
             return f"{length(distance)} inside {region}"
         return f"on the edge of {region}, {length(distance)} outside its outline"

@@ -1,4 +1,4 @@
-"""Anatomy: the masses, ducts and nonmass areas of a view, and the labels of label images."""
+"""Anatomy: the masses, ducts and nonmass areas of a view, and the pixel values of label images."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.numerics.outline_distance import OutlineDistance
 
 MEAN_PROBABILITY_MM = 0.3
-"""Standard deviation, in mm, of the Gaussian that averages a probability around a position. About
-the diameter of a focus. Chosen by eye on the development scans; no measurement is recorded."""
+"""Standard deviation, in mm, of the Gaussian that averages a probability around a position. It is
+about the diameter of a focus. Chosen by eye on the development scans; no measurement is
+recorded."""
 PART_OF_MASS = 0.5
-"""A duct belongs to a mass if more than this fraction of its pixels lies inside masses: half, so
-that neither can claim a duct that the other holds most of."""
+"""A duct is part of a mass if more than this fraction of its pixels lies inside masses: if most of
+it does."""
 
 
 class AreaLabel(IntEnum):

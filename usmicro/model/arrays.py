@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from usmicro.errors import ImageError
 
+# images have the shape (rows, columns) unless another one is given
 FloatImage = NDArray[np.float32]
 BoolImage = NDArray[np.bool_]
 LabelImage = NDArray[np.int32]

@@ -1,4 +1,4 @@
-"""Findings: what the stages find on a view, and the rows that an analysis reports of a scan."""
+"""Findings: the results of the stages on one view, and the rows of the tables of a scan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PosteriorFeature = Literal["none", "enhancement", "shadowing", "combined", "not 
 Orientation = Literal["parallel", "not parallel"]
 YesNo = Literal["yes", "no"]
 
-# ---- what the stages find on one view; positions and lengths in grid pixels ----
+# ---- results of the stages on one view; positions and lengths in grid pixels ----
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Shadow:
     """Fall of the grey level behind the focus relative to both flanks, in units of the local
     (q75 - q50); positive if darker."""
     p: float | None = None
-    """Probability that speckle alone causes such a fall."""
+    """Probability that speckle alone causes a fall as large."""
     length: float | None = None
     """Length of the shadow from the lower edge of the focus, in grid pixels."""
     reason: str = ""
@@ -91,7 +91,7 @@ class Twinkling:
     """What decided the verdict, or why twinkling is not assessable."""
 
 
-# ---- what an analysis reports; positions in pixels of the input image, None if not measured ----
+# ---- rows of the tables; positions in pixels of the input image, None if not measured ----
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,10 @@ class Focus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mass:
-    """One mass: a row of masses.csv."""
+    """One mass: a row of masses.csv.
+
+    The fields are the columns; docs/outputs.md explains each.
+    """
 
     frame: int
     mass: int
@@ -157,7 +160,10 @@ class Mass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """One cluster of foci: a row of clusters.csv."""
+    """One cluster of foci: a row of clusters.csv.
+
+    The fields are the columns; docs/outputs.md explains each.
+    """
 
     frame: int
     cluster: int
@@ -175,7 +181,8 @@ class Cluster:
 class Summary:
     """Findings on the image as a whole: a row of images.csv.
 
-    The columns image, status, error and seconds are added by a run.
+    The fields are columns; docs/outputs.md explains each. A run adds the columns image, status,
+    error and seconds.
     """
 
     frames: int

@@ -131,7 +131,7 @@ class Scan:
 class UserMasks:
     """Outlines that a user supplies, at the size of the input image.
 
-    A part that is None is found by the program.
+    Areas of a part that is None are detected automatically.
     """
 
     masses: LabelImage | None = None

@@ -123,7 +123,7 @@ class ColourFlow:
     rgb: ByteImage
     """Colours, shape (rows, columns, 3); resampled by nearest neighbour, so that none mix."""
     mask: BoolImage
-    """True where colour flow is shown, as opposed to tint, text or the outline of the box."""
+    """True where colour flow is shown; False at tint, text and the outline of the box."""
     box: BoolImage
     """True inside the colour box, the only place where colour flow can be shown."""
     bar: ColourBar | None = None
@@ -149,7 +149,7 @@ class View:
     grey: FloatImage
     """Display grey level, 0 to 255; pixels under graphics and colour are inpainted."""
     tissue: BoolImage
-    """True where echoes are shown, as opposed to borders, headers, scales and body marks."""
+    """True where echoes are shown; False at borders, headers, scales and body marks."""
     graphics: BoolImage
     """True under text, calipers and cursors that are burned into the tissue; no focus is reported
     there."""

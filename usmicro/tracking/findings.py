@@ -1,4 +1,4 @@
-"""Findings: one row of a table for each track."""
+"""Findings: the rows of the tables, one for each track that is reported."""
 
 from __future__ import annotations
 
@@ -14,38 +14,41 @@ from usmicro.settings import Settings, TwinklingSettings
 from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
 
 GIVEN_CONFIDENCE = 1.0
-"""Confidence of a mass that the user outlined; it is reported however few frames show it."""
+"""Confidence of a mass that the user outlined. Such a mass is reported even if only one frame
+shows it."""
 LEAST_MASS_FRAMES = 3
 """A mass in a cine is reported if at least this many frames show it. Chosen by eye on simulated
 cines; no measurement is recorded."""
 CONFIDENCE_IN_TAIL = 0.2
-"""Factor on the confidence of a focus that twinkles together with a more confident one: it is
-mostly the edge of the colours of that one. Chosen by eye on simulated clips; no measurement is
+"""Factor on the confidence of a focus that twinkles but is not the source of the twinkling. It is
+usually the edge of the colours of the source. Chosen by eye on simulated clips; no measurement is
 recorded."""
 SUPPORT_IN_CINE: Mapping[TwinklingVerdict, float] = {"yes": 1.0}
-"""How strongly twinkling supports a focus in a cine, as a factor on the twinkling score. A
-"possible" verdict does not count: it rests on a few frames."""
+"""Factor on the twinkling score, by verdict, when twinkling raises the confidence of a focus in a
+cine. A "possible" verdict does not count, since it is based on a few frames."""
 SUPPORT_IN_STILL: Mapping[TwinklingVerdict, float] = {"possible": 0.5}
-"""The same in a still image, where the verdict is "possible" at most. Chosen by eye on simulated
-stills; no measurement is recorded."""
+"""Factor on the twinkling score in a still image, where the verdict is "possible" at most. Chosen
+by eye on simulated stills; no measurement is recorded."""
 HEAD_DISTANCE_MM = 1.0
-"""Largest distance from the head of a colour patch to the echo of the focus that it comes from. It
-is about the length of a colour cell along the beam. Chosen by eye on simulated clips; no
-measurement is recorded."""
+"""Largest distance, in mm, between the head of a colour patch and the echo of the focus that causes
+the patch. It is about the length of a colour cell along the beam. Chosen by eye on simulated clips;
+no measurement is recorded."""
 CONFIDENCE_WITHOUT_ECHO = 0.5
-"""Confidence of a place that certainly twinkles but shows no echo of a focus. Chosen so that it is
-listed below foci that an echo shows; no measurement is recorded."""
+"""Confidence of a focus without an echo whose twinkling is certain. Chosen so that it is listed
+below foci with an echo; no measurement is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ReportedFocus:
-    """A track that is reported, with what all frames together say of it."""
+    """A track that is reported, with its assessment over all frames."""
 
     track: FocusTrack
     number: int
     """Number of the track in order of appearance, from 1."""
     confidence: float
+    """Confidence over all frames, 0 to 1, with the support by twinkling."""
     origin: Origin
+    """Why the focus is listed: for its echo, or only for its twinkling."""
     mass: int | None
     """Number in masses.csv of the mass that the focus lies in."""
     twinkling: Twinkling
@@ -122,10 +125,10 @@ def _reported(
     *,
     cine: bool,
 ) -> list[_ReportedFocus]:
-    """Assess the tracks over all frames; leave out places that only vessels' colours show.
+    """Assess the tracks over all frames, and return those that are reported.
 
-    All tracks of echoes are reported. A track that only colours show is reported if it is the
-    source of twinkling.
+    All tracks with an echo are reported. A track without an echo is reported if it is the source
+    of twinkling; others are mostly vessels.
     """
     verdicts = [assess_twinkling(track.colour, settings.twinkling) for track in tracks]
     support = SUPPORT_IN_CINE if cine else SUPPORT_IN_STILL
@@ -166,12 +169,13 @@ def _sources(
     support: Mapping[TwinklingVerdict, float],
     settings: TwinklingSettings,
 ) -> set[int]:
-    """Return the indices of the foci that twinkling comes from: one for each colour patch.
+    """Return the indices of the foci that cause twinkling: one for each colour patch.
 
-    The edges of the colours of a calcification, and speckle between them, are candidates too and
-    twinkle as it does. The calcification lies at the head of its colours: it is the focus there
-    with the highest confidence apart from twinkling, or else the head itself. If the head was not
-    followed on enough frames, it is the focus with the highest confidence of all.
+    Other candidates in the colours of a calcification, at their edges and on speckle between them,
+    twinkle too. The calcification lies at the head of its colour patch. The source is therefore the
+    focus with an echo near the head that has the highest mean confidence, or the head itself if
+    there is none. If the head of a patch was not tracked on enough frames, the source is the focus
+    in the patch with the highest mean confidence.
     """
     twinkling = [i for i, verdict in enumerate(verdicts) if verdict.verdict in support]
     echoes = [i for i in twinkling if tracks[i].origin == "echo"]
@@ -201,8 +205,8 @@ def _clusters(
     indices = [index for index, is_listed in enumerate(listed) if is_listed]
     positions = [reported[index].track.best.position.grid_mm for index in indices]
     views = [reported[index].track.view for index in indices]
-    found = find_clusters(np.reshape(positions, (-1, 2)), settings.labels, views=views)
-    for index, cluster in zip(indices, found, strict=True):
+    numbers = find_clusters(np.reshape(positions, (-1, 2)), settings.labels, views=views)
+    for index, cluster in zip(indices, numbers, strict=True):
         clusters[index] = cluster
     return clusters
 

@@ -1,4 +1,4 @@
-"""Linking: which position on one frame belongs to which track of the frames before."""
+"""Linking of the positions on one frame to the tracks of the frames before."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ Points = NDArray[np.float64]
 SEARCH_GATES = 3.0
 """Largest common shift between two frames that is searched for, as a multiple of the gate. Chosen
 by eye on simulated cines; no measurement is recorded."""
-CLEARLY = 1.5
-"""A shift is accepted only if it explains this many times as many pairs as zero shift. Among many
-pairs some agree by chance. Chosen by eye on simulated cines; no measurement is recorded."""
+LEAST_VOTE_RATIO = 1.5
+"""A shift is accepted only if it explains more than this many times as many pairs as zero shift.
+Among many pairs some agree by chance. Chosen by eye on simulated cines; no measurement is
+recorded."""
 LEAST_AGREEING = 3
 """Smallest number of positions that must share a displacement before it counts as the motion of
 the tissue: two random displacements agree too often."""
 LOST_FRAMES = 5
-"""Number of frames for which a track goes on without a position. Chosen by eye on simulated cines;
-no measurement is recorded."""
+"""Number of frames for which a track continues without a position. Chosen by eye on simulated
+cines; no measurement is recorded."""
 
 
 class Tracker:
-    """Assigns to each position of a cine the number, from 1 on, of the track that it belongs to.
+    """Assigns each position in a cine to a track; tracks are numbered from 1.
 
     Between two frames the tissue moves as a whole, and each focus moves a little on its own. The
     motion of the tissue is given by the caller, or else taken as the displacement that most pairs
@@ -38,12 +39,12 @@ class Tracker:
         Largest distance between a position and the place where its track expects it, in the unit
         of the positions.
     lost_frames : int
-        Number of frames for which a track goes on without a position.
+        Number of frames for which a track continues without a position.
 
     References
     ----------
-    Jaqaman et al., Nature Methods 5 (2008) 695: assignment with a cost for staying single, which
-    is the squared gate here.
+    Jaqaman et al., Nature Methods 5 (2008) 695: assignment in which a point without a partner has
+    a cost, here the squared gate.
     """
 
     def __init__(self, gate: float, *, lost_frames: int = LOST_FRAMES) -> None:
@@ -165,7 +166,7 @@ def common_shift(old: Points, new: Points, gate: float) -> NDArray[np.float64]:
     votes: NDArray[Any] = tree.query_ball_point(moves, gate / 2, return_length=True)
     best = int(np.argmax(votes))
     votes_for_zero = int(tree.query_ball_point(np.zeros(2), gate / 2, return_length=True))
-    if votes[best] < LEAST_AGREEING or votes[best] <= CLEARLY * votes_for_zero:
+    if votes[best] < LEAST_AGREEING or votes[best] <= LEAST_VOTE_RATIO * votes_for_zero:
         return np.zeros(2)
     agreeing = tree.query_ball_point(moves[best], gate / 2)
     shift: NDArray[np.float64] = np.median(moves[agreeing], axis=0)
@@ -175,7 +176,7 @@ def common_shift(old: Points, new: Points, gate: float) -> NDArray[np.float64]:
 def assign(old: Points, new: Points, gate: float) -> list[tuple[int, int]]:
     """Pair points so that the sum of squared distances is smallest.
 
-    A point that stays single costs the squared gate.
+    A point without a partner costs the squared gate.
 
     Parameters
     ----------

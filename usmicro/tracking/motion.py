@@ -48,7 +48,8 @@ def tissue_shift(before: FloatImage, now: FloatImage) -> tuple[float, float] | N
     Returns
     -------
     (x, y) or None
-        Displacement in grid pixels; None if the frames are too different to tell.
+        Displacement in grid pixels; None if it cannot be estimated, because the frames differ too
+        much or are too small.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Observations: what the stages measure of foci and masses on one frame."""
+"""Observations: the measurements of foci and masses on one frame."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from usmicro.posterior.mass_features import posterior_feature
 from usmicro.settings import LabelSettings, ShadowSettings
 
 NO_ECHO = "No echo of its own was found; only its colours show it."
+"""Reason for which the shadow of a focus without an echo is not assessable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Echo:
-    """What is measured of the echo of a focus; see the columns of foci.csv."""
+    """Measurements of the echo of a focus; docs/outputs.md explains them as columns of foci.csv."""
 
     diameter_px: float
     diameter_mm: float | None
@@ -51,7 +52,7 @@ class Echo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FocusMeasurement:
-    """All that is measured of one focus on one frame."""
+    """All measurements of one focus on one frame."""
 
     frame: int
     """Index of the frame in the scan."""
@@ -59,13 +60,15 @@ class FocusMeasurement:
     diameter: float
     """Diameter in grid pixels; that of a colour cell if only colours show the focus."""
     diameter_mm: float
-    """The same in mm by the pixel size of the grid, which is an estimate without pixel spacing."""
+    """Diameter in mm of the grid, whose pixel size is an estimate without pixel spacing."""
     echo: Echo | None
     """None if only colours show the focus."""
     label: FocusLabel
     distance_to_mass_mm: float | None
+    """Distance to the nearest mass, 0 inside; None without a mass or pixel spacing."""
     shadow: Shadow
     shadow_length_mm: float | None
+    """Length of the shadow; None without a shadow or pixel spacing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassMeasurement:
-    """All that is measured of one mass on one frame."""
+    """All measurements of one mass on one frame; lengths are None without pixel spacing."""
 
     frame: int
     """Index of the frame in the scan."""
@@ -90,7 +93,9 @@ class MassMeasurement:
     y_px: float
     """Row of the centroid in the input image."""
     width_mm: float | None
+    """Extent along the grid columns."""
     height_mm: float | None
+    """Extent in depth."""
     area_mm2: float | None
     orientation: Orientation
     posterior: Posterior
@@ -116,7 +121,7 @@ def measure_echoes(
     shadows: Sequence[Shadow],
     settings: LabelSettings,
 ) -> list[FocusMeasurement]:
-    """Gather what is measured of candidates on one view of a frame.
+    """Return the measurements of candidates on one view of a frame.
 
     Parameters
     ----------
@@ -156,7 +161,7 @@ def measure_colour_patches(
     diameter: float,
     settings: LabelSettings,
 ) -> list[FocusMeasurement]:
-    """Gather what is measured at the heads of colour patches, where no echo shows a focus.
+    """Return the measurements at the heads of colour patches, where no echo shows a focus.
 
     Parameters
     ----------
@@ -186,6 +191,7 @@ def _measurements(
     shadows: Sequence[Shadow],
     settings: LabelSettings,
 ) -> list[FocusMeasurement]:
+    """Return the measurements at positions; all arrays and sequences have length n."""
     if not len(x):
         return []
     grid = view.grid
@@ -210,7 +216,7 @@ def _measurements(
 
 
 def _positions(view: View, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Position]:
-    """Positions at grid columns and rows, both of shape (n,)."""
+    """Return positions in all units, given grid columns and rows, both of shape (n,)."""
     grid, scan_lines = view.grid, view.scan_lines
     x_px, y_px = grid.to_image(x, y)
     depth = scan_lines.depth(x, y)
@@ -263,5 +269,5 @@ def measure_mass(
 
 
 def _extent(values: ArrayLike) -> float:
-    """Extent of pixels whose centres are given, in pixels."""
+    """Extent in pixels, from edge to edge, of pixels whose centres are given."""
     return float(np.ptp(np.asarray(values)) + 1)

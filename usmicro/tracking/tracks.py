@@ -16,14 +16,14 @@ from usmicro.tracking.linking import Tracker
 from usmicro.tracking.observations import FocusMeasurement, MassMeasurement, Observation
 
 FOCUS_GATE_MM = 1.5
-"""A focus that moves further than this from one frame to the next is a new one. Chosen by eye on
-simulated cines; no measurement is recorded."""
+"""Largest distance, in mm, between a focus and the expected position of its track. A focus further
+away begins a new track. Chosen by eye on simulated cines; no measurement is recorded."""
 KNOWN_SHIFT_GATE_MM = 0.6
-"""The same where the motion of the tissue is known. It is smaller, so that a weak focus beside a
-lost one does not take its number. Chosen by eye on simulated cines; no measurement is recorded."""
+"""Smaller value of FOCUS_GATE_MM, used if the motion of the tissue is known. A weak focus beside a
+lost one then begins its own track. Chosen by eye on simulated cines; no measurement is recorded."""
 MASS_GATE_MM = 6.0
-"""A mass whose centroid moves further than this from one frame to the next is a new one. It is
-larger than for a focus, since the outline changes from frame to frame. Chosen by eye on simulated
+"""Largest distance, in mm, between the centroid of a mass and the expected position of its track.
+It is larger than for a focus, since outlines change from frame to frame. Chosen by eye on simulated
 cines; no measurement is recorded."""
 LEAST_FRAMES = 6
 """The confidence of a focus in a cine is averaged over at least this many frames, so that one that
@@ -36,8 +36,9 @@ class MassTrack:
     """One mass through the frames of a scan."""
 
     best: MassMeasurement
-    """Measured on the frame on which the confidence is highest."""
+    """The measurement on the frame on which the confidence is highest."""
     frames_seen: int = 0
+    """Number of frames that show the mass."""
 
 
 @dataclass(slots=True, eq=False)
@@ -47,12 +48,12 @@ class FocusTrack:
     view: int
     """Number of the view that shows it."""
     origin: Origin
-    """What shows it: its echo, or only its colours."""
+    """Evidence that shows it: "echo", or "twinkling" if only colours show it."""
     observations: list[Observation] = field(default_factory=list)
     """One for each frame that shows the focus, in order."""
     colour: list[ColourEvidence] = field(default_factory=list)
-    """Colours of each frame since the first that shows the focus; also of frames on which its
-    colours hide its echo."""
+    """Colours at the focus on each frame since the first that shows it, including frames on which
+    its echo is hidden."""
     mass: MassTrack | None = None
     """The mass in which the focus lies on the frame of `best`."""
     _best: FocusMeasurement | None = None
@@ -111,9 +112,10 @@ class FocusTrack:
         return math.dist(self.best.position.grid_mm, other.best.position.grid_mm)
 
     def in_tail_of(self, source: FocusTrack, settings: TwinklingSettings) -> bool:
-        """True if the focus lies where the colours of another twinkling focus reach.
+        """True if the focus lies among the colours of another focus that twinkles.
 
-        They reach one gate around that focus, and along the tail behind it.
+        These colours surround that focus up to its margin plus FOCUS_GATE_MM, and extend along its
+        tail.
         """
         if self.view != source.view:
             return False
@@ -133,9 +135,9 @@ class TrackCollection:
     """All tracks of a scan: masses, foci with an echo, and foci that only colours show."""
 
     _foci: dict[tuple[int, Origin, int], FocusTrack] = field(default_factory=dict)
-    """By view, origin and number of the tracker."""
+    """Tracks by number of the view, origin, and number that the tracker gives."""
     _masses: dict[tuple[int, int], MassTrack] = field(default_factory=dict)
-    """By view and number of the tracker."""
+    """Tracks by number of the view, and number that the tracker gives."""
     _focus_trackers: dict[tuple[int, Origin], Tracker] = field(default_factory=dict)
     _mass_trackers: dict[int, Tracker] = field(default_factory=dict)
 
@@ -211,7 +213,7 @@ class TrackCollection:
         tracker = self._focus_trackers.setdefault(
             (view.number, origin), Tracker(view.grid.pixels(FOCUS_GATE_MM))
         )
-        # foci that only colours show lie now at one colour cell, now at another
+        # the head of a colour patch changes from one colour cell to another between frames
         precise = shift is not None and origin == "echo"
         gate = view.grid.pixels(KNOWN_SHIFT_GATE_MM) if precise else None
         return [
