@@ -26,8 +26,8 @@ usmicro run sample_data --out results-settings --settings settings.toml --set sh
 ```
 
 `--set` overrides the file. A file may hold any part of the settings. An unknown name, a value of
-the wrong type or a value outside its limits ends the command before anything is computed. `run.json`
-records the settings of a run. In Python:
+the wrong type or a value outside its limits ends the command before anything is computed.
+`run.json` records the settings of a run. In Python:
 
 ```python
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""Caliper marks, found by their shape: they are drawn faint as often as bright, and few of them have a stroke that stands alone."""
+"""Calipers, found by their shape.
+
+They are often faint, and few have a stroke that could be found on its own.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,14 @@ from usmicro.kernels.graphics import match_template
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 
 SHARPEN = np.array([[-0.5, -0.5, 0, 2, 0, -0.5, -0.5]], np.float32)
-"""Lateral high pass: it leaves little of an echo, which is several pixels wide, and all of a mark."""
+"""Lateral high-pass filter. It suppresses echoes, which are several pixels wide, and keeps
+calipers."""
 RIM = 3
-"""Empty columns around a drawing, the reach of the high pass."""
+"""Empty columns around a drawing: the reach of the high-pass filter."""
 BAND = 1024
-"""Rows that are looked through at once: what is computed for every pixel of a large image would take ten times its memory."""
+"""Number of rows that are searched at once. The search needs ten times the memory of these rows."""
 OVERLAP = 16
-"""Rows around them, more than the highest drawing has."""
+"""Number of further rows on both sides of a band: more than the tallest drawing has."""
 
 DRAWINGS = {
     "plus": (
@@ -86,55 +90,61 @@ DRAWINGS = {
         """,
     ),
 }
-"""Least correlation with the sharpened image, above what tissue reaches, and the mark: blank, half and full grey."""
+"""For each kind of caliper the smallest correlation with the sharpened image, and its drawing:
+blank, half grey and full grey. The correlations are above those that tissue on the development
+scans reaches."""
 LEAST_GREY = 28.0
-"""Grey levels by which a mark must stand out; tissue that happens to correlate reaches 22."""
+"""Smallest contrast of a caliper in grey levels. Tissue that correlates by chance reaches 22 on the
+development scans."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
-    """A mark as it is looked for."""
+class _Caliper:
+    """Template of one kind of caliper."""
 
     template: FloatImage
+    """Sharpened drawing with contrast 1 and mean 0."""
     correlation: float
+    """Smallest correlation at which it counts as found."""
     energy: float
-    """Sum of squares of the template of a mark of one grey level."""
+    """Sum of squares of the template."""
 
 
 @cache
-def _marks() -> tuple[_Mark, ...]:
-    marks = []
+def _calipers() -> tuple[_Caliper, ...]:
+    calipers = []
     for correlation, drawing in DRAWINGS.values():
         lines = [line.strip() for line in drawing.strip().splitlines()]
         image = np.zeros((len(lines) + 2, max(map(len, lines)) + 2 * RIM), np.float32)
         for row, line in enumerate(lines):
             for column, character in enumerate(line):
                 image[row + 1, column + RIM] = {".": 0.0, "+": 0.5, "#": 1.0}[character]
-        # screens are seldom stored without any resampling
+        # most screens are resampled a little when they are stored
         image = cv2.GaussianBlur(image, (0, 0), 0.45)
         template = cv2.filter2D(image, -1, SHARPEN)[:, 1:-1].copy()
         template -= template.mean()
-        marks.append(_Mark(template, correlation, float((template**2).sum())))
-    return tuple(marks)
+        calipers.append(_Caliper(template, correlation, float((template**2).sum())))
+    return tuple(calipers)
 
 
 def find_calipers(grey: ByteImage, tissue: BoolImage) -> BoolImage:
-    """Boxes around caliper marks of 9 to 13 pixels: + and x, also on a bar, and circles with a dot.
+    """Find calipers of 9 to 13 pixels: + and x, also on a bar, and circles with a dot.
 
     Parameters
     ----------
     grey : array, shape (rows, columns), uint8
-        In the pixels that the marks were drawn in.
+        In the original pixels, since resampling blurs calipers.
     tissue : array, shape (rows, columns), bool
-        Where marks are looked for.
+        Where calipers are searched for.
 
     Returns
     -------
     array, shape (rows, columns), bool
+        True in a box around each caliper.
     """
     found = np.zeros(grey.shape, dtype=bool)
     for first in range(0, grey.shape[0], BAND):
-        # a mark has its centre in one band; around the band are all rows that it and the measure of power reach
+        # the centre of a caliper lies in one band; the rows around the band cover its arms
         top, bottom = max(first - OVERLAP, 0), min(first + BAND + OVERLAP, grey.shape[0])
         within = np.zeros((bottom - top, grey.shape[1]), dtype=bool)
         own = slice(first - top, first - top + BAND)
@@ -144,19 +154,24 @@ def find_calipers(grey: ByteImage, tissue: BoolImage) -> BoolImage:
 
 
 def _find_on_band(grey: ByteImage, centres: BoolImage, found: BoolImage) -> None:
-    """Set the boxes around marks whose centre lies on a pixel of `centres`."""
+    """Set `found` in the boxes around calipers whose centre lies in `centres`."""
     sharp = cv2.filter2D(grey, cv2.CV_32F, SHARPEN, borderType=cv2.BORDER_REFLECT_101)
-    # no mark where the sharpened image has less power, in the window of the largest of them, than the faintest one brings
-    largest = tuple(max(mark.template.shape[axis] for mark in _marks()) for axis in (1, 0))
+    # the faintest caliper gives the sharpened image at least this power in the largest window
+    largest = tuple(max(caliper.template.shape[axis] for caliper in _calipers()) for axis in (1, 0))
     power = cv2.sqrBoxFilter(sharp, cv2.CV_32F, largest, normalize=False)
-    for mark in _marks():
-        height, width = mark.template.shape
-        possible = (power >= mark.energy * LEAST_GREY**2) & centres
+    for caliper in _calipers():
+        height, width = caliper.template.shape
+        possible = (power >= caliper.energy * LEAST_GREY**2) & centres
         if not possible.any():
             continue
         corners = np.empty((grey.size // 8, 2), np.int32)
         count = match_template(
-            sharp, possible, mark.template, mark.correlation, LEAST_GREY * mark.energy, corners
+            sharp,
+            possible,
+            caliper.template,
+            caliper.correlation,
+            LEAST_GREY * caliper.energy,
+            corners,
         )
         for row, column in corners[:count]:
             found[row : row + height, column + RIM - 2 : column + width - RIM + 2] = True

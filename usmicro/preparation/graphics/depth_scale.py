@@ -1,4 +1,4 @@
-"""Depth rulers on the tissue: ticks at equal steps along its left or right side, with figures beside some."""
+"""Depth scales on the tissue: ticks at equal steps on its left or right side, some with figures."""
 
 from __future__ import annotations
 
@@ -10,33 +10,39 @@ from numpy.typing import NDArray
 
 from usmicro.model.arrays import ByteImage
 
-TICK = 20
-"""Grey levels by which a tick stands out above and below; many echoes do too, but not at equal steps."""
+LEAST_TICK = 20
+"""Smallest contrast, in grey levels, of a tick against the rows above and below. Many echoes reach
+it, but not at equal steps."""
 TICK_LENGTH = 4
-"""Columns that a tick is long at least."""
+"""Smallest length of a tick in columns. Chosen by eye on the development scans."""
 STRIP = 9
-"""Columns at the side in which ticks end."""
+"""Width, in columns, of the strip at the side in which ticks end. Chosen by eye on the development
+scans."""
 FIGURES = (7, 20)
 """Rows above and below a tick, and columns from the side, in which its figure may lie."""
-STEP = (12.0, 120.0)
-"""Smallest and largest step between ticks in pixels."""
+STEP_RANGE = (12.0, 120.0)
+"""Smallest and largest step between ticks in pixels. Chosen by eye on the development scans."""
 TOLERANCE = 1.2
-"""Pixels by which a tick may lie off its place."""
+"""Largest distance of a tick from its expected place in pixels: rounding of both."""
 MOST_PEAKS = 40
-"""Strongest ridges at a side that are tried as ticks."""
+"""Number of strongest ridges at a side that are tried as ticks; it limits the computing time."""
 CHANCE = 0.03
-"""Equal steps by chance must be rarer than this."""
+"""Largest probability of equal steps by chance at which ticks are accepted."""
 
 
 def find_depth_scales(grey: ByteImage, thin: ByteImage) -> ByteImage:
-    """Over the ticks and figures of rulers: the grey levels by which they stand out; 0 elsewhere.
+    """Return the contrast of depth scales over their ticks and figures; 0 elsewhere.
 
     Parameters
     ----------
     grey : array, shape (rows, columns), uint8
-        The tissue, cut out.
+        The part of the frame that shows the tissue.
     thin : array, shape (rows, columns), uint8
-        Grey levels by which each pixel exceeds its wider surroundings.
+        Contrast of each pixel against its wider surroundings, in grey levels.
+
+    Returns
+    -------
+    array, shape (rows, columns), uint8
     """
     level = np.zeros(grey.shape, np.uint8)
     if grey.shape[1] < 2 * FIGURES[1]:
@@ -46,7 +52,7 @@ def find_depth_scales(grey: ByteImage, thin: ByteImage) -> ByteImage:
             axis=1
         )
         highest = cv2.dilate(strength[:, None], np.ones((5, 1), np.uint8))[:, 0]
-        peaks = np.flatnonzero((strength >= TICK) & (strength == highest))
+        peaks = np.flatnonzero((strength >= LEAST_TICK) & (strength == highest))
         strongest = peaks[np.argsort(-strength[peaks].astype(int), kind="stable")[:MOST_PEAKS]]
         ticks = _equal_steps(np.sort(strongest), grey.shape[0])
         beside = slice(0, FIGURES[1]) if side.start == 0 else slice(-FIGURES[1], None)
@@ -57,23 +63,23 @@ def find_depth_scales(grey: ByteImage, thin: ByteImage) -> ByteImage:
 
 
 def _ridges(strip: ByteImage) -> ByteImage:
-    """Grey levels by which each pixel exceeds those two rows above and below it; 0 if it does not."""
+    """Return the contrast of each pixel against the pixels two rows above and below it."""
     padded = cv2.copyMakeBorder(strip, 2, 2, 0, 0, cv2.BORDER_REPLICATE)
     return np.asarray(cv2.subtract(strip, cv2.max(padded[4:], padded[:-4])))
 
 
 def _equal_steps(peaks: NDArray[np.intp], rows: int) -> list[int]:
-    """The longest run of peaks at equal steps, if it is longer than chance would make it; else none."""
+    """Return the longest run of peaks at equal steps; empty if it may be due to chance."""
     if peaks.size < 4:
         return []
     share = min(0.95, peaks.size * (1 + 2 * int(TOLERANCE)) / rows)
-    trials = peaks.size * (STEP[1] - STEP[0])
+    trials = peaks.size * (STEP_RANGE[1] - STEP_RANGE[0])
     needed = 2 + math.ceil(math.log(CHANCE / trials) / math.log(share))
     best: list[int] = []
     for index, first in enumerate(peaks):
         for second in peaks[index + 1 :]:
             step = float(second - first)
-            if not STEP[0] <= step <= STEP[1] or (needed - 1) * step > rows - first:
+            if not STEP_RANGE[0] <= step <= STEP_RANGE[1] or (needed - 1) * step > rows - first:
                 continue
             run, steps, missed = [int(first), int(second)], 1, 0
             ahead = 1
