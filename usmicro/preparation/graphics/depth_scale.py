@@ -14,14 +14,14 @@ LEAST_TICK = 20
 """Smallest contrast, in grey levels, of a tick against the rows above and below. Many echoes reach
 it, but not at equal steps."""
 TICK_LENGTH = 4
-"""Smallest length of a tick in columns. Chosen by eye on the development scans."""
+"""Smallest length of a tick in columns. Chosen by eye; no measurement is recorded."""
 STRIP = 9
-"""Width, in columns, of the strip at the side in which ticks end. Chosen by eye on the development
-scans."""
+"""Width, in columns, of the strip at the side in which ticks end. Chosen by eye; no measurement is
+recorded."""
 FIGURES = (7, 20)
 """Rows above and below a tick, and columns from the side, in which its figure may lie."""
 STEP_RANGE = (12.0, 120.0)
-"""Smallest and largest step between ticks in pixels. Chosen by eye on the development scans."""
+"""Smallest and largest step between ticks in pixels. Chosen by eye; no measurement is recorded."""
 TOLERANCE = 1.2
 """Largest distance of a tick from its expected place in pixels: rounding of both."""
 MOST_PEAKS = 40

@@ -34,16 +34,16 @@ LEAST_STROKE_IN_TEXT = 16
 several side by side."""
 GRAIN_FACTORS = (2.0, 1.5)
 """Smallest contrast of a stroke, and of a stroke in a line of text, as multiples of the grain of
-the image; the larger limit counts. Chosen by eye on the development scans."""
+the image; the larger limit counts. Chosen by eye; no measurement is recorded."""
 LEAST_EDGE = 80
 """Smallest difference, in grey levels, of the two lateral neighbours of a pixel on the edge of a
 solid letter, logo, arrow or bar. Echogenic foci that were marked by readers reach 58."""
 EDGE_GRAIN_FACTOR = 5.0
-"""The same as a multiple of the grain. Chosen by eye on the development scans."""
+"""The same as a multiple of the grain. Chosen by eye; no measurement is recorded."""
 WIDEST_SOLID = 24
-"""Width of the widest solid in pixels. Chosen by eye on the development scans."""
+"""Width of the widest solid in pixels. Chosen by eye; no measurement is recorded."""
 TALLEST_TEXT = 40
-"""Height of the tallest letters in pixels. Chosen by eye on the development scans."""
+"""Height of the tallest letters in pixels. Chosen by eye; no measurement is recorded."""
 BLOCK = (4, 8)
 """Rows and columns of the blocks in which strokes are grouped: strokes in touching blocks belong
 together."""
