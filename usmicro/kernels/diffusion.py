@@ -26,8 +26,8 @@ BAND = 4 * BLOCK
 """Rows of a band, a multiple of BLOCK. A band must stay in cache, but its coefficients are computed
 twice at its ends. No measurement is recorded."""
 WINDOW = 5
-"""Width and height of the window in which DPAD measures the coefficient of variation, pixels. Larger
-windows blur details more. No measurement is recorded."""
+"""Width and height of the window in which DPAD measures the coefficient of variation, pixels. A
+larger window blurs more details. No measurement is recorded."""
 LEAST_VARIATION = np.float32(1e-8)
 """Smallest squared coefficient of variation of a block with speckle. Blocks that vary less are
 borders or clipped. Of the order of the rounding errors of float32; no measurement is recorded."""

@@ -1,4 +1,4 @@
-"""Burned-in graphics: template matching, graphics between two edges, masks and images on the grid."""
+"""Burned-in graphics: templates, pixels between two edges, masks and images on the grid."""
 
 from __future__ import annotations
 

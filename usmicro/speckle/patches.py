@@ -152,7 +152,7 @@ def _squared_strength(
 
 def _padded_to_tiles(image: FloatImage, search: int) -> FloatImage:
     """Pad an image by its mirror image to whole tiles of the kernel, with a margin."""
-    margin = blockwise_means.margin(search)
+    margin = blockwise_means.left_padding(search)
     rows, columns = (
         -(-n // (2 * blocks)) * 2 * blocks - n
         for n, blocks in zip(
