@@ -6,7 +6,7 @@ Needs
     DATA with the folders `echogenic-foci-marks` and `breast-lesions-usg`; WORK with the networks
     that `training.masses` fitted without some of the patients.
 Takes
-    TIME
+    About 6 minutes on one core (extrapolated from a few scans).
 Writes
     usmicro/foci/confidence.json. It prints sensitivities and the AUC of the score.
 

@@ -46,7 +46,7 @@ POINT_SPREADS = ((4, 4), (6, 4), (8, 4), (12, 4), (9, 6), (12, 8))
 """Full widths at half maximum of the point-spread function across and along the beam, pixels."""
 
 K_SHAPES = (None, 4.5, 1.25)
-"""Shape parameters of the K distribution: amplitude SNR 1.91 (Rayleigh, None), 1.7 and 1.35."""
+"""Shape parameters of the scattering power, see `SpeckleKind`; None is Rayleigh speckle."""
 
 FILTERS = ((1, 0.0), (3, 0.0), (1, 1.5))
 """Number of looks, and standard deviation of the smoothing of the display image in pixels."""

@@ -6,7 +6,7 @@ Needs
     DATA with the folders `bus-bra` and `breast-lesions-usg`, as they are distributed. The other
     scans are simulated.
 Takes
-    TIME
+    About 15 minutes of one core (extrapolated from a few scans); the parts use all cores.
 Writes
     WORK/*.pickle, one file per part of the scans, some 500 MB in all. A part whose file exists is
     not prepared again, so a run that was stopped continues where it was.

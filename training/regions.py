@@ -6,7 +6,7 @@ Needs
     WORK with the pictures of `training.pictures` and the network that `training.masses` fitted
     without some of the scans.
 Takes
-    TIME
+    About 3 minutes on one core (extrapolated from a few scans).
 Writes
     The models `masses` and `ducts` in usmicro/anatomy/regions.json. It prints sensitivity and
     false positives of both.
