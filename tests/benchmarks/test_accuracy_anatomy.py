@@ -21,7 +21,6 @@ from benchmarks.accuracy.runs import (
 )
 from usmicro.errors import UsageError
 from usmicro.evaluation import metrics
-from usmicro.evaluation.datasets import largest_free_part
 from usmicro.model.scan import Spacing
 from usmicro.settings import Settings
 
@@ -148,18 +147,6 @@ def test_pictures_of_the_worst_scans_are_written(tmp_path):
     assert file.name == "phantom-no-masses.jpg"
     assert picture.shape[1] == WIDTH + 6
     assert picture.std() > 10
-
-
-def test_the_largest_part_beside_all_lesions_is_taken():
-    lesions = np.zeros((90, 120), bool)
-    lesions[40:50, 20:30] = True
-    # beside: 120 - 30 - 5 columns of all rows; more than what lies above or below
-    assert largest_free_part(lesions, (5, 5)) == (35, 0, 120, 90)
-    lesions[40:50, 90:100] = True
-    assert largest_free_part(lesions, (5, 5)) == (0, 0, 120, 35)
-    # 90 - 50 - 10 rows are a third, one less is not
-    assert largest_free_part(lesions, (5, 10)) == (0, 0, 120, 30)
-    assert largest_free_part(lesions, (5, 11)) is None
 
 
 def test_the_margin_is_in_mm_where_they_are_known():
