@@ -1,4 +1,7 @@
-"""The colour bar: the strip of graded colours beside a colour Doppler image that says what its colours mean."""
+"""The colour bar: the strip of graded colours beside a colour Doppler image.
+
+It shows which velocity or power each colour stands for.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +19,54 @@ Box = tuple[int, int, int, int]
 Colours = NDArray[np.float32]
 
 LEAST_LENGTH = 24
-"""Pixels that a bar is long at least."""
-LEAST_SLIMNESS = 1.8
-"""Length over width of a bar at least."""
-FILLED = 0.8
-"""Fraction of its rectangle that a half of a bar fills."""
-ACROSS = 12.0
-"""Mean deviation across a bar up to which its colours change along it only."""
+"""Smallest length of a bar in pixels. Chosen by eye; no measurement is recorded."""
+LEAST_ELONGATION = 1.8
+"""Smallest ratio of length to width of a bar. Chosen by eye; no measurement is recorded."""
+FILLED_FRACTION = 0.8
+"""Smallest fraction of its rectangle that one half of a bar fills. Chosen by eye; no measurement is
+recorded."""
+MOST_CROSSWISE = 12.0
+"""Largest mean deviation across a bar, in grey levels, at which its colours change along it only.
+Lossy coding causes some. Chosen by eye; no measurement is recorded."""
 LEAST_PATH = 150.0
-"""Way through RGB space that the colours of a bar go at least."""
-DARK = 0.6
-"""The baseline is this much darker, or paler, than the brighter end of the weaker side."""
+"""Smallest length of the path of the colours of a bar through RGB space. Chosen by eye; no
+measurement is recorded."""
+BASELINE_LEVEL = 0.6
+"""Largest level of the baseline, as a fraction of the highest level on the weaker side. Chosen by
+eye; no measurement is recorded."""
 ABRUPT = 3.0
-"""Steps of colour up to this many times as small as the largest belong to the change of sign; those beside are twice as small again."""
-MIRRORED = 30.0
-"""Mean distance in RGB of two halves up to which one mirrors the other: power, drawn twice."""
+"""A colour step of at least 1 / ABRUPT of the largest belongs to the sign change. The median of the
+other steps must be below 1 / (2 ABRUPT) of the largest. Chosen by eye; no measurement is
+recorded."""
+MOST_MIRROR_DISTANCE = 30.0
+"""Largest mean distance, in RGB space, of the two halves of a bar at which one mirrors the other.
+Such a bar shows power twice. Chosen by eye; no measurement is recorded."""
+VARIANCE_SMOOTHNESS = 0.5
+"""Largest step across a variance bar as a fraction of its deviation across: its colours change
+smoothly in both directions. Chosen by eye; no measurement is recorded."""
+POWER_END = 8
+"""The ends of a bar whose levels are compared are 1 / POWER_END of its length."""
+MOST_GAP = 0.25
+"""Largest gap between two parts of a bar, as a fraction of the length of both: a black baseline or
+a marker. Chosen by eye; no measurement is recorded."""
+BASELINE_BAND = 0.15
+"""The baseline extends over levels up to this fraction of the way to the weaker side. Chosen by
+eye; no measurement is recorded."""
+LEAST_STEPS = 8
+"""Smallest number of colour steps of a graded bar. Chosen by eye; no measurement is recorded."""
+SMALL_STEPS_FRACTION = 0.4
+"""Smallest fraction of the colour path that all but the three largest steps make up: a bar is
+graded, text and icons are not. Chosen by eye; no measurement is recorded."""
+PATH_NODES = 13
+MOST_DETOUR, DETOUR_OFFSET = 1.8, 40.0
+"""Largest length of the colour path, as a multiple of the path through PATH_NODES equally spaced
+nodes, plus an offset in grey levels for noise. Chosen by eye; no measurement is recorded."""
 
 
 class Rectangle(NamedTuple):
-    """A filled rectangle of coloured pixels; for a horizontal bar in the transposed image."""
+    """A filled rectangle of coloured pixels; that of a horizontal bar lies in the transposed
+    image.
+    """
 
     left: int
     top: int
@@ -52,32 +84,32 @@ def find_bars(
     frame : array, shape (rows, columns, 3), uint8
         RGB.
     coloured : bool array, shape (rows, columns)
-        Pixels that are not grey.
+        True where pixels are not grey.
     declared : sequence of Region
-        Rectangles that the file declares to be colour bars; used besides those found.
+        Colour bars that the file declares; used in addition to those found.
 
     Returns
     -------
     bars : list of ColourBar
-        Those of Doppler, the one of most colours first.
+        Bars of colour Doppler; the bar with the longest colour path first.
     elasticity : list of (left, top, right, bottom)
-        Bars that run through the rainbow without a baseline: scales of elastography.
+        Scales of elastography: bars that run through the rainbow without a baseline.
     """
     bars: list[tuple[float, ColourBar]] = []
     elasticity: list[Box] = []
     filled = _filled_rectangles(coloured)
     for upright in (True, False):
         image = frame if upright else frame.transpose(1, 0, 2)
-        rectangles = stacked(filled if upright else [turned(rectangle) for rectangle in filled])
+        rectangles = stacked(filled if upright else [transposed(rectangle) for rectangle in filled])
         for region in declared:
             place = Rectangle(region.left, region.top, region.right, region.bottom)
             if upright == (place.bottom - place.top >= place.right - place.left):
-                rectangles.insert(0, place if upright else turned(place))
+                rectangles.insert(0, place if upright else transposed(place))
         for place in rectangles:
             length, width = place.bottom - place.top, place.right - place.left
-            if length < LEAST_LENGTH or length < LEAST_SLIMNESS * width or width < 3:
+            if length < LEAST_LENGTH or length < LEAST_ELONGATION * width or width < 3:
                 continue
-            left, top, right, bottom = place if upright else turned(place)
+            left, top, right, bottom = place if upright else transposed(place)
             box = left, top, right, bottom
             read = read_bar(
                 image[place.top : place.bottom, place.left : place.right], box, upright=upright
@@ -91,12 +123,13 @@ def find_bars(
     return [bar for _, bar in bars], elasticity
 
 
-def turned(place: Rectangle) -> Rectangle:
-    """The same rectangle in the transposed image."""
+def transposed(place: Rectangle) -> Rectangle:
+    """Return the rectangle in the transposed image."""
     return Rectangle(place.top, place.left, place.bottom, place.right)
 
 
 def _filled_rectangles(mask: BoolImage) -> list[Rectangle]:
+    """Return the rectangles that are filled by coloured pixels, such as the halves of bars."""
     import cv2
 
     thick = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
@@ -106,14 +139,16 @@ def _filled_rectangles(mask: BoolImage) -> list[Rectangle]:
         if (
             min(width, height) >= 3
             and max(width, height) >= LEAST_LENGTH // 4
-            and area >= FILLED * width * height
+            and area >= FILLED_FRACTION * width * height
         ):
             found.append(Rectangle(left, top, left + width, top + height))
     return found
 
 
 def stacked(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
-    """Join rectangles that lie over one another: a black baseline, or a marker, cuts a bar into parts."""
+    """Join rectangles that lie one above the other: a baseline or a marker cuts a bar into
+    parts.
+    """
     joined: list[Rectangle] = []
     for item in sorted(rectangles, key=lambda r: (r.top, r.left)):
         for i, above in enumerate(joined):
@@ -122,7 +157,7 @@ def stacked(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
                 abs(above.left - item.left) <= slack and abs(above.right - item.right) <= slack
             )
             gap, length = item.top - above.bottom, item.bottom - above.top
-            if aligned and gap <= 0.25 * length:
+            if aligned and gap <= MOST_GAP * length:
                 joined[i] = Rectangle(
                     max(above.left, item.left), above.top, min(above.right, item.right), item.bottom
                 )
@@ -133,17 +168,32 @@ def stacked(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
 
 
 def path(colours: Colours) -> float:
-    """Length of the way of a list of colours through RGB space."""
+    """Return the length of the path of a list of colours through RGB space."""
     return float(np.linalg.norm(np.diff(colours, axis=0), axis=1).sum())
 
 
 def read_bar(
     strip: ByteImage, box: Box, *, upright: bool
 ) -> ColourBar | Literal["elasticity"] | None:
-    """Read a strip whose first axis runs along the bar; None if its colours are not graded as those of a bar are.
+    """Read a colour bar.
 
-    The top of an upright bar is flow towards the transducer; of a lying bar it is the red end. The baseline is the darkest, else the
-    palest place inside; a bar without one, but with a dark end, is power.
+    The top of an upright bar is flow towards the transducer; in a horizontal bar it is the red end.
+    The baseline is the darkest band inside, or else the palest. A bar without a baseline but with a
+    dark end shows power.
+
+    Parameters
+    ----------
+    strip : array, shape (length, width, 3), uint8
+        Pixels of the bar; the first axis runs along it.
+    box : (left, top, right, bottom)
+        Place of the bar in the frame.
+    upright : bool
+        True if the bar is vertical.
+
+    Returns
+    -------
+    ColourBar, "elasticity" or None
+        None if the colours are not graded like those of a bar.
     """
     width = strip.shape[1]
     margin = width // 5  # JPEG and anti-aliasing blur the long edges
@@ -152,9 +202,9 @@ def read_bar(
     if path(colours) < LEAST_PATH or not graded(colours):
         return None
     across = float(np.abs(inner - colours[:, None]).mean(axis=(0, 1)).max())
-    if across > ACROSS:
+    if across > MOST_CROSSWISE:
         variance = bool(
-            np.abs(np.diff(inner, axis=1)).mean(axis=(0, 1)).max() < 0.5 * across
+            np.abs(np.diff(inner, axis=1)).mean(axis=(0, 1)).max() < VARIANCE_SMOOTHNESS * across
             and inner.shape[1] >= 4
         )
         if not variance:
@@ -164,8 +214,11 @@ def read_bar(
     baseline = find_baseline(colours)
     if baseline is None:
         value = colours.max(axis=1)
-        first, last = value[: len(value) // 8 + 1].mean(), value[-(len(value) // 8 + 1) :].mean()
-        if min(first, last) <= DARK * max(first, last) and not variance:
+        first, last = (
+            value[: len(value) // POWER_END + 1].mean(),
+            value[-(len(value) // POWER_END + 1) :].mean(),
+        )
+        if min(first, last) <= BASELINE_LEVEL * max(first, last) and not variance:
             shown = colours if first > last else colours[::-1]
             return ColourBar("power", shown.round().astype(np.uint8), float(len(shown) - 1), box)
         return "elasticity" if rainbow(colours) else None
@@ -173,7 +226,8 @@ def read_bar(
     same = min(len(above), len(below))
     if (
         not variance
-        and float(np.linalg.norm(above[-same:] - below[:same][::-1], axis=1).mean()) < MIRRORED
+        and float(np.linalg.norm(above[-same:] - below[:same][::-1], axis=1).mean())
+        < MOST_MIRROR_DISTANCE
     ):
         return ColourBar("power", above.round().astype(np.uint8), baseline, box)
     shown = to_edges(inner, margin) if variance else colours
@@ -188,7 +242,10 @@ def read_bar(
 
 
 def to_edges(inner: Colours, margin: int) -> Colours:
-    """The inner part (n, m, 3) of a two-dimensional bar continued straight on to its long edges, where laminar flow has its colours."""
+    """Extrapolate the inner part of a two-dimensional bar, shape (n, m, 3), to its long edges.
+
+    The colours of laminar flow lie at an edge.
+    """
     part = max(inner.shape[1] // 3, 2)
     beyond = np.arange(1, margin + 1, dtype=np.float32)[None, :, None]
     first, last = inner[:, :1], inner[:, -1:]
@@ -208,60 +265,69 @@ def to_edges(inner: Colours, margin: int) -> Colours:
 
 
 def graded(colours: Colours) -> bool:
-    """Whether colours change in many small steps and do not return: text, icons and flow change in few large ones."""
+    """True if colours change in many small steps and do not return.
+
+    The colours of text, icons and flow change in few large steps.
+    """
     steps = np.linalg.norm(np.diff(colours, axis=0), axis=1)
     changes = np.sort(steps[steps > 1])
-    if len(changes) < 8 or changes[:-3].sum() < 0.4 * changes.sum():
+    if len(changes) < LEAST_STEPS or changes[:-3].sum() < SMALL_STEPS_FRACTION * changes.sum():
         return False
-    # the way out and back is at most a few times as long as straight lines through a few fixed points
-    places = np.linspace(0, len(colours) - 1, 13).round().astype(int)
-    return bool(steps.sum() <= 1.8 * path(colours[places]) + 40)
+    # a graded path is hardly longer than the straight lines between a few of its points
+    places = np.linspace(0, len(colours) - 1, PATH_NODES).round().astype(int)
+    return bool(steps.sum() <= MOST_DETOUR * path(colours[places]) + DETOUR_OFFSET)
 
 
 def find_baseline(colours: Colours) -> float | None:
-    """Middle of the darkest, else of the palest band inside a bar, as an index; None if there is neither."""
+    """Return the middle of the darkest, or else the palest band inside a bar, as an index.
+
+    None if there is neither.
+    """
     for measure in (colours.max(axis=1), colours.max(axis=1) - colours.min(axis=1)):
         edge = max(len(measure) // 20, 1)
         lowest = edge + int(np.argmin(measure[edge:-edge]))
         level = float(measure[lowest])
         weaker = min(float(measure[:lowest].max()), float(measure[lowest + 1 :].max()))
-        if level > DARK * weaker:
+        if level > BASELINE_LEVEL * weaker:
             continue
-        band = measure <= level + 0.15 * (weaker - level)
+        band = measure <= level + BASELINE_BAND * (weaker - level)
         first, last = lowest, lowest
         while first > 0 and band[first - 1]:
             first -= 1
         while last < len(band) - 1 and band[last + 1]:
             last += 1
         if first > 0 and last < len(band) - 1:
-            return _turn(colours, first, last)
+            return _sign_change(colours, first, last)
     return None
 
 
-def _turn(colours: Colours, first: int, last: int) -> float:
-    """Where colours change hue at once between two indices, else the middle: slopes differ on the sides of a shifted baseline."""
+def _sign_change(colours: Colours, first: int, last: int) -> float:
+    """Return where the hue changes abruptly between two indices, or else their middle.
+
+    If the baseline is shifted, the colours change at different rates on both sides of it.
+    """
     steps = np.linalg.norm(np.diff(colours[first - 1 : last + 2], axis=0), axis=1)
     large = np.flatnonzero(steps >= steps.max() / ABRUPT)
     others = np.delete(steps, large)
-    at_once = (
+    abrupt = (
         np.ptp(large) == len(large) - 1
         and len(others) > 0
         and steps.max() > 2 * ABRUPT * np.median(others)
     )
     return (
         first - 0.5 + float(np.average(large, weights=steps[large]))
-        if at_once
+        if abrupt
         else (first + last) / 2
     )
 
 
 def warmth(colours: Colours) -> float:
-    """Mean of red less blue."""
+    """Return the mean of red minus blue."""
     return float((colours[:, 0] - colours[:, 2]).mean())
 
 
 def rainbow(colours: Colours) -> bool:
-    """Whether a bar runs from red through green to blue, or back."""
+    """True if a bar runs from red through green to blue, or back."""
     third = len(colours) // 3
     ends = sorted(
         (int(colours[:third].mean(axis=0).argmax()), int(colours[-third:].mean(axis=0).argmax()))
