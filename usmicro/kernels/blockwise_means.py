@@ -38,8 +38,8 @@ ROWS = 16
 COLUMNS = 256
 """Columns of blocks of a tile. No measurement of other sizes is recorded."""
 WEIGHT_MARGIN = 8
-"""Columns of zeros to the left of the weights of a tile. Pixels at its edge are in blocks beside it,
-up to three columns away."""
+"""Columns of zeros to the left of the weights of a tile, for pixels there that lie in blocks of the
+tile."""
 LANES = 32
 """Columns by which loops go on beyond a tile: four vector registers of 256 bits. With only the few
 columns that are needed, these would be left over for a slow scalar loop."""

@@ -100,6 +100,7 @@ def _diffused(
     region: BoolImage | None,
     kernel: Callable[..., Any],
 ) -> FloatImage:
+    """Check the arguments of `srad` or `dpad`, and apply its kernel."""
     image = checked_amplitude(image, least=3)
     if iterations < 0 or not 0 < time_step <= 1:
         raise ImageError(
@@ -110,16 +111,13 @@ def _diffused(
     if not inside.size:
         # the image is smaller than a block: it is continued by its mirror image, which does not
         # change the diffusion
-        rows, columns = (max(n, -(-kernels.BLOCK // n) * n) for n in image.shape)
-        more = cv2.copyMakeBorder(
-            image, 0, rows - image.shape[0], 0, columns - image.shape[1], cv2.BORDER_REFLECT
-        )
-        return np.ascontiguousarray(
-            _diffused(more, iterations, time_step, None, kernel)[: image.shape[0], : image.shape[1]]
-        )
+        rows, columns = image.shape
+        below, right = (max(n, -(-kernels.BLOCK // n) * n) - n for n in image.shape)
+        mirrored = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REFLECT)
+        diffused = _diffused(mirrored, iterations, time_step, None, kernel)
+        return np.ascontiguousarray(diffused[:rows, :columns])
     margin = kernels.MARGIN
     padded = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    out = kernel(
-        padded, np.empty_like(padded), iterations, np.float32(time_step / 4), inside, SCALE_QUANTILE
-    )
+    rate = np.float32(time_step / 4)
+    out = kernel(padded, np.empty_like(padded), iterations, rate, inside, SCALE_QUANTILE)
     return np.ascontiguousarray(out[margin:-margin, margin:-margin])

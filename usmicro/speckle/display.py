@@ -83,9 +83,11 @@ def despeckle(
         *names, last = METHODS
         raise ImageError(f"found the method {method!r}; expected {', '.join(names)} or {last}")
     function = METHODS[method]
-    known = list(signature(function).parameters)[1:]
-    if unknown := [name for name in options if name not in known]:
-        raise ImageError(f"{method} has no option {unknown[0]!r}; it takes {', '.join(known)}")
+    option_names = list(signature(function).parameters)[1:]
+    if unknown := [name for name in options if name not in option_names]:
+        raise ImageError(
+            f"{method} has no option {unknown[0]!r}; its options are {', '.join(option_names)}"
+        )
     through_amplitude = display and method in AMPLITUDE_FILTERS
     if dynamic_range_db is not None and not through_amplitude:
         raise ImageError(
@@ -98,7 +100,6 @@ def despeckle(
     if not assumed > 0:
         raise ImageError(f"expected a positive dynamic range in dB, found {assumed}")
     slope = np.float32(assumed / 20 * np.log(10) / HIGHEST_GREY)
-    filtered = function(
-        np.exp((checked_image(image) - np.float32(HIGHEST_GREY)) * slope), **options
-    )
+    amplitude = np.exp((checked_image(image) - np.float32(HIGHEST_GREY)) * slope)
+    filtered = function(amplitude, **options)
     return np.asarray(np.log(filtered) / slope + np.float32(HIGHEST_GREY), dtype=np.float32)

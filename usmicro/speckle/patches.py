@@ -16,6 +16,9 @@ from usmicro.speckle.scale import estimate_noise
 DARKEST = 1.0
 """Lower limit of the grey levels in Pearson's distance, which divides by them: one step of an 8-bit
 display."""
+LARGEST_SEARCH = 15
+"""Largest radius of the search window of `obnlm`, pixels. At this radius, the weights of a tile of
+16 x 256 blocks take 16 MB in each thread: 961 for each block."""
 
 
 def nonlocal_means(
@@ -65,9 +68,8 @@ def nonlocal_means(
     right = kernels.padded_columns(image.shape[1]) - image.shape[1] - margin
     padded = cv2.copyMakeBorder(image, margin, margin, margin, right, cv2.BORDER_REFLECT_101)
     out = np.empty_like(image)
-    (kernels.nonlocal_means_parallel if parallel else kernels.nonlocal_means)(
-        padded, np.float32(LOG2_E / squared), out
-    )
+    kernel = kernels.nonlocal_means_parallel if parallel else kernels.nonlocal_means
+    kernel(padded, np.float32(LOG2_E / squared), out)
     return out
 
 
@@ -119,23 +121,22 @@ def obnlm(
     image = checked_image(image, least=blockwise_means.PATCH)
     if image.min() < 0:
         raise ImageError(f"expected grey levels of 0 or more, found {image.min()}")
-    if not 1 <= search <= 15:
-        raise ImageError(f"expected a search radius of 1 to 15 pixels, found {search}")
+    if not 1 <= search <= LARGEST_SEARCH:
+        raise ImageError(
+            f"expected a search radius of 1 to {LARGEST_SEARCH} pixels, found {search}"
+        )
     squared = _squared_strength(image, strength, 1, region)
     if squared == 0:
         return image.copy()
     padded = _padded_to_tiles(image, search)
     bounded = np.maximum(padded, np.float32(DARKEST))
-    means = np.asarray(
-        cv2.blur(bounded, (blockwise_means.PATCH, blockwise_means.PATCH)), dtype=np.float32
-    )
-    values, squares, inverse, averages = map(
-        _planes, (padded, bounded**2, np.reciprocal(bounded), means)
-    )
+    block = blockwise_means.PATCH, blockwise_means.PATCH
+    means = np.asarray(cv2.blur(bounded, block), dtype=np.float32)
+    images = padded, bounded**2, np.reciprocal(bounded), means
+    planes = [_split_even_odd(image) for image in images]
     out = np.empty_like(image)
-    (blockwise_means.obnlm_parallel if parallel else blockwise_means.obnlm)(
-        values, squares, inverse, averages, search, np.float32(LOG2_E / squared), out
-    )
+    kernel = blockwise_means.obnlm_parallel if parallel else blockwise_means.obnlm
+    kernel(*planes, search, np.float32(LOG2_E / squared), out)
     return out
 
 
@@ -153,20 +154,15 @@ def _squared_strength(
 def _padded_to_tiles(image: FloatImage, search: int) -> FloatImage:
     """Pad an image by its mirror image to whole tiles of the kernel, with a margin."""
     margin = blockwise_means.left_padding(search)
-    rows, columns = (
-        -(-n // (2 * blocks)) * 2 * blocks - n
-        for n, blocks in zip(
-            image.shape, (blockwise_means.ROWS, blockwise_means.COLUMNS), strict=True
-        )
-    )
-    right = columns + margin + 2 * blockwise_means.LANES
-    return np.asarray(
-        cv2.copyMakeBorder(image, margin, rows + margin, margin, right, cv2.BORDER_REFLECT_101),
-        dtype=np.float32,
-    )
+    # a block is at every second pixel
+    tile_rows, tile_columns = 2 * blockwise_means.ROWS, 2 * blockwise_means.COLUMNS
+    bottom = margin + -image.shape[0] % tile_rows
+    right = margin + -image.shape[1] % tile_columns + 2 * blockwise_means.LANES
+    padded = cv2.copyMakeBorder(image, margin, bottom, margin, right, cv2.BORDER_REFLECT_101)
+    return np.asarray(padded, dtype=np.float32)
 
 
-def _planes(image: FloatImage) -> FloatImage:
+def _split_even_odd(image: FloatImage) -> FloatImage:
     """Separate even and odd rows and columns: shape (2, 2, rows / 2, columns / 2)."""
     rows, columns = image.shape
     return np.ascontiguousarray(image.reshape(rows // 2, 2, columns // 2, 2).transpose(1, 3, 0, 2))

@@ -1,4 +1,4 @@
-"""Strength of the speckle of an image, from blocks that show nothing else."""
+"""Strength of the speckle of an image, measured in its homogeneous blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ BLOCK = kernels.BLOCK
 """Side of a block in pixels."""
 HOMOGENEOUS_QUANTILE = 0.05
 """Quantile of the variation over blocks that is taken for speckle alone: the middle of the most
-homogeneous tenth."""
+homogeneous tenth. Lower quantiles are more random, higher ones contain more structure; no
+measurement is recorded."""
 
 
 def checked_amplitude(image: ArrayLike, *, least: int) -> FloatImage:
@@ -91,11 +92,9 @@ def estimate_noise(image: FloatImage, *, power: int, region: BoolImage | None = 
         blocks = image[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
         mean, variance = blocks.mean(axis=(1, 3))[inside], blocks.var(axis=(1, 3))[inside]
     varies = variance > kernels.LEAST_VARIATION * mean**2
-    return (
-        float(np.quantile(variance[varies] / mean[varies] ** power, HOMOGENEOUS_QUANTILE))
-        if varies.any()
-        else 0.0
-    )
+    if not varies.any():
+        return 0.0
+    return float(np.quantile(variance[varies] / mean[varies] ** power, HOMOGENEOUS_QUANTILE))
 
 
 def whole_blocks(shape: tuple[int, ...], region: BoolImage | None) -> NDArray[np.bool_]:

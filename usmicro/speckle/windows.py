@@ -18,7 +18,9 @@ HIGHEST_GREY = 255.0
 """Highest grey level of an 8-bit image."""
 UNSCALED_PEAK = (1e-2, 1e6)
 """Range of the largest amplitude within which the squares of an image need no scaling: they stay
-far from the limits of float32."""
+far from the limits of float32, 1e-38 and 1e38."""
+LARGEST_FLOAT_MEDIAN = 5
+"""Largest window of OpenCV's median of float32 images, pixels."""
 
 
 def lee(
@@ -130,7 +132,7 @@ def median(image: ArrayLike, *, size: int = 5) -> FloatImage:
     image = checked_image(image)
     if size < 3 or size % 2 == 0:
         raise ImageError(f"expected an odd size of 3 or more pixels, found {size}")
-    if size <= 5:
+    if size <= LARGEST_FLOAT_MEDIAN:
         return np.asarray(cv2.medianBlur(image, size), dtype=np.float32)
     levels = np.clip(image, 0, HIGHEST_GREY).astype(np.uint8)
     if not np.array_equal(levels, image):
@@ -142,6 +144,7 @@ def median(image: ArrayLike, *, size: int = 5) -> FloatImage:
 
 
 def _checked_looks(image: ArrayLike, looks: float | None, region: BoolImage | None) -> float:
+    """Return `looks` if it is given and positive; estimate it if it is not given."""
     if looks is None:
         return estimate_looks(image, region=region)
     if not looks > 0:
@@ -150,6 +153,7 @@ def _checked_looks(image: ArrayLike, looks: float | None, region: BoolImage | No
 
 
 def _filtered(image: ArrayLike, kernel: Callable[..., Any], *parameters: float) -> FloatImage:
+    """Check and pad an image, scale it where its squares need it, and apply a kernel."""
     image = checked_amplitude(image, least=kernels.WINDOW)
     peak = image.max()
     if peak == 0:
