@@ -1,4 +1,4 @@
-"""Evidence of one frame for twinkling: what its colours show at a focus and in the tail behind it.
+"""Evidence for twinkling on one frame, from its colours at a focus and in the tail behind it.
 
 The zone of a focus is the focus with a margin and its tail along the colour beam. A colour cell is
 the resolution cell of the colour image: pixels within one cell have nearly the same phase.
@@ -21,8 +21,8 @@ from usmicro.settings import TwinklingSettings
 HEAD_LENGTH_MM = 1.0
 """Length behind a focus that counts as the head of its zone, mm.
 
-A focus that twinkles has colour there; one in the tail of another focus need not. Chosen by eye;
-no measurement is recorded.
+A focus that twinkles has colour there; a focus in the tail of another one may have none. Chosen by
+eye; no measurement is recorded.
 """
 LEAST_HEAD_IN_BOX = 0.5
 """Share of the head that must lie in the colour box for a focus to be assessable: its larger part.
@@ -40,10 +40,10 @@ LEAST_STRIP_IN_BOX = 0.5
 Chosen by eye; no measurement is recorded.
 """
 BACKGROUND_QUANTILE = 0.25
-"""Quantile of the coloured fraction of the background strips that is the background.
+"""Quantile over the background strips of their coloured fraction, which is the background.
 
-It is low because a vessel may colour some of the strips; noise colours all of them. Chosen by eye;
-no measurement is recorded.
+It is low because a vessel may colour some of the strips, whereas noise colours all of them. Chosen
+by eye; no measurement is recorded.
 """
 LARGEST_CELL_MM = 1.5
 """Largest width and height of a colour cell, mm: phases that agree over more belong to flow.
@@ -51,12 +51,12 @@ LARGEST_CELL_MM = 1.5
 Chosen by eye; no measurement is recorded.
 """
 CELL_COHERENCE = 0.5
-"""Mean cosine of the phase difference that defines half the size of a colour cell.
+"""Mean cosine of the phase difference between pixels that are half the size of a colour cell apart.
 
-It is the half maximum, as of the full width at half maximum of a resolution cell.
+It is half of the maximum of 1, as in the full width at half maximum of a resolution cell.
 """
 LEAST_PAIRS = 6
-"""Smallest number of pairs of pixels that a mean cosine is taken over.
+"""Smallest number of pairs of pixels over which a mean cosine is taken.
 
 The mean of fewer cosines is unsteady. Chosen by eye; no measurement is recorded.
 """
@@ -67,7 +67,9 @@ It is more than one, since the display smooths colours over one cell. Chosen by 
 is recorded.
 """
 PAIR_DIRECTIONS = 8
-"""Directions over half a turn in which pixels are paired, because a vessel may run in any.
+"""Number of directions, evenly spread over 180 degrees, in which pixels are paired.
+
+A vessel may run in any direction.
 
 Chosen by eye; no measurement is recorded.
 """
@@ -75,7 +77,7 @@ Chosen by eye; no measurement is recorded.
 
 @dataclass(frozen=True, slots=True)
 class ColourEvidence:
-    """What the colours of one frame show at one focus and behind it; None where not measured."""
+    """Evidence from the colours of one frame at one focus and behind it; None if not measured."""
 
     in_box: bool
     """True if most of the head of the zone lies in the colour box."""
@@ -88,7 +90,7 @@ class ColourEvidence:
     background: float = 0.0
     """Coloured fraction of the strips beside the zone, lower quartile; 0 if the zone has no colour.
 
-    It is that of noise, which lies everywhere.
+    It is an estimate of the coloured fraction that noise causes.
     """
     box_fraction: float = 0.0
     """Coloured fraction of the colour box; large in a flash."""
@@ -106,7 +108,7 @@ class ColourEvidence:
     pairs: tuple[int, ...] = ()
     """Number of pairs of coloured pixels NEIGHBOUR_DISTANCE cells apart, by direction."""
     cosines: tuple[float, ...] = ()
-    """Sum over these pairs of the cosine of the phase difference, by direction."""
+    """Sum of the cosines of the phase differences of these pairs, by direction."""
     opposed_fraction: float | None = None
     """Fraction of the pairs whose phases differ by more than a quarter turn; 0.5 if random."""
 
@@ -116,15 +118,15 @@ NO_COLOUR = ColourEvidence(in_box=False)
 
 
 class Colours:
-    """The colours of one frame; what all foci of the frame share is computed once."""
+    """The colours of one frame; results that all of its foci share are computed once."""
 
     def __init__(self, view: View, settings: TwinklingSettings) -> None:
         self.view, self.settings = view, settings
         colour = view.colour
         self._phasor: NDArray[np.complex64] | None = None
         self._patch_labels: LabelImage | None = None
-        self.any = colour is not None and bool(colour.box.any())
-        if colour is not None and self.any:
+        self._has_box = colour is not None and bool(colour.box.any())
+        if colour is not None and self._has_box:
             self.box_fraction = np.count_nonzero(colour.mask) / np.count_nonzero(colour.box)
             self.steering_slope = _steering_slope(colour.box)
 
@@ -149,7 +151,7 @@ class Colours:
         and Jupp, Directional Statistics (2000), chapter 6.
         """
         view, settings, colour = self.view, self.settings, self.view.colour
-        if colour is None or not self.any:
+        if colour is None or not self._has_box:
             return NO_COLOUR
         pixels = view.grid.pixels
         half_width = diameter / 2 + pixels(settings.margin)
@@ -209,7 +211,7 @@ class Colours:
         )
 
     def _phasors(self) -> NDArray[np.complex64]:
-        """Doppler phase of each coloured pixel as a unit phasor, 0 elsewhere; decoded once."""
+        """Return the Doppler phases of coloured pixels as unit phasors, 0 elsewhere; cached."""
         from usmicro.doppler.velocity import decode
 
         colour = self.view.colour
@@ -223,7 +225,7 @@ class Colours:
         return self._phasor
 
     def _patches(self) -> LabelImage:
-        """Connected patches of colour in the colour box, numbered from 1; labelled once."""
+        """Return the connected patches of colour in the colour box, numbered from 1; cached."""
         import cv2
 
         if self._patch_labels is None:
@@ -234,7 +236,7 @@ class Colours:
         return np.asarray(self._patch_labels)
 
     def _beam(self, x: float, y: float) -> tuple[float, float]:
-        """Unit vector (x, y) away from the transducer along the colour beam."""
+        """Return the unit vector (x, y) along the colour beam, away from the transducer."""
         if self.view.scan_lines.geometry == "sector" or self.steering_slope is None:
             dx, dy = (float(value) for value in self.view.scan_lines.direction(x, y))
             return dx, dy
@@ -243,9 +245,9 @@ class Colours:
 
 
 def _steering_slope(box: BoolImage) -> float | None:
-    """Columns that the middle of a colour box moves by per row; None for a single row.
+    """Return the slope of a colour box in columns per row; None for a single row.
 
-    The sides of a steered box run along its beams.
+    The sides of a steered box are parallel to its beams.
     """
     rows = np.flatnonzero(box.any(axis=1))
     if len(rows) < 2:
@@ -256,9 +258,10 @@ def _steering_slope(box: BoolImage) -> float | None:
 
 
 def _outside_fraction(patches: LabelImage, coloured: BoolImage, zone: BoolImage) -> float:
-    """Fraction outside a zone of the numbered patches that hold some of the coloured pixels.
+    """Return the fraction outside a zone of the patches that contain any of the coloured pixels.
 
-    Every coloured pixel must lie in a patch.
+    `patches` has the number of the patch of each pixel, 0 outside; every coloured pixel must lie in
+    a patch.
     """
     from usmicro.kernels.colour import count_patch_pixels
 
@@ -269,9 +272,10 @@ def _outside_fraction(patches: LabelImage, coloured: BoolImage, zone: BoolImage)
 
 
 def _background_fraction(mask: BoolImage, box: BoolImage, zone: BoolImage) -> float:
-    """Coloured fraction, lower quartile, of strips beside a zone that are as high and wide as it.
+    """Return the lower quartile of the coloured fraction of the strips beside a zone.
 
-    The strips lie in the colour box; 0 if there are none.
+    The strips have the height and width of the zone and lie in the colour box. The result is 0 if
+    there are none.
     """
     rows, columns = np.flatnonzero(zone.any(axis=1)), np.flatnonzero(zone.any(axis=0))
     height_range = slice(rows[0], rows[-1] + 1)
@@ -287,7 +291,7 @@ def _background_fraction(mask: BoolImage, box: BoolImage, zone: BoolImage) -> fl
 
 
 def _dilated(mask: BoolImage, radius: float) -> BoolImage:
-    """A mask dilated by a square of `radius` pixels to every side."""
+    """Dilate a mask by `radius` pixels to every side, with a square."""
     import cv2
 
     width = 2 * round(radius) + 1
@@ -299,8 +303,8 @@ def _phase_pairs(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
     """Compare the phases of all coloured pixels that lie a step (columns, rows) apart.
 
-    For each of n steps, (n,): number of pairs, sum of the cosines of the phase difference, and
-    number of negative cosines.
+    Return three arrays of shape (n,) for n steps: the number of pairs, the sum of the cosines of
+    their phase differences, and the number of negative cosines.
     """
     from usmicro.kernels.colour import phase_pairs
 
@@ -320,9 +324,10 @@ def _phase_pairs(
 def _cell_size(
     phasor: NDArray[np.complex64], coloured: BoolImage, largest: float
 ) -> tuple[float | None, float | None]:
-    """Width and height of a colour cell, pixels; None where it cannot be measured.
+    """Return the width and height of a colour cell in grid pixels; None if not measurable.
 
-    It is twice the lag at which the mean cosine of the phase difference falls to CELL_COHERENCE.
+    Each is twice the lag at which the mean cosine of the phase difference falls to CELL_COHERENCE.
+    `largest` is the largest size that is measured.
     """
     sizes: list[float | None] = []
     lags = range(1, int(largest / 2) + 2)
@@ -343,7 +348,7 @@ def _cell_size(
 
 
 def _pair_steps(width: float, height: float) -> list[tuple[int, int]]:
-    """Step (columns, rows) on an ellipse of these half axes, in each of PAIR_DIRECTIONS."""
+    """Return the step (columns, rows) to an ellipse of these half axes in PAIR_DIRECTIONS."""
     angles = (np.arange(PAIR_DIRECTIONS) * np.pi / PAIR_DIRECTIONS).tolist()
     return [
         (round(width * np.cos(angle)), max(round(height * np.sin(angle)), 0)) for angle in angles

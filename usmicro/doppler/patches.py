@@ -1,6 +1,6 @@
-"""Colour patches: places that may twinkle although no echo was found there.
+"""Colour patches, which may be caused by a focus without a visible echo.
 
-The colours of twinkling, or a ligament, can hide the echo of the focus that they come from.
+The colours of twinkling, or a ligament, can hide the echo of the focus.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ The rules for patches were chosen on the simulated clips of seeds 20000 to 20019
 def colour_patch_heads(
     view: View, settings: TwinklingSettings
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find the heads of the colour patches: a focus that twinkles lies at the head of its patch.
+    """Find the heads of the colour patches; a focus that twinkles lies at the head of its patch.
 
-    Coloured pixels less than one colour cell apart form a patch. Vessels are patches too; only the
-    evidence of many frames tells them apart. A frame of power Doppler, whose colours have no phase,
-    and a frame with a flash have no patches.
+    Coloured pixels less than one colour cell apart form a patch. Vessels form patches too; only the
+    evidence of many frames distinguishes them from twinkling. No patches are returned for power
+    Doppler, whose colours have no phase, or for a frame with a flash.
 
     Parameters
     ----------
@@ -51,14 +51,14 @@ def colour_patch_heads(
     """
     import cv2
 
-    nothing = np.empty(0), np.empty(0)
+    no_heads = np.empty(0), np.empty(0)
     colour = view.colour
     if colour is None or colour.power:
-        return nothing
+        return no_heads
     coloured = colour.mask & colour.box
     most_coloured = settings.flash * np.count_nonzero(colour.box)
     if not coloured.any() or np.count_nonzero(coloured) > most_coloured:
-        return nothing
+        return no_heads
     cell = view.grid.pixels(settings.cell)
     width = 2 * round(cell / 2) + 1
     left, top, right, bottom = bounding_box(coloured)

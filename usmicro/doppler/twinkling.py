@@ -22,25 +22,25 @@ class Threshold(NamedTuple):
     """Threshold of one term of the twinkling score."""
 
     value: float
-    """Measure at which the logistic is one half."""
+    """Measure at which the logistic function is one half."""
     width: float
     """Change of the measure that changes the log odds by 1."""
 
     def above(self, measure: float) -> float:
-        """Logistic of a measure, near 1 well above the threshold."""
+        """Return the logistic function of a measure, near 1 well above the threshold."""
         return float(1 / (1 + np.exp(-(measure - self.value) / self.width)))
 
     def below(self, measure: float) -> float:
-        """Logistic of a measure, near 1 well below the threshold."""
+        """Return the logistic function of a measure, near 1 well below the threshold."""
         return float(1 / (1 + np.exp(-(self.value - measure) / self.width)))
 
 
 # The thresholds and other numbers of the score were chosen by eye; no measurement of the choice is
-# recorded. What the score as a whole yields on other simulated clips is measured by
-# `python -m benchmarks.doppler` and stands in docs/accuracy.md, "Colour Doppler and cines".
+# recorded. `python -m benchmarks.doppler` measures the score as a whole on other simulated clips;
+# the results are in docs/accuracy.md, "Colour Doppler and cines".
 
 PRESENCE = Threshold(0.2, 0.04)
-"""Coloured fraction of the zone and of its head in excess of the background; twinkling lies above.
+"""Coloured fraction of the zone and of its head minus the background; twinkling lies above it.
 
 The zone is wider than the colours of a small calcification, so less than half of it is coloured.
 """
@@ -61,13 +61,16 @@ It is high, since colour patches of noise and of other foci touch those of the f
 STABILITY = Threshold(0.5, 0.05)
 """Length of the mean phasor over the frames; a phase that changes at random lies below it."""
 STABILITY_FRAMES = 3
-"""Frames with a measured phase from which `STABILITY` is applied: two phasors cancel too seldom."""
-NOT_MEASURED = 0.5
-"""Value of a term that cannot be measured: neither for nor against twinkling."""
-LEAST_PAIRS_SHARE = 5
-"""Pairs in the direction with most of them over the least pairs that another direction needs.
+"""Smallest number of frames with a measured phase for which `STABILITY` is applied.
 
-A mean of few cosines is unsteady, and the largest mean over the directions is taken.
+Two random phasors seldom cancel.
+"""
+NOT_MEASURED = 0.5
+"""Value of a term that cannot be measured: evidence neither for nor against twinkling."""
+LARGEST_PAIRS_RATIO = 5
+"""A direction is used if the direction with the most pairs has at most this many times its pairs.
+
+A mean of few cosines is unsteady, and the largest mean over the directions is used.
 """
 
 
@@ -78,9 +81,9 @@ def assess_twinkling(
 
     The score is a product of four logistic terms, each near 1 for twinkling. The first is the
     presence of colour at the focus, beyond the background. The second is the phase incoherence of
-    neighbouring cells. The third is localisation: the colour stays at the focus and its tail. The
-    fourth is phase instability over the frames. A single frame, or power Doppler, gives "possible"
-    at most, because such colours may come from a vessel that aliases.
+    neighbouring cells. The third is localisation: the colour is limited to the focus and its tail.
+    The fourth is phase instability over the frames. A single frame, or power Doppler, gives
+    "possible" at most, because such colours may come from a vessel that aliases.
 
     Parameters
     ----------
@@ -91,8 +94,8 @@ def assess_twinkling(
     Returns
     -------
     Twinkling
-        Verdict, score from 0 to 1 and `reason`, which says in one sentence why twinkling is not
-        assessable, or what decided the verdict.
+        Verdict, score from 0 to 1, and `reason`: one sentence that says what decided the verdict or
+        why twinkling is not assessable.
     """
     settings = settings or TwinklingSettings()
     in_box = [item for item in evidence if item.in_box]
@@ -118,7 +121,7 @@ def assess_twinkling(
 
 
 def _absence(evidence: Sequence[ColourEvidence]) -> str:
-    """Reason why a focus with little colour does not twinkle."""
+    """Return the reason why a focus with little colour does not twinkle."""
     if not any(item.head_fraction for item in evidence):
         return "There is no colour at the focus."
     return "There is too little colour at the focus, or as much beside it."
@@ -127,7 +130,7 @@ def _absence(evidence: Sequence[ColourEvidence]) -> str:
 def _doubt(
     evidence: Sequence[ColourEvidence], score: float, settings: TwinklingSettings
 ) -> str | None:
-    """Reason why a focus only possibly twinkles; None if it surely does."""
+    """Return the reason why twinkling is only possible; None if it is certain."""
     if len(evidence) < settings.frames:
         usable = f"{len(evidence)} frame{'s are' if len(evidence) > 1 else ' is'} usable"
         return f"only {usable} and {settings.frames} are needed to be sure"
@@ -141,8 +144,8 @@ def _doubt(
 def coherence(evidence: Sequence[ColourEvidence]) -> float | None:
     """Mean cosine of the phase difference of neighbouring colour cells, pooled over the frames.
 
-    It is that of the direction in which it is largest, less the standard deviation of a mean of
-    random cosines, by which the largest of a few exceeds zero.
+    The mean is taken for each direction, and the largest mean is used. For random phases it exceeds
+    zero by about the standard deviation of a mean of random cosines, which is subtracted.
 
     Parameters
     ----------
@@ -158,7 +161,7 @@ def coherence(evidence: Sequence[ColourEvidence]) -> float | None:
         return None
     pairs = np.sum([item.pairs for item in measured], axis=0)
     cosines = np.sum([item.cosines for item in measured], axis=0)
-    enough = pairs >= max(LEAST_PAIRS, pairs.max() / LEAST_PAIRS_SHARE)
+    enough = pairs >= max(LEAST_PAIRS, pairs.max() / LARGEST_PAIRS_RATIO)
     if not enough.any():
         return None
     cells = sum(item.cells or 0.0 for item in measured)
@@ -168,7 +171,7 @@ def coherence(evidence: Sequence[ColourEvidence]) -> float | None:
 
 
 def _presence(evidence: Sequence[ColourEvidence]) -> float:
-    """Term for colour at the focus and behind it, in excess of noise, in most frames."""
+    """Return the term for colour at the focus and behind it, beyond noise, in most frames."""
     excess = [
         min(item.zone_fraction, item.head_fraction) - BACKGROUND_WEIGHT * item.background
         for item in evidence
@@ -177,19 +180,19 @@ def _presence(evidence: Sequence[ColourEvidence]) -> float:
 
 
 def _incoherence(evidence: Sequence[ColourEvidence]) -> float:
-    """Term for independent phases of neighbouring cells."""
+    """Return the term for independent phases of neighbouring cells."""
     measured = coherence(evidence)
     return NOT_MEASURED if measured is None else COHERENCE.below(measured)
 
 
 def _localisation(evidence: Sequence[ColourEvidence]) -> float:
-    """Term for colour that stays at the focus and its tail."""
+    """Return the term for colour that is limited to the focus and its tail."""
     measured = [item.outside_fraction for item in evidence if item.outside_fraction is not None]
     return OUTSIDE.below(float(np.median(measured))) if measured else NOT_MEASURED
 
 
 def _instability(evidence: Sequence[ColourEvidence]) -> float:
-    """Term for a mean phase that changes from frame to frame; 1 with too few frames."""
+    """Return the term for a mean phase that changes between frames; 1 with too few frames."""
     phasors = [
         item.mean_resultant_length * np.exp(1j * item.mean_phase)
         for item in evidence

@@ -1,4 +1,4 @@
-"""Velocity: values read back from the colours of a colour Doppler image through its colour bar."""
+"""Velocity: values of the colours of a colour Doppler image, according to its colour bar."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from usmicro.model.view import ColourBar, ColourFlow
 MATCH_DISTANCE = 25.0
 """Distance in RGB from the bar's colours at which the quality of a colour falls to 1/e.
 
-JPEG compression moves colours by some 7; the colours of other maps are farther away. Chosen by eye;
-no measurement of the choice is recorded.
+JPEG compression changes colours by about 7; the colours of other maps are farther away. Chosen by
+eye; no measurement of the choice is recorded.
 """
 OPACITIES = np.round(np.arange(0.5, 1.01, 0.05), 2)
 """Opacities that are tried.
@@ -20,7 +20,9 @@ OPACITIES = np.round(np.arange(0.5, 1.01, 0.05), 2)
 Below one half, most of a colour would be grey. Chosen by eye; no measurement is recorded.
 """
 BRIGHTEST_MIXED_GREY = 120.0
-"""Brightest echo that a colour is mixed with, grey level: scanners show brighter echoes instead.
+"""Brightest echo with which a colour is mixed, grey level.
+
+Instead of a colour, scanners show echoes that are brighter.
 
 Chosen by eye; no measurement is recorded.
 """
@@ -28,28 +30,29 @@ RESIDUAL_RATIO = 1.5
 """An opacity is accepted up to this many times the smallest median residual, plus one level.
 
 The residual is the distance in RGB from the mixed bar. Chosen by eye; no measurement is recorded.
-What follows for the velocities of simulated clips is in docs/accuracy.md ("colour mixed with
+The resulting velocities of simulated clips are assessed in docs/accuracy.md ("colour mixed with
 grey").
 """
 LEAST_FLOW_PIXELS, MOST_FLOW_PIXELS = 50, 600
-"""Flow pixels from which an opacity is estimated, at least and about at most.
+"""Smallest and approximate largest number of flow pixels from which an opacity is estimated.
 
-Fewer make the median unsteady, more only take time. Chosen by eye; no measurement is recorded.
+With fewer pixels the median is unsteady; more pixels only take time. Chosen by eye; no measurement
+is recorded.
 """
 QUALITY_WITHOUT_BAR = 0.4
-"""Quality of a perfect match with the default map, which stands in where no colour bar was found.
+"""Quality of a perfect match with the default map, which is used where no colour bar was found.
 
 Chosen by eye; no measurement is recorded.
 """
 
 
 def velocity(colour: ColourFlow) -> tuple[FloatImage, FloatImage]:
-    """Read the velocity of every flow pixel back from its colour.
+    """Determine the velocity of every flow pixel from its colour.
 
     Each pixel takes the value of the nearest colour of the bar. The opacity with which the scanner
     mixes colours and echoes is estimated, and the colours of the bar are mixed in the same way.
-    Without a bar, a default map stands in for it, red to yellow towards the transducer and blue to
-    cyan away from it; then little more than the sign is reliable.
+    Without a bar, a default map is used: red to yellow towards the transducer, blue to cyan away
+    from it. Little more than the sign is then reliable.
 
     Parameters
     ----------
@@ -58,10 +61,10 @@ def velocity(colour: ColourFlow) -> tuple[FloatImage, FloatImage]:
     Returns
     -------
     fraction : array, shape (rows, columns), float32
-        Velocity over the half range of the bar, positive towards the transducer, NaN where there is
-        no flow. It lies between -1 and 1, or farther on one side if the baseline is shifted. Times
-        pi it is the Doppler phase, in which aliased flow is continuous. For power Doppler it is the
-        amplitude, 0 to 1.
+        Velocity divided by half of the range of the bar, positive towards the transducer; NaN where
+        there is no flow. It lies between -1 and 1, or exceeds one of these limits if the baseline
+        is shifted. Multiplied by pi it is the Doppler phase, in which aliased flow is continuous.
+        For power Doppler it is the amplitude, 0 to 1.
     quality : array, shape (rows, columns), float32
         Closeness of the match, 0 to 1; 0 where there is no flow.
 
@@ -82,23 +85,23 @@ def velocity(colour: ColourFlow) -> tuple[FloatImage, FloatImage]:
 def decode(
     colours: ByteImage, bar: ColourBar | None, *, power: bool = False, opacity: float = 1.0
 ) -> tuple[FloatImage, NDArray[np.float32]]:
-    """Read values back from colours.
+    """Determine the values of colours.
 
     Parameters
     ----------
     colours : array, shape (n, 3), uint8
         RGB of flow pixels.
     bar : ColourBar or None
-        None stands for the default map.
+        None selects the default map.
     power : bool
-        True if the default map is to be that of power Doppler.
+        True to select the default map of power Doppler.
     opacity : float
         Share of the bar's colours in the flow pixels, 0 to 1; the rest is grey.
 
     Returns
     -------
     fraction, quality : array, shape (n,), float32
-        As `velocity` returns them.
+        As returned by `velocity`.
     """
     if not len(colours):
         return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
@@ -113,9 +116,10 @@ def decode(
 def _nearest(
     colours: ByteImage, palette: ByteImage, opacity: float
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Index of the nearest colour of a palette (m, 3) for each colour (n, 3), and the distance.
+    """Return the index of the nearest palette colour for each colour, and the distance in RGB.
 
-    The palette is mixed with that grey level which comes nearest; distances are in RGB.
+    The palette has shape (m, 3), the colours (n, 3), both results (n,). Each palette colour is
+    mixed with the grey level that brings it nearest to the colour.
     """
     from usmicro.kernels.colour import nearest_palette_colours
 
@@ -160,7 +164,7 @@ def find_opacity(colours: ByteImage, bar: ColourBar | None) -> float:
 
 
 def bar_values(bar: ColourBar) -> tuple[ByteImage, NDArray[np.float32]]:
-    """Distinct colours of a bar and their values.
+    """Return the distinct colours of a bar and their values.
 
     Parameters
     ----------
@@ -171,7 +175,7 @@ def bar_values(bar: ColourBar) -> tuple[ByteImage, NDArray[np.float32]]:
     colours : array, shape (m, 3), uint8
         RGB.
     values : array, shape (m,), float32
-        As the fraction that `velocity` returns. A colour that fills several rows of the bar has
+        Values like the fraction that `velocity` returns. A colour in several rows of the bar has
         their mean value.
     """
     length = len(bar.colours)
@@ -190,17 +194,17 @@ def bar_values(bar: ColourBar) -> tuple[ByteImage, NDArray[np.float32]]:
 
 
 def _codes_of(colours: ByteImage) -> NDArray[np.int32]:
-    """One integer for each RGB colour, (n, 3) to (n,)."""
+    """Return one integer (n,) for each RGB colour (n, 3)."""
     return colours.astype(np.int32) @ np.array([65536, 256, 1], dtype=np.int32)
 
 
 def _colours_of(codes: NDArray[np.int32]) -> ByteImage:
-    """RGB colours of integers that `_codes_of` made, (n,) to (n, 3)."""
+    """Return the RGB colours (n, 3) of integers (n,) from `_codes_of`."""
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
 
 
 def default_map(*, power: bool) -> tuple[ByteImage, NDArray[np.float32]]:
-    """Colours (256, 3), uint8 RGB, and values (256,) of the default map of most scanners."""
+    """Return colours (256, 3), uint8 RGB, and values (256,) of the default map of most scanners."""
     values = np.linspace(0 if power else -1, 1, 256, dtype=np.float32)
     size = np.abs(values)
     strong, bright = 255 * np.clip(0.35 + 1.3 * size, 0, 1), 255 * np.clip(2 * size - 1, 0, 1)

@@ -14,7 +14,7 @@ Window = tuple[slice, slice]
 
 
 def window_around(view: View, x: float, y: float, radius: float) -> Window:
-    """Part of the grid within `radius` pixels of a position along either axis."""
+    """Return the part of the grid within `radius` pixels of a position along either axis."""
     rows, columns = view.shape
     return (
         slice(int(min(max(y - radius, 0), rows)), int(min(max(y + radius + 1, 0), rows))),
@@ -31,7 +31,7 @@ def zone_of(
     tail: float,
     window: Window,
 ) -> BoolImage:
-    """Mask of the tissue pixels of a focus and its tail, in a window of the grid.
+    """Return the mask of the tissue pixels of a focus and its tail, in a window of the grid.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def zone_of(
     beam : pair of float
         Unit vector (x, y) away from the transducer along the colour beam.
     half_width : float
-        Half of the width of the zone, grid pixels. The zone also begins this far before the focus.
+        Half of the width of the zone, grid pixels. The zone begins this far above the focus.
     tail : float
         Length of the tail behind the focus, grid pixels, to which `half_width` is added.
     window : pair of slice
@@ -74,7 +74,7 @@ def zone_of(
 
 
 def _span(positions: Sequence[float], limits: slice) -> slice:
-    """Rows or columns from the smallest to the largest of some positions, within limits."""
+    """Return the rows or columns from the smallest to the largest position, within limits."""
     start, stop = int(min(positions)), int(max(positions)) + 2
     return slice(
         min(max(start, limits.start), limits.stop), max(min(stop, limits.stop), limits.start)

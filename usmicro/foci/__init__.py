@@ -1,4 +1,4 @@
-"""Echogenic foci: detection at a constant false-alarm rate, measures and confidence."""
+"""Echogenic foci: detection at a constant false-alarm rate, measurements and confidence."""
 
 from usmicro.foci.detection import find_candidates, find_foci
 

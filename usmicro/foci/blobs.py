@@ -1,4 +1,4 @@
-"""Bright blobs: what the detection gives to the measures."""
+"""Bright blobs: the result of the detection, of which features are then measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Blobs:
-    """Bright blobs of one view, strongest first; arrays of one length n."""
+    """Bright blobs of one view, strongest first; all arrays but `filled` have shape (n,)."""
 
     x: Array
     """Grid column."""
@@ -28,10 +28,10 @@ class Blobs:
     scales: list[Scale]
     """Scale space of the view, finest first."""
     filled: FloatImage
-    """Grey image of the view with what is not tissue filled, see `filled_outside`."""
+    """Grey image of the view, filled outside the tissue by `filled_outside`."""
 
     def strongest(self, count: int) -> Blobs:
-        """The `count` strongest blobs."""
+        """Return the `count` strongest blobs."""
         return Blobs(
             self.x[:count],
             self.y[:count],

@@ -1,4 +1,4 @@
-"""Confidence of each focus from its measures and its place, and the score of the whole image."""
+"""Confidence of each focus from its features and the anatomy; the score of the whole image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from usmicro.model.view import View
 from usmicro.numerics.logistic import Logistic, read_models
 
 MODELS = Path(__file__).with_name("confidence.json")
-"""File of the models `focus` and `image`, as `python -m training.confidence` fits them."""
+"""File of the models `focus` and `image`, fitted by `python -m training.confidence`."""
 
 PLACE_DEPENDENT_FEATURES = (
     "log_grey_contrast",
@@ -25,24 +25,27 @@ PLACE_DEPENDENT_FEATURES = (
     "region_quantile",
     "line",
 )
-"""Features whose weight depends on the place.
+"""Features whose weight depends on whether the focus lies in a mass or duct.
 
-Masses and ducts are dark and even, which the tissue outside is not.
+Masses and ducts are dark and even; the tissue outside is not.
 """
 SCORED_FOCI = 3
-"""Foci with the highest confidence that the score of an image is taken from.
+"""Number of foci, those of highest confidence, from which the score of an image is computed.
 
-Calcifications come in groups, false foci alone. More foci would let the score of a long cine grow
-with its candidates. Chosen by eye; variants that were tried are in docs/accuracy.md.
+Calcifications occur in groups, false foci alone. With more foci, the score of a long cine would
+grow with the number of its candidates. Chosen by eye; variants that were tried are in
+docs/accuracy.md.
 """
 PROMINENCE_SHARE = 0.8
-"""Candidates are equally prominent if contrast and blobness are at least this share of the other's.
+"""Smallest contrast and blobness of a candidate that is as prominent as another one.
 
+Both are fractions of the values of the other one.
 Chosen by eye; no measurement is recorded.
 """
 LEAST_CONTRAST, LEAST_BLOBNESS, RIDGE_OFFSET_MM = 1.0, 1e-3, 0.1
-"""Floors of grey contrast (grey levels) and blobness, and addend to ridges, before logarithms.
+"""Smallest grey contrast (grey levels), smallest blobness, and addend to the length of ridges.
 
+They are applied before logarithms are taken.
 They keep the logarithms finite and are below what candidates usually have. Chosen by eye; no
 measurement is recorded.
 """
@@ -56,23 +59,24 @@ It keeps the log odds within 6.9. Chosen by eye; no measurement is recorded.
 def focus_features(
     view: View, candidates: Candidates, anatomy: Anatomy
 ) -> dict[str, NDArray[np.float64]]:
-    """Features of the confidence model: measures of each candidate and the anatomy around it.
+    """Return the inputs of the confidence model: features of each candidate and of the anatomy.
 
     Parameters
     ----------
     view, candidates, anatomy
-        Of one frame, on one grid.
+        View of one frame, and its candidates and anatomy on the same grid.
 
     Returns
     -------
     dict of array, shape (n,), float64
-        Lengths are in mm by the grid's scale, which is an estimate where the spacing is unknown.
-        Quantities that span decades are logarithms, the probabilities of mass and duct log odds.
+        Lengths are in mm of the grid, whose pixel size is an estimate where the spacing is unknown.
+        Quantities that span decades are logarithms. Probabilities of mass and duct are log odds.
 
-        - `log_rarity`: logarithm of minus the decimal logarithm of the false-alarm probability;
+        - `log_rarity`: natural logarithm of minus the decimal logarithm of the false-alarm
+          probability;
         - `log_crowd`: logarithm of the number of candidates of the view, itself included, that are
-          at least as prominent; where a scanner shows every speckle grain as a bright point there
-          are many;
+          at least as prominent; there are many if a scanner shows every speckle grain as a bright
+          point;
         - `place_log_odds`: the larger of the log odds of mass and duct;
         - `place_times_NAME`: the product of these log odds with another feature.
 
@@ -107,7 +111,7 @@ def focus_features(
 
 
 def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logarithm of the odds of probabilities, cut to LEAST_PROBABILITY from 0 and 1."""
+    """Return the log odds of probabilities, which are clipped LEAST_PROBABILITY from 0 and 1."""
     within = np.clip(probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     return np.asarray(np.log(within / (1 - within)))
 
@@ -115,7 +119,7 @@ def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
 def _nearest_pixels(
     view: View, candidates: Candidates
 ) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """Rows and columns of the grid pixels nearest to the candidates."""
+    """Return the rows and columns, both (n,), of the grid pixels nearest to the candidates."""
     rows, columns = view.shape
     row = np.clip(np.rint(candidates.y).astype(int), 0, rows - 1)
     return row, np.clip(np.rint(candidates.x).astype(int), 0, columns - 1)
@@ -124,7 +128,7 @@ def _nearest_pixels(
 def _values_at(
     image: FloatImage, pixels: tuple[NDArray[np.int_], NDArray[np.int_]]
 ) -> NDArray[np.float64]:
-    """Values of an image at pixels, given as rows and columns."""
+    """Return the values (n,) of an image at pixels, given as rows and columns."""
     return np.asarray(image[pixels], dtype=float)
 
 
@@ -136,7 +140,7 @@ def focus_confidence(
     Parameters
     ----------
     view, candidates, anatomy
-        Of one frame, on one grid.
+        View of one frame, and its candidates and anatomy on the same grid.
     model : Logistic, optional
         The model `focus` of the package if not given.
 
@@ -150,7 +154,7 @@ def focus_confidence(
 
 
 def calcification_score(confidences: Iterable[float], model: Logistic | None = None) -> float:
-    """Compute how likely an image as a whole shows calcification.
+    """Compute the calcification score of an image as a whole.
 
     Parameters
     ----------
@@ -168,10 +172,10 @@ def calcification_score(confidences: Iterable[float], model: Logistic | None = N
 
 
 def image_features(confidences: Iterable[float]) -> dict[str, float]:
-    """Feature of the model `image`: mean log odds of the SCORED_FOCI foci of highest confidence.
+    """Return the input of the model `image`: mean log odds of the SCORED_FOCI best foci.
 
-    Missing foci count as confidence 0.
+    These are the foci of highest confidence. Missing foci count as confidence 0.
     """
-    surest = sorted(confidences, reverse=True)[:SCORED_FOCI]
-    padded = surest + [0.0] * (SCORED_FOCI - len(surest))
+    highest = sorted(confidences, reverse=True)[:SCORED_FOCI]
+    padded = highest + [0.0] * (SCORED_FOCI - len(highest))
     return {"surest_log_odds": float(np.mean(log_odds(np.array(padded))))}

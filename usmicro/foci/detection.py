@@ -17,7 +17,7 @@ from usmicro.foci.false_alarm import LEAST_RESPONSE, SpeckleResponses
 from usmicro.foci.features import measure_blobs
 from usmicro.foci.scale_space import Scale, filled_outside, scale_space
 from usmicro.kernels import foci as kernels
-from usmicro.kernels import levels as levels_of
+from usmicro.kernels import levels as level_kernels
 from usmicro.kernels import masks as mask_kernels
 from usmicro.model.arrays import BoolImage
 from usmicro.model.findings import Candidates
@@ -31,36 +31,36 @@ Floats = NDArray[np.float64]
 TEN_CM2 = 1000.0
 """10 cm2 in mm2."""
 TEXTURE_RING_MM = 2.0
-"""Width in mm of the ring around a blob that its texture is measured in, at scale zero.
+"""Width in mm of the ring around a blob in which texture is measured; see TEXTURE_RING_SIGMAS.
 
-A wide ring has less speckle noise, a near one has the texture of the same tissue. Chosen by eye; no
-measurement is recorded.
+A wide ring has less speckle noise; a narrow one has the texture of the same tissue. Chosen by eye;
+no measurement is recorded.
 """
 TEXTURE_RING_SIGMAS = 3
-"""Standard deviations of the scale that are added to the width of the ring.
+"""Number of standard deviations of the scale that are added to the width of the ring.
 
 Coarser scales have fewer independent samples. Chosen by eye; no measurement is recorded.
 """
 GUARD_SIGMAS, GUARD_SPECKLE = 2.5, 0.5
-"""Inner radius of the ring, in standard deviations of the scale and, in addition, speckle sizes.
+"""Inner radius of the ring: the sum of so many standard deviations of the scale and speckle sizes.
 
 The response of the blob itself must not count as texture. Chosen by eye; no measurement is
 recorded.
 """
 RING_SAMPLES = 10
-"""Rows and columns sampled across the width of a ring.
+"""Number of rows and of columns that are sampled across the width of a ring.
 
-More cost time. Chosen by eye; no measurement is recorded.
+More samples cost time. Chosen by eye; no measurement is recorded.
 """
 LEAST_RING_SHARE = 0.2
-"""Smallest usable share of a ring: with less of it the quartile is unsteady.
+"""Smallest usable share of a ring; with less of it the quartile is unsteady.
 
 Chosen by eye; no measurement is recorded.
 """
 LEAST_TEXTURE_SHARE = 0.8
-"""Smallest texture around a blob over the typical texture of the view.
+"""Smallest texture around a blob, as a fraction of the typical texture of the view.
 
-Quiet areas, such as cysts, would otherwise turn every echo into a focus. Chosen by eye; no
+In areas without texture, such as cysts, every echo would otherwise be a focus. Chosen by eye; no
 measurement is recorded.
 """
 FLAT_TEXTURE = 0.01
@@ -74,20 +74,22 @@ TYPICAL_TEXTURE_LEVEL = 64.0
 Quartiles are then exact to 1/64 and textures up to four times the typical one are distinguished.
 """
 TEXTURE_SAMPLES = 20000
-"""Usable pixels, at least, from which the typical texture of a view is measured.
+"""Number of usable pixels from which the typical texture of a view is measured, at least.
 
-More cost time. Chosen by eye; no measurement is recorded.
+Up to twice as many are used, and all in smaller views. More pixels cost time. Chosen by eye; no
+measurement is recorded.
 """
 TEXTURE_QUANTILE = 0.75
 """Quantile of the Laplacian magnitude that is the texture.
 
-With the median, a saturated band moves it less, other foci and cysts more (docs/accuracy.md).
+A saturated band would change the median less, but other foci and cysts would change it more
+(docs/accuracy.md).
 """
 SUPPRESSION_SIGMAS, SUPPRESSION_SPECKLE = 1.2, 0.5
 """Distance within which the weaker of two blobs is left out.
 
-It is the larger of this many standard deviations of the stronger one's scale and this many speckle
-sizes. Chosen by eye; no measurement is recorded.
+It is the larger of these two: so many standard deviations of the scale of the stronger blob, and so
+many speckle sizes. Chosen by eye; no measurement is recorded.
 """
 
 
@@ -104,7 +106,7 @@ class UsablePixels:
 
     @classmethod
     def of(cls, usable: BoolImage) -> UsablePixels:
-        """Usable pixels of a mask."""
+        """Return the usable pixels of a mask (rows, columns)."""
         usable = np.ascontiguousarray(usable)
         count = int(np.count_nonzero(usable))
         step = max(1, count // TEXTURE_SAMPLES)
@@ -114,9 +116,9 @@ class UsablePixels:
 
 
 def usable_by_factor(view: View, scales: Sequence[Scale]) -> dict[int, UsablePixels]:
-    """Usable pixels of a view on the grids of all scales, by the coarsening factor.
+    """Return the usable pixels of a view on the grids of all scales, by `Scale.factor`.
 
-    A coarse pixel is usable if more than half of it is.
+    A coarse pixel is usable if more than half of its area is.
     """
     by_factor = {1: UsablePixels.of(view.usable)}
     for scale in scales:
@@ -130,49 +132,50 @@ def usable_by_factor(view: View, scales: Sequence[Scale]) -> dict[int, UsablePix
 def blobs_of_scale(
     scale: Scale, view: View, least: float, pixels: UsablePixels
 ) -> tuple[Floats, Floats, Floats]:
-    """Bright blobs of one scale with a response of at least `least`.
+    """Return the bright blobs of one scale with a response of at least `least`.
 
-    The response is the blobness sqrt(l1 l2), l1 and l2 being the eigenvalues of the Hessian, over
-    the upper quartile of the magnitude of the Laplacian of the same scale in a ring around the
-    blob. Numerator and denominator see speckle through the same filter, so the response of speckle
-    alone hardly depends on gain, display slope, speckle size or scale. A slow change of brightness
-    counts as little as a bright neighbour, whereas quartiles of the grey level itself would turn
-    every ligament in the ring into background.
+    The response is the blobness divided by the texture. The blobness is sqrt(l1 l2), with the
+    eigenvalues l1 and l2 of the Hessian. The texture is the upper quartile of the magnitude of the
+    Laplacian of the same scale in a ring around the blob. Both are computed from the same filtered
+    image, so the response of speckle alone hardly depends on gain, display slope, speckle size or
+    scale. Slow changes of brightness and bright neighbours hardly change the texture, whereas a
+    ligament in the ring would change quartiles of the grey level itself.
 
     Parameters
     ----------
     scale : Scale
     view : View
     least : float
+        Smallest response.
     pixels : UsablePixels
         On the grid of the scale.
 
     Returns
     -------
     x, y, response : array, shape (n,), float64
-        Positions are on the grid of the view.
+        Grid columns and rows of the view, and responses.
     """
-    nothing = np.empty(0), np.empty(0), np.empty(0)
+    no_blobs = np.empty(0), np.empty(0), np.empty(0)
     factor, sigma = scale.factor, scale.sigma / scale.factor
     texture = np.empty(len(pixels.sample), np.float32)
-    levels_of.laplacian_at(scale.smooth, pixels.sample, texture)
+    level_kernels.laplacian_at(scale.smooth, pixels.sample, texture)
     typical = quantile(texture, TEXTURE_QUANTILE) if pixels.count else 0.0
     if not typical > FLAT_TEXTURE:
-        return nothing
+        return no_blobs
     capacity = pixels.count // 4 + 1  # maxima are at least two pixels apart
     position, strength = np.empty((capacity, 2), np.float32), np.empty(capacity, np.float32)
     least_texture = LEAST_TEXTURE_SHARE * typical
     least_strength = np.float32(least * LEAST_TEXTURE_SHARE * typical)
     count = kernels.blob_maxima(scale.smooth, pixels.usable, least_strength, position, strength)
     if count == 0:
-        return nothing
+        return no_blobs
     x, y = np.ascontiguousarray(position[:count, 0]), np.ascontiguousarray(position[:count, 1])
     speckle_size = np.sqrt(view.speckle_size[0] * view.speckle_size[1])
     guard = GUARD_SIGMAS * sigma + GUARD_SPECKLE * speckle_size / factor
     width = view.grid.pixels(TEXTURE_RING_MM) / factor + TEXTURE_RING_SIGMAS * sigma
     levels = np.empty(scale.smooth.shape, np.uint8)
     levels_per_grey = np.float32(TYPICAL_TEXTURE_LEVEL / typical)
-    levels_of.laplacian_levels(scale.smooth, levels_per_grey, levels)
+    level_kernels.laplacian_levels(scale.smooth, levels_per_grey, levels)
     quartile, counted = np.empty((count, 1), np.float32), np.empty(count, np.float32)
     inner, outer = np.full(count, guard, np.float32), np.full(count, guard + width, np.float32)
     step = np.full(count, max(1, round(width / RING_SAMPLES)), np.int32)
@@ -187,7 +190,7 @@ def blobs_of_scale(
 
 
 def strongest_first(x: Floats, y: Floats, response: Floats) -> NDArray[np.intp]:
-    """Order of blobs by falling response, equal ones by row and column; all arrays are (n,).
+    """Return the order of blobs by falling response, then by row and column; all arrays are (n,).
 
     It equals `np.lexsort((y, x, -response))` and is faster, because few responses are equal.
     """
@@ -200,9 +203,9 @@ def strongest_first(x: Floats, y: Floats, response: Floats) -> NDArray[np.intp]:
 
 
 def blob_responses(view: View, settings: FociSettings) -> Blobs:
-    """All bright blobs of a view with LEAST_RESPONSE or more, strongest first.
+    """Return all bright blobs of a view with a response of LEAST_RESPONSE or more, strongest first.
 
-    The weaker of two blobs that are close, see SUPPRESSION_SIGMAS, is left out.
+    Of two blobs that are closer than SUPPRESSION_SIGMAS states, the weaker one is left out.
     """
     filled = filled_outside(view.grey, view.tissue)
     scales = scale_space(view, settings.smallest, settings.largest, filled)
@@ -228,9 +231,9 @@ def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Cand
     """Find echogenic foci on a view.
 
     Bright blobs with diameters from `settings.smallest` to `settings.largest` are candidates while
-    speckle alone would give fewer than `settings.false_positives` of them in 10 cm2. A candidate
-    that measures more than `settings.largest` is left out. None is rejected for being a line or for
-    its place: `line` and `features` measure this for the confidence.
+    speckle alone would give at most `settings.false_positives` of them in 10 cm2. Candidates with a
+    measured diameter above `settings.largest` are left out. No candidate is rejected for its shape
+    or for where it lies; the confidence depends on both, through `line` and `features`.
 
     Parameters
     ----------
@@ -273,7 +276,7 @@ def find_foci(
     Returns
     -------
     Candidates
-        As those of `find_candidates`, but with positions and diameters in pixels of `image`.
+        As from `find_candidates`, but with positions and diameters in pixels of `image`.
 
     Raises
     ------
@@ -309,7 +312,13 @@ def find_foci(
 
 
 def _checked_spacing(spacing: float | tuple[float, float] | Spacing | None) -> Spacing:
-    """Spacing that a caller gave in mm; ImageError if it is not positive."""
+    """Return the spacing that a caller gave in mm; numbers are checked.
+
+    Raises
+    ------
+    ImageError
+        If a number is not positive.
+    """
     if spacing is None:
         return Spacing()
     if isinstance(spacing, Spacing):

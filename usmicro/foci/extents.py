@@ -1,4 +1,4 @@
-"""Extents of bright blobs: centre, widths, diameter, and the ridge that each may lie on."""
+"""Extents of bright blobs: centre, widths, diameter, and length of the ridge through each."""
 
 from __future__ import annotations
 
@@ -16,38 +16,40 @@ from usmicro.model.arrays import FloatImage
 from usmicro.model.view import View
 
 RADIUS_DIRECTIONS = 32
-"""Directions in which the radius of a blob is measured; even, so that opposite ones make a width.
+"""Number of directions in which the radius of a blob is measured.
 
-More cost time. Chosen by eye; no measurement is recorded.
+It is even, so that the radii of opposite directions add up to a width. More directions cost time.
+Chosen by eye; no measurement is recorded.
 """
 LONGEST_RIDGE_MM = 6.0
 """Length in mm over which a bright ridge is followed to either side.
 
-Longer ones are lines in any case. Chosen by eye; no measurement is recorded.
+Longer ridges are lines in any case. Chosen by eye; no measurement is recorded.
 """
 CORE_HEIGHT = 0.6
-"""Height of the core of a blob, whose centroid is its position, over the height of the peak.
+"""Height above which pixels belong to the core of a blob, as a fraction of the height of its peak.
 
-Speckle on the flanks moves the maximum; the centroid halves that error. Chosen by eye; how the
-halving was measured is not recorded.
+The centroid of the core is the position of the blob. Speckle on the flanks moves the maximum; the
+centroid halves that error. Chosen by eye; how the halving was measured is not recorded.
 """
 CORE_RADIUS = 0.75
-"""Radius within which the core is looked for, over the median width of the blob.
+"""Radius within which pixels belong to the core, as a fraction of the median width of the blob.
 
 Chosen by eye; no measurement is recorded.
 """
 LARGEST_RADIUS_RATIO = 2.0
-"""Largest radius of a blob that counts for its diameter, over the median of its radii.
+"""Largest radius that is used for the diameter of a blob, as a multiple of the median radius.
 
-A ligament that a focus lies on must not count. Chosen by eye; no measurement is recorded.
+Larger radii are cut to it: a ligament through the focus must not count as part of the focus.
+Chosen by eye; no measurement is recorded.
 """
 RADIUS_LIMIT = 3
-"""Radius up to which the edge of a blob is looked for, in full widths at half maximum of its scale.
+"""Largest radius of a blob that is measured, in full widths at half maximum of its scale.
 
 Chosen by eye; no measurement is recorded.
 """
 FINEST_SMOOTHING = 1.0
-"""Standard deviation in pixels of the smoothing in which the smallest foci are measured.
+"""Standard deviation, in grid pixels, of the smoothing before the smallest foci are measured.
 
 Chosen by eye; no measurement is recorded.
 """
@@ -66,7 +68,7 @@ class Extents:
     y: Array
     """Grid row of that centroid."""
     peak: Array
-    """Grey level at its middle, smoothed at half the blob's scale."""
+    """Grey level at the position of the blob, in the image smoothed at half of its scale."""
     widths: Array
     """Full widths at half maximum in evenly spread directions, (n, RADIUS_DIRECTIONS / 2)."""
     diameter: Array
@@ -78,17 +80,20 @@ class Extents:
 
 
 def measure_extents(view: View, blobs: Blobs, background: Array, angle: Array) -> Extents:
-    """Extents of each blob, from the grey level around it and the angle of its ridge, both (n,).
+    """Measure the extents of blobs.
+
+    `background`, (n,), is the grey level around each blob. `angle`, (n,), is the direction of its
+    ridge, in radians from +x to +y.
 
     Widths and ridges are measured in the image smoothed at half of the blob's scale, which reduces
-    speckle and widens the blob little. Diameters are measured at a quarter of the scale, where a
-    lump of several bright grains is still as large as all of them together.
+    speckle and widens the blob little. Diameters are measured at a quarter of the scale, where
+    several bright speckle grains that touch are still as large as all of them together.
     """
     count = len(blobs.x)
     finest = Scale(FINEST_SMOOTHING, 1, cv2.GaussianBlur(view.grey, (0, 0), FINEST_SMOOTHING))
     centre, peak, diameter = np.zeros((count, 2)), np.zeros(count), np.zeros(count)
-    half_turn = RADIUS_DIRECTIONS // 2
-    widths, ridges = np.zeros((count, half_turn)), np.zeros((count, 2))
+    directions = RADIUS_DIRECTIONS // 2  # directions of the widths, over half a turn
+    widths, ridges = np.zeros((count, directions)), np.zeros((count, 2))
     for k in np.unique(blobs.index):
         own = np.flatnonzero(blobs.index == k)
         scale = _finer_scale(blobs, k, HALF_SCALE, finest)
@@ -105,7 +110,7 @@ def measure_extents(view: View, blobs: Blobs, background: Array, angle: Array) -
         largest = RADIUS_LIMIT * FWHM * blobs.scales[k].sigma / scale.factor
         limit = np.full(own.size, largest, np.float32)
         kernels.radial_extents(scale.smooth, x, y, half, limit, radii)
-        widths[own] = (radii[:, :half_turn] + radii[:, half_turn:]) * scale.factor
+        widths[own] = (radii[:, :directions] + radii[:, directions:]) * scale.factor
         core_centre = np.empty((own.size, 2), np.float32)
         core_radius = (CORE_RADIUS * _medians(widths[own]) / scale.factor).astype(np.float32)
         kernels.centroids(scale.smooth, x, y, core, core_radius, core_centre)
@@ -125,15 +130,16 @@ def measure_extents(view: View, blobs: Blobs, background: Array, angle: Array) -
 
 
 def _finer_scale(blobs: Blobs, index: int, step: int, finest: Scale) -> Scale:
-    """The scale `step` (negative) from one of the scale space, or `finest` where there is none."""
+    """Return the scale `index + step` (`step` is negative), or `finest` if there is none."""
     return blobs.scales[index + step] if index + step >= 0 else finest
 
 
 def _diameters(scale: Scale, blobs: Blobs, own: NDArray[np.intp], background: Array) -> Array:
-    """Diameters, grid pixels, of the blobs `own`, (m,), which all have the same scale.
+    """Return the diameters, in grid pixels, of the blobs with the indices `own`, (m,).
 
-    It is that of the circle with the area above half of the height, less the smoothing of `scale`.
-    Radii count up to LARGEST_RADIUS_RATIO.
+    All of them have the same scale. The diameter is that of the circle with the area of the blob
+    above half of its height, corrected for the smoothing of `scale`. Radii are cut as
+    LARGEST_RADIUS_RATIO states.
     """
     x, y = scale.from_view(blobs.x[own]), scale.from_view(blobs.y[own])
     height = np.maximum(sampled(scale.smooth, x, y) - background, LEAST_HEIGHT)
@@ -147,13 +153,16 @@ def _diameters(scale: Scale, blobs: Blobs, own: NDArray[np.intp], background: Ar
 
 
 def _medians(values: NDArray[Any]) -> NDArray[Any]:
-    """Median of each row, with an even number of values; faster than `np.median` for short rows."""
+    """Return the median of each row, which has an even number of values.
+
+    For short rows this is faster than `np.median`.
+    """
     ordered, half = np.sort(values, axis=1), values.shape[1] // 2
     return np.asarray((ordered[:, half - 1] + ordered[:, half]) / 2)
 
 
 def sampled(image: FloatImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> Array:
-    """Bilinear values of an image at positions (n,)."""
+    """Return the values of an image at positions (n,), by bilinear interpolation."""
     if not x.size:
         return np.empty(0)  # OpenCV refuses empty maps
     values = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

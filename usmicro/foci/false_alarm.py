@@ -1,8 +1,8 @@
 """False alarms: probability that speckle alone responds as strongly as a candidate.
 
-The responses of speckle depend on its statistics, grey map, smoothing, compounding and size. The
-distributions nearly coincide once two quantiles of the responses of all bright blobs of a view are
-taken as 0 and 1. Most of these blobs are speckle.
+The responses of speckle depend on its statistics, grey map, smoothing, compounding and size. Their
+distributions nearly coincide once they are standardised: two quantiles of the responses of all
+bright blobs of a view, most of which are speckle, become 0 and 1.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from numpy.typing import NDArray
 from usmicro.numerics.quantiles import quantile
 
 LEAST_RESPONSE = 0.15
-"""Smallest response of the bright blobs that the quantiles are taken over.
+"""Smallest response of the bright blobs from which the quantiles are computed.
 
-The table below belongs to this value. Chosen by eye; no measurement is recorded.
+LOG10_PROBABILITY was measured with this value. Chosen by eye; no measurement is recorded.
 """
 ANCHORS = (0.8, 0.95)
-"""Quantiles of the responses of a view that are 0 and 1 of the standardised response.
+"""Quantiles of the responses of a view at which the standardised response is 0 and 1.
 
-They must be high enough to describe the tail and low enough that foci hardly move them. Chosen by
-eye; how well the rate then holds is in docs/accuracy.md, "Whether the false-alarm rate holds".
+They must be high enough to describe the tail and low enough that foci hardly change them. Chosen by
+eye; the resulting false-alarm rates are in docs/accuracy.md, "Whether the false-alarm rate holds".
 """
 LEAST_BLOBS = 200
-"""Bright blobs from which the quantiles of a view are used; very small views have fewer.
+"""Smallest number of bright blobs of a view from which quantiles are computed.
 
+Very small views have fewer and get DEFAULT_ANCHORS.
 Chosen by eye; no measurement is recorded.
 """
 DEFAULT_ANCHORS = (0.82, 1.07)
-"""Responses at the ANCHORS that a view with too few blobs is given.
+"""Responses at the ANCHORS for a view with too few blobs.
 
 They are the means over the speckle of `python -m training.false_alarm --images 60`.
 """
@@ -44,7 +45,7 @@ From `python -m training.false_alarm --images 60`: mean over kinds of speckle, w
 deviation is at most 0.2.
 """
 SLOPE = (LOG10_PROBABILITY[-1] - LOG10_PROBABILITY[-3]) / (STANDARDISED[-1] - STANDARDISED[-3])
-"""Slope of the table at its end, with which it is continued beyond what could be simulated."""
+"""Slope of the end of the table, by which it is extrapolated beyond the simulated responses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,13 @@ class SpeckleResponses:
     blobs: int
     """Number of bright blobs."""
     lower: float
-    """Response that is 0 of the standardised response."""
+    """Response at which the standardised response is 0."""
     upper: float
-    """Response that is 1 of the standardised response."""
+    """Response at which the standardised response is 1."""
 
     @classmethod
     def of(cls, response: NDArray[np.float64]) -> SpeckleResponses:
-        """Scale from the responses (n,) of all blobs of a view with LEAST_RESPONSE or more."""
+        """Return the scale for a view, from all its responses (n,) of LEAST_RESPONSE or more."""
         lower, upper = (
             (quantile(response, share) for share in ANCHORS)
             if len(response) >= LEAST_BLOBS
@@ -69,9 +70,9 @@ class SpeckleResponses:
         return cls(len(response), lower, upper)
 
     def false_alarm(self, response: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability that a bright blob of speckle responds as strongly, for responses (n,).
+        """Return the probability that speckle alone responds as strongly, for responses (n,).
 
-        Below the table it is that of its first entry.
+        Responses below the table get the probability of its first entry.
         """
         standardised = (np.asarray(response) - self.lower) / (self.upper - self.lower)
         beyond = np.maximum(standardised - STANDARDISED[-1], 0)

@@ -1,4 +1,4 @@
-"""Measures of each focus candidate: contrast, line-likeness, and features for the confidence."""
+"""Measurements of candidates: size, contrast, line-likeness, and features for the confidence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from usmicro.foci.extents import measure_extents, sampled
 from usmicro.foci.scale_space import FWHM, Scale, scale_space
 from usmicro.kernels import extents as extent_kernels
 from usmicro.kernels import foci as kernels
-from usmicro.kernels import levels as levels_of
+from usmicro.kernels import levels as level_kernels
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.model.findings import Candidates
 from usmicro.model.view import View
@@ -20,9 +20,9 @@ from usmicro.settings import FociSettings
 
 QUARTILES = np.array([0.25, 0.5, 0.75], np.float32)
 GREY_RING_MM = 2.0
-"""Width in mm of the ring that the grey level around a focus is measured in.
+"""Width in mm of the ring around a focus in which the grey level of its surroundings is measured.
 
-A wide ring has less speckle noise, a near one lies in the same tissue. Chosen by eye; no
+A wide ring has less speckle noise; a narrow one lies in the same tissue. Chosen by eye; no
 measurement is recorded.
 """
 GREY_GUARD_SIGMAS = 2
@@ -31,9 +31,9 @@ GREY_GUARD_SIGMAS = 2
 The focus itself must not count as its surroundings. Chosen by eye; no measurement is recorded.
 """
 GREY_RING_SAMPLES = 12
-"""Rows and columns sampled across the width of a ring.
+"""Number of rows and of columns that are sampled across the width of a ring.
 
-More cost time. Chosen by eye; no measurement is recorded.
+More samples cost time. Chosen by eye; no measurement is recorded.
 """
 REGION_RADII_MM = (2.0, 5.0)
 """Inner and outer radius in mm of the ring that gives the grey level of the region around a focus.
@@ -41,17 +41,19 @@ REGION_RADII_MM = (2.0, 5.0)
 Chosen by eye; no measurement is recorded.
 """
 CALCIFICATION_SIGMAS_MM = (0.16, 0.48)
-"""Standard deviations in mm between which the blobness of small calcifications is largest.
+"""Range of standard deviations, in mm, over which the largest blobness is taken.
+
+Small calcifications have their largest blobness there.
 
 Chosen by eye; no measurement is recorded.
 """
 FINE_TEXTURE_MM, LEAST_FINE_TEXTURE_PX = 0.16, 0.5
-"""Standard deviation of the smoothing whose remainder is fine texture, in mm; at least, in pixels.
+"""Standard deviation of the smoothing that removes fine texture, in mm; its minimum in grid pixels.
 
 Chosen by eye; no measurement is recorded.
 """
 LEAST_FINE_TEXTURE = 0.3
-"""Smallest fine texture, grey levels, that blobness is divided by: black areas have none.
+"""Smallest fine texture by which blobness is divided, grey levels, since black areas have none.
 
 Chosen by eye; no measurement is recorded.
 """
@@ -61,16 +63,16 @@ TEXTURE_AREA_MM = 1.0
 Chosen by eye; no measurement is recorded.
 """
 RESOLVED_WIDTH = 1.25
-"""Diameter over the speckle size from which a focus counts as larger than a point.
+"""Smallest diameter, in speckle sizes, of a focus that counts as larger than a point.
 
 It is more than 1, because log compression widens points. Chosen by eye; no measurement is recorded.
 """
 DOUBLE_SCALE = 2
 """Steps in the scale space, with a ratio of sqrt(2), from a scale to twice that."""
 LEAST_RING_SPREAD = 1.0
-"""Smallest grey-level spread q75 - q50 of a ring, grey levels.
+"""Smallest grey-level spread q75 - q50 of a ring, grey levels: one step of the display.
 
-Below it the display has cut the speckle off.
+Where the spread is smaller, the display has cut off the speckle.
 """
 SATURATED_LEVEL = 250
 """Grey level from which a pixel counts as saturated.
@@ -85,8 +87,8 @@ def measure_blobs(
 ) -> Candidates:
     """Measure blobs.
 
-    A ring with a guard band around each focus gives the grey level of its surroundings. Heights are
-    over the median of the ring.
+    A ring with a guard band around each focus gives the grey level of its surroundings. The height
+    of a grey level is its difference to the median of the ring.
 
     Parameters
     ----------
@@ -99,30 +101,31 @@ def measure_blobs(
     Returns
     -------
     Candidates
-        `x`, `y` are centroids of the core above 0.6 of the height. `diameter` is that of a circle
-        with the area of the focus above half of its height; a focus that is no larger than a
-        point has at most that of the speckle. `line` is 1 - 2 * width / length, at least 0, from
-        the smallest width and from the length of the ridge at half maximum: it is 0 up to a length
-        of twice the width. `contrast` is that of the peak at half the blob's scale. `features` are
-        arrays of float, lengths by the estimated scale where the spacing is unknown:
+        `x`, `y` are the centroid of the core, the part above 0.6 of the height of the peak.
+        `diameter` is that of a circle with the area of the focus above half of its height; for a
+        focus that is no larger than a point it is at most the speckle size. `line` is
+        1 - 2 * width / length, at least 0, with the smallest width and the length of the ridge at
+        half maximum: it is 0 up to a length of twice the width. `contrast` is that of the peak at
+        half the blob's scale. `features` are arrays of shape (n,), float64; lengths are in mm of
+        the grid, whose pixel size is an estimate where the spacing is unknown:
 
         - `response`: the detection statistic;
-        - `scale_mm`: standard deviation of the scale at which it was found;
-        - `blobness`: largest sqrt(l1 l2) sigma^2 over sigma 0.16 to 0.48 mm, over the 75th grey
-          percentile of the tissue;
-        - `blobness_to_texture`: the same over the mean fine texture around it (sigma 1 mm); the
-          texture includes the focus, which lowers the value of foci on black;
+        - `scale_mm`: standard deviation of the scale at which the blob was detected;
+        - `blobness`: largest sqrt(l1 l2) sigma^2 for sigma from 0.16 to 0.48 mm, divided by the
+          75th percentile of the grey level of the tissue;
+        - `blobness_to_texture`: that largest value divided by the mean fine texture around the
+          focus (sigma 1 mm); the texture includes the focus, so foci on black have lower values;
         - `grey_contrast`: grey level of the peak less the median of the ring;
         - `peak_quantile`: share of the tissue that is darker than the peak;
         - `saturation`: share of the focus at grey level 250 or more;
         - `ring_quantile`, `region_quantile`: share of the tissue that is darker than the median of
           the ring, and of a ring from 2 to 5 mm;
-        - `ring_spread`: q75 - q25 of the ring over that of the tissue;
+        - `ring_spread`: q75 - q25 of the ring divided by q75 - q25 of the tissue;
         - `roundness`, `roundness_wide`: smaller over larger eigenvalue of the Hessian at the focus'
           scale and at twice that: 1 round, 0 a straight line, below 0 a saddle;
-        - `across_beam`: 1 for a focus that is long across the beam, as skin and fascia are, 0 along
-          it;
-        - `elongation`: longest over shortest width at half maximum;
+        - `across_beam`: 1 for a focus that is long across the beam, as skin and fascia are, 0 for
+          one that is long along the beam;
+        - `elongation`: ratio of the longest to the shortest width at half maximum;
         - `ridge_mm`, `faint_ridge_mm`: length of the ridge through the focus, above a half and
           above a quarter of its height;
         - `depth_mm`: distance from the transducer face.
@@ -131,7 +134,7 @@ def measure_blobs(
     sigma = np.array([scale.sigma for scale in blobs.scales])[index]
     speckle_size = float(np.sqrt(view.speckle_size[0] * view.speckle_size[1]))
     levels, histogram = np.empty(view.shape, np.uint8), np.empty(256, np.int64)
-    levels_of.round_to_levels(
+    level_kernels.round_to_levels(
         np.ascontiguousarray(view.grey), np.ascontiguousarray(view.usable), levels, histogram
     )
     share_darker = np.cumsum(histogram) / max(histogram.sum(), 1)
@@ -200,7 +203,7 @@ def measure_blobs(
 def _quartiles(
     levels: ByteImage, usable: BoolImage, blobs: Blobs, inner: Array, outer: Array
 ) -> Array:
-    """Quartiles (n, 3) of the usable grey levels in rings with radii (n,), grid pixels."""
+    """Return quartiles (n, 3) of usable grey levels in rings with radii (n,) in grid pixels."""
     count = len(blobs.x)
     out, counted = np.empty((count, 3), np.float32), np.empty(count, np.float32)
     step = np.maximum(1, (outer - inner) // GREY_RING_SAMPLES).astype(np.int32)
@@ -210,9 +213,9 @@ def _quartiles(
 
 
 def _second_differences(blobs: Blobs, coarser: int = 0) -> Array:
-    """Second differences (xx, yy, xy) times sigma squared of each blob, (n, 3).
+    """Return the second differences (xx, yy, xy) times sigma squared of each blob, (n, 3).
 
-    They are those at the scale `coarser` steps above the blob's own, or at the coarsest.
+    They are taken `coarser` steps above the blob's own scale, at most at the coarsest scale.
     """
     out = np.empty((len(blobs.x), 3))
     index = np.minimum(blobs.index + coarser, len(blobs.scales) - 1)
@@ -223,16 +226,17 @@ def _second_differences(blobs: Blobs, coarser: int = 0) -> Array:
 
 
 def _second_differences_at(scale: Scale, x: Array, y: Array) -> Array:
-    """Second differences (xx, yy, xy) times sigma squared at grid positions, (n, 3)."""
+    """Return second differences (xx, yy, xy) times sigma squared at grid positions, (n, 3)."""
     out = np.empty((len(x), 3), np.float32)
     extent_kernels.second_differences(scale.smooth, scale.from_view(x), scale.from_view(y), out)
     return out.astype(np.float64) * (scale.sigma / scale.factor) ** 2
 
 
 def _hessian_eigenvalues(second_differences: Array) -> tuple[Array, Array, Array]:
-    """Smaller and larger eigenvalue of each negated Hessian, and the angle of the ridge, all (n,).
+    """Return the smaller and larger eigenvalue of each negated Hessian and the angle of the ridge.
 
-    Eigenvalues are positive for bright blobs. The angle in radians is counted from +x to +y.
+    All have shape (n,). Eigenvalues are positive for bright blobs. The angle is in radians from +x
+    to +y.
     """
     xx, yy, xy = -second_differences.T
     mean, radius = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
@@ -242,12 +246,12 @@ def _hessian_eigenvalues(second_differences: Array) -> tuple[Array, Array, Array
 
 
 def _roundness(small: Array, large: Array) -> Array:
-    """Ratio of the smaller to the larger eigenvalue, -1 to 1."""
+    """Return the ratio of the smaller to the larger eigenvalue, -1 to 1."""
     return np.clip(small / np.maximum(large, 1e-6), -1, 1)
 
 
 def _blobness(view: View, blobs: Blobs) -> Array:
-    """Largest sqrt(l1 l2) sigma^2 over the scales of small calcifications, grey levels, (n,)."""
+    """Return the largest sqrt(l1 l2) sigma^2 over CALCIFICATION_SIGMAS_MM, grey levels, (n,)."""
     largest = np.zeros(len(blobs.x))
     low, high = CALCIFICATION_SIGMAS_MM
     for scale in scale_space(view, low * FWHM, high * FWHM, blobs.filled):
@@ -258,9 +262,10 @@ def _blobness(view: View, blobs: Blobs) -> Array:
 
 
 def _fine_texture(view: View, blobs: Blobs) -> Array:
-    """Mean magnitude of what a fine smoothing removes, around each blob, grey levels, (n,).
+    """Return the mean magnitude of the fine texture around each blob, grey levels, (n,).
 
-    The mean is taken over the tissue, on a grid of half the size.
+    Fine texture is the difference between an image and its smoothed copy. The mean is taken over
+    the tissue, on a grid of half the size.
     """
     image, tissue = blobs.filled, view.tissue
     sigma = max(view.grid.pixels(FINE_TEXTURE_MM), LEAST_FINE_TEXTURE_PX)
@@ -284,21 +289,24 @@ def _fine_texture(view: View, blobs: Blobs) -> Array:
 
 @lru_cache(maxsize=4)
 def _full_share(shape: tuple[int, int], size: tuple[int, int], area: float) -> FloatImage:
-    """`_coarse_mean` of a view that is all tissue: 1 except for rounding, equal in all frames."""
+    """Return `_coarse_mean` of the mask of a view that is all tissue: 1 except for rounding.
+
+    It is the same for all frames of a cine, so it is cached.
+    """
     return _coarse_mean(np.ones(shape, np.float32), size, area)
 
 
 def _coarse_mean(image: FloatImage, size: tuple[int, int], area: float) -> FloatImage:
-    """An image resized to (columns, rows), smoothed there with a standard deviation of `area`."""
+    """Resize an image to `size` (columns, rows); smooth it with the standard deviation `area`."""
     resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.GaussianBlur(resized, (0, 0), area))
 
 
 def _saturation(levels: ByteImage, blobs: Blobs, radius: Array) -> Array:
-    """Share of the pixels of each focus, within its radius (n,), that the display has saturated."""
+    """Return the share of saturated pixels within the radius (n,) of each focus."""
     out = np.empty(len(blobs.x))
     column, row, whole_radius = (
         np.round(values).astype(int) for values in (blobs.x, blobs.y, np.maximum(radius, 1))
     )
-    levels_of.saturated_fractions(levels, row, column, whole_radius, SATURATED_LEVEL, out)
+    level_kernels.saturated_fractions(levels, row, column, whole_radius, SATURATED_LEVEL, out)
     return out

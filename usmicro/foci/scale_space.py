@@ -12,7 +12,7 @@ from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import View
 
 FWHM = 2 * np.sqrt(2 * np.log(2))
-"""Full width at half maximum of a Gaussian over its standard deviation."""
+"""Ratio of the full width at half maximum of a Gaussian to its standard deviation."""
 SCALE_RATIO = np.sqrt(2)
 """Ratio of the standard deviations of neighbouring scales.
 
@@ -25,7 +25,7 @@ FINEST_SIGMA = 1.4
 Chosen by eye; no measurement is recorded.
 """
 LEAST_SPECKLE_SHARE = 0.8
-"""Smallest blob diameter over the smaller full width at half maximum of the speckle.
+"""Smallest blob diameter, as a fraction of the smaller of the two speckle sizes.
 
 No echo is narrower than the resolution, but the speckle size is an estimate. Chosen by eye; no
 measurement is recorded.
@@ -33,14 +33,14 @@ measurement is recorded.
 ROUNDING = 1.001
 """Factor on the largest scale, so that rounding of the series does not leave it out."""
 FILL_SIGMA = 12.0
-"""Standard deviation, pixels, of the mean that fills what is not tissue.
+"""Standard deviation, in grid pixels, of the weighted mean that fills pixels outside the tissue.
 
 Chosen by eye; no measurement is recorded.
 """
 FILL_REDUCTION = 4
 """Factor by which the image is reduced before that mean is taken, to save time."""
 FILL_DISTANT_WEIGHT = 1e-3
-"""Weight of the mean of all tissue in the fill; it counts only far from any tissue."""
+"""Weight of the mean of all tissue in the fill; small, so that it matters only far from tissue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ class Scale:
     factor: int
     """Edge of a pixel of this scale, pixels of the view's grid."""
     smooth: FloatImage
-    """Grey levels, (rows / factor, columns / factor), rounded up."""
+    """Grey levels, shape (rows / factor, columns / factor), both rounded up."""
 
     def from_view(self, position: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Position on this scale's grid of a position on the view's grid, along either axis."""
+        """Convert positions along one axis from the grid of the view to the grid of the scale."""
         return np.asarray((position + 0.5) / self.factor - 0.5, dtype=np.float32)
 
     def to_view(self, position: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Position on the view's grid of a position on this scale's grid, along either axis."""
+        """Convert positions along one axis from the grid of the scale to the grid of the view."""
         return np.asarray((position.astype(np.float64) + 0.5) * self.factor - 0.5)
 
 
@@ -77,7 +77,7 @@ def scale_space(
     smallest_mm, largest_mm : float
         Range of blob diameters, mm.
     filled : array, shape of the view, float32, optional
-        Result of `filled_outside`, if it is known already.
+        Result of `filled_outside`; computed if not given.
 
     Returns
     -------
@@ -103,7 +103,9 @@ def scale_space(
 
 
 def filled_outside(grey: FloatImage, tissue: BoolImage) -> FloatImage:
-    """Replace what is not tissue by the mean of the tissue nearby, so that its outline is no edge.
+    """Fill pixels outside the tissue with the mean of the nearby tissue.
+
+    Otherwise the outline of the tissue would be an edge in the image.
 
     Parameters
     ----------
@@ -131,7 +133,7 @@ def filled_outside(grey: FloatImage, tissue: BoolImage) -> FloatImage:
 
 
 def _halved(image: FloatImage) -> FloatImage:
-    """Mean of each 2 x 2 pixels; an odd last row or column is repeated."""
+    """Return the mean of each 2 x 2 pixels; an odd last row or column is repeated."""
     rows, columns = image.shape
     if rows % 2 or columns % 2:
         image = cv2.copyMakeBorder(image, 0, rows % 2, 0, columns % 2, cv2.BORDER_REPLICATE)

@@ -23,13 +23,14 @@ from usmicro.posterior.sampling import (
 from usmicro.settings import ShadowSettings
 
 CORRELATED_CELLS = 3
-"""Resolution cells over which differences along a scan line may be correlated.
+"""Number of resolution cells over which differences along a scan line may be correlated.
 
-Tissue has layers, which speckle has not. The value bounds the lags of the Newey-West variance;
-the shadow rate at random places that follows is in docs/accuracy.md, "The shadow test by itself".
+Speckle is correlated over one cell, layers of tissue over more. The value limits the lags of the
+Newey-West variance. The resulting shadow rate at random places is in docs/accuracy.md, "The shadow
+test by itself".
 """
 BRIGHTEST_SPECKLE = 4.0
-"""Largest (grey - q50) / (q75 - q50) of the flanks that counts as speckle; samples are cut to it.
+"""Largest (grey - q50) / (q75 - q50) of speckle in the flanks; brighter samples are cut to it.
 
 Derivation: q75 of log-compressed speckle lies at twice the intensity of q50, so a share of
 2^-(2^4) = 1.5e-5 of fully developed speckle is brighter; of K-distributed speckle it is about ten
@@ -38,7 +39,8 @@ times as much.
 LEAST_SPREAD = 1.0
 """Smallest q75 - q50 of the flanks, grey levels: the smallest step of an 8-bit display."""
 LEAST_VARIANCE = 1e-6
-"""Smallest variance of a mean difference, grey levels squared: constant images divide by it."""
+"""Smallest variance of a mean difference, grey levels squared. It avoids a division by 0 in
+constant images."""
 SMALLEST_P = 0.0001
 """p values below this are written "< 0.0001" in `Shadow.reason`, as is usual in tables."""
 
@@ -55,10 +57,10 @@ def focus_shadows(
 
     A strip runs along the scan lines from one resolution cell below the focus. It is about as wide
     as the focus and at least as wide as a resolution cell. It is compared at equal depth with a
-    flank of the same width on either side. Both flanks must be brighter: the p value is that of the
-    less bright one, corrected for taking the smaller of two differences that share a strip. It
-    comes from a paired t test over depth. The test counts independent resolution cells instead of
-    pixels, or layers of tissue where these are thicker.
+    flank of the same width on either side. Both flanks must be brighter. The p value is that of a
+    paired t test over depth with the less bright flank, corrected for taking the smaller of two
+    differences that share a strip. The test counts independent resolution cells instead of pixels,
+    or layers of tissue where these are thicker.
 
     Parameters
     ----------
@@ -73,8 +75,8 @@ def focus_shadows(
     Returns
     -------
     list of Shadow, one per focus
-        Lengths are in grid pixels from the lower edge of the focus. `reason` says in one sentence
-        why the shadow is not assessable, or what decided the verdict.
+        Lengths are in grid pixels from the lower edge of the focus. `reason` is one sentence that
+        says what decided the verdict or why the shadow is not assessable.
 
     References
     ----------
@@ -125,7 +127,7 @@ def focus_shadows(
 
 
 def _assessed(view: View, fall: Floats, drop: float, p: float, settings: ShadowSettings) -> Shadow:
-    """Shadow of a focus that is assessable, from its `fall` in grey levels by depth, (steps,)."""
+    """Return the shadow of an assessable focus; `fall`, (steps,), is in grey levels by depth."""
     p_words = f"p = {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
     if p >= settings.significance:
         significantly = "" if drop <= 0 else "significantly "
@@ -139,15 +141,19 @@ def _assessed(view: View, fall: Floats, drop: float, p: float, settings: ShadowS
 
 
 def _in_strip_and_flanks(mask: Bools) -> Bools:
-    """True where more than half of the lines of strip and of both flanks are, at each depth.
+    """Return the depths at which a mask covers strip and flanks, shape (n, steps).
 
-    (n, 3, LINES_PER_STRIP, steps) to (n, steps).
+    `mask` has shape (n, 3, LINES_PER_STRIP, steps). At a depth that counts, it is True on more than
+    half of the lines of the strip and of each flank.
     """
     return np.asarray((mask.sum(axis=2) > LINES_PER_STRIP // 2).all(axis=1))
 
 
 def _row_quantiles(values: NDArray[np.float32], shares: Sequence[float]) -> list[Floats]:
-    """Quantiles of each row of (n, m), without interpolation and NaNs; NaN if all of it is NaN."""
+    """Return quantiles of each row of an array (n, m), without interpolation.
+
+    NaNs are ignored; the quantile of a row of NaNs is NaN.
+    """
     ordered = np.sort(values, axis=1)  # NaNs sort last
     last = np.maximum(np.count_nonzero(~np.isnan(values), axis=1) - 1, 0)
     return [
@@ -157,7 +163,7 @@ def _row_quantiles(values: NDArray[np.float32], shares: Sequence[float]) -> list
 
 
 def _p_values(falls: Floats, compared: Bools, cell: float) -> Floats:
-    """Probability that speckle alone makes the smaller of two falls as large, (n,).
+    """Return the probability, (n,), that speckle alone makes the smaller of two falls as large.
 
     `falls`, (n, 2, steps) in grey levels, is zero where not `compared`, (n, steps); `cell` is the
     length of an independent resolution cell in steps.
@@ -184,9 +190,9 @@ def _p_values(falls: Floats, compared: Bools, cell: float) -> Floats:
 
 
 def _shadow_steps(fall: Floats) -> float:
-    """Samples to the end of the shadow, from its `fall` by depth, (steps,).
+    """Return the number of samples to the end of a shadow, from its `fall` by depth (steps,).
 
-    It is the end of the step function (dark down to a depth, level below) that fits best.
+    The end is that of the best fitting step function: a constant fall down to a depth, none below.
     """
     total = np.maximum(np.cumsum(fall), 0)
     return float(np.argmax(total**2 / np.arange(1, len(fall) + 1)) + 1)
@@ -195,7 +201,7 @@ def _shadow_steps(fall: Floats) -> float:
 def _few_cells_reasons(
     rays: Rays, view: View, usable: Bools, settings: ShadowSettings
 ) -> list[str]:
-    """Reason for each of m foci whose strip and flanks share too few comparable cells.
+    """Return the reason for each of m foci with too few comparable cells of strip and flanks.
 
     `rays` has the shape (m, 3, LINES_PER_STRIP), `usable` (m, 3, LINES_PER_STRIP, steps). The
     tissue is sampled only for strips with too few usable cells.

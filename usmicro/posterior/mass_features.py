@@ -20,19 +20,19 @@ GREY_OFFSET = 2.0
 Chosen by eye; no measurement is recorded.
 """
 LEAST_FALL = np.float64(1.0)
-"""Grey levels above the noise floor below which the tissue beside a mass is not assessable.
+"""Smallest difference, in grey levels, between the noise floor and assessable tissue beside a mass.
 
 It is the smallest step of an 8-bit display.
 """
 ASSESSED_QUARTER = 0.25
-"""Half width of the assessed middle of a mass over its width.
+"""Half of the width of the assessed middle of a mass, as a fraction of the width of the mass.
 
 The outer quarters are left out: the edges of a round mass refract, which makes edge shadows.
 """
 MASS_OVER_FLANK = 3
-"""Width of the mass over the width of a flank.
+"""Ratio of the width of the mass to the width of a flank.
 
-A near flank lies under tissue that attenuates like the tissue above the mass; a wide one has less
+A narrow flank lies under tissue that attenuates like the tissue above the mass; a wide one has less
 speckle noise. Chosen by eye; no measurement is recorded.
 """
 LEAST_FLANK = 3
@@ -103,7 +103,7 @@ def posterior_feature(
 
 
 def _feature(score: float, thirds: Sequence[float], settings: ShadowSettings) -> PosteriorFeature:
-    """Feature of a mass from the log ratio of the whole and those of its left to right thirds."""
+    """Return the feature of a mass from its score and the scores of its thirds, left to right."""
     if min(thirds) < settings.posterior_shadowing and max(thirds) > settings.posterior_enhancement:
         return "combined"
     if score < settings.posterior_shadowing:
@@ -157,7 +157,7 @@ def _mass_profiles(view: View, mass: BoolImage, beyond: float) -> _MassProfiles:
 
 
 def _mean(values: NDArray[np.floating], axis: int) -> Floats:
-    """Mean of the values that are not NaN; NaN where all are."""
+    """Return the mean of the values that are not NaN along an axis; NaN where all are NaN."""
     valid = ~np.isnan(values)
     count = valid.sum(axis=axis)
     total = np.where(valid, values, 0).sum(axis=axis, dtype=float)

@@ -20,36 +20,36 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 LINES_PER_STRIP = 9
-"""Scan lines sampled across a strip, and across each flank.
+"""Number of scan lines that are sampled across a strip, and across each flank.
 
 More lines cost time; fewer lines leave parts of a wide strip unsampled. Chosen by eye; no
 measurement is recorded.
 """
 CORRELATION_LENGTH = 1.1215
-"""Integral of the autocovariance of log-compressed speckle over its full width at half maximum.
+"""Integral of the autocovariance of log-compressed speckle, in full widths at half maximum.
 
 Derivation: the intensity of fully developed speckle has a Gaussian autocovariance g. That of its
 logarithm is the dilogarithm of g, whose ratio is sqrt(pi) zeta(5/2) / (2 zeta(2) sqrt(-ln h)), with
 h = 0.650 where the dilogarithm is half of its maximum.
 """
 INTERPOLATION_WIDTH = 1.36
-"""Full width at half maximum, pixels, that bilinear sampling adds (in quadrature) to the speckle.
+"""Full width at half maximum, grid pixels, that bilinear sampling adds in quadrature to speckle.
 
 Derivation: averaged over random offsets, the bilinear weights have an autocorrelation of variance
 1/3 pixel squared; its full width at half maximum is 2.355 sqrt(1/3).
 """
 SHADOWED_WIDTH = 0.8
-"""Width of the strip over the diameter of the focus.
+"""Width of the strip, as a fraction of the diameter of the focus.
 
 The sides of a round focus are thin and let sound pass; a narrower strip has more speckle noise.
 Chosen by eye; no measurement is recorded.
 """
 WIDEST_SPECKLE = 2.0
-"""Largest width of a resolution cell over its length that is used for the width of a strip.
+"""Largest ratio of width to length of a resolution cell that is used for the width of a strip.
 
-Tissue layers stretch the measured speckle sideways, beyond the beam width that sets the width of
-a shadow. Chosen by eye; what follows for random places in real tissue is in docs/accuracy.md,
-"The shadow test by itself".
+Layers of tissue make the measured speckle wider than the beam, and the beam determines the width of
+a shadow. Chosen by eye; the resulting rates at random places in real tissue are in
+docs/accuracy.md, "The shadow test by itself".
 """
 NOISE_FLOOR_QUANTILE = 0.01
 """Quantile of the usable grey levels of a view that counts as its noise floor.
@@ -74,7 +74,7 @@ class Rays:
     """Shape of the array that the flat arrays were made from, for instance (foci, 3, lines)."""
 
     def take(self, chosen: Bools) -> Rays:
-        """Rays of the entries of the first axis of `shape` that the mask (n,) chooses."""
+        """Return the rays that a mask (n,) selects along the first axis of `shape`."""
         kept = np.repeat(chosen, int(np.prod(self.shape[1:])))
         return Rays(
             self.x[kept],
@@ -85,7 +85,7 @@ class Rays:
         )
 
     def sample(self, image: FloatImage, usable: BoolImage, steps: int) -> NDArray[np.float32]:
-        """Bilinear grey levels, shape (*shape, steps); NaN where a pixel is not usable."""
+        """Sample grey levels bilinearly, shape (*shape, steps); NaN where a pixel is not usable."""
         out = np.empty((len(self.x), steps), np.float32)
         kernels.sample_along_rays(
             np.ascontiguousarray(image),
@@ -99,7 +99,7 @@ class Rays:
         return out.reshape(*self.shape, steps)
 
     def labels(self, labels: NDArray[np.generic], steps: int) -> NDArray[np.int32]:
-        """Labels of the nearest pixels, shape (*shape, steps); -1 outside the image."""
+        """Sample labels of the nearest pixels, shape (*shape, steps); -1 outside the image."""
         out = np.empty((len(self.x), steps), np.int32)
         image = np.ascontiguousarray(labels, dtype=np.int32)
         kernels.sample_labels_along_rays(image, self.x, self.y, self.dx, self.dy, out)
@@ -107,14 +107,14 @@ class Rays:
 
 
 def rays_from(scan_lines: ScanLines, x: Floats, y: Floats, ahead: Floats | float = 0.0) -> Rays:
-    """Rays that start `ahead` pixels deeper than grid positions; `shape` is that of `x`."""
+    """Return rays that start `ahead` pixels deeper than grid positions; `shape` is that of `x`."""
     dx, dy = scan_lines.direction(x, y)
     flat = np.stack([x + ahead * dx, y + ahead * dy, dx, dy]).astype(np.float32).reshape(4, -1)
     return Rays(flat[0], flat[1], flat[2], flat[3], x.shape)
 
 
 def strips_behind(view: View, x: Floats, y: Floats, diameter: Floats) -> Rays:
-    """Rays of a strip behind each focus and of the two flanks beside it.
+    """Return the rays of a strip behind each focus and of the two flanks beside it.
 
     Parameters
     ----------
@@ -143,11 +143,11 @@ def strips_behind(view: View, x: Floats, y: Floats, diameter: Floats) -> Rays:
 
 
 def independent_length(view: View) -> float:
-    """Length of one independent resolution cell along the sampled scan lines, in samples."""
+    """Return the length, in samples, of one independent resolution cell along a scan line."""
     return CORRELATION_LENGTH * float(np.hypot(view.speckle_size[1], INTERPOLATION_WIDTH))
 
 
 def at_noise_floor(view: View, level: Floats | np.float64, fall: Floats | np.float64) -> Bools:
-    """True where a grey level lies less than `fall` above the noise floor of the view."""
+    """Return True where a grey level is less than `fall` above the noise floor of the view."""
     floor = masked_quantile(view.grey, view.usable, NOISE_FLOOR_QUANTILE)
     return np.asarray(level - floor < fall)
