@@ -33,7 +33,7 @@ WINDOW_ATTEMPTS, FREE_ATTEMPTS = 6, 12
 
 @dataclass(frozen=True)
 class CropSettings:
-    """Which part of a picture a network sees, and how much that part varies."""
+    """Position and size of the part of a picture that a network sees, and their variation."""
 
     pixel_mm: float | None = None
     """Pixel size of the input in mm; None: the whole picture is stretched to the input."""

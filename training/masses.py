@@ -55,7 +55,7 @@ LEARNS_FROM: dict[str, Callable[[Picture], bool]] = {
     "all": lambda picture: True,
     "unseen": lambda picture: not is_held_out(picture),
 }
-"""For each network, whether it learns from a picture."""
+"""A test for each network that is True if it learns from a picture."""
 
 
 def main() -> None:

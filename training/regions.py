@@ -55,8 +55,8 @@ WITH_DUCTS = " with ducts"
 MASS_WEIGHT = {BUS_BRA: 0.7, BREAST_LESIONS_USG: 2.0, PHANTOM: 0.7}
 """Weight of a region by source.
 
-Chosen by judgement; no measurement is recorded. BrEaST has few scans, but it stands for a hospital
-on which the network was not trained.
+Chosen by judgement; no measurement is recorded. BrEaST has few scans, but they are from a
+hospital on which the network was not trained.
 """
 
 MASS_MATCH = 0.4
@@ -265,7 +265,7 @@ def report_parts_without_mass(
 
 
 def count_covered(found: BoolImage, truth: BoolImage) -> tuple[int, int]:
-    """Return how many true areas `found` covers, and how many there are."""
+    """Return the number of true areas that `found` covers, and the number of all true areas."""
     count, areas = cv2.connectedComponents(truth.astype(np.uint8))
     covered = sum(
         bool((found & (areas == number)).sum() > COVERED * (areas == number).sum())
