@@ -302,7 +302,7 @@ def fit_image_score(
 
 
 def report(name: str, examples: Sequence[Example], scores: Sequence[NDArray[np.float64]]) -> None:
-    """Print the number of foci that are candidates, and the sensitivity at a few false positives."""
+    """Print the number of foci among the candidates, and sensitivities at false-positive rates."""
     foci = sum(e.foci for e in examples)
     candidates = sum(int((e.is_focus == 1).sum()) for e in examples)
     print(f"{name}: {len(examples)} with {foci} foci, {candidates} of them candidates")
