@@ -6,6 +6,7 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pydicom
 import pytest
+from pydicom.sr.coding import Code
 
 from tests.helpers.finished_analysis import made_analysis
 from usmicro.errors import DicomResultError
@@ -31,11 +32,10 @@ FRAMES = 3
 
 @pytest.fixture(scope="module", params=[1, FRAMES], ids=["single", "cine"])
 def written(request, tmp_path_factory):
-    """Results of an analysis of a single frame and of a cine: the analysis, its anatomy, the source and both files."""
+    """Return an analysis of one frame or a cine, its anatomy, the source and both results."""
     folder = tmp_path_factory.mktemp("dicom")
-    analysis = made_analysis(
-        rows=401, columns=635, frames=request.param
-    )  # no whole number of bytes
+    # the number of pixels is not a multiple of 8
+    analysis = made_analysis(rows=401, columns=635, frames=request.param)
     analysis = in_last_frame(analysis, request.param - 1)
     areas = FrameAreas()
     for frame in range(request.param):
@@ -43,13 +43,13 @@ def written(request, tmp_path_factory):
     source = write_source(folder / "scan.dcm", analysis.labels.shape, request.param)
     files = folder / "a" / "scan.sr.dcm", folder / "a" / "scan.seg.dcm"
     write_results(
-        analysis, areas, read_source(source), "mark", report=files[0], segmentation=files[1]
+        analysis, areas, read_source(source), "fingerprint", report=files[0], segmentation=files[1]
     )
     return analysis, areas, source, *files
 
 
 def in_last_frame(analysis, frame):
-    """The same findings, seen best on the last frame."""
+    """Return the same findings, measured on another frame."""
     foci = type(analysis.foci)(replace(focus, frame=frame) for focus in analysis.foci)
     masses = type(analysis.masses)(replace(mass, frame=frame) for mass in analysis.masses)
     return replace(analysis, foci=foci, masses=masses, frame=frame)
@@ -123,7 +123,7 @@ def items(dataset):
                 yield from items(item)
 
 
-def test_the_segmentation_reads_back_exactly(written):
+def test_the_segmentation_is_read_back_exactly(written):
     analysis, areas, source, _, file = written
     frames = analysis.frame + 1
     back = read_segmentation(
@@ -154,23 +154,31 @@ def test_highdicom_reads_the_segmentation_too(written):
             )
 
 
-def test_what_was_not_found_has_one_empty_frame(tmp_path):
+def test_a_structure_that_was_not_found_has_one_empty_frame(tmp_path):
     analysis = made_analysis()
     analysis.labels[analysis.labels == 2] = 0
     areas = FrameAreas()
     areas.add(0, analysis.labels)
     source = read_source(write_source(tmp_path / "s.dcm", analysis.labels.shape, 1))
     write_results(
-        analysis, areas, source, "mark", report=tmp_path / "r.dcm", segmentation=tmp_path / "g.dcm"
+        analysis,
+        areas,
+        source,
+        "fingerprint",
+        report=tmp_path / "r.dcm",
+        segmentation=tmp_path / "g.dcm",
     )
     back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image_uid=source.uid)
-    assert sorted(stored.segment for stored in back.stored_frames) == [1, 2, 3]
+    assert sorted(stored.segment or 0 for stored in back.stored_frames) == [1, 2, 3]
     assert not any(area.any() for number, area in back.areas(0) if number == 2)
 
 
 @pytest.fixture
 def two_masses(tmp_path):
-    """Results of a cine with two masses that touch, the second larger on the second frame; the files and where each mass is."""
+    """Return the files of a cine with two masses that touch, and the area of each mass by frame.
+
+    The second mass is larger on the second frame.
+    """
     analysis, areas = made_analysis(frames=2), FrameAreas()
     row, column = np.mgrid[: analysis.labels.shape[0], : analysis.labels.shape[1]]
     there = [
@@ -187,12 +195,12 @@ def two_masses(tmp_path):
     source = write_source(tmp_path / "scan.dcm", analysis.labels.shape, 2)
     files = tmp_path / "scan.sr.dcm", tmp_path / "scan.seg.dcm"
     write_results(
-        analysis, areas, read_source(source), "mark", report=files[0], segmentation=files[1]
+        analysis, areas, read_source(source), "fingerprint", report=files[0], segmentation=files[1]
     )
     return source, *files, there
 
 
-def test_each_mass_is_a_segment_with_the_identity_that_it_has_in_the_report(two_masses):
+def test_a_mass_has_the_same_identifiers_in_segmentation_and_report(two_masses):
     source, report, file, there = two_masses
     data = pydicom.dcmread(file)
     assert [segment.SegmentLabel for segment in data.SegmentSequence] == [
@@ -224,7 +232,7 @@ def test_each_mass_is_a_segment_with_the_identity_that_it_has_in_the_report(two_
             assert (own & other & ~mass).sum() < 0.02 * other.sum()
 
 
-def test_a_run_takes_each_segment_of_a_mass_as_a_mass(two_masses):
+def test_each_segment_of_a_mass_is_read_as_a_mass(two_masses):
     source, _, file, there = two_masses
     back = read_masks(file.parent, source.name, there[0][0].shape, scan=source, frames=2)
     for frame, masses in enumerate(there):
@@ -234,7 +242,7 @@ def test_a_run_takes_each_segment_of_a_mass_as_a_mass(two_masses):
             assert (found[mass & ~other] == number).mean() > 0.98
 
 
-def test_no_mass_is_one_empty_segment_of_masses(tmp_path):
+def test_without_masses_there_is_one_empty_segment_of_masses(tmp_path):
     analysis = made_analysis()
     analysis = replace(analysis, masses=type(analysis.masses)([]))
     analysis.labels[analysis.labels == 1] = 0
@@ -242,16 +250,21 @@ def test_no_mass_is_one_empty_segment_of_masses(tmp_path):
     areas.add(0, analysis.labels)
     source = read_source(write_source(tmp_path / "s.dcm", analysis.labels.shape, 1))
     write_results(
-        analysis, areas, source, "mark", report=tmp_path / "r.dcm", segmentation=tmp_path / "g.dcm"
+        analysis,
+        areas,
+        source,
+        "fingerprint",
+        report=tmp_path / "r.dcm",
+        segmentation=tmp_path / "g.dcm",
     )
     back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image_uid=source.uid)
     assert back.structures == {1: "mass", 2: "duct", 3: "nonmass"}
     assert {number for number, area in back.areas(0) if area.any()} == {2, 3}
 
 
-def test_outlines_of_a_user_are_not_called_automatic(written, tmp_path):
+def test_segmentation_with_user_masks_is_semi_automatic(written, tmp_path):
     analysis, areas, source, *_ = written
-    for given, made in ((False, "AUTOMATIC"), (True, "SEMIAUTOMATIC")):
+    for given, algorithm_type in ((False, "AUTOMATIC"), (True, "SEMIAUTOMATIC")):
         write_results(
             analysis,
             areas,
@@ -264,10 +277,10 @@ def test_outlines_of_a_user_are_not_called_automatic(written, tmp_path):
         assert {
             segment.SegmentAlgorithmType
             for segment in pydicom.dcmread(tmp_path / "s").SegmentSequence
-        } == {made}
+        } == {algorithm_type}
 
 
-def test_the_report_reads_back_exactly(written):
+def test_the_report_is_read_back_exactly(written):
     analysis, areas, _, file, _ = written
     content = highdicom.sr.srread(file).content
     groups = content.get_planar_roi_measurement_groups(finding_type=codes.FOCUS)
@@ -299,7 +312,7 @@ def test_the_report_reads_back_exactly(written):
 
 
 def check_frame(group, frame):
-    """A region refers to a frame, from 1, of an image that has frames, and to no frame of another."""
+    """Check the frame that a region refers to: counted from 1, none in an image of one frame."""
     reference = group.roi.ContentSequence[0].ReferencedSOPSequence[0]
     assert reference.get("ReferencedFrameNumber") == (None if frame is None else frame + 1)
 
@@ -318,13 +331,13 @@ def check_values(group, finding, measured, stated):
 
 
 def words_of(hint: object) -> set[object]:
-    """The words that a type allows, whether or not it also allows none."""
+    """Return the words that a type allows, without None."""
     return set().union(
         *(words_of(part) if get_args(part) else {part} for part in get_args(hint))
     ) - {type(None)}
 
 
-def test_every_word_of_a_table_has_a_code_that_dicom_can_hold():
+def test_every_word_of_a_table_has_a_code_that_dicom_allows():
     from usmicro.model.findings import Focus, Mass
 
     for kind, stated in ((Focus, codes.FOCUS_STATED), (Mass, codes.MASS_STATED)):
@@ -332,8 +345,8 @@ def test_every_word_of_a_table_has_a_code_that_dicom_can_hold():
             assert set(one.words) == words_of(get_type_hints(kind)[one.field]), one.field
             assert len(set(one.words.values())) == len(one.words)
         assert {one.field for one in stated} <= {field.name for field in fields(kind)}
-    known = [value for value in vars(codes).values() if isinstance(value, codes.Code)]
-    known += [
+    listed = [value for value in vars(codes).values() if isinstance(value, Code)]
+    listed += [
         one.concept
         for table in (
             codes.FOCUS_MEASURED,
@@ -343,21 +356,26 @@ def test_every_word_of_a_table_has_a_code_that_dicom_can_hold():
         )
         for one in table
     ]
-    for code in known:
+    for code in listed:
         assert len(code.value) <= 16, code
         assert len(code.meaning) <= 64, code
         assert code.scheme_designator in ("DCM", "SCT", "UCUM", codes.SCHEME)
 
 
-def test_the_same_results_have_the_same_bytes_and_others_another_uid(written, tmp_path):
+def test_equal_results_have_equal_bytes_and_other_results_another_uid(written, tmp_path):
     analysis, areas, source, *former = written
-    for mark in ("mark", "other"):
-        files = tmp_path / f"{mark}.sr.dcm", tmp_path / f"{mark}.seg.dcm"
+    for fingerprint in ("fingerprint", "other"):
+        files = tmp_path / f"{fingerprint}.sr.dcm", tmp_path / f"{fingerprint}.seg.dcm"
         write_results(
-            analysis, areas, read_source(source), mark, report=files[0], segmentation=files[1]
+            analysis,
+            areas,
+            read_source(source),
+            fingerprint,
+            report=files[0],
+            segmentation=files[1],
         )
     for file, kind in zip(former, ("sr", "seg"), strict=True):
-        assert (tmp_path / f"mark.{kind}.dcm").read_bytes() == file.read_bytes()
+        assert (tmp_path / f"fingerprint.{kind}.dcm").read_bytes() == file.read_bytes()
         other = pydicom.dcmread(tmp_path / f"other.{kind}.dcm")
         assert other.SOPInstanceUID != pydicom.dcmread(file).SOPInstanceUID
 
@@ -376,9 +394,9 @@ def check_with_dciodvfy(file):
     if (program := shutil.which("dciodvfy")) is None:
         pytest.skip("needs dciodvfy: apt-get install dicom3tools")
     said = subprocess.run([program, str(file)], capture_output=True, text=True).stderr.splitlines()
-    assert said, "dciodvfy names at least the kind of object"
+    assert said, "dciodvfy should name at least the kind of object"
     assert not [line for line in said if line.startswith(("Error", "Abort"))]
-    # what remains: it does not know the private scheme
+    # dciodvfy warns of the private scheme
     assert not [line for line in said if line.startswith("Warning") and codes.SCHEME not in line]
 
 
@@ -393,26 +411,23 @@ def test_dsrdump_reads_the_report(written):
     assert said.stdout.count('Finding")=(ECHOGENIC_FOCUS') == len(written[0].foci)
 
 
-def test_only_images_of_several_frames_are_referred_to_by_frame(tmp_path):
-    single = write_source(
-        tmp_path / "s.dcm", (4, 4), 1, NumberOfFrames=1
-    )  # some scanners write this
+def test_only_references_to_cines_have_a_frame_number(tmp_path):
+    # some scanners write NumberOfFrames = 1
+    single = write_source(tmp_path / "s.dcm", (4, 4), 1, NumberOfFrames=1)
     assert read_source(single).frame_number(0) is None
     assert read_source(write_source(tmp_path / "c.dcm", (4, 4), 2)).frame_number(1) == 2
 
 
-def test_what_is_no_dicom_has_no_result_and_says_why(tmp_path):
+def test_a_scan_that_is_not_dicom_has_no_results_and_the_error_says_why(tmp_path):
     (tmp_path / "scan.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    with pytest.raises(DicomResultError, match="no DICOM file"):
+    with pytest.raises(DicomResultError, match="not a DICOM file"):
         read_source(tmp_path / "scan.png")
     path = write_source(tmp_path / "s.dcm", (4, 4), 1, StudyInstanceUID="")
     with pytest.raises(DicomResultError, match="StudyInstanceUID"):
         read_source(path)
 
 
-def test_values_that_dicom_does_not_allow_are_left_empty_with_a_note_that_does_not_repeat_them(
-    tmp_path,
-):
+def test_values_that_dicom_does_not_allow_are_left_empty_and_not_repeated_in_notes(tmp_path):
     path = write_source(tmp_path / "s.dcm", (4, 4), 1, PatientSex="WOMAN", StudyDate="17052024")
     source = read_source(path)
     assert source.dataset.PatientSex == source.dataset.StudyDate == ""
@@ -421,7 +436,7 @@ def test_values_that_dicom_does_not_allow_are_left_empty_with_a_note_that_does_n
     assert not [note for note in source.notes if "WOMAN" in note or "1705" in note]
 
 
-def test_an_archive_takes_the_results_and_finds_them_again(written, orthanc):
+def test_an_archive_stores_and_returns_the_results(written, orthanc):
     api = pytest.importorskip("dicomweb_client.api", reason="needs dicomweb-client")
     _, _, source, *files = written
     client, image = api.DICOMwebClient(orthanc), pydicom.dcmread(source)

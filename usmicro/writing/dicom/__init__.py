@@ -1,4 +1,7 @@
-"""DICOM results of a scan: a Structured Report of the measurements and a Segmentation of the anatomy. Needs the extra `dicom`."""
+"""DICOM results of a scan: a Structured Report of measurements and a Segmentation of the anatomy.
+
+Needs the optional dependency highdicom (`pip install "usmicro[dicom]"`).
+"""
 
 from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.results import check_installed, write_results

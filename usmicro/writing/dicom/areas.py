@@ -1,4 +1,4 @@
-"""The anatomy of every frame of a cine, kept small until the Segmentation is written, and its division among the masses."""
+"""Anatomy of every frame of a cine, compressed, and its division among the masses."""
 
 from __future__ import annotations
 
@@ -7,26 +7,42 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, LabelImage
 from usmicro.model.findings import Mass
 from usmicro.writing.polygons import divide_among
 
+ANATOMY = (AreaLabel.MASS, AreaLabel.DUCT, AreaLabel.NONMASS)
+"""Values of a label image that are stored; the rest is tissue or not tissue."""
+COMPRESSION = 1
+"""Level of zlib, of 0 to 9: the fastest that compresses. A frame takes some kilobytes."""
+
 
 class FrameAreas:
-    """Label images by frame, as a rule 1 mass, 2 duct, 3 nonmass area. Compressed, a frame takes some kilobytes."""
+    """Areas by frame and value, compressed; they are needed when the Segmentation is written."""
 
     def __init__(self) -> None:
         self._shape = (0, 0)
-        self._kept: dict[tuple[int, int], bytes] = {}
+        self._packed: dict[tuple[int, int], bytes] = {}
 
     def add(
-        self, frame: int, labels: ByteImage | LabelImage, values: Iterable[int] = (1, 2, 3)
+        self, frame: int, labels: ByteImage | LabelImage, values: Iterable[int] = ANATOMY
     ) -> None:
-        """Keep where the label image of a frame, shape (rows, columns), has some values; what is not tissue is left out."""
+        """Store the areas of a frame.
+
+        Parameters
+        ----------
+        frame : int
+        labels : array, shape (rows, columns)
+            Label image.
+        values : iterable of int
+            Values of the label image that are stored.
+        """
         self._shape = labels.shape
         for value in values:
             if (area := labels == value).any():
-                self._kept[frame, value] = zlib.compress(np.packbits(area).tobytes(), 1)
+                packed = zlib.compress(np.packbits(area).tobytes(), COMPRESSION)
+                self._packed[frame, int(value)] = packed
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -35,35 +51,43 @@ class FrameAreas:
 
     @property
     def frames(self) -> list[int]:
-        """The frames that show any area."""
-        return sorted({frame for frame, _ in self._kept})
+        """Frames that show any area."""
+        return sorted({frame for frame, _ in self._packed})
 
     def frames_of(self, value: int) -> list[int]:
-        """The frames that show areas of a value."""
-        return sorted(frame for frame, kept in self._kept if kept == value)
+        """Return the frames that show areas of a value."""
+        return sorted(frame for frame, stored in self._packed if stored == value)
 
     def area(self, frame: int, value: int) -> BoolImage:
-        """Where a frame has a value; nowhere on a frame that was not kept."""
-        pixels = self._shape[0] * self._shape[1]
-        if (packed := self._kept.get((frame, value))) is None:
+        """Return the area of a value on a frame, shape (rows, columns); it may be empty."""
+        if (packed := self._packed.get((frame, value))) is None:
             return np.zeros(self._shape, bool)
-        return (
-            np.unpackbits(np.frombuffer(zlib.decompress(packed), np.uint8), count=pixels)
-            .reshape(self._shape)
-            .astype(bool)
-        )
+        bits = np.frombuffer(zlib.decompress(packed), np.uint8)
+        pixels = np.unpackbits(bits, count=self._shape[0] * self._shape[1])
+        return pixels.reshape(self._shape).astype(bool)
 
     def by_mass(self, masses: Sequence[Mass]) -> FrameAreas:
-        """The same areas with a value for each mass: 1 to n the masses in their order (1 where there are none), then ducts, nonmass areas.
+        """Return the same areas with a value for each mass.
 
-        Outlines of a frame belong to the mass whose centre, where it was surest, lies in them, else to the nearest: see `divide_among`.
+        On each frame a connected area of mass belongs to the mass whose centre, measured on the
+        frame of that mass, lies in it, or else to the nearest mass; see `divide_among`.
+
+        Parameters
+        ----------
+        masses : sequence of Mass, length n
+
+        Returns
+        -------
+        FrameAreas
+            1 to n the masses in their order, n + 1 ducts, n + 2 nonmass areas. If there are no
+            masses, n is 1.
         """
         divided, count = FrameAreas(), max(1, len(masses))
         divided._shape = self._shape
         for frame in self.frames:
-            outlined = self.area(frame, 1)
-            labels = divide_among(outlined, masses) if masses else outlined.astype(np.int32)
-            for kind in (2, 3):
-                labels[self.area(frame, kind)] = count + kind - 1
+            area = self.area(frame, AreaLabel.MASS)
+            labels = divide_among(area, masses) if masses else area.astype(np.int32)
+            for value, kind in enumerate((AreaLabel.DUCT, AreaLabel.NONMASS), start=count + 1):
+                labels[self.area(frame, kind)] = value
             divided.add(frame, labels, range(1, count + 3))
         return divided

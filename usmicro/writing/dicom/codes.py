@@ -1,6 +1,7 @@
-"""Every code of the DICOM results: from DICOM and SNOMED CT where they have one, else from the private scheme 99USMICRO.
+"""Codes of the DICOM results: of DICOM and SNOMED CT, or else of the private scheme 99USMICRO.
 
-The codes of DICOM and SNOMED CT are those that PS3.16 uses, as pydicom holds them. docs/dicom.md lists all of them.
+The codes of DICOM and SNOMED CT are those of DICOM PS3.16, as pydicom lists them. docs/dicom.md
+lists all codes.
 """
 
 from __future__ import annotations
@@ -13,28 +14,32 @@ SCHEME = "99USMICRO"
 
 
 def own(value: str, meaning: str) -> Code:
-    """A concept that neither DICOM nor SNOMED CT has a code for."""
+    """Return a code of the private scheme, for a concept without a code of DICOM or SNOMED CT."""
     return Code(value, SCHEME, meaning)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A column of a table that a report holds as a number."""
+    """A column of a table that the report contains as a number."""
 
     field: str
+    """Column of the table."""
     concept: Code
     unit: Code
+    """Unit in the report."""
     factor: float = 1.0
-    """From the unit of the table to that of the report."""
+    """Value in the report divided by value in the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A column of a table that a report holds as one of a few coded words."""
+    """A column of a table that the report contains as one of a few coded words."""
 
     field: str
+    """Column of the table."""
     concept: Code
     words: dict[str, Code]
+    """Code of each word of the column."""
 
 
 MM = Code("mm", "UCUM", "mm")
@@ -43,10 +48,10 @@ PERCENT = Code("%", "UCUM", "Percent")
 NO_UNITS = Code("1", "UCUM", "no units")
 PIXELS = Code("{pixels}", "UCUM", "pixels")
 FRAMES = Code("{frames}", "UCUM", "frames")
-FOUND = Code("{foci}", "UCUM", "foci")
-MASSES_FOUND = Code("{masses}", "UCUM", "masses")
+FOCI_UNIT = Code("{foci}", "UCUM", "foci")
+MASSES_UNIT = Code("{masses}", "UCUM", "masses")
 
-# what is reported on
+# subjects of the report
 REPORT = Code("126000", "DCM", "Imaging Measurement Report")
 PROCEDURE = Code("47079000", "SCT", "Ultrasonography of breast")
 BREAST = Code("76752008", "SCT", "Breast")
@@ -143,7 +148,7 @@ FOCUS_STATED = (
     ),
 )
 REASON = own("LABEL_REASON", "Why the focus has its location")
-"""Of the column `label_reason`, a text."""
+"""Concept of the column `label_reason`, a text."""
 MASS_MEASURED = (
     Measured("confidence", CERTAINTY, PERCENT, 100),
     Measured("width_mm", Code("103355008", "SCT", "Width"), MM),
@@ -154,7 +159,7 @@ MASS_MEASURED = (
         own("POSTERIOR_SCORE", "Logarithm of grey level behind over beside the mass"),
         NO_UNITS,
     ),
-    Measured("foci", own("FOCI_INSIDE", "Echogenic foci in the mass"), FOUND),
+    Measured("foci", own("FOCI_INSIDE", "Echogenic foci in the mass"), FOCI_UNIT),
 )
 MASS_STATED = (
     Stated(
@@ -183,8 +188,8 @@ IMAGE_MEASURED = (
         own("CALCIFICATION_SCORE", "How strongly the image shows calcification, 0 to 1"),
         NO_UNITS,
     ),
-    Measured("foci", own("FOCI", "Echogenic foci listed"), FOUND),
-    Measured("masses", own("MASSES", "Masses listed"), MASSES_FOUND),
+    Measured("foci", own("FOCI", "Echogenic foci listed"), FOCI_UNIT),
+    Measured("masses", own("MASSES", "Masses listed"), MASSES_UNIT),
 )
 CALCIFICATION = own("CALCIFICATION", "Calcification of the image")
 CALCIFICATION_WORDS = {
@@ -193,7 +198,8 @@ CALCIFICATION_WORDS = {
     "outside a mass": OUTSIDE_MASS,
     "intraductal": INTRADUCTAL,
 }
-"""Of the column `calcification`, whose words are joined by `+`: one evaluation each."""
+"""Code of each word of the column `calcification`. The column joins words by `+`; the report has
+one evaluation for each word."""
 
 SEGMENTS = (
     ("Mass", ABNORMAL, MASS),

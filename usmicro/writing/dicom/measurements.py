@@ -1,4 +1,7 @@
-"""A Structured Report by template TID 1500: one measurement group for the image, one for each focus and one for each mass."""
+"""A Structured Report by template TID 1500.
+
+It has one measurement group for the image, one for each focus and one for each mass.
+"""
 
 from __future__ import annotations
 
@@ -28,45 +31,53 @@ from highdicom.sr import (
 from pydicom.sr.coding import Code
 
 from usmicro import __version__
+from usmicro.model.anatomy import AreaLabel
 from usmicro.model.findings import Mass
 from usmicro.writing.dicom import codes
 from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
-from usmicro.writing.polygons import divide_among, polygons
+from usmicro.writing.polygons import Polygon, divide_among, polygons
 from usmicro.writing.tables import cell, plain
 
 if TYPE_CHECKING:
     from usmicro.writing.protocols import AnalysisLike
 
 DEVICE = Code("121007", "DCM", "Device")
+SERIES_NUMBER = 9002
+"""Number of the series; high, so that it follows the series of the scanner."""
 
 
 def structured_report(
-    analysis: AnalysisLike, areas: FrameAreas, source: Source, mark: str, *, series: str
+    analysis: AnalysisLike, areas: FrameAreas, source: Source, fingerprint: str, *, series: str
 ) -> Any:
-    """The measurements of a scan as a Comprehensive SR (pydicom.Dataset).
+    """Return the measurements of a scan as a Comprehensive SR.
 
-    Foci are points, masses the outlines that they have on their frame, or points at their centres where they have none there. Numbers are
-    those of the tables; what was not measured is left out.
+    A focus is a point. A mass is its outline on its frame, or a point at its centre if it has no
+    outline there. Numbers are those of the tables; values that were not measured are left out.
 
     Parameters
     ----------
     analysis : AnalysisLike
     areas : FrameAreas
-        The anatomy by frame.
+        Anatomy by frame.
     source : Source
-        The image that all of it refers to.
-    mark : str
-        What tells this result from another of the same image: hash of input, settings and version.
+        DICOM image that the report refers to.
+    fingerprint : str
+        Hash of input, settings and version, from which the UIDs are derived.
     series : str
-        UID of the series that the report belongs to.
+        UID of the series of the report.
+
+    Returns
+    -------
+    pydicom.Dataset
 
     References
     ----------
-    DICOM PS3.16, TID 1500, 1410 and 1501; positions as PS3.3 C.18.6.1.1: the upper left pixel has its centre at 0.5, 0.5.
+    DICOM PS3.16, TID 1500, 1410 and 1501. Positions follow PS3.3 C.18.6.1.1: the centre of the
+    upper left pixel is at 0.5, 0.5.
     """
     algorithm = AlgorithmIdentification("usmicro", __version__)
-    groups: list[Any] = [_image_group(analysis, source, mark, algorithm)]
+    groups: list[Any] = [_image_group(analysis, source, fingerprint, algorithm)]
     for focus in analysis.foci:
         point = np.array([[focus.x_px + 0.5, focus.y_px + 0.5]])
         name = (
@@ -76,7 +87,7 @@ def structured_report(
         )
         group = PlanarROIMeasurementsAndQualitativeEvaluations(
             tracking_identifier=TrackingIdentifier(
-                uid_of(source.uid, mark, f"focus {focus.focus}"), name
+                uid_of(source.uid, fingerprint, f"focus {focus.focus}"), name
             ),
             referenced_region=ImageRegion("POINT", point, _region_source(source, focus.frame)),
             finding_type=codes.FOCUS,
@@ -86,7 +97,7 @@ def structured_report(
             measurements=_measured(codes.FOCUS_MEASURED, plain(focus)),
             qualitative_evaluations=_stated(codes.FOCUS_STATED, plain(focus)),
         )
-        # highdicom has no parameter for text; the template is extensible
+        # highdicom has no parameter for text, but the template may be extended
         group[0].ContentSequence.append(
             TextContentItem(codes.REASON, focus.label_reason, RelationshipTypeValues.CONTAINS)
         )
@@ -96,7 +107,7 @@ def structured_report(
         groups.append(
             PlanarROIMeasurementsAndQualitativeEvaluations(
                 tracking_identifier=TrackingIdentifier(
-                    uid_of(source.uid, mark, f"mass {mass.mass}"), f"mass {mass.mass}"
+                    uid_of(source.uid, fingerprint, f"mass {mass.mass}"), f"mass {mass.mass}"
                 ),
                 referenced_region=ImageRegion(kind, outline, _region_source(source, mass.frame)),
                 finding_type=codes.MASS,
@@ -123,8 +134,8 @@ def structured_report(
         evidence=[source.dataset],
         content=content[0],
         series_instance_uid=series,
-        series_number=9002,
-        sop_instance_uid=uid_of(source.uid, mark, "SR"),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=uid_of(source.uid, fingerprint, "SR"),
         instance_number=1,
         manufacturer="usmicro",
         manufacturer_model_name="usmicro",
@@ -135,10 +146,11 @@ def structured_report(
     )
 
 
-def _image_group(analysis: AnalysisLike, source: Source, mark: str, algorithm: Any) -> Any:
+def _image_group(analysis: AnalysisLike, source: Source, fingerprint: str, algorithm: Any) -> Any:
+    """Return the measurement group of the image as a whole."""
     words = [codes.CALCIFICATION_WORDS[word] for word in analysis.summary.calcification.split("+")]
     return MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(uid_of(source.uid, mark, "image"), "image"),
+        tracking_identifier=TrackingIdentifier(uid_of(source.uid, fingerprint, "image"), "image"),
         finding_type=codes.IMAGE,
         finding_category=codes.ANATOMICAL,
         finding_sites=[FindingSite(codes.BREAST)],
@@ -151,6 +163,7 @@ def _image_group(analysis: AnalysisLike, source: Source, mark: str, algorithm: A
 
 
 def _region_source(source: Source, frame: int) -> Any:
+    """Return the reference to a frame of the scan."""
     number = source.frame_number(frame)
     return SourceImageForRegion(
         source.dataset.SOPClassUID, source.uid, None if number is None else [number]
@@ -158,6 +171,7 @@ def _region_source(source: Source, frame: int) -> Any:
 
 
 def _measured(measured: Sequence[codes.Measured], row: Mapping[str, Any]) -> list[Any]:
+    """Return the numbers of a row that were measured."""
     return [
         Measurement(
             name=one.concept, value=float(cell(float(row[one.field]) * one.factor)), unit=one.unit
@@ -168,6 +182,7 @@ def _measured(measured: Sequence[codes.Measured], row: Mapping[str, Any]) -> lis
 
 
 def _stated(stated: Iterable[codes.Stated], row: Mapping[str, Any]) -> list[Any]:
+    """Return the coded words of a row."""
     return [
         QualitativeEvaluation(one.concept, one.words[row[one.field]])
         for one in stated
@@ -175,15 +190,16 @@ def _stated(stated: Iterable[codes.Stated], row: Mapping[str, Any]) -> list[Any]
     ]
 
 
-def _outlines(
-    areas: FrameAreas, masses: Sequence[Mass]
-) -> list[np.ndarray[Any, np.dtype[np.float64]]]:
-    """The largest outline of each mass on its frame, closed; its centre where it has none."""
+def _outlines(areas: FrameAreas, masses: Sequence[Mass]) -> list[Polygon]:
+    """Return the largest outline of each mass on its frame, closed, or its centre.
+
+    Arrays have shape (n, 2): column and row; the upper left pixel covers 0 to 1.
+    """
     outlines = [np.array([[mass.x_px + 0.5, mass.y_px + 0.5]]) for mass in masses]
     for frame in sorted({mass.frame for mass in masses}):
         own = [index for index, mass in enumerate(masses) if mass.frame == frame]
-        shared = divide_among(areas.area(frame, 1), [masses[index] for index in own])
+        shared = divide_among(areas.area(frame, AreaLabel.MASS), [masses[index] for index in own])
         for number, index in enumerate(own, start=1):
-            if found := polygons(shared == number):
-                outlines[index] = np.vstack([found[0], found[0][:1]])
+            if parts := polygons(shared == number):
+                outlines[index] = np.vstack([parts[0], parts[0][:1]])
     return outlines

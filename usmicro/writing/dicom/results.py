@@ -1,4 +1,4 @@
-"""The DICOM results of a scan, written beside its other results."""
+"""Writing of the DICOM results of a scan."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ if TYPE_CHECKING:
     from usmicro.writing.protocols import AnalysisLike
 
 SCHEME_NAME = "usmicro: echogenic foci in breast ultrasound"
+"""Name of the private coding scheme."""
 
 
 def check_installed() -> None:
-    """Refuse a run with DICOM results where highdicom is missing, before every input fails for it.
+    """Check before a run with DICOM results that highdicom is installed.
 
     Raises
     ------
     UsageError
+        If it is not installed.
     """
     from importlib.util import find_spec
 
     if find_spec("highdicom") is None:
         raise UsageError(
-            '--dicom needs the package highdicom, which is not installed; run `pip install "usmicro[dicom]"`'
+            "--dicom needs the package highdicom, which is not installed; "
+            'run `pip install "usmicro[dicom]"`'
         )
 
 
@@ -36,7 +39,7 @@ def write_results(
     analysis: AnalysisLike,
     areas: FrameAreas,
     source: Source,
-    mark: str,
+    fingerprint: str,
     *,
     report: Path,
     segmentation: Path,
@@ -44,19 +47,21 @@ def write_results(
 ) -> None:
     """Write the Structured Report and the Segmentation of a scan.
 
-    They belong to the study of the scan and repeat what its header says of patient and study; no other result does.
+    They belong to the study of the scan and repeat patient and study from its header. No other
+    result of a run does.
 
     Parameters
     ----------
     analysis : AnalysisLike
     areas : FrameAreas
-        The anatomy by frame, as `usmicro.analyze` gives it to `each_frame`.
+        Anatomy by frame, as `usmicro.analyze` passes it to `each_frame`.
     source : Source
-    mark : str
-        Hash of the input, the settings and the version, from which the UIDs of the results follow.
+    fingerprint : str
+        Hash of input, settings and version, from which the UIDs are derived.
     report, segmentation : Path
+        Files to write.
     given : bool
-        Whether a user gave outlines of some of the anatomy: the Segmentation then does not call itself automatic.
+        True if the user supplied masks; the Segmentation is then called semi-automatic.
 
     Raises
     ------
@@ -66,24 +71,29 @@ def write_results(
     from usmicro.writing.dicom.measurements import structured_report
     from usmicro.writing.dicom.segmentation import segmentation as make_segmentation
 
-    # the results of one scan, settings and version form a series of each kind
-    series = {kind: uid_of(source.uid, mark, kind, "series") for kind in ("SR", "SEG")}
-    _write(report, structured_report(analysis, areas, source, mark, series=series["SR"]), source)
+    # one series of each kind for a scan, its settings and the version
+    series = {kind: uid_of(source.uid, fingerprint, kind, "series") for kind in ("SR", "SEG")}
+    _write(
+        report, structured_report(analysis, areas, source, fingerprint, series=series["SR"]), source
+    )
     _write(
         segmentation,
-        make_segmentation(analysis, areas, source, mark, series=series["SEG"], given=given),
+        make_segmentation(analysis, areas, source, fingerprint, series=series["SEG"], given=given),
         source,
     )
 
 
 def _write(file: Path, dataset: Any, source: Source) -> None:
-    _settle(dataset, source)
+    _complete(dataset, source)
     with replacing(file) as stream:
         dataset.save_as(stream, enforce_file_format=True)
 
 
-def _settle(dataset: Any, source: Source) -> None:
-    """Put in what highdicom does not: the private scheme, and times that do not depend on when the program ran."""
+def _complete(dataset: Any, source: Source) -> None:
+    """Add the private coding scheme, and replace times at which the program ran.
+
+    Equal inputs and settings then give equal bytes.
+    """
     from pydicom.dataset import Dataset
 
     from usmicro.writing.dicom.codes import SCHEME

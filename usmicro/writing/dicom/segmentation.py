@@ -1,4 +1,7 @@
-"""A Segmentation of a scan, a segment for each mass, one for ducts and one for nonmass areas; for single frames and cines."""
+"""A Segmentation of a scan, of single frames and of cines.
+
+It has one segment for each mass, one for ducts and one for nonmass areas.
+"""
 
 from __future__ import annotations
 
@@ -26,41 +29,50 @@ from usmicro.writing.dicom.source import Source, uid_of
 if TYPE_CHECKING:
     from usmicro.writing.protocols import AnalysisLike
 
+SERIES_NUMBER = 9001
+"""Number of the series; high, so that it follows the series of the scanner."""
+
 
 def segmentation(
     analysis: AnalysisLike,
     areas: FrameAreas,
     source: Source,
-    mark: str,
+    fingerprint: str,
     *,
     series: str,
     given: bool = False,
 ) -> Any:
-    """The anatomy of a scan as a binary Segmentation (pydicom.Dataset).
+    """Return the anatomy of a scan as a binary Segmentation.
 
-    Each mass is a segment, which has the tracking identifiers of its measurements in the report; all ducts are one, and all nonmass areas.
-    Each segment has a frame for each frame of the scan that shows it; one that nothing was found of has a single empty frame, that of the
-    key frame, so that "looked for and not found" can be told from "not looked for".
+    A mass has the same tracking identifiers as in the report. A segment has one frame for each
+    frame of the scan that shows it. A segment of which nothing was found has one empty frame, that
+    of the key frame. It shows that the program has looked for it.
 
-    highdicom describes image, segments and equipment. It refuses segmentations of several frames that have no position in space, which
-    ultrasound has not (highdicom#284), so that the frames are put in here.
+    highdicom describes image, segments and equipment. It refuses segmentations of several frames
+    without a position in space, such as ultrasound (highdicom#284). The frames are therefore added
+    here.
 
     Parameters
     ----------
-    analysis, areas, source, mark, series
-        As for `structured_report`.
+    analysis, areas, source, fingerprint, series
+        See `structured_report`.
     given : bool
-        Whether some of the outlines are a user's own.
+        True if the user supplied masks.
+
+    Returns
+    -------
+    pydicom.Dataset
     """
     areas = areas.by_mass(analysis.masses)
-    described = _described(analysis.masses, source, mark, "SEMIAUTOMATIC" if given else "AUTOMATIC")
+    algorithm_type = "SEMIAUTOMATIC" if given else "AUTOMATIC"
+    described = _described(analysis.masses, source, fingerprint, algorithm_type)
     stored = [
         (number, frame)
         for number in range(1, len(described) + 1)
         for frame in areas.frames_of(number) or [analysis.frame]
     ]
-    seg = _template(areas.shape, source, mark, series, described)
-    organisation = uid_of(source.uid, mark, "dimensions")
+    seg = _template(areas.shape, source, fingerprint, series, described)
+    organisation = uid_of(source.uid, fingerprint, "dimensions")
     shared, template = (
         seg.SharedFunctionalGroupsSequence[0],
         seg.PerFrameFunctionalGroupsSequence[0],
@@ -87,9 +99,12 @@ def segmentation(
 
 
 def _described(
-    masses: Sequence[Mass], source: Source, mark: str, made: str
+    masses: Sequence[Mass], source: Source, fingerprint: str, algorithm_type: str
 ) -> list[SegmentDescription]:
-    """The segments in their order; one for masses in general where there are none."""
+    """Return the segments in their order; if there are no masses, one segment for any mass.
+
+    `algorithm_type` is "AUTOMATIC" or "SEMIAUTOMATIC".
+    """
     algorithm = AlgorithmIdentificationSequence("usmicro", codes.ALGORITHM_FAMILY, __version__)
     (label, category, kind), *others = codes.SEGMENTS
     segments: list[tuple[str, Code, Code, str | None]] = [
@@ -102,9 +117,9 @@ def _described(
             label,
             category,
             kind,
-            made,
+            algorithm_type,
             algorithm,
-            tracking_uid=name and uid_of(source.uid, mark, name),
+            tracking_uid=name and uid_of(source.uid, fingerprint, name),
             tracking_id=name,
         )
         for number, (label, category, kind, name) in enumerate(segments, start=1)
@@ -114,23 +129,23 @@ def _described(
 def _template(
     shape: tuple[int, int],
     source: Source,
-    mark: str,
+    fingerprint: str,
     series: str,
     described: list[SegmentDescription],
 ) -> Any:
-    """A Segmentation of one empty frame with everything else in place."""
+    """Return a Segmentation of one frame that is complete except for its pixels."""
     stub = deepcopy(source.dataset)
-    stub.SOPClassUID = UltrasoundImageStorage  # to highdicom a cine is one frame
+    stub.SOPClassUID = UltrasoundImageStorage  # highdicom then takes a cine for one frame
     pixels = np.zeros(shape, np.uint8)
-    pixels[0, 0] = 1  # an empty frame would be warned of
+    pixels[0, 0] = 1  # highdicom warns of empty frames
     seg = Segmentation(
         source_images=[stub],
         pixel_array=pixels,
         segmentation_type="BINARY",
         segment_descriptions=described,
         series_instance_uid=series,
-        series_number=9001,
-        sop_instance_uid=uid_of(source.uid, mark, "SEG"),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=uid_of(source.uid, fingerprint, "SEG"),
         instance_number=1,
         manufacturer="usmicro",
         manufacturer_model_name="usmicro",
@@ -149,7 +164,7 @@ def _template(
 
 
 def _items(dataset: Any) -> Iterator[Any]:
-    """All items of all sequences, to any depth."""
+    """Yield all items of all sequences, at any depth."""
     for element in dataset:
         if element.VR == "SQ":
             for item in element.value:
@@ -158,6 +173,7 @@ def _items(dataset: Any) -> Iterator[Any]:
 
 
 def _dimension(organisation: str, pointer: str, group: str, label: str) -> Dataset:
+    """Return the description of one dimension index."""
     item = Dataset()
     item.DimensionOrganizationUID = organisation
     item.DimensionIndexPointer = Tag(pointer)
@@ -167,7 +183,7 @@ def _dimension(organisation: str, pointer: str, group: str, label: str) -> Datas
 
 
 def _frame_item(template: Dataset, number: int, frame: int, source: Source) -> Dataset:
-    """The functional groups of one stored frame."""
+    """Return the functional groups of one stored frame."""
     item = deepcopy(template)
     image = item.DerivationImageSequence[0].SourceImageSequence[0]
     if (frame_number := source.frame_number(frame)) is not None:
@@ -184,8 +200,14 @@ def _frame_item(template: Dataset, number: int, frame: int, source: Source) -> D
 
 
 def _packed(frames: Iterator[BoolImage]) -> IO[bytes]:
-    """Frames of one bit a pixel, one after the other without a gap, padded to a whole number of words (PS3.5, 8.1.1)."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - pydicom reads it when the dataset is written: a long cine need not fit in memory
+    """Pack frames as one bit per pixel, without gaps, to a whole number of 16-bit words.
+
+    References
+    ----------
+    DICOM PS3.5, 8.1.1.
+    """
+    # a file, so that a long cine need not fit in memory; pydicom reads it when it writes
+    file = tempfile.TemporaryFile()  # noqa: SIM115
     rest = np.empty(0, bool)
     for frame in frames:
         bits = np.concatenate([rest, frame.ravel()])
