@@ -42,7 +42,7 @@ class RunPlan:
     jobs: list[Job]
     """One for each input, in the order of their names."""
     remarks: list[str]
-    """What the user should know about the arguments."""
+    """Remarks on the arguments for the user, which are printed and recorded in run.json."""
     out: str | Path
     """Output folder or its address, as given by the user."""
     mirror: Mirror | None
@@ -159,6 +159,7 @@ def _compute(
 
 
 def _stored_result(job: Job, store: ResultStore) -> Result:
+    """Return the result of a job that is known to be stored."""
     result = store.result(job)
     if result is None:
         raise UsageError(

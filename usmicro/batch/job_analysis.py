@@ -36,7 +36,8 @@ def run_job(job: Job, on_progress: OnProgress | None = None) -> Result:
     ----------
     job : Job
     on_progress : function, optional
-        Called after each frame with the number of frames done and the number declared.
+        Called after each frame with the number of frames that are done and the number that the file
+        declares.
 
     Raises
     ------
@@ -65,6 +66,7 @@ def run_job(job: Job, on_progress: OnProgress | None = None) -> Result:
 
 
 def _analyse(job: Job, start: float, on_progress: OnProgress | None) -> Result:
+    """Analyse an input; `start` is the time at which the job began, s of `time.perf_counter`."""
     fingerprint = fingerprint_of(job)
     hashed = time.perf_counter()
     with local_copy(job) as local_job:
@@ -170,7 +172,7 @@ def without_mask_names(note: str, user_masks: MasksLike | MaskFunction | None) -
 
 @contextmanager
 def local_copy(job: Job) -> Iterator[Job]:
-    """Give the job with its input as a local file; an input at an address is fetched for it."""
+    """Yield the job with its input as a local file; an input at an address is fetched first."""
     if not job.address:
         yield job
         return
@@ -186,7 +188,7 @@ def local_copy(job: Job) -> Iterator[Job]:
 
 
 def with_progress(scan: Scan, on_progress: OnProgress) -> Scan:
-    """Return the same scan, which calls `on_progress` each time a frame has been used."""
+    """Return a scan with the same frames that calls `on_progress` after each frame is used."""
 
     def read() -> Iterator[Frame]:
         for done, frame in enumerate(scan.read(), 1):

@@ -33,7 +33,7 @@ class Run(Iterator[Result]):
         self._count = 0
 
     def __next__(self) -> Result:
-        """Return the next result; it starts the run if need be."""
+        """Return the next result; the first call starts the run."""
         result = next(self._results)
         self._count += 1
         return result
@@ -101,8 +101,8 @@ def run(
         `usmicro.analyze`. The result of a function must depend on its arguments alone. With several
         workers it must be a function of a module that they can import, not of the script itself.
     resume : bool
-        Keep the results in `out` whose input, masks and settings are unchanged. A masks function is
-        unchanged if its source file is.
+        Keep the results in `out` whose input, masks and settings are unchanged. A masks function
+        counts as unchanged if its source file is unchanged.
     overwrite : bool
         Delete what a former run wrote to `out`.
     pseudonyms : path, optional
@@ -121,8 +121,8 @@ def run(
     Returns
     -------
     Run
-        Iterator of one `Result` for each input, in the order of their names. A failed one has the
-        `status` "failed" and an `error`.
+        Iterator of one `Result` for each input, in the order of the inputs' names. The result of an
+        input that failed has the `status` "failed" and an `error`.
 
     Raises
     ------

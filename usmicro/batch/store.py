@@ -20,9 +20,13 @@ from usmicro.writing.files import UNFINISHED
 from usmicro.writing.report.page import PAGES, remove_report
 
 DATABASE, RECORD = "run.sqlite", "run.json"
+"""Names of the database and of the record of a run in the output folder."""
 TABLES = ("images.csv", "masses.csv", "foci.csv", "clusters.csv")
+"""Names of the tables in the output folder."""
 PARQUET = tuple(name.replace(".csv", ".parquet") for name in TABLES)
+"""Names of the tables as Parquet files."""
 COCO = "coco.json"
+"""Name of the COCO file in the output folder."""
 FOLDERS = ("overlays", "masks", "dicom", "images", PAGES)
 """Folders that a run makes in its output folder."""
 APPLICATION_ID = 0x75736D63
@@ -34,8 +38,8 @@ HEADER_BYTES = 72
 """Length of the part of the SQLite header that ends with the application number (SQLite file
 format, section 1.3)."""
 COMMIT_SECONDS = 1.0
-"""Longest time between two commits, s. A killed run loses no more than the results of this time,
-and each commit waits for the disk. Chosen by judgement; no measurement is recorded."""
+"""Smallest time between two commits, s. A killed run may lose the results since the last commit;
+each commit waits for the disk. Chosen by judgement; no measurement is recorded."""
 LOCK_SECONDS = 0.5
 """Time to wait for the lock of another run, s. Chosen by judgement; no measurement is recorded."""
 

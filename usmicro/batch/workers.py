@@ -42,7 +42,7 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
-"""Environment of a worker: one thread each, since the processes share the cores."""
+"""Environment variables of a worker: libraries use one thread, since processes share the cores."""
 WORKER_PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from usmicro.batch.serving import serve; serve()"
@@ -74,7 +74,7 @@ declares. 0 of 0 frames means that kernels are being compiled."""
 
 
 def available_cores() -> int:
-    """Return the number of cores that this process may use, also within a limited container."""
+    """Return the number of cores that this process may use; limits of a container are respected."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -151,6 +151,7 @@ def in_workers(
             on_progress(jobs[index], *answer)
 
     def put(worker: Worker, index: int, answer: Result | BaseException | tuple[int, int]) -> None:
+        """Queue an answer for the main thread; wait while the queue is full."""
         while not worker.stopped:
             try:
                 return answers.put((index, answer), timeout=POLL_SECONDS)
@@ -210,7 +211,7 @@ def _file_size(file: Path) -> int:
 
 
 def _ignore_progress(done: int, declared: int) -> None:
-    pass
+    """Do nothing: the default of `Worker.compute`."""
 
 
 class Worker:
@@ -273,6 +274,7 @@ class Worker:
         return answer, answer.status == "failed" and answer.error == out_of_memory
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a process and close its pipes."""
         self._process = None
         process.kill()
         process.wait()
@@ -300,6 +302,13 @@ class Worker:
             process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
+        """Start a process and wait until it is ready.
+
+        Raises
+        ------
+        UsmicroError
+            If it cannot be started, or if the run was stopped.
+        """
         # an interrupt from the keyboard goes to the main process, which then stops the workers
         own_group: dict[str, Any] = (
             {"creationflags": NEW_PROCESS_GROUP}

@@ -35,8 +35,8 @@ UNSUPPORTED_SUFFIXES = frozenset(
         *(".wmv", ".mpg", ".mpeg", ".nii", ".nrrd", ".mha"),
     )
 )
-"""Suffixes of images and videos that are not read; such a file gets a row in the table of images
-with an error that says so."""
+"""Suffixes of images and videos that are not read; such a file gets a row with an error in the
+table of images."""
 DAMAGED = "the file is damaged: copy it again from its source"
 """End of an error message about a damaged file."""
 HEAD_BYTES = 256
@@ -82,7 +82,8 @@ _QUOTATION = re.compile(r"""(?<!\w)b?(['"]).*?\1(?!\w)|(?<!\w)['"].*$""")
 class BoundedReader(io.BufferedReader):
     """A binary file whose reads never request more bytes than the file has.
 
-    For a wrong length in a damaged file, Python would reserve that much memory before it reads.
+    Without this limit, a wrong length in a damaged file makes Python reserve as much memory before
+    it reads.
     """
 
     def __init__(self, path: Path) -> None:

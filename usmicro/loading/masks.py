@@ -54,7 +54,7 @@ _CACHED_FOLDERS = 256
 """Number of folders whose file names are kept in memory. Chosen by judgement; no measurement is
 recorded."""
 _MOST_VALUES_SHOWN = 8
-"""Most pixel values of a wrong mask that its error message lists. Chosen by eye."""
+"""Largest number of pixel values of an invalid mask that its error message lists. Chosen by eye."""
 
 
 def find_masks(folder: Path, name: str, scan: Path | None = None) -> list[Path]:
@@ -96,8 +96,8 @@ def find_masks(folder: Path, name: str, scan: Path | None = None) -> list[Path]:
 def _search(folder: Path, name: str, scan: Path | None) -> tuple[list[Path], list[str]]:
     """Return the masks of an image and notes of the search."""
     image = PurePosixPath(name)
-    # this text is in the names of all masks of the image; the test for it is quick, and a folder
-    # may have thousands of files
+    # all masks of the image have this text in their names; this quick test comes before the exact
+    # one, since a folder may have thousands of files
     common_text = image.stem.partition("_")[2] or image.stem
     notes: list[str] = []
     for place in dict.fromkeys((folder / image.parent, folder)):
@@ -127,7 +127,7 @@ def _search(folder: Path, name: str, scan: Path | None) -> tuple[list[Path], lis
 def _file_names(folder: Path, modified_ns: int) -> tuple[str, ...]:
     """Return the sorted names in a folder, cached until the folder changes.
 
-    Every scan searches the folder, which may have as many masks as there are scans.
+    The folder is searched again for every scan, and may have as many masks as there are scans.
     """
     return tuple(sorted(os.listdir(folder)))
 
@@ -219,14 +219,14 @@ def read_masks(
         Rows and columns of the image.
     scan : Path, optional
         File of the image, for the search by UID.
-    frames : int
+    frames : int or None
         Number of frames of the image; None if it is unknown.
 
     Returns
     -------
     UserMasks or None
-        None if the image has no mask. A structure that no mask outlines is None; the program then
-        looks for it.
+        None if the image has no mask. A structure that no mask outlines is None and is detected
+        automatically.
 
     Raises
     ------

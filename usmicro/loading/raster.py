@@ -43,16 +43,16 @@ _MODE_NOTES = {
     "RGBX": "",
     "P": "",
 }
-"""The other Pillow modes that are read, each with its note or an empty text."""
+"""The other Pillow modes that are read, each with a note for the scan, which may be empty."""
 
 
 def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSettings) -> Scan:
     """Read the header of a PNG, JPEG, BMP or TIFF file.
 
-    The pixels are decoded page by page when the frames are read. Grey images stay grey; palettes
-    and CMYK become RGB; transparent pixels become black; the image is rotated and mirrored as its
-    orientation tag says. 16-bit pixels are rescaled so that the highest bit used in the file
-    becomes the top bit.
+    The pixels are decoded page by page when the frames are read. Grey images stay grey. Palettes
+    and CMYK are converted to RGB. Transparent pixels become black. The image is rotated and
+    mirrored according to its orientation tag. 16-bit pixels are rescaled so that the highest bit
+    used in the file becomes the top bit.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSet
         pages, left_out = _frame_pages(image) if is_tiff else ([0], [])
         image.seek(0)
         mode, orientation = image.mode, _orientation(path, image, file_format)
-        # the size that Pillow gives for a TIFF with an orientation depends on Pillow's version
+        # the size that Pillow returns for a TIFF with an orientation depends on Pillow's version
         stored_size = tuple(image.tag_v2[tag] for tag in _TIFF_SIZE) if is_tiff else image.size
         columns, rows = stored_size if orientation < _TRANSPOSED else stored_size[::-1]
         is_16_bit_colour = _is_16_bit_colour(path, image, file_format, orientation)
@@ -258,6 +258,7 @@ def _decoded_pages(path: Path, file_format: str, pages: list[int]) -> Iterator[F
 
 
 def _decoded_page(path: Path, image: Any, file_format: str, page: int) -> Frame:
+    """Decode one page to grey or RGB pixels, upright."""
     image.seek(page)
     is_tiff = file_format == "tiff"
     # Pillow itself applies the orientation of a TIFF
@@ -301,4 +302,5 @@ def _16_bit_colour_pages(path: Path, file_format: str, pages: list[int]) -> Iter
 
 
 def _page_problem(page: int) -> str:
+    """Return the description of a decoding error for its message; `page` counts from 0."""
     return f"page {page + 1} cannot be decoded"

@@ -32,7 +32,7 @@ class UserSpacing:
         return (row, True) if row is not None else (self.number, False)
 
     def unused(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the rows of the table that match none of these images, often misspelt names."""
+        """Return the names in the table that match none of these images, often misspelt ones."""
         used = {key for name in names for key in (name, PurePosixPath(name).name)}
         return tuple(sorted(set(self.table) - used))
 
@@ -110,8 +110,13 @@ def _read_table(path: Path) -> dict[str, Spacing]:
 def with_user_spacing(scan: Scan, spacing: Spacing, *, overrides: bool) -> Scan:
     """Return a scan with the user's spacing.
 
-    A spacing in the file is kept, unless the user's `overrides` it; that of all regions is
-    then replaced too.
+    Parameters
+    ----------
+    scan : Scan
+    spacing : Spacing
+    overrides : bool
+        True if `spacing` replaces the spacing in the file and that of its regions. Otherwise it is
+        used only if the file has no spacing.
 
     Raises
     ------

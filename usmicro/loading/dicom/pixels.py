@@ -70,7 +70,7 @@ class EncodedPixels:
         """Read the encoded bytes of one frame."""
         parts = []
         for offset, length in self.frame_ranges[index]:
-            if self.is_byte_swapped:  # two frames of odd length share a 16-bit word
+            if self.is_byte_swapped:  # a 16-bit word may contain bytes of two frames
                 before = (offset - self.frame_ranges[0][0][0]) % 2
                 file.seek(offset - before)
                 words = np.frombuffer(file.read((before + length + 1) // 2 * 2), dtype=np.uint16)
@@ -101,7 +101,7 @@ class EncodedPixels:
 
 
 def select_plugin(pixels: EncodedPixels) -> tuple[EncodedPixels, str, list[str]]:
-    """Select the plug-in that decodes the first frame; it then decodes all frames.
+    """Select a plug-in that decodes the first frame; all frames are decoded with it.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def select_plugin(pixels: EncodedPixels) -> tuple[EncodedPixels, str, list[str]]
 
 
 def bit_depth_notes(pixels: EncodedPixels) -> list[str]:
-    """Return notes on how stored values become brightness where this is not obvious."""
+    """Return notes on the conversion of stored values to brightness where it is not obvious."""
     notes: list[str] = []
     window = _window(pixels)
     bits, is_signed = pixels.bits_stored, pixels.options["pixel_representation"]
@@ -304,7 +304,7 @@ def _rgb_of_ybr(values: Frame) -> Frame:
 def _display_frame(
     pixels: EncodedPixels, values: Frame, photometric: str, black: float, white: float
 ) -> Frame:
-    """Return the frame of stored values, in which bright means echogenic.
+    """Convert the stored values of a frame for display; bright is echogenic.
 
     `black` and `white` are the stored values at the ends of the display range.
     """

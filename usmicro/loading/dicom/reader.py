@@ -64,7 +64,8 @@ _IMPLICIT, _EXPLICIT, _BIG_ENDIAN, _DEFLATED = (
     f"1.2.840.10008.1.2{ending}" for ending in ("", ".1", ".2", ".1.99")
 )
 _VIDEO_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
-"""Transfer syntaxes of MPEG-2, H.264 and HEVC; with ".1" appended, of streams in fragments."""
+"""Transfer syntaxes of MPEG-2, H.264 and HEVC. The variants with ".1" appended allow a stream in
+several fragments."""
 _BEFORE_PIXEL_DATA = 0x7FE00008
 """First tag that is not read with the header: the pixel data and its floating-point variants."""
 
@@ -165,7 +166,7 @@ def _open_video(
 
 
 def _truncation_notes(pixels: EncodedPixels, *, keep_truncated: bool) -> list[str]:
-    """Return a note if the file has fewer frames than declared and they are to be used.
+    """Return a note if the file has fewer frames than declared and `keep_truncated` is True.
 
     Raises
     ------
@@ -264,7 +265,7 @@ def _is_class(sop_class: str, root: str) -> bool:
 
 
 def _pixel_element(path: Path, source: BinaryIO, header: Any) -> tuple[dict[str, str], int]:
-    """Read the head of the element with the pixel data; `source` is then at its first byte.
+    """Read the head of the element with the pixel data, up to the first byte of its value.
 
     Returns
     -------
@@ -296,7 +297,7 @@ def _pixel_element(path: Path, source: BinaryIO, header: Any) -> tuple[dict[str,
 
 
 def _declared_frames(path: Path, header: Any, notes: list[str], most_frames: int) -> int:
-    """Return the number of frames in the header, at least 1."""
+    """Return the number of frames that the header declares, at least 1."""
     value = header.get("NumberOfFrames")
     try:
         declared = 1 if value is None or value == "" else int(value)
@@ -352,7 +353,7 @@ def _frame_ranges(
     declared_frames: int,
     notes: list[str],
 ) -> list[list[ByteRange]]:
-    """Return the positions of the frames.
+    """Return the byte ranges of each frame.
 
     Where the length of the data contradicts the header, `options` is corrected and a note added.
     """

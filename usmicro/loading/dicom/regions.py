@@ -61,7 +61,7 @@ def read_regions(
         region: Region | None = None
         try:
             region, region_notes = _read_region(item, rows, columns)
-        except Exception as error:  # see above
+        except Exception as error:  # damaged items also raise errors of almost any type
             region_notes = [f"cannot be read ({type(error).__name__}: {error}) and is not used"]
         notes += [f"ultrasound region {number} {note}" for note in region_notes]
         if region is not None and region not in regions:
