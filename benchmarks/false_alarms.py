@@ -45,7 +45,7 @@ KINDS: dict[str, SpeckleKind | int] = {
         f"cells of {a} x {b} px, K": SpeckleKind(a, b, shape=1.25)
         for a, b in ((2, 2), (4, 4), (8, 6), (12, 12))
     },
-    "K, amplitude SNR 1.7": replace(USUAL, shape=4.5),
+    "K, amplitude SNR 1.8": replace(USUAL, shape=4.5),
     "K, 40 dB": replace(USUAL, decibels=40),
     "K, 80 dB": replace(USUAL, decibels=80),
     "K, gamma 0.6": replace(USUAL, gamma=0.6),

@@ -1,8 +1,9 @@
-"""The scan area: which part of a screen shows echoes, and its slanted sides if it has any.
+"""The scan area: the part of a screen that shows echoes, and its slanted sides if it has any.
 
-Speckle is nowhere flat, while the background of a screen is, and text covers little of the ground it stands on. So the scan area is
-where nearly every pixel differs from its neighbours. Its outline is then completed to the shape that a transducer scans, a rectangle
-or a sector, so that black shadows, cysts and depths at its rim stay tissue.
+Speckle is nowhere flat. The background of a screen is flat, and text covers little of it. So the
+scan area is where nearly every pixel differs from its neighbours. Its outline is then completed to
+the shape that a transducer scans, a rectangle or a sector, so that black shadows, cysts and dark
+depths at its rim count as tissue.
 """
 
 from __future__ import annotations
@@ -17,21 +18,89 @@ from numpy.typing import NDArray
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage, bounding_box
 
 WORKING_SIZE = 400
-"""Longest side of the reduced image on which the outline is sought."""
+"""Longest side, in pixels, of the reduced image on which the outline is searched for."""
 WINDOW = 11
-"""Window for the share of textured pixels, in reduced pixels: wider than the spaces in text, narrower than a shadow."""
-LEAST_SHARE = 0.5
-"""Share of textured pixels in the window from which it is tissue; lines of text reach 0.4."""
-SPARSE_SHARE = 0.15
-"""Share that is enough in touch with such tissue, where a low gain leaves much of it black."""
+"""Side of the window for the fraction of textured pixels, in reduced pixels: wider than the spaces
+in text, narrower than a shadow."""
+DENSE_FRACTION = 0.5
+"""Smallest fraction of textured pixels in a window of tissue. Lines of text reach 0.4."""
+SPARSE_FRACTION = 0.15
+"""The same next to such tissue if the gain is low, since low gain leaves much of it black. Chosen
+by eye; no measurement is recorded."""
 LOW_GAIN = 1.25
-"""That is so where the area with the sparse share is this many times larger."""
-SMALLEST = 16
-"""Pixels that a scan area measures at least in both directions."""
+"""Low gain is assumed if the sparse mask is this many times larger than the dense mask. Chosen by
+eye; no measurement is recorded."""
+LEAST_DENSE_SHARE = 0.1
+"""A part of the sparse mask counts if it holds at least this fraction of the dense pixels. Chosen
+by eye; no measurement is recorded."""
+LEAST_SIDE = 16
+"""Smallest width and height of a scan area in pixels. Chosen by eye; no measurement is recorded."""
+LEAST_AREA, LEAST_RELATIVE_AREA = 0.01, 0.2
+"""Smallest area of a component: as a fraction of the reduced image, which the largest component
+must reach, and as a fraction of the largest component. Chosen by eye; no measurement is
+recorded."""
 LEAST_SLOPE = 0.08
-"""Columns a row from which a side counts as slanted: 4.6 degrees."""
+"""Smallest slope of a slanted side in columns per row: 4.6 degrees."""
 CROPPED = 0.97
-"""Share of the screen's width from which a scan area, if it also reaches the top, is an image cropped to its tissue."""
+"""Fraction of the width of the screen above which a scan area that also reaches the top is an image
+cropped to its tissue. Chosen by eye; no measurement is recorded."""
+
+# gaps between the halves of a dual view
+MOSTLY_FLAT = 0.9
+"""An image of which half of the columns are flatter than this is not split: flatness says nothing.
+Chosen by eye; no measurement is recorded."""
+FLAT_COLUMN = 0.97
+"""Smallest fraction of equal neighbours, one above the other, in a column of a gap. Chosen by eye;
+no measurement is recorded."""
+LIGHT_PERCENTILE, DARK_COLUMN = 98, 0.15
+"""A column of a gap is also one whose percentile of the grey level is below this fraction of the
+median over all columns: lossy coding leaves ripples in a gap, but no light. Chosen by eye; no
+measurement is recorded."""
+LEAST_HALF = 0.2
+"""Smallest width of a half as a fraction of the whole. Chosen by eye; no measurement is
+recorded."""
+
+# components beside one another, and below
+SHARED_ROWS, SHARED_COLUMNS, LEAST_SECOND_AREA = 0.5, 0.1, 0.35
+"""A component lies beside another one if both share more than this fraction of the rows and less
+than this fraction of the columns. It must have this fraction of the area of the largest. Chosen by
+eye; no measurement is recorded."""
+BELOW_INSIDE, BELOW_WIDTH = 0.8, 0.8
+"""Echoes below a dark band belong to a component if this fraction of their width lies below it and
+if they are narrower than this fraction of it: a wider strip is another display. Chosen by eye; no
+measurement is recorded."""
+BELOW_OVERLAP, BELOW_GAP = 0.2, 0.5
+"""They begin at most this fraction of the height above the lower end of the component, and at most
+this fraction below it. Chosen by eye; no measurement is recorded."""
+
+# the completed outline
+LEFT_PERCENTILE, TOP_PERCENTILE, RIGHT_PERCENTILE, BOTTOM_PERCENTILE = 20, 40, 80, 98
+"""Percentiles of the edges of a component that give its rectangle. They leave out text that touches
+the top or a side, and keep depths that are dark over most of the width. Chosen by eye; no
+measurement is recorded."""
+LEAST_EDGE_ROWS, LEAST_EDGE_FRACTION = 12, 0.2
+"""Smallest number of rows with an edge point, and smallest fraction of the rows, from which a
+slanted side is fitted. Chosen by eye; no measurement is recorded."""
+FIT_POINTS, LEAST_FIT_DISTANCE = 40, 5
+"""Number of edge points whose pairs are tried as lines; a pair is at least 1 / LEAST_FIT_DISTANCE
+of the rows apart. Chosen by eye; no measurement is recorded."""
+FIT_TOLERANCE = 1.5
+"""Largest distance of a point from a fitted side, in reduced pixels: rounding and one more."""
+LEAST_VOTES = 0.4
+"""Smallest number of points on a fitted side, less two for each point outside, as a fraction.
+Chosen by eye; no measurement is recorded."""
+CORNER_SLACK = 3.0
+"""Columns in which the upper edge is less than this many rows below a side are left out: their edge
+belongs to the side. Chosen by eye; no measurement is recorded."""
+LEAST_ARC_COLUMNS = 8
+"""Smallest number of columns from which an arc is fitted; with fewer all columns are used. Chosen
+by eye; no measurement is recorded."""
+INNER_PERCENTILE, OUTER_PERCENTILE = 20, 90
+"""Percentiles of the radius of the edge points that give the inner and the outer arc. Chosen by
+eye; no measurement is recorded."""
+MIDDLE_COLUMNS = 0.35
+"""The outer arc is fitted to columns within this fraction of the width from the apex. Chosen by
+eye; no measurement is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +116,12 @@ class ScanArea:
     """One scan area of the screen, in input pixels."""
 
     mask: BoolImage
-    """Of the whole frame, True where the transducer could have shown an echo, dark or not."""
+    """True where the transducer may show an echo, dark or not; shape of the whole frame."""
     box: tuple[int, int, int, int]
     """Left, top, right, bottom of the mask; right and bottom are one past the last."""
     sides: tuple[Side, Side] | None = None
-    """Left and right side where they are slanted apart: a sector or trapezoid."""
+    """Left and right side of a sector or trapezoid, which are slanted apart; None for a
+    rectangle."""
 
 
 def find_scan_areas(
@@ -65,15 +135,16 @@ def find_scan_areas(
     aspect : float
         Height over width of an input pixel; sector arcs are circles in mm.
     single : bool
-        The screen is known to hold one area only.
+        True if the image is known to show one area only.
 
     Returns
     -------
     list of ScanArea
-        Several where dark gaps from top to bottom split the screen (dual view); empty if nothing looks like tissue.
+        Several if dark gaps from top to bottom split the screen (dual view); empty if nothing looks
+        like tissue.
     """
     rows, columns = grey.shape
-    if min(rows, columns) < SMALLEST:
+    if min(rows, columns) < LEAST_SIDE:
         return []
     scale = min(1.0, WORKING_SIZE / max(rows, columns))
     dense = _dense(grey, (max(1, round(columns * scale)), max(1, round(rows * scale))))
@@ -95,52 +166,60 @@ def find_scan_areas(
 
 
 def _textured(grey: ByteImage) -> ByteImage:
-    """1 where a pixel differs from its neighbours; 2 x 2, since a larger window would widen the strokes of text."""
+    """Return 1 where a pixel differs from its neighbours, 0 elsewhere.
+
+    The window is 2 x 2, since a larger one would widen the strokes of text.
+    """
     kernel = np.ones((2, 2), np.uint8)
     spread = cv2.subtract(cv2.dilate(grey, kernel), cv2.erode(grey, kernel))
     return np.asarray(spread > 1, dtype=np.uint8)
 
 
 def _dense(grey: ByteImage, size: tuple[int, int]) -> ByteImage:
-    """1 where nearly every pixel is textured, and where some are next to that, at a reduced size (columns, rows)."""
+    """Return 1 where nearly all pixels are textured, at a reduced size (columns, rows).
+
+    If the gain is low, it is also 1 next to that where some pixels are textured.
+    """
     share = cv2.resize(_textured(grey) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
     window = min(WINDOW, (min(size) // 4) | 1)
     mean = cv2.blur(share, (window, window), borderType=cv2.BORDER_REFLECT_101)
-    dense = _opened((mean > LEAST_SHARE * 255).astype(np.uint8), window)
-    # at low gain much of the tissue is black; text, as sparse as that, is apart from the tissue
-    sparse = _opened((mean > SPARSE_SHARE * 255).astype(np.uint8), window)
+    dense = _opened((mean > DENSE_FRACTION * 255).astype(np.uint8), window)
+    # at low gain much of the tissue is black; text is as sparse, but apart from the tissue
+    sparse = _opened((mean > SPARSE_FRACTION * 255).astype(np.uint8), window)
     count, labels = cv2.connectedComponents(sparse, connectivity=4)
     held = np.bincount(labels[dense > 0], minlength=count)
     held[0] = 0
-    whole = (held > 0.1 * held.sum())[labels]
-    # the window reaches over the border, which for well filled tissue is told better from the dense part
+    whole = (held > LEAST_DENSE_SHARE * held.sum())[labels]
+    # the window extends over the border, so that the dense mask is more exact for filled tissue
     if np.count_nonzero(whole) <= LOW_GAIN * np.count_nonzero(dense):
         return dense
-    reach = 2 * int((0.5 - SPARSE_SHARE) * window) + 1
+    reach = 2 * int((DENSE_FRACTION - SPARSE_FRACTION) * window) + 1
     return np.asarray(
         cv2.erode(whole.astype(np.uint8), np.ones((reach, reach), np.uint8), borderValue=1)
     )
 
 
 def _opened(mask: ByteImage, window: int) -> ByteImage:
-    """Without parts narrower than the window, except at the border."""
+    """Remove parts narrower than the window, except at the border."""
     padded = cv2.copyMakeBorder(mask, window, window, window, window, cv2.BORDER_REPLICATE)
     opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, np.ones((window, window), np.uint8))
     return np.ascontiguousarray(opened[window:-window, window:-window])
 
 
 def _components(dense: ByteImage) -> list[BoolImage]:
-    """Connected parts large enough for a scan area, largest first."""
+    """Return the connected parts that are large enough for a scan area, the largest first."""
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
     areas = statistics[1:, cv2.CC_STAT_AREA]
-    if count < 2 or areas.max() < 0.01 * dense.size:
+    if count < 2 or areas.max() < LEAST_AREA * dense.size:
         return []
     order = 1 + np.argsort(-areas, kind="stable")
-    return [labels == index for index in order if areas[index - 1] >= 0.2 * areas.max()]
+    return [
+        labels == index for index in order if areas[index - 1] >= LEAST_RELATIVE_AREA * areas.max()
+    ]
 
 
 def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
-    """Split a component at columns that are flat from its top to its bottom, as between the halves of a dual view."""
+    """Split a component at columns that are flat from top to bottom, as in a dual view."""
     left, top, right, bottom = bounding_box(component)
     scale = grey.shape[1] / component.shape[1]
     first, last = int(left * scale), int(right * scale)
@@ -148,12 +227,12 @@ def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
     if window.shape[0] < 2:
         return [component]
     flat = (cv2.absdiff(window[1:], window[:-1]) <= 1).mean(axis=0)
-    if np.median(flat) > 0.9:
+    if np.median(flat) > MOSTLY_FLAT:
         return [component]
-    # lossy compression leaves ripples in a narrow gap, but no light
-    light = np.percentile(window[::3], 98, axis=0)
-    gaps = np.flatnonzero((flat > 0.97) | (light < 0.15 * np.median(light))) + first
-    gaps = gaps[(gaps > first + 0.2 * (last - first)) & (gaps < last - 0.2 * (last - first))]
+    light = np.percentile(window[::3], LIGHT_PERCENTILE, axis=0)
+    gaps = np.flatnonzero((flat > FLAT_COLUMN) | (light < DARK_COLUMN * np.median(light))) + first
+    margin = LEAST_HALF * (last - first)
+    gaps = gaps[(gaps > first + margin) & (gaps < last - margin)]
     if gaps.size == 0:
         return [component]
     starts = [gap for previous, gap in pairwise([-9, *gaps]) if gap > previous + 1]
@@ -170,7 +249,7 @@ def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
 
 
 def _side_by_side(components: list[BoolImage]) -> list[BoolImage]:
-    """The largest component and those of like height beside it."""
+    """Return the largest component and those of similar height beside it."""
     components = sorted(components, key=lambda component: -np.count_nonzero(component))
     kept = [components[0]]
     for component in components[1:]:
@@ -180,24 +259,25 @@ def _side_by_side(components: list[BoolImage]) -> list[BoolImage]:
             other_left, other_top, other_right, other_bottom = bounding_box(other)
             shared_rows = min(bottom, other_bottom) - max(top, other_top)
             shared_columns = min(right, other_right) - max(left, other_left)
-            beside &= shared_rows > 0.5 * (other_bottom - other_top) and shared_columns < 0.1 * (
-                right - left
-            )
-        if beside and np.count_nonzero(component) > 0.35 * np.count_nonzero(kept[0]):
+            beside &= shared_rows > SHARED_ROWS * (other_bottom - other_top)
+            beside &= shared_columns < SHARED_COLUMNS * (right - left)
+        least = LEAST_SECOND_AREA * np.count_nonzero(kept[0])
+        if beside and np.count_nonzero(component) > least:
             kept.append(component)
     return kept
 
 
 def _with_depths(component: BoolImage, dense: ByteImage) -> BoolImage:
-    """The component together with the echoes below it that a dark band parts from it; a wider strip below is another display."""
+    """Join a component with the echoes below it that a dark band separates from it."""
     left, top, right, bottom = bounding_box(component)
     joined = component.copy()
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
     for index in range(1, count):
         x, y, width = statistics[index, :3]
-        inside = min(x + width, right) - max(x, left) > 0.8 * width
-        below = bottom - 0.2 * (bottom - top) < y < bottom + 0.5 * (bottom - top)
-        if inside and below and width < 0.8 * (right - left):
+        inside = min(x + width, right) - max(x, left) > BELOW_INSIDE * width
+        height = bottom - top
+        below = bottom - BELOW_OVERLAP * height < y < bottom + BELOW_GAP * height
+        if inside and below and width < BELOW_WIDTH * (right - left):
             joined |= labels == index
     return joined
 
@@ -205,12 +285,15 @@ def _with_depths(component: BoolImage, dense: ByteImage) -> BoolImage:
 def _completed(
     component: BoolImage, shape: tuple[int, int], aspect: float, *, alone: bool
 ) -> ScanArea | None:
-    """Complete a component on the reduced image to the rectangle or sector that it is part of."""
+    """Complete a component of the reduced image to a rectangle or sector of the frame.
+
+    `alone` is True if it is the only component.
+    """
     rows, columns = shape
     scale_x, scale_y = columns / component.shape[1], rows / component.shape[0]
     left, top, right, bottom = bounding_box(component)
     within = component[top:bottom, left:right]
-    # edges of the component in input pixels: x and y of its first and last pixel in every row and column
+    # edges in input pixels: first and last column of every row, first and last row of every column
     row = (np.arange(top, bottom) + 0.5) * scale_y - 0.5
     first = (left + within.argmax(axis=1)) * scale_x - 0.5
     last = (right - within[:, ::-1].argmax(axis=1)) * scale_x - 0.5
@@ -222,17 +305,15 @@ def _completed(
     mirrored = _slanted_side(row, -last, last < columns - 0.5 - 2 * scale_x, scale_x, aspect)
     y, x = np.arange(rows, dtype=np.float32)[:, None], np.arange(columns, dtype=np.float32)[None, :]
     if left_side is None or mirrored is None:
-        # the percentiles leave out text that touches the top or a side, and keep depths that are dark over most of the width
         box = [
-            np.percentile(first, 20),
-            np.percentile(highest, 40),
-            np.percentile(last, 80),
-            np.percentile(lowest, 98),
+            np.percentile(first, LEFT_PERCENTILE),
+            np.percentile(highest, TOP_PERCENTILE),
+            np.percentile(last, RIGHT_PERCENTILE),
+            np.percentile(lowest, BOTTOM_PERCENTILE),
         ]
         if alone and box[2] - box[0] > CROPPED * columns and box[1] < (1 - CROPPED) * rows:
-            box[3] = (
-                rows - 0.5
-            )  # an image cropped to its tissue: what is black below is depth, not background
+            # in an image that is cropped to its tissue, black rows below are depth
+            box[3] = rows - 0.5
         mask = (x > box[0]) & (x < box[2]) & (y > box[1]) & (y < box[3])
         sides = None
     else:
@@ -247,7 +328,7 @@ def _completed(
     bounds = bounding_box(mask)
     return (
         ScanArea(mask, bounds, sides)
-        if min(bounds[2] - bounds[0], bounds[3] - bounds[1]) >= SMALLEST
+        if min(bounds[2] - bounds[0], bounds[3] - bounds[1]) >= LEAST_SIDE
         else None
     )
 
@@ -259,25 +340,27 @@ def _slanted_side(
     tolerance: float,
     aspect: float,
 ) -> Side | None:
-    """The straight line that most edge points lie on and none lie left of, if it slants to the left downwards.
+    """Fit the left side of a sector, which slants to the left downwards; None if there is none.
 
-    Points may lie to the right, where the tissue is dark at its rim; `free` tells points that the image border does not cut.
+    Most edge points lie on the line and hardly any to its left. Points may lie to the right, where
+    the tissue is dark at its rim. `free` is True for points that the image border does not cut.
     """
     row, edge = row[free], edge[free]
-    if row.size < 12 or row.size < 0.2 * free.size:
+    if row.size < LEAST_EDGE_ROWS or row.size < LEAST_EDGE_FRACTION * free.size:
         return None
-    picked = np.unique(np.linspace(0, row.size - 1, 40).astype(int))
+    picked = np.unique(np.linspace(0, row.size - 1, FIT_POINTS).astype(int))
     pairs = np.triu_indices(picked.size, 1)
-    far = picked[pairs[1]] - picked[pairs[0]] > row.size // 5
+    far = picked[pairs[1]] - picked[pairs[0]] > row.size // LEAST_FIT_DISTANCE
     i, j = pairs[0][far], pairs[1][far]
     slope = (edge[picked[j]] - edge[picked[i]]) / (row[picked[j]] - row[picked[i]])
     offset = edge[picked[i]] - slope * row[picked[i]]
     distance = edge[None, :] - (offset[:, None] + slope[:, None] * row[None, :])
-    on_line = np.abs(distance) < 1.5 * tolerance
-    votes = on_line.sum(axis=1) - 2 * (distance < -1.5 * tolerance).sum(axis=1)
+    on_line = np.abs(distance) < FIT_TOLERANCE * tolerance
+    outside = distance < -FIT_TOLERANCE * tolerance
+    votes = on_line.sum(axis=1) - 2 * outside.sum(axis=1)
     best = int(np.argmax(votes))
     chosen = on_line[best]
-    if votes[best] < 0.4 * row.size or chosen.sum() < 12:
+    if votes[best] < LEAST_VOTES * row.size or chosen.sum() < LEAST_EDGE_ROWS:
         return None
     fitted = np.polyfit(row[chosen], edge[chosen], 1)
     return Side(float(fitted[1]), float(fitted[0])) if fitted[0] / aspect < -LEAST_SLOPE else None
@@ -292,33 +375,37 @@ def _between_arcs(
     lowest: NDArray[np.float64],
     aspect: float,
 ) -> BoolImage:
-    """Below the top and above the bottom of a sector, each an arc about the apex or flat, whichever fits its edge better."""
+    """Return the mask between the upper and the lower edge of a sector.
+
+    The upper edge is an arc around the apex or flat, whichever fits better. The lower edge is an
+    arc.
+    """
     left, right = sides
     apex_y = (right.offset - left.offset) / (left.slope - right.slope)
     apex_x = left.offset + left.slope * apex_y
     squared = (x - np.float32(apex_x)) ** 2 + ((y - np.float32(apex_y)) * np.float32(aspect)) ** 2
     inner = np.hypot(column - apex_x, (highest - apex_y) * aspect)
     outer = np.hypot(column - apex_x, (lowest - apex_y) * aspect)
-    # columns where the edge belongs to a side, not to the top, are left out
-    slack = 3.0
     under = (
         highest
         > np.maximum((column - left.offset) / left.slope, (column - right.offset) / right.slope)
-        + slack
+        + CORNER_SLACK
     )
-    under = under if under.sum() >= 8 else np.ones(column.size, dtype=bool)
+    under = under if under.sum() >= LEAST_ARC_COLUMNS else np.ones(column.size, dtype=bool)
     if _spread(inner[under]) < aspect * _spread(highest[under]):
-        inside = squared > np.float32(np.percentile(inner[under], 20) ** 2)
+        inside = squared > np.float32(np.percentile(inner[under], INNER_PERCENTILE) ** 2)
     else:
-        inside = np.broadcast_to(y > np.percentile(highest[under], 20), squared.shape)
-    middle = np.abs(column - apex_x) < 0.35 * (column[-1] - column[0])
-    middle = middle if middle.sum() >= 8 else np.ones(column.size, dtype=bool)
+        inside = np.broadcast_to(y > np.percentile(highest[under], INNER_PERCENTILE), squared.shape)
+    middle = np.abs(column - apex_x) < MIDDLE_COLUMNS * (column[-1] - column[0])
+    middle = middle if middle.sum() >= LEAST_ARC_COLUMNS else np.ones(column.size, dtype=bool)
     return np.asarray(
-        inside & (squared < np.float32(np.percentile(outer[middle], 90) ** 2)) & (y < lowest.max())
+        inside
+        & (squared < np.float32(np.percentile(outer[middle], OUTER_PERCENTILE) ** 2))
+        & (y < lowest.max())
     )
 
 
 def _spread(values: NDArray[np.float64]) -> float:
-    """Interdecile range."""
+    """Return the interdecile range."""
     low, high = np.percentile(values, (10, 90))
     return float(high - low)

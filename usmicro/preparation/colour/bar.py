@@ -64,9 +64,7 @@ nodes, plus an offset in grey levels for noise. Chosen by eye; no measurement is
 
 
 class Rectangle(NamedTuple):
-    """A filled rectangle of coloured pixels; that of a horizontal bar lies in the transposed
-    image.
-    """
+    """A filled rectangle of coloured pixels; for a horizontal bar, in the transposed image."""
 
     left: int
     top: int
@@ -146,9 +144,7 @@ def _filled_rectangles(mask: BoolImage) -> list[Rectangle]:
 
 
 def stacked(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
-    """Join rectangles that lie one above the other: a baseline or a marker cuts a bar into
-    parts.
-    """
+    """Join rectangles one above the other: a baseline or a marker cuts a bar into parts."""
     joined: list[Rectangle] = []
     for item in sorted(rectangles, key=lambda r: (r.top, r.left)):
         for i, above in enumerate(joined):

@@ -1,6 +1,4 @@
-"""The colour box: the thin outline around the part of the image in which a scanner measures
-flow.
-"""
+"""The colour box: the thin outline around the part of the image that may show colour flow."""
 
 from __future__ import annotations
 
@@ -248,8 +246,9 @@ def _covers(side: Side, row: float) -> bool:
 
 
 def _extended(seen: NDArray[np.bool_], start: int) -> tuple[int, int]:
-    """Return the stretch around a row that has no gap longer than MOST_GAP: first row, row past
-    it.
+    """Return the first row and the row past the end of the stretch around a row without gaps.
+
+    Gaps up to MOST_GAP rows count as drawn.
     """
     marks = np.flatnonzero(seen)
     groups = np.split(marks, np.flatnonzero(np.diff(marks) > MOST_GAP) + 1)

@@ -1,4 +1,4 @@
-"""Colour Doppler on a screen: coloured pixels told from tinted grey, and sorted into flow, colour box, colour bar and interface."""
+"""Colour Doppler on a screen: colour flow, colour box, colour bar and coloured interface."""
 
 from __future__ import annotations
 
@@ -17,50 +17,75 @@ from usmicro.preparation.colour.box import find_box
 from usmicro.preparation.colour.tint import find_tinted_box
 
 GREY_CHROMA = 14
-"""Up to this chroma a frame is grey whatever its tint: what JPEG adds to a grey image."""
-DEPARTURE = 28
-"""From this departure from the grey curve a pixel is coloured: over JPEG noise, under the darkest red and blue of a colour map."""
-STAINED = 20
-"""From this departure a pixel beside colour is blurred with it."""
-TINT_CHROMA = 90
-"""No display tints grey more strongly than this."""
-MORE_COLOURED = 0.02
-"""Fraction of the pixels by which the coloured part may change while the tint of a former frame is believed."""
+"""Largest chroma of a grey frame, whatever its tint: JPEG adds as much to a grey image. Chosen by
+eye; no measurement is recorded."""
+LEAST_DEVIATION = 28
+"""Smallest chroma deviation of a coloured pixel from the grey curve: above JPEG noise, below the
+darkest red and blue of a colour map. Chosen by eye; no measurement is recorded."""
+LEAST_CONTAMINATION = 20
+"""Smallest chroma deviation of a pixel beside colour that is blurred with it. Chosen by eye; no
+measurement is recorded."""
+MOST_TINT = 90
+"""Largest chroma of a tint: no display tints grey more strongly."""
+MOST_COLOUR_CHANGE = 0.02
+"""Largest change of the fraction of coloured pixels at which the tint of an earlier frame is used.
+Chosen by eye; no measurement is recorded."""
 TINT_WINDOW = 41
-"""Grey levels over which the tint is smoothed, so that one flat colour of the interface cannot pass for it."""
+"""Number of grey levels over which the tint is smoothed, so that a single flat colour of the
+interface does not count as a tint. Chosen by eye; no measurement is recorded."""
 CHROMA_NOISE = 8
-"""The chroma of a grey image stays this near to its tint, mostly."""
-RARE = 1e-3
-"""Fraction of the pixels that are not black below which a grey level says nothing of the tint."""
-ENOUGH = 400_000
-"""Pixels that tell the tint: of larger frames every second row is looked at, or fewer."""
+"""Largest deviation of the chroma of most pixels of a grey image from its tint. Chosen by eye; no
+measurement is recorded."""
+ONE_CHROMA = 0.6
+"""Smallest fraction of the pixels of a grey level that have its chroma within CHROMA_NOISE. Chosen
+by eye; no measurement is recorded."""
+RARE_LEVEL = 1e-3
+"""Fraction of the pixels that are not black below which a grey level is ignored. Chosen by eye; no
+measurement is recorded."""
+TINT_PIXELS = 400_000
+"""Number of pixels from which the tint is estimated: rows of larger frames are subsampled."""
 BLACK = 14
-"""Brightest channel up to which a pixel is background."""
+"""Largest value of the brightest channel of a background pixel. Chosen by eye; no measurement is
+recorded."""
 LEAST_PATCH = 6
-"""Pixels that the core of a patch of flow has at least; the core lies one pixel inside."""
+"""Smallest number of pixels in the core of a patch of flow; the core lies one pixel inside. Chosen
+by eye; no measurement is recorded."""
 LEAST_FLOW = 24
-"""Pixels in such cores that make a frame one with colour flow."""
-FLAT = 0.6
-"""A patch of whose core this fraction has one colour is drawn, not measured."""
-HELD = 0.9
-"""Fraction of the flow that a colour box must hold."""
+"""Smallest number of pixels in such cores on a frame with colour flow. Chosen by eye; no
+measurement is recorded."""
+ONE_COLOUR = 0.6
+"""A patch is a graphic if more than this fraction of its core has one colour. Chosen by eye; no
+measurement is recorded."""
+OVER_ECHOES = 0.5
+"""Smallest fraction of a patch of flow that lies over echoes. Chosen by eye; no measurement is
+recorded."""
+FLOW_FRACTION = 0.9
+"""Smallest fraction of the flow that a colour box contains. Chosen by eye; no measurement is
+recorded."""
+ECHO_BLOCK, ECHO_WINDOW, ECHO_DENSITY, ECHO_AREA = 4, 7, 0.4, 0.2
+"""The field of echoes is found on blocks of this many pixels, over a window of this many blocks. At
+least this fraction of it is not black. Its area is at least this fraction of the largest. Chosen by
+eye; no measurement is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenColour:
-    """What is coloured on a screen, in pixels of the input image."""
+    """Colour on a screen, in pixels of the input image; masks have the shape (rows, columns)."""
 
     mask: BoolImage
-    """Pixels that show colour flow."""
+    """True where colour flow is shown."""
     box: BoolImage
-    """Pixels inside the colour box; all False where the screen has none."""
+    """True inside the colour box; all False if there is none."""
     bar: ColourBar | None
+    """The colour bar of the flow; None if none was found."""
     power: bool
-    """Power Doppler: no sign."""
+    """True for power Doppler, whose colours have no sign."""
     interface: BoolImage
-    """Coloured pixels that are not flow: colour bar, coloured text, calipers, body marks; and the outline of the colour box."""
+    """True in the coloured interface: colour bar, text, calipers, body marks, outline of the
+    box."""
     contaminated: BoolImage
-    """Pixels in the colour box whose grey level colour has changed: flow, its blurred rim and lone pixels."""
+    """True in the colour box where colour has changed the grey level: flow, its blurred rim, and
+    single pixels."""
 
 
 def separate_colour(
@@ -70,28 +95,31 @@ def separate_colour(
     *,
     aspect: float = 1.0,
 ) -> ScreenColour | None:
-    """Tell colour flow and coloured parts of the interface from grey echoes.
+    """Separate colour flow and the coloured interface from grey echoes.
 
-    A tinted grey image has one chroma at each grey level; what departs from that curve is coloured. Of the coloured pixels the colour
-    bar is a strip of graded colours; the colour box is the drawn outline that holds the rest, else the part of the echoes that has a
-    tint of its own, else the region that the file declares, else how far thick, uneven patches of colour reach; and the flow is what
-    is coloured in the box.
+    A tinted grey image has one chroma at each grey level. Pixels that deviate from this curve are
+    coloured. The colour bar is a strip of graded colours. The colour box is the drawn outline that
+    contains the other colours. Without an outline it is the part of the echoes with another tint,
+    or else the region that the file declares, or else the extent of thick, uneven patches of
+    colour. The coloured pixels in the box are flow.
 
     Parameters
     ----------
     frame : array, shape (rows, columns, 3), uint8
         RGB.
     regions : sequence of Region
-        Rectangles that the file declares; those of colour flow and of a colour bar are used.
-    memory : ScreenCache, optional
-        What former frames of the cine showed; a colour box whose outline has not changed is not looked for again.
+        Regions that the file declares; those of colour flow and of colour bars are used.
+    cache : ScreenCache, optional
+        Findings of earlier frames of the cine. A colour box whose outline has not changed is not
+        searched for again.
     aspect : float
         Height over width of a pixel.
 
     Returns
     -------
     ScreenColour or None
-        None where nothing is coloured beyond one tint of grey. With an empty box there is no colour flow, but a coloured interface.
+        None if the frame shows only one tint of grey. An empty box means a coloured interface
+        without colour flow.
     """
     frame = np.ascontiguousarray(frame)
     if is_grey(frame):
@@ -100,8 +128,8 @@ def separate_colour(
         None if cache is None or cache.box is None or not cache.box.still_on(frame) else cache.box
     )
     tinted = None if known is not None else _tinted(frame, cache)
-    departs = departure_from_grey(frame, tinted, cache)
-    if not (coloured := without_specks(departs >= DEPARTURE)).any():
+    deviation = chroma_deviation_from_grey(frame, tinted, cache)
+    if not (coloured := without_specks(deviation >= LEAST_DEVIATION)).any():
         return None
     bars, elasticity = _bars(frame, coloured, regions, cache)
     bar = bars[0] if bars else None
@@ -110,7 +138,7 @@ def separate_colour(
         interface[max(top - 2, 0) : bottom + 2, max(left - 2, 0) : right + 2] = True
     rest = coloured & ~interface
     mask, box = np.zeros_like(coloured), np.zeros_like(coloured)
-    # with the scale of an elastogram on the screen, and none of a flow, the colours are stiffness
+    # the colours are stiffness if the screen shows a scale of elastography and none of flow
     if known is not None and not elasticity:
         box, outline = known.box, known.outline
         mask = rest & box & ~outline
@@ -127,12 +155,13 @@ def separate_colour(
             interface |= outline
             if cache is not None:
                 cache.box = KnownBox.of(frame, box, outline) if outline.any() else None
-    contaminated = _grown(departs >= STAINED) & box | mask
+    contaminated = _grown(deviation >= LEAST_CONTAMINATION) & box | mask
     power = bar is not None and bar.kind == "power"
     return ScreenColour(mask, box, bar, power, interface | (coloured & ~mask), contaminated)
 
 
 def _grown(mask: BoolImage) -> BoolImage:
+    """Return a mask with a rim of one pixel."""
     import cv2
 
     return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)) > 0)
@@ -141,7 +170,7 @@ def _grown(mask: BoolImage) -> BoolImage:
 def _bars(
     frame: ByteImage, coloured: BoolImage, regions: Sequence[Region], cache: ScreenCache | None
 ) -> tuple[list[ColourBar], list[tuple[int, int, int, int]]]:
-    """The bars of a screen; those of the former frame if they look as they did."""
+    """Return the bars of a screen; those of the last frame if they still look the same."""
     if cache is not None and cache.bars is not None and cache.bars.still_on(frame):
         return cache.bars.bars, []
     bars, elasticity = find_bars(
@@ -153,7 +182,7 @@ def _bars(
 
 
 def _tinted(frame: ByteImage, cache: ScreenCache | None) -> BoolImage | None:
-    """The colour box by its tint; where colour hides that, as in a flash, where it was before."""
+    """Return the colour box by its tint; if colour hides the tint, the box of an earlier frame."""
     found = find_tinted_box(frame)
     return found if cache is None else cache.latest(("tinted box", frame.shape), found)
 
@@ -166,16 +195,16 @@ def _choose_box(
     bars: BoolImage,
     aspect: float,
 ) -> tuple[BoolImage, BoolImage]:
-    """Colour box and its drawn outline, which is empty if the box was found otherwise."""
+    """Return the colour box and its drawn outline, which is empty if the box has none."""
     none = np.zeros_like(flow)
     found = find_box(frame, flow, bars, aspect=aspect)
     if found is not None:
         box, outline = found
-        if (flow & box).sum() >= HELD * flow.sum():
+        if (flow & box).sum() >= FLOW_FRACTION * flow.sum():
             return box, outline
-    if tinted is not None and (flow & tinted).sum() >= HELD * flow.sum():
+    if tinted is not None and (flow & tinted).sum() >= FLOW_FRACTION * flow.sum():
         return tinted, none
-    if declared.any() and (flow & declared).sum() >= HELD * flow.sum():
+    if declared.any() and (flow & declared).sum() >= FLOW_FRACTION * flow.sum():
         return declared, none
     if flow.any():
         rows, columns = np.flatnonzero(flow.any(axis=1)), np.flatnonzero(flow.any(axis=0))
@@ -186,7 +215,7 @@ def _choose_box(
 
 
 def is_grey(frame: ByteImage) -> bool:
-    """Whether a frame has no more chroma than lossy coding adds."""
+    """True if a frame has no more chroma than lossy coding adds."""
     from usmicro.kernels.colour import has_chroma_above
 
     return not has_chroma_above(frame, GREY_CHROMA)
@@ -194,30 +223,32 @@ def is_grey(frame: ByteImage) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Tints:
-    """The tint of the grey image by green level."""
+    """Tint of a grey image as a function of the green level."""
 
     red: NDArray[np.float32]
+    """Red minus green at each green level, shape (256,)."""
     blue: NDArray[np.float32]
+    """Blue minus green at each green level, shape (256,)."""
     coloured: float = 0.0
-    """Fraction of the pixels that depart from it."""
+    """Fraction of the pixels that deviate from the tint."""
 
     @classmethod
     def of(cls, pixels: ByteImage) -> Tints:
-        """Of RGB pixels (rows, columns, 3)."""
+        """Estimate the tint of RGB pixels, shape (rows, columns, 3)."""
         from usmicro.kernels.colour import chroma_histograms
 
-        counts = np.zeros((2, 256, 2 * TINT_CHROMA + 1), dtype=np.int32)
+        counts = np.zeros((2, 256, 2 * MOST_TINT + 1), dtype=np.int32)
         chroma_histograms(
-            pixels[:: -(-pixels.shape[0] * pixels.shape[1] // ENOUGH)],
-            TINT_CHROMA,
+            pixels[:: -(-pixels.shape[0] * pixels.shape[1] // TINT_PIXELS)],
+            MOST_TINT,
             counts[0],
             counts[1],
         )
         tints = cls(grey_curve(counts[0]), grey_curve(counts[1]))
         return replace(tints, coloured=tints.coloured_in(pixels))
 
-    def departure(self, pixels: ByteImage) -> ByteImage:
-        """How far the chroma of each pixel lies from the tint, 0 to 255."""
+    def deviation(self, pixels: ByteImage) -> ByteImage:
+        """Return the deviation of the chroma of each pixel from the tint, 0 to 255."""
         from usmicro.kernels.colour import chroma_deviation
 
         out = np.empty(pixels.shape[:2], dtype=np.uint8)
@@ -225,44 +256,47 @@ class Tints:
         return out
 
     def coloured_in(self, pixels: ByteImage) -> float:
-        """Fraction of other pixels that depart from this tint, of some of their rows."""
-        return float(np.mean(self.departure(pixels[::8]) >= DEPARTURE))
+        """Return the fraction of other pixels that deviate from this tint, from some rows."""
+        return float(np.mean(self.deviation(pixels[::8]) >= LEAST_DEVIATION))
 
     def fits(self, pixels: ByteImage) -> bool:
-        """Whether other pixels look as those that it was found on."""
-        return abs(self.coloured_in(pixels) - self.coloured) <= MORE_COLOURED
+        """True if other pixels deviate from the tint about as often."""
+        return abs(self.coloured_in(pixels) - self.coloured) <= MOST_COLOUR_CHANGE
 
 
-def departure_from_grey(
+def chroma_deviation_from_grey(
     frame: ByteImage, tinted: BoolImage | None = None, cache: ScreenCache | None = None
 ) -> ByteImage:
-    """How far each pixel's chroma lies from the tint of the grey image, 0 to 255; a part that is tinted otherwise has its own.
+    """Return the deviation of the chroma of each pixel from the tint of the grey image, 0 to 255.
 
-    The tints of a cine, whose memory is given, may be those of a recent frame.
+    A part with another tint, `tinted`, is compared with its own tint. The tints of a cine, whose
+    cache is given, may be those of a recent frame.
     """
 
-    def departure(part: str, pixels: ByteImage) -> ByteImage:
+    def deviation(part: str, pixels: ByteImage) -> ByteImage:
         if cache is None:
-            return Tints.of(pixels).departure(pixels)
+            return Tints.of(pixels).deviation(pixels)
         recent = cache.recent(
             ("tints", part, frame.shape), lambda: Tints.of(pixels), lambda tints: tints.fits(pixels)
         )
-        return recent.departure(pixels)
+        return recent.deviation(pixels)
 
     if tinted is None or not tinted.any() or tinted.all():
-        return departure("all", frame)
+        return deviation("all", frame)
     out = np.empty(frame.shape[:2], dtype=np.uint8)
     for name, part in (("tinted", tinted), ("others", ~tinted)):
-        out[part] = departure(name, np.ascontiguousarray(frame[part][None]))[0]
+        out[part] = deviation(name, np.ascontiguousarray(frame[part][None]))[0]
     return out
 
 
 def grey_curve(counts: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Median chroma by green level from a histogram (256, 2 * most + 1), smoothed by a running median.
+    """Return the median chroma at each green level, shape (256,), smoothed by a running median.
 
-    Only levels that are frequent and of one chroma are of the grey image; the others may be flow or the colour bar, and are interpolated.
+    `counts` is the histogram, shape (256, 2 * most + 1), of the chroma from -most to most. Levels
+    that are frequent and have one chroma belong to the grey image. The others may be flow or the
+    colour bar and are interpolated.
     """
-    from scipy.ndimage import median_filter  # grey frames do without what takes long to import
+    from scipy.ndimage import median_filter  # grey frames do not need this slow import
 
     most = counts.shape[1] // 2
     before = counts.cumsum(axis=1)
@@ -273,7 +307,7 @@ def grey_curve(counts: NDArray[np.int32]) -> NDArray[np.float32]:
         before - counts, first[:, None], 1
     )
     levels = np.flatnonzero(
-        (totals >= max(RARE * totals[BLACK:].sum(), 1)) & (near[:, 0] >= 0.6 * totals)
+        (totals >= max(RARE_LEVEL * totals[BLACK:].sum(), 1)) & (near[:, 0] >= ONE_CHROMA * totals)
     )
     if not len(levels):
         return np.zeros(256, dtype=np.float32)
@@ -282,7 +316,7 @@ def grey_curve(counts: NDArray[np.int32]) -> NDArray[np.float32]:
 
 
 def without_specks(mask: BoolImage) -> BoolImage:
-    """The pixels of a mask that have at least two neighbours in it."""
+    """Return the pixels of a mask that have at least two neighbours in it."""
     import cv2
 
     count = cv2.boxFilter(
@@ -292,7 +326,7 @@ def without_specks(mask: BoolImage) -> BoolImage:
 
 
 def _brightest(frame: ByteImage) -> ByteImage:
-    """The brightest channel of each pixel."""
+    """Return the brightest channel of each pixel."""
     import cv2
 
     red, green, blue = cv2.split(frame)
@@ -300,7 +334,7 @@ def _brightest(frame: ByteImage) -> ByteImage:
 
 
 def echo_field(frame: ByteImage, drawn: BoolImage) -> BoolImage:
-    """Large areas that are neither background nor drawn: where the image is, not the text and icons around it."""
+    """Return the large areas that are neither background nor graphics: the image on the screen."""
     import cv2
 
     rows, columns = frame.shape[:2]
@@ -308,14 +342,14 @@ def echo_field(frame: ByteImage, drawn: BoolImage) -> BoolImage:
     shown &= ~drawn
     small = cv2.resize(
         shown.astype(np.float32),
-        (max(columns // 4, 1), max(rows // 4, 1)),
+        (max(columns // ECHO_BLOCK, 1), max(rows // ECHO_BLOCK, 1)),
         interpolation=cv2.INTER_AREA,
     )
-    dense = (cv2.blur(small, (7, 7)) > 0.4).astype(np.uint8)
+    dense = (cv2.blur(small, (ECHO_WINDOW, ECHO_WINDOW)) > ECHO_DENSITY).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(dense)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
-    large = (areas > 0) & (areas >= 0.2 * areas.max())
+    large = (areas > 0) & (areas >= ECHO_AREA * areas.max())
     return np.asarray(
         cv2.resize(large[labels].astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST)
         > 0
@@ -323,13 +357,14 @@ def echo_field(frame: ByteImage, drawn: BoolImage) -> BoolImage:
 
 
 def flow_patches(frame: ByteImage, coloured: BoolImage, *, anywhere: bool) -> BoolImage:
-    """Patches of colour that are thick and uneven, as measured colours are and drawn ones are not; empty where they are too few.
+    """Return the patches of colour that are thick and uneven; empty if there are too few pixels.
 
-    Only those over echoes count, unless there are none there and `anywhere` allows others: over a dark B-mode image flow may lie in black.
+    Measured colours are thick and uneven, drawn ones are not. Only patches over echoes count. If
+    there are none, `anywhere` allows others, since flow may lie over a dark B-mode image.
     """
     import cv2
 
-    # of a thin stroke only the blurred rim would be left; the core shows its one colour
+    # the core of a drawn patch has one colour; its rim is blurred
     core = cv2.erode(coloured.view(np.uint8), np.ones((3, 3), np.uint8))
     where = np.nonzero(core)
     if not len(where[0]):
@@ -341,10 +376,12 @@ def flow_patches(frame: ByteImage, coloured: BoolImage, *, anywhere: bool) -> Bo
     kinds, pixels = np.unique(number * 32768 + coarse, return_counts=True)
     one_colour = np.zeros(count, dtype=np.int64)
     np.maximum.at(one_colour, kinds // 32768, pixels)
-    drawn = one_colour > FLAT * area
+    drawn = one_colour > ONE_COLOUR * area
     patch = (area >= LEAST_PATCH) & ~drawn
     drawn[0] = patch[0] = False
-    over_echoes = np.bincount(number, echo_field(frame, drawn[labels])[where], count) >= 0.5 * area
+    over_echoes = (
+        np.bincount(number, echo_field(frame, drawn[labels])[where], count) >= OVER_ECHOES * area
+    )
     for chosen in [patch & over_echoes, patch] if anywhere else [patch & over_echoes]:
         if area[chosen].sum() >= LEAST_FLOW:
             return chosen[labels]
