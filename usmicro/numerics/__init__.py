@@ -1,1 +1,1 @@
-"""Numerical helpers that know nothing of ultrasound."""
+"""Numerical helpers without knowledge of ultrasound."""

@@ -1,4 +1,4 @@
-"""Edges of regions, and the distance of places to them."""
+"""Signed distance of pixels to the outlines of regions."""
 
 from __future__ import annotations
 
@@ -11,50 +11,60 @@ from usmicro.model.arrays import BoolImage, LabelImage, bounding_box
 
 
 @dataclass(frozen=True, slots=True)
-class Pixels:
-    """Some pixels of an image, for search."""
+class PixelSet:
+    """Some pixels of an image, in which the nearest one to a position is searched for."""
 
-    places: NDArray[np.int_]
-    """Row and column of each."""
-    far: float
-    """Distance to pixels that are not there: further than any in the image."""
+    positions: NDArray[np.int_]
+    """Row and column of each pixel, shape (n, 2)."""
+    beyond: float
+    """Distance that is returned if there are no pixels: longer than any in the image, pixels."""
 
     @classmethod
-    def of(cls, mask: BoolImage, corner: tuple[int, int], shape: tuple[int, int]) -> Pixels:
-        """The pixels of a mask that lies with its first pixel at a row and column of an image of some shape."""
+    def of(cls, mask: BoolImage, corner: tuple[int, int], shape: tuple[int, int]) -> PixelSet:
+        """Return the pixels of a mask, (rows, columns), that covers a part of an image.
+
+        `corner` is the row and column of its first pixel in the image, `shape` that of the image.
+        """
         return cls(np.argwhere(mask) + corner, float(sum(shape)))
 
-    def nearest(self, places: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-        """Distance to the nearest one, and its row and column; of several the first."""
+    def nearest(self, positions: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+        """Find the pixel nearest to each of some positions, given as rows and columns, (n, 2).
+
+        The results are the distance, (n,), in pixels, and the row and column of the first of the
+        nearest pixels, (n, 2).
+        """
         import cv2
 
-        if not len(self.places) or not len(places):
-            return np.full(len(places), self.far), np.zeros((len(places), 2), int)
-        # squares of whole numbers below 2^24 are exact; SciPy's tree takes longer to import than this does for a small image
-        pixels = self.places.astype(np.float32)
+        if not len(self.positions) or not len(positions):
+            return np.full(len(positions), self.beyond), np.zeros((len(positions), 2), int)
+        # Squares of whole numbers are exact in float32 below 2^24. SciPy's tree takes longer to
+        # import than this search takes in a small image.
+        pixels = self.positions.astype(np.float32)
         _, index = cv2.batchDistance(
-            places.astype(np.float32), pixels, cv2.CV_32F, normType=cv2.NORM_L2SQR, K=1
+            positions.astype(np.float32), pixels, cv2.CV_32F, normType=cv2.NORM_L2SQR, K=1
         )
-        nearest = self.places[index[:, 0]]
-        return np.sqrt(((places - nearest) ** 2).sum(axis=1)), nearest
+        nearest = self.positions[index[:, 0]]
+        return np.sqrt(((positions - nearest) ** 2).sum(axis=1)), nearest
 
 
 @dataclass(frozen=True, slots=True)
 class OutlineDistance:
-    """The edges of the regions of a label image.
+    """Outlines of the regions of a label image, and distances to them.
 
-    Distances are searched for along them: OpenCV's exact distance transform does not always give the same last digits.
+    Distances are searched for among the pixels of the outlines, since the last digits of OpenCV's
+    distance transform differ from call to call.
     """
 
     regions: LabelImage
-    inner: Pixels | None
-    """Pixels of the regions with a neighbour outside; None where there is no region."""
-    outer: Pixels | None
-    """Pixels outside with a neighbour in a region; None where there is no region."""
+    """Number of the region of each pixel, 0 outside, shape (rows, columns)."""
+    inner: PixelSet | None
+    """Pixels of regions that have a neighbour outside; None if there is no region."""
+    outer: PixelSet | None
+    """Pixels outside that have a neighbour in a region; None if there is no region."""
 
     @classmethod
     def of(cls, regions: LabelImage) -> OutlineDistance:
-        """The edges of a label image."""
+        """Return the outlines of a label image, (rows, columns), int32."""
         import cv2
 
         within = regions > 0
@@ -62,24 +72,42 @@ class OutlineDistance:
             return cls(regions, None, None)
         left, top, right, bottom = bounding_box(within)
         left, top = max(left - 1, 0), max(top - 1, 0)
-        near = within[top : bottom + 1, left : right + 1].astype(np.uint8)
+        cropped = within[top : bottom + 1, left : right + 1].astype(np.uint8)
         cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-        inner = (near > 0) & (cv2.erode(near, cross, borderType=cv2.BORDER_REPLICATE) == 0)
-        outer = (near == 0) & (cv2.dilate(near, cross) > 0)
+        eroded = cv2.erode(cropped, cross, borderType=cv2.BORDER_REPLICATE)
+        inner = (cropped > 0) & (eroded == 0)
+        outer = (cropped == 0) & (cv2.dilate(cropped, cross) > 0)
+        corner = top, left
         return cls(
-            regions, *(Pixels.of(edge, (top, left), within.shape) for edge in (inner, outer))
+            regions,
+            PixelSet.of(inner, corner, within.shape),
+            PixelSet.of(outer, corner, within.shape),
         )
 
     def signed_distance(
         self, row: NDArray[np.int_], column: NDArray[np.int_]
     ) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-        """Signed distance to the edge of the nearest region (positive inside, -inf where there is none) and its number (0: none)."""
+        """Compute the signed distance of pixels to the outline of the nearest region.
+
+        Parameters
+        ----------
+        row, column : array, shape (n,), int
+            Pixels inside the image.
+
+        Returns
+        -------
+        distance : array, shape (n,), float64
+            Distance in pixels, positive inside a region; -inf if there is no region. The outline
+            lies halfway between a pixel inside and its neighbour outside.
+        number : array, shape (n,), int
+            Number of the region; 0 if there is none.
+        """
         if self.inner is None or self.outer is None:
             return np.full(len(row), -np.inf), np.zeros(len(row), int)
-        places, inside = np.column_stack([row, column]), self.regions[row, column] > 0
-        to_region, nearest = self.inner.nearest(places)
-        to_rest, _ = self.outer.nearest(places)
-        number = np.where(
-            inside, self.regions[row, column], self.regions[nearest[:, 0], nearest[:, 1]]
-        )
-        return np.where(inside, to_rest - 0.5, 0.5 - to_region), number
+        own_number = self.regions[row, column]
+        positions, inside = np.column_stack([row, column]), own_number > 0
+        to_region, nearest = self.inner.nearest(positions)
+        to_outside, _ = self.outer.nearest(positions)
+        nearest_number = self.regions[nearest[:, 0], nearest[:, 1]]
+        number = np.where(inside, own_number, nearest_number)
+        return np.where(inside, to_outside - 0.5, 0.5 - to_region), number

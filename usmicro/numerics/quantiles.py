@@ -1,4 +1,4 @@
-"""Quantiles of grey values as NumPy gives them, to the last digit, in a fraction of its time."""
+"""Quantiles of grey levels, equal to those of NumPy to the last digit but faster."""
 
 from __future__ import annotations
 
@@ -10,32 +10,52 @@ from usmicro.model.arrays import BoolImage, FloatImage
 
 
 def quantile(values: NDArray[np.floating], share: float) -> float:
-    """`np.quantile(values, share)` of a few ten thousand values: NumPy sorts them faster than it finds those that it needs."""
-    index, fraction = _place(len(values), share)
+    """Return `np.quantile(values, share)`.
+
+    All values are sorted, which is faster than NumPy's partition for up to some ten thousand.
+
+    Parameters
+    ----------
+    values : array, shape (n,), float, n > 0
+    share : float
+        Quantile to compute, 0 to 1.
+    """
+    rank, fraction = _rank(len(values), share)
     ordered = np.sort(values)
-    return _between(ordered[index], ordered[min(index + 1, len(values) - 1)], fraction)
+    return _interpolated(ordered[rank], ordered[min(rank + 1, len(values) - 1)], fraction)
 
 
 def masked_quantile(grey: FloatImage, mask: BoolImage, share: float) -> float:
-    """`np.quantile(grey[mask], share)`: only the values of the one or two whole grey levels that hold it are sorted."""
+    """Return `np.quantile(grey[mask], share)`.
+
+    Only the values of the one or two whole grey levels that contain the quantile are sorted.
+
+    Parameters
+    ----------
+    grey : array, shape (rows, columns), float32
+        Grey levels.
+    mask : array, shape (rows, columns), bool
+        At least one pixel must be True.
+    share : float
+        Quantile to compute, 0 to 1.
+    """
     grey, mask = np.ascontiguousarray(grey), np.ascontiguousarray(mask)
     count = int(np.count_nonzero(mask))
-    index, fraction = _place(count, share)
-    following = min(index + 1, count - 1)
-    values, below = kernels.values_around_ranks(grey, mask, index, following)
+    rank, fraction = _rank(count, share)
+    next_rank = min(rank + 1, count - 1)
+    values, below = kernels.values_around_ranks(grey, mask, rank, next_rank)
     values.sort()
-    return _between(values[index - below], values[following - below], fraction)
+    return _interpolated(values[rank - below], values[next_rank - below], fraction)
 
 
-def _place(count: int, share: float) -> tuple[int, float]:
-    """Rank of the value below a quantile, and how far the quantile lies towards the next one."""
-    place = (count - 1) * share
-    return int(place), place - int(place)
+def _rank(count: int, share: float) -> tuple[int, float]:
+    """Return the rank of the value below a quantile, and its fraction of the way to the next."""
+    position = (count - 1) * share
+    return int(position), position - int(position)
 
 
-def _between(lower: np.floating, upper: np.floating, fraction: float) -> float:
-    return float(
-        lower + (upper - lower) * fraction
-        if fraction < 0.5
-        else upper - (upper - lower) * (1 - fraction)
-    )
+def _interpolated(lower: np.floating, upper: np.floating, fraction: float) -> float:
+    """Interpolate linearly between two values, with the rounding of NumPy."""
+    if fraction < 0.5:
+        return float(lower + (upper - lower) * fraction)
+    return float(upper - (upper - lower) * (1 - fraction))

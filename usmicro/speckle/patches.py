@@ -61,15 +61,15 @@ def nonlocal_means(
     Buades, Coll and Morel, Proc. CVPR 2 (2005) 60; the distance is not weighted by a Gaussian.
     """
     image = checked_image(image, least=kernels.PATCH)
-    squared = _squared_strength(image, strength, 0, region)
-    if squared == 0:
+    squared_strength = _squared_strength(image, strength, 0, region)
+    if squared_strength == 0:
         return image.copy()
     margin = kernels.MARGIN
     right = kernels.padded_columns(image.shape[1]) - image.shape[1] - margin
     padded = cv2.copyMakeBorder(image, margin, margin, margin, right, cv2.BORDER_REFLECT_101)
     out = np.empty_like(image)
     kernel = kernels.nonlocal_means_parallel if parallel else kernels.nonlocal_means
-    kernel(padded, np.float32(LOG2_E / squared), out)
+    kernel(padded, np.float32(LOG2_E / squared_strength), out)
     return out
 
 
@@ -125,18 +125,19 @@ def obnlm(
         raise ImageError(
             f"expected a search radius of 1 to {LARGEST_SEARCH} pixels, found {search}"
         )
-    squared = _squared_strength(image, strength, 1, region)
-    if squared == 0:
+    squared_strength = _squared_strength(image, strength, 1, region)
+    if squared_strength == 0:
         return image.copy()
     padded = _padded_to_tiles(image, search)
     bounded = np.maximum(padded, np.float32(DARKEST))
     block = blockwise_means.PATCH, blockwise_means.PATCH
     means = np.asarray(cv2.blur(bounded, block), dtype=np.float32)
     images = padded, bounded**2, np.reciprocal(bounded), means
-    planes = [_split_even_odd(image) for image in images]
+    values, squares, inverse, averages = map(_split_even_odd, images)
     out = np.empty_like(image)
     kernel = blockwise_means.obnlm_parallel if parallel else blockwise_means.obnlm
-    kernel(*planes, search, np.float32(LOG2_E / squared), out)
+    decay = np.float32(LOG2_E / squared_strength)
+    kernel(values, squares, inverse, averages, search, decay, out)
     return out
 
 
