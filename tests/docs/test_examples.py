@@ -1,4 +1,4 @@
-"""The examples in the documents run, and print what the documents say that they print."""
+"""The examples in the documents run and print the output that the documents show."""
 
 import contextlib
 import importlib.util
@@ -21,45 +21,72 @@ from usmicro.evaluation.truth import read_truth
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FEW = {"sample_data": ("mass_regions.dcm",), "scans": ("mass_linear.png", "mass_regions.dcm")}
-"""Scans that are analysed quickly, by the folder they are put in."""
-MODEL = """
+COPIED_SCANS = {
+    "sample_data": ("mass_regions.dcm",),
+    "scans": ("mass_linear.png", "mass_regions.dcm"),
+}
+"""Sample scans that each folder of the reader gets; few, so that the examples run quickly."""
+MODEL_SOURCE = """
 import numpy as np
 
 
 def my_model(frame):
-    found = np.zeros(frame.shape[:2])
-    found[200:300, 200:300] = 1
-    return found
+    probability = np.zeros(frame.shape[:2])
+    probability[200:300, 200:300] = 1
+    return probability
 """
-INSTALL = "python3 -m venv "
-"""How a block begins that makes an environment: .ci/run does that, with the commands of the README."""
+"""Python file with the network of a user that the documents mention."""
+INSTALL_COMMAND = "python3 -m venv "
+"""Start of the blocks that install usmicro; they are not run here, but by .ci/run."""
 
 
 @dataclass
 class Block:
+    """A fenced block of a document."""
+
     language: str
     text: str
     line: int
+    """Line of the document in which the block begins, from 1."""
+
+    @property
+    def commands(self) -> list[str]:
+        """The lines of a shell block; a backslash at the end of a line continues it."""
+        return self.text.replace("\\\n", " ").splitlines()
 
 
 def blocks(document: Path) -> list[Block]:
-    """The fenced blocks of a document."""
+    """Return the fenced blocks of a document."""
     text = document.read_text(encoding="utf-8")
-    found = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [Block(match[1], match[2], text.count("\n", 0, match.start()) + 1) for match in found]
+    matches = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Block(match[1], match[2], text.count("\n", 0, match.start()) + 1) for match in matches]
+
+
+@dataclass
+class Example:
+    """A block that was run."""
+
+    block: Block
+    printed: str
+    shown: str | None
+    """Output that the document shows below the block."""
 
 
 class Reader:
-    """Someone who types what a document says, in a folder that has what it speaks of."""
+    """Runs the examples of documents in a folder."""
 
     def __init__(self, folder: Path, names: dict[str, object]) -> None:
-        self.folder, self.names = folder, names
+        self.folder = folder
+        self.names = names
+        """Global names of the Python blocks."""
 
     def run(self, block: Block) -> str:
-        """Run a shell or Python block; gives what it printed. A Python block that begins with `# NAME.py` is that file."""
+        """Run a shell or Python block and return what it printed.
+
+        A Python block that begins with `# NAME.py` is written to that file instead.
+        """
         if block.language == "sh":
-            return "".join(self.type(line) for line in block.text.splitlines())
+            return "".join(self.run_command(command) for command in block.commands)
         if file := re.match(r"# (\w+\.py)\n", block.text):
             (self.folder / file[1]).write_text(block.text, encoding="utf-8")
             return ""
@@ -67,48 +94,54 @@ class Reader:
             exec(compile(block.text, f"line {block.line}", "exec"), self.names)
         return printed.getvalue()
 
-    def type(self, line: str) -> str:
-        """Run a line of a shell block; `usmicro` in this process, which is quicker."""
-        words = shlex.split(line, comments=True)
+    def run_command(self, command: str) -> str:
+        """Run a shell command and return what it printed.
+
+        `usmicro` runs in this process, which is quicker.
+        """
+        words = shlex.split(command, comments=True)
         if words[:1] == ["usmicro"] and ">" not in words:
             with (
                 contextlib.redirect_stdout(io.StringIO()) as printed,
-                contextlib.redirect_stderr(io.StringIO()) as complaints,
+                contextlib.redirect_stderr(io.StringIO()) as errors,
             ):
                 status = main(words[1:])
-            assert status == 0, f"{line}: {complaints.getvalue()}"
+            assert status == 0, f"{command}: {errors.getvalue()}"
             return printed.getvalue()
-        # an environment that is not activated has usmicro beside its Python
-        environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        }
+        # without an activated environment, usmicro lies beside its Python
+        folder_of_python = Path(sys.executable).parent
+        path = f"{folder_of_python}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", line],
+            ["bash", "-euo", "pipefail", "-c", command],
             cwd=self.folder,
-            env=environment,
+            env=os.environ | {"PATH": path},
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, f"{line}: {done.stderr}"
+        assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 
-    def read(
-        self, document: Path, languages: tuple[str, ...] = ("sh", "python")
-    ) -> list[tuple[Block, str, Block | None]]:
-        """Run the blocks of a document in their order; gives each with what it printed and the block of text below it."""
-        found = blocks(document)
-        following = [*found[1:], None]
+    def read(self, document: Path, languages: tuple[str, ...] = ("sh", "python")) -> list[Example]:
+        """Run the blocks of a document in order, except those that install usmicro."""
+        all_blocks = blocks(document)
         return [
-            (block, self.run(block), below if below and below.language == "text" else None)
-            for block, below in zip(found, following, strict=True)
-            if block.language in languages and not block.text.startswith(INSTALL)
+            Example(
+                block,
+                self.run(block),
+                below.text if below is not None and below.language == "text" else None,
+            )
+            for block, below in zip(all_blocks, [*all_blocks[1:], None], strict=True)
+            if block.language in languages and not block.text.startswith(INSTALL_COMMAND)
         ]
 
 
 @pytest.fixture
 def reader(tmp_path, monkeypatch, sample_data) -> Reader:
-    """In a folder with `scans`, `scan.dcm`, `truth` and a small `sample_data`, with a model of one's own in `my_package`."""
-    for folder, scans in FEW.items():
+    """Return a reader whose folder has all inputs that the documents name.
+
+    These are `scans`, `scan.dcm`, `truth`, a small `sample_data`, and `my_package` with a network.
+    """
+    for folder, scans in COPIED_SCANS.items():
         (tmp_path / folder).mkdir()
         for name in scans:
             shutil.copy(sample_data / name, tmp_path / folder)
@@ -117,7 +150,7 @@ def reader(tmp_path, monkeypatch, sample_data) -> Reader:
         shutil.copy(sample_data / "truth.json", tmp_path / folder)
     shutil.copy(sample_data / "spacing.csv", tmp_path / "sample_data")
     shutil.copy(sample_data / "mass_regions.dcm", tmp_path / "scan.dcm")
-    (tmp_path / "my_package.py").write_text(MODEL, encoding="utf-8")
+    (tmp_path / "my_package.py").write_text(MODEL_SOURCE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("my_package", "outlines"):
@@ -164,55 +197,46 @@ def test_the_page_of_speckle_filters_runs(reader):
 
 
 def test_the_page_of_the_architecture_runs(reader):
-    first, second = (printed for _, printed, _ in reader.read(ROOT / "docs" / "architecture.md"))
+    first, second = (example.printed for example in reader.read(ROOT / "docs" / "architecture.md"))
     assert first == "2\n"
     assert len(second.split()) == 3
 
 
-def test_the_functions_that_the_architecture_names_are_there():
-    """Names in code that look like functions, constants or files are somewhere in the source."""
+def test_names_and_files_in_the_architecture_exist():
+    """The names in code style of the section "Where to add" are in the source."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     text = text[text.index("## Where to add") : text.index("## Errors")]
+    text_without_blocks = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     source = "\n".join(
         file.read_text(encoding="utf-8")
         for folder in ("usmicro", "kernels", "benchmarks", "tests/fuzzing")
         for file in sorted((ROOT / folder).rglob("*.py"))
     )
-    named = re.findall(
-        r"`(?:\w+\.)*(\w+)(?:\(\))?`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-    )
-    assert [
-        name
-        for name in named
-        if name not in ("sh", "nav") and not re.search(rf"\b{name}\b", source)
-    ] == []
+    names = set(re.findall(r"`(?:\w+\.)*(\w+)(?:\(\))?`", text_without_blocks)) - {"sh", "nav"}
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", source)] == []
     files = re.findall(r"`((?:\w+/)*\w+\.(?:py|yml))`", text)
     assert len(files) > 15
-    places = [ROOT / "usmicro", ROOT]
+    existing = [file for file in files if "FORMAT" not in file and "NAME" not in file]
+    folders = [ROOT / "usmicro", ROOT]
     assert [
-        file
-        for file in files
-        if not any((place / file).is_file() for place in places)
-        and "FORMAT" not in file
-        and "NAME" not in file
+        file for file in existing if not any((folder / file).is_file() for folder in folders)
     ] == []
 
 
 def test_the_page_of_evaluation_runs(reader):
-    own, samples = (
-        block for block in blocks(ROOT / "docs" / "evaluate.md") if block.language == "sh"
-    )
-    printed = reader.run(own)
-    shutil.rmtree(reader.folder / "results")  # the page gives two ways to fill it
-    for text in (printed, reader.run(samples)):
-        assert "foci, sensitivity at 1 false an image" in text
+    page = blocks(ROOT / "docs" / "evaluate.md")
+    own_scans, sample_scans = (block for block in page if block.language == "sh")
+    printed = reader.run(own_scans)
+    shutil.rmtree(reader.folder / "results")  # both blocks write into this folder
+    for text in (printed, reader.run(sample_scans)):
+        assert "foci, sensitivity at 1 false positive per image" in text
     assert (reader.folder / "results" / "evaluation" / "evaluation.html").is_file()
+
+
+def test_the_conversion_of_labels_in_the_page_of_evaluation_runs(reader):
     labels = "File,Calc,PatientID\na.png,intralesional,7\nb.png,absent,8\nc.png,unclear,9\n"
     (reader.folder / "labels.csv").write_text(labels, encoding="utf-8")
-    (convert,) = (
-        block for block in blocks(ROOT / "docs" / "evaluate.md") if block.language == "python"
-    )
-    reader.run(convert)
+    reader.read(ROOT / "docs" / "evaluate.md", languages=("python",))
     images = read_truth(reader.folder / "truth.csv").images
     assert {name: (image.calcification, image.patient) for name, image in images.items()} == {
         "a.png": ("in a mass", "7"),
@@ -221,53 +245,51 @@ def test_the_page_of_evaluation_runs(reader):
 
 
 @pytest.mark.slow
-def test_the_tutorial_runs_and_prints_what_it_says(reader, sample_data):
+def test_the_tutorial_prints_the_output_that_it_shows(reader, sample_data):
     shutil.copytree(sample_data, reader.folder / "sample_data", dirs_exist_ok=True)
-    read = reader.read(ROOT / "docs" / "tutorial.md")
-    shown = [(block, printed, below.text) for block, printed, below in read if below is not None]
-    wrong = {
-        block.line: printed
-        for block, printed, text in shown
-        if not set(text.splitlines()) <= set(printed.splitlines())
+    tutorial = ROOT / "docs" / "tutorial.md"
+    examples = [example for example in reader.read(tutorial) if example.shown is not None]
+    differing = {
+        example.block.line: example.printed
+        for example in examples
+        if not set(example.shown.splitlines()) <= set(example.printed.splitlines())
     }
-    assert wrong == {}  # the lines of the blocks, and what they print
-    assert len(shown) == sum(
-        block.language == "text" for block in blocks(ROOT / "docs" / "tutorial.md")
-    )
+    assert differing == {}  # lines of the document, and what the blocks there print
+    text_blocks = [block for block in blocks(tutorial) if block.language == "text"]
+    assert len(examples) == len(text_blocks)
 
 
 def test_the_tutorial_runs_on_few_scans(reader):
-    assert reader.read(ROOT / "docs" / "tutorial.md")
+    reader.read(ROOT / "docs" / "tutorial.md")
     for name in ("results/report.html", "results-masks/masks/mass_regions.png"):
         assert (reader.folder / name).is_file()
     assert (reader.folder / "results-all" / "evaluation" / "evaluation.html").is_file()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
-def test_the_commands_are_understood(document):
+def test_the_options_of_usmicro_commands_exist(document):
     for block in blocks(document):
         if block.language != "sh":
             continue
-        for line in block.text.splitlines():
-            words = shlex.split(line, comments=True)
+        for command in block.commands:
+            words = shlex.split(command, comments=True)
             if words[:1] == ["usmicro"]:
-                make_parser().parse_args(
-                    words[1 : words.index(">") if ">" in words else None]
-                )  # ends the test if it is wrong
+                arguments = words[1 : words.index(">") if ">" in words else None]
+                make_parser().parse_args(arguments)  # a wrong option ends the test
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
-def test_the_modules_that_are_run_exist(document, monkeypatch):
+def test_modules_in_commands_exist(document, monkeypatch):
     monkeypatch.syspath_prepend(ROOT)  # benchmarks and training are not installed
-    own = re.findall(
+    modules = re.findall(
         r"python -m ((?:benchmarks|training|usmicro|tests)[\w.]*\w)",
         document.read_text(encoding="utf-8"),
     )
-    assert [name for name in own if importlib.util.find_spec(name) is None] == []
+    assert [name for name in modules if importlib.util.find_spec(name) is None] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
-def test_the_python_is_python(document):
+def test_python_blocks_compile(document):
     for block in blocks(document):
         if block.language == "python":
             compile(block.text, f"{document.name}, line {block.line}", "exec")

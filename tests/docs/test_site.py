@@ -1,4 +1,4 @@
-"""The documents as a site."""
+"""The site that mkdocs builds from the documents."""
 
 import re
 from html.parser import HTMLParser
@@ -10,39 +10,41 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
-class Addresses(HTMLParser):
-    """Everything that a page links to or loads."""
+class AddressParser(HTMLParser):
+    """Collects the addresses that a page links to or loads."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.addresses: list[str] = []
 
     def handle_starttag(self, tag, attrs):
-        self.found += [
+        self.addresses += [
             value for name, value in attrs if name in ("href", "src", "action") and value
         ]
 
 
 def addresses(page: Path) -> list[str]:
-    parser = Addresses()
+    """Return the addresses that a page links to or loads."""
+    parser = AddressParser()
     parser.feed(page.read_text(encoding="utf-8"))
-    return parser.found
+    return parser.addresses
 
 
-def outside(address: str) -> bool:
+def is_external(address: str) -> bool:
+    """True if an address lies outside of the site."""
     return re.match(r"[a-z][a-z0-9+.-]*:|//", address) is not None
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
+    """Build the site and return its folder."""
     pytest.importorskip("mkdocs")
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
 
     folder = tmp_path_factory.mktemp("site")
-    build(
-        load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder), strict=True)
-    )  # strict: a broken link or anchor raises
+    # strict: a broken link or anchor raises
+    build(load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder), strict=True))
     return folder
 
 
@@ -50,40 +52,43 @@ def test_every_document_is_a_page(site):
     assert {page.stem for page in PAGES} <= {page.stem for page in site.glob("*.html")}
 
 
-def test_the_pages_need_and_name_nothing_outside(site):
-    assert {
-        page.name: found
+def test_pages_link_to_and_load_nothing_external(site):
+    external = {
+        page.name: [address for address in addresses(page) if is_external(address)]
         for page in site.rglob("*.html")
-        if (found := [a for a in addresses(page) if outside(a)])
-    } == {}
+    }
+    assert {name: found for name, found in external.items() if found} == {}
 
 
-def test_the_style_sheets_need_nothing_outside(site):
+def test_style_sheets_load_nothing_external(site):
     for sheet in site.rglob("*.css"):
-        loaded = re.findall(
+        matches = re.findall(
             r"url\(\s*[\"']?([^\"')]+)|@import\s+[\"']([^\"']+)", sheet.read_text(encoding="utf-8")
         )
+        loaded = [address for match in matches for address in match if address]
         assert [
-            a for pair in loaded for a in pair if a and not a.startswith("data:") and outside(a)
+            address
+            for address in loaded
+            if not address.startswith("data:") and is_external(address)
         ] == [], sheet.name
 
 
-def test_what_a_page_loads_is_there(site):
+def test_files_that_pages_load_exist(site):
     for page in site.glob("*.html"):
-        if page.name == "404.html":  # is served at any depth, so its addresses begin at the root
+        if page.name == "404.html":  # a server shows it at any depth: its addresses start at /
             continue
-        files = [a.partition("#")[0].partition("?")[0] for a in addresses(page)]
-        assert [name for name in files if name and not (page.parent / name).exists()] == [], (
-            page.name
-        )
+        files = [address.partition("#")[0].partition("?")[0] for address in addresses(page)]
+        missing = [name for name in files if name and not (page.parent / name).exists()]
+        assert missing == [], page.name
 
 
-def test_an_outside_address_is_noticed(tmp_path):
+def test_the_test_finds_external_addresses(tmp_path):
     page = tmp_path / "page.html"
     page.write_text(
-        '<link href="css/own.css"><script src="https://example.org/a.js"></script><img src="//example.org/b.png"><a href="#c">'
+        '<link href="css/own.css"><script src="https://example.org/a.js"></script>'
+        '<img src="//example.org/b.png"><a href="#c">'
     )
-    assert [a for a in addresses(page) if outside(a)] == [
+    assert [address for address in addresses(page) if is_external(address)] == [
         "https://example.org/a.js",
         "//example.org/b.png",
     ]

@@ -1,4 +1,4 @@
-"""The documentation as a site, opened from its folder in Chromium."""
+"""The documentation site, opened from its folder in Chromium."""
 
 import subprocess
 import sys
@@ -31,8 +31,8 @@ def chromium():
     browser.close()
 
 
-def test_every_page_opens_without_an_error_and_fits_a_phone(site, chromium):
-    # 404.html is for servers, with addresses from the root
+def test_every_page_opens_without_errors_and_fits_a_phone(site, chromium):
+    # 404.html is for servers: its addresses start at /
     pages = sorted(page for page in site.glob("*.html") if page.name != "404.html")
     assert {page.stem for page in (ROOT / "docs").glob("*.md")} == {page.stem for page in pages}
     chromium.resize(420, 900)
@@ -40,8 +40,12 @@ def test_every_page_opens_without_an_error_and_fits_a_phone(site, chromium):
         chromium.open(page)
         assert chromium.said() == [], page.name
         assert chromium.get("document.documentElement.scrollWidth") <= 420, page.name
-        missing = "[...document.images].filter((image) => image.complete && !image.naturalWidth).map((image) => image.src)"
-        assert chromium.get(missing) == [], page.name
+        broken_images = (
+            "[...document.images]"
+            ".filter((image) => image.complete && !image.naturalWidth)"
+            ".map((image) => image.src)"
+        )
+        assert chromium.get(broken_images) == [], page.name
 
 
 def test_the_site_can_be_switched_to_dark(site, chromium):
