@@ -103,18 +103,12 @@ def ring_quantiles(
     levels: np.ndarray, usable: np.ndarray, rings: np.ndarray, shares: list[float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles and pixel counts by the kernel; `rings` has a row x, y, inner, outer, step each."""
-    x, y, inner, outer = rings[:, :4].T.astype(np.float32)
+    x, y, inner, outer = np.ascontiguousarray(rings[:, :4].T, np.float32)
+    step = rings[:, 4].astype(np.int32)
+    quantiles = np.array(shares, np.float32)
     out = np.empty((len(rings), len(shares)), np.float32)
     counted = np.empty(len(rings), np.float32)
-    kernels.ring_quantiles(
-        levels,
-        usable,
-        *map(np.ascontiguousarray, (x, y, inner, outer)),
-        rings[:, 4].astype(np.int32),
-        np.array(shares, np.float32),
-        out,
-        counted,
-    )
+    kernels.ring_quantiles(levels, usable, x, y, inner, outer, step, quantiles, out, counted)
     return out, counted
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from usmicro.kernels.graphics import (
-    match_template,
     fill_between_edges,
     mark_touched_pixels,
+    match_template,
     take_pixels,
 )
 
@@ -20,7 +20,7 @@ def match_in_numpy(image, possible, template, correlation, strength):
 
 
 @pytest.mark.parametrize("correlation", [0.2, 0.5])
-def test_matching_equals_its_numpy_twin(correlation):
+def test_template_matches_equal_their_numpy_twin(correlation):
     random = np.random.default_rng(4)
     image = random.normal(size=(60, 70)).astype(np.float32)
     template = random.normal(size=(5, 8)).astype(np.float32)
@@ -35,7 +35,7 @@ def test_matching_equals_its_numpy_twin(correlation):
     assert [20, 30] in expected.tolist()
 
 
-def test_no_more_matches_are_written_than_there_is_room_for():
+def test_no_more_matches_are_written_than_fit():
     image = np.tile(np.array([[0, 1]], np.float32), (20, 20))
     out = np.full((3, 2), -1, np.int32)
     template = np.array([[-0.5, 0.5]], np.float32)
@@ -43,29 +43,28 @@ def test_no_more_matches_are_written_than_there_is_room_for():
     assert (out >= 0).all()
 
 
-def solids_in_numpy(rise, fall, level, widest):
+def fill_between_edges_in_numpy(rise, fall, level, widest):
     rise, fall = rise >= level, fall >= level
     columns = rise.shape[1]
     index, far = np.broadcast_to(np.arange(columns), rise.shape), 4 * widest
     last_rise = np.maximum.accumulate(np.where(rise, index, -far), axis=1)
     last_fall = np.maximum.accumulate(np.where(fall, index, -far), axis=1)
-    next_fall = np.minimum.accumulate(np.where(fall, index, columns + far)[:, ::-1], axis=1)[
-        :, ::-1
-    ]
+    falls_from_right = np.where(fall, index, columns + far)[:, ::-1]
+    next_fall = np.minimum.accumulate(falls_from_right, axis=1)[:, ::-1]
     return ((last_rise > last_fall) | fall) & (next_fall - last_rise <= widest)
 
 
-def test_solids_equal_their_numpy_twin():
+def test_filling_between_edges_equals_its_numpy_twin():
     rise, fall = (
         np.random.default_rng(seed).integers(0, 100, (200, 60), dtype=np.uint8) for seed in (2, 3)
     )
     for level in (80, 90, 97, 200):
         out = np.full(rise.shape, 7, np.uint8)
         fill_between_edges(rise, fall, float(level), 9, out)
-        np.testing.assert_array_equal(out, solids_in_numpy(rise, fall, level, 9))
+        np.testing.assert_array_equal(out, fill_between_edges_in_numpy(rise, fall, level, 9))
 
 
-def test_a_mask_spreads_to_the_pixels_that_it_reaches_into():
+def test_touched_pixels_equal_their_numpy_twin():
     mask = np.random.default_rng(4).random((30, 40)) < 0.1
     rows, columns = (
         np.array([np.arange(n) // 2, np.arange(n) // 2 + 1 + np.arange(n) % 2], np.int32)
@@ -79,7 +78,7 @@ def test_a_mask_spreads_to_the_pixels_that_it_reaches_into():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_pixels_taken_equal_their_numpy_twin(channels):
+def test_taken_pixels_equal_their_numpy_twin(channels):
     random = np.random.default_rng(5)
     image = random.integers(0, 256, (20, 30, channels), dtype=np.uint8)
     rows, columns = random.integers(0, 20, 12), random.integers(0, 30, 50)

@@ -16,32 +16,24 @@ def laplacian_in_numpy(image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(50, 70), (2, 9), (9, 2)])
 def test_laplacians_equal_their_numpy_twin(shape):
     image = np.random.default_rng(1).normal(90, 30, shape).astype(np.float32)
-    place = np.argwhere(np.ones(shape, bool)).astype(np.int32)
-    out, levels = np.empty(len(place), np.float32), np.empty(shape, np.uint8)
-    kernels.laplacian_at(image, place, out)
+    position = np.argwhere(np.ones(shape, bool)).astype(np.int32)
+    out, levels = np.empty(len(position), np.float32), np.empty(shape, np.uint8)
+    kernels.laplacian_at(image, position, out)
     expected = laplacian_in_numpy(image)
     np.testing.assert_allclose(out.reshape(shape), expected, rtol=1e-5, atol=1e-4)
     kernels.laplacian_levels(image, np.float32(1.7), levels)
     np.testing.assert_allclose(levels, np.clip(np.floor(1.7 * expected + 0.5), 0, 255), atol=1)
-    np.testing.assert_array_equal(
-        levels,
-        np.minimum(out.reshape(shape) * np.float32(1.7) + np.float32(0.5), 255).astype(np.uint8),
-    )
+    rounded = np.minimum(out.reshape(shape) * np.float32(1.7) + np.float32(0.5), 255)
+    np.testing.assert_array_equal(levels, rounded.astype(np.uint8))
 
 
-def test_laplacians_are_those_of_opencv():
+def test_laplacians_equal_those_of_opencv():
     image = np.random.default_rng(2).normal(90, 30, (61, 83)).astype(np.float32)
-    place, out = (
-        np.argwhere(np.ones(image.shape, bool)).astype(np.int32),
-        np.empty(image.size, np.float32),
-    )
-    kernels.laplacian_at(image, place, out)
-    np.testing.assert_allclose(
-        out.reshape(image.shape),
-        np.abs(cv2.Laplacian(image, cv2.CV_32F, ksize=1)),
-        rtol=1e-5,
-        atol=1e-4,
-    )
+    position = np.argwhere(np.ones(image.shape, bool)).astype(np.int32)
+    out = np.empty(image.size, np.float32)
+    kernels.laplacian_at(image, position, out)
+    expected = np.abs(cv2.Laplacian(image, cv2.CV_32F, ksize=1))
+    np.testing.assert_allclose(out.reshape(image.shape), expected, rtol=1e-5, atol=1e-4)
 
 
 def test_whole_levels_equal_their_numpy_twin():
@@ -64,8 +56,8 @@ def test_saturated_shares_equal_their_numpy_twin():
     kernels.saturated_fractions(levels, row, column, reach, 200, out)
     rows, columns = np.indices(levels.shape)
     for i in range(60):
-        near = np.maximum(np.abs(rows - row[i]), np.abs(columns - column[i])) <= reach[i]
-        assert out[i] == np.mean(levels[near] >= 200)
+        window = np.maximum(np.abs(rows - row[i]), np.abs(columns - column[i])) <= reach[i]
+        assert out[i] == np.mean(levels[window] >= 200)
 
 
 def test_values_of_ranks_hold_these_and_count_those_below():

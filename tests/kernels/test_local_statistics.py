@@ -11,6 +11,7 @@ def image_of(seed: int, shape: tuple[int, int]) -> np.ndarray:
 
 
 def statistics(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance in the window around each pixel, in double precision."""
     mean = ndimage.uniform_filter(image.astype(float), 7, mode="mirror")
     return mean, ndimage.uniform_filter(image.astype(float) ** 2, 7, mode="mirror") - mean**2
 
@@ -46,26 +47,24 @@ def kuan(image: np.ndarray, noise: np.float32, out: np.ndarray) -> None:
     kernels.linear_estimate(image, noise, 1 + noise, out)
 
 
-TWINS = {lee: lee_in_numpy, kuan: kuan_in_numpy, kernels.frost: frost_in_numpy}
+TWIN_OF = {lee: lee_in_numpy, kuan: kuan_in_numpy, kernels.frost: frost_in_numpy}
 
 
-@pytest.mark.parametrize("filtered", TWINS, ids=["lee", "kuan", "frost"])
+@pytest.mark.parametrize("filtered", TWIN_OF, ids=["lee", "kuan", "frost"])
 @pytest.mark.parametrize("parameter", [0.05, 0.3, 1.2])
 @pytest.mark.parametrize("shape", [(50, 67), (7, 8), (31, 40)])
 def test_filters_equal_their_numpy_twins(filtered, parameter, shape):
     image = image_of(3, shape)
     out = np.empty_like(image)
     filtered(np.pad(image, 3, mode="reflect"), np.float32(parameter), out)
-    np.testing.assert_allclose(out, TWINS[filtered](image, parameter), rtol=4e-5)
+    np.testing.assert_allclose(out, TWIN_OF[filtered](image, parameter), rtol=4e-5)
 
 
-def test_the_exponential_equals_numpy():
-    halvings = np.concatenate([np.linspace(0, 3, 500), np.geomspace(3, 125, 500)]).astype(
-        np.float32
-    )
-    np.testing.assert_allclose(
-        [power_of_half(h) for h in halvings], 2.0 ** -halvings.astype(float), rtol=5e-6
-    )
+def test_the_exponential_equals_that_of_numpy():
+    exponents = np.concatenate([np.linspace(0, 3, 500), np.geomspace(3, 125, 500)])
+    exponents = exponents.astype(np.float32)
+    powers = [power_of_half(exponent) for exponent in exponents]
+    np.testing.assert_allclose(powers, 2.0 ** -exponents.astype(float), rtol=5e-6)
     assert power_of_half(np.float32(1e9)) < 1e-37
     assert power_of_half(np.float32(0)) == 1
     assert pytest.approx(np.log2(np.e)) == LOG2_E

@@ -6,7 +6,7 @@ from usmicro.kernels import masks as kernels
 
 
 def shares_in_numpy(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Share of each pixel of a coarser grid that a mask covers."""
+    """Fraction of each pixel of a coarser grid that a mask covers."""
 
     def overlaps(fine: int, coarse: int) -> np.ndarray:
         edges, cells = np.arange(fine), np.arange(coarse)[:, None] * fine / coarse
@@ -26,38 +26,32 @@ def shares_in_numpy(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         ((9, 9), (1, 1)),
     ],
 )
-def test_mostly_covered_pixels_equal_their_numpy_twin(fine, coarse):
+def test_majority_covered_pixels_equal_their_numpy_twin(fine, coarse):
     rng = np.random.default_rng(1)
-    for likely in (0.5, 0.9):
-        mask, out = rng.random(fine) < likely, np.empty(coarse, bool)
+    for density in (0.5, 0.9):
+        mask, out = rng.random(fine) < density, np.empty(coarse, bool)
         kernels.majority_covered(mask, out)
         share = shares_in_numpy(mask, coarse)
-        clear = np.abs(share - 0.5) > 1e-3
-        np.testing.assert_array_equal(out[clear], share[clear] > 0.5)
+        decided = np.abs(share - 0.5) > 1e-3  # beyond rounding
+        np.testing.assert_array_equal(out[decided], share[decided] > 0.5)
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])
-def test_mostly_covered_pixels_are_those_of_opencv(factor):
+def test_majority_covered_pixels_equal_those_of_opencv(factor):
     rng = np.random.default_rng(factor)
     for _ in range(20):
         shape = rng.integers(20, 150, 2)
-        mask = (
-            cv2.resize(
-                (rng.random((9, 7)) < 0.6).astype(np.uint8),
-                tuple(map(int, shape[::-1])),
-                interpolation=cv2.INTER_NEAREST,
-            )
-            > 0
-        )
+        patches, size = (rng.random((9, 7)) < 0.6).astype(np.uint8), tuple(map(int, shape[::-1]))
+        mask = cv2.resize(patches, size, interpolation=cv2.INTER_NEAREST) > 0
         rows, columns = (int(-(-n // factor)) for n in shape)
         out = np.empty((rows, columns), bool)
         kernels.majority_covered(mask, out)
         share = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
-        clear = np.abs(share - 0.5) > 1e-5
-        np.testing.assert_array_equal(out[clear], share[clear] > 0.5)
+        decided = np.abs(share - 0.5) > 1e-5  # beyond rounding
+        np.testing.assert_array_equal(out[decided], share[decided] > 0.5)
 
 
-def test_half_covered_pixels_are_not_mostly_covered():
+def test_pixels_of_which_half_is_covered_are_not_marked():
     mask, out = np.zeros((8, 8), bool), np.empty((4, 4), bool)
     mask[:3] = True
     kernels.majority_covered(mask, out)
@@ -66,11 +60,11 @@ def test_half_covered_pixels_are_not_mostly_covered():
 
 
 @pytest.mark.parametrize("step", [1, 2, 7])
-def test_every_few_pixels_equal_their_numpy_twin(step):
+def test_every_nth_pixel_equals_its_numpy_twin(step):
     mask = np.random.default_rng(3).random((20, 30)) < 0.4
     expected = np.argwhere(mask)[::step]
-    place = np.empty(expected.shape, np.int32)
-    kernels.every_nth_pixel(mask, step, place)
-    np.testing.assert_array_equal(place, expected)
-    kernels.every_nth_pixel(mask, step, place[:3])
-    np.testing.assert_array_equal(place[:3], expected[:3])
+    position = np.empty(expected.shape, np.int32)
+    kernels.every_nth_pixel(mask, step, position)
+    np.testing.assert_array_equal(position, expected)
+    kernels.every_nth_pixel(mask, step, position[:3])
+    np.testing.assert_array_equal(position[:3], expected[:3])

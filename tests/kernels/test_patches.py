@@ -2,12 +2,21 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from usmicro.kernels.blockwise_means import WEIGHT_MARGIN, left_padding
 from usmicro.kernels.exponential import LOG2_E
+from usmicro.kernels.nonlocal_means import (
+    GROUP,
+    LANES,
+    PATCH_RADIUS,
+    SEARCH,
+    TILE,
+    padded_columns,
+)
 from usmicro.speckle import nonlocal_means, obnlm
 
 
 def grey_of(seed: int, shape: tuple[int, int]) -> np.ndarray:
-    """Noise over a step, with grey levels that reach 0."""
+    """A step with noise, whose grey levels reach 0."""
     image = np.random.default_rng(seed).normal(60, 25, shape)
     image[:, shape[1] // 2 :] += 70
     return np.clip(ndimage.gaussian_filter(image, 0.7), 0, 255).astype(np.float32)
@@ -29,7 +38,7 @@ def nonlocal_means_in_numpy(image: np.ndarray, strength: float) -> np.ndarray:
 
 
 def obnlm_in_numpy(image: np.ndarray, strength: float, search: int) -> np.ndarray:
-    """Coupe et al. 2009, block by block."""
+    """The filter of Coupe et al. (2009), block by block."""
     rows, columns = image.shape
     padded = np.pad(image.astype(float), search + 3, mode="reflect")
     total, count = np.zeros((rows + 6, columns + 6)), np.zeros((rows + 6, columns + 6))
@@ -49,7 +58,7 @@ def obnlm_in_numpy(image: np.ndarray, strength: float, search: int) -> np.ndarra
     return (total / np.maximum(count, 1))[3:-3, 3:-3]
 
 
-@pytest.mark.parametrize("shape", [(40, 50), (7, 7), (90, 31)])  # 90 rows: two bands
+@pytest.mark.parametrize("shape", [(40, 50), (7, 7), (90, 31)])  # 90 rows make two bands
 @pytest.mark.parametrize("strength", [8.0, 40.0])
 def test_nonlocal_means_equal_their_numpy_twin(shape, strength):
     image = grey_of(1, shape)
@@ -61,8 +70,9 @@ def test_nonlocal_means_equal_their_numpy_twin(shape, strength):
 
 
 @pytest.mark.parametrize(
-    ("shape", "search"), [((40, 44), 3), ((35, 29), 4), ((7, 8), 1)]
-)  # 40 rows: two bands of blocks
+    ("shape", "search"),
+    [((40, 44), 3), ((35, 29), 4), ((7, 8), 1)],  # 40 rows make two bands of blocks
+)
 @pytest.mark.parametrize("strength", [0.8, 3.0])
 def test_obnlm_equals_its_numpy_twin(shape, search, strength):
     image = grey_of(2, shape)
@@ -73,8 +83,9 @@ def test_obnlm_equals_its_numpy_twin(shape, search, strength):
     )
 
 
-def test_tiles_leave_no_seam():
-    # wider than a tile of either kernel: a part that lies across the seam is filtered as it is alone
+def test_there_is_no_seam_between_tiles():
+    # The image is wider than a tile of either kernel. A part of it that lies across a seam is
+    # filtered as it is alone.
     image = grey_of(3, (24, 900))
     for part in (np.s_[:, 300:460], np.s_[:, 460:620]):
         for filtered, margin in ((nonlocal_means, 13), (obnlm, 12)):
@@ -85,10 +96,27 @@ def test_tiles_leave_no_seam():
 
 
 @pytest.mark.parametrize("filtered", [nonlocal_means, obnlm])
-def test_all_threads_give_the_same(filtered):
+def test_all_threads_give_the_same_result(filtered):
     image = grey_of(4, (150, 70))
     np.testing.assert_array_equal(filtered(image, parallel=True), filtered(image))
 
 
-def test_one_kernel_unit_of_decay_is_a_factor_of_e():
+def test_a_decay_of_log2_e_is_a_factor_of_e():
     assert 2 ** -float(LOG2_E) == pytest.approx(np.exp(-1))
+
+
+@pytest.mark.parametrize("columns", [7, 100, 332, 333, 684, 685, 1024])
+def test_padded_columns_equal_their_numpy_twin(columns):
+    covered = columns + 2 * SEARCH
+    tiles = int(np.ceil(covered / TILE))
+    width = int(np.ceil(covered / tiles / LANES)) * LANES
+    whole_tiles = int(np.ceil(covered / width)) * width
+    assert padded_columns(columns) == whole_tiles + 2 * (SEARCH + PATCH_RADIUS) + GROUP
+    assert width <= TILE
+
+
+@pytest.mark.parametrize("search", [1, 6, 7, 15])
+def test_the_padding_of_obnlm_is_even_and_covers_the_search_window(search):
+    padding = left_padding(search)
+    assert padding % 2 == 0
+    assert search + 2 * WEIGHT_MARGIN <= padding <= search + 2 * WEIGHT_MARGIN + 1

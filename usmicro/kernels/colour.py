@@ -282,9 +282,10 @@ def count_patch_pixels(
 
 @jit
 def chain_lengths(mask: NDArray[np.bool_], out: NDArray[np.int32]) -> None:
-    """Compute the length of the longest steep chain through each pixel of a mask.
+    """Compute the length of the longest steep chain that each pixel of a mask is connected to.
 
-    A chain takes one pixel in each of successive rows, at most one column beside the one above.
+    A chain takes one pixel in each of successive rows, at most one column beside the one above. Its
+    length is computed at its lower end, and passed on to the pixels that lead there from above.
 
     Parameters
     ----------
@@ -302,7 +303,6 @@ def chain_lengths(mask: NDArray[np.bool_], out: NDArray[np.int32]) -> None:
                         longest = max(longest, out[r - 1, k])
                 longest += 1
             out[r, c] = longest
-    # each pixel takes over the length at the end of its chain
     for r in range(rows - 2, -1, -1):
         for c in range(columns):
             if mask[r, c]:
