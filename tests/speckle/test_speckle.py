@@ -19,7 +19,7 @@ from usmicro.speckle import (
 
 
 def speckle_of(seed: int, shape: tuple[int, int] = (160, 192)) -> np.ndarray:
-    """Rayleigh amplitude with a speckle cell of about 4 pixels."""
+    """Rayleigh amplitude with a speckle size of about 4 pixels."""
     parts = np.random.default_rng(seed).normal(size=(2, *shape)).astype(np.float32)
     return np.hypot(*(cv2.GaussianBlur(part, (0, 0), 1.5) for part in parts))
 
@@ -53,20 +53,20 @@ def test_a_constant_image_stays_constant(filtered, value):
 
 @pytest.mark.parametrize("filtered", ALL)
 @pytest.mark.parametrize("gain", [1e-3, 37.0])
-def test_gain_passes_through(filtered, gain, edge):
+def test_the_result_scales_with_gain(filtered, gain, edge):
     np.testing.assert_allclose(filtered(edge * np.float32(gain)), filtered(edge) * gain, rtol=1e-3)
 
 
 @pytest.mark.parametrize("filtered", ALL)
-def test_flips_and_transposition_pass_through(filtered):
+def test_the_result_flips_and_transposes_with_the_image(filtered):
     image = speckle_of(2, (96, 96))
     out = filtered(image)
-    for turned in (np.flipud, np.fliplr, np.transpose):
-        np.testing.assert_allclose(filtered(turned(image)), turned(out), rtol=2e-4)
+    for transform in (np.flipud, np.fliplr, np.transpose):
+        np.testing.assert_allclose(filtered(transform(image)), transform(out), rtol=2e-4)
 
 
 @pytest.mark.parametrize("filtered", FILTERS)
-def test_speckle_falls_the_mean_stays_and_the_edge_is_kept(filtered, edge):
+def test_filters_reduce_speckle_and_keep_the_mean_and_the_edge(filtered, edge):
     out, half = filtered(edge), edge.shape[1] // 2
     left, right = np.s_[20:-20, 10 : half - 10], np.s_[20:-20, half + 10 : -10]
     for side in (left, right):
@@ -120,20 +120,22 @@ def test_a_display_image_keeps_its_grey_scale(method, edge):
 
 
 @pytest.mark.parametrize("method", ["srad", "dpad", "lee", "kuan", "frost", "nlm"])
-def test_brightness_shifts_a_display_image_only(method):
+def test_added_brightness_shifts_the_result_by_as_much(method):
     grey = np.clip(100 + 85 * np.log10(speckle_of(7) + 1e-3), 20, 200)
     np.testing.assert_allclose(
         despeckle(grey + 40, method=method), despeckle(grey, method=method) + 40, atol=0.1
     )
 
 
-def test_a_linear_image_is_filtered_as_it_is(edge):
+def test_amplitude_is_filtered_without_conversion(edge):
     np.testing.assert_array_equal(despeckle(edge, method="lee", display=False), lee(edge))
 
 
 def test_the_region_sets_the_speckle_scale():
     image = speckle_of(8)
-    image[:, 96:] = 1 + 0.05 * image[:, 96:]  # nearly smooth: would be taken for the speckle
+    image[:, 96:] = (
+        1 + 0.05 * image[:, 96:]
+    )  # nearly smooth, so that it would set the speckle scale
     region = np.zeros(image.shape, bool)
     region[:, :96] = True
     assert estimate_looks(image, region=region) < 0.1 * estimate_looks(image)
@@ -175,7 +177,7 @@ def test_errors_say_what_was_expected(call, words):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_quietens_a_display_image(method):
+def test_every_method_reduces_the_variation_of_a_display_image(method):
     grey = np.clip(np.round(100 + 40 * np.log10(speckle_of(9) + 1e-3)), 20, 200)
     out = despeckle(grey, method=method)
     assert out.shape == grey.shape
@@ -185,12 +187,12 @@ def test_every_method_quietens_a_display_image(method):
 
 @pytest.mark.parametrize("shape", [(7, 7), (9, 40), (16, 16), (15, 300)])
 @pytest.mark.parametrize("method", METHODS)
-def test_small_images(method, shape):
+def test_small_images_give_finite_results(method, shape):
     assert np.isfinite(despeckle(50 + 20 * speckle_of(10, shape), method=method)).all()
 
 
-def test_obnlm_smooths_dark_and_bright_speckle_alike():
-    # variance in proportion to the mean, which Pearson's distance is made for
+def test_obnlm_smooths_dark_and_bright_speckle_equally():
+    # Pearson's distance is made for noise whose variance is proportional to the mean
     noise = np.random.default_rng(11).normal(size=(96, 96))
     images = [mean + np.sqrt(mean) * noise for mean in (40, 160)]
     dark, bright = (obnlm(image, strength=1).std() / image.std() for image in images)
