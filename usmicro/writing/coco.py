@@ -14,8 +14,8 @@ from usmicro import __version__
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.findings import Focus, Mass, Summary
-from usmicro.writing.masks import encode_png
 from usmicro.writing.drawing import rgb_of
+from usmicro.writing.masks import encode_png
 from usmicro.writing.polygons import Polygon, divide_among, polygons
 from usmicro.writing.tables import cell, plain
 

@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from usmicro.writing.masks import encode_png
+from usmicro.writing.overlays import draw
 from usmicro.writing.tables import cell
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def analysis_text(analysis: AnalysisLike) -> str:
 
 def analysis_html(analysis: AnalysisLike) -> str:
     """Describe an analysis as HTML: text, overlay, and the tables of masses and foci."""
-    picture = base64.b64encode(encode_png(analysis.overlay())).decode()
+    picture = base64.b64encode(encode_png(draw(analysis))).decode()
     return (
         f"<pre>{escape(analysis_text(analysis))}</pre>"
         f'<img alt="The key frame of {escape(analysis.scan.name, quote=True)} with its findings" '

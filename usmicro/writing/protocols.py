@@ -1,4 +1,4 @@
-"""What the writers need to know of an analysis."""
+"""The part of an analysis that writers use."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Cluster, Focus, Mass, Summary
+from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.model.scan import Scan
-from usmicro.settings import Settings
 
 
 class AnalysisLike(Protocol):
@@ -16,27 +15,19 @@ class AnalysisLike(Protocol):
 
     @property
     def scan(self) -> Scan:
-        """The scan that was analysed."""
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the analysis."""
+        """Scan that was analysed."""
 
     @property
     def foci(self) -> Sequence[Focus]:
-        """The listed foci, the most confident first."""
+        """Listed foci, the most confident first."""
 
     @property
     def masses(self) -> Sequence[Mass]:
-        """The masses, by number."""
-
-    @property
-    def clusters(self) -> Sequence[Cluster]:
-        """The clusters that the foci form, by number."""
+        """Masses, by number."""
 
     @property
     def summary(self) -> Summary:
-        """What is said of the image as a whole."""
+        """Findings on the image as a whole."""
 
     @property
     def frame(self) -> int:
@@ -52,7 +43,4 @@ class AnalysisLike(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Fallbacks that were taken, and frames that were lost."""
-
-    def overlay(self) -> ByteImage:
-        """Draw the findings on the key frame: RGB, shape (rows, columns, 3)."""
+        """Fallbacks and lost frames that a reader of the results must know."""

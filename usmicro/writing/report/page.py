@@ -1,8 +1,10 @@
-"""The report of a run: one HTML file to look through its results, made from the run's own files alone.
+"""The report of a run: one HTML file that shows its results.
 
-A run stores one clean picture an image in DIR/report/images, black outside the tissue and cropped to it: the overlay has its findings
-burned in and the inputs may be gone when `usmicro report` rebuilds the page, so that layers can only be switched on a picture that the
-run keeps; the page refers to it and embeds a thumbnail, which it enlarges where the picture is not beside it.
+The report is made only from the files of the run, since the inputs may be gone when
+`usmicro report` rebuilds it. A run stores a picture without findings for each image in
+DIR/report/images, black outside the tissue and cropped to it. The report draws the findings on it
+as layers that the reader can switch. It also embeds a thumbnail, which it enlarges if the picture
+is missing.
 """
 
 from __future__ import annotations
@@ -26,16 +28,24 @@ from usmicro.writing.report.run import Row, Run, read_run
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMNS
 
 SCRIPTS = ("report.js", "viewer.js", "layers.js", "evidence.js")
+"""Scripts that are joined in this order to the one script of the page."""
 REPORT, PAGES, PICTURES = "report.html", "report", "report/images"
+"""Main page, folder of further pages, and folder of pictures."""
 MOST_ON_ONE, PAGE_SIZE = 2000, 500
-"""Up to so many images are on one page; more go on several pages of that size."""
+"""Largest number of images of a report on one page, and number of images of each page of a larger
+report. Chosen by eye; no measurement is recorded."""
 MOST_FOCI = 40_000
-"""At most so many foci on a page, by which it ends earlier."""
+"""Largest number of foci on a page, so that browsers stay quick. Chosen by eye; no measurement is
+recorded."""
 MOST_FOCI_AN_IMAGE = 2000
-"""The surest of an image; its table in the report ends there."""
+"""Number of foci of an image that the report lists, the most confident first. Chosen by eye; no
+measurement is recorded."""
 THREADS = 4
+"""Number of threads that read pictures. Chosen by eye; no measurement is recorded."""
 SHOWN = {"masses": MASSES_COLUMNS[1:], "foci": FOCI_COLUMNS[1:], "clusters": CLUSTERS_COLUMNS[1:]}
+"""Columns of the tables in the page: all but the name of the image."""
 UNSAFE = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+"""Escapes of characters that could end a script element or a line of a script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,76 +53,65 @@ class Page:
     """A page of the gallery."""
 
     name: str
-    """Its file, below the folder of the run."""
+    """Path of the file in the folder of the run."""
     images: list[Row]
+    """Rows of images.csv."""
     first: int
-    """Index of its first image in the run."""
+    """Index of the first image of the page in the run."""
 
 
 def picture_file(folder: Path, stem: str) -> Path:
-    """Where the clean picture of an image goes."""
+    """Return the path of the picture without findings of an image."""
     return folder / PICTURES / f"{stem}.jpg"
 
 
 def write_report(folder: Path) -> Path:
-    """Write report.html, and further pages below report/ if there are too many images for one.
+    """Write report.html, and further pages in report/ if one page has too many images.
 
     Returns
     -------
-    path
-        The report.
+    Path
+        The main page.
 
     Raises
     ------
     UsageError
-        If the folder holds no finished run, or the report cannot be written.
+        If the folder has no finished run, or the report cannot be written.
     """
     run = read_run(folder)
     remove_report(folder)
     pages = paginate(run)
     if len(pages) == 1 and len(run.images) <= MOST_ON_ONE:
-        write_atomically(
-            folder / REPORT,
-            _html(
-                run,
-                report_summary.sections(run),
-                _gallery_of(run, pages[0], root=""),
-                title="Report",
-            ),
-        )
+        gallery = _gallery_of(run, pages[0], root="")
+        content = _html(run, report_summary.sections(run), gallery, title="Report")
+        write_atomically(folder / REPORT, content)
         return folder / REPORT
     for index, page in enumerate(pages):
-        turns = _turns(pages, index)
         content = _html(
             run,
-            turns,
+            _page_links(pages, index),
             _gallery_of(run, page, root="../"),
             title=f"Report, page {index + 1} of {len(pages)}",
             home="../",
         )
         write_atomically(folder / page.name, content)
-    listed = _page_list(run, pages)
-    write_atomically(
-        folder / REPORT, _html(run, report_summary.sections(run, images=listed), "", title="Report")
-    )
+    sections = report_summary.sections(run, images=_page_list(pages))
+    write_atomically(folder / REPORT, _html(run, sections, "", title="Report"))
     return folder / REPORT
 
 
 def remove_report(folder: Path) -> None:
-    """Delete the pages of a former report, but not the pictures that the run stored for it.
+    """Delete the pages of an earlier report, but not the pictures of the run.
 
     Raises
     ------
     UsageError
-        If one cannot be deleted.
+        If a page cannot be deleted.
     """
     pages = folder / PAGES
-    former = (
-        [path for path in pages.glob("page-*.html") if re.fullmatch(r"page-\d+\.html", path.name)]
-        if pages.is_dir()
-        else []
-    )
-    for path in (folder / REPORT, *former):
+    earlier = pages.glob("page-*.html") if pages.is_dir() else ()
+    numbered = [path for path in earlier if re.fullmatch(r"page-\d+\.html", path.name)]
+    for path in (folder / REPORT, *numbered):
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
@@ -120,15 +119,15 @@ def remove_report(folder: Path) -> None:
 
 
 def paginate(run: Run) -> list[Page]:
-    """The images in pages that hold neither too many images nor too many foci."""
+    """Divide the images into pages of neither too many images nor too many foci."""
     most = MOST_ON_ONE if len(run.images) <= MOST_ON_ONE else PAGE_SIZE
-    starts, foci = [0], 0
+    starts, page_foci = [0], 0
     for index, row in enumerate(run.images):
-        more = min(len(run.foci.get(row["image"], ())), MOST_FOCI_AN_IMAGE)
-        if index > starts[-1] and (index - starts[-1] >= most or foci + more > MOST_FOCI):
+        foci = min(len(run.foci.get(row["image"], ())), MOST_FOCI_AN_IMAGE)
+        if index > starts[-1] and (index - starts[-1] >= most or page_foci + foci > MOST_FOCI):
             starts.append(index)
-            foci = 0
-        foci += more
+            page_foci = 0
+        page_foci += foci
     spans = list(pairwise([*starts, len(run.images)]))
     digits = max(3, len(str(len(spans))))
     return [
@@ -138,13 +137,14 @@ def paginate(run: Run) -> list[Page]:
 
 
 def safe_json(value: Any) -> str:
-    """JSON that may stand inside a script element: no text can end it, and it is ASCII."""
+    """Return ASCII JSON for a script element, in which no text can end the element."""
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False).translate(
         UNSAFE
     )
 
 
 def _gallery_of(run: Run, page: Page, *, root: str) -> str:
+    """Return the gallery and the viewer of a page; `root` is the address of the run's folder."""
     data = {
         "root": root,
         "columns": SHOWN,
@@ -157,18 +157,22 @@ def _gallery_of(run: Run, page: Page, *, root: str) -> str:
 
 
 def _entries(run: Run, page: Page) -> Iterator[dict[str, Any]]:
-    """What the page knows of each image, in order; pictures are read by several threads, since OpenCV does not hold the interpreter."""
+    """Yield the data of each image, in order.
+
+    Several threads read pictures, since OpenCV releases the lock of the interpreter.
+    """
     with ThreadPoolExecutor(THREADS) as threads:
         yield from threads.map(lambda row: _entry(run, row), page.images)
 
 
 def _entry(run: Run, row: Row) -> dict[str, Any]:
+    """Return the data of one image; `row` is its row of images.csv."""
     name = row["image"]
     entry: dict[str, Any] = {
         key: row[key] for key in row if key != "seconds" and row[key] is not None
     }
-    told = run.told(name)
-    if notes := told.get("notes"):
+    record = run.image_record(name)
+    if notes := record.get("notes"):
         entry["notes"] = notes
     if row["status"] != "ok":
         return entry
@@ -178,23 +182,23 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         "clusters": run.clusters.get(name, []),
     }
     files = {
-        "picture": run.file(PICTURES, name, ".jpg"), "overlay": run.file("overlays", name, ".png"), "mask": run.file("masks", name, ".png"),
-    }  # fmt: skip
+        "picture": run.file(PICTURES, name, ".jpg"),
+        "overlay": run.file("overlays", name, ".png"),
+        "mask": run.file("masks", name, ".png"),
+    }
     masses = [
         Mass(**{column: mass[column] for column in SHOWN["masses"]}) for mass in findings["masses"]
     ]
-    sector = row["geometry"] == "sector"
-    picture = read_picture(
-        files["picture"], files["mask"], masses, told.get("key_frame", 0), sector=sector
-    )
+    sector, key_frame = row["geometry"] == "sector", record.get("key_frame", 0)
+    picture = read_picture(files["picture"], files["mask"], masses, key_frame, sector=sector)
     tables = {
-        kind: [[found[column] for column in SHOWN[kind]] for found in rows[:MOST_FOCI_AN_IMAGE]]
+        kind: [[finding[column] for column in SHOWN[kind]] for finding in rows[:MOST_FOCI_AN_IMAGE]]
         for kind, rows in findings.items()
     }
     links = {kind: run.link(file) for kind, file in files.items()}
     return {
         **entry,
-        "key_frame": told.get("key_frame", 0),
+        "key_frame": key_frame,
         "tables": tables,
         "links": {kind: link for kind, link in links.items() if link},
         "box": picture.box or (0, 0, row["columns"], row["rows"]),
@@ -206,6 +210,7 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
 
 
 def _html(run: Run, body: str, gallery: str, *, title: str, home: str = "") -> bytes:
+    """Return a whole page; the gallery goes to its place in the body, or behind it."""
     page = Template(_asset("report.html")).substitute(
         title=escape(title),
         version=escape(str(run.record["usmicro"])),
@@ -222,8 +227,8 @@ def _html(run: Run, body: str, gallery: str, *, title: str, home: str = "") -> b
     return page.encode("utf-8")
 
 
-def _page_list(run: Run, pages: Sequence[Page]) -> str:
-    """The table of pages that stands in the place of the gallery."""
+def _page_list(pages: Sequence[Page]) -> str:
+    """Return the table of pages, which the main page has in place of the gallery."""
     rows = []
     for number, page in enumerate(pages, 1):
         failed = sum(row["status"] != "ok" for row in page.images)
@@ -231,28 +236,36 @@ def _page_list(run: Run, pages: Sequence[Page]) -> str:
         link = f'<a href="{page.name}">Page {number}</a>'
         first, last = escape(page.images[0]["image"]), escape(page.images[-1]["image"])
         rows.append(
-            f'<tr><td>{link}</td><td class="path">{first}</td><td class="path">{last}</td><td class="number">{len(page.images):,}</td>'
-            f'<td class="number">{failed:,}</td><td class="number">{foci:,}</td></tr>'
+            f'<tr><td>{link}</td><td class="path">{first}</td><td class="path">{last}</td>'
+            f'<td class="number">{len(page.images):,}</td><td class="number">{failed:,}</td>'
+            f'<td class="number">{foci:,}</td></tr>'
         )
-    head = '<th>Page</th><th>First image</th><th>Last image</th><th class="number">Images</th><th class="number">Failed</th>'
-    head += '<th class="number">Foci</th>'
-    said = "There are too many images for one page; they are sorted by name. Search and filters on a page cover the images of that page."
+    head = "<th>Page</th><th>First image</th><th>Last image</th>"
+    head += "".join(f'<th class="number">{name}</th>' for name in ("Images", "Failed", "Foci"))
+    note = (
+        "There are too many images for one page. They are sorted by name. "
+        "Search and filters of a page cover the images of that page."
+    )
     return (
-        f'<section id="gallery"><h2>Gallery</h2><p class="note">{said}</p>'
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div></section>'
+        f'<section id="gallery"><h2>Gallery</h2><p class="note">{note}</p>'
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div></section>"
     )
 
 
-def _turns(pages: Sequence[Page], index: int) -> str:
-    """Links to the summary and to the neighbouring pages."""
+def _page_links(pages: Sequence[Page], index: int) -> str:
+    """Return links to the summary and to the neighbouring pages."""
     page = pages[index]
     links = ['<a href="../report.html">Summary</a>']
-    for words, other in (("Previous page", index - 1), ("Next page", index + 1)):
+    for text, other in (("Previous page", index - 1), ("Next page", index + 1)):
         if 0 <= other < len(pages):
-            links.append(f'<a href="{Path(pages[other].name).name}">{words}</a>')
-    said = f"Page {index + 1} of {len(pages)}: images {page.first + 1:,} to {page.first + len(page.images):,}"
-    return f'<nav class="turns" aria-label="Pages"><span>{said}</span>{"".join(links)}</nav>'
+            links.append(f'<a href="{Path(pages[other].name).name}">{text}</a>')
+    first, last = page.first + 1, page.first + len(page.images)
+    position = f"Page {index + 1} of {len(pages)}: images {first:,} to {last:,}"
+    links_html = f"<span>{position}</span>{''.join(links)}"
+    return f'<nav class="page-links" aria-label="Pages">{links_html}</nav>'
 
 
 def _asset(name: str) -> str:
+    """Return the text of a file beside this module."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a finished run left in its folder, read back for the report."""
+"""Tables and record of a finished run, read from its folder."""
 
 from __future__ import annotations
 
@@ -22,40 +22,58 @@ COLUMNS = {
     "clusters": CLUSTERS_COLUMNS,
 }
 Row = dict[str, Any]
+"""Value of each column; None if the cell is empty."""
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
-WORDS = frozenset(("image", "status", "error", "label_reason"))
-"""Columns whose values are text even where they look like a number."""
+TEXT_COLUMNS = frozenset(
+    ("image", "status", "error", "label_reason", "shadow_reason", "twinkling_reason")
+)
+"""Columns whose values are text even if they look like a number."""
+RECORD_KEYS = (
+    "images",
+    "settings",
+    "versions",
+    "seconds",
+    "options",
+    "decoders",
+    "platform",
+    "usmicro",
+)
+"""Keys of run.json that the report needs."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """The tables and the record of a run."""
+    """Tables and record of a run."""
 
     folder: Path
     images: list[Row]
+    """Rows of images.csv."""
     masses: dict[str, list[Row]]
-    """By image, as are the next two."""
+    """Rows of masses.csv, by image."""
     foci: dict[str, list[Row]]
+    """Rows of foci.csv, by image."""
     clusters: dict[str, list[Row]]
+    """Rows of clusters.csv, by image."""
     record: dict[str, Any]
+    """Content of run.json."""
     stems: dict[str, str]
-    """What the files of each image are called, less the suffix."""
+    """Names of the files of each image, without their endings."""
 
     def file(self, kind: str, image: str, suffix: str) -> Path:
-        """A file of an image, below the folder of its kind; it need not exist."""
-        # the whole name where the stem alone would have been that of an input beyond --limit
+        """Return the path of a file of an image, in the folder of its kind; it may be missing."""
+        # with --limit, a name keeps its ending if an input beyond the limit has the same stem
         paths = [self.folder / kind / f"{name}{suffix}" for name in (self.stems[image], image)]
         return next((path for path in paths if path.is_file()), paths[0])
 
     def link(self, file: Path) -> str:
-        """A percent-encoded address of a file, relative to the folder; empty if it does not exist."""
+        """Return the percent-encoded address of a file in the folder; empty if it is missing."""
         return quote(file.relative_to(self.folder).as_posix()) if file.is_file() else ""
 
-    def told(self, image: str) -> dict[str, Any]:
-        """What run.json tells of one image."""
-        found: dict[str, Any] = self.record["images"].get(image, {})
-        return found
+    def image_record(self, image: str) -> dict[str, Any]:
+        """Return the entry of an image in run.json."""
+        entry: dict[str, Any] = self.record["images"].get(image, {})
+        return entry
 
 
 def read_run(folder: Path) -> Run:
@@ -64,7 +82,7 @@ def read_run(folder: Path) -> Run:
     Raises
     ------
     UsageError
-        If the folder holds no finished run, or one whose tables have other columns.
+        If the folder has no finished run, or its tables have other columns.
     """
     record = _read_record(folder)
     tables = {
@@ -86,44 +104,41 @@ def read_run(folder: Path) -> Run:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
+    """Read run.json and check that the run is finished."""
     file = folder / "run.json"
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
         complete = record["complete"]
-        for name in (
-            "images",
-            "settings",
-            "versions",
-            "seconds",
-            "options",
-            "decoders",
-            "platform",
-            "usmicro",
-        ):
-            record[name]
+        for key in RECORD_KEYS:
+            record[key]
     except OSError as error:
         raise UsageError(
-            f"{folder}: holds no run of usmicro (run.json: {error.strerror}); give the --out folder of a finished run"
+            f"{folder}: has no run of usmicro (run.json: {error.strerror}); "
+            "give the --out folder of a finished run"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{file}: is no record of a run of usmicro; give the --out folder of a finished run"
+            f"{file}: is not the record of a run of usmicro; "
+            "give the --out folder of a finished run"
         ) from error
     if not complete:
         raise UsageError(
-            f"{folder}: the run has not reached every input; finish it with usmicro run --resume, which also writes the report"
+            f"{folder}: the run has not reached every input; "
+            "finish it with usmicro run --resume, which also writes the report"
         )
     return dict(record)
 
 
 def _read_table(file: Path, columns: tuple[str, ...]) -> list[Row]:
+    """Read a table and check its columns."""
     try:
         with open(file, encoding="utf-8", newline="") as lines:
             reader = csv.reader(lines)
             header = tuple(next(reader, ()))
             if header != columns:
                 raise UsageError(
-                    f"{file}: has other columns than this version of usmicro writes; run usmicro run again with --overwrite"
+                    f"{file}: has other columns than this version of usmicro writes; "
+                    "run usmicro run again with --overwrite"
                 )
             return [
                 {name: _value(name, text) for name, text in zip(columns, line, strict=True)}
@@ -131,18 +146,19 @@ def _read_table(file: Path, columns: tuple[str, ...]) -> list[Row]:
             ]
     except OSError as error:
         raise UsageError(
-            f"{file}: cannot be read ({error.strerror}); the report needs all tables of a finished run"
+            f"{file}: cannot be read ({error.strerror}); "
+            "the report needs all tables of a finished run"
         ) from error
     except (ValueError, csv.Error) as error:
         raise UsageError(
-            f"{file}: is damaged ({error}); write it anew with usmicro run --resume"
+            f"{file}: is damaged ({error}); write it again with usmicro run --resume"
         ) from error
 
 
 def _value(name: str, text: str) -> str | int | float | None:
-    """A cell as it was before it was written."""
+    """Return the value of a cell."""
     if not text:
         return None
-    if name in WORDS or not NUMBER.fullmatch(text):
+    if name in TEXT_COLUMNS or not NUMBER.fullmatch(text):
         return text
     return int(text) if text.lstrip("+-").isdigit() else float(text)

@@ -1,4 +1,4 @@
-"""The parts of the report that are plain text and plots: summary, distributions, failed files, settings and versions."""
+"""Sections of the report: summary, distributions, failed files, settings and versions."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ from html import escape
 from typing import Any
 
 from usmicro.settings import Settings
-from usmicro.writing.report.plots import SHAPES, bars, histogram
+from usmicro.writing.report.plots import bars, histogram, shape_icon
 from usmicro.writing.report.run import Run
 
 GALLERY_PLACE = "<!--gallery-->"
+"""Text that the gallery replaces."""
 MOST_FAILED = 500
-"""Failed files are listed up to here; all are in images.csv."""
+"""Number of failed files that are listed. Chosen by eye, so that the list stays readable."""
 LABELS = ("intramass", "extramass", "intraductal")
 
 
 def sections(run: Run, images: str = GALLERY_PLACE) -> str:
-    """Everything of the main page, with the gallery, or what stands in its place, between failed files and settings."""
+    """Return the sections of the main page; `images` is the gallery or the list of its pages."""
     return summary(run) + distributions(run) + failed(run) + images + settings(run)
 
 
 def navigation(*, gallery: bool, home: str, failed: bool) -> str:
-    """Links to the sections of the page."""
+    """Return links to the sections of the page.
+
+    Parameters
+    ----------
+    gallery : bool
+        True if the page has a gallery.
+    home : str
+        Address of the folder of the main page, for further pages; empty on the main page.
+    failed : bool
+        True if there are failed files.
+    """
     if home:
         return f'<a href="{home}report.html">Summary</a><a href="#gallery">Gallery</a>'
     names = [("summary", "Summary"), ("distributions", "Distributions")]
@@ -34,7 +45,7 @@ def navigation(*, gallery: bool, home: str, failed: bool) -> str:
 
 
 def summary(run: Run) -> str:
-    """Counts, as the tables have them, and how long it took."""
+    """Return counts of the tables, and the computing time."""
     done = [row for row in run.images if row["status"] == "ok"]
     foci = [focus for rows in run.foci.values() for focus in rows]
     labels = Counter(focus["label"] for focus in foci)
@@ -58,19 +69,16 @@ def summary(run: Run) -> str:
         tiles.append(_tile("time", "Computing time", _duration(seconds), measured=True))
     remarks = "".join(f"<li>{escape(remark)}</li>" for remark in run.record.get("remarks", []))
     remarks = f'<ul class="remarks">{remarks}</ul>' if remarks else ""
-    return f'<section id="summary"><h2>Summary</h2><dl class="tiles">{"".join(tiles)}</dl>{remarks}</section>'
+    content = f'<dl class="tiles">{"".join(tiles)}</dl>{remarks}'
+    return f'<section id="summary"><h2>Summary</h2>{content}</section>'
 
 
 def distributions(run: Run) -> str:
-    """Histograms and bars over all images and foci."""
+    """Return histograms and bars of all images and foci."""
     foci = [focus for rows in run.foci.values() for focus in rows]
     images = [row["foci"] for row in run.images if row["status"] == "ok"]
-    sizes, without = _known(foci, "diameter_mm")
-    size = (
-        ("Diameter of a focus", "mm")
-        if sizes
-        else ("Diameter of a focus", "pixels (no spacing is known)")
-    )
+    sizes, no_size = _known(foci, "diameter_mm")
+    size_unit = "mm" if sizes else "pixels (no spacing is known)"
     depths, no_depth = _known(foci, "depth_mm")
     labels, shadows, twinkling = (
         Counter(focus[name] for focus in foci) for name in ("label", "shadow", "twinkling")
@@ -80,8 +88,9 @@ def distributions(run: Run) -> str:
         histogram(images, "Foci per image", "foci", whole=True),
         histogram(
             sizes or _known(foci, "diameter_px")[0],
-            *size,
-            missing=_unknown(without) if sizes else "",
+            "Diameter of a focus",
+            size_unit,
+            missing=_unknown(no_size) if sizes else "",
         ),
         histogram(_known(foci, "contrast")[0], "Contrast of a focus", "local units"),
         histogram(depths, "Depth of a focus", "mm from the transducer", missing=_unknown(no_depth)),
@@ -100,16 +109,18 @@ def distributions(run: Run) -> str:
             "Twinkling",
         ),
     ]
-    return f'<section id="distributions"><h2>Distributions</h2><div class="plots">{"".join(plots)}</div></section>'
+    content = f'<div class="plots">{"".join(plots)}</div>'
+    return f'<section id="distributions"><h2>Distributions</h2>{content}</section>'
 
 
 def failed(run: Run) -> str:
-    """The files that failed and why; empty if none did."""
+    """Return the files that failed, each with its reason; empty if there are none."""
     rows = [row for row in run.images if row["status"] != "ok"]
     if not rows:
         return ""
     body = "".join(
-        f'<tr><td class="path">{escape(row["image"])}</td><td>{escape(row["error"] or "")}</td></tr>'
+        f'<tr><td class="path">{escape(row["image"])}</td>'
+        f"<td>{escape(row['error'] or '')}</td></tr>"
         for row in rows[:MOST_FAILED]
     )
     more = (
@@ -118,19 +129,21 @@ def failed(run: Run) -> str:
         else ""
     )
     return (
-        f'<section id="failed"><h2>Failed files</h2>{more}<div class="scroll"><table><thead><tr><th>File</th><th>Reason</th></tr></thead>'
+        f'<section id="failed"><h2>Failed files</h2>{more}<div class="scroll"><table>'
+        "<thead><tr><th>File</th><th>Reason</th></tr></thead>"
         f"<tbody>{body}</tbody></table></div></section>"
     )
 
 
 def settings(run: Run) -> str:
-    """Settings, options, versions and times."""
+    """Return settings, options, versions and times."""
     record = run.record
     groups = [
-        _values(group, values, told=_told(group)) for group, values in record["settings"].items()
+        _values(group, values, meanings=_meanings(group))
+        for group, values in record["settings"].items()
     ]
     options = {name: value for name, value in record["options"].items() if name != "workers"}
-    made = {
+    run_facts = {
         "Options": options,
         "Versions": {"usmicro": record["usmicro"], **record["versions"]},
         "Decoders (inputs)": record["decoders"],
@@ -142,32 +155,30 @@ def settings(run: Run) -> str:
         "workers": record["options"].get("workers"),
     }
     times |= {f"{stage}, s": value for stage, value in record["seconds"].items()}
-    groups += [_values(name, values) for name, values in made.items()]
+    groups += [_values(name, values) for name, values in run_facts.items()]
     groups.append(_values("Times (computing time summed over the inputs)", times, measured=True))
-    said = '<p class="note">A pointer that rests on a setting is told what it means.</p>'
-    return f'<section id="settings"><h2>Settings and versions</h2>{said}<div class="groups">{"".join(groups)}</div></section>'
+    note = '<p class="note">Rest the pointer on a setting to read its meaning.</p>'
+    content = f'{note}<div class="groups">{"".join(groups)}</div>'
+    return f'<section id="settings"><h2>Settings and versions</h2>{content}</section>'
 
 
 def _tile(
     key: str, name: str, value: str, *, icon: str = "", alarm: bool = False, measured: bool = False
 ) -> str:
-    shape = (
-        f'<svg class="icon {icon}" aria-hidden="true"><use href="#shape-{SHAPES[icon]}"/></svg>'
-        if icon
-        else ""
-    )
+    """Return a tile with a number; `measured` marks times, which differ between equal runs."""
+    shape = shape_icon(icon) if icon else ""
     classes = " ".join(name for name, on in (("alarm", alarm), ("measured", measured)) if on)
-    return f'<div class="tile"><dt>{shape}{escape(name)}</dt><dd id="count-{key}" class="{classes}">{escape(value)}</dd></div>'
+    number = f'<dd id="count-{key}" class="{classes}">{escape(value)}</dd>'
+    return f'<div class="tile"><dt>{shape}{escape(name)}</dt>{number}</div>'
 
 
-def _told(group: str) -> dict[str, tuple[str, str]]:
-    """Meaning and unit of each setting of a group; none of what this version does not know."""
-    known = getattr(Settings(), group, None)
-    return (
-        {}
-        if known is None
-        else {item.name: (item.metadata["says"], item.metadata["unit"]) for item in fields(known)}
-    )
+def _meanings(group: str) -> dict[str, tuple[str, str]]:
+    """Return meaning and unit of each setting of a group; empty for an unknown group."""
+    settings_group = getattr(Settings(), group, None)
+    if settings_group is None:
+        return {}
+    described = fields(settings_group)
+    return {item.name: (item.metadata["says"], item.metadata["unit"]) for item in described}
 
 
 def _values(
@@ -175,12 +186,13 @@ def _values(
     values: Mapping[str, Any],
     *,
     measured: bool = False,
-    told: Mapping[str, tuple[str, str]] | None = None,
+    meanings: Mapping[str, tuple[str, str]] | None = None,
 ) -> str:
+    """Return a table of names and values; empty if there are none."""
     kind = ' class="measured"' if measured else ""
     rows = ""
     for name, value in values.items():
-        says, unit = (told or {}).get(name, ("", ""))
+        says, unit = (meanings or {}).get(name, ("", ""))
         meaning = f' title="{escape(says, quote=True)}"' if says else ""
         unit = f" <small>{escape(unit)}</small>" if unit else ""
         rows += (
@@ -190,6 +202,7 @@ def _values(
 
 
 def _words(value: Any) -> str:
+    """Return a value as HTML."""
     if value is None or value == "":
         return '<span class="none">none</span>'
     if isinstance(value, bool):
@@ -198,18 +211,19 @@ def _words(value: Any) -> str:
 
 
 def _time(text: str | None) -> str | None:
-    """A time as run.json has it, easier to read."""
+    """Return a time of run.json in a form that is easier to read."""
     return text.replace("T", " ").replace("+00:00", " UTC") if text else text
 
 
 def _known(rows: Iterable[Mapping[str, Any]], column: str) -> tuple[list[float], int]:
-    """The values that are known, and how many are not."""
+    """Return the values that are known, and the number of those that are not."""
     values = [row[column] for row in rows]
     known = [value for value in values if value is not None]
     return known, len(values) - len(known)
 
 
 def _unknown(count: int) -> str:
+    """Return the note on foci whose size or depth is not known."""
     return (
         f"{count:,} {'focus' if count == 1 else 'foci'} without a known pixel spacing not shown"
         if count
@@ -218,6 +232,7 @@ def _unknown(count: int) -> str:
 
 
 def _duration(seconds: float) -> str:
+    """Return a time in seconds, minutes or hours."""
     if seconds < 60:
         return f"{seconds:.3g} s"
     minutes, hours = round(seconds / 60), round(seconds // 3600)
