@@ -320,7 +320,7 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
         print(f"{row.measure:{width}}  {value.value:6.3f}  {interval}")
     for remark in evaluation.remarks:
         print(f"note: {remark}")
-    print(f"95 % intervals over {evaluation.drawn}; plots and tables in {out}")
+    print(f"95 % intervals over {evaluation.resampled}; plots and tables in {out}")
     return DONE
 
 

@@ -1,1 +1,1 @@
-"""Accuracy against labelled scans and simulated ones: `python -m benchmarks.accuracy DATA`."""
+"""Accuracy on labelled and simulated scans."""

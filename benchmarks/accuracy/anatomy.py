@@ -1,4 +1,4 @@
-"""Rows about masses and ducts: how they agree with outlines, and what is found where there is none."""
+"""Measure masses and ducts: agreement with the true ones, false positives, and time."""
 
 from __future__ import annotations
 
@@ -7,83 +7,87 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.accuracy.runs import Outcome
-from usmicro.evaluation.rows import Result, fraction, over, plain
+from usmicro.evaluation.rows import Result, fraction, result_over_images, without_interval
 
 
-def masses(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
-    """Masses against their outlines, and those found on images that have none."""
-    own = [outcome for outcome in outcomes if outcome.masses is not None]
-    with_mass = [outcome for outcome in own if outcome.masses is not None and outcome.masses.found]
+def measure_masses(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
+    """Measure masses on images with outlines, and false positives on images without a mass."""
+    outlined = [outcome for outcome in outcomes if outcome.masses is not None]
+    with_mass = [outcome for outcome in outlined if outcome.masses and outcome.masses.dice_of_true]
     without = [
-        outcome for outcome in own if outcome.masses is not None and not outcome.masses.found
+        outcome for outcome in outlined if outcome.masses and not outcome.masses.dice_of_true
     ]
 
-    def overlaps(drawn: list[Outcome]) -> list[float]:
-        return [outcome.masses.union for outcome in drawn if outcome.masses is not None]
+    def total_dice(drawn: list[Outcome]) -> list[float]:
+        return [outcome.masses.total_dice for outcome in drawn if outcome.masses is not None]
 
-    def found(drawn: list[Outcome]) -> list[bool]:
-        return [
-            value is not None
-            for outcome in drawn
-            if outcome.masses is not None
-            for value in outcome.masses.found
-        ]
-
-    def extra(drawn: list[Outcome]) -> float:
-        return float(
-            np.mean([outcome.masses.extra for outcome in drawn if outcome.masses is not None])
+    def sensitivity(drawn: list[Outcome]) -> float:
+        return fraction(
+            [
+                dice is not None
+                for outcome in drawn
+                if outcome.masses is not None
+                for dice in outcome.masses.dice_of_true
+            ]
         )
+
+    def false_positives(drawn: list[Outcome]) -> float:
+        counts = [outcome.masses.false_positives for outcome in drawn if outcome.masses is not None]
+        return float(np.mean(counts))
 
     results = []
     if with_mass:
         results += [
-            over(with_mass, lambda drawn: float(np.mean(overlaps(drawn))), "masses, mean Dice"),
-            over(with_mass, lambda drawn: float(np.median(overlaps(drawn))), "masses, median Dice"),
-            over(with_mass, lambda drawn: fraction(found(drawn)), "masses found (Dice above 0.5)"),
-            over(own, extra, "other masses an image"),
+            result_over_images(
+                with_mass, lambda drawn: float(np.mean(total_dice(drawn))), "masses, mean Dice"
+            ),
+            result_over_images(
+                with_mass, lambda drawn: float(np.median(total_dice(drawn))), "masses, median Dice"
+            ),
+            result_over_images(with_mass, sensitivity, "masses, sensitivity (Dice above 0.5)"),
+            result_over_images(outlined, false_positives, "false-positive masses per image"),
         ]
     if without:
-        results.append(over(without, extra, "masses on images without one, per image"))
+        name = "false-positive masses per image without a mass"
+        results.append(result_over_images(without, false_positives, name))
     return results
 
 
-def ducts(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
-    """Ducts against the true ones."""
-    own = [outcome for outcome in outcomes if outcome.ducts is not None]
-    with_duct = [outcome for outcome in own if outcome.ducts is not None and outcome.ducts.found]
+def measure_ducts(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
+    """Measure ducts on scans whose true ducts are known."""
+    known = [outcome for outcome in outcomes if outcome.ducts is not None]
+    with_duct = [outcome for outcome in known if outcome.ducts and outcome.ducts.is_found]
 
-    def found(drawn: list[Outcome]) -> float:
+    def sensitivity(drawn: list[Outcome]) -> float:
         return fraction(
             [
-                value
+                is_found
                 for outcome in drawn
                 if outcome.ducts is not None
-                for value in outcome.ducts.found
+                for is_found in outcome.ducts.is_found
             ]
         )
 
-    def false(drawn: list[Outcome]) -> float:
-        return float(
-            np.mean([outcome.ducts.false for outcome in drawn if outcome.ducts is not None])
-        )
+    def false_positives(drawn: list[Outcome]) -> float:
+        counts = [outcome.ducts.false_positives for outcome in drawn if outcome.ducts is not None]
+        return float(np.mean(counts))
 
-    results = [over(with_duct, found, "ducts found (30 % covered)")] if with_duct else []
-    return results + ([over(own, false, "false ducts an image")] if own else [])
+    results = []
+    if with_duct:
+        name = "ducts, sensitivity (30 % covered)"
+        results.append(result_over_images(with_duct, sensitivity, name))
+    if known:
+        name = "false-positive ducts per image"
+        results.append(result_over_images(known, false_positives, name))
+    return results
 
 
-def anatomy_speed(outcomes: Sequence[Outcome]) -> list[Result]:
-    """Time that masses, ducts and nonmass areas of one image take, over all data sets."""
+def measure_anatomy_time(outcomes: Sequence[Outcome]) -> list[Result]:
+    """Measure the time of the anatomy stage, over all data sets."""
     seconds = [
         outcome.anatomy_seconds for outcome in outcomes if np.isfinite(outcome.anatomy_seconds)
     ]
-    return (
-        [
-            (
-                "seconds an image of the anatomy stage, median",
-                plain(float(np.median(seconds))),
-                len(seconds),
-            )
-        ]
-        if seconds
-        else []
-    )
+    if not seconds:
+        return []
+    median = without_interval(float(np.median(seconds)))
+    return [("anatomy stage, median seconds per image", median, len(seconds))]

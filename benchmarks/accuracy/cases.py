@@ -1,4 +1,4 @@
-"""Labelled scans: what the data folders hold, and simulated ones; one reader a layout."""
+"""Cases of the benchmark: labelled scans of public data sets, and simulated scans."""
 
 from __future__ import annotations
 
@@ -29,53 +29,69 @@ from usmicro.phantom import phantom_set
 from usmicro.phantom.sets import SetKind
 
 TRAINED_ON = (BUS_BRA, BREAST_LESIONS_USG)
-"""Sets that the mass model learns from."""
-CLIPS: tuple[SetKind, ...] = ("twinkling", "vessel", "flash", "noise")
-"""Sets of colour Doppler clips, each of which takes as long as twenty images."""
+"""Data sets on which the mass network is trained."""
+
+CLIP_KINDS: tuple[SetKind, ...] = ("twinkling", "vessel", "flash", "noise")
+"""Sets of simulated colour Doppler clips."""
+
+CLIP_FRACTION = 4
+"""By default there are this many times fewer colour clips than images of each set.
+
+A clip takes as long as twenty images; see docs/accuracy.md.
+"""
+
 FIRST_SEED = 10_000
-"""Phantoms of the benchmark have seeds from here on, which nothing is built or tuned with."""
+"""First seed of the simulated scans. Seeds from here on are used neither to fit nor to tune."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One labelled scan; it is read, or simulated, where it is analysed."""
+    """One labelled scan. The worker process that analyses it reads or simulates it."""
 
     dataset: str
+    """Name of the data set in the tables."""
     name: str
     path: Path | None = None
+    """File of the scan; None for a simulated scan."""
     phantom: tuple[SetKind, int] | None = None
     """Set and seed of a simulated scan."""
     spacing: Spacing = field(default_factory=Spacing)
+    """Pixel size; unknown if the data set does not give it."""
     outlines: tuple[Path, ...] | None = None
-    """One mask a mass, none where there is no mass; None where masses are not outlined."""
+    """One mask file per mass, empty if there is no mass; None if masses are not outlined."""
     other_outlines: tuple[Path, ...] = ()
-    """Masks of findings that are no mass."""
+    """Mask files of findings that are not masses."""
     part: Rectangle | None = None
-    """The part of the scan that is analysed as an image of its own; None: all of it."""
+    """Part of the scan that is analysed as an image of its own; None for the whole scan."""
     targets: tuple[Target, ...] | None = None
-    """Foci; None where they are not marked. Those of a phantom come with its scan."""
+    """True foci; None if they are not marked. Those of a simulated scan are in its `Truth`."""
     ignored: tuple[Target, ...] = ()
-    """Marks that are neither hit nor false."""
+    """Marks on which a detection is neither a hit nor a false positive."""
     calcification: str | None = None
-    """none, in a mass, intraductal; None where not assessed."""
+    """Descriptor: "none", "in a mass" or "intraductal"; None if not assessed."""
     posterior: PosteriorFeature | None = None
+    """Posterior feature of the lesion; None if not assessed."""
     mass_network: Path | None = None
-    """A mass model that has not seen the patient; None: the shipped one."""
+    """Mass network that was not trained on the patient; None for that of the package."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """What is known of a case once it is open."""
+    """Truth of a case at the size of its image."""
 
     masses: LabelImage | None
-    """At the size of the image: 0 none, 1 to n the masses."""
+    """Shape (rows, columns): 0 background, 1 to n the masses; None if they are not outlined."""
     targets: tuple[Target, ...] | None
+    """True foci; None if they are not marked."""
     ducts: LabelImage | None = None
-    """Likewise, the ducts."""
+    """Shape (rows, columns): 0 background, 1 to n the ducts; None if they are not known."""
 
 
 def with_unseen_networks(cases: Sequence[Case], folder: Path) -> list[Case]:
-    """The cases that a mass model of `folder` has not seen, each with that model, and those of sets that none was trained on.
+    """Assign to each case a mass network of `folder` that was not trained on it.
+
+    Cases on which every network was trained are left out. Cases of data sets that are not used for
+    training keep the network of the package.
 
     Raises
     ------
@@ -83,7 +99,7 @@ def with_unseen_networks(cases: Sequence[Case], folder: Path) -> list[Case]:
         If the folder has no unseen.json, which `python -m training.masses` writes.
     """
     networks = read_held_out_networks(folder)
-    kept = []
+    kept: list[Case] = []
     for case in cases:
         network = None if case.path is None else networks.get(case.path.stem)
         if network is not None:
@@ -94,7 +110,7 @@ def with_unseen_networks(cases: Sequence[Case], folder: Path) -> list[Case]:
 
 
 def open_case(case: Case) -> tuple[Scan, Truth]:
-    """Read or simulate the scan of a case, with what is known of it."""
+    """Read or simulate the scan of a case, and read its truth."""
     if case.phantom is not None:
         kind, seed = case.phantom
         phantom = next(phantom_set(kind, [seed]))
@@ -111,21 +127,24 @@ def open_case(case: Case) -> tuple[Scan, Truth]:
         scan = Scan.of_array(
             next(scan.frames())[top:bottom, left:right], spacing=scan.spacing, name=scan.name
         )
-    masses = (
-        None
-        if case.outlines is None
-        else read_label_image(case.outlines, (scan.rows, scan.columns))
-    )
+    masses = None
+    if case.outlines is not None:
+        masses = read_label_image(case.outlines, (scan.rows, scan.columns))
     return scan, Truth(masses=masses, targets=case.targets)
 
 
 def find_cases(data: Path) -> list[Case]:
-    """All cases of the data sets that lie below a folder, or of the one that it is.
+    """List the cases of all data sets in a folder.
+
+    Parameters
+    ----------
+    data : Path
+        Folder that contains data sets, or the folder of one data set.
 
     Raises
     ------
     UsageError
-        If it holds none of the layouts.
+        If the folder contains no data set.
     """
     names = [name for name in READERS if (data / name).is_dir()]
     if not names and data.is_dir() and data.resolve().name in READERS:
@@ -133,23 +152,24 @@ def find_cases(data: Path) -> list[Case]:
     cases = [case for name in names for case in READERS[name](data)]
     if not cases:
         raise UsageError(
-            f"{data}: expected a folder with one of {', '.join(READERS)}; found none of them"
+            f"{data}: expected a folder with one or more of {', '.join(READERS)}; "
+            "found none of them"
         )
     return cases
 
 
 def breast_lesions_usg(data: Path) -> list[Case]:
-    """BrEaST-Lesions-USG: outlines, calcification, posterior features, pixel size."""
+    """List BrEaST-Lesions-USG: outlines, calcification, posterior features, pixel size."""
     return [_case_of(image) for image in read_breast_lesions_usg(data)]
 
 
 def bus_bra(data: Path) -> list[Case]:
-    """BUS-BRA: outlines; no pixel size."""
+    """List BUS-BRA: outlines, no pixel size."""
     return [_case_of(image) for image in read_bus_bra(data)]
 
 
 def echogenic_foci_marks(data: Path) -> list[Case]:
-    """Foci that both readers marked are targets; other marks are ignored."""
+    """List the marked scans. Foci that both readers marked are targets; other marks are ignored."""
     images = sorted(read_echogenic_foci_marks(data), key=lambda image: image.name)
     return [_case_of(image) for image in images]
 
@@ -174,13 +194,47 @@ READERS: dict[str, Callable[[Path], list[Case]]] = {
     BUS_BRA: bus_bra,
     ECHOGENIC_FOCI_MARKS: echogenic_foci_marks,
 }
+"""Function that lists the cases of a data set, by the name of its folder."""
 
 
 def phantom_cases(count: int, clips: int | None = None) -> list[Case]:
-    """So many simulated scans of each set, and so many clips of each set of colour clips: a quarter as many if not given."""
-    clips = -(-count // 4) if clips is None else clips
+    """List simulated scans.
+
+    Parameters
+    ----------
+    count : int
+        Number of images of each set.
+    clips : int, optional
+        Number of colour clips of each set; `count` / CLIP_FRACTION, rounded up, if not given.
+    """
+    clips = -(-count // CLIP_FRACTION) if clips is None else clips
     return [
         Case(dataset=f"phantom {kind}", name=f"{kind}-{seed}", phantom=(kind, seed))
         for kind in get_args(SetKind)
-        for seed in range(FIRST_SEED, FIRST_SEED + (clips if kind in CLIPS else count))
+        for seed in range(FIRST_SEED, FIRST_SEED + (clips if kind in CLIP_KINDS else count))
     ]
+
+
+def select_cases(
+    cases: Sequence[Case], limit: int | None, only: Sequence[str] | None
+) -> list[Case]:
+    """Select cases, data set by data set.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    limit : int, optional
+        Largest number of cases of each data set; they are evenly spread over it.
+    only : sequence of str, optional
+        Names of data sets, or their first words; all data sets if not given.
+    """
+    selected: list[Case] = []
+    for name in dict.fromkeys(case.dataset for case in cases):
+        if only and name not in only and name.partition(" ")[0] not in only:
+            continue
+        own = [case for case in cases if case.dataset == name]
+        if limit is None or len(own) <= limit:
+            selected += own
+        else:
+            selected += [own[i * len(own) // limit] for i in range(limit)]
+    return selected

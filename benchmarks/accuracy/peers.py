@@ -1,4 +1,8 @@
-"""Detectors of general libraries on the same marks: each gives positions with a strength, and is read along its whole curve."""
+"""Measure blob detectors of general libraries on the marked foci.
+
+A detector returns positions with a strength. The strength takes the place of the confidence, so
+that the free-response curve needs no threshold.
+"""
 
 from __future__ import annotations
 
@@ -14,42 +18,48 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_laplace
 
 from benchmarks.accuracy.cases import Case, open_case
-from benchmarks.accuracy.scores import RATES
+from benchmarks.accuracy.foci import FALSE_POSITIVE_RATES
 from usmicro.evaluation.measures import free_response_results
 from usmicro.evaluation.metrics import Detections, match
 from usmicro.evaluation.rows import Row
 from usmicro.model.arrays import BoolImage, FloatImage, Frame
 
-# none of the libraries types these functions
+# these libraries have no type hints for the functions used here
 feature: Any = skimage.feature
 opencv: Any = cv2
 
 
-def _installed(name: str) -> Any:
+def _import_if_installed(name: str) -> Any:
     return import_module(name) if find_spec(name) else None
 
 
-trackpy, sep = _installed("trackpy"), _installed("sep")
+trackpy, sep = _import_if_installed("trackpy"), _import_if_installed("sep")
 
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Column and row, shape (n, 2), and strength, shape (n,)."""
-SMALLEST, LARGEST = 1.0, 6.0
-"""Gaussian scales in pixels that blobs are looked for at."""
+"""Column and row, pixels, shape (n, 2), and strength, shape (n,)."""
+
+LEAST_SIGMA, LARGEST_SIGMA = 1.0, 6.0
+"""Range of the Gaussian scales of the blob detectors, pixels.
+
+A disc of diameter d responds most at d / (2 sqrt 2), so the range is that of discs of 3 to 17
+pixels. Chosen by eye on the marked scans; no measurement is recorded.
+"""
 
 
 def blob_log(image: FloatImage) -> Points:
-    """scikit-image blob_log, ranked by the scale-normalised Laplacian at its maximum."""
-    return _ranked(
-        feature.blob_log(image / 255, SMALLEST, LARGEST, num_sigma=6, threshold=0.02), image
-    )
+    """Detect with blob_log of scikit-image; the strength is the scale-normalised Laplacian."""
+    blobs = feature.blob_log(image / 255, LEAST_SIGMA, LARGEST_SIGMA, num_sigma=6, threshold=0.02)
+    return _with_strength(blobs, image)
 
 
 def blob_dog(image: FloatImage) -> Points:
-    """scikit-image blob_dog, ranked likewise."""
-    return _ranked(feature.blob_dog(image / 255, SMALLEST, LARGEST, threshold=0.02), image)
+    """Detect with blob_dog of scikit-image; the strength is the scale-normalised Laplacian."""
+    blobs = feature.blob_dog(image / 255, LEAST_SIGMA, LARGEST_SIGMA, threshold=0.02)
+    return _with_strength(blobs, image)
 
 
-def _ranked(blobs: NDArray[np.float64], image: FloatImage) -> Points:
+def _with_strength(blobs: NDArray[np.float64], image: FloatImage) -> Points:
+    """Return the centres of blobs (row, column, sigma) with the Laplacian at each centre."""
     strength = np.zeros(len(blobs))
     for sigma in np.unique(blobs[:, 2]):
         response = -(sigma**2) * gaussian_laplace(image / 255, sigma)
@@ -59,54 +69,50 @@ def _ranked(blobs: NDArray[np.float64], image: FloatImage) -> Points:
 
 
 def simple_blob_detector(image: FloatImage) -> Points:
-    """OpenCV SimpleBlobDetector for bright blobs, ranked by the white top-hat at the key point."""
+    """Detect with SimpleBlobDetector of OpenCV; the strength is the white top-hat at the centre."""
     parameters = opencv.SimpleBlobDetector_Params()
     parameters.filterByColor, parameters.blobColor = True, 255
     parameters.filterByArea, parameters.minArea, parameters.maxArea = True, 3, 400
-    parameters.filterByCircularity = parameters.filterByConvexity = parameters.filterByInertia = (
-        False
-    )
+    parameters.filterByCircularity = False
+    parameters.filterByConvexity = False
+    parameters.filterByInertia = False
     parameters.minThreshold, parameters.maxThreshold, parameters.thresholdStep = 10, 250, 5
     parameters.minDistBetweenBlobs, parameters.minRepeatability = 4, 2
-    found = opencv.SimpleBlobDetector_create(parameters).detect(np.round(image).astype(np.uint8))
-    points = np.array([point.pt for point in found], dtype=float).reshape(-1, 2)
-    tophat = _tophat(image)
-    return points, tophat[
-        np.round(points[:, 1]).astype(int), np.round(points[:, 0]).astype(int)
-    ].astype(float)
+    detector = opencv.SimpleBlobDetector_create(parameters)
+    key_points = detector.detect(np.round(image).astype(np.uint8))
+    points = np.array([point.pt for point in key_points], dtype=float).reshape(-1, 2)
+    columns, rows = np.round(points).astype(int).T
+    return points, _tophat(image)[rows, columns].astype(float)
 
 
 def tophat_peaks(image: FloatImage) -> Points:
-    """Gaussian of 2.5 pixels, white top-hat of 25 pixels, local maxima."""
+    """Detect local maxima of the white top-hat; the strength is the value of the maximum."""
     tophat = _tophat(image)
     peaks = feature.peak_local_max(tophat, min_distance=4, threshold_abs=5)
     return peaks[:, ::-1].astype(float), tophat[peaks[:, 0], peaks[:, 1]].astype(float)
 
 
 def trackpy_locate(image: FloatImage) -> Points:
-    """trackpy.locate for features of 9 pixels, ranked by their integrated brightness over the background."""
-    found = trackpy.locate(image, 9, minmass=5, preprocess=True, engine="python")
-    return found[["x", "y"]].to_numpy(float), found["mass"].to_numpy(float)
+    """Detect with trackpy.locate; the strength is the brightness above background, integrated."""
+    features = trackpy.locate(image, 9, minmass=5, preprocess=True, engine="python")
+    return features[["x", "y"]].to_numpy(float), features["mass"].to_numpy(float)
 
 
 def sep_extract(image: FloatImage) -> Points:
-    """SExtractor's sources over its own background (sep), ranked by their peak."""
-    plain = np.ascontiguousarray(image, np.float32)
-    background = sep.Background(plain, bw=32, bh=32, fw=3, fh=3)
-    sep.set_extract_pixstack(plain.size)
-    sep.set_sub_object_limit(plain.size)
-    found = sep.extract(plain - background.back(), 1.0, err=background.globalrms, minarea=3)
-    return np.column_stack([found["x"], found["y"]]), found["peak"].astype(float)
+    """Detect with sep.extract, which is SExtractor; the strength is the peak above background."""
+    array = np.ascontiguousarray(image, np.float32)
+    background = sep.Background(array, bw=32, bh=32, fw=3, fh=3)
+    sep.set_extract_pixstack(array.size)
+    sep.set_sub_object_limit(array.size)
+    sources = sep.extract(array - background.back(), 1.0, err=background.globalrms, minarea=3)
+    return np.column_stack([sources["x"], sources["y"]]), sources["peak"].astype(float)
 
 
 def _tophat(image: FloatImage) -> FloatImage:
+    """Return the white top-hat over a disc of 25 pixels, after a Gaussian of 2.5 pixels."""
     smooth = cv2.GaussianBlur(image, (0, 0), 2.5)
-    return np.asarray(
-        cv2.morphologyEx(
-            smooth, cv2.MORPH_TOPHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
-        ),
-        dtype=np.float32,
-    )
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
+    return np.asarray(cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, disc), dtype=np.float32)
 
 
 PEERS: dict[str, Callable[[FloatImage], Points]] = {
@@ -117,17 +123,21 @@ PEERS: dict[str, Callable[[FloatImage], Points]] = {
     **({"trackpy.locate": trackpy_locate} if trackpy else {}),
     **({"sep.extract": sep_extract} if sep else {}),
 }
-"""Those of the extra `bench` only where it is installed."""
+"""Detectors by name. trackpy and sep come with the extra `bench` and are left out without it.
+
+The parameters of the detectors suit foci of 3 to 17 pixels. They were chosen by eye on the marked
+scans; no measurement is recorded.
+"""
 
 
 def score_peers(cases: Sequence[Case]) -> list[Row]:
-    """Sensitivity of each detector along its free-response curve, on the whole images and within the true outlines."""
+    """Measure the sensitivity of each detector on whole images and within the true masses."""
     marked = [case for case in cases if case.targets is not None]
     whole: dict[str, list[Detections]] = {name: [] for name in PEERS}
     inside: dict[str, list[Detections]] = {name: [] for name in PEERS}
     for case in marked:
         scan, truth = open_case(case)
-        image = grey(next(scan.frames()))
+        image = luminance(next(scan.frames()))
         targets, ignored = (
             [mark.at(0) for mark in marks] for marks in (case.targets or (), case.ignored)
         )
@@ -135,22 +145,23 @@ def score_peers(cases: Sequence[Case]) -> list[Row]:
             points, strength = detect(image)
             whole[name].append(match(points, strength, targets, ignored))
             if truth.masses is not None and truth.masses.any():
-                outline = truth.masses > 0
-                kept = _on(outline, points)
-                within = [target for target in targets if _on(outline, np.array([target[:2]]))[0]]
-                inside[name].append(match(points[kept], strength[kept], within, ignored))
+                in_mass = truth.masses > 0
+                kept = _are_on(in_mass, points)
+                kept_targets = [
+                    target for target in targets if _are_on(in_mass, np.array([target[:2]]))[0]
+                ]
+                inside[name].append(match(points[kept], strength[kept], kept_targets, ignored))
     rows = []
     for name in PEERS:
         for images, where in ((whole[name], ""), (inside[name], " in true outlines")):
             if images:
-                rows += [
-                    Row(name, *result)
-                    for result in free_response_results(images, None, where, rates=RATES)
-                ]
+                results = free_response_results(images, None, where, rates=FALSE_POSITIVE_RATES)
+                rows += [Row(name, *result) for result in results]
     return rows
 
 
-def _on(mask: BoolImage, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _are_on(mask: BoolImage, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return True for each point (column, row) that lies on the mask, shape (n,)."""
     column, row = (
         np.clip(np.round(points[:, axis]).astype(int), 0, mask.shape[1 - axis] - 1)
         for axis in (0, 1)
@@ -158,10 +169,11 @@ def _on(mask: BoolImage, points: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(mask[row, column])
 
 
-def grey(frame: Frame) -> FloatImage:
-    """Luminance of a frame, 0 to 255."""
+def luminance(frame: Frame) -> FloatImage:
+    """Return the luminance of a frame, shape (rows, columns), 0 to 255."""
     array = np.asarray(frame)
-    eight = (array / 257).astype(np.uint8) if array.dtype == np.uint16 else array
-    return np.asarray(
-        eight if eight.ndim == 2 else cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY), dtype=np.float32
-    )
+    if array.dtype == np.uint16:
+        array = (array / 257).astype(np.uint8)
+    if array.ndim == 3:
+        array = cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)
+    return np.asarray(array, dtype=np.float32)

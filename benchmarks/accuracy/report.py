@@ -1,4 +1,4 @@
-"""Results as tables, as JSON and as the generated part of docs/accuracy.md."""
+"""Write the results as tables, as JSON and as the generated part of docs/accuracy.md."""
 
 from __future__ import annotations
 
@@ -16,162 +16,156 @@ import numpy as np
 from benchmarks.accuracy.reliability import Bin
 from usmicro.errors import UsageError
 from usmicro.evaluation.metrics import Estimate
-from usmicro.evaluation.rows import Row
+from usmicro.evaluation.rows import Row, finite
 
 BEGIN, END = "<!-- begin: written by python -m benchmarks.accuracy -->", "<!-- end -->"
+"""Lines of a document between which the results are written."""
+
 PACKAGES = ("usmicro", "numpy", "scipy", "scikit-image", "opencv-python-headless", "numba")
+"""Packages on which the results depend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The results of one pass."""
+    """The results of one pass over the cases."""
 
     rows: Sequence[Row]
     bins: Sequence[Bin] = ()
-    """Of the reliability tables."""
+    """Ranges of the reliability tables."""
 
 
 Sections = Mapping[str, Section]
-"""By pass: whole images, true outlines given, other detectors."""
+"""Results by name of the pass: whole images, true outlines given, other detectors."""
 
 
-def shown(value: float) -> str:
-    """A number for a table; a dash where there is none."""
-    return (
-        "-"
-        if not np.isfinite(value)
-        else f"{value:.3g}"
-        if abs(value) >= 100 or value == round(value)
-        else f"{value:.3f}"
-    )
+def format_number(value: float) -> str:
+    """Format a number for a table; "-" if it is NaN or infinite."""
+    if not np.isfinite(value):
+        return "-"
+    return f"{value:.3g}" if abs(value) >= 100 or value == round(value) else f"{value:.3f}"
 
 
-def interval(estimate: Estimate) -> str:
-    """The confidence interval for a table; empty where there is none."""
-    return f"{shown(estimate.low)} to {shown(estimate.high)}" if np.isfinite(estimate.low) else ""
+def format_interval(estimate: Estimate) -> str:
+    """Format a confidence interval for a table; empty without interval."""
+    if not np.isfinite(estimate.low):
+        return ""
+    return f"{format_number(estimate.low)} to {format_number(estimate.high)}"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Rows as a Markdown table, which also reads well on a terminal."""
-    cells = [("data", "measure", "value", "95 % interval", "images")]
-    cells += [
+def measures_table(rows: Sequence[Row]) -> str:
+    """Return the measures as a Markdown table with aligned columns."""
+    lines = [("data", "measure", "value", "95 % interval", "images")]
+    lines += [
         (
             row.dataset,
             row.measure,
-            shown(row.estimate.value),
-            interval(row.estimate),
+            format_number(row.estimate.value),
+            format_interval(row.estimate),
             str(row.images),
         )
         for row in rows
     ]
-    return _aligned(cells)
+    return _aligned(lines)
 
 
 def reliability_table(bins: Sequence[Bin]) -> str:
-    """Reliability tables of all statements as one Markdown table."""
-    cells = [("data", "probability", "from", "to", "number", "mean", "share true", "95 % interval")]
-    cells += [
+    """Return the reliability tables of all probabilities as one Markdown table."""
+    lines = [("data", "probability", "from", "to", "number", "mean", "share true", "95 % interval")]
+    lines += [
         (
-            b.dataset,
-            b.statement,
-            f"{b.low:.2f}",
-            f"{b.high:.2f}",
-            str(b.number),
-            f"{b.stated:.3f}",
-            shown(b.right.value),
-            interval(b.right),
+            one.dataset,
+            one.statement,
+            f"{one.low:.2f}",
+            f"{one.high:.2f}",
+            str(one.number),
+            f"{one.mean_stated:.3f}",
+            format_number(one.fraction_right.value),
+            format_interval(one.fraction_right),
         )
-        for b in bins
+        for one in bins
     ]
-    return _aligned(cells)
+    return _aligned(lines)
 
 
-def _aligned(cells: Sequence[tuple[str, ...]]) -> str:
-    """Cells as a Markdown table, the first line as its head."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "| "
-        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        + " |"
-        for line in cells
+def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
+    """Return a Markdown table with aligned columns; the first line is its head."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = [
+        [cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines
     ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
+    texts = [f"| {' | '.join(cells)} |" for cells in padded]
+    texts.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(texts)
 
 
 def as_text(section: Section) -> str:
-    """The results of one pass for a terminal."""
-    return "\n\n".join(
-        [table(section.rows), *([reliability_table(section.bins)] if section.bins else [])]
-    )
+    """Return the results of one pass as text for a terminal."""
+    tables = [measures_table(section.rows)]
+    if section.bins:
+        tables.append(reliability_table(section.bins))
+    return "\n\n".join(tables)
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that the results depend on."""
+    """Return the versions of Python and of the packages on which the results depend."""
     return {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 def as_json(sections: Sections, command: str) -> str:
-    """All results with the command and the versions; what could not be measured is null."""
-
-    def number(value: float) -> float | None:
-        return value if np.isfinite(value) else None
-
+    """Return all results as JSON, with the command and the versions. NaN is written as null."""
     results: list[dict[str, Any]] = [
         {
-            "pass": section,
+            "pass": name,
             "data": row.dataset,
             "measure": row.measure,
-            "value": number(row.estimate.value),
-            "low": number(row.estimate.low),
-            "high": number(row.estimate.high),
+            "value": finite(row.estimate.value),
+            "low": finite(row.estimate.low),
+            "high": finite(row.estimate.high),
             "images": row.images,
         }
-        for section, content in sections.items()
-        for row in content.rows
+        for name, section in sections.items()
+        for row in section.rows
     ]
     reliability: list[dict[str, Any]] = [
         {
-            "pass": section,
+            "pass": name,
             "data": one.dataset,
             "probability": one.statement,
             "from": one.low,
             "to": one.high,
             "number": one.number,
-            "mean": one.stated,
-            "true": number(one.right.value),
-            "low": number(one.right.low),
-            "high": number(one.right.high),
+            "mean": one.mean_stated,
+            "true": finite(one.fraction_right.value),
+            "low": finite(one.fraction_right.low),
+            "high": finite(one.fraction_right.high),
         }
-        for section, content in sections.items()
-        for one in content.bins
+        for name, section in sections.items()
+        for one in section.bins
     ]
-    found = {
+    content = {
         "command": command,
         "versions": versions(),
         "results": results,
         "reliability": reliability,
     }
-    return json.dumps(found, indent=1) + "\n"
+    return json.dumps(content, indent=1) + "\n"
 
 
 def as_markdown(sections: Sections, command: str) -> str:
-    """The generated part of docs/accuracy.md."""
-    parts = [
-        f"```\n{command}\n```",
-        ", ".join(f"{name} {number}" for name, number in versions().items()) + ".",
-    ]
-    for section, content in sections.items():
-        parts.append(f"### {section}")
-        parts += [
-            table(list(group)) for _, group in groupby(content.rows, key=lambda row: row.dataset)
-        ]
-        parts += [reliability_table(content.bins)] if content.bins else []
+    """Return the generated part of docs/accuracy.md."""
+    numbers = ", ".join(f"{name} {number}" for name, number in versions().items())
+    parts = [f"```\n{command}\n```", f"{numbers}."]
+    for name, section in sections.items():
+        parts.append(f"### {name}")
+        by_dataset = groupby(section.rows, key=lambda row: row.dataset)
+        parts += [measures_table(list(rows)) for _, rows in by_dataset]
+        if section.bins:
+            parts.append(reliability_table(section.bins))
     return "\n\n".join(parts)
 
 
-def refresh(document: Path, sections: Sections, command: str) -> None:
-    """Replace what stands between the markers of a document.
+def update_document(document: Path, sections: Sections, command: str) -> None:
+    """Replace the text between the markers of a document by the results.
 
     Raises
     ------
@@ -183,8 +177,8 @@ def refresh(document: Path, sections: Sections, command: str) -> None:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise UsageError(
-            f"{document}: expected the lines {BEGIN} and {END}, between which results are written; found them not"
+            f"{document}: expected the lines {BEGIN} and {END}, between which the results are "
+            "written; found no such lines"
         )
-    document.write_text(
-        f"{before}{BEGIN}\n\n{as_markdown(sections, command)}\n\n{END}{after}", encoding="utf-8"
-    )
+    results = as_markdown(sections, command)
+    document.write_text(f"{before}{BEGIN}\n\n{results}\n\n{END}{after}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""usmicro on every case, in two processes; what comes back is small."""
+"""Run usmicro on every case, in worker processes that return only small results."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from functools import partial
 import cv2
 import numpy as np
 
-from benchmarks.accuracy.cases import Case, open_case
+from benchmarks.accuracy.cases import Case, Truth, open_case
 from usmicro.analysis import analyze
-from usmicro.labelling.calcification import calcification_of_image
 from usmicro.errors import UsmicroError
-from usmicro.evaluation.overlaps import components, overlap
+from usmicro.evaluation.overlaps import connected_parts, match_areas
 from usmicro.evaluation.targets import Target
+from usmicro.labelling.calcification import calcification_of_image
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, LabelImage
 from usmicro.model.findings import Focus, Mass
@@ -24,136 +24,156 @@ from usmicro.model.scan import UserMasks
 from usmicro.result import Analysis
 from usmicro.settings import Settings
 
-COVERED = 0.3
-"""A true duct is found if ducts cover this much of it; a duct is false if true ones cover less of it."""
+MIN_COVERAGE = 0.3
+"""A true duct is found if ducts cover at least this fraction of it.
+
+A detected duct is a false positive if true ducts cover less than this fraction of it. Ducts are a
+few pixels wide, so an error of one pixel at each wall halves their Dice coefficient; coverage
+tolerates it. Chosen by judgement; no measurement is recorded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class MassOverlap:
-    """How the masses found compare with the true ones."""
+    """Agreement of the detected masses of one case with the true masses."""
 
-    union: float
-    """Dice of all masses found with all true ones."""
-    found: tuple[float | None, ...]
-    """For each true mass the Dice of the mass that finds it; None if it is missed."""
-    extra: int
-    """Masses that find no true one."""
-    stated: tuple[tuple[float, bool], ...] = ()
-    """Confidence of each mass found, and whether it finds a true one."""
+    total_dice: float
+    """Dice coefficient of the union of all detected masses with the union of all true masses."""
+    dice_of_true: tuple[float | None, ...]
+    """Dice coefficient of each true mass with the mass that finds it; None if it is missed."""
+    false_positives: int
+    """Number of detected masses that find no true mass."""
+    confidences: tuple[tuple[float, bool], ...] = ()
+    """Confidence of each detected mass, and True if it finds a true mass."""
 
 
 @dataclass(frozen=True, slots=True)
 class DuctOverlap:
-    """How the ducts found compare with the true ones."""
+    """Agreement of the detected ducts of one case with the true ducts."""
 
-    found: tuple[bool, ...]
-    """For each true duct whether it is found."""
-    false: int
-    """Ducts that lie in no true one."""
+    is_found: tuple[bool, ...]
+    """For each true duct: True if it is found."""
+    false_positives: int
+    """Number of detected ducts that lie in no true duct."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What usmicro says of one case, and what is true."""
+    """Results of usmicro on one case, with the truth they are compared with."""
 
     case: Case
     error: str = ""
+    """Reason of the failure; empty if the case was analysed."""
     foci: tuple[Focus, ...] = ()
-    """Every candidate."""
-    in_outline: tuple[bool, ...] | None = None
-    """Whether each focus lies within a true mass."""
+    """Every candidate, listed or not."""
+    foci_in_outline: tuple[bool, ...] | None = None
+    """For each focus: True if it lies in a true mass. None if the masses are not outlined."""
     targets: tuple[Target, ...] | None = None
+    """True foci; None if the foci are not marked."""
     targets_in_outline: tuple[bool, ...] | None = None
+    """For each target, likewise."""
     masses: MassOverlap | None = None
+    """None if the masses are not outlined."""
     ducts: DuctOverlap | None = None
-    mass: Mass | None = None
-    """What is said of the largest true mass, if it is found."""
+    """None if the true ducts are not known."""
+    largest_mass: Mass | None = None
+    """The mass that finds the largest true mass; None if that is missed."""
     calcification: str = ""
-    """Descriptor at the default confidence."""
+    """Reported descriptor of the calcifications, at the default confidence."""
     score: float = float("nan")
-    """Calcification score."""
+    """Calcification score, 0 to 1."""
     seconds: float = float("nan")
+    """Time of the analysis."""
     anatomy_seconds: float = float("nan")
-    """Time of the anatomy stage, an image."""
+    """Time of the anatomy stage per frame."""
 
 
 def run_cases(
     cases: Sequence[Case], settings: Settings, *, given_outlines: bool = False, processes: int = 2
 ) -> Iterator[Outcome]:
-    """Analyse the cases in worker processes; outcomes come in the order of the cases.
+    """Analyse the cases in worker processes and yield the outcomes in the order of the cases.
 
     Parameters
     ----------
     cases : sequence of Case
     settings : Settings
     given_outlines : bool
-        Give the true outlines to usmicro as the user's own masks.
+        Pass the true outlines to usmicro as the masks of a user.
     processes : int
+        Number of worker processes; 1 runs in this process.
     """
-    work = partial(examine, settings=settings, given_outlines=given_outlines)
+    work = partial(run_case, settings=settings, given_outlines=given_outlines)
     if processes == 1:
         yield from map(work, cases)
         return
-    with multiprocessing.get_context("spawn").Pool(processes, initializer=_one_thread) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes, _use_one_thread) as pool:
         yield from pool.imap(work, cases, chunksize=1)
 
 
-def _one_thread() -> None:
+def _use_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
 def settings_of(case: Case, settings: Settings) -> Settings:
-    """The settings with the mass model that a case is to be judged by."""
+    """Return the settings with the mass network of the case, if it has one."""
     if case.mass_network is None:
         return settings
     return replace(settings, anatomy=replace(settings.anatomy, mass_network=str(case.mass_network)))
 
 
-def examine(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
-    """Analyse one case once: every candidate for curves, and the descriptor as a user would get it."""
+def run_case(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:
+    """Analyse one case and compare the results with its truth.
+
+    The analysis lists every candidate, for free-response curves. The descriptor of the
+    calcifications is that of an analysis with `settings`.
+    """
     settings = settings_of(case, settings)
+    list_all = replace(settings, foci=replace(settings.foci, minimum_confidence=0.0))
     try:
         scan, truth = open_case(case)
-        masks = (
-            UserMasks(masses=truth.masses)
-            if given_outlines and truth.masses is not None and truth.masses.any()
-            else None
-        )
+        masks = None
+        if given_outlines and truth.masses is not None and truth.masses.any():
+            masks = UserMasks(masses=truth.masses)
         start = time.perf_counter()
-        analysis = analyze(
-            scan,
-            settings=replace(settings, foci=replace(settings.foci, minimum_confidence=0.0)),
-            masks=masks,
-        )
+        analysis = analyze(scan, settings=list_all, masks=masks)
         seconds = time.perf_counter() - start
     except UsmicroError as error:
         return Outcome(case=case, error=str(error))
-    overlap, mass = (None, None) if truth.masses is None else compare_masses(analysis, truth.masses)
-    inside = None if truth.masses is None else truth.masses > 0
-    targets = truth.targets
-    return Outcome(
+    score = analysis.summary.calcification_score
+    outcome = Outcome(
         case=case,
         foci=tuple(analysis.foci),
-        in_outline=None
-        if inside is None
-        else _within(inside, [(focus.x_px, focus.y_px) for focus in analysis.foci]),
-        targets=targets,
-        targets_in_outline=None
-        if inside is None or targets is None
-        else _within(inside, [target.at(0)[:2] for target in targets]),
-        masses=overlap,
-        ducts=None if truth.ducts is None else compare_ducts(analysis.labels, truth.ducts),
-        mass=mass,
-        calcification=calcification_of_image(
-            analysis.foci, analysis.summary.calcification_score, settings
-        ),
-        score=analysis.summary.calcification_score,
+        targets=truth.targets,
+        calcification=calcification_of_image(analysis.foci, score, settings),
+        score=score,
         seconds=seconds,
         anatomy_seconds=analysis.seconds["anatomy"] / analysis.summary.frames,
     )
+    return _with_areas(outcome, analysis, truth)
 
 
-def _within(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[bool, ...]:
+def _with_areas(outcome: Outcome, analysis: Analysis, truth: Truth) -> Outcome:
+    """Add the agreement of masses and ducts with the true ones."""
+    if truth.ducts is not None:
+        outcome = replace(outcome, ducts=compare_ducts(analysis.labels, truth.ducts))
+    if truth.masses is None:
+        return outcome
+    overlap, largest_mass = compare_masses(analysis, truth.masses)
+    in_mass = truth.masses > 0
+    outcome = replace(
+        outcome,
+        masses=overlap,
+        largest_mass=largest_mass,
+        foci_in_outline=_are_inside(in_mass, [(focus.x_px, focus.y_px) for focus in analysis.foci]),
+    )
+    if truth.targets is not None:
+        places = [target.at(0)[:2] for target in truth.targets]
+        outcome = replace(outcome, targets_in_outline=_are_inside(in_mass, places))
+    return outcome
+
+
+def _are_inside(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[bool, ...]:
+    """Return True for each point (column, row; pixels) that lies in the mask."""
     rows, columns = mask.shape
     return tuple(
         bool(mask[min(max(round(y), 0), rows - 1), min(max(round(x), 0), columns - 1)])
@@ -162,27 +182,43 @@ def _within(mask: BoolImage, points: Sequence[tuple[float, float]]) -> tuple[boo
 
 
 def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, Mass | None]:
-    """Overlap of the masses found with the true ones, matched one to one; and the mass that finds the largest true one."""
-    found = components(analysis.labels == AreaLabel.MASS)
-    compared = overlap(found, true)
-    count = int(found.max())
-    own = (
-        [_nearest(analysis.masses, found == number) for number in range(1, count + 1)]
-        if analysis.masses
-        else []
+    """Match the detected masses with the true masses one to one.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    true : array, shape (rows, columns)
+        0 is background, every other value a mass.
+
+    Returns
+    -------
+    overlap : MassOverlap
+    largest_mass : Mass or None
+        The mass that finds the largest true mass; None if that is missed.
+    """
+    detected = connected_parts(analysis.labels == AreaLabel.MASS)
+    overlap = match_areas(detected, true)
+    masses = []
+    if analysis.masses:
+        masses = [
+            _mass_of_part(analysis.masses, detected == number)
+            for number in range(1, int(detected.max()) + 1)
+        ]
+    confidences = tuple(
+        (mass.confidence, index in overlap.pairs.values()) for index, mass in enumerate(masses)
     )
-    stated = tuple(
-        (mass.confidence, number in compared.pairs.values()) for number, mass in enumerate(own)
+    areas = [(true == number).sum() for number in np.unique(true) if number > 0]
+    largest = int(np.argmax(areas)) if areas else -1
+    largest_mass = masses[overlap.pairs[largest]] if largest in overlap.pairs and masses else None
+    return (
+        MassOverlap(overlap.total_dice, overlap.dice_of_true, overlap.false_positives, confidences),
+        largest_mass,
     )
-    numbers = [number for number in np.unique(true) if number > 0]
-    largest = int(np.argmax([(true == number).sum() for number in numbers])) if numbers else -1
-    mass = own[compared.pairs[largest]] if largest in compared.pairs and own else None
-    return MassOverlap(compared.union, compared.each, compared.extra, stated), mass
 
 
-def _nearest(masses: Sequence[Mass], inside: BoolImage) -> Mass:
-    """The mass in the middle of a region."""
-    rows, columns = np.nonzero(inside)
+def _mass_of_part(masses: Sequence[Mass], part: BoolImage) -> Mass:
+    """Return the mass whose centre is nearest to the centroid of a part of the label image."""
+    rows, columns = np.nonzero(part)
     return min(
         masses,
         key=lambda mass: float(np.hypot(columns.mean() - mass.x_px, rows.mean() - mass.y_px)),
@@ -190,15 +226,23 @@ def _nearest(masses: Sequence[Mass], inside: BoolImage) -> Mass:
 
 
 def compare_ducts(labels: ByteImage, true: LabelImage) -> DuctOverlap:
-    """Which true ducts the ducts found cover, and how many of those found are false."""
-    found = components(labels == AreaLabel.DUCT)
-    covered = tuple(
-        bool((found[true == number] > 0).mean() >= COVERED)
+    """Compare the detected ducts with the true ducts by coverage.
+
+    Parameters
+    ----------
+    labels : array, shape (rows, columns)
+        Label image of the analysis.
+    true : array, shape (rows, columns)
+        0 is background, every other value a duct.
+    """
+    detected = connected_parts(labels == AreaLabel.DUCT)
+    is_found = tuple(
+        bool((detected[true == number] > 0).mean() >= MIN_COVERAGE)
         for number in np.unique(true)
         if number > 0
     )
-    false = sum(
-        bool((true[found == number] > 0).mean() < COVERED)
-        for number in range(1, int(found.max()) + 1)
+    false_positives = sum(
+        bool((true[detected == number] > 0).mean() < MIN_COVERAGE)
+        for number in range(1, int(detected.max()) + 1)
     )
-    return DuctOverlap(covered, false)
+    return DuctOverlap(is_found, false_positives)

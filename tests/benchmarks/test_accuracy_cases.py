@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.cases import CLIPS, Case, find_cases, open_case, phantom_cases
+from benchmarks.accuracy.cases import CLIP_KINDS, Case, find_cases, open_case, phantom_cases
 from usmicro.errors import UsageError
 from usmicro.evaluation.targets import Target
 from usmicro.phantom.sets import SetKind
@@ -14,7 +14,7 @@ from usmicro.phantom.sets import SetKind
 
 @pytest.fixture
 def data(tmp_path):
-    """A small folder in each of the layouts."""
+    """A folder with a few images in the layout of each data set."""
     image, mask = np.full((40, 50), 90, np.uint8), np.zeros((40, 50), np.uint8)
     mask[10:20, 10:30] = 255
     for folder in (
@@ -53,7 +53,7 @@ def data(tmp_path):
     return tmp_path
 
 
-def test_every_layout_is_read(data):
+def test_the_cases_of_every_data_set_are_listed(data):
     cases = find_cases(data)
     assert [(case.dataset, case.name) for case in cases] == [
         ("breast-lesions-usg", "a.png"),
@@ -75,7 +75,7 @@ def test_every_layout_is_read(data):
     assert len(cases[5].ignored) == 1
 
 
-def test_outlines_are_numbered_at_the_size_of_the_image(data):
+def test_the_masses_of_a_case_are_numbered_in_a_label_image(data):
     scan, truth = open_case(find_cases(data)[0])
     assert (scan.rows, scan.columns) == truth.masses.shape == (40, 50)
     assert [(truth.masses == number).sum() for number in (1, 2)] == [200, 200]
@@ -95,14 +95,18 @@ def test_a_normal_image_of_busi_has_no_mass(data):
     assert not truth.masses.any()
 
 
-def test_one_data_set_may_be_named_itself(data):
+def test_the_folder_of_one_data_set_may_be_given(data):
     assert find_cases(data / "bus-bra") == [
         case for case in find_cases(data) if case.dataset == "bus-bra"
     ]
 
 
-def test_a_folder_without_data_and_a_mask_of_another_size_are_refused(data, tmp_path):
-    with pytest.raises(UsageError, match="expected a folder with one of breast-lesions-usg"):
+def test_an_error_is_raised_for_a_folder_without_data_and_for_a_mask_of_another_size(
+    data, tmp_path
+):
+    with pytest.raises(
+        UsageError, match="expected a folder with one or more of breast-lesions-usg"
+    ):
         find_cases(tmp_path / "bus-bra" / "images")
     cv2.imwrite(str(data / "bus-bra/masks/mask_0001-l.png"), np.zeros((4, 5), np.uint8))
     with pytest.raises(
@@ -111,14 +115,14 @@ def test_a_folder_without_data_and_a_mask_of_another_size_are_refused(data, tmp_
         open_case(find_cases(data)[3])
 
 
-def test_phantoms_bring_their_truth():
+def test_simulated_cases_have_their_truth():
     cases = phantom_cases(8)
     assert Counter(case.dataset for case in cases) == {
-        f"phantom {kind}": 2 if kind in CLIPS else 8 for kind in get_args(SetKind)
+        f"phantom {kind}": 2 if kind in CLIP_KINDS else 8 for kind in get_args(SetKind)
     }
     assert len({case.name for case in cases}) == len(cases)
     assert [case.dataset for case in phantom_cases(0, clips=1)] == [
-        f"phantom {kind}" for kind in CLIPS
+        f"phantom {kind}" for kind in CLIP_KINDS
     ]
     scan, truth = open_case(Case(dataset="phantom mixed", name="x", phantom=("mixed", 3)))
     assert truth.masses.shape == (scan.rows, scan.columns)

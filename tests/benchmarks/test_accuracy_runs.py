@@ -12,22 +12,22 @@ SETTINGS = Settings()
 
 
 @pytest.mark.parametrize("calcification", [0.0, 1.0])
-def test_the_descriptor_of_every_candidate_is_that_of_the_listed_ones(calcification):
+def test_the_descriptor_made_from_all_candidates_equals_that_of_the_listed_foci(calcification):
     scan, _ = open_case(Case(dataset="phantom mixed", name="x", phantom=("mixed", 10_001)))
     settings = replace(SETTINGS, labels=replace(SETTINGS.labels, calcification=calcification))
-    every = analyze(
+    complete = analyze(
         scan, settings=replace(settings, foci=replace(settings.foci, minimum_confidence=0.0))
     )
     listed = analyze(scan, settings=settings)
-    assert len(every.foci) > len(listed.foci)
+    assert len(complete.foci) > len(listed.foci)
     assert (
-        calcification_of_image(every.foci, every.summary.calcification_score, settings)
+        calcification_of_image(complete.foci, complete.summary.calcification_score, settings)
         == listed.summary.calcification
     )
     assert (listed.summary.calcification == "none") == (calcification == 1)
 
 
-def test_the_surest_focus_describes_an_image_on_which_none_is_listed():
+def test_the_most_confident_focus_describes_an_image_without_listed_foci():
     foci = [
         SimpleNamespace(confidence=0.05, label="intraductal"),
         SimpleNamespace(confidence=0.02, label="extramass"),

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from benchmarks.accuracy.__main__ import limited, main, written
-from benchmarks.accuracy.cases import Case, Truth
+from benchmarks.accuracy.__main__ import documented_command, main
+from benchmarks.accuracy.cases import Case, Truth, select_cases
 from benchmarks.accuracy.peers import PEERS
 from benchmarks.accuracy.reliability import Bin
-from benchmarks.accuracy.report import BEGIN, END, Section, as_json, refresh, table
+from benchmarks.accuracy.report import BEGIN, END, Section, as_json, measures_table, update_document
 from benchmarks.accuracy.runs import MassOverlap, Outcome, compare_masses
 from benchmarks.accuracy.scores import score
-from benchmarks.accuracy.sheets import TRUE, fitted, sheet, with_truth
+from benchmarks.accuracy.sheets import TRUTH_COLOUR, arrange_tiles, draw_truth, make_tile
 from usmicro.errors import UsageError
 from usmicro.evaluation import metrics
-from usmicro.evaluation.measures import one_descriptor
+from usmicro.evaluation.measures import main_descriptor
 from usmicro.evaluation.metrics import Estimate
 from usmicro.evaluation.rows import Row
 from usmicro.evaluation.targets import Target
@@ -24,7 +24,7 @@ from usmicro.evaluation.targets import Target
 
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch):
-    """Intervals are not what these tests look at."""
+    """Draw few bootstrap samples, since these tests do not check intervals."""
     monkeypatch.setitem(metrics.bootstrap.__kwdefaults__, "rounds", 5)
 
 
@@ -48,7 +48,7 @@ def values(outcomes):
     return {(row.dataset, row.measure): row.estimate.value for row in score(outcomes, listed=0.5)}
 
 
-def test_calcification_is_scored_over_the_images_that_are_assessed():
+def test_calcification_is_measured_on_assessed_images():
     facts = [
         ("none", "none", 0.1),
         ("none", "outside a mass", 0.6),
@@ -65,15 +65,15 @@ def test_calcification_is_scored_over_the_images_that_are_assessed():
         for i, (true, said, value) in enumerate(facts)
     ]
     outcomes.append(Outcome(case=Case(dataset="d", name="not assessed"), score=1, seconds=1))
-    found = values(outcomes)
-    assert found["d", "calcification score, AUC"] == 0.75
-    assert found["d", "calcification present, kappa"] == 0
-    assert found["d", "other images called calcified"] == 0.5
-    assert found["d", "calcified images called calcified"] == 0.5
-    assert one_descriptor("outside a mass+in a mass") == "in a mass"
+    measured = values(outcomes)
+    assert measured["d", "calcification score, AUC"] == 0.75
+    assert measured["d", "calcification present, kappa"] == 0
+    assert measured["d", "calcification, false-positive rate"] == 0.5
+    assert measured["d", "calcification, sensitivity"] == 0.5
+    assert main_descriptor("outside a mass+in a mass") == "in a mass"
 
 
-def test_posterior_features_of_missed_masses_count_as_nothing_seen():
+def test_the_posterior_feature_of_a_missed_mass_has_score_0_and_is_wrong():
     facts = [
         ("shadowing", "shadowing", -0.8),
         ("none", "none", 0.1),
@@ -83,15 +83,17 @@ def test_posterior_features_of_missed_masses_count_as_nothing_seen():
     outcomes = [
         Outcome(
             case=Case(dataset="d", name=str(i), posterior=true),
-            mass=None if said is None else SimpleNamespace(posterior=said, posterior_score=value),
+            largest_mass=None
+            if said is None
+            else SimpleNamespace(posterior=said, posterior_score=value),
             seconds=1,
         )
         for i, (true, said, value) in enumerate(facts)
     ]
-    found = values(outcomes)
-    assert found["d", "posterior shadowing against the rest, AUC"] == 1
-    assert found["d", "posterior enhancement against none and shadowing, AUC"] == 1
-    assert found["d", "posterior feature of four, kappa"] == pytest.approx(
+    measured = values(outcomes)
+    assert measured["d", "posterior shadowing against the rest, AUC"] == 1
+    assert measured["d", "posterior enhancement against none and shadowing, AUC"] == 1
+    assert measured["d", "posterior feature (four classes), kappa"] == pytest.approx(
         (0.75 - 3 / 16) / (1 - 3 / 16)
     )
 
@@ -115,35 +117,35 @@ def test_foci_labels_and_shadows():
         ),
         seconds=2,
     )
-    found = values([outcome])
-    assert found["d", "foci, sensitivity at 1 false an image"] == 0.75
-    assert found["d", "foci listed, sensitivity"] == 0.5
-    assert found["d", "foci listed, false an image"] == 1
-    assert found["d", "foci listed, F1"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 2))
-    assert found["d", "diameter over the true one, foci of 0.6 mm and more, median"] == 1.25
-    assert found["d", "labels right"] == 0.5
-    assert found["d", "shadows found"] == 1
-    assert found["d", "foci without shadow given one"] == 0
-    assert found["d", "seconds a scan, median"] == 2
+    measured = values([outcome])
+    assert measured["d", "foci, sensitivity at 1 false positive per image"] == 0.75
+    assert measured["d", "listed foci, sensitivity"] == 0.5
+    assert measured["d", "listed foci, false positives per image"] == 1
+    assert measured["d", "listed foci, F1"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 2))
+    assert measured["d", "measured / true diameter of foci of at least 0.6 mm, median"] == 1.25
+    assert measured["d", "labels of foci, accuracy"] == 0.5
+    assert measured["d", "shadows of foci, sensitivity where assessable"] == 1
+    assert measured["d", "shadows of foci, false-positive rate where assessable"] == 0
+    assert measured["d", "analysis, median seconds per scan"] == 2
 
 
-def test_only_foci_and_targets_within_the_outline_count_there():
+def test_measures_in_true_outlines_use_only_the_foci_and_targets_there():
     outcome = Outcome(
         case=Case(dataset="d", name="one"),
         foci=(focus(90, 90, 0.9), focus(10, 10, 0.8)),
-        in_outline=(False, True),
+        foci_in_outline=(False, True),
         targets=(target(10, 10), target(50, 50)),
         targets_in_outline=(True, False),
         masses=MassOverlap(0.9, (0.9,), 0),
         seconds=1,
     )
-    found = values([outcome, Outcome(case=outcome.case, error="unreadable")])
-    assert found["d", "foci in true outlines, sensitivity at 1 false an image"] == 1
-    assert found["d", "foci, sensitivity at 1 false an image"] == 0.5
-    assert found["d", "images that failed"] == 1
+    measured = values([outcome, Outcome(case=outcome.case, error="unreadable")])
+    assert measured["d", "foci in true outlines, sensitivity at 1 false positive per image"] == 1
+    assert measured["d", "foci, sensitivity at 1 false positive per image"] == 0.5
+    assert measured["d", "failed images"] == 1
 
 
-def test_twinkling_is_pooled_over_clips_and_follows_the_motion():
+def test_twinkling_is_measured_over_all_clips_and_with_moving_targets():
     moved = Target(x=(10.0, 30.0), y=(10.0, 10.0), diameter=4, twinkling=True)
     still = Target(x=(80.0,), y=(80.0,), diameter=4, twinkling=False)
     one = Outcome(
@@ -158,10 +160,10 @@ def test_twinkling_is_pooled_over_clips_and_follows_the_motion():
         targets=(still,),
         seconds=1,
     )
-    found = values([one, other])
-    assert found["phantom colour clips", "twinkling score, AUC"] == 1
-    assert found["phantom colour clips", "twinkling foci called yes"] == 1
-    assert found["phantom colour clips", "other foci called yes"] == 0
+    measured = values([one, other])
+    assert measured["phantom colour clips", "twinkling score, AUC"] == 1
+    assert measured["phantom colour clips", "twinkling yes, sensitivity"] == 1
+    assert measured["phantom colour clips", "twinkling yes, false-positive rate"] == 0
 
 
 def test_masses_are_matched_one_to_one():
@@ -170,21 +172,26 @@ def test_masses_are_matched_one_to_one():
     true[10:30, 50:60] = 2
     labels[10:30, 12:32] = 1
     labels[40:50, 40:50] = 1
-    said = [
+    masses = [
         SimpleNamespace(x_px=45, y_px=45, confidence=0.4),
         SimpleNamespace(x_px=22, y_px=20, confidence=0.9),
     ]
-    overlap, mass = compare_masses(SimpleNamespace(labels=labels, masses=said), true)
-    assert overlap.found == (0.9, None)
-    assert overlap.extra == 1
-    assert mass is said[1]
-    assert_allclose(overlap.union, 2 * 360 / (600 + 500))
-    nothing, none = compare_masses(SimpleNamespace(labels=0 * labels, masses=[]), 0 * true)
-    assert (nothing.union, nothing.found, nothing.extra, none) == (1, (), 0, None)
+    overlap, mass = compare_masses(SimpleNamespace(labels=labels, masses=masses), true)
+    assert overlap.dice_of_true == (0.9, None)
+    assert overlap.false_positives == 1
+    assert mass is masses[1]
+    assert_allclose(overlap.total_dice, 2 * 360 / (600 + 500))
+    empty, no_mass = compare_masses(SimpleNamespace(labels=0 * labels, masses=[]), 0 * true)
+    assert (empty.total_dice, empty.dice_of_true, empty.false_positives, no_mass) == (
+        1,
+        (),
+        0,
+        None,
+    )
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_peers_find_a_bright_point(name):
+def test_every_detector_finds_a_bright_spot(name):
     random = np.random.default_rng(0)
     image = cv2.GaussianBlur(random.normal(60, 30, (120, 140)).astype(np.float32), (0, 0), 2)
     column, row = np.meshgrid(np.arange(140), np.arange(120))
@@ -206,20 +213,20 @@ def rows():
     }
 
 
-def test_results_as_table_json_and_document(tmp_path):
-    text = table(rows()["Whole images"].rows)
+def test_results_are_written_as_table_json_and_document(tmp_path):
+    text = measures_table(rows()["Whole images"].rows)
     assert "| 0.800 | 0.700 to 0.900 | 12" in text
-    found = json.loads(as_json(rows(), "python -m benchmarks.accuracy DATA"))
-    assert found["results"][0]["value"] == 0.8
-    assert found["results"][1]["low"] is None
-    assert found["reliability"][0]["number"] == 7
+    content = json.loads(as_json(rows(), "python -m benchmarks.accuracy DATA"))
+    assert content["results"][0]["value"] == 0.8
+    assert content["results"][1]["low"] is None
+    assert content["reliability"][0]["number"] == 7
     document = tmp_path / "accuracy.md"
     with pytest.raises(UsageError, match="expected the lines"):
-        refresh(document, rows(), "command")
+        update_document(document, rows(), "command")
     document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    refresh(document, rows(), "command")
+    update_document(document, rows(), "command")
     once = document.read_text()
-    refresh(document, rows(), "command")
+    update_document(document, rows(), "command")
     assert document.read_text() == once
     assert once.startswith("before\n")
     assert once.endswith("\nafter\n")
@@ -230,30 +237,30 @@ def test_results_as_table_json_and_document(tmp_path):
     )
 
 
-def test_the_limit_spreads_over_each_data_set_and_the_command_hides_paths(tmp_path):
+def test_selected_cases_are_spread_evenly_and_the_documented_command_has_no_paths(tmp_path):
     cases = [Case(dataset=name, name=str(i)) for name in ("phantom mixed", "b") for i in range(10)]
-    assert [case.name for case in limited(cases, 5, None)] == ["0", "2", "4", "6", "8"] * 2
-    assert {case.dataset for case in limited(cases, None, ["phantom"])} == {"phantom mixed"}
+    assert [case.name for case in select_cases(cases, 5, None)] == ["0", "2", "4", "6", "8"] * 2
+    assert {case.dataset for case in select_cases(cases, None, ["phantom"])} == {"phantom mixed"}
     assert (
-        written([str(tmp_path), "--limit", "5", "--out", "x.json"])
+        documented_command([str(tmp_path), "--limit", "5", "--out", "x.json"])
         == "python -m benchmarks.accuracy DATA --limit 5"
     )
 
 
 def test_wrong_usage_has_exit_status_2(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
-    assert "expected a folder with one of" in capsys.readouterr().err
+    assert "expected a folder with one or more of" in capsys.readouterr().err
     with pytest.raises(SystemExit) as leaving:
         main([])
     assert leaving.value.code == 2
 
 
-def test_a_sheet_shows_the_truth_on_every_tile():
+def test_every_tile_of_a_sheet_shows_the_truth():
     masses = np.zeros((60, 90), np.int32)
     masses[20:40, 30:60] = 1
     truth = Truth(masses=masses, targets=(target(45, 30),))
-    drawn = with_truth(np.zeros((60, 90, 3), np.uint8), truth, 0)
-    assert (drawn[20, 30:60] == TRUE).all()
-    assert (drawn[30, 33:40] == TRUE).all()
-    tiles = [fitted(drawn, 90, "one") for _ in range(3)]
-    assert sheet(tiles, 2).shape == (2 * 110, 2 * 90, 3)
+    drawn = draw_truth(np.zeros((60, 90, 3), np.uint8), truth, 0)
+    assert (drawn[20, 30:60] == TRUTH_COLOUR).all()
+    assert (drawn[30, 33:40] == TRUTH_COLOUR).all()
+    tiles = [make_tile(drawn, 90, "one") for _ in range(3)]
+    assert arrange_tiles(tiles, 2).shape == (2 * 110, 2 * 90, 3)

@@ -14,12 +14,13 @@ from usmicro.evaluation import evaluate, metrics
 
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch):
+    """Draw few bootstrap samples, since these tests do not check intervals."""
     monkeypatch.setitem(metrics.bootstrap.__kwdefaults__, "rounds", 20)
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Four images that are fine and one that failed; of each fine one the foci and masses of `evaluated_run`."""
+    """A run of four images and one more that failed; see `evaluated_run`."""
     return make_run(tmp_path / "run")
 
 
@@ -33,8 +34,8 @@ def values(evaluation):
     return {row.measure: row.estimate.value for row in evaluation.rows}
 
 
-def test_marks_of_foci_give_the_free_response(run, tmp_path):
-    # two foci of confidence 0.9 and 0.5 on each image: at (30, 30) and (60, 40)
+def test_marks_of_foci_give_the_free_response_curve(run, tmp_path):
+    # each image has a focus of confidence 0.9 at (30, 30) and one of 0.5 at (60, 40)
     truth = write(
         tmp_path / "foci.csv",
         "image,x_px,y_px,diameter_px,label",
@@ -45,37 +46,36 @@ def test_marks_of_foci_give_the_free_response(run, tmp_path):
         "c.png,,,,",
     )
     evaluation = evaluate(run, truth)
-    found = values(evaluation)
-    # a: two hits; b: one hit, one false, one missed; c: read, nothing there, two false
-    assert found["foci listed, sensitivity"] == pytest.approx(3 / 4)
-    assert found["foci listed, false an image"] == pytest.approx(3 / 3)
-    assert found["foci listed, F1"] == pytest.approx(2 * 3 / (4 + 3 + 3))
-    assert found["foci, sensitivity at 0.5 false an image"] == pytest.approx(2 / 4)
-    assert found["labels of foci right"] == pytest.approx(2 / 3)
-    assert (
-        "foci, sensitivity at 4 false an image" not in found
-    )  # the run lists no more foci than that
+    measured = values(evaluation)
+    # a: two hits; b: one hit, one false, one missed; c: no marks, two false
+    assert measured["listed foci, sensitivity"] == pytest.approx(3 / 4)
+    assert measured["listed foci, false positives per image"] == pytest.approx(3 / 3)
+    assert measured["listed foci, F1"] == pytest.approx(2 * 3 / (4 + 3 + 3))
+    assert measured["foci, sensitivity at 0.5 false positives per image"] == pytest.approx(2 / 4)
+    assert measured["labels of foci, accuracy"] == pytest.approx(2 / 3)
+    # the curve ends before 4 false positives per image
+    assert "foci, sensitivity at 4 false positives per image" not in measured
     assert any("minimum_confidence" in remark for remark in evaluation.remarks)
-    assert evaluation.drawn == "images"
+    assert evaluation.resampled == "images"
 
 
-def test_marks_that_are_ignored_count_for_nothing(run, tmp_path):
+def test_ignored_marks_and_the_foci_on_them_do_not_count(run, tmp_path):
     marks = ["image,x_px,y_px,ignore", "a.png,30,30,no", "a.png,60,40,yes"]
-    found = values(evaluate(run, write(tmp_path / "foci.csv", *marks)))
-    assert found["foci listed, false an image"] == 0
-    assert found["foci listed, sensitivity"] == 1
+    measured = values(evaluate(run, write(tmp_path / "foci.csv", *marks)))
+    assert measured["listed foci, false positives per image"] == 0
+    assert measured["listed foci, sensitivity"] == 1
 
 
-def test_the_distance_decides_what_is_near_enough(run, tmp_path):
+def test_the_least_distance_decides_which_foci_hit_a_mark(run, tmp_path):
     truth = write(tmp_path / "foci.csv", "image,x_px,y_px", "a.png,30,39")
-    assert values(evaluate(run, truth))["foci listed, sensitivity"] == 0
-    assert values(evaluate(run, truth, least_distance=9.5))["foci listed, sensitivity"] == 1
+    assert values(evaluate(run, truth))["listed foci, sensitivity"] == 0
+    assert values(evaluate(run, truth, least_distance=9.5))["listed foci, sensitivity"] == 1
     with pytest.raises(UsageError, match="--distance 0"):
         evaluate(run, truth, least_distance=0)
 
 
 def test_labels_of_images_give_auc_and_kappa(run, tmp_path):
-    # the run's scores and words: a 0.9 in a mass, sub/b 0.2 none, c 0.6 outside a mass, d 0.1 none
+    # the run reports: a 0.9 in a mass, sub/b 0.2 none, c 0.6 outside a mass, d 0.1 none
     truth = write(
         tmp_path / "t.csv",
         "image,calcification",
@@ -84,35 +84,34 @@ def test_labels_of_images_give_auc_and_kappa(run, tmp_path):
         "c.png,none",
         "d.png,in a mass",
     )
-    found = values(evaluate(run, truth))
-    assert found["calcification score, AUC"] == pytest.approx(2 / 4)
-    assert (
-        found["calcified images called calcified"] == found["other images called calcified"] == 0.5
-    )
-    assert found["calcification present, kappa"] == pytest.approx(0)
-    assert "calcification descriptor, kappa" in found
-    plain = write(
+    measured = values(evaluate(run, truth))
+    assert measured["calcification score, AUC"] == pytest.approx(2 / 4)
+    assert measured["calcification, sensitivity"] == 0.5
+    assert measured["calcification, false-positive rate"] == 0.5
+    assert measured["calcification present, kappa"] == pytest.approx(0)
+    assert "calcification descriptor, kappa" in measured
+    without_place = write(
         tmp_path / "p.csv", "image,calcification", "a.png,yes", "b.png,no", "c.png,no", "d.png,yes"
     )
-    assert "calcification descriptor, kappa" not in values(evaluate(run, plain))
+    assert "calcification descriptor, kappa" not in values(evaluate(run, without_place))
 
 
 def test_masks_give_dice(run, tmp_path):
     mask = np.zeros((80, 100), np.uint8)
-    mask[20:40, 20:40] = 255  # what the run found of a.png
+    mask[20:40, 20:40] = 255  # the mass of the run
     half, none = mask.copy(), np.zeros_like(mask)
     half[20:40, 30:40] = 0
     (tmp_path / "truth" / "masks").mkdir(parents=True)
     for name, pixels in (("a.png", mask), ("b.png", half), ("c.png", none)):
         cv2.imwrite(str(tmp_path / "truth" / "masks" / name), pixels)
-    found = values(evaluate(run, tmp_path / "truth"))
-    assert found["masses, mean Dice"] == pytest.approx((1 + 2 / 3) / 2)
-    assert found["masses found (Dice above 0.5)"] == 1
-    assert found["images without masses on which some were found"] == 1
-    assert found["other masses an image"] == pytest.approx(1 / 3)
+    measured = values(evaluate(run, tmp_path / "truth"))
+    assert measured["masses, mean Dice"] == pytest.approx((1 + 2 / 3) / 2)
+    assert measured["masses, sensitivity (Dice above 0.5)"] == 1
+    assert measured["masses, false-positive rate on images without"] == 1
+    assert measured["false-positive masses per image"] == pytest.approx(1 / 3)
 
 
-def test_patients_are_drawn_together(run, tmp_path):
+def test_intervals_are_over_patients_if_the_labels_name_any(run, tmp_path):
     lines = [
         "image,calcification,patient",
         "a.png,yes,1",
@@ -121,13 +120,12 @@ def test_patients_are_drawn_together(run, tmp_path):
         "d.png,yes,2",
     ]
     evaluation = evaluate(run, write(tmp_path / "t.csv", *lines))
-    assert evaluation.drawn == "patients"
-    assert {len(group) for group in evaluation.comparison.groups(evaluation.comparison.images)} == {
-        2
-    }
+    assert evaluation.resampled == "patients"
+    groups = evaluation.comparison.patient_groups(evaluation.comparison.images)
+    assert [len(group) for group in groups] == [2, 2]
 
 
-def test_failed_and_unknown_images_are_told_and_in_no_measure(run, tmp_path):
+def test_remarks_name_failed_and_unknown_images_which_no_measure_includes(run, tmp_path):
     truth = write(
         tmp_path / "t.csv",
         "image,calcification,note",
@@ -138,14 +136,14 @@ def test_failed_and_unknown_images_are_told_and_in_no_measure(run, tmp_path):
     evaluation = evaluate(run, truth)
     assert evaluation.comparison.failed == ["failed.png"]
     remarks = " ".join(evaluation.remarks)
-    assert "1 images failed" in remarks
+    assert "1 labelled images failed" in remarks
     assert "elsewhere.png" in remarks
     assert "not used: note" in remarks
     assert {row.images for row in evaluation.rows} == {1}
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (["image,x,y", "a.png,1,2"], "expected the columns image, x_px, y_px"),
         (["image;calcification", "a.png;no"], "separate them by commas, not by semicolons"),
@@ -164,17 +162,17 @@ def test_failed_and_unknown_images_are_told_and_in_no_measure(run, tmp_path):
         ),
         (["image,calcification", "a.png,malignant"], "expected the calcification none, present"),
         (["image,calcification", ",yes"], "names no image"),
-        (["image,calcification", "x.png,yes"], "tells of no image of this run"),
-        (["image,calcification", "b.png,yes", "sub/b.png,yes"], "tells twice of sub/b.png"),
-        (["image,calcification", "a.png,"], "holds no label"),
+        (["image,calcification", "x.png,yes"], "no image of this run is labelled"),
+        (["image,calcification", "b.png,yes", "sub/b.png,yes"], "sub/b.png is labelled twice"),
+        (["image,calcification", "a.png,"], "contains no label"),
     ],
 )
-def test_truth_that_cannot_be_used_is_refused_with_what_is_expected(run, tmp_path, lines, said):
-    with pytest.raises(UsageError, match=re.escape(said)):
+def test_the_error_for_an_unusable_table_says_what_is_expected(run, tmp_path, lines, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
         evaluate(run, write(tmp_path / "truth.csv", *lines))
 
 
-def test_a_file_name_does_with_or_without_its_ending(run, tmp_path):
+def test_an_image_may_be_named_by_its_file_name_with_or_without_suffix(run, tmp_path):
     truth = write(
         tmp_path / "t.csv",
         "image,calcification",
@@ -188,10 +186,11 @@ def test_a_file_name_does_with_or_without_its_ending(run, tmp_path):
     assert any("sub/d" in remark for remark in evaluation.remarks)
 
 
-def test_a_run_that_lists_every_candidate_is_described_by_the_foci_that_are_listed_by_default(
+def test_descriptors_of_a_run_of_every_candidate_are_made_from_the_foci_listed_by_default(
     run, tmp_path
 ):
-    # a: intramass of confidence 0.9 and extramass of 0.5, which is now a candidate that would not be listed; c: the surest stands for all
+    # a: the extramass focus falls below the default confidence
+    # c: both foci do, so the more confident one, which is intramass, is described
     foci = (run / "foci.csv").read_text().replace(",0.5,", ",0.05,")
     (run / "foci.csv").write_text(
         "\n".join(
@@ -207,29 +206,29 @@ def test_a_run_that_lists_every_candidate_is_described_by_the_foci_that_are_list
         "c.png,outside a mass",
         "d.png,none",
     )
-    said = [image.calcification for image in evaluate(run, truth).comparison.images]
-    assert said == ["in a mass", "outside a mass", "none", "none"]  # by the tables alone
+    descriptors = [image.calcification for image in evaluate(run, truth).comparison.images]
+    assert descriptors == ["in a mass", "outside a mass", "none", "none"]  # as in images.csv
     record = json.loads((run / "run.json").read_text())
     record["settings"]["foci"]["minimum_confidence"] = 0.0
     (run / "run.json").write_text(json.dumps(record))
-    said = [image.calcification for image in evaluate(run, truth).comparison.images]
-    assert said == ["in a mass", "in a mass", "none", "none"]
+    descriptors = [image.calcification for image in evaluate(run, truth).comparison.images]
+    assert descriptors == ["in a mass", "in a mass", "none", "none"]
 
 
-def test_images_on_which_all_went_well_are_not_among_the_worst(run, tmp_path):
+def test_images_without_errors_are_not_among_the_worst(run, tmp_path):
     truth = write(
         tmp_path / "t.csv", "image,calcification", "a.png,in a mass", "b.png,none", "c.png,none"
     )
     evaluate(run, truth, out=tmp_path / "out")
-    worst = (tmp_path / "out" / "evaluation.html").read_text().partition("went worst")[2]
+    worst = (tmp_path / "out" / "evaluation.html").read_text().partition("Worst images")[2]
     assert "c.png" in worst
     assert "a.png" not in worst
     assert "b.png" not in worst
 
 
-def test_no_truth_and_no_results_are_refused(run, tmp_path):
+def test_an_error_is_raised_without_labels_or_results(run, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="empty: holds no labels of this run"):
+    with pytest.raises(UsageError, match="empty: contains no labels for this run"):
         evaluate(run, tmp_path / "empty")
     with pytest.raises(UsageError, match="no such file"):
         evaluate(run, tmp_path / "nothing.csv")
@@ -263,7 +262,7 @@ def test_the_command_writes_page_and_tables_and_prints_the_measures(run, tmp_pat
     with open(out / "images.csv", newline="") as lines:
         rows = {row["image"]: row for row in csv.DictReader(lines)}
     assert rows["a.png"]["foci_missed"] == "1"
-    assert rows["sub/b.png"]["foci_marked"] == ""  # not assessed
+    assert rows["sub/b.png"]["foci_marked"] == ""  # the foci of b.png are not marked
     page = (out / "evaluation.html").read_text()
     assert page.count("<svg") == 2
     assert "not for diagnosis" in page
@@ -273,7 +272,7 @@ def test_the_command_writes_page_and_tables_and_prints_the_measures(run, tmp_pat
     assert before == {path.name: path.read_bytes() for path in out.iterdir()}
 
 
-def test_names_are_escaped_on_the_page(tmp_path):
+def test_the_page_escapes_names_of_images(tmp_path):
     name = "<img src=x onerror=alert(1)>.png"
     run = make_run(tmp_path / "run", names=(name,))
     evaluate(
@@ -284,7 +283,7 @@ def test_names_are_escaped_on_the_page(tmp_path):
     assert "&lt;img" in page
 
 
-def test_the_truth_of_samples_is_understood(tmp_path, sample_data):
+def test_the_truth_of_sample_scans_is_read(tmp_path, sample_data):
     truth = {
         entry["image"]: entry for entry in json.loads((sample_data / "truth.json").read_text())
     }
@@ -294,5 +293,17 @@ def test_the_truth_of_samples_is_understood(tmp_path, sample_data):
     (image,) = evaluation.comparison.images
     assert len(image.targets) == len(truth["mass_linear.png"]["foci"])
     assert image.truth.calcification == "in a mass+outside a mass"
-    assert 0 <= image.areas["masses"] < 0.5
+    assert 0 <= image.dice["masses"] < 0.5
     assert any("spacing.csv" in remark for remark in evaluation.remarks)
+
+
+def test_the_columns_of_the_foci_do_not_depend_on_the_first_row(run, tmp_path):
+    header = []
+    for marks in (["c.png,,"], ["a.png,5,5"]):
+        truth = write(tmp_path / "marks.csv", "image,x_px,y_px", *marks)
+        evaluate(run, truth, out=tmp_path / "out")
+        header.append((tmp_path / "out" / "foci.csv").read_text().partition("\n")[0])
+    (run / "foci.csv").write_text((run / "foci.csv").read_text().partition("\n")[0] + "\n")
+    evaluate(run, truth, out=tmp_path / "out")  # without foci, the first row is a missed mark
+    header.append((tmp_path / "out" / "foci.csv").read_text().partition("\n")[0])
+    assert header[0] == header[1] == header[2]

@@ -21,8 +21,8 @@ def test_auc_is_the_fraction_of_pairs_in_order():
     assert_allclose(auc(-scores, positive), 1 - np.mean(pairs))
 
 
-def test_kappa_of_a_textbook_table():
-    # 20 both yes, 15 both no, 5 and 10 of 50 in disagreement: agreement 0.7, by chance 0.5
+def test_kappa_of_a_two_by_two_table():
+    # of 50 cases both raters say yes to 20 and no to 15: agreement 0.7, expected by chance 0.5
     one = ["yes"] * 25 + ["no"] * 25
     other = ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15
     assert_allclose(kappa(one, other), 0.4)
@@ -39,33 +39,33 @@ def test_dice_of_overlapping_squares():
     assert dice(one & ~one, other & ~other) == 1
 
 
-def test_match_is_one_to_one_and_strongest_first():
-    found = match([[10, 10], [11, 10], [50, 50]], [0.5, 0.9, 0.7], [[10, 10, 4]])
-    assert_array_equal(found.confidence, [0.9, 0.7, 0.5])
-    assert_array_equal(found.target, [0, -1, -1])
-    assert_array_equal(found.counts, [False, True, True])
+def test_match_is_one_to_one_by_falling_confidence():
+    detections = match([[10, 10], [11, 10], [50, 50]], [0.5, 0.9, 0.7], [[10, 10, 4]])
+    assert_array_equal(detections.confidence, [0.9, 0.7, 0.5])
+    assert_array_equal(detections.target, [0, -1, -1])
+    assert_array_equal(detections.false_positive, [False, True, True])
 
 
-def test_match_reaches_as_far_as_the_target():
+def test_a_detection_hits_within_the_least_distance_or_the_radius_of_the_target():
     assert match([[15.9, 10]], [1], [[10, 10, 4]]).target[0] == 0
     assert match([[16.1, 10]], [1], [[10, 10, 4]]).target[0] == -1
     assert match([[19, 10]], [1], [[10, 10, 20]]).target[0] == 0
 
 
-def test_match_leaves_out_what_lies_on_an_ignored_mark():
-    found = match([[10, 10], [30, 30], [31, 30]], [3, 2, 1], [[10, 10, 4]], [[30, 30, 4]])
-    assert not found.counts.any()
-    # a target wins over an ignored mark at the same place
+def test_a_detection_on_an_ignored_mark_is_not_a_false_positive():
+    detections = match([[10, 10], [30, 30], [31, 30]], [3, 2, 1], [[10, 10, 4]], [[30, 30, 4]])
+    assert not detections.false_positive.any()
+    # a target within reach is hit even if an ignored mark is nearer
     assert match([[10, 10]], [1], [[12, 10, 4]], [[10, 10, 4]]).target[0] == 0
 
 
 def test_match_without_detections_or_targets():
     assert len(match([], [], [[1, 1, 1]]).confidence) == 0
-    assert match([[1, 1]], [1], []).counts.all()
+    assert match([[1, 1]], [1], []).false_positive.all()
 
 
-def test_free_response_by_hand():
-    # two images, three targets; by falling confidence: hit, false, hit, false
+def test_free_response_of_two_images():
+    # three targets; by falling confidence: hit, false positive, hit, false positive
     first = match([[10, 10], [90, 90]], [0.9, 0.8], [[10, 10, 4], [50, 50, 4]])
     second = match([[20, 20], [90, 90]], [0.7, 0.6], [[20, 20, 4]])
     curve = free_response([first, second])
@@ -77,14 +77,14 @@ def test_free_response_by_hand():
     )
 
 
-def test_free_response_does_not_part_ties():
+def test_equal_confidences_share_a_threshold():
     tied = match([[10, 10], [90, 90]], [1, 1], [[10, 10, 4]])
     curve = free_response([tied])
     assert curve.sensitivity_at(0.5) == 0
     assert curve.sensitivity_at(1) == 1
 
 
-def test_free_response_weights_count_images():
+def test_a_weight_repeats_an_image():
     first = match([[10, 10]], [0.9], [[10, 10, 4]])
     second = match([[90, 90]], [0.8], [[20, 20, 4]])
     weighted, repeated = (
@@ -95,7 +95,7 @@ def test_free_response_weights_count_images():
     assert weighted.sensitivity_at(1) == 0.25
 
 
-def test_bootstrap_covers_the_mean_and_repeats_itself():
+def test_the_bootstrap_interval_of_a_mean_is_as_wide_as_expected_and_reproducible():
     values = np.random.default_rng(1).normal(3, 1, 200)
     estimate = bootstrap(lambda drawn: float(values[drawn].mean()), 200)
     assert_allclose(estimate.value, values.mean())
@@ -106,29 +106,36 @@ def test_bootstrap_covers_the_mean_and_repeats_itself():
     assert estimate == bootstrap(lambda drawn: float(values[drawn].mean()), 200)
 
 
+def test_the_threshold_at_a_rate_is_the_lowest_with_at_most_that_rate():
+    points = [[10, 10], [90, 90], [20, 20], [80, 80]]
+    curve = free_response([match(points, [0.9, 0.8, 0.7, 0.6], [[10, 10, 4], [20, 20, 4]])])
+    assert [curve.threshold_at(rate) for rate in (0, 1, 2)] == [0.9, 0.7, 0.6]
+    assert free_response([match([[1, 1]], [0.5], [])]).threshold_at(0.5) == np.inf
+
+
 @pytest.mark.parametrize("count", [0, 3])
-def test_bootstrap_of_nothing_measurable_is_nan(count):
+def test_the_bootstrap_is_nan_without_measurable_draws(count):
     estimate = bootstrap(lambda drawn: float("nan"), count, rounds=5)
     assert np.isnan([estimate.value, estimate.low, estimate.high]).all()
 
 
-def test_groups_are_drawn_whole():
-    seen = set()
+def test_whole_groups_are_drawn():
+    drawn_pairs = set()
 
     def statistic(drawn):
-        seen.update({tuple(drawn[i : i + 2]) for i in range(0, len(drawn), 2)})
+        drawn_pairs.update({tuple(drawn[i : i + 2]) for i in range(0, len(drawn), 2)})
         return float(len(drawn))
 
     bootstrap(
         statistic, 6, groups=[np.array([0, 1]), np.array([2, 3]), np.array([4, 5])], rounds=50
     )
-    assert seen == {(0, 1), (2, 3), (4, 5)}
+    assert drawn_pairs == {(0, 1), (2, 3), (4, 5)}
 
 
-def test_images_of_one_group_have_a_wider_interval_than_as_many_single_ones():
+def test_correlated_images_have_a_wider_interval_if_they_are_drawn_in_groups():
     values = np.repeat([0.0, 1.0] * 5, 10)
     groups = [np.arange(10 * i, 10 * i + 10) for i in range(10)]
-    alone = bootstrap(lambda drawn: float(values[drawn].mean()), len(values))
-    together = bootstrap(lambda drawn: float(values[drawn].mean()), len(values), groups=groups)
-    assert together.high - together.low > 2 * (alone.high - alone.low)
-    assert together.value == alone.value
+    single = bootstrap(lambda drawn: float(values[drawn].mean()), len(values))
+    grouped = bootstrap(lambda drawn: float(values[drawn].mean()), len(values), groups=groups)
+    assert grouped.high - grouped.low > 2 * (single.high - single.low)
+    assert grouped.value == single.value

@@ -1,10 +1,17 @@
-"""The page of an evaluation in Chromium."""
+"""Open the page of an evaluation in Chromium."""
 
 import pytest
 
 from tests.helpers.chromium import BROWSER, MISSING, Chromium
 from tests.helpers.evaluated_run import NAMES, make_run
 from usmicro.evaluation import evaluate, metrics
+
+BOXES = """[...document.querySelectorAll("figure")].map((figure) =>
+    [".curve", ".mark"].map((name) => {
+        const { x, y, width, height } = figure.querySelector(name).getBBox();
+        return [x, y, x + width, y + height];
+    }))"""
+"""Left, top, right and bottom of the curve and of its dot, for each figure."""
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=MISSING)
 
@@ -22,27 +29,18 @@ def page(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_page_opens_without_an_error_and_fits_a_phone(page, dark):
+def test_the_page_opens_without_errors_and_fits_the_width_of_a_phone(page, dark):
     chromium = Chromium()
     try:
         chromium.resize(420, 900, dark=dark)
         chromium.open(page)
         assert chromium.said() == []
         assert chromium.get("document.documentElement.scrollWidth") <= 420
-        # a curve from the lower left corner, and the point where the run stands, on it
-        assert (
-            chromium.get("document.querySelectorAll('.curve').length")
-            == chromium.get("document.querySelectorAll('.mark').length")
-            == 2
-        )
-        told = chromium.get(
-            """[...document.querySelectorAll("figure")].map((figure) => [".curve", ".mark"].map((name) => {
-                 const { x, y, width, height } = figure.querySelector(name).getBBox();
-                 return [x, y, x + width, y + height];
-               }))"""
-        )
-        for (left, top, right, bottom), mark in told:
-            assert left - 6 <= mark[0] <= mark[2] <= right + 6
-            assert top - 6 <= mark[1] <= mark[3] <= bottom + 6
+        # each curve has a dot, which lies on the curve
+        for name in (".curve", ".mark"):
+            assert chromium.get(f"document.querySelectorAll('{name}').length") == 2
+        for (left, top, right, bottom), dot in chromium.get(BOXES):
+            assert left - 6 <= dot[0] <= dot[2] <= right + 6
+            assert top - 6 <= dot[1] <= dot[3] <= bottom + 6
     finally:
         chromium.close()

@@ -1,12 +1,15 @@
-"""A finished run without an analysis, of which everything is known."""
+"""Write a finished run with known results, without an analysis."""
 
+import io
 import json
 from dataclasses import asdict, fields
+from typing import Any
 
 import numpy as np
 
 import usmicro
-from usmicro.model.findings import Focus, Mass, Summary
+from usmicro.model.anatomy import AreaLabel
+from usmicro.model.findings import Focus, Mass
 from usmicro.settings import Settings
 from usmicro.writing import (
     CLUSTERS_COLUMNS,
@@ -20,85 +23,112 @@ from usmicro.writing import (
 from usmicro.writing.names import file_stems
 
 NAMES = ("a.png", "c.png", "d.png", "sub/b.png")
+"""Images of the run."""
+
 FAILED = "failed.png"
-SAID = {
+"""Image on which the run failed."""
+
+CALCIFICATIONS = {
     "a.png": (0.9, "in a mass"),
     "sub/b.png": (0.2, "none"),
     "c.png": (0.6, "outside a mass"),
     "d.png": (0.1, "none"),
 }
+"""Score and descriptor of each image."""
+
+FOCI = ((30.0, 30.0, 0.9, "intramass"), (60.0, 40.0, 0.5, "extramass"))
+"""Foci of each image: column and row in pixels, confidence, label."""
+
+MASS = slice(20, 40)
+"""Rows and columns of the mass of each image."""
 
 
 def make_run(folder, names=NAMES, shape=(80, 100)):
-    """On each image two foci, at (30, 30) in the mass and at (60, 40), and a mass of 20 x 20 px; one more image that failed."""
+    """Write the run into a folder and return the folder.
+
+    Each of the images `names`, of `shape` (rows, columns), has the foci FOCI and one mass. One
+    more image failed.
+    """
     folder.mkdir(parents=True)
-    columns = {
-        "images": IMAGES_COLUMNS,
-        "masses": MASSES_COLUMNS,
-        "foci": FOCI_COLUMNS,
-        "clusters": CLUSTERS_COLUMNS,
-    }
-    files = {name: open(folder / f"{name}.csv", "wb") for name in columns}  # noqa: SIM115
-    add = {name: table_writer(files[name], columns[name]) for name in columns}
-    everything = sorted((*names, FAILED))
-    for name, stem in zip(everything, file_stems(everything), strict=True):
-        row = dict.fromkeys(IMAGES_COLUMNS)
+    images, masses, foci = [], [], []
+    all_names = sorted((*names, FAILED))
+    for name, stem in zip(all_names, file_stems(all_names), strict=True):
+        images.append(image_row(name, shape))
         if name == FAILED:
-            add["images"]({**row, "image": name, "status": "failed", "error": "made for a test"})
             continue
-        score, calcification = SAID.get(name, (0.5, "in a mass"))
-        known = {"frames": 1, "rows": shape[0], "columns": shape[1], "foci": 2, "masses": 1}
-        row |= {
-            "image": name,
-            "status": "ok",
-            **known,
-            "calcification": calcification,
-            "calcification_score": score,
-        }
-        add["images"](row)
-        add["masses"](
-            {
-                **blank(Mass),
-                "image": name,
-                "frame": 0,
-                "mass": 1,
-                "x_px": 29.5,
-                "y_px": 29.5,
-                "confidence": 0.9,
-            }
-        )
-        for number, (x, y, confidence, label) in enumerate(
-            [(30, 30, 0.9, "intramass"), (60, 40, 0.5, "extramass")], start=1
-        ):
-            words = {
-                "label": label,
-                "kind": "punctate",
-                "shadow": "no",
-                "twinkling": "not assessable",
-                "nonmass": "no",
-            }
-            place = {
-                "frame": 0,
-                "focus": number,
-                "x_px": float(x),
-                "y_px": float(y),
-                "diameter_px": 4.0,
-                "confidence": confidence,
-            }
-            add["foci"]({**blank(Focus), "image": name, **place, **words})
+        masses.append(mass_row(name))
+        foci += focus_rows(name)
         labels = np.zeros(shape, np.uint8)
-        labels[20:40, 20:40] = 1
+        labels[MASS, MASS] = AreaLabel.MASS
         write_atomically(folder / "masks" / f"{stem}.png", encode_png(labels))
-    for file in files.values():
-        file.close()
-    record = {
-        key: {} for key in ("images", "versions", "seconds", "options", "decoders", "platform")
-    }
+    write_table(folder / "images.csv", IMAGES_COLUMNS, images)
+    write_table(folder / "masses.csv", MASSES_COLUMNS, masses)
+    write_table(folder / "foci.csv", FOCI_COLUMNS, foci)
+    write_table(folder / "clusters.csv", CLUSTERS_COLUMNS, [])
+    keys = ("images", "versions", "seconds", "options", "decoders", "platform")
+    record: dict[str, Any] = {key: {} for key in keys}
     record |= {"usmicro": usmicro.__version__, "complete": True, "settings": asdict(Settings())}
     (folder / "run.json").write_text(json.dumps(record))
-    assert {field.name for field in fields(Summary)} <= set(IMAGES_COLUMNS)
     return folder
 
 
-def blank(kind):
-    return dict.fromkeys(kind.__dataclass_fields__)
+def image_row(name, shape):
+    row = dict.fromkeys(IMAGES_COLUMNS) | {"image": name}
+    if name == FAILED:
+        return row | {"status": "failed", "error": "failed for a test"}
+    score, calcification = CALCIFICATIONS.get(name, (0.5, "in a mass"))
+    return row | {
+        "status": "ok",
+        "frames": 1,
+        "rows": shape[0],
+        "columns": shape[1],
+        "foci": len(FOCI),
+        "masses": 1,
+        "calcification": calcification,
+        "calcification_score": score,
+    }
+
+
+def mass_row(name):
+    centre = (MASS.start + MASS.stop - 1) / 2
+    return empty_row(Mass) | {
+        "image": name,
+        "frame": 0,
+        "mass": 1,
+        "x_px": centre,
+        "y_px": centre,
+        "confidence": 0.9,
+    }
+
+
+def focus_rows(name):
+    return [
+        empty_row(Focus)
+        | {
+            "image": name,
+            "frame": 0,
+            "focus": number,
+            "x_px": x,
+            "y_px": y,
+            "diameter_px": 4.0,
+            "confidence": confidence,
+            "label": label,
+            "kind": "punctate",
+            "shadow": "no",
+            "twinkling": "not assessable",
+            "nonmass": "no",
+        }
+        for number, (x, y, confidence, label) in enumerate(FOCI, start=1)
+    ]
+
+
+def empty_row(kind):
+    return {field.name: None for field in fields(kind)}
+
+
+def write_table(path, columns, rows):
+    file = io.BytesIO()
+    add = table_writer(file, columns)
+    for row in rows:
+        add(row)
+    path.write_bytes(file.getvalue())

@@ -1,5 +1,6 @@
-"""Evaluation: the results of a run against labels of one's own, with confidence intervals."""
+"""Evaluation of the results of a run against labels of the user, with confidence intervals."""
 
-from usmicro.evaluation.evaluate import Evaluation, evaluate
+from usmicro.evaluation.evaluate import evaluate
+from usmicro.evaluation.result import Evaluation
 
 __all__ = ["Evaluation", "evaluate"]

@@ -1,10 +1,10 @@
-"""The results of a run beside the truth, image by image."""
+"""Compare the results of a run with the labels, image by image."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from usmicro.errors import UsageError
 from usmicro.evaluation.metrics import Detections, Indices, dice
-from usmicro.evaluation.overlaps import Overlap, components, overlap
+from usmicro.evaluation.overlaps import Overlap, connected_parts, match_areas
 from usmicro.evaluation.targets import Target, match_foci
 from usmicro.evaluation.truth import ImageTruth, Truth, read_image_masks
 from usmicro.labelling.calcification import describe_calcification
@@ -25,215 +25,232 @@ from usmicro.writing.report.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """One image of the run of which something is known."""
+class ComparedImage:
+    """One labelled image of the run."""
 
     name: str
+    """Name of the image in the tables of the run."""
     truth: ImageTruth
     calcification: str
+    """Reported descriptor of the calcifications."""
     score: float
+    """Calcification score, 0 to 1."""
     foci: tuple[Focus, ...] = ()
+    """Foci of the run."""
     detections: Detections | None = None
-    """None where foci are not marked."""
+    """The foci, matched with the marks; None if the foci are not marked."""
     masses: Overlap | None = None
-    """None where masses are not outlined."""
-    areas: Mapping[str, float] = field(default_factory=dict)
-    """Dice of all masses, all ducts and all nonmass areas, of each of which there is any."""
-    invented: Mapping[str, bool] = field(default_factory=dict)
-    """Of each of these that is known not to be there, whether any was found."""
+    """The masses, matched with the outlines; None if the masses are not outlined."""
+    dice: Mapping[str, float] = field(default_factory=dict)
+    """Dice coefficient for each kind of area that the masks contain: masses, ducts, nonmass."""
+    false_areas: Mapping[str, bool] = field(default_factory=dict)
+    """For each kind of area that the masks show to be absent: True if the run found any."""
 
     @property
     def targets(self) -> list[Target]:
-        """The foci that are there."""
+        """The true foci."""
         return self.truth.targets or []
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All images of which something is known, and what could not be compared."""
+    """All labelled images of the run, and the images that could not be compared."""
 
-    images: list[Compared]
+    images: list[ComparedImage]
     failed: list[str]
-    """Images that the truth tells of and the run failed on: they are in no measure."""
+    """Labelled images on which the run failed; no measure includes them."""
     remarks: list[str]
+    """Remarks for the reader, such as labels of images that are not in the run."""
 
-    def groups(self, images: list[Compared]) -> list[Indices] | None:
-        """Which of some images belong to one patient; None where no patients are told."""
+    def patient_groups(self, images: Sequence[ComparedImage]) -> list[Indices] | None:
+        """Return the indices of the images of each patient; None if no patient is named.
+
+        An image without patient is a group of its own.
+        """
         if not any(image.truth.patient for image in images):
             return None
-        by_patient: dict[str, list[int]] = defaultdict(list)
+        by_patient: dict[tuple[str, str], list[int]] = defaultdict(list)
         for index, image in enumerate(images):
-            by_patient[
-                f"patient {image.truth.patient}" if image.truth.patient else f"image {image.name}"
-            ].append(index)
+            patient = image.truth.patient
+            by_patient[("patient", patient) if patient else ("image", image.name)].append(index)
         return [np.array(indices, dtype=np.intp) for indices in by_patient.values()]
 
 
 def compare(
     run: Run, truth: Truth, *, least_distance: float, listed: float | None = None
 ) -> Comparison:
-    """Put the results of a run beside the truth.
+    """Compare the results of a run with the labels.
 
     Parameters
     ----------
     run : Run
     truth : Truth
     least_distance : float
-        A focus hits a mark within half of the diameter of that, and always within so many pixels.
+        A focus hits a mark within half the diameter of the mark, and always within this distance
+        in pixels.
     listed : float, optional
-        Confidence of the foci that make the descriptor of an image, where the run lists less sure ones; the run's own if not given.
+        Least confidence of the foci from which the descriptor of an image is made. If not given,
+        the descriptor of the run is used.
 
     Raises
     ------
     UsageError
-        If the truth tells of no image of the run, or a mask does not fit.
+        If no image of the run is labelled, an image is labelled twice, or a mask does not fit.
     """
-    known, unknown = _by_image(run, truth)
+    truth_by_image, unknown = _truth_by_image(run, truth)
     compared, failed = [], []
     for row in run.images:
         name = row["image"]
-        told = known.get(name, ImageTruth())
         if row["status"] != "ok":
-            if name in known:
+            if name in truth_by_image:
                 failed.append(name)
             continue
-        masks = told.masks or read_image_masks(
-            truth, name, (row["rows"], row["columns"]), row["frames"]
-        )
-        if name in known or masks is not None:
-            compared.append(_compared(run, row, told, masks, least_distance, listed))
-    if not compared and not failed and not truth.images:
-        expected = "expected CSV tables with a column image, or masks named as for --masks"
-        raise UsageError(f"{truth.folder or 'the truth'}: holds no labels of this run; {expected}")
+        image_truth = truth_by_image.get(name, ImageTruth())
+        shape = (row["rows"], row["columns"])
+        masks = image_truth.masks or read_image_masks(truth, name, shape, row["frames"])
+        if name in truth_by_image or masks is not None:
+            compared.append(
+                _compared_image(
+                    run, row, image_truth, masks, least_distance=least_distance, listed=listed
+                )
+            )
     if not compared and not failed:
-        example = run.images[0]["image"] if run.images else "none"
-        raise UsageError(
-            f"{run.folder}: the truth tells of no image of this run; expected names as in its images.csv, such as {example}"
-            + (f", found {unknown[0]}" if unknown else "")
-        )
+        raise _error_without_labelled_images(run, truth, unknown)
     remarks = list(truth.remarks)
     if unknown:
         remarks.append(
-            f"{len(unknown)} images of the truth are not in the results, such as {unknown[0]}"
+            f"{len(unknown)} labelled images are not in the results, such as {unknown[0]}"
         )
     if failed:
         remarks.append(
-            f"{len(failed)} images failed in the run and are in no measure, such as {failed[0]}"
+            f"{len(failed)} labelled images failed in the run, such as {failed[0]}; "
+            "no measure includes them"
         )
     return Comparison(compared, failed, remarks)
 
 
-def _by_image(run: Run, truth: Truth) -> tuple[dict[str, ImageTruth], list[str]]:
-    """What is known by the image of the run; and names that are none of its images.
+def _error_without_labelled_images(run: Run, truth: Truth, unknown: Sequence[str]) -> UsageError:
+    if not truth.images:
+        return UsageError(
+            f"{truth.folder or 'the labels'}: contains no labels for this run; expected CSV tables "
+            "with a column image, or masks named as for --masks"
+        )
+    example = run.images[0]["image"] if run.images else "none"
+    found = f", found {unknown[0]}" if unknown else ""
+    return UsageError(
+        f"{run.folder}: no image of this run is labelled; "
+        f"expected names as in its images.csv, such as {example}{found}"
+    )
 
-    A file name does where only one image has it, and so does one without its ending.
+
+def _truth_by_image(run: Run, truth: Truth) -> tuple[dict[str, ImageTruth], list[str]]:
+    """Return the labels by image of the run, and the labelled names that are not in the run.
+
+    A file name, with or without its suffix, is accepted if only one image of the run has it.
     """
     names = {row["image"] for row in run.images}
-    by_file = {
-        **_only_ones(names, lambda name: PurePosixPath(name).stem),
-        **_only_ones(names, lambda name: PurePosixPath(name).name),
+    by_short_name = {
+        **_by_unique_short_name(names, lambda name: PurePosixPath(name).stem),
+        **_by_unique_short_name(names, lambda name: PurePosixPath(name).name),
     }
-    known, unknown = {}, []
-    for given, told in truth.images.items():
-        name = given if given in names else by_file.get(given)
+    truth_by_image: dict[str, ImageTruth] = {}
+    unknown = []
+    for labelled_name, image_truth in truth.images.items():
+        name = labelled_name if labelled_name in names else by_short_name.get(labelled_name)
         if name is None:
-            unknown.append(given)
-        elif name in known:
+            unknown.append(labelled_name)
+        elif name in truth_by_image:
             raise UsageError(
-                f"{given}: the truth tells twice of {name}, by its path and by its file name; use one of them"
+                f"{labelled_name}: {name} is labelled twice, by its path and by its file name; "
+                "use only one of them"
             )
         else:
-            known[name] = told
-    return known, unknown
+            truth_by_image[name] = image_truth
+    return truth_by_image, unknown
 
 
-def _only_ones(names: Iterable[str], short: Callable[[str], str]) -> dict[str, str]:
-    """The names that no other shares a short name with, by that."""
-    shorts = Counter(map(short, names))
-    return {short(name): name for name in names if shorts[short(name)] == 1}
+def _by_unique_short_name(names: Iterable[str], short: Callable[[str], str]) -> dict[str, str]:
+    """Return the names by their short name, without those that share a short name."""
+    counts = Counter(map(short, names))
+    return {short(name): name for name in names if counts[short(name)] == 1}
 
 
-def _compared(
+def _compared_image(
     run: Run,
     row: Mapping[str, Any],
-    told: ImageTruth,
+    truth: ImageTruth,
     masks: UserMasks | None,
+    *,
     least_distance: float,
     listed: float | None,
-) -> Compared:
+) -> ComparedImage:
     name = row["image"]
-    names = [each.name for each in fields(Focus)]
+    columns = [column.name for column in fields(Focus)]
     foci = tuple(
-        Focus(**{column: focus[column] for column in names}) for focus in run.foci.get(name, ())
+        Focus(**{column: focus[column] for column in columns}) for focus in run.foci.get(name, ())
     )
     detections = None
-    if told.targets is not None:
-        detections = match_foci(foci, told.targets, told.ignored, least_distance=least_distance)
-    overlaps: tuple[Overlap | None, dict[str, float], dict[str, bool]] = (None, {}, {})
-    if masks is not None:
-        overlaps = _areas(_labels(run, row), _on_key_frame(run, row, masks))
-    return Compared(
+    if truth.targets is not None:
+        detections = match_foci(foci, truth.targets, truth.ignored, least_distance=least_distance)
+    image = ComparedImage(
         name=name,
-        truth=told,
+        truth=truth,
         calcification=_descriptor(row["calcification"], foci, listed),
         score=float(row["calcification_score"]),
         foci=foci,
         detections=detections,
-        masses=overlaps[0],
-        areas=overlaps[1],
-        invented=overlaps[2],
     )
+    if masks is None:
+        return image
+    return _with_areas(image, _label_image(run, row), _masks_on_key_frame(run, row, masks))
 
 
-def _descriptor(said: str, foci: Sequence[Focus], listed: float | None) -> str:
-    """What a run says of the calcification of an image, by the foci that it would list at a confidence."""
-    if said == "none" or listed is None or not foci:
-        return said
-    surest = max(foci, key=lambda focus: focus.confidence)
-    return describe_calcification(
-        [focus.label for focus in foci if focus.confidence >= listed] or [surest.label]
-    )
+def _descriptor(reported: str, foci: Sequence[Focus], listed: float | None) -> str:
+    """Return the descriptor of the image for the foci from the confidence `listed` on.
+
+    If no focus has that confidence, the most confident focus is used, as in an analysis.
+    """
+    if reported == "none" or listed is None or not foci:
+        return reported
+    most_confident = max(foci, key=lambda focus: focus.confidence)
+    labels = [focus.label for focus in foci if focus.confidence >= listed]
+    return describe_calcification(labels or [most_confident.label])
 
 
-def _on_key_frame(run: Run, row: Mapping[str, Any], masks: UserMasks) -> UserMasks:
-    """The masks of the frame that the label image of the run shows."""
-    return masks.on_frame(int(run.told(row["image"]).get("key_frame") or 0))
+def _masks_on_key_frame(run: Run, row: Mapping[str, Any], masks: UserMasks) -> UserMasks:
+    """Return the masks of the frame that the label image of the run shows."""
+    return masks.on_frame(int(run.image_record(row["image"]).get("key_frame") or 0))
 
 
-def _labels(run: Run, row: Mapping[str, Any]) -> ByteImage:
+def _label_image(run: Run, row: Mapping[str, Any]) -> ByteImage:
+    """Read the label image of an image, shape (rows, columns)."""
     file = run.file("masks", row["image"], ".png")
     labels = None
     if file.is_file():
         labels = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_GRAYSCALE)
     if labels is None:
         raise UsageError(
-            f"{file}: the label image of {row['image']} cannot be read; write it again with usmicro run --resume"
+            f"{file}: the label image of {row['image']} is missing or cannot be read; "
+            "write it again with usmicro run --resume"
         )
     return np.asarray(labels)
 
 
-def _areas(
-    labels: ByteImage, masks: UserMasks
-) -> tuple[Overlap | None, dict[str, float], dict[str, bool]]:
-    """How the masses compare one by one; and by kind of area, where it is known, the Dice, or whether any was found where none is."""
-    compared = (
-        None
-        if masks.masses is None
-        else overlap(components(labels == AreaLabel.MASS), np.asarray(masks.masses))
-    )
-    true = (
+def _with_areas(image: ComparedImage, labels: ByteImage, masks: UserMasks) -> ComparedImage:
+    """Add the agreement of the label image with the masks."""
+    overlap = None
+    if masks.masses is not None:
+        masses = connected_parts(labels == AreaLabel.MASS)
+        overlap = match_areas(masses, np.asarray(masks.masses))
+    nonmass = None if masks.nonmass is None else masks.nonmass.astype(np.int32)
+    dice_by_kind, false_areas = {}, {}
+    for name, value, area in (
         ("masses", AreaLabel.MASS, masks.masses),
         ("ducts", AreaLabel.DUCT, masks.ducts),
-        (
-            "nonmass areas",
-            AreaLabel.NONMASS,
-            None if masks.nonmass is None else masks.nonmass.astype(np.int32),
-        ),
-    )
-    areas, invented = {}, {}
-    for name, value, area in true:
+        ("nonmass areas", AreaLabel.NONMASS, nonmass),
+    ):
         if area is not None and area.any():
-            areas[name] = dice(area > 0, labels == value)
+            dice_by_kind[name] = dice(area > 0, labels == value)
         elif area is not None:
-            invented[name] = bool((labels == value).any())
-    return compared, areas, invented
+            false_areas[name] = bool((labels == value).any())
+    return replace(image, masses=overlap, dice=dice_by_kind, false_areas=false_areas)

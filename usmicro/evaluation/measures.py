@@ -1,4 +1,4 @@
-"""Measures that hold for any labelled images: free response, calcification of the image, agreement."""
+"""Measures of calcification and of foci, which the accuracy benchmark uses too."""
 
 from __future__ import annotations
 
@@ -6,78 +6,95 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from usmicro.evaluation.metrics import (
     Detections,
-    Estimate,
     Indices,
     auc,
     bootstrap,
     free_response,
     kappa,
 )
-from usmicro.evaluation.rows import Result, fraction, over
+from usmicro.evaluation.rows import Result, fraction, result_over_images
 
 DESCRIPTORS = ("in a mass", "intraductal", "outside a mass")
-"""Order in which one descriptor is taken of several."""
+"""Calcification descriptors. The first of these that applies is the main descriptor of an image.
+
+A reader who labels a lesion describes the calcifications of that lesion, so those in a mass come
+first.
+"""
+
 PRESENT = "present"
-"""What is said of an image whose calcification is labelled without its place."""
+"""Label of an image with calcifications whose place is not labelled."""
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
-    """What is true of the calcification of one image, and what was said of it."""
+class CalcificationRating:
+    """True and reported calcification of one image."""
 
     true: str
-    """A descriptor, several joined by `+`, "none", or "present"."""
-    called: str
+    """A descriptor, several descriptors joined by `+`, "none" or "present"."""
+    reported: str
+    """Likewise, but not "present"."""
     score: float
+    """Calcification score, 0 to 1."""
 
 
 def calcification_results(
-    images: Sequence[Called], groups: Sequence[Indices] | None = None
+    ratings: Sequence[CalcificationRating], groups: Sequence[Indices] | None = None
 ) -> list[Result]:
-    """Image-level calcification: ranking by score, agreement of the descriptor where the truth has any."""
-    if not images:
+    """Measure how well images with calcifications are told from images without.
+
+    The agreement of the descriptors is measured only if every true descriptor gives the place.
+
+    Parameters
+    ----------
+    ratings : sequence of CalcificationRating
+        One per image.
+    groups : sequence of arrays, optional
+        Indices of images that are drawn together, as in `bootstrap`.
+    """
+    if not ratings:
         return []
 
-    def presence(drawn: list[Called]) -> float:
+    def ranking(drawn: list[CalcificationRating]) -> float:
+        return auc([image.score for image in drawn], [image.true != "none" for image in drawn])
+
+    def agreement_on_presence(drawn: list[CalcificationRating]) -> float:
         return kappa(
             [str(image.true != "none") for image in drawn],
-            [str(image.called != "none") for image in drawn],
+            [str(image.reported != "none") for image in drawn],
         )
 
-    def agreement(drawn: list[Called]) -> float:
+    def agreement_on_descriptor(drawn: list[CalcificationRating]) -> float:
         return kappa(
-            [one_descriptor(image.true) for image in drawn],
-            [one_descriptor(image.called) for image in drawn],
+            [main_descriptor(image.true) for image in drawn],
+            [main_descriptor(image.reported) for image in drawn],
         )
 
-    def called(present: bool) -> Callable[[list[Called]], float]:
+    def positive_rate(calcified: bool) -> Callable[[list[CalcificationRating]], float]:
         return lambda drawn: fraction(
-            [image.called != "none" for image in drawn if (image.true != "none") is present]
+            [image.reported != "none" for image in drawn if (image.true != "none") is calcified]
         )
 
-    measures: list[tuple[str, Callable[[list[Called]], float]]] = [
-        (
-            "calcification score, AUC",
-            lambda drawn: auc([i.score for i in drawn], [i.true != "none" for i in drawn]),
-        ),
-        ("calcification present, kappa", presence),
-        ("calcification descriptor, kappa", agreement),
-        ("calcified images called calcified", called(True)),
-        ("other images called calcified", called(False)),
+    measures: dict[str, Callable[[list[CalcificationRating]], float]] = {
+        "calcification score, AUC": ranking,
+        "calcification present, kappa": agreement_on_presence,
+        "calcification descriptor, kappa": agreement_on_descriptor,
+        "calcification, sensitivity": positive_rate(True),
+        "calcification, false-positive rate": positive_rate(False),
+    }
+    if any(image.true == PRESENT for image in ratings):
+        del measures["calcification descriptor, kappa"]
+    return [
+        result_over_images(ratings, statistic, name, groups) for name, statistic in measures.items()
     ]
-    if any(image.true == PRESENT for image in images):
-        measures = [measure for measure in measures if measure[1] is not agreement]
-    return [over(images, statistic, name, groups) for name, statistic in measures]
 
 
-def one_descriptor(text: str) -> str:
-    """One descriptor of those that are joined by `+`: the lesion's own first."""
-    given = text.split("+")
-    return next((name for name in DESCRIPTORS if name in given), text)
+def main_descriptor(text: str) -> str:
+    """Return one of the descriptors joined by `+`: the first of DESCRIPTORS that is among them."""
+    descriptors = text.split("+")
+    return next((name for name in DESCRIPTORS if name in descriptors), text)
 
 
 def free_response_results(
@@ -88,61 +105,89 @@ def free_response_results(
     rates: Sequence[float],
     groups: Sequence[Indices] | None = None,
 ) -> list[Result]:
-    """Sensitivity along the free-response curve, and at the confidence from which foci are listed.
+    """Measure foci along the free-response curve and at the confidence from which they are listed.
 
     Parameters
     ----------
     images : sequence of Detections
+        The matched foci of each image.
     listed : float, optional
-        Confidence from which foci are listed; nothing is said of it if not given.
+        Confidence from which foci are listed. If not given, only the curve is measured.
     where : str
-        For the names of the measures, such as " in true outlines".
+        Added to the names of the measures, for example " in true outlines".
     rates : sequence of float
-        False positives an image at which sensitivity is read.
+        False positives per image at which the sensitivity is read from the curve.
     groups : sequence of arrays, optional
-        Images that belong together, as in `bootstrap`.
+        Indices of images that are drawn together, as in `bootstrap`.
     """
-    count, targets = len(images), sum(image.targets for image in images)
+    results = []
+    if any(image.target_count for image in images):
+        results += _curve_results(images, where, rates, groups)
+    if listed is not None:
+        results += _listed_results(images, listed, where, groups)
+    return results
 
-    def sensitivity(rate: float) -> Callable[[NDArray[np.intp]], float]:
+
+def per_image(rate: float) -> str:
+    """Return a rate of false positives as words, such as "1 false positive per image"."""
+    return f"{rate:g} false positive{'' if rate == 1 else 's'} per image"
+
+
+def _curve_results(
+    images: Sequence[Detections],
+    where: str,
+    rates: Sequence[float],
+    groups: Sequence[Indices] | None,
+) -> list[Result]:
+    def sensitivity(rate: float) -> Callable[[Indices], float]:
         return lambda drawn: free_response(
-            images, np.bincount(drawn, minlength=count)
+            images, np.bincount(drawn, minlength=len(images))
         ).sensitivity_at(rate)
 
-    def counted(drawn: NDArray[np.intp]) -> tuple[int, int, int]:
-        """Foci that are listed and hit a target, those that are false, and targets."""
-        shown = [(images[i], images[i].confidence >= listed) for i in drawn]
-        hit = sum(int(((image.target >= 0) & kept).sum()) for image, kept in shown)
-        return (
-            hit,
-            sum(int((image.counts & kept).sum()) for image, kept in shown),
-            sum(image.targets for image, _ in shown),
+    return [
+        (
+            f"foci{where}, sensitivity at {per_image(rate)}",
+            bootstrap(sensitivity(rate), len(images), groups=groups),
+            len(images),
         )
+        for rate in rates
+    ]
 
-    def false(drawn: NDArray[np.intp]) -> float:
-        return counted(drawn)[1] / len(drawn)
 
-    def recall(drawn: NDArray[np.intp]) -> float:
-        hit, _, total = counted(drawn)
-        return hit / total if total else float("nan")
+def _listed_results(
+    images: Sequence[Detections], listed: float, where: str, groups: Sequence[Indices] | None
+) -> list[Result]:
+    hit_counts, false_counts = [], []
+    for image in images:
+        is_listed = image.confidence >= listed
+        hit_counts.append(int(((image.target >= 0) & is_listed).sum()))
+        false_counts.append(int((image.false_positive & is_listed).sum()))
+    target_counts = [image.target_count for image in images]
 
-    def f1(drawn: NDArray[np.intp]) -> float:
-        hit, wrong, total = counted(drawn)
-        return 2 * hit / (total + hit + wrong) if total else float("nan")
+    def total(counts: Sequence[int], drawn: Indices) -> int:
+        return sum(counts[i] for i in drawn)
 
-    def estimate(statistic: Callable[[Indices], float]) -> Estimate:
-        return bootstrap(statistic, count, groups=groups)
+    def sensitivity(drawn: Indices) -> float:
+        targets = total(target_counts, drawn)
+        return total(hit_counts, drawn) / targets if targets else float("nan")
 
-    results = []
-    if targets:
-        name = f"foci{where}, sensitivity at"
-        results += [
-            (f"{name} {rate:g} false an image", estimate(sensitivity(rate)), count)
-            for rate in rates
-        ]
-    if listed is not None:
-        if targets:
-            results.append((f"foci listed{where}, sensitivity", estimate(recall), count))
-            results.append((f"foci listed{where}, F1", estimate(f1), count))
-        results.append((f"foci listed{where}, false an image", estimate(false), count))
-    return results
+    def f1(drawn: Indices) -> float:
+        hits, false = total(hit_counts, drawn), total(false_counts, drawn)
+        targets = total(target_counts, drawn)
+        return 2 * hits / (targets + hits + false) if targets else float("nan")
+
+    def false_positives(drawn: Indices) -> float:
+        return total(false_counts, drawn) / len(drawn)
+
+    measures = {}
+    if any(target_counts):
+        measures = {"sensitivity": sensitivity, "F1": f1}
+    measures["false positives per image"] = false_positives
+    return [
+        (
+            f"listed foci{where}, {name}",
+            bootstrap(statistic, len(images), groups=groups),
+            len(images),
+        )
+        for name, statistic in measures.items()
+    ]

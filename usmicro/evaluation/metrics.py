@@ -1,4 +1,4 @@
-"""The measures of accuracy: plain functions of arrays."""
+"""Measures of accuracy as plain functions of arrays, and their confidence intervals."""
 
 from __future__ import annotations
 
@@ -11,25 +11,61 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
+LEAST_DISTANCE_PX = 6.0
+"""Default radius around a target within which every detection hits it, pixels.
+
+A larger value accepts detections beside a small target. A smaller value rejects detections whose
+centre was marked by hand with an error of a few pixels. Chosen by judgement; no measurement is
+recorded.
+"""
+
 
 def auc(scores: ArrayLike, positive: ArrayLike) -> float:
-    """Area under the receiver operating characteristic: probability that a positive scores above a negative, ties half.
+    """Compute the area under the receiver operating characteristic (ROC) curve.
 
-    NaN where there are no positives or no negatives.
+    It is the probability that a positive case has a higher score than a negative case. A tie
+    counts one half.
+
+    Parameters
+    ----------
+    scores : array, shape (n,)
+    positive : array of bool, shape (n,)
+
+    Returns
+    -------
+    float
+        NaN without positive cases or without negative cases.
+
+    References
+    ----------
+    Hanley and McNeil, Radiology 143 (1982) 29.
     """
     scores, positive = np.asarray(scores, dtype=float), np.asarray(positive, dtype=bool)
     positives, negatives = scores[positive], np.sort(scores[~positive])
     if len(positives) == 0 or len(negatives) == 0:
         return float("nan")
-    below, upto = (
-        np.searchsorted(negatives, positives, "left"),
-        np.searchsorted(negatives, positives, "right"),
-    )
-    return float((below + upto).mean() / (2 * len(negatives)))
+    below = np.searchsorted(negatives, positives, "left")
+    not_above = np.searchsorted(negatives, positives, "right")
+    return float((below + not_above).mean() / (2 * len(negatives)))
 
 
 def kappa(one: Sequence[str], other: Sequence[str]) -> float:
-    """Cohen's kappa of two raters; NaN where both use one and the same category throughout."""
+    """Compute Cohen's kappa of two raters.
+
+    Parameters
+    ----------
+    one, other : sequence of str
+        Category of each case, by each rater.
+
+    Returns
+    -------
+    float
+        NaN if both raters put every case into the same category.
+
+    References
+    ----------
+    Cohen, Educational and Psychological Measurement 20 (1960) 37.
+    """
     first, second = np.asarray(one), np.asarray(other)
     agreed = float((first == second).mean())
     chance = float(
@@ -39,7 +75,7 @@ def kappa(one: Sequence[str], other: Sequence[str]) -> float:
 
 
 def dice(one: ArrayLike, other: ArrayLike) -> float:
-    """Dice overlap of two masks; 1 for two empty ones."""
+    """Compute the Dice coefficient of two masks of the same shape; 1 if both are empty."""
     one, other = np.asarray(one, dtype=bool), np.asarray(other, dtype=bool)
     total = int(one.sum() + other.sum())
     return 2 * int((one & other).sum()) / total if total else 1.0
@@ -47,17 +83,20 @@ def dice(one: ArrayLike, other: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class Detections:
-    """How the detections of one image compare with its targets; one entry a detection, strongest first."""
+    """The detections of one image, matched with its targets.
+
+    The arrays have shape (n,), one element per detection, by falling confidence.
+    """
 
     index: Indices
-    """Which of the detections given it is."""
+    """Index of the detection in the input of `match`."""
     confidence: Floats
     target: Indices
-    """Index of the target that it hits; -1 for none."""
-    counts: NDArray[np.bool_]
-    """Neither ignored nor a hit: a false positive."""
-    targets: int
-    """How many targets the image has."""
+    """Index of the target that the detection hits; -1 if it hits none."""
+    false_positive: NDArray[np.bool_]
+    """True if the detection hits no target and lies on no ignored mark."""
+    target_count: int
+    """Number of targets on the image."""
 
 
 def match(
@@ -66,85 +105,125 @@ def match(
     targets: ArrayLike,
     ignored: ArrayLike = (),
     *,
-    least_distance: float = 6.0,
+    least_distance: float = LEAST_DISTANCE_PX,
 ) -> Detections:
-    """Match detections with targets one to one, strongest first, each with the nearest free target that is near enough.
+    """Match detections with targets one to one.
+
+    The detection of highest confidence comes first. Each is matched with the nearest target within
+    reach that is not matched yet.
 
     Parameters
     ----------
     points : array, shape (n, 2)
-        Column and row of the detections.
+        Column and row of the detections, pixels.
     confidence : array, shape (n,)
     targets, ignored : array, shape (m, 3)
-        Column, row and diameter. A detection that hits no free target but lies on an ignored one is neither hit nor false.
+        Column, row and diameter, pixels. A detection that hits no target but lies on an ignored
+        mark is neither a hit nor a false positive.
     least_distance : float
-        A detection is near enough within half the diameter of the target, and always within this.
+        A target is within reach up to half its diameter, and always up to this distance in pixels.
+
+    Returns
+    -------
+    Detections
     """
     order = np.argsort(-np.asarray(confidence, dtype=float), kind="stable")
     points = np.asarray(points, dtype=float).reshape(-1, 2)[order]
     targets, ignored = (
         np.asarray(marks, dtype=float).reshape(-1, 3) for marks in (targets, ignored)
     )
-    free = np.ones(len(targets), bool)
-    hit, false = np.full(len(points), -1), np.zeros(len(points), bool)
+    unmatched = np.ones(len(targets), bool)
+    hit, false_positive = np.full(len(points), -1), np.zeros(len(points), bool)
     for i, point in enumerate(points):
-        distance = np.where(free, _distance(point, targets), np.inf)
-        near = np.flatnonzero(distance <= np.maximum(targets[:, 2] / 2, least_distance))
-        if len(near):
-            hit[i] = near[np.argmin(distance[near])]
-            free[hit[i]] = False
+        distance = np.where(unmatched, _distance(point, targets), np.inf)
+        within_reach = np.flatnonzero(distance <= np.maximum(targets[:, 2] / 2, least_distance))
+        if len(within_reach):
+            hit[i] = within_reach[np.argmin(distance[within_reach])]
+            unmatched[hit[i]] = False
         else:
-            false[i] = not (
-                _distance(point, ignored) <= np.maximum(ignored[:, 2] / 2, least_distance)
-            ).any()
-    return Detections(order, np.asarray(confidence, dtype=float)[order], hit, false, len(targets))
+            reach = np.maximum(ignored[:, 2] / 2, least_distance)
+            false_positive[i] = not (_distance(point, ignored) <= reach).any()
+    return Detections(
+        index=order,
+        confidence=np.asarray(confidence, dtype=float)[order],
+        target=hit,
+        false_positive=false_positive,
+        target_count=len(targets),
+    )
 
 
 def _distance(point: Floats, marks: Floats) -> Floats:
+    """Distance of a point (column, row) from each mark (column, row, diameter), pixels."""
     return np.asarray(np.hypot(marks[:, 0] - point[0], marks[:, 1] - point[1]))
 
 
 @dataclass(frozen=True)
 class FreeResponse:
-    """Free-response curve over images; the threshold falls along the arrays."""
+    """Free-response (FROC) curve. Each array has shape (n,), one element per threshold."""
 
     threshold: Floats
+    """Thresholds of the confidence, falling."""
     false_positives: Floats
-    """False positives an image."""
+    """Mean number of false positives per image at each threshold."""
     sensitivity: Floats
+    """Fraction of all targets that are hit at each threshold; NaN without targets."""
 
     def sensitivity_at(self, false_positives: float) -> float:
-        """Best sensitivity with no more than so many false positives an image; 0 where no threshold keeps to that."""
-        reached = self.sensitivity[self.false_positives <= false_positives]
-        return float(reached.max()) if len(reached) else 0.0
+        """Return the highest sensitivity with at most this number of false positives per image.
+
+        It is 0 if every threshold gives more.
+        """
+        allowed = self.sensitivity[self.false_positives <= false_positives]
+        return float(allowed.max()) if len(allowed) else 0.0
 
     def threshold_at(self, false_positives: float) -> float:
-        """Lowest threshold with no more than so many false positives an image; infinite where none keeps to that."""
-        reached = self.threshold[self.false_positives <= false_positives]
-        return float(reached.min()) if len(reached) else float("inf")
+        """Return the lowest threshold with at most this number of false positives per image.
+
+        It is infinite if every threshold gives more.
+        """
+        allowed = self.threshold[self.false_positives <= false_positives]
+        return float(allowed.min()) if len(allowed) else float("inf")
 
 
 def free_response(images: Sequence[Detections], weights: ArrayLike | None = None) -> FreeResponse:
-    """Free-response curve (FROC) of detections that are matched already; `weights` counts each image so many times."""
+    """Compute the free-response (FROC) curve.
+
+    Parameters
+    ----------
+    images : sequence of Detections
+        The matched detections of each image.
+    weights : array, shape (len(images),), optional
+        Number of times that each image counts; 1 if not given.
+
+    Returns
+    -------
+    FreeResponse
+        One point per distinct confidence.
+
+    References
+    ----------
+    Bunch, Hamilton, Sanderson and Simmons, Proceedings of SPIE 127 (1977) 124.
+    """
     weight = np.ones(len(images)) if weights is None else np.asarray(weights, dtype=float)
     confidence = np.concatenate([image.confidence for image in images]) if images else np.empty(0)
     order = np.argsort(-confidence, kind="stable")
-    each = np.repeat(weight, [len(image.confidence) for image in images])[order]
-    hits = np.cumsum(each * np.concatenate([image.target >= 0 for image in images])[order])
-    false = np.cumsum(each * np.concatenate([image.counts for image in images])[order])
+    counted = np.repeat(weight, [len(image.confidence) for image in images])[order]
+    is_hit = np.concatenate([image.target >= 0 for image in images])[order]
+    is_false = np.concatenate([image.false_positive for image in images])[order]
+    hits, false = np.cumsum(counted * is_hit), np.cumsum(counted * is_false)
     confidence = confidence[order]
-    # equal confidences cannot be told apart by any threshold
-    last = (
-        np.append(confidence[1:] != confidence[:-1], True) if len(confidence) else np.empty(0, bool)
-    )
-    targets = float(sum(w * image.targets for w, image in zip(weight, images, strict=True)))
-    sensitivity = hits[last] / targets if targets else np.full(int(last.sum()), np.nan)
-    return FreeResponse(confidence[last], false[last] / weight.sum(), sensitivity)
+    # a threshold cannot separate equal confidences, so only the last of them gives a point
+    is_last = np.empty(0, bool)
+    if len(confidence):
+        is_last = np.append(confidence[1:] != confidence[:-1], True)
+    targets = float(sum(w * image.target_count for w, image in zip(weight, images, strict=True)))
+    sensitivity = hits[is_last] / targets if targets else np.full(int(is_last.sum()), np.nan)
+    return FreeResponse(confidence[is_last], false[is_last] / weight.sum(), sensitivity)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95 % confidence interval."""
+    """A value with its 95 % confidence interval. `low` and `high` are NaN without interval."""
 
     value: float
     low: float
@@ -159,24 +238,33 @@ def bootstrap(
     rounds: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Estimate with the percentile interval over images drawn with replacement.
+    """Estimate a statistic with its percentile bootstrap interval.
 
     Parameters
     ----------
     statistic : function
-        Takes indices of images; draws where it is NaN are left out.
+        Computes the statistic from the indices of the drawn images. Draws for which it is NaN do
+        not enter the interval.
     count : int
-        How many images there are.
+        Number of images.
     groups : sequence of arrays, optional
-        Indices of images that belong together, such as those of one patient, which are then drawn together.
-    rounds, seed : int
-        How many draws, and where they begin.
+        Indices of the images of each group, such as those of one patient. Whole groups are then
+        drawn.
+    rounds : int
+        Number of draws with replacement.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    Estimate
+        The statistic of all images, with the 2.5 and 97.5 % percentiles over the draws. All three
+        are NaN without images.
 
     References
     ----------
     Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 and 17.
     """
-    everything = np.arange(count)
     random = np.random.default_rng(seed)
 
     def draw() -> Indices:
@@ -187,6 +275,5 @@ def bootstrap(
     drawn = np.array([statistic(draw()) for _ in range(rounds)]) if count else np.empty(0)
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, (2.5, 97.5)) if len(drawn) else (np.nan, np.nan)
-    return Estimate(
-        float(statistic(everything)) if count else float("nan"), float(low), float(high)
-    )
+    value = float(statistic(np.arange(count))) if count else float("nan")
+    return Estimate(value, float(low), float(high))

@@ -1,4 +1,4 @@
-"""How areas that were found compare with the true ones."""
+"""Agreement of detected areas with true areas."""
 
 from __future__ import annotations
 
@@ -12,46 +12,58 @@ from scipy.optimize import linear_sum_assignment
 from usmicro.evaluation.metrics import dice
 from usmicro.model.arrays import LabelImage
 
-FOUND = 0.5
-"""A true mass is found by a mass that overlaps it with more than this Dice; the Jaccard index is then above 1/3."""
+MIN_DICE = 0.5
+"""A detected area finds a true area if their Dice coefficient is above this.
+
+A Dice coefficient of 0.5 is a Jaccard index of 1/3. Chosen by judgement; no measurement is
+recorded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How the areas found compare with the true ones."""
+    """Agreement of the detected areas of one image with its true areas."""
 
-    union: float
-    """Dice of all that is found with all that is true."""
+    total_dice: float
+    """Dice coefficient of the union of all detected areas with the union of all true areas."""
     pairs: dict[int, int]
-    """Index of each true area that is found, and of the area that finds it."""
-    each: tuple[float | None, ...]
-    """For each true area the Dice of the area that finds it; None if it is missed."""
-    extra: int
-    """Areas that find no true one."""
+    """For each true area that is found: its index, and the index of the area that finds it."""
+    dice_of_true: tuple[float | None, ...]
+    """Dice coefficient of each true area with the area that finds it; None if it is missed."""
+    false_positives: int
+    """Number of detected areas that find no true area."""
 
 
-def overlap(found: LabelImage, true: LabelImage) -> Overlap:
-    """Match the areas of two label images one to one, so that their Dice overlaps sum up to most.
+def match_areas(detected: LabelImage, true: LabelImage) -> Overlap:
+    """Match detected areas with true areas one to one, so that the sum of their Dice is maximal.
 
     Parameters
     ----------
-    found, true : array, shape (rows, columns)
-        0 nothing; every other value is an area. Those of `found` are numbered from 1 without gaps, as `components` does.
+    detected, true : array, shape (rows, columns)
+        0 is background, every other value an area. The areas of `detected` are numbered from 1
+        without gaps, as by `connected_parts`.
+
+    Returns
+    -------
+    Overlap
+        Indices of areas start at 0, in the order of their numbers.
     """
     numbers = [number for number in np.unique(true) if number > 0]
-    count = int(found.max(initial=0))
+    count = int(detected.max(initial=0))
     scores = np.array(
-        [[dice(true == a, found == b) for b in range(1, count + 1)] for a in numbers]
+        [[dice(true == a, detected == b) for b in range(1, count + 1)] for a in numbers]
     ).reshape(len(numbers), count)
     pairs = {
         int(a): int(b)
         for a, b in zip(*linear_sum_assignment(-scores), strict=True)
-        if scores[a, b] > FOUND
+        if scores[a, b] > MIN_DICE
     }
-    each = tuple(float(scores[a, pairs[a]]) if a in pairs else None for a in range(len(numbers)))
-    return Overlap(dice(true > 0, found > 0), pairs, each, count - len(pairs))
+    dice_of_true = tuple(
+        float(scores[a, pairs[a]]) if a in pairs else None for a in range(len(numbers))
+    )
+    return Overlap(dice(true > 0, detected > 0), pairs, dice_of_true, count - len(pairs))
 
 
-def components(mask: ArrayLike) -> NDArray[np.int32]:
-    """Connected parts of a mask, numbered from 1."""
+def connected_parts(mask: ArrayLike) -> NDArray[np.int32]:
+    """Number the connected parts of a mask from 1; 0 is background."""
     return np.asarray(cv2.connectedComponents(np.asarray(mask, dtype=np.uint8))[1], dtype=np.int32)

@@ -1,16 +1,15 @@
-"""Tables of an evaluation beside its measures: the curve, the images, every mark and every focus."""
+"""Tables of an evaluation: the free-response curve, the images, and every mark and focus."""
 
 from __future__ import annotations
 
-from usmicro.evaluation.evaluate import Evaluation, finite
-from usmicro.evaluation.matching import Compared
+from usmicro.evaluation.matching import ComparedImage
 from usmicro.evaluation.metrics import FreeResponse
-
-Cells = dict[str, str | float | int | None]
+from usmicro.evaluation.result import Cells, Evaluation
+from usmicro.evaluation.rows import finite
 
 
 def froc_table(curve: FreeResponse) -> list[Cells]:
-    """The free-response curve: a row for each confidence that changes it."""
+    """Return the free-response curve with one row per point."""
     points = zip(curve.threshold, curve.false_positives, curve.sensitivity, strict=True)
     return [
         {"confidence": float(t), "false_an_image": float(f), "sensitivity": finite(float(s))}
@@ -19,72 +18,93 @@ def froc_table(curve: FreeResponse) -> list[Cells]:
 
 
 def images_table(evaluation: Evaluation) -> list[Cells]:
-    """A row for each image of which something is known; empty where that is not known."""
+    """Return one row per labelled image; a cell is None if its label was not given."""
     return [_image_row(image, evaluation.listed) for image in evaluation.comparison.images]
 
 
-def _image_row(image: Compared, listed: float) -> Cells:
-    found = image.detections
-    hit = None if found is None else int(((found.target >= 0) & (found.confidence >= listed)).sum())
+def _image_row(image: ComparedImage, listed: float) -> Cells:
+    marked = found = missed = false = None
+    if image.detections is not None:
+        detections = image.detections
+        is_listed = detections.confidence >= listed
+        marked = detections.target_count
+        found = int(((detections.target >= 0) & is_listed).sum())
+        missed = marked - found
+        false = int((detections.false_positive & is_listed).sum())
     return {
         "image": image.name,
         "patient": image.truth.patient,
-        "foci_marked": None if found is None else found.targets,
-        "foci_found": hit,
-        "foci_missed": None if found is None or hit is None else found.targets - hit,
-        "foci_false": None
-        if found is None
-        else int((found.counts & (found.confidence >= listed)).sum()),
+        "foci_marked": marked,
+        "foci_found": found,
+        "foci_missed": missed,
+        "foci_false": false,
         "calcification_true": image.truth.calcification,
         "calcification": image.calcification,
         "calcification_score": image.score,
-        "dice_masses": image.areas.get("masses"),
-        "dice_ducts": image.areas.get("ducts"),
-        "dice_nonmass": image.areas.get("nonmass areas"),
+        "dice_masses": image.dice.get("masses"),
+        "dice_ducts": image.dice.get("ducts"),
+        "dice_nonmass": image.dice.get("nonmass areas"),
     }
 
 
 def matches_table(evaluation: Evaluation) -> list[Cells]:
-    """A row for each mark that was missed and for each focus: whether it is a hit, false, or on a mark that is ignored."""
+    """Return one row per focus and per missed mark.
+
+    The outcome of a focus is "found", "false" or "ignored" (on an ignored mark); that of a missed
+    mark is "missed".
+    """
     rows: list[Cells] = []
     for image in evaluation.comparison.images:
-        found = image.detections
-        if found is None:
+        rows += _focus_rows(image)
+        rows += _missed_rows(image)
+    return rows
+
+
+def _focus_rows(image: ComparedImage) -> list[Cells]:
+    detections = image.detections
+    if detections is None:
+        return []
+    rows: list[Cells] = []
+    for index, target, is_false in zip(
+        detections.index, detections.target.tolist(), detections.false_positive, strict=True
+    ):
+        focus = image.foci[index]
+        mark = image.targets[target] if target >= 0 else None
+        rows.append(
+            {
+                "image": image.name,
+                "outcome": "found" if mark else "false" if is_false else "ignored",
+                "mark": target + 1 if mark else None,
+                "focus": focus.focus,
+                "x_px": focus.x_px,
+                "y_px": focus.y_px,
+                "confidence": focus.confidence,
+                "label_true": mark.label if mark else None,
+                "label": focus.label,
+            }
+        )
+    return rows
+
+
+def _missed_rows(image: ComparedImage) -> list[Cells]:
+    if image.detections is None:
+        return []
+    rows: list[Cells] = []
+    for index, mark in enumerate(image.targets):
+        if index in image.detections.target:
             continue
-        for place, index in enumerate(found.index):
-            focus, target = image.foci[index], int(found.target[place])
-            outcome = "found" if target >= 0 else "false" if found.counts[place] else "ignored"
-            mark = image.targets[target] if target >= 0 else None
-            rows.append(
-                {
-                    "image": image.name,
-                    "outcome": outcome,
-                    "mark": target + 1 if mark else None,
-                    "focus": focus.focus,
-                    "x_px": focus.x_px,
-                    "y_px": focus.y_px,
-                    "confidence": focus.confidence,
-                    "label_true": mark.label if mark else None,
-                    "label": focus.label,
-                }
-            )
-        for number, missed in enumerate(image.targets):
-            if number not in found.target:
-                empty: Cells = {
-                    "focus": None,
-                    "confidence": None,
-                    "label_true": missed.label,
-                    "label": None,
-                }
-                x, y, _ = missed.at(0)
-                rows.append(
-                    {
-                        "image": image.name,
-                        "outcome": "missed",
-                        "mark": number + 1,
-                        "x_px": x,
-                        "y_px": y,
-                        **empty,
-                    }
-                )
+        x, y, _ = mark.at(0)
+        rows.append(
+            {
+                "image": image.name,
+                "outcome": "missed",
+                "mark": index + 1,
+                "focus": None,
+                "x_px": x,
+                "y_px": y,
+                "confidence": None,
+                "label_true": mark.label,
+                "label": None,
+            }
+        )
     return rows

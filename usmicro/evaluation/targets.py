@@ -1,4 +1,4 @@
-"""Foci that are there, and how those that were found are matched with them."""
+"""True foci, and how detected foci are matched with them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from usmicro.evaluation.metrics import Detections, match
+from usmicro.evaluation.metrics import LEAST_DISTANCE_PX, Detections, match
 from usmicro.model.findings import Focus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A focus that is there; in pixels of the image. What is not known of it is None."""
+    """A true focus. An unknown property is None."""
 
     x: tuple[float, ...]
-    """Column in each frame; a single value holds for all."""
+    """Column in each frame, pixels of the image; a single value holds for all frames."""
     y: tuple[float, ...]
+    """Row in each frame, likewise."""
     diameter: float
+    """Pixels of the image."""
     contrast_db: float | None = None
-    """Peak over the echoes around it."""
+    """Peak of the focus relative to the mean echo around it, dB."""
     label: str | None = None
+    """One of "intramass", "extramass" and "intraductal"."""
     shadow: bool | None = None
     twinkling: bool | None = None
 
     def at(self, frame: int) -> tuple[float, float, float]:
-        """Column, row and diameter in a frame."""
+        """Return column, row and diameter in a frame, pixels."""
         return (
             self.x[min(frame, len(self.x) - 1)],
             self.y[min(frame, len(self.y) - 1)],
@@ -39,19 +42,22 @@ def match_foci(
     targets: Sequence[Target],
     ignored: Sequence[Target] = (),
     *,
-    least_distance: float = 6.0,
+    least_distance: float = LEAST_DISTANCE_PX,
 ) -> Detections:
-    """Match the foci of an image with its targets, as `match` does; in a cine, where they would be in the first frame.
+    """Match the foci of an image or cine with its targets, as `match` does.
+
+    A focus of a cine is first moved to its place in the first frame.
 
     Parameters
     ----------
     foci : sequence of Focus
-    targets, ignored : sequence of Target
-        A focus on one that is ignored is neither a hit nor false.
+    targets : sequence of Target
+    ignored : sequence of Target
+        A focus on one of these is neither a hit nor a false positive.
     least_distance : float
-        A focus hits a target within half of the diameter of that, and always within so many pixels.
+        A focus hits a target within half its diameter, and always within this distance in pixels.
     """
-    points = [_in_first_frame(focus, targets) for focus in foci]
+    points = [_place_in_first_frame(focus, targets) for focus in foci]
     confidence = [focus.confidence for focus in foci]
     return match(
         points,
@@ -62,11 +68,14 @@ def match_foci(
     )
 
 
-def _in_first_frame(focus: Focus, targets: Sequence[Target]) -> tuple[float, float]:
-    """Where a focus of a cine would be in the first frame, by the motion of the target nearest to it."""
+def _place_in_first_frame(focus: Focus, targets: Sequence[Target]) -> tuple[float, float]:
+    """Return column and row of a focus in the first frame.
+
+    The focus is assumed to move as the target nearest to it.
+    """
     if not targets or focus.frame == 0:
         return focus.x_px, focus.y_px
-    there = [target.at(focus.frame) for target in targets]
-    nearest = int(np.argmin([np.hypot(x - focus.x_px, y - focus.y_px) for x, y, _ in there]))
+    places = [target.at(focus.frame) for target in targets]
+    nearest = int(np.argmin([np.hypot(x - focus.x_px, y - focus.y_px) for x, y, _ in places]))
     x, y, _ = targets[nearest].at(0)
-    return focus.x_px + x - there[nearest][0], focus.y_px + y - there[nearest][1]
+    return focus.x_px + x - places[nearest][0], focus.y_px + y - places[nearest][1]
