@@ -131,7 +131,7 @@ def test_without_a_usable_spacing_nothing_is_in_mm(picture, spacing):
 def test_an_absurd_size_is_not_believed(picture, spacing):
     (view,) = prepare(picture, spacing=spacing)
     assert not view.grid.spacing.known
-    assert any("which no breast scan is" in note for note in view.notes)
+    assert any("impossible for a breast scan" in note for note in view.notes)
 
 
 def test_the_nominal_scale_follows_resampling(picture):

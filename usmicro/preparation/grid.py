@@ -1,4 +1,4 @@
-"""The working grid: square pixels of a fixed physical size over the tissue's bounding box."""
+"""The working grid: square pixels of a fixed physical size over the box around the tissue."""
 
 from __future__ import annotations
 
@@ -11,30 +11,45 @@ from usmicro.model.scan import Spacing
 from usmicro.model.view import Grid
 
 MOST_ENLARGED = 4.0
-"""Grid pixels per input pixel along an axis; interpolating further adds work, not detail."""
+"""Largest number of grid pixels per input pixel along an axis: further interpolation adds work, but
+no detail."""
 MOST_PIXELS = 4_000_000
-"""Grid pixels: 160 x 160 mm at 0.08 mm."""
+"""Largest number of grid pixels: 160 x 160 mm at 0.08 mm. It limits the memory."""
 PLAUSIBLE_MM = (4.0, 400.0)
-"""Smallest and largest depth and width of a breast scan that is believed."""
+"""Smallest and largest width and depth of a breast scan, in mm, at which a spacing is used. Chosen
+by eye; no measurement is recorded."""
 PLAUSIBLE_ASPECT = 5.0
-"""Largest believed ratio of the pixel sizes along the two axes."""
+"""Largest ratio of the pixel sizes along the two axes at which a spacing is used. Chosen by eye; no
+measurement is recorded."""
+NOMINAL_LOG_MM, NOMINAL_LOG_SECTOR = 3.727, 0.225
+"""Logarithm of the size of a linear scan in mm, and its increase for a sector; see
+`nominal_pixel_mm`."""
 
-TOUCH = 1e-3
-"""Share of a grid pixel from which another pixel reaches into it."""
+LEAST_OVERLAP = 1e-3
+"""Smallest fraction of a grid pixel that an input pixel must cover to count as touching it: larger
+than rounding errors."""
 
 
 def nominal_pixel_mm(width: float, height: float, *, sector: bool) -> float:
-    """Estimate the edge of an input pixel in mm from the size of the scan area in pixels, where the file does not tell.
+    """Estimate the edge of an input pixel in mm from the size of the scan area in pixels.
 
-    A breast transducer is 38 to 50 mm wide and is set to a depth of some 40 mm; a sector is wider than its transducer. Fitted on 128
-    images of BrEaST-Lesions-USG of known spacing (left-one-out: median error 8 %, ninth decile 16 %); the size of the speckle cell
-    adds nothing (alone: 13 % and 34 %; the depth alone: 7 % and 35 %).
+    A breast transducer is 38 to 50 mm wide and is set to a depth of about 40 mm. A sector is wider
+    than its transducer. The formula was fitted to 128 images of BrEaST-Lesions-USG with known
+    spacing: leaving one out, the median error is 8 % and the ninth decile 16 %. The speckle size
+    adds nothing (alone: 13 % and 34 %), nor does the depth alone (7 % and 35 %).
+
+    Parameters
+    ----------
+    width, height : float
+        Size of the scan area in input pixels.
+    sector : bool
+        True for a sector.
     """
-    return float(np.exp(3.727 + 0.225 * sector) / (width**0.6 * height**0.4))
+    return float(np.exp(NOMINAL_LOG_MM + NOMINAL_LOG_SECTOR * sector) / (width**0.6 * height**0.4))
 
 
 def credible(spacing: Spacing, width: float, height: float) -> tuple[Spacing, tuple[str, ...]]:
-    """Spacing if both axes are known and give a believable scan, else unknown spacing and a note that says why.
+    """Return a spacing if it is plausible, or else an unknown spacing with a note that says why.
 
     Parameters
     ----------
@@ -47,7 +62,8 @@ def credible(spacing: Spacing, width: float, height: float) -> tuple[Spacing, tu
         return Spacing(), ()
     if x_mm is None or y_mm is None:
         return Spacing(), (
-            f"spacing is known along {'x' if y_mm is None else 'y'} only, so no lengths in mm are given",
+            f"spacing is known along {'x' if y_mm is None else 'y'} only, "
+            "so that no lengths in mm are given",
         )
     if not (np.isfinite(x_mm) and np.isfinite(y_mm) and x_mm > 0 and y_mm > 0):
         return Spacing(), (f"spacing of {x_mm:g} x {y_mm:g} mm is not a length; it is not used",)
@@ -59,13 +75,16 @@ def credible(spacing: Spacing, width: float, height: float) -> tuple[Spacing, tu
         or not 1 / PLAUSIBLE_ASPECT <= x_mm / y_mm <= PLAUSIBLE_ASPECT
     ):
         return Spacing(), (
-            f"spacing of {x_mm:g} x {y_mm:g} mm makes the tissue {size[0]:.3g} x {size[1]:.3g} mm, which no breast scan is; it is not used",
+            f"spacing of {x_mm:g} x {y_mm:g} mm makes the tissue {size[0]:.3g} x {size[1]:.3g} mm, "
+            "which is impossible for a breast scan; it is not used",
         )
     return spacing, ()
 
 
 def pixel_aspect(spacing: Spacing) -> float:
-    """Return the height of an input pixel over its width; 1 where the spacing gives no plausible one."""
+    """Return the height of an input pixel over its width; 1 if the spacing gives no plausible
+    one.
+    """
     x_mm, y_mm = spacing.x_mm, spacing.y_mm
     if x_mm is None or y_mm is None or not (0 < x_mm < np.inf and 0 < y_mm < np.inf):
         return 1.0
@@ -76,18 +95,18 @@ def pixel_aspect(spacing: Spacing) -> float:
 def grid_over(
     box: tuple[int, int, int, int], spacing: Spacing, nominal_mm: float, grid_mm: float
 ) -> tuple[Grid, tuple[int, int]]:
-    """The grid over a box of the input image, and its shape (rows, columns).
+    """Return the grid over a box of the input image, and its shape (rows, columns).
 
     Parameters
     ----------
     box : tuple
-        Left, top, right, bottom in input pixels, right and bottom one past the last.
+        Left, top, right, bottom in input pixels; right and bottom are one past the last.
     spacing : Spacing
         Credible spacing, or unknown.
     nominal_mm : float
-        Estimated edge of an input pixel, used where the spacing is unknown.
+        Estimated edge of an input pixel in mm, used if the spacing is unknown.
     grid_mm : float
-        Wanted edge of a grid pixel; larger where the image is too coarse or too large for it.
+        Desired edge of a grid pixel in mm; it is larger if the image is too coarse or too large.
     """
     left, top, right, bottom = box
     x_mm, y_mm = (spacing.x_mm, spacing.y_mm) if spacing.known else (nominal_mm, nominal_mm)
@@ -116,7 +135,7 @@ def _resize_axis(image: FloatImage, size: int, step: float, axis: int) -> FloatI
     shape = (image.shape[1], size) if axis == 0 else (size, image.shape[0])
     matrix_scale = (1.0, 1.0 / step) if axis == 0 else (1.0 / step, 1.0)
     if step > 1:
-        # cv2 keeps the exact scale only if it chooses the size, which rounds as `grid_over` does
+        # OpenCV keeps the exact scale only if it chooses the size, which rounds like `grid_over`
         out = cv2.resize(
             image, None, fx=matrix_scale[0], fy=matrix_scale[1], interpolation=cv2.INTER_AREA
         )
@@ -132,9 +151,12 @@ def _resize_axis(image: FloatImage, size: int, step: float, axis: int) -> FloatI
 
 
 def on_grid(image: FloatImage, grid: Grid, shape: tuple[int, int]) -> FloatImage:
-    """A grey image, cut to the grid's box, on the grid: area average where it shrinks, cubic where it grows."""
+    """Resample a grey image, cut to the box of the grid, to the grid.
+
+    It is averaged over areas where it shrinks, and interpolated cubically where it grows.
+    """
     if min(grid.step_x, grid.step_y) > 1:
-        # one pass where both axes shrink and OpenCV would choose this size
+        # one pass is enough if both axes shrink and OpenCV chooses this size
         out = cv2.resize(
             image, None, fx=1 / grid.step_x, fy=1 / grid.step_y, interpolation=cv2.INTER_AREA
         )
@@ -145,42 +167,46 @@ def on_grid(image: FloatImage, grid: Grid, shape: tuple[int, int]) -> FloatImage
 
 
 def nearest(grid: Grid, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the input image nearest to the grid's."""
+    """Return the rows and columns of the input image nearest to those of the grid."""
     rows = np.floor((np.arange(shape[0]) + 0.5) * grid.step_y + grid.top).astype(np.intp)
     columns = np.floor((np.arange(shape[1]) + 0.5) * grid.step_x + grid.left).astype(np.intp)
     return rows, columns
 
 
 def touched(mask: BoolImage, grid: Grid, shape: tuple[int, int]) -> BoolImage:
-    """Grid pixels that any pixel of the mask, cut to the grid's box, reaches into."""
+    """Return the grid pixels that a mask, cut to the box of the grid, touches."""
     from usmicro.kernels.graphics import mark_touched_pixels
 
     out = np.zeros(shape, dtype=np.bool_)
     rows, columns = (
-        _reach(size, step, most)
+        _covered(size, step, most)
         for size, step, most in zip(mask.shape, (grid.step_y, grid.step_x), shape, strict=True)
     )
     mark_touched_pixels(np.ascontiguousarray(mask), rows, columns, out)
     return out
 
 
-def _reach(size: int, step: float, most: int) -> NDArray[np.int32]:
-    """First grid pixel that each of so many input pixels reaches into along an axis, and the one after the last, (2, size)."""
+def _covered(size: int, step: float, most: int) -> NDArray[np.int32]:
+    """Return the range of grid pixels that each input pixel covers along an axis, shape (2, size).
+
+    These are the first grid pixel and the one after the last. `size` is the number of input pixels,
+    `most` that of grid pixels, `step` the number of input pixels per grid pixel.
+    """
     pixel = np.arange(size)
     if step <= 1:
-        # a grid pixel inside one input pixel takes its value, so nothing of the mask is lost
+        # a grid pixel inside an input pixel takes its value, so that no part of the mask is lost
         index = np.minimum(((np.arange(most) + 0.5) * step).astype(np.intp), size - 1)
         found = np.searchsorted(index, pixel, "left"), np.searchsorted(index, pixel, "right")
     else:
         found = (
-            np.floor(pixel / step + TOUCH),
-            np.minimum(np.ceil((pixel + 1) / step - TOUCH), most),
+            np.floor(pixel / step + LEAST_OVERLAP),
+            np.minimum(np.ceil((pixel + 1) / step - LEAST_OVERLAP), most),
         )
     return np.array(found, dtype=np.int32)
 
 
 def sampled(image: ByteImage | BoolImage, grid: Grid, shape: tuple[int, int]) -> np.ndarray:
-    """A full input image on the grid by nearest neighbour, so that no colours or labels mix."""
+    """Resample a full input image to the grid by nearest neighbour; no colours or labels mix."""
     from usmicro.kernels.graphics import take_pixels
 
     rows, columns = nearest(grid, shape)

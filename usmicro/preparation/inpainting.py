@@ -1,4 +1,4 @@
-"""Hidden pixels filled from their surroundings."""
+"""Inpainting of hidden pixels from their surroundings."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from usmicro.model.arrays import BoolImage, FloatImage, bounding_box
 
 
 def inpainted(image: FloatImage, hidden: BoolImage) -> FloatImage:
-    """An image whose hidden pixels have the mean grey level around the known pixel nearest to each.
+    """Fill each hidden pixel with the mean grey level around the nearest visible pixel.
 
-    What stands at the rim of what is hidden goes on into it, so that it has no edge there: a smoother filling, the mean of wider
-    surroundings, makes other blobs of the foci beside it.
+    Structures at the rim of the hidden area continue into it, so that there is no edge. A smoother
+    filling, such as the mean of wider surroundings, would change the shape of foci at the rim.
 
     Parameters
     ----------
     image : array, shape (rows, columns), float32
     hidden : array, shape (rows, columns), bool
-        If all is hidden, the image stays as it is.
+        If all pixels are hidden, the image is returned unchanged.
+
+    Returns
+    -------
+    array, shape (rows, columns), float32
     """
     from usmicro.kernels.inpainting import fill_hidden_pixels, nearest_visible_pixels
 
     if not hidden.any() or hidden.all():
         return image
     left, top, right, bottom = bounding_box(hidden)
-    # the nearest known pixel may lie one beyond, and its neighbours two
+    # the nearest visible pixel lies up to one pixel outside the box, its neighbours up to two
     window = slice(max(top - 2, 0), bottom + 2), slice(max(left - 2, 0), right + 2)
     out, part = image.copy(), np.ascontiguousarray(hidden[window])
     row, column = np.empty((2, *part.shape), np.int32)

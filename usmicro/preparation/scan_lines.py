@@ -1,4 +1,4 @@
-"""Where the scan lines run: linear, or a sector with its apex where the sides of the scan area meet."""
+"""Geometry of the scan lines: linear, or a sector whose apex is where the slanted sides meet."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from usmicro.model.arrays import BoolImage
 from usmicro.model.view import Grid, ScanLines
 from usmicro.preparation.scan_area import Side
 
+FACE_PERCENTILE = 2
+"""Percentile of the distance of the upper edge from the apex that gives the transducer face: nearly
+the smallest, but robust against single pixels. Chosen by eye; no measurement is recorded."""
+
 
 def fit_scan_lines(tissue: BoolImage, sides: tuple[Side, Side] | None, grid: Grid) -> ScanLines:
-    """Beams of a tissue mask on the grid.
+    """Fit the scan lines to a tissue mask.
 
     Parameters
     ----------
     tissue : array, shape (rows, columns), bool
-        On the grid; not empty.
+        Tissue on the grid; not empty.
     sides : pair of Side or None
         Slanted sides of the scan area in input pixels; None for a linear scan.
     grid : Grid
@@ -30,7 +34,8 @@ def fit_scan_lines(tissue: BoolImage, sides: tuple[Side, Side] | None, grid: Gri
     row = (right.offset - left.offset) / (left.slope - right.slope)
     apex_x, apex_y = grid.from_image(left.offset + left.slope * row, row)
     first = tissue.argmax(axis=0)[across]
-    face = float(np.percentile(np.hypot(across - apex_x, first - apex_y), 2)) - 0.5
+    radius = np.hypot(across - apex_x, first - apex_y)
+    face = float(np.percentile(radius, FACE_PERCENTILE)) - 0.5
     return ScanLines(
         "sector", face=face, apex_x=float(apex_x), apex_y=float(apex_y), middle_x=float(apex_x)
     )

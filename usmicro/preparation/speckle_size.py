@@ -1,4 +1,4 @@
-"""Size of a speckle cell, from the autocovariance of the grey levels in homogeneous tissue."""
+"""Speckle size, from the autocovariance of the grey level in homogeneous tissue."""
 
 from __future__ import annotations
 
@@ -10,13 +10,30 @@ from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import ScanLines
 
 PATCH = 32
-"""Edge of a patch in pixels."""
+"""Side of a patch in pixels: several times the speckle size on the working grid."""
 PATCHES = 32
-"""Patches used at most; the most homogeneous ones."""
+"""Largest number of patches; the most homogeneous ones are used. Chosen by eye; no measurement is
+recorded."""
+LEAST_SIDE = 8
+"""Smallest side of an image in which the speckle size is measured."""
+MOST_POSITIONS = 400
+"""Approximate number of patches that are compared; it limits the computing time."""
+LEAST_VARIANCE = 1
+"""Smallest variance of the speckle of a patch in squared grey levels: that of rounding is less."""
+GREY_RANGE = (8, 235)
+"""Range of the mean grey level of a patch that is neither black nor saturated. Chosen by eye; no
+measurement is recorded."""
+NARROW_PERCENTILE = 30
+"""Percentile of the widths over the patches: layers of tissue lengthen the autocovariance, and
+nothing shortens it, so that narrow patches show speckle alone. Chosen by eye; no measurement is
+recorded."""
 
 
 def _half_widths(profiles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Twice the lag at which each autocovariance, a row of values from lag 0 on, falls to half of its first; NaN if it never does."""
+    """Return the full width at half maximum of autocovariances, in lags, shape (n,).
+
+    `profiles`, shape (n, lags), holds the values from lag 0 on. NaN if one never falls to half.
+    """
     profiles = profiles / profiles[:, :1]
     below = profiles < 0.5
     lag = np.maximum(below.argmax(axis=1), 1)
@@ -27,21 +44,35 @@ def _half_widths(profiles: NDArray[np.float64]) -> NDArray[np.float64]:
 def measure_speckle_size(
     grey: FloatImage, usable: BoolImage, scan_lines: ScanLines
 ) -> tuple[float, float] | None:
-    """Full width at half maximum of the grey autocovariance across and along the beam, in pixels of `grey`.
+    """Measure the speckle size across and along the beam.
 
-    The third decile over the most homogeneous patches; None where no patch can be used.
+    It is the full width at half maximum of the autocovariance of the grey level.
+
+    Parameters
+    ----------
+    grey : array, shape (rows, columns), float32
+        Display grey level on the grid.
+    usable : array, shape (rows, columns), bool
+        Tissue that shows grey echoes.
+    scan_lines : ScanLines
+
+    Returns
+    -------
+    (across, along) or None
+        In grid pixels; None if no patch is usable.
 
     References
     ----------
-    Wagner, Smith, Sandrik, Lopez, IEEE Trans. Sonics and Ultrasonics 30 (1983) 156: the resolution cell sets the autocovariance of speckle.
+    Wagner, Smith, Sandrik, Lopez, IEEE Trans. Sonics and Ultrasonics 30 (1983) 156: the resolution
+    cell sets the autocovariance of speckle.
     """
     size = min(PATCH, *grey.shape)
-    if size < 8:
+    if size < LEAST_SIDE:
         return None
-    # the slow change of brightness is anatomy, not speckle
+    # slow changes of brightness are anatomy
     smooth = cv2.blur(grey, (size | 1, size | 1), borderType=cv2.BORDER_REFLECT_101)
     fine = grey - smooth
-    step = max(size // 2, int(np.sqrt(grey.size / 400)))
+    step = max(size // 2, int(np.sqrt(grey.size / MOST_POSITIONS)))
     corners = np.ix_(
         range(0, grey.shape[0] - size + 1, step), range(0, grey.shape[1] - size + 1, step)
     )
@@ -52,10 +83,10 @@ def measure_speckle_size(
     mean = _mean_over(grey, size)[corners]
     slow = _mean_over(smooth**2, size)[corners] - mean**2
     fast = _mean_over(fine**2, size)[corners]
-    suitable = whole & (fast > 1) & (mean > 8) & (mean < 235)
+    suitable = whole & (fast > LEAST_VARIANCE) & (mean > GREY_RANGE[0]) & (mean < GREY_RANGE[1])
     if not suitable.any():
         return None
-    # anatomy is what makes the slow variance large against the fast one
+    # homogeneous patches have little slow variance compared with the fast variance
     order = np.argsort(
         np.where(suitable, slow / np.maximum(fast, 1), np.inf), axis=None, kind="stable"
     )
@@ -77,13 +108,12 @@ def measure_speckle_size(
     measured = measured[np.isfinite(measured).all(axis=1)]
     if measured.size == 0:
         return None
-    # layers of tissue lengthen the autocovariance and nothing shortens it, so the narrow patches are the pure ones
-    across_width, along_width = np.percentile(measured, 30, axis=0)
+    across_width, along_width = np.percentile(measured, NARROW_PERCENTILE, axis=0)
     return float(across_width), float(along_width)
 
 
 def _mean_over(image: FloatImage, size: int) -> FloatImage:
-    """Mean over the square of an edge `size` whose top left corner is at each pixel."""
+    """Return the mean over the square whose top left corner is at each pixel."""
     return np.asarray(
         cv2.boxFilter(
             image, cv2.CV_32F, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT
@@ -95,7 +125,10 @@ def _mean_over(image: FloatImage, size: int) -> FloatImage:
 def _sample(
     covariances: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Linear interpolation in each of some periodic autocovariances, whose lag 0 is at [0, 0]; a row of x and y belongs to each."""
+    """Interpolate periodic autocovariances, shape (n, rows, columns), whose lag 0 is at [0, 0].
+
+    `x` and `y`, shape (n, lags), are columns and rows in each.
+    """
     _, rows, columns = covariances.shape
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     u, v = x - left, y - top
