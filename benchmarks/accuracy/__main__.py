@@ -1,7 +1,7 @@
 """Measure the accuracy on labelled and simulated scans: `python -m benchmarks.accuracy DATA`.
 
 DATA is a folder with the data sets of docs/accuracy.md; `--phantoms N` simulates scans, which need
-no data. An analysis takes about 0.3 s per scan in each of the worker processes. The tables are
+no data. An analysis takes 0.2 to 0.4 s per scan in each of the worker processes. The tables are
 printed. `--out` writes them as JSON, `--docs` into the generated part of a document, and
 `--pictures` writes pictures of the worst scans.
 """

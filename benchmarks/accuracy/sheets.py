@@ -1,6 +1,6 @@
 """Contact sheet of overlays with the truth: `python -m benchmarks.accuracy.sheets DATA OUT.png`.
 
-It needs the data sets of docs/accuracy.md and analyses `--limit` scans of each, at about 0.3 s per
+It needs the data sets of docs/accuracy.md and analyses `--limit` scans of each, at 0.2 to 0.4 s per
 scan. It writes one PNG. The picture shows the scans of the data sets, whose licences may forbid to
 publish it.
 """
