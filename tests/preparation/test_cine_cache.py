@@ -1,9 +1,10 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
-from usmicro.phantom import random_settings, simulate
+from usmicro.phantom import PhantomSettings, random_settings, simulate
 from usmicro.preparation import ScreenCache, prepare
 from usmicro.preparation.cine_cache import RECENT
 
@@ -121,3 +122,85 @@ def test_a_graphic_that_appears_is_found_at_the_third_frame():
         for shown in (~seen & seen, seen, seen, seen)
     ]
     assert found == [False, False, False, True]
+
+
+def zoomed(frame, factor):
+    """Enlarge the picture about its middle inside an unchanged scan area."""
+    rows, columns = frame.shape[:2]
+    shift = (columns / 2 * (1 - factor), rows / 2 * (1 - factor))
+    matrix = np.array([[factor, 0, shift[0]], [0, factor, shift[1]]])
+    return cv2.warpAffine(frame, matrix, (columns, rows), flags=cv2.INTER_LINEAR)
+
+
+@pytest.fixture(scope="module")
+def b_mode_cine():
+    return simulate(4, PhantomSettings(width=30.0, depth=28.0, frames=3))
+
+
+def test_the_speckle_size_is_measured_again_after_a_zoom(b_mode_cine):
+    first, second, third = b_mode_cine.frames
+    cache = ScreenCache()
+    before, same, after = (
+        prepare(frame, spacing=b_mode_cine.spacing, cache=cache)[0]
+        for frame in (first, second, zoomed(third, 2))
+    )
+    (without_cache,) = prepare(zoomed(third, 2), spacing=b_mode_cine.spacing)
+    assert same.speckle_size == before.speckle_size
+    assert after.tissue.shape == before.tissue.shape
+    assert after.speckle_size == without_cache.speckle_size
+    assert np.prod(after.speckle_size) > 1.5 * np.prod(before.speckle_size)
+
+
+PICTURE = np.random.default_rng(0).integers(30, 220, (480, 640), np.uint8)
+OTHER_PICTURE = np.random.default_rng(1).integers(30, 220, (480, 640), np.uint8)
+
+
+def sizes(cache, pictures, measured):
+    """Return the speckle sizes that a cache gives, and the number of measurements."""
+    left = iter(measured)
+    count = 0
+
+    def measure():
+        nonlocal count
+        count += 1
+        return next(left)
+
+    return [cache.speckle_size(0, picture, measure) for picture in pictures], count
+
+
+def test_fluctuations_of_the_speckle_size_do_not_matter():
+    pictures = [PICTURE] * (3 * RECENT)
+    found, count = sizes(ScreenCache(), pictures, [(6.0, 3.0), (7.0, 3.2), (5.2, 2.9)])
+    assert set(found) == {(6.0, 3.0)}
+    assert count == 3
+
+
+def test_a_slow_zoom_is_noticed_by_the_next_regular_measurement():
+    pictures = [PICTURE] * (RECENT + 1)
+    found, _ = sizes(ScreenCache(), pictures, [(6.0, 3.0), (9.0, 4.5)])
+    assert found[-2:] == [(6.0, 3.0), (9.0, 4.5)]
+
+
+def test_another_picture_at_once_is_measured_at_once():
+    pictures = [PICTURE, PICTURE, OTHER_PICTURE, OTHER_PICTURE]
+    found, count = sizes(ScreenCache(), pictures, [(6.0, 3.0), (9.0, 4.5)])
+    assert found == [(6.0, 3.0)] * 2 + [(9.0, 4.5)] * 2
+    assert count == 2
+
+
+def test_a_scan_area_of_another_size_is_measured_at_once():
+    pictures = [PICTURE, PICTURE[:300]]
+    found, _ = sizes(ScreenCache(), pictures, [(6.0, 3.0), (9.0, 4.5)])
+    assert found == [(6.0, 3.0), (9.0, 4.5)]
+
+
+def test_a_frame_without_homogeneous_tissue_keeps_the_speckle_size():
+    pictures = [PICTURE, OTHER_PICTURE, PICTURE, OTHER_PICTURE]
+    found, _ = sizes(ScreenCache(), pictures, [None, (6.0, 3.0), None, (6.1, 3.0)])
+    assert found == [None, (6.0, 3.0), (6.0, 3.0), (6.0, 3.0)]
+
+
+def test_uniform_pictures_do_not_disturb():
+    black, grey = np.zeros((480, 640), np.uint8), np.full((480, 640), 90, np.uint8)
+    found, _ = sizes(ScreenCache(), [black, grey, grey], [(6.0, 3.0)] * 3)
+    assert found == [(6.0, 3.0)] * 3

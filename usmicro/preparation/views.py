@@ -226,18 +226,22 @@ def _view(
     hidden = overlay if flow is None else overlay | flow.hidden
     image = inpainted(on_grid(_levels(luminance[window]), grid, shape), hidden)
     scan_lines = fit_scan_lines(tissue, area.sides, grid)
-    if cache is not None and number in cache.cells:
-        cell = cache.cells[number]
+
+    def speckle_size_now() -> tuple[float, float] | None:
+        return measure_speckle_size(image, tissue & ~hidden, scan_lines)
+
+    if cache is None:
+        speckle_size = speckle_size_now()
     else:
-        cell = measure_speckle_size(image, tissue & ~hidden, scan_lines)
-        if cache is not None:
-            cache.cells[number] = cell
-    if cell is None:
+        speckle_size = cache.speckle_size(number, grey[window], speckle_size_now)
+    if speckle_size is None:
         notes = (
             *notes,
             "no tissue homogeneous enough to measure the speckle cell; a usual one is taken",
         )
-    return View(image, tissue, overlay, grid, scan_lines, cell or USUAL_CELL, flow, number, notes)
+    return View(
+        image, tissue, overlay, grid, scan_lines, speckle_size or USUAL_CELL, flow, number, notes
+    )
 
 
 def _marks(grey: ByteImage, tissue: BoolImage, cache: ScreenCache | None, number: int) -> BoolImage:
