@@ -17,7 +17,7 @@ def data_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def orthanc(tmp_path_factory):
-    """Address of the DICOMweb service of a real Orthanc, empty at first; skips where Orthanc is not installed."""
+    """Address of the DICOMweb service of an empty Orthanc; skips if Orthanc is not installed."""
     with running(tmp_path_factory.mktemp("orthanc")) as address:
         yield address
 

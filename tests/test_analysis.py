@@ -146,7 +146,7 @@ def clip():
 
 
 def verdicts(clip, frames):
-    """Whether the scan has colour flow, and the twinkling verdicts near the foci that truly twinkle."""
+    """Return the colour flow of the scan and the twinkling verdicts near true twinkling foci."""
     analysis = usmicro.analyze(
         replace(clip.scan(), read=lambda: iter(frames)), settings=every_candidate()
     )

@@ -220,7 +220,7 @@ def test_a_mask_of_three_dimensions_is_refused(scene):
 
 
 def with_tube(level: np.ndarray, distance: np.ndarray, radius_mm: float) -> np.ndarray:
-    """The level with a dark lumen and an echogenic wall, from the distance to the middle line in mm."""
+    """Draw a dark lumen and an echogenic wall, given the distance to the middle line in mm."""
     level = level.copy()
     level[(distance >= radius_mm) & (distance < radius_mm + 0.3)] += 5
     level[distance < radius_mm] = -26

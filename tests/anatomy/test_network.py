@@ -104,5 +104,5 @@ def test_a_network_file_that_is_replaced_is_read_again(grey, tmp_path):
     np.testing.assert_array_equal(masses, find_anatomy(view).mass_probability)
     assert np.abs(masses - ducts).max() > 1e-3
     file.write_bytes(b"no network")
-    with pytest.raises(SettingsError, match="own.onnx"):
+    with pytest.raises(SettingsError, match=r"own\.onnx"):
         check_network(file)

@@ -1,4 +1,4 @@
-"""A headless Chromium that is driven as a person would: real pointer and key events, over its debugging pipe (the DevTools protocol)."""
+"""A headless Chromium with real pointer and key events, over the DevTools protocol."""
 
 import base64
 import json
@@ -16,17 +16,23 @@ BROWSER = next(
     None,
 )
 MISSING = "no Chromium is installed: apt-get install chromium"
-QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 PATIENCE = 60.0
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34, "ArrowRight": 39}
 TYPED = {"Enter": "\r"}
 
 
 class Chromium:
-    """One tab."""
+    """One tab of a browser."""
 
     def __init__(self) -> None:
         assert BROWSER is not None, MISSING
@@ -41,13 +47,18 @@ class Chromium:
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         command = [
             BROWSER,
-            *QUIET,
+            *OPTIONS,
             "--remote-debugging-pipe",
             f"--user-data-dir={self._profile.name}",
             "about:blank",
         ]
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, preexec_fn=connect, close_fds=False, **silent)
+        self._process = subprocess.Popen(
+            command,
+            preexec_fn=connect,
+            close_fds=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(from_us)
         os.close(to_us)
         self._read, self._number, self._session = b"", 0, ""

@@ -61,7 +61,7 @@ MASS = Mass(
 def made_analysis(
     *, rows: int = 400, columns: int = 640, frames: int = 1, foci: tuple[Focus, ...] | None = None
 ) -> Analysis:
-    """An analysis of noise with a mass, a duct, a nonmass area, a focus of every label, and a bright header above the tissue."""
+    """Return an analysis of noise with areas of all kinds and foci of all labels."""
     generator = np.random.default_rng(1)
     image = generator.rayleigh(40, (rows, columns)).clip(0, 255).astype(np.uint8)
     y, x = np.mgrid[:rows, :columns]

@@ -53,7 +53,7 @@ def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def make_run(folder: Path, analysis: Analysis, *, copies: int = 0, pictures: bool = True) -> Path:
-    """Four images that are fine and have names to beware of, one that failed, and as many plain ones as are asked for."""
+    """Write the files of a run: four images with hostile names, a failed one, and plain copies."""
     marked = [
         replace(focus, cluster=1, twinkling=twinkling)
         for focus, twinkling in zip(analysis.foci, ("yes", "possible", "no"), strict=True)
@@ -96,9 +96,8 @@ def make_run(folder: Path, analysis: Analysis, *, copies: int = 0, pictures: boo
     for file in files.values():
         file.close()
     if pictures:
-        overlay, mask, picture = (
-            encode_png(analysis.overlay()), encode_png(analysis.labels), encode_picture(analysis.image, analysis.labels),
-        )  # fmt: skip
+        overlay, mask = encode_png(analysis.overlay()), encode_png(analysis.labels)
+        picture = encode_picture(analysis.image, analysis.labels)
         for name, stem in zip(names, file_stems(names), strict=True):
             if name in good:
                 write_atomically(folder / "overlays" / f"{stem}.png", overlay)

@@ -1,11 +1,11 @@
-"""Screens with speckle of known size in a known place, drawn without the program's own phantom."""
+"""Screens with speckle of known size in a known place, drawn without `usmicro.phantom`."""
 
 import cv2
 import numpy as np
 
 
 def speckle(rows, columns, *, seed=0, across=6.0, along=3.0, mean=90.0):
-    """Log-compressed speckle whose amplitude point spread has these widths at half maximum, in pixels."""
+    """Return log-compressed speckle; `across` and `along` are the widths of a point in pixels."""
     random = np.random.default_rng(seed)
     field = random.normal(size=(2, rows + 40, columns + 40)).astype(np.float32)
     real, imaginary = (
@@ -17,7 +17,7 @@ def speckle(rows, columns, *, seed=0, across=6.0, along=3.0, mean=90.0):
 
 
 def wedge(rows, columns, *, apex, opening, inner, outer):
-    """Mask of a sector: apex (x, y) in pixels, half the opening angle in radians, inner and outer radius."""
+    """Return the mask of a sector: apex (x, y), half the opening angle in radians, both radii."""
     y, x = np.mgrid[:rows, :columns].astype(float)
     dx, dy = x - apex[0], y - apex[1]
     radius = np.hypot(dx, dy)
@@ -25,7 +25,7 @@ def wedge(rows, columns, *, apex, opening, inner, outer):
 
 
 def framed(picture, *, top=60, left=80, bottom=50, right=90):
-    """A screen around a picture: black border, header text, a grey bar and a depth ruler."""
+    """Draw a screen around a picture: black border, header text, a grey bar and a depth scale."""
     rows, columns = picture.shape
     screen = np.zeros((rows + top + bottom, columns + left + right), np.uint8)
     screen[top : top + rows, left : left + columns] = picture

@@ -12,8 +12,8 @@ LINEAR = ScanLines("linear", face=0)
 def test_the_cell_grows_with_the_point_spread(across, along):
     image = speckle(300, 320, across=across, along=along).astype(np.float32)
     measured = measure_speckle_size(image, np.ones(image.shape, dtype=bool), LINEAR)
-    # the covariance of log intensity is Li2(r^2) for an intensity covariance r^2, a Gaussian as wide as the point spread;
-    # Li2 halves at r^2 = 0.68, so the width is 0.75 of it
+    # for an intensity covariance r^2, a Gaussian as wide as the point spread, the covariance of
+    # the log intensity is Li2(r^2); Li2 halves at r^2 = 0.68, so that the width is 0.75 of it
     assert measured == pytest.approx((0.75 * across, 0.75 * along), rel=0.15)
 
 

@@ -133,9 +133,7 @@ def test_amplitude_is_filtered_without_conversion(edge):
 
 def test_the_region_sets_the_speckle_scale():
     image = speckle_of(8)
-    image[:, 96:] = (
-        1 + 0.05 * image[:, 96:]
-    )  # nearly smooth, so that it would set the speckle scale
+    image[:, 96:] = 1 + 0.05 * image[:, 96:]  # nearly smooth, sets the scale if used
     region = np.zeros(image.shape, bool)
     region[:, :96] = True
     assert estimate_looks(image, region=region) < 0.1 * estimate_looks(image)

@@ -48,7 +48,7 @@ def test_columns_are_those_of_the_contract():
     assert ",".join(FOCI_COLUMNS) == (
         "image,frame,focus,x_px,y_px,x_mm,depth_mm,diameter_mm,diameter_px,contrast,false_alarm,confidence,kind,label,label_confidence,"
         "label_reason,mass,duct,nonmass,distance_to_mass_mm,cluster,shadow,shadow_drop,shadow_p,shadow_length_mm,twinkling,"
-        "twinkling_score,track,seen_frames,origin"
+        "twinkling_score,track,seen_frames,origin,shadow_reason,twinkling_reason"
     )
     assert (
         ",".join(CLUSTERS_COLUMNS)

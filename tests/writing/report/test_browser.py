@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -37,7 +38,7 @@ window.addEventListener("error", (event) => { found.error = event.message; });
 """
 
 
-def used(page: Path, actions: str) -> dict:
+def used(page: Path, actions: str) -> dict[str, Any]:
     """Open a page, do what a script says, and give what it noted in `found`; fails on any error of the page."""
     finish = 'const out = document.createElement("pre"); out.id = "found"; out.textContent = btoa(encodeURIComponent(JSON.stringify(found)));'
     steps = f"try {{ {actions} }} catch (error) {{ found.error = String(error); }} {finish} document.body.append(out);"
