@@ -6,7 +6,7 @@ import pytest
 
 from usmicro.phantom import PhantomSettings, random_settings, simulate
 from usmicro.preparation import ScreenCache, prepare
-from usmicro.preparation.cine_cache import RECENT
+from usmicro.preparation.cine_cache import RECENT, SPECKLE_FRAMES
 
 
 @pytest.fixture(scope="module")
@@ -169,14 +169,14 @@ def sizes(cache, pictures, measured):
 
 
 def test_fluctuations_of_the_speckle_size_do_not_matter():
-    pictures = [PICTURE] * (3 * RECENT)
+    pictures = [PICTURE] * (3 * SPECKLE_FRAMES)
     found, count = sizes(ScreenCache(), pictures, [(6.0, 3.0), (7.0, 3.2), (5.2, 2.9)])
     assert set(found) == {(6.0, 3.0)}
     assert count == 3
 
 
 def test_a_slow_zoom_is_noticed_by_the_next_regular_measurement():
-    pictures = [PICTURE] * (RECENT + 1)
+    pictures = [PICTURE] * (SPECKLE_FRAMES + 1)
     found, _ = sizes(ScreenCache(), pictures, [(6.0, 3.0), (9.0, 4.5)])
     assert found[-2:] == [(6.0, 3.0), (9.0, 4.5)]
 

@@ -33,6 +33,8 @@ RECENT = 24
 """Frames, about a second, for which the tint of the screen, caliper marks and a tinted colour box stay as they were found."""
 GRAPHICS_FOR = 3
 """The same of text and bright strokes."""
+SPECKLE_FRAMES = 96
+"""Frames, about four seconds, after which the speckle size is measured again: often enough for a zoom in small steps."""
 SAME_PICTURE = 0.5
 """Least correlation of the coarse grey levels of two successive frames that show the same part of the tissue at the same zoom.
 
@@ -136,8 +138,8 @@ class KnownSpeckle:
     """Frames since the last measurement."""
 
     def update(self, picture: ByteImage, measure: Callable[[], SpeckleSize | None]) -> None:
-        """Take the next frame into account; measure the size anew if the picture has changed at once, or after RECENT frames."""
-        if self.age >= RECENT or _correlation(picture, self.picture) < SAME_PICTURE:
+        """Take the next frame into account; measure the size anew if the picture has changed at once, or after SPECKLE_FRAMES frames."""
+        if self.age >= SPECKLE_FRAMES or _correlation(picture, self.picture) < SAME_PICTURE:
             measured = measure()
             if measured is not None and (self.size is None or _differ(measured, self.size)):
                 self.size = measured
@@ -156,22 +158,29 @@ def _correlation(first: ByteImage, second: ByteImage) -> float:
     if first.shape != second.shape:
         return 0.0
     shown = (first > NOT_BLACK) | (second > NOT_BLACK)
-    one, other = (picture[shown].astype(np.float32) for picture in (first, second))
-    if one.size == 0 or np.ptp(one) == 0 or np.ptp(other) == 0:
+    if not shown.any():
         return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+    one, other = (picture[shown].astype(np.float32) for picture in (first, second))
+    one -= one.mean()
+    other -= other.mean()
+    power = float(one @ one) * float(other @ other)
+    return float(one @ other) / power**0.5 if power > 0 else 0.0
 
 
-def _coarse(grey: ByteImage) -> ByteImage:
-    """Return the mean grey levels in coarse pixels."""
+def _coarse_picture(grey: ByteImage) -> ByteImage:
+    """Return the mean grey levels in coarse pixels, of every fourth row: whole rows and columns of them, which is fast."""
     import cv2
 
-    size = (max(grey.shape[1] // COARSE, 1), max(grey.shape[0] // COARSE, 1))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
+    rows, columns = (max(size // COARSE, 1) for size in grey.shape)
+    part = np.ascontiguousarray(grey[: rows * COARSE : 4, : columns * COARSE])
+    return np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
 def _coarsely_shown(grey: ByteImage) -> BoolImage:
-    return np.asarray(_coarse(grey) > NOT_BLACK)
+    import cv2
+
+    size = (max(grey.shape[1] // COARSE, 1), max(grey.shape[0] // COARSE, 1))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA) > NOT_BLACK)
 
 
 @dataclass(slots=True)
@@ -234,7 +243,7 @@ class ScreenCache:
         self, view: int, grey: ByteImage, measure: Callable[[], SpeckleSize | None]
     ) -> SpeckleSize | None:
         """Return the speckle size of a view, whose image is given, in grid pixels."""
-        picture = _coarse(grey)
+        picture = _coarse_picture(grey)
         known = self.speckle.get(view)
         if known is None:
             known = self.speckle[view] = KnownSpeckle(measure(), picture, age=1)
