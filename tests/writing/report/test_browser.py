@@ -29,7 +29,7 @@ const set = (id, value) => { byId(id).value = value; byId(id).dispatchEvent(new 
 const cards = () => [...document.querySelectorAll("#cards > li")].map((card) => card.dataset.image);
 const cardOf = (name) => [...document.querySelectorAll("#cards > li")].find((card) => card.dataset.image === name);
 const open = (name) => cardOf(name).querySelector("button").click();
-const mark = (number) => document.querySelector(`.mark[data-focus="${number}"]`);
+const mark = (number) => document.querySelector(`.marker[data-focus="${number}"]`);
 const press = (element, key) => element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
 const box = () => scene.getAttribute("viewBox").split(" ").map(Number);
 const drawn = (layer) => [...scene.querySelectorAll(`[data-layer="${layer}"]`)];
@@ -81,17 +81,17 @@ def test_the_gallery_is_filtered_sorted_and_shown_in_parts(page):
     found = used(
         page,
         """
-        found.first = cards().length; found.said = byId("shown").textContent;
+        found.first = cards().length; found.said = byId("card-count").textContent;
         byId("more").click(); found.all = cards().length; found.more = byId("more").hidden;
-        set("find", "PLAIN/0000"); found.named = cards();
+        set("name-filter", "PLAIN/0000"); found.named = cards();
         set("order", "down"); found.turned = cards();
         byId("reset").click(); await wait(50); found.reset = cards().length;
-        set("status", "failed"); found.failed = cards(); found.reason = document.querySelector(".card .error").textContent;
+        set("status-filter", "failed"); found.failed = cards(); found.reason = document.querySelector(".card .error").textContent;
         found.control = document.querySelectorAll("#cards button").length;
-        set("status", ""); set("having", "none"); found.none = cards().length;
-        set("having", "twinkling"); found.twinkling = byId("shown").textContent;
-        set("with-mass", "no"); found.without = cards().length;
-        set("with-mass", ""); set("having", ""); set("sort", "calcification_score"); set("order", "down"); byId("more").click();
+        set("status-filter", ""); set("foci-filter", "none"); found.none = cards().length;
+        set("foci-filter", "twinkling"); found.twinkling = byId("card-count").textContent;
+        set("mass-filter", "no"); found.without = cards().length;
+        set("mass-filter", ""); set("foci-filter", ""); set("sort", "calcification_score"); set("order", "down"); byId("more").click();
         found.last = cards().at(-1);
         found.lazy = document.querySelectorAll("#cards img:not([loading=lazy])").length;
         found.images = document.querySelectorAll("#cards img").length;
@@ -117,9 +117,9 @@ def test_an_image_opens_with_its_picture(page, name):
     found = used(
         page,
         f"""
-        set("find", {json.dumps(name)}); found.before = document.querySelectorAll(".mark").length;
+        set("name-filter", {json.dumps(name)}); found.before = document.querySelectorAll(".marker").length;
         open({json.dumps(name)}); await wait(300);
-        found.title = byId("viewer-title").textContent; found.marks = document.querySelectorAll(".mark").length;
+        found.title = byId("viewer-title").textContent; found.marks = document.querySelectorAll(".marker").length;
         found.fallback = byId("fallback").hidden; found.href = base.getAttribute("href"); found.open = byId("viewer").open;
         const probe = new Image();
         await new Promise((done) => {{ probe.onload = probe.onerror = done; probe.src = found.href; }});
@@ -183,7 +183,7 @@ def test_a_shadow_is_a_strip_along_the_beam(page):
         """
         open("plain/00000.png"); await wait(50);
         const box = (path) => { const b = path.getBBox(); return [b.x + b.width / 2, b.y, b.width, b.height]; };
-        found.straight = drawn("shadow").filter((element) => element.matches(".strip")).map(box);
+        found.straight = drawn("shadow").filter((element) => element.matches(".shadow-strip")).map(box);
         current.geometry = "sector"; current.apex = [foci[0].x_px - 100, foci[0].y_px - 100];
         found.slanted = shadowStrip(foci[0]); current.apex = null; found.unknown = shadowStrip(foci[0]);
         found.at = [foci[0].x_px, foci[0].y_px];
@@ -217,7 +217,7 @@ def test_a_focus_tells_its_evidence_to_pointer_and_keyboard(page):
         found.label = mark(2).getAttribute("aria-label");
         found.tabindex = mark(2).tabIndex;
         press(mark(2), "Enter"); found.evidence = byId("evidence").textContent;
-        found.row = document.querySelector("tr.chosen").dataset.focus;
+        found.row = document.querySelector("tr.selected").dataset.focus;
         const tip = byId("tip").getBoundingClientRect(), around = stage.getBoundingClientRect();
         found.inside = tip.left >= around.left && tip.right <= around.right && tip.top >= around.top && tip.bottom <= around.bottom;
         """,
@@ -251,13 +251,13 @@ def test_zoom_and_rows_move_the_picture(page):
         byId("zoom-in").click(); found.button = box(); byId("zoom-fit").click();
         stage.dispatchEvent(new WheelEvent("wheel", { deltaY: -100, clientX: 400, clientY: 400, cancelable: true })); found.wheel = box();
         byId("zoom-fit").click();
-        document.querySelector('tr[data-focus="3"] button').click(); found.row = box(); found.chosen = mark(3).classList.contains("chosen");
+        document.querySelector('tr[data-focus="3"] button').click(); found.row = box(); found.chosen = mark(3).classList.contains("selected");
         const at = mark(3).getBoundingClientRect(), around = stage.getBoundingClientRect();
         found.off = Math.hypot(at.x + at.width / 2 - around.x - around.width / 2, at.y + at.height / 2 - around.y - around.height / 2);
         const order = () => [...document.querySelectorAll("tr[data-focus]")].map((row) => row.dataset.focus).join("");
         const head = [...document.querySelectorAll("#tables th button")].find((button) => button.textContent === "Label");
         head.click(); found.up = order(); head.click(); found.down = order(); found.sorted = head.parentElement.getAttribute("aria-sort");
-        found.scale = byId("bar-mm").hidden ? "" : byId("bar-mm").textContent;
+        found.scale = byId("scale-bar").hidden ? "" : byId("scale-bar").textContent;
         press(byId("viewer"), "PageDown"); found.page = byId("viewer-title").textContent;
         byId("close").click(); await wait(50); found.open = byId("viewer").open;
         """,
@@ -284,7 +284,7 @@ def test_a_file_moved_alone_shows_its_thumbnails(page, tmp_path):
         """
         open("plain/00000.png"); await wait(500);
         found.href = base.getAttribute("href").slice(0, 16); found.said = byId("fallback").hidden ? "" : byId("fallback").textContent;
-        found.links = document.querySelectorAll(".files").length; found.marks = document.querySelectorAll(".mark").length;
+        found.links = document.querySelectorAll(".files").length; found.marks = document.querySelectorAll(".marker").length;
         """,
     )
     assert found["href"] == "data:image/jpeg;"

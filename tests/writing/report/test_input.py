@@ -52,10 +52,12 @@ def tab_to(page, condition, most=80):
 
 
 def test_everything_is_reached_by_keyboard(page):
-    tab_to(page, "element.id === 'find'")
+    tab_to(page, "element.id === 'name-filter'")
     for letter in "plain":
         page.key(letter)
-    assert page.get("document.getElementById('shown').textContent") == "Showing 30 images (of 35)"
+    assert (
+        page.get("document.getElementById('card-count').textContent") == "Showing 30 images (of 35)"
+    )
     tab_to(page, "element.closest('.card')")
     page.key("Enter")
     assert page.get(OPENED)
@@ -66,10 +68,10 @@ def test_everything_is_reached_by_keyboard(page):
     assert page.get(WIDTH) < fitting
     page.key("0")
     assert page.get(WIDTH) == pytest.approx(fitting)
-    tab_to(page, "element.matches('.mark')")
+    tab_to(page, "element.matches('.marker')")
     assert "Focus 1: intramass" in page.get(TIP)
     page.key("Enter")
-    assert page.get("document.querySelector('tr.chosen').dataset.focus") == "1"
+    assert page.get("document.querySelector('tr.selected').dataset.focus") == "1"
     assert "False alarm" in page.get("document.getElementById('evidence').textContent")
     page.key("PageDown")
     assert page.get(TITLE) == "plain/00001.png"
@@ -80,11 +82,11 @@ def test_everything_is_reached_by_keyboard(page):
 
 def test_a_pointer_on_a_focus_is_told_its_evidence(page):
     page.click(FIRST)
-    page.point(".mark[data-focus='2'] .hit")
+    page.point(".marker[data-focus='2'] .hit")
     assert "Focus 2: extramass" in page.get(TIP)
     page.point("#viewer-title")
     assert page.get(TIP) == ""
-    page.click(".mark[data-focus='3'] .hit")
+    page.click(".marker[data-focus='3'] .hit")
     assert "Focus 3: intraductal" in page.get("document.getElementById('evidence').textContent")
     assert page.get(TIP) == ""  # it would hide what is around the focus
 
@@ -113,8 +115,8 @@ def test_a_drag_moves_the_picture_and_a_row_finds_its_focus(page):
 def test_layers_are_switched_by_click_and_all_of_them_by_a_key(page):
     page.click(FIRST)
     without, marked = (
-        "document.querySelector('#scene').classList.contains('bare')",
-        ".mark[data-focus='2']",
+        "document.querySelector('#scene').classList.contains('no-findings')",
+        ".marker[data-focus='2']",
     )
     shown = f"getComputedStyle(document.querySelector({json.dumps(marked)})).display"
     page.click("[data-toggles='extramass']")

@@ -1,57 +1,98 @@
-// What was measured: the tip of a focus, the evidence in the panel, and tables whose rows find a focus in the picture.
+// The measurements of a focus: in a tip at the pointer, and in full in the panel.
 
-// what a pointer that rests on a name is told; docs/outputs.md tells more
+import { byId, count, formatNumber, hasValue, icon, make } from "./dom.js";
+import { showLayer } from "./layers.js";
+import { MOST_ZOOM, current, fittingScale, foci, markers, move, stage, view } from "./viewer.js";
+
+const FOCUS_ZOOM = 3; // a focus that is found is enlarged by at least this factor
+const tip = byId("tip");
+
+// explanations that the browser shows at a name; docs/outputs.md has more
 const MEANINGS = {
-  "Confidence": "How sure it is that this is what it is listed as, 0 to 1; for a focus: an echogenic focus",
-  "Label confidence": "How sure it is that the focus lies where the label says, 0 to 1",
-  "Label": "Where it lies: in a mass, outside of masses, or in a duct",
-  "Contrast": "Brightness above the surrounding ring, in units of that ring's own spread: (peak - median) / (upper quartile - median); free of the gain",
-  "Size": "Diameter of a circle that covers as much as the focus does above half of its height",
-  "Depth": "Distance from the transducer face along the beam",
-  "Shadow": "Posterior acoustic shadow, and the probability p of such a fall of brightness from speckle alone",
-  "Twinkling": "Twinkling artefact on colour Doppler, 0 to 1; absence rules nothing out",
-  "Listed for": "What makes it listed: its echo, or its twinkling where the echo is too weak or hidden",
-  "Shadow drop": "Fall of brightness behind the focus against both sides, in units of the local spread; positive is darker",
-  "Shadow length": "How far behind the focus the shadow reaches",
-  "Lateral position": "From the middle of the transducer face, positive to the right of the image",
+  "Confidence": "How certain it is that this is what it is listed as, 0 to 1; for a focus: an "
+    + "echogenic focus",
+  "Label confidence": "How certain it is that the focus lies where the label says, 0 to 1",
+  "Label": "Position: in a mass, outside of masses, or in a duct",
+  "Contrast": "Brightness above the surrounding ring in units of the spread in the ring: "
+    + "(peak - median) / (upper quartile - median); does not depend on the gain",
+  "Size": "Diameter of a circle with the area of the focus above half of its height",
+  "Depth": "Distance from the transducer face along the scan line",
+  "Shadow": "Posterior acoustic shadow, and the probability p that speckle alone causes such a "
+    + "fall of brightness",
+  "Twinkling": "Twinkling artefact on colour Doppler, 0 to 1; its absence rules nothing out",
+  "Listed for": "Reason for the listing: the echo, or the twinkling if the echo is too weak or "
+    + "hidden",
+  "Shadow drop": "Fall of brightness behind the focus relative to both sides, in units of the "
+    + "local spread; positive is darker",
+  "Shadow length": "Length of the shadow behind the focus",
+  "Lateral position": "Distance from the middle of the transducer face; positive to the right of "
+    + "the image",
   "Column, row": "Position in the input image, counted from 0",
-  "Distance to a mass": "To the edge of the nearest mass; 0 inside",
-  "Cluster": "Number of the cluster of foci that it belongs to",
+  "Distance to a mass": "Distance to the edge of the nearest mass; 0 inside",
+  "Cluster": "Number of the cluster of foci that the focus belongs to",
   "False alarm": "Probability that a bright blob of speckle alone responds as strongly",
-  "Seen on": "Frames of the cine on which it was seen",
-  "Track": "Its number across the frames of the cine",
+  "Seen on": "Number of frames of the cine that show the focus",
+  "Track": "Number of the focus across the frames of the cine",
   "Orientation": "Parallel to the skin (wider than tall) or not",
   "Posterior": "Posterior feature of the mass: enhancement, shadowing, both or none",
 };
-const meaning = (name) => MEANINGS[name.replace("Conf.", "Confidence").replace(/, (mm|px)$/, "")] ?? null;
 
-const size = (focus) => (known(focus.diameter_mm) ? `${number(focus.diameter_mm, 2)} mm` : `${number(focus.diameter_px, 1)} px`);
-const verdict = (words, details) => [words, ...details.filter(([value]) => known(value)).map(([value, text]) => text(value))].join(", ");
+/** Return the explanation of a name in a table or a list, or null. */
+export function meaning(name) {
+  const plain = name.replace("Conf.", "Confidence").replace(/, (mm|px)$/, "");
+  return MEANINGS[plain] ?? null;
+}
 
-function shortFacts(focus) {
-  const facts = [["Confidence", number(focus.confidence, 2)], ["Label confidence", number(focus.label_confidence, 2)],
-    ...(known(focus.contrast) ? [["Contrast", `${number(focus.contrast, 1)} local units`], ["Size", `${size(focus)}, ${focus.kind}`]] : [])];
-  if (known(focus.depth_mm)) facts.push(["Depth", `${number(focus.depth_mm, 1)} mm`]);
-  facts.push(["Shadow", verdict(focus.shadow, [[focus.shadow_p, (p) => `p ${p.toPrecision(2)}`]])]);
-  facts.push(["Twinkling", verdict(focus.twinkling, [[focus.twinkling_score, (score) => `score ${score.toFixed(2)}`]])]);
+/** Return a length in mm. */
+function millimetres(value) {
+  return `${value.toFixed(1)} mm`;
+}
+
+/** Return the size of a focus in mm, or in pixels if the spacing is unknown. */
+function sizeText(focus) {
+  if (hasValue(focus.diameter_mm)) return `${formatNumber(focus.diameter_mm, 2)} mm`;
+  return `${formatNumber(focus.diameter_px, 1)} px`;
+}
+
+/** Return the main measurements of a focus as pairs of name and text. */
+function mainFacts(focus) {
+  const facts = [
+    ["Confidence", formatNumber(focus.confidence, 2)],
+    ["Label confidence", formatNumber(focus.label_confidence, 2)],
+  ];
+  if (hasValue(focus.contrast)) {
+    facts.push(["Contrast", `${formatNumber(focus.contrast, 1)} local units`],
+      ["Size", `${sizeText(focus)}, ${focus.kind}`]);
+  }
+  if (hasValue(focus.depth_mm)) facts.push(["Depth", millimetres(focus.depth_mm)]);
+  const p = hasValue(focus.shadow_p) ? `, p ${focus.shadow_p.toPrecision(2)}` : "";
+  facts.push(["Shadow", `${focus.shadow}${p}`]);
+  const score = hasValue(focus.twinkling_score)
+    ? `, score ${focus.twinkling_score.toFixed(2)}` : "";
+  facts.push(["Twinkling", `${focus.twinkling}${score}`]);
   return facts;
 }
 
+/** Return all measurements of a focus as pairs of name and text. */
 function allFacts(focus) {
-  const facts = shortFacts(focus);
-  const add = (name, value, text) => { if (known(value)) facts.push([name, text(value)]); };
-  const mm = (value) => `${value.toFixed(1)} mm`;
-  add("Listed for", focus.origin, (value) => (value === "echo" ? "its echo" : "its twinkling alone"));
+  const facts = mainFacts(focus);
+  const add = (name, value, text) => {
+    if (hasValue(value)) facts.push([name, text(value)]);
+  };
+  add("Listed for", focus.origin,
+    (value) => (value === "echo" ? "its echo" : "its twinkling alone"));
   add("Shadow drop", focus.shadow_drop, (value) => value.toFixed(2));
-  add("Shadow length", focus.shadow_length_mm, mm);
-  add("Lateral position", focus.x_mm, mm);
-  add("Column, row", focus.x_px, () => `${number(focus.x_px, 1)}, ${number(focus.y_px, 1)} px`);
+  add("Shadow length", focus.shadow_length_mm, millimetres);
+  add("Lateral position", focus.x_mm, millimetres);
+  add("Column, row", focus.x_px,
+    (x) => `${formatNumber(x, 1)}, ${formatNumber(focus.y_px, 1)} px`);
   add("Mass", focus.mass, String);
   add("Duct", focus.duct, String);
   add("In a nonmass area", focus.nonmass, String);
-  add("Distance to a mass", focus.distance_to_mass_mm, mm);
+  add("Distance to a mass", focus.distance_to_mass_mm, millimetres);
   add("Cluster", focus.cluster, String);
-  add("False alarm", focus.false_alarm, (value) => (value === 0 ? "0" : value.toExponential(1)));
+  add("False alarm", focus.false_alarm,
+    (value) => (value === 0 ? "0" : value.toExponential(1)));
   if (current.frames > 1) {
     add("Frame", focus.frame, String);
     add("Seen on", focus.seen_frames, (value) => count(value, "frame", "frames"));
@@ -60,110 +101,66 @@ function allFacts(focus) {
   return facts;
 }
 
-const pairs = (facts) => facts.map(([name, value]) => make("div", {}, make("dt", { title: meaning(name) }, name), make("dd", {}, value)));
-
-function showTip({ focus, group }) {
-  const flat = shortFacts(focus).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
-  tip.replaceChildren(make("strong", {}, `Focus ${focus.focus}: ${focus.label}`), make("p", {}, focus.label_reason), make("dl", {}, ...flat));
+/** Show the main measurements of a focus beside its marker. */
+export function showTip({ focus, group }) {
+  const facts = mainFacts(focus).flatMap(([name, text]) =>
+    [make("dt", {}, name), make("dd", {}, text)]);
+  tip.replaceChildren(make("strong", {}, `Focus ${focus.focus}: ${focus.label}`),
+    make("p", {}, focus.label_reason), make("dl", {}, ...facts));
   tip.hidden = false;
-  const around = stage.getBoundingClientRect(), at = group.querySelector(".hit").getBoundingClientRect();
-  const right = at.right - around.left + 8, left = at.left - around.left - 8 - tip.offsetWidth;
-  tip.style.left = `${Math.max(4, right + tip.offsetWidth < around.width ? right : left)}px`;
-  tip.style.top = `${Math.max(4, Math.min(at.top - around.top - 10, around.height - tip.offsetHeight - 6))}px`;
+  const frame = stage.getBoundingClientRect();
+  const marker = group.querySelector(".hit").getBoundingClientRect();
+  const right = marker.right - frame.left + 8;
+  const left = marker.left - frame.left - 8 - tip.offsetWidth;
+  const fitsRight = right + tip.offsetWidth < frame.width;
+  const top = Math.min(marker.top - frame.top - 10, frame.height - tip.offsetHeight - 6);
+  tip.style.left = `${Math.max(4, fitsRight ? right : left)}px`;
+  tip.style.top = `${Math.max(4, top)}px`;
 }
 
-function hideTip() {
+/** Hide the tip. */
+export function hideTip() {
   tip.hidden = true;
 }
 
-function showEvidence(focus) {
+/** Show all measurements of a focus in the panel, or a hint if no focus is selected. */
+export function showEvidence(focus) {
   const panel = byId("evidence");
   panel.hidden = !foci.length;
   if (!focus) {
-    panel.replaceChildren(make("p", { class: "note" }, "Choose a focus in the picture or in the table for all that was measured of it."));
+    panel.replaceChildren(make("p", { class: "note" },
+      "Select a focus in the picture or in the table to see all its measurements."));
     return;
   }
-  panel.replaceChildren(make("h3", {}, icon(focus.label), `Focus ${focus.focus}: ${focus.label}`), make("p", {}, focus.label_reason),
-    make("dl", {}, ...pairs(allFacts(focus))));
+  const facts = allFacts(focus).map(([name, text]) =>
+    make("div", {}, make("dt", { title: meaning(name) }, name), make("dd", {}, text)));
+  panel.replaceChildren(
+    make("h3", {}, icon(focus.label), `Focus ${focus.focus}: ${focus.label}`),
+    make("p", {}, focus.label_reason),
+    ...reason("Shadow", focus.shadow_reason),
+    ...reason("Twinkling", focus.twinkling_reason),
+    make("dl", {}, ...facts),
+  );
 }
 
-/** Choose a focus; with `find` also bring it to the middle of the picture. */
-function pick(focus, find) {
-  picked = focus;
-  reveal(focus.label);
-  for (const mark of marks) mark.group.classList.toggle("chosen", mark.focus === focus);
-  for (const row of byId("tables").querySelectorAll("tr[data-focus]")) row.classList.toggle("chosen", Number(row.dataset.focus) === focus.focus);
+/** Make the paragraph with the reason of a verdict; empty if there is no reason. */
+function reason(name, text) {
+  return text ? [make("p", {}, make("strong", {}, `${name}: `), text)] : [];
+}
+
+/** Select a focus. With `find`, also move it to the middle of the picture. */
+export function selectFocus(focus, find) {
+  showLayer(focus.label);
+  for (const marker of markers) marker.group.classList.toggle("selected", marker.focus === focus);
+  for (const row of byId("tables").querySelectorAll("tr[data-focus]")) {
+    row.classList.toggle("selected", Number(row.dataset.focus) === focus.focus);
+  }
   showEvidence(focus);
-  if (find) move(focus.x_px - view.x, focus.y_px - view.y, Math.max(view.scale, Math.min(fitting() * 3, MOST_ZOOM)));
-  else byId("tables").querySelector(`tr[data-focus="${focus.focus}"]`)?.scrollIntoView({ block: "nearest" });
-}
-
-// ---- tables ----
-
-function showTables() {
-  const parts = [], mm = foci.some((focus) => known(focus.diameter_mm)), deep = foci.some((focus) => known(focus.depth_mm));
-  const numeric = (name, key, digits) => ({ name, key, text: (row) => number(row[key], digits), numeric: true });
-  if (foci.length) {
-    const columns = [
-      { name: "#", key: "focus", text: (row) => String(row.focus), numeric: true, button: true },
-      { name: "Label", key: "label", text: (row) => row.label, symbol: (row) => icon(row.label) },
-      numeric("Conf.", "confidence", 2),
-      numeric(mm ? "Size, mm" : "Size, px", mm ? "diameter_mm" : "diameter_px", mm ? 2 : 1),
-      ...(deep ? [numeric("Depth, mm", "depth_mm", 1)] : []),
-      numeric("Contrast", "contrast", 1),
-      { name: "Shadow", key: "shadow", text: (row) => row.shadow.replace("not assessable", "n/a") },
-      { name: "Twinkling", key: "twinkling", text: (row) => row.twinkling.replace("not assessable", "n/a") },
-      ...(current.frames > 1 ? [numeric("Frame", "frame", 0)] : []),
-    ];
-    const more = current.foci > foci.length ? ` (the surest ${foci.length.toLocaleString("en")} of ${current.foci.toLocaleString("en")}; all are in foci.csv)` : "";
-    parts.push(make("h3", {}, `Foci${more}`), table(columns, foci, (focus) => pick(focus, true)));
-    if (foci.some((focus) => focus.shadow === "not assessable" || focus.twinkling === "not assessable")) parts.push(make("p", { class: "note" }, "n/a: not assessable"));
-  } else parts.push(make("h3", {}, "Foci"), make("p", { class: "note" }, "None listed."));
-  const cine = current.frames > 1 ? [numeric("Frame", "frame", 0)] : [], masses = rows(current, "masses"), clusters = rows(current, "clusters");
-  if (masses.length) {
-    parts.push(make("h3", {}, "Masses"), table([numeric("#", "mass", 0), numeric("Conf.", "confidence", 2), numeric("Width, mm", "width_mm", 1),
-      numeric("Height, mm", "height_mm", 1), { name: "Orientation", key: "orientation", text: (row) => row.orientation },
-      { name: "Posterior", key: "posterior", text: (row) => row.posterior.replace("not assessable", "n/a") }, numeric("Foci", "foci", 0), ...cine], masses));
+  if (find) {
+    const scale = Math.max(view.scale, Math.min(fittingScale() * FOCUS_ZOOM, MOST_ZOOM));
+    move(focus.x_px - view.x, focus.y_px - view.y, scale);
+  } else {
+    const row = byId("tables").querySelector(`tr[data-focus="${focus.focus}"]`);
+    row?.scrollIntoView({ block: "nearest" });
   }
-  if (clusters.length) {
-    parts.push(make("h3", {}, "Clusters of foci"), table([numeric("#", "cluster", 0), { name: "Label", key: "label", text: (row) => row.label, symbol: (row) => icon(row.label) },
-      numeric("Foci", "foci", 0), numeric("Width, mm", "width_mm", 1), numeric("Height, mm", "height_mm", 1), numeric("Depth, mm", "depth_mm", 1)], clusters));
-  }
-  if (current.notes) parts.push(make("h3", {}, "Notes"), ...current.notes.map((note) => make("p", { class: "note" }, note)));
-  const links = [["overlay", "Overlay (PNG)"], ["mask", "Label image (PNG)"], ["picture", "Picture without findings (JPEG)"]].filter(([kind]) => current.links[kind]);
-  if (links.length && byId("fallback").hidden) {
-    parts.push(make("p", { class: "files" }, ...links.map(([kind, words]) => make("a", { href: data.root + current.links[kind], target: "_blank", rel: "noopener" }, words))));
-  }
-  byId("tables").replaceChildren(...parts);
-}
-
-/** A table that is sorted by a click on a heading; `find`, if given, is told which row is chosen. */
-function table(columns, items, find = null) {
-  const body = make("tbody");
-  const lines = items.map((item) => {
-    const line = make("tr", find ? { class: "finds", "data-focus": item.focus } : {});
-    for (const { text, numeric, button, symbol } of columns) {
-      const content = button ? make("button", { type: "button", "aria-label": `Find focus ${text(item)} in the picture` }, text(item)) : text(item);
-      line.append(make("td", { class: numeric ? "number" : null }, ...(symbol ? [symbol(item)] : []), content));
-    }
-    if (find) line.addEventListener("click", () => find(item));
-    return { item, line };
-  });
-  const heads = columns.map(({ name, key, numeric }) => {
-    const button = make("button", { type: "button", title: [meaning(name), "click to sort"].filter(Boolean).join("; ") }, name), head = make("th", { scope: "col", class: numeric ? "number" : null }, button);
-    button.addEventListener("click", () => {
-      const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
-      for (const other of heads) other.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", sign === 1 ? "ascending" : "descending");
-      lines.sort(({ item: one }, { item: other }) => {
-        const a = one[key], b = other[key];
-        if (!known(a) || !known(b)) return known(b) - known(a);
-        return sign * (typeof a === "number" ? a - b : a < b ? -1 : a > b ? 1 : 0);
-      });
-      body.append(...lines.map(({ line }) => line));
-    });
-    return head;
-  });
-  body.append(...lines.map(({ line }) => line));
-  return make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body));
 }

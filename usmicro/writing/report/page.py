@@ -27,8 +27,11 @@ from usmicro.writing.report.pictures import read_picture
 from usmicro.writing.report.run import Row, Run, read_run
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMNS
 
-SCRIPTS = ("report.js", "viewer.js", "layers.js", "evidence.js")
-"""Scripts that are joined in this order to the one script of the page."""
+SCRIPTS = ("dom.js", "gallery.js", "viewer.js", "layers.js", "evidence.js", "tables.js")
+"""Scripts of the page, in this order. They are modules; `joined_scripts` makes one script of them,
+since browsers load no modules from a local file."""
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=const|let|function)", re.MULTILINE)
 REPORT, PAGES, PICTURES = "report.html", "report", "report/images"
 """Main page, folder of further pages, and folder of pictures."""
 MOST_ON_ONE, PAGE_SIZE = 2000, 500
@@ -152,8 +155,14 @@ def _gallery_of(run: Run, page: Page, *, root: str) -> str:
     }
     template = Template(_asset("gallery.html"))
     return template.substitute(
-        total=f"{len(page.images):,}", data=safe_json(data), script="".join(map(_asset, SCRIPTS))
+        total=f"{len(page.images):,}", data=safe_json(data), script=joined_scripts()
     )
+
+
+def joined_scripts() -> str:
+    """Return the scripts of the page as one script without imports and exports."""
+    scripts = (EXPORT.sub("", IMPORT.sub("", _asset(name))) for name in SCRIPTS)
+    return f'"use strict";\n{"".join(scripts)}'
 
 
 def _entries(run: Run, page: Page) -> Iterator[dict[str, Any]]:

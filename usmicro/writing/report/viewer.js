@@ -1,245 +1,381 @@
-// One image: its picture with what was found drawn on it, and zoom. Layers, evidence and tables are in the scripts after this one.
+// The viewer: the picture of one image with its findings, zoom and keys.
 
-const LEAST_RADIUS = 8, MOST_ZOOM = 40, STRIDE = 60;
-let current = null, foci = [], marks = [], tops = [], view = { x: 0, y: 0, scale: 1 }, fitted = true, picked = null;
+import { byId, data, draw, formatNumber, hasValue, setAttributes, tableRows } from "./dom.js";
+import { hideTip, selectFocus, showEvidence, showTip } from "./evidence.js";
+import { filtered } from "./gallery.js";
+import { showLayers, toggleFindings } from "./layers.js";
+import { showTables } from "./tables.js";
 
-const stage = byId("stage"), scene = byId("scene"), base = byId("base"), tip = byId("tip");
-const known = (value) => value !== null && value !== undefined;
-const number = (value, digits) => (known(value) ? value.toFixed(digits) : "\u2013");
+export const MOST_ZOOM = 40; // largest zoom relative to the picture that fits
+const LEAST_RADIUS = 8; // smallest radius of a marker, screen pixels
+const ARROW_STEP = 60; // an arrow key moves the picture by this many screen pixels
+const KEY_ZOOM = 1.4, BUTTON_ZOOM = 1.5, CLICK_ZOOM = 2; // factors of one step of zoom
+const WHEEL_ZOOM = 0.003, MOST_WHEEL = 100; // logarithm of zoom per unit of the wheel; most units
+const NEARLY = 1.0001; // tolerance for the comparison of zooms
+const BAR_LENGTHS_MM = [50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1];
+const BAR_SHARE = 5; // the scale bar takes at most 1/BAR_SHARE of the width
+const ARROWS = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
 
-function openImage(image) {
+export const stage = byId("stage");
+export const scene = byId("scene");
+export const base = byId("base");
+
+/** The image that is shown, its foci, and the markers of these. */
+export let current = null;
+export let foci = [];
+export let markers = [];
+/** Position at the middle of the stage, image pixels, and screen pixels per image pixel. */
+export let view = { x: 0, y: 0, scale: 1 };
+
+let massTexts = []; // numbers of masses and the image pixels where they are written
+let isFitted = true; // true if the whole picture is shown
+let stageSize = "";
+
+/** Show an image in the viewer. */
+export function openImage(image) {
   current = image;
-  picked = null;
-  foci = rows(image, "foci");
+  foci = tableRows(image, "foci");
   byId("viewer-title").textContent = image.image;
-  const facts = [`${image.columns} \u00d7 ${image.rows} px`, image.geometry, image.spacing_source === "none" ? "spacing unknown"
-    : `${image.spacing_x_mm} \u00d7 ${image.spacing_y_mm} mm a pixel (${image.spacing_source})`];
-  if (image.frames > 1) facts.push(`frame ${image.key_frame} shown, of ${image.frames} numbered from 0`);
-  if (image.colour_flow === "yes") facts.push("colour flow");
-  facts.push(`calcification: ${image.calcification.replaceAll("+", ", ")} (score ${image.calcification_score.toFixed(2)})`);
-  byId("viewer-facts").textContent = facts.join(" \u00b7 ");
-  const place = chosen.indexOf(image);
-  byId("former").disabled = !neighbour(place, -1);
-  byId("next").disabled = !neighbour(place, 1);
+  byId("viewer-facts").textContent = imageFacts(image).join(" \u00b7 ");
+  const index = filtered.indexOf(image);
+  byId("previous").disabled = !neighbour(index, -1);
+  byId("next").disabled = !neighbour(index, 1);
   if (!byId("viewer").open) byId("viewer").showModal();
   showBase();
   drawAreas();
-  drawMarks();
+  drawMarkers();
   showLayers();
   showTables();
   showEvidence(null);
   byId("panel").scrollTop = 0;
   fit();
-  stageSize = `${stage.clientWidth} ${stage.clientHeight}`;
+  stageSize = sizeOfStage();
   stage.focus();
 }
 
-/** The next image before or after, in the order of the gallery, that did not fail. */
-function neighbour(place, step) {
-  let index = place + step;
-  while (chosen[index] && chosen[index].status !== "ok") index += step;
-  return chosen[index];
+/** Return the facts below the name of an image. */
+function imageFacts(image) {
+  const facts = [`${image.columns} \u00d7 ${image.rows} px`, image.geometry];
+  if (image.spacing_source === "none") {
+    facts.push("spacing unknown");
+  } else {
+    const spacing = `${image.spacing_x_mm} \u00d7 ${image.spacing_y_mm}`;
+    facts.push(`${spacing} mm per pixel (${image.spacing_source})`);
+  }
+  if (image.frames > 1) {
+    facts.push(`frame ${image.key_frame} shown, of ${image.frames} numbered from 0`);
+  }
+  if (image.colour_flow === "yes") facts.push("colour flow");
+  const calcification = image.calcification.replaceAll("+", ", ");
+  const score = image.calcification_score.toFixed(2);
+  facts.push(`calcification: ${calcification} (score ${score})`);
+  return facts;
 }
 
-function turn(step) {
-  const image = neighbour(chosen.indexOf(current), step);
+/** Return the next image before (-1) or after (1) an index of the gallery that did not fail. */
+function neighbour(start, step) {
+  let index = start + step;
+  while (filtered[index] && filtered[index].status !== "ok") index += step;
+  return filtered[index];
+}
+
+/** Open the previous (-1) or next (1) image of the gallery. */
+function openNeighbour(step) {
+  const image = neighbour(filtered.indexOf(current), step);
   if (image) openImage(image);
 }
 
 // ---- the picture ----
 
+/** Show the picture without findings, or what there is in its place. */
 function showBase() {
   const [left, top, width, height] = current.box;
-  filled(base, { x: left - 0.5, y: top - 0.5, width, height }, []);
+  setAttributes(base, { x: left - 0.5, y: top - 0.5, width, height });
   byId("fallback").hidden = true;
   if (current.links.picture) base.setAttribute("href", data.root + current.links.picture);
   else showThumbnail();
 }
 
+/** Show the thumbnail in place of a missing picture. */
 function showThumbnail() {
   if (current.thumbnail) base.setAttribute("href", current.thumbnail);
   else base.removeAttribute("href");
   byId("fallback").hidden = false;
   byId("fallback").textContent = current.thumbnail
-    ? "The run's picture is not beside this file; its thumbnail is enlarged instead."
-    : "The run's folder holds no picture of this image.";
-  document.querySelector(".files")?.remove(); // what they lead to is not there either
+    ? "The picture of the run is not beside this file. Its thumbnail is enlarged instead."
+    : "The folder of the run has no picture of this image.";
+  document.querySelector(".files")?.remove(); // the other files are missing too
 }
 
 base.addEventListener("error", () => {
   if (base.getAttribute("href") !== current.thumbnail) showThumbnail();
 });
 
+/** Draw outlines, extents of shadows, and numbers of masses. */
 function drawAreas() {
-  byId("areas").replaceChildren();
-  for (const [kind, path] of Object.entries(current.outlines)) {
-    byId("areas").append(draw("path", { d: path, class: `area ${kind.split(" ")[0]}`, "data-layer": kind }));
-  }
-  tops = [];
-  for (const focus of foci) {
-    const strip = shadowStrip(focus);
-    if (strip) byId("areas").append(draw("path", { d: strip, class: "strip", "data-layer": "shadow" }));
-  }
-  for (const [mass, x, y] of current.tops) {
-    const text = draw("text", { class: "written", y: -5, "text-anchor": "middle", fill: "#e69f00" }, `M${mass}`);
-    const group = draw("g", { "data-layer": "mass" }, text);
-    byId("areas").append(group);
-    tops.push({ group, x, y });
-  }
+  const outlines = Object.entries(current.outlines).map(([kind, d]) =>
+    draw("path", { d, class: `area ${kind.split(" ")[0]}`, "data-layer": kind }));
+  const strips = foci.map(shadowStrip).filter(Boolean).map((d) =>
+    draw("path", { d, class: "shadow-strip", "data-layer": "shadow" }));
+  massTexts = current.tops.map(([mass, x, y]) => {
+    const attributes = { class: "marker-text", y: -5, "text-anchor": "middle", fill: "#e69f00" };
+    const text = draw("text", attributes, `M${mass}`);
+    return { group: draw("g", { "data-layer": "mass" }, text), x, y };
+  });
+  byId("areas").replaceChildren(...outlines, ...strips, ...massTexts.map(({ group }) => group));
 }
 
-/** Where the shadow of a focus lies: as wide as the focus, along the beam, as long as it was measured. Empty where it has none. */
+/**
+ * Return the extent of the shadow of a focus as an SVG path, or an empty string if it has none.
+ * The strip is as wide as the focus and lies along the scan line.
+ */
 function shadowStrip(focus) {
-  const { spacing_x_mm: sx, spacing_y_mm: sy, apex } = current;
-  if (focus.shadow !== "yes" || !known(focus.shadow_length_mm) || !known(focus.diameter_mm) || (current.geometry === "sector" && !apex)) return "";
-  const beam = apex ? [(focus.x_px - apex[0]) * sx, (focus.y_px - apex[1]) * sy] : [0, 1];
-  const [dx, dy] = beam.map((value) => value / Math.hypot(...beam));
+  const { spacing_x_mm: sx, spacing_y_mm: sy, apex, geometry } = current;
+  const measured = hasValue(focus.shadow_length_mm) && hasValue(focus.diameter_mm);
+  if (focus.shadow !== "yes" || !measured || (geometry === "sector" && !apex)) return "";
+  const scanLine = apex ? [(focus.x_px - apex[0]) * sx, (focus.y_px - apex[1]) * sy] : [0, 1];
+  const [dx, dy] = scanLine.map((value) => value / Math.hypot(...scanLine));
   const half = focus.diameter_mm / 2, end = half + focus.shadow_length_mm;
-  const corner = (along, across) => `${(focus.x_px + (along * dx - across * dy) / sx).toFixed(1)} ${(focus.y_px + (along * dy + across * dx) / sy).toFixed(1)}`;
+  const corner = (along, across) => {
+    const x = focus.x_px + (along * dx - across * dy) / sx;
+    const y = focus.y_px + (along * dy + across * dx) / sy;
+    return `${x.toFixed(1)} ${y.toFixed(1)}`;
+  };
   return `M${corner(half, -half)}L${corner(end, -half)} ${corner(end, half)} ${corner(half, half)}`;
 }
 
-function drawMarks() {
-  marks = foci.map((focus) => {
-    const elsewhere = current.frames > 1 && focus.frame !== current.key_frame;
-    const parts = { hit: draw("circle", { class: "hit" }), rim: draw("path", { class: "rim" }), ring: draw("path", { class: "ring" }) };
-    const text = draw("text", { class: "written", "data-layer": "numbers" }, String(focus.focus));
-    const group = draw("g", {
-      class: `mark ${focus.label}${elsewhere ? " elsewhere" : ""}`, tabindex: 0, role: "button", "data-layer": focus.label, "data-focus": focus.focus,
-      "aria-label": `Focus ${focus.focus}, ${focus.label}, confidence ${number(focus.confidence, 2)}. ${focus.label_reason}`, "aria-describedby": "tip",
-    }, parts.hit, parts.rim, parts.ring, text);
-    if (focus.shadow === "yes") group.append((parts.shadow = draw("path", { class: "sign", "data-layer": "shadow" })));
-    if (["yes", "possible"].includes(focus.twinkling)) {
-      group.append((parts.twinkling = draw("path", { class: focus.twinkling === "yes" ? "sign sure" : "sign", "data-layer": "twinkling" })));
-    }
-    const mark = { focus, group, text, parts };
-    group.addEventListener("mouseenter", () => showTip(mark));
-    group.addEventListener("mouseleave", hideTip);
-    group.addEventListener("focus", () => showTip(mark));
-    group.addEventListener("blur", hideTip);
-    group.addEventListener("click", () => { pick(focus, false); hideTip(); }); // the panel now tells more than the tip, which hides what is around
-    group.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); pick(focus, false); }
-    });
-    return mark;
+/** Draw the markers of the foci. */
+function drawMarkers() {
+  markers = foci.map(makeMarker);
+  byId("markers").replaceChildren(...markers.map((marker) => marker.group));
+}
+
+/** Make the marker of a focus. */
+function makeMarker(focus) {
+  const onOtherFrame = current.frames > 1 && focus.frame !== current.key_frame;
+  const parts = {
+    hit: draw("circle", { class: "hit" }),
+    rim: draw("path", { class: "rim" }),
+    ring: draw("path", { class: "ring" }),
+  };
+  const number = String(focus.focus);
+  const text = draw("text", { class: "marker-text", "data-layer": "numbers" }, number);
+  const confidence = formatNumber(focus.confidence, 2);
+  const group = draw("g", {
+    class: `marker ${focus.label}${onOtherFrame ? " other-frame" : ""}`,
+    tabindex: 0,
+    role: "button",
+    "data-layer": focus.label,
+    "data-focus": focus.focus,
+    "aria-label":
+      `Focus ${focus.focus}, ${focus.label}, confidence ${confidence}. ${focus.label_reason}`,
+    "aria-describedby": "tip",
+  }, parts.hit, parts.rim, parts.ring, text);
+  if (focus.shadow === "yes") {
+    parts.shadow = draw("path", { class: "sign", "data-layer": "shadow" });
+    group.append(parts.shadow);
+  }
+  if (["yes", "possible"].includes(focus.twinkling)) {
+    const kind = focus.twinkling === "yes" ? "sign filled" : "sign";
+    parts.twinkling = draw("path", { class: kind, "data-layer": "twinkling" });
+    group.append(parts.twinkling);
+  }
+  const marker = { focus, group, text, parts };
+  group.addEventListener("mouseenter", () => showTip(marker));
+  group.addEventListener("mouseleave", hideTip);
+  group.addEventListener("focus", () => showTip(marker));
+  group.addEventListener("blur", hideTip);
+  group.addEventListener("click", () => {
+    selectFocus(focus, false);
+    hideTip(); // the panel now has the same content, and the tip would cover the surroundings
   });
-  byId("marks").replaceChildren(...marks.map((mark) => mark.group));
+  group.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    selectFocus(focus, false);
+  });
+  return marker;
 }
 
-/** A ring in the shape of its label, so that colour is not the only difference. */
-function ring(label, radius) {
+/** Return the ring of a label as an SVG path; its shape differs as well as its colour. */
+function ringPath(label, radius) {
   const r = radius.toFixed(1), side = (0.92 * radius).toFixed(1);
-  if (label === "intramass") return `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`;
-  if (label === "extramass") return `M${-side} ${-side}h${2 * side}v${2 * side}h${-2 * side}z`;
-  return `M0 ${(-1.35 * radius).toFixed(1)}L${(1.2 * radius).toFixed(1)} ${(0.85 * radius).toFixed(1)}H${(-1.2 * radius).toFixed(1)}z`;
+  if (label === "intramass") {
+    return `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`;
+  }
+  if (label === "extramass") {
+    return `M${-side} ${-side}h${2 * side}v${2 * side}h${-2 * side}z`;
+  }
+  const top = (-1.35 * radius).toFixed(1), bottom = (0.85 * radius).toFixed(1);
+  const right = (1.2 * radius).toFixed(1), left = (-1.2 * radius).toFixed(1);
+  return `M0 ${top}L${right} ${bottom}H${left}z`;
 }
 
-function place() {
+// ---- zoom ----
+
+/** Place the picture and everything on it for the current view. */
+function updateView() {
   const { width, height } = stage.getBoundingClientRect();
   if (!width || !height) return;
-  scene.setAttribute("viewBox", `${view.x - width / 2 / view.scale} ${view.y - height / 2 / view.scale} ${width / view.scale} ${height / view.scale}`);
-  for (const { focus, group, text, parts } of marks) {
-    const radius = Math.max(LEAST_RADIUS, (focus.diameter_px / 2) * view.scale + 5), path = ring(focus.label, radius);
-    group.setAttribute("transform", `translate(${focus.x_px} ${focus.y_px}) scale(${1 / view.scale})`);
+  const left = view.x - width / 2 / view.scale, top = view.y - height / 2 / view.scale;
+  scene.setAttribute("viewBox",
+    `${left} ${top} ${width / view.scale} ${height / view.scale}`);
+  for (const { focus, group, text, parts } of markers) {
+    const radius = Math.max(LEAST_RADIUS, (focus.diameter_px / 2) * view.scale + 5);
+    const path = ringPath(focus.label, radius);
+    placeGroup(group, focus.x_px, focus.y_px);
     parts.hit.setAttribute("r", radius + 4);
     parts.rim.setAttribute("d", path);
     parts.ring.setAttribute("d", path);
-    filled(text, { x: (1.1 * radius + 4).toFixed(1), y: 4.5 }, []);
+    setAttributes(text, { x: (1.1 * radius + 4).toFixed(1), y: 4.5 });
     parts.shadow?.setAttribute("d", `M0 ${radius + 3}v9`);
     parts.twinkling?.setAttribute("d", `M${-radius - 12} 0l4.5-4.5 4.5 4.5-4.5 4.5z`);
   }
-  hideTip(); // what it points at has moved
-  for (const { group, x, y } of tops) group.setAttribute("transform", `translate(${x} ${y}) scale(${1 / view.scale})`);
-  showScale(width);
-  byId("zoom-out").disabled = byId("zoom-fit").disabled = view.scale <= fitting() * 1.0001;
-  byId("zoom-in").disabled = view.scale >= fitting() * MOST_ZOOM * 0.9999;
+  hideTip(); // its marker has moved
+  for (const { group, x, y } of massTexts) placeGroup(group, x, y);
+  showScaleBar(width);
+  const least = fittingScale();
+  byId("zoom-out").disabled = byId("zoom-fit").disabled = view.scale <= least * NEARLY;
+  byId("zoom-in").disabled = view.scale >= least * MOST_ZOOM / NEARLY;
 }
 
-/** A bar of a round length in mm, where the spacing is known. */
-function showScale(width) {
-  const pixels = known(current.spacing_x_mm) ? view.scale / current.spacing_x_mm : 0, bar = byId("bar-mm");
-  const length = [50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1].find((mm) => mm * pixels <= width / 5);
+/** Move a group to an image pixel; its content keeps its size on the screen. */
+function placeGroup(group, x, y) {
+  group.setAttribute("transform", `translate(${x} ${y}) scale(${1 / view.scale})`);
+}
+
+/** Show a scale bar of a round length in mm, if the spacing is known. */
+function showScaleBar(width) {
+  const bar = byId("scale-bar");
+  const pixels = hasValue(current.spacing_x_mm) ? view.scale / current.spacing_x_mm : 0;
+  const length = BAR_LENGTHS_MM.find((mm) => mm * pixels <= width / BAR_SHARE);
   bar.hidden = !pixels || !length;
   if (bar.hidden) return;
   bar.style.width = `${length * pixels}px`;
   bar.textContent = `${length} mm`;
 }
 
-function fitting() {
+/** Return the scale at which the whole picture fits into the stage. */
+export function fittingScale() {
   const { width, height } = stage.getBoundingClientRect();
   return Math.min(width / current.box[2], height / current.box[3]) || 1;
 }
 
+/** Show the whole picture. */
 function fit() {
   const [left, top, width, height] = current.box;
-  view = { x: left + (width - 1) / 2, y: top + (height - 1) / 2, scale: fitting() };
-  fitted = true;
-  place();
+  view = { x: left + (width - 1) / 2, y: top + (height - 1) / 2, scale: fittingScale() };
+  isFitted = true;
+  updateView();
 }
 
-/** Zoom by a factor, keeping the point at (x, y) of the stage, its middle if not given, where it is. */
+/** Zoom by a factor around a point of the stage, its middle if not given. */
 function zoom(factor, x = null, y = null) {
-  const { width, height } = stage.getBoundingClientRect(), least = fitting();
-  const scale = Math.min(least * MOST_ZOOM, Math.max(least, view.scale * factor));
-  if (scale === least) return fit();
+  const { width, height } = stage.getBoundingClientRect(), least = fittingScale();
+  const scale = limit(view.scale * factor, least, least * MOST_ZOOM);
+  if (scale === least) {
+    fit();
+    return;
+  }
   const dx = (x ?? width / 2) - width / 2, dy = (y ?? height / 2) - height / 2;
   move(dx / view.scale - dx / scale, dy / view.scale - dy / scale, scale);
 }
 
-function move(dx, dy, scale = view.scale) {
+/** Move the middle of the view by image pixels, but not out of the picture. */
+export function move(dx, dy, scale = view.scale) {
   const [left, top, width, height] = current.box;
-  const within = (value, low, size) => Math.min(low + size, Math.max(low, value));
-  view = { x: within(view.x + dx, left, width), y: within(view.y + dy, top, height), scale };
-  fitted = false;
-  place();
+  view = {
+    x: limit(view.x + dx, left, left + width),
+    y: limit(view.y + dy, top, top + height),
+    scale,
+  };
+  isFitted = false;
+  updateView();
 }
+
+/** Limit a value to a range. */
+function limit(value, least, most) {
+  return Math.min(most, Math.max(least, value));
+}
+
+/** Return the size of the stage, for comparison. */
+function sizeOfStage() {
+  return `${stage.clientWidth} ${stage.clientHeight}`;
+}
+
+// ---- pointer and keys ----
 
 stage.addEventListener("wheel", (event) => {
   event.preventDefault();
   const { left, top } = stage.getBoundingClientRect();
-  zoom(Math.exp(-Math.max(-100, Math.min(100, event.deltaY)) * 0.003), event.clientX - left, event.clientY - top);
+  const turns = limit(event.deltaY, -MOST_WHEEL, MOST_WHEEL);
+  zoom(Math.exp(-turns * WHEEL_ZOOM), event.clientX - left, event.clientY - top);
 }, { passive: false });
 
-let grip = null;
+let lastDrag = null; // last event of a drag
 stage.addEventListener("pointerdown", (event) => {
-  if (event.button === 0 && !event.target.closest("button, .mark")) { grip = event; stage.setPointerCapture(event.pointerId); stage.classList.add("dragging"); }
+  if (event.button !== 0 || event.target.closest("button, .marker")) return;
+  lastDrag = event;
+  stage.setPointerCapture(event.pointerId);
+  stage.classList.add("dragging");
 });
 stage.addEventListener("pointermove", (event) => {
-  if (!grip || event.pointerId !== grip.pointerId) return;
-  move((grip.clientX - event.clientX) / view.scale, (grip.clientY - event.clientY) / view.scale);
-  grip = event;
+  if (!lastDrag || event.pointerId !== lastDrag.pointerId) return;
+  const dx = lastDrag.clientX - event.clientX, dy = lastDrag.clientY - event.clientY;
+  move(dx / view.scale, dy / view.scale);
+  lastDrag = event;
 });
-for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, () => { grip = null; stage.classList.remove("dragging"); });
+for (const end of ["pointerup", "pointercancel"]) {
+  stage.addEventListener(end, () => {
+    lastDrag = null;
+    stage.classList.remove("dragging");
+  });
+}
 stage.addEventListener("dblclick", (event) => {
+  if (event.target.closest("button, .marker")) return;
   const { left, top } = stage.getBoundingClientRect();
-  if (!event.target.closest("button, .mark")) zoom(2, event.clientX - left, event.clientY - top);
+  zoom(CLICK_ZOOM, event.clientX - left, event.clientY - top);
 });
 stage.addEventListener("keydown", (event) => {
-  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-  if (steps) move((steps[0] * STRIDE) / view.scale, (steps[1] * STRIDE) / view.scale);
-  else if (event.key === "+" || event.key === "=") zoom(1.4);
-  else if (event.key === "-") zoom(1 / 1.4);
+  const arrow = ARROWS[event.key];
+  if (arrow) move((arrow[0] * ARROW_STEP) / view.scale, (arrow[1] * ARROW_STEP) / view.scale);
+  else if (event.key === "+" || event.key === "=") zoom(KEY_ZOOM);
+  else if (event.key === "-") zoom(1 / KEY_ZOOM);
   else if (event.key === "0") fit();
   else return;
   event.preventDefault();
 });
-byId("zoom-in").addEventListener("click", () => zoom(1.5));
-byId("zoom-out").addEventListener("click", () => zoom(1 / 1.5));
+byId("zoom-in").addEventListener("click", () => zoom(BUTTON_ZOOM));
+byId("zoom-out").addEventListener("click", () => zoom(1 / BUTTON_ZOOM));
 byId("zoom-fit").addEventListener("click", fit);
-let stageSize = "";
 new ResizeObserver(() => {
-  const now = `${stage.clientWidth} ${stage.clientHeight}`;
-  if (!byId("viewer").open || now === stageSize) return;
-  stageSize = now;
-  if (fitted || view.scale < fitting()) fit(); else place();
+  const size = sizeOfStage();
+  if (!byId("viewer").open || size === stageSize) return;
+  stageSize = size;
+  if (isFitted || view.scale < fittingScale()) fit();
+  else updateView();
 }).observe(stage);
-// of the whole page: a button that is switched off while it has the focus leaves none in the viewer
+// of the whole page, since nothing in the viewer has the focus after a focused button is disabled
 document.addEventListener("keydown", (event) => {
   if (!byId("viewer").open || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "PageDown" || event.key === "PageUp") { event.preventDefault(); turn(event.key === "PageDown" ? 1 : -1); }
-  else if (event.key.toLowerCase() === "h") { hideTip(); bare = !bare; applyLayers(); }
+  if (event.key === "PageDown" || event.key === "PageUp") {
+    event.preventDefault();
+    openNeighbour(event.key === "PageDown" ? 1 : -1);
+  } else if (event.key.toLowerCase() === "h") {
+    hideTip();
+    toggleFindings();
+  }
 });
-byId("former").addEventListener("click", () => turn(-1));
-byId("next").addEventListener("click", () => turn(1));
+byId("previous").addEventListener("click", () => openNeighbour(-1));
+byId("next").addEventListener("click", () => openNeighbour(1));
 byId("close").addEventListener("click", () => byId("viewer").close());
-byId("viewer").addEventListener("close", () => [...byId("cards").children].find((item) => item.dataset.image === current.image)?.querySelector("button")?.focus());
+byId("viewer").addEventListener("close", () => {
+  const cards = [...byId("cards").children];
+  const opened = cards.find((item) => item.dataset.image === current.image);
+  opened?.querySelector("button")?.focus();
+});

@@ -1,0 +1,159 @@
+// The gallery: filters, order, and cards, which are added a hundred at a time.
+
+import { LABELS, byId, count, data, draw, hasValue, icon, make } from "./dom.js";
+import { openImage } from "./viewer.js";
+
+const CARDS_STEP = 100; // number of cards that are added at a time
+const MOST_DOTS = 60; // number of foci that are drawn on a thumbnail
+const DOT_SHARE = 16; // the longer side of a thumbnail divided by the size of a focus on it
+
+const FOCI_COLUMNS = Object.fromEntries(data.columns.foci.map((name, index) => [name, index]));
+const images = data.images.map((image, index) => {
+  const foci = image.tables?.foci ?? [];
+  const column = (name) => foci.map((row) => row[FOCI_COLUMNS[name]]);
+  return Object.assign(image, {
+    index,
+    lowerName: image.image.toLowerCase(),
+    highestConfidence: foci.length ? Math.max(...column("confidence")) : null,
+    shadow: column("shadow").includes("yes"),
+    twinkling: column("twinkling").some((verdict) => ["yes", "possible"].includes(verdict)),
+  });
+});
+
+const FOCI_FILTERS = {
+  "": () => true,
+  foci: (image) => image.foci > 0,
+  none: (image) => image.foci === 0,
+  intramass: (image) => image.intramass > 0,
+  extramass: (image) => image.extramass > 0,
+  intraductal: (image) => image.intraductal > 0,
+  shadow: (image) => image.shadow,
+  twinkling: (image) => image.twinkling,
+  cluster: (image) => image.tables?.clusters.length > 0,
+};
+
+/** The images that pass the filters, in the chosen order. */
+export let filtered = images;
+let cardCount = 0;
+
+/** Filter and sort the images, and show the first cards. */
+function updateGallery() {
+  const text = byId("name-filter").value.trim().toLowerCase();
+  const status = byId("status-filter").value;
+  const mass = byId("mass-filter").value;
+  const passesFoci = FOCI_FILTERS[byId("foci-filter").value];
+  const passesMass = (image) =>
+    !mass || (image.status === "ok" && (image.masses > 0) === (mass === "yes"));
+  filtered = images.filter((image) => image.lowerName.includes(text)
+    && (!status || image.status === status) && passesFoci(image) && passesMass(image));
+  filtered.sort(comparison(byId("sort").value, byId("order").value === "down" ? -1 : 1));
+  byId("cards").replaceChildren();
+  cardCount = 0;
+  showMoreCards();
+}
+
+/** Return a comparison of images by a value, or by "image", the name; unknown values go last. */
+function comparison(key, sign) {
+  if (key === "image") return (one, other) => sign * (one.index - other.index);
+  return (one, other) => {
+    const a = one[key], b = other[key];
+    const byIndex = one.index - other.index;
+    if (!hasValue(a) || !hasValue(b)) return hasValue(b) - hasValue(a) || byIndex;
+    return sign * (a - b) || byIndex;
+  };
+}
+
+/** Add the next cards. */
+function showMoreCards() {
+  const first = cardCount;
+  cardCount = Math.min(filtered.length, cardCount + CARDS_STEP);
+  byId("cards").append(...filtered.slice(first, cardCount).map(card));
+  const shown = cardCount < filtered.length ? `${cardCount.toLocaleString("en")} of ` : "";
+  const all = images.length.toLocaleString("en");
+  const total = filtered.length < images.length ? ` (of ${all})` : "";
+  const number = count(filtered.length, "image", "images");
+  byId("card-count").textContent = `Showing ${shown}${number}${total}`;
+  byId("more").hidden = cardCount === filtered.length;
+  byId("more").textContent = `Show ${Math.min(CARDS_STEP, filtered.length - cardCount)} more`;
+}
+
+/** Make the card of an image. */
+function card(image) {
+  const nameStart = image.image.lastIndexOf("/") + 1;
+  const name = make("span", { class: "name" }, image.image.slice(nameStart));
+  if (nameStart) name.prepend(make("span", { class: "folder" }, image.image.slice(0, nameStart)));
+  const content = image.status === "ok" ? openButton(image, name) : failure(image, name);
+  return make("li", { class: "card", "data-image": image.image }, content);
+}
+
+/** Make the content of the card of a file that failed. */
+function failure(image, name) {
+  const badge = make("span", { class: "missing badge" }, "failed");
+  const thumb = make("span", { class: "thumb" }, badge);
+  return make("div", {}, thumb, name, make("span", { class: "error" }, image.error ?? ""));
+}
+
+/** Make the content of the card of an image: a button that opens it. */
+function openButton(image, name) {
+  const thumb = make("span", { class: "thumb" });
+  if (image.thumbnail) {
+    thumb.append(make("img",
+      { src: image.thumbnail, alt: "", loading: "lazy", decoding: "async" }));
+    if (image.foci) thumb.append(dots(image));
+  } else {
+    thumb.append(make("span", { class: "missing" }, "no picture"));
+  }
+  const button = make("button", { type: "button" }, thumb, name, facts(image));
+  button.addEventListener("click", () => openImage(image));
+  return button;
+}
+
+/** Make the line of a card with counts and the calcification score. */
+function facts(image) {
+  const line = make("span", { class: "facts" });
+  for (const label of Object.keys(LABELS)) {
+    const number = image[label];
+    if (number) {
+      line.append(make("span", { title: `${label} foci` }, icon(label), `${number} ${label}`));
+    }
+  }
+  if (!image.foci) line.append(make("span", {}, "no foci"));
+  line.append(
+    make("span", {}, count(image.masses, "mass", "masses")),
+    make("span", { title: "How strongly the image as a whole shows calcification, 0 to 1" },
+      `score ${image.calcification_score.toFixed(2)}`),
+  );
+  if (image.frames > 1) line.append(make("span", {}, `${image.frames} frames`));
+  return line;
+}
+
+/** Draw the most confident foci over a thumbnail. */
+function dots(image) {
+  const [left, top, width, height] = image.box;
+  const size = Math.max(width, height) / DOT_SHARE;
+  const viewBox = `${left - 0.5} ${top - 0.5} ${width} ${height}`;
+  const picture = draw("svg", { viewBox, "aria-hidden": "true" });
+  for (const row of image.tables.foci.slice(0, MOST_DOTS)) {
+    const x = row[FOCI_COLUMNS.x_px] - size / 2, y = row[FOCI_COLUMNS.y_px] - size / 2;
+    picture.append(icon(row[FOCI_COLUMNS.label], { x, y, width: size, height: size }));
+  }
+  return picture;
+}
+
+for (const id of ["name-filter", "status-filter", "foci-filter", "mass-filter", "order"]) {
+  byId(id).addEventListener("input", updateGallery);
+}
+byId("sort").addEventListener("input", () => {
+  // all values but names are sorted from the highest
+  byId("order").value = byId("sort").value === "image" ? "up" : "down";
+  updateGallery();
+});
+byId("controls").addEventListener("submit", (event) => event.preventDefault());
+// the fields are reset after this event
+byId("controls").addEventListener("reset", () => setTimeout(updateGallery));
+byId("more").addEventListener("click", () => {
+  const first = byId("cards").children.length;
+  showMoreCards();
+  byId("cards").children[first]?.querySelector("button")?.focus({ preventScroll: true });
+});
+updateGallery();
