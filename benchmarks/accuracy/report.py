@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.reliability import Bin
-from usmicro.errors import UsageError
+from benchmarks.markdown import replace_generated_part, table
 from usmicro.evaluation.metrics import Estimate
 from usmicro.evaluation.rows import Row, finite
 
@@ -54,8 +54,8 @@ def format_interval(estimate: Estimate) -> str:
 
 def measures_table(rows: Sequence[Row]) -> str:
     """Return the measures as a Markdown table with aligned columns."""
-    lines = [("data", "measure", "value", "95 % interval", "images")]
-    lines += [
+    head = ("data", "measure", "value", "95 % interval", "images")
+    lines = [
         (
             row.dataset,
             row.measure,
@@ -65,13 +65,13 @@ def measures_table(rows: Sequence[Row]) -> str:
         )
         for row in rows
     ]
-    return _aligned(lines)
+    return table(head, lines)
 
 
 def reliability_table(bins: Sequence[Bin]) -> str:
     """Return the reliability tables of all probabilities as one Markdown table."""
-    lines = [("data", "probability", "from", "to", "number", "mean", "share true", "95 % interval")]
-    lines += [
+    head = ("data", "probability", "from", "to", "number", "mean", "share true", "95 % interval")
+    lines = [
         (
             one.dataset,
             one.statement,
@@ -84,18 +84,7 @@ def reliability_table(bins: Sequence[Bin]) -> str:
         )
         for one in bins
     ]
-    return _aligned(lines)
-
-
-def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
-    """Return a Markdown table with aligned columns; the first line is its head."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = [
-        [cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines
-    ]
-    texts = [f"| {' | '.join(cells)} |" for cells in padded]
-    texts.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(texts)
+    return table(head, lines)
 
 
 def as_text(section: Section) -> str:
@@ -172,13 +161,4 @@ def update_document(document: Path, sections: Sections, command: str) -> None:
     UsageError
         If the document is missing or lacks the markers.
     """
-    text = document.read_text(encoding="utf-8") if document.is_file() else ""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise UsageError(
-            f"{document}: expected the lines {BEGIN} and {END}, between which the results are "
-            "written; found no such lines"
-        )
-    results = as_markdown(sections, command)
-    document.write_text(f"{before}{BEGIN}\n\n{results}\n\n{END}{after}", encoding="utf-8")
+    replace_generated_part(document, BEGIN, END, as_markdown(sections, command))

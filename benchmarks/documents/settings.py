@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from benchmarks.speed.report import table
+from benchmarks.markdown import table
 from usmicro.settings import Settings, limits
 
 INTRODUCTION = """\

@@ -1,1 +1,1 @@
-"""What each speckle filter does to one simulated scan."""
+"""Effect of each speckle filter on one simulated scan."""

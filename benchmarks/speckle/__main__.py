@@ -1,4 +1,8 @@
-"""Command line: `python -m benchmarks.speckle`."""
+"""Compare the speckle filters on one simulated scan: `python -m benchmarks.speckle`.
+
+It needs no data and takes a few seconds. It prints a table; `--picture` writes the filtered images
+side by side, `--docs` writes the table into a document.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +17,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.report import number, table
+from benchmarks.markdown import replace_generated_part, table
+from benchmarks.speed.report import format_number
 from usmicro import despeckle
-from usmicro.errors import UsageError, UsmicroError
+from usmicro.errors import UsmicroError
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.phantom.settings import PhantomSettings
 from usmicro.phantom.simulation import Phantom, simulate
 from usmicro.speckle import METHODS
 
 BEGIN, END = "<!-- begin: written by python -m benchmarks.speckle -->", "<!-- end -->"
+"""Lines of a document between which the table is written."""
+
 SEED = 21
+"""Seed of the simulated scan."""
+
 SETTINGS = PhantomSettings(
     width=30.0,
     depth=30.0,
@@ -35,60 +44,89 @@ SETTINGS = PhantomSettings(
     ducts=0,
     least_contrast=14.0,
 )
-ACROSS = 3
-"""Pictures in a row."""
+"""Scan with foci of high contrast in a smooth mass and outside it."""
+
+PICTURES_PER_ROW = 3
+
 CROP = np.s_[60:360, 60:380]
+"""Part of the scan that the picture shows: the mass and its surroundings."""
+
 BINS = np.arange(-0.5, 256)
+"""Edges of the bins of a histogram of grey levels, one bin per level."""
+
+INSIDE_PX = 12
+"""Least distance of the region inside the mass from the margin, pixels."""
+
+OUTSIDE_PX = (8, 28)
+"""Least and largest distance of the region outside the mass from the margin, pixels."""
+
+EDGE_PX = (1, 3)
+"""Least and largest distance from the margin at which the edge is measured, pixels."""
+
+LEAST_RING_PX, RING_WIDTH_PX = 6, 14
+"""Distance of the ring around a focus beyond three radii of the focus, and its width, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a filter did."""
+    """Figures of one filter."""
 
     method: str
     gcnr: float
-    """Generalised contrast-to-noise ratio of mass and surroundings: 1 less the overlap of their histograms."""
+    """Generalised contrast-to-noise ratio: 1 - overlap of the histograms of mass and surroundings.
+
+    Rodriguez-Molares et al., IEEE Trans. Ultrasonics 67 (2020) 745.
+    """
     speckle_index: float
-    """Standard deviation over mean of the amplitude in the mass."""
+    """Standard deviation / mean of the amplitude in the mass."""
     edge: float
-    """Slope across the mass margin, over that of the unfiltered scan."""
+    """Step across the margin of the mass / that of the unfiltered scan."""
     focus: float
-    """Height of the foci over their surroundings in grey levels, over that of the unfiltered scan."""
+    """Grey level of the foci above their surroundings / that of the unfiltered scan; median."""
     ms: float
+    """Processor time of the filter."""
 
 
 def score(
     method: str, grey: FloatImage, filtered: FloatImage, phantom: Phantom, seconds: float
 ) -> Scores:
-    """All figures of one filter."""
+    """Compute the figures of one filter.
+
+    Parameters
+    ----------
+    method : str
+    grey, filtered : array, shape (rows, columns)
+        Grey levels of the unfiltered and of the filtered scan.
+    phantom : Phantom
+    seconds : float
+        Processor time of the filter.
+    """
     mass = phantom.truth.mass_labels > 0
-    inside = _eroded(mass, 12)
-    outside = _dilated(mass, 28) & ~_dilated(mass, 8)
-    away = np.ones(mass.shape, bool)
+    inside = _eroded(mass, INSIDE_PX)
+    outside = _dilated(mass, OUTSIDE_PX[1]) & ~_dilated(mass, OUTSIDE_PX[0])
+    is_away = np.ones(mass.shape, bool)
     for x, y, radius in _foci(phantom):
         rows, columns = np.ogrid[: mass.shape[0], : mass.shape[1]]
-        away &= (columns - x) ** 2 + (rows - y) ** 2 > (2 * radius + 4) ** 2
-    inside, outside = inside & away, outside & away
-    parts = [
+        is_away &= (columns - x) ** 2 + (rows - y) ** 2 > (2 * radius + 4) ** 2
+    inside, outside = inside & is_away, outside & is_away
+    histograms = [
         np.histogram(np.clip(filtered[part], 0, 255), BINS)[0] / np.count_nonzero(part)
         for part in (inside, outside)
     ]
     amplitude = np.power(10, filtered[inside] * (SETTINGS.dynamic_range / 20 / 255))
     return Scores(
-        method,
-        1 - float(np.minimum(*parts).sum()),
-        float(amplitude.std() / amplitude.mean()),
-        _edge(filtered, mass) / _edge(grey, mass),
-        float(np.median(_heights(filtered, phantom) / _heights(grey, phantom))),
-        1e3 * seconds,
+        method=method,
+        gcnr=1 - float(np.minimum(*histograms).sum()),
+        speckle_index=float(amplitude.std() / amplitude.mean()),
+        edge=_edge_step(filtered, mass) / _edge_step(grey, mass),
+        focus=float(np.median(_focus_heights(filtered, phantom) / _focus_heights(grey, phantom))),
+        ms=1e3 * seconds,
     )
 
 
 def _disc(radius: int) -> ByteImage:
-    return np.asarray(
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)),
-        dtype=np.uint8,
-    )
+    size = (2 * radius + 1, 2 * radius + 1)
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), dtype=np.uint8)
 
 
 def _eroded(mask: BoolImage, radius: int) -> BoolImage:
@@ -99,77 +137,81 @@ def _dilated(mask: BoolImage, radius: int) -> BoolImage:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(radius)) > 0)
 
 
-def _edge(image: FloatImage, mass: BoolImage) -> float:
-    """Mean grey level 1 to 3 pixels outside the margin less that 1 to 3 pixels inside: what is left of the step after smoothing."""
-    distance = cv2.distanceTransform(mass.astype(np.uint8), cv2.DIST_L2, 5) - cv2.distanceTransform(
-        (~mass).astype(np.uint8), cv2.DIST_L2, 5
+def _edge_step(image: FloatImage, mass: BoolImage) -> float:
+    """Return the mean grey level just outside the margin of the mass - that just inside."""
+    depth_inside, distance_outside = (
+        cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5) for mask in (mass, ~mass)
     )
-    return float(
-        image[(distance < -1) & (distance >= -3)].mean()
-        - image[(distance > 1) & (distance <= 3)].mean()
-    )
+    distance = depth_inside - distance_outside
+    near, far = EDGE_PX
+    outside = image[(distance < -near) & (distance >= -far)]
+    inside = image[(distance > near) & (distance <= far)]
+    return float(outside.mean() - inside.mean())
 
 
 def _foci(phantom: Phantom) -> list[tuple[float, float, float]]:
-    """Column, row and radius in pixels."""
+    """Return column, row and radius of each true focus, pixels."""
     return [
-        (f.x_px[0], f.y_px[0], 0.5 * f.diameter_mm / SETTINGS.spacing) for f in phantom.truth.foci
+        (focus.x_px[0], focus.y_px[0], 0.5 * focus.diameter_mm / SETTINGS.spacing)
+        for focus in phantom.truth.foci
     ]
 
 
-def _heights(image: FloatImage, phantom: Phantom) -> NDArray[np.float64]:
+def _focus_heights(image: FloatImage, phantom: Phantom) -> NDArray[np.float64]:
+    """Return the grey level of each focus above the median of a ring around it, shape (n,)."""
     heights = []
     rows, columns = np.ogrid[: image.shape[0], : image.shape[1]]
     for x, y, radius in _foci(phantom):
         distance = np.hypot(columns - x, rows - y)
-        ring = (distance > 3 * radius + 6) & (distance <= 3 * radius + 20)
+        inner = 3 * radius + LEAST_RING_PX
+        ring = (distance > inner) & (distance <= inner + RING_WIDTH_PX)
         heights.append(image[distance <= radius + 2].max() - np.median(image[ring]))
     return np.array(heights)
 
 
 def picture(parts: dict[str, FloatImage]) -> ByteImage:
-    """Crops side by side, each with its name."""
+    """Return crops side by side, each with its name."""
     tiles = []
     for name, image in parts.items():
         tile = np.clip(np.round(image[CROP]), 0, 255).astype(np.uint8)
         cv2.rectangle(tile, (0, 0), (110, 22), 0, -1)
         cv2.putText(tile, name, (5, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 1, cv2.LINE_AA)
         tiles.append(tile)
-    while len(tiles) % ACROSS:
+    while len(tiles) % PICTURES_PER_ROW:
         tiles.append(np.zeros_like(tiles[0]))
-    return np.vstack([np.hstack(tiles[i : i + ACROSS]) for i in range(0, len(tiles), ACROSS)])
+    return np.vstack(
+        [np.hstack(tiles[i : i + PICTURES_PER_ROW]) for i in range(0, len(tiles), PICTURES_PER_ROW)]
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Filter the scan and print the figures; 0, or 2 for wrong usage."""
+    """Filter the scan and print the figures; return 0, or 2 for wrong usage."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.speckle",
-        description="Speckle filters side by side on one simulated scan.",
+        description="Compare the speckle filters on one simulated scan.",
     )
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="write the pictures")
     parser.add_argument(
-        "--docs", type=Path, metavar="FILE.md", help="refresh the generated part of a document"
+        "--picture", type=Path, metavar="FILE.png", help="write the filtered images"
+    )
+    parser.add_argument(
+        "--docs", type=Path, metavar="FILE.md", help="update the generated part of a document"
     )
     options = parser.parse_args(arguments)
     phantom = simulate(SEED, SETTINGS)
     grey = phantom.frames[0].astype(np.float32)
     parts, scores = {"unfiltered": grey}, [score("unfiltered", grey, grey, phantom, 0)]
     for method in METHODS:
-        despeckle(grey, method=method)  # type: ignore[arg-type]
+        despeckle(grey, method=method)  # type: ignore[arg-type]  # compiles
         start = time.process_time()
         parts[method] = despeckle(grey, method=method)  # type: ignore[arg-type]
         scores.append(score(method, grey, parts[method], phantom, time.process_time() - start))
     head = ("method", "gCNR", "speckle index", "edge kept", "focus kept", "ms")
     rows = [
         (
-            s.method,
-            number(s.gcnr),
-            number(s.speckle_index),
-            number(s.edge),
-            number(s.focus),
-            number(s.ms),
+            one.method,
+            *map(format_number, (one.gcnr, one.speckle_index, one.edge, one.focus, one.ms)),
         )
-        for s in scores
+        for one in scores
     ]
     text = table(head, rows)
     print(text)
@@ -177,16 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.picture:
             cv2.imwrite(str(options.picture), picture(parts))
         if options.docs:
-            document = options.docs.read_text(encoding="utf-8")
-            if BEGIN not in document or END not in document:
-                raise UsageError(
-                    f"{options.docs} has no part between {BEGIN!r} and {END!r}; add the two lines"
-                )
-            before, after = (
-                document.partition(BEGIN)[0],
-                document.partition(BEGIN)[2].partition(END)[2],
-            )
-            options.docs.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+            replace_generated_part(options.docs, BEGIN, END, text)
     except UsmicroError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

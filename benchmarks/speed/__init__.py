@@ -1,1 +1,1 @@
-"""How fast usmicro is, beside other libraries in the same process and beside what the machine allows."""
+"""Speed beside other libraries in the same process, and beside the limits of the machine."""

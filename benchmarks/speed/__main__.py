@@ -1,4 +1,9 @@
-"""Command line: `python -m benchmarks.speed`."""
+"""Measure the speed beside other libraries: `python -m benchmarks.speed`.
+
+It needs no data. Libraries of the extra `bench` that are not installed are left out. By the times
+in docs/speed.md all rows take about ten minutes; `--only WORD --no-pipeline` measures only some
+kernels. The tables are printed; `--json` writes them to a file, `--docs` into a document.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +18,16 @@ from benchmarks.speed import filters, pipeline, preparation, stages
 from benchmarks.speed.comparison import measure
 from benchmarks.speed.inputs import make_inputs
 from benchmarks.speed.machine import measure_machine
-from benchmarks.speed.peers import missing, use_one_thread
-from benchmarks.speed.report import Results, as_json, as_text, refresh
+from benchmarks.speed.peers import missing_peers, use_one_thread
+from benchmarks.speed.report import Results, as_json, as_text, update_document
 from usmicro.errors import UsmicroError
+
+PIPELINE_ROUNDS = 5
+"""Largest number of rounds of the pipeline; a round of the libraries takes about ten seconds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark; 0 if it could be run, 1 if ours and a peer disagree, 2 for wrong usage."""
+    """Run the benchmark; return 0, 1 if a result disagrees with a peer, or 2 for wrong usage."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.speed", description="Time usmicro beside other libraries."
     )
@@ -27,20 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only",
         action="append",
         metavar="WORD",
-        help="only rows with this word in their name; may be given again",
+        help="only rows with this word in their name; may be given several times",
     )
     parser.add_argument(
-        "--rounds", type=int, default=9, metavar="N", help="rounds that medians are taken over"
+        "--rounds", type=int, default=9, metavar="N", help="rounds of which medians are taken"
     )
-    parser.add_argument("--no-pipeline", action="store_true", help="kernels only")
+    parser.add_argument("--no-pipeline", action="store_true", help="measure only kernels")
     parser.add_argument("--json", type=Path, metavar="FILE.json", help="write the results as JSON")
     parser.add_argument(
-        "--docs", type=Path, metavar="FILE.md", help="refresh the generated part of a document"
+        "--docs", type=Path, metavar="FILE.md", help="update the generated part of a document"
     )
     options = parser.parse_args(arguments)
     if options.rounds < 1:
-        parser.error(f"expected 1 round or more, found {options.rounds}")
-    warnings.simplefilter("ignore")  # of other libraries
+        parser.error(f"--rounds {options.rounds}: expected 1 or more")
+    warnings.simplefilter("ignore")  # other libraries warn about deprecated functions
     use_one_thread()
     inputs = make_inputs()
     rows = [
@@ -54,32 +62,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.only or any(word.lower() in row.name.lower() for word in options.only)
     ]
     if not chosen and options.no_pipeline:
-        parser.error(
-            f"--only {' '.join(options.only)}: no such row; there are {', '.join(row.name for row in rows)}"
-        )
+        names = ", ".join(row.name for row in rows)
+        parser.error(f"--only {' '.join(options.only)}: no such row; expected one of {names}")
     try:
         machine, timings = measure_machine(), []
         for row in chosen:
             timings.append(measure(row, machine, options.rounds))
             print(f"{row.name}: {timings[-1].ms:.3g} ms", file=sys.stderr)
         words = sys.argv[1:] if arguments is None else list(arguments)
-        results = Results(written(words), machine, timings, missing())
+        results = Results(documented_command(words), machine, timings, missing_peers())
         if not options.no_pipeline:
-            peaks = {kind: pipeline.memory(kind) for kind in pipeline.KINDS}
-            few = min(options.rounds, 5)
+            peaks = {kind: pipeline.measure_memory(kind) for kind in pipeline.KINDS}
+            rounds = min(options.rounds, PIPELINE_ROUNDS)
             results = replace(
                 results,
-                times=pipeline.times(few),
+                times=pipeline.measure_image(rounds),
                 memory=peaks,
-                curve=pipeline.curve(),
-                runs=pipeline.runs(few),
-                growth=pipeline.growth(),
+                curve=pipeline.measure_sizes(),
+                runs=pipeline.measure_runs(rounds),
+                growth=pipeline.measure_growth(),
             )
         print(as_text(results))
         if options.json:
             options.json.write_text(as_json(results), encoding="utf-8")
         if options.docs:
-            refresh(options.docs, results)
+            update_document(options.docs, results)
     except AssertionError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -89,8 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def written(arguments: Sequence[str]) -> str:
-    """The command as documents give it: without the paths of this machine."""
+def documented_command(arguments: Sequence[str]) -> str:
+    """Return the command for documents: without output files, which are paths of this machine."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--json")
     parser.add_argument("--docs")

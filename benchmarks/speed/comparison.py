@@ -1,4 +1,7 @@
-"""One row of the benchmark: ours and others, turn by turn in one process, with a check that they compute the same where they should."""
+"""Time one row of the benchmark: usmicro and other libraries alternate in one process.
+
+If they should compute the same, the row also checks that the results agree.
+"""
 
 from __future__ import annotations
 
@@ -12,124 +15,174 @@ import numpy as np
 from benchmarks.speed.machine import Machine
 
 Function = Callable[[], Any]
+
 LEAST_SECONDS = 0.005
-"""A timing goes over as many calls as this takes."""
+"""Least duration of a timing; a faster function is called several times.
+
+Longer timings make the benchmark longer, shorter ones suffer from the step of the clock. Chosen by
+judgement; no measurement is recorded.
+"""
+
 SLOW_SECONDS = 0.5
-"""What takes longer is timed in the first few rounds only."""
+"""A function that takes longer is timed in the first SLOW_ROUNDS rounds only, to save time."""
+
 SLOW_ROUNDS = 3
+"""Number of rounds of a slow function."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another way to the same end."""
+    """Another implementation with the same purpose."""
 
     run: Function
     scale: float = 1.0
-    """Of its time, where it runs on a part of the image."""
+    """Factor of its time, if it is timed on a part of the image."""
     remark: str = ""
+    """Difference from the implementation of usmicro."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is compared, and what the machine needs for it at least."""
+    """One row of the benchmark, before it is timed."""
 
     name: str
     ours: Function
+    """Implementation of usmicro, one thread."""
     parallel: Function | None = None
+    """Its parallel variant."""
     peers: Mapping[str, Peer] = field(default_factory=dict)
     bytes_moved: float = 0.0
-    """Between memory and processor at least, to read every input and write every output once a pass."""
+    """Least number of bytes between memory and processor: each input read, each output written."""
     operations: float = 0.0
-    """Additions and multiplications of float32, counted in the source."""
+    """Number of float32 additions and multiplications, counted in the source."""
     check: Callable[[], str] | None = None
-    """Raises AssertionError if ours and a peer differ by more than they should; else says how far they agree."""
+    """Returns how closely the results agree; raises AssertionError if they do not agree."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A row of results; times in ms."""
+    """Result of one row. Times are in ms per call."""
 
     name: str
     ms: float
+    """Median processor time of usmicro."""
     least_ms: float
+    """Smallest processor time of usmicro."""
     limit_ms: float | None
-    """Nothing where no operations or bytes were counted."""
+    """Time that the machine needs at least; None if neither bytes nor operations are counted."""
     parallel_ms: float | None
+    """Wall-clock time of the parallel variant; None without such a variant."""
     serial_wall_ms: float | None
+    """Wall-clock time of the serial variant, measured in the same rounds."""
     peers: dict[str, tuple[float, float]]
-    """Time, and the median over rounds of its time over ours."""
+    """For each peer its median time, and the median over rounds of its time / our time."""
     remarks: dict[str, str]
+    """Remarks by peer."""
     agreement: str
+    """How closely the results agree; empty without check."""
 
 
 def measure(comparison: Comparison, machine: Machine, rounds: int) -> Timing:
-    """Time a comparison: processor time of one thread in interleaved rounds, medians; then the parallel variant by the clock."""
+    """Time one row.
+
+    Processor times of one thread are measured in rounds, in which usmicro and the peers alternate.
+    The parallel variant is then measured by the wall clock.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    machine : Machine
+        Measured rates, for the limit.
+    rounds : int
+        Number of rounds of which medians are taken.
+
+    Raises
+    ------
+    AssertionError
+        If the results do not agree.
+    """
     agreement = comparison.check() if comparison.check else ""
-    functions = {"": Peer(comparison.ours), **comparison.peers}
-    calls = {name: _calls(peer.run) for name, peer in functions.items()}
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(rounds):
-        for name, peer in functions.items():
-            if turn < SLOW_ROUNDS or (times[name] and times[name][0] / peer.scale < SLOW_SECONDS):
-                times[name].append(_timed(peer.run, calls[name], time.process_time) * peer.scale)
-    own = times[""]
-    peers = {
-        name: (
-            1e3 * float(np.median(values)),
-            float(np.median(np.divide(values, own[: len(values)]))),
-        )
-        for name, values in times.items()
-        if name
-    }
+    seconds = _alternating_seconds({"": Peer(comparison.ours), **comparison.peers}, rounds)
+    own = seconds.pop("")
+    parallel_ms = serial_wall_ms = None
+    if comparison.parallel is not None:
+        serial_wall_ms, parallel_ms = _wall_clock_ms(comparison.ours, comparison.parallel, rounds)
     limit = max(
         comparison.bytes_moved / machine.bytes_per_second,
         comparison.operations / machine.operations_per_second,
     )
-    parallel = serial = None
-    if comparison.parallel is not None:
-        comparison.parallel()
-        pairs = [
-            [
-                _timed(f, calls[""], time.perf_counter)
-                for f in (comparison.ours, comparison.parallel)
-            ]
-            for _ in range(rounds)
-        ]
-        serial, parallel = (1e3 * float(value) for value in np.median(pairs, axis=0))
     return Timing(
-        comparison.name,
-        1e3 * float(np.median(own)),
-        1e3 * min(own),
-        1e3 * limit if limit else None,
-        parallel,
-        serial,
-        peers,
-        {name: peer.remark for name, peer in comparison.peers.items() if peer.remark},
-        agreement,
+        name=comparison.name,
+        ms=1e3 * float(np.median(own)),
+        least_ms=1e3 * min(own),
+        limit_ms=1e3 * limit if limit else None,
+        parallel_ms=parallel_ms,
+        serial_wall_ms=serial_wall_ms,
+        peers={
+            name: (
+                1e3 * float(np.median(values)),
+                float(np.median(np.divide(values, own[: len(values)]))),
+            )
+            for name, values in seconds.items()
+        },
+        remarks={name: peer.remark for name, peer in comparison.peers.items() if peer.remark},
+        agreement=agreement,
     )
 
 
-def _calls(run: Function) -> int:
-    if _timed(run, 1, time.process_time) > SLOW_SECONDS:  # compiles, and fills the caches
+def _alternating_seconds(functions: Mapping[str, Peer], rounds: int) -> dict[str, list[float]]:
+    """Return the processor time per call of each function in each round."""
+    calls = {name: _calls_per_timing(peer.run) for name, peer in functions.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for round_number in range(rounds):
+        for name, peer in functions.items():
+            is_slow = bool(seconds[name]) and seconds[name][0] / peer.scale >= SLOW_SECONDS
+            if round_number < SLOW_ROUNDS or not is_slow:
+                value = _seconds_per_call(peer.run, calls[name], time.process_time)
+                seconds[name].append(value * peer.scale)
+    return seconds
+
+
+def _wall_clock_ms(serial: Function, parallel: Function, rounds: int) -> tuple[float, float]:
+    """Return the median wall-clock time per call of two functions, ms."""
+    parallel()  # compiles
+    calls = _calls_per_timing(serial)
+    seconds = [
+        [_seconds_per_call(run, calls, time.perf_counter) for run in (serial, parallel)]
+        for _ in range(rounds)
+    ]
+    serial_seconds, parallel_seconds = np.median(seconds, axis=0)
+    return 1e3 * float(serial_seconds), 1e3 * float(parallel_seconds)
+
+
+def _calls_per_timing(run: Function) -> int:
+    """Return the number of calls that take LEAST_SECONDS; the first call compiles."""
+    if _seconds_per_call(run, 1, time.process_time) > SLOW_SECONDS:
         return 1
-    seconds = _timed(run, 1, time.process_time)
-    return (
-        max(1, int(np.ceil(LEAST_SECONDS / max(seconds, 1e-6)))) if seconds < LEAST_SECONDS else 1
-    )
+    seconds = _seconds_per_call(run, 1, time.process_time)
+    if seconds >= LEAST_SECONDS:
+        return 1
+    return max(1, int(np.ceil(LEAST_SECONDS / max(seconds, 1e-6))))
 
 
-def _timed(run: Function, calls: int, clock: Callable[[], float]) -> float:
+def _seconds_per_call(run: Function, calls: int, clock: Callable[[], float]) -> float:
     start = clock()
     for _ in range(calls):
         run()
     return (clock() - start) / calls
 
 
-def agreeing(found: Any, expected: Any, *, within: float, what: str) -> str:
-    """How far two arrays agree; raises AssertionError if by more than `within`."""
-    difference = float(np.abs(np.asarray(found, float) - np.asarray(expected, float)).max())
+def check_agreement(result: Any, expected: Any, *, within: float, name: str) -> str:
+    """Return how closely two arrays agree, as text.
+
+    Raises
+    ------
+    AssertionError
+        If they differ by more than `within` anywhere, or a value is NaN.
+    """
+    difference = float(np.abs(np.asarray(result, float) - np.asarray(expected, float)).max())
     if not difference <= within:
         raise AssertionError(
-            f"{what}: they differ by {difference:.3g}, expected at most {within:.3g}"
+            f"{name}: the results differ by {difference:.3g}, expected at most {within:.3g}"
         )
-    return f"{what}: within {difference:.1g}"
+    return f"{name}: within {difference:.1g}"

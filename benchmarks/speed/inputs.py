@@ -1,4 +1,4 @@
-"""The images that are timed: one simulated scan of 768 x 1024 pixels."""
+"""Make the image that is timed: one simulated scan of 768 x 1024 pixels."""
 
 from __future__ import annotations
 
@@ -12,25 +12,37 @@ from usmicro.phantom.settings import PhantomSettings
 from usmicro.phantom.simulation import simulate
 
 SHAPE = (768, 1024)
+"""Rows and columns."""
+
 SEED = 7
-SPACING = 0.05
+"""Seed of the simulated scan."""
+
+WIDTH_MM, DEPTH_MM = 51.2, 38.4
+"""Size of the simulated scan."""
+
+SPACING_MM = 0.05
+"""Pixel size; WIDTH_MM and DEPTH_MM over SPACING_MM is SHAPE."""
+
 DYNAMIC_RANGE_DB = 60.0
+"""Dynamic range of the log compression, which is undone for the amplitude."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """One scan in the forms that filters want."""
+    """One scan in the forms that filters expect. Each array has shape (rows, columns)."""
 
     bytes: ByteImage
-    """Grey levels."""
+    """Grey levels, uint8."""
     grey: FloatImage
+    """Grey levels, float32, 0 to 255."""
     amplitude: FloatImage
-    """Log compression undone, largest 1."""
+    """Echo amplitude, float32, largest value 1."""
 
 
 def make_inputs(shape: tuple[int, int] = SHAPE) -> Inputs:
-    """Simulate the scan and bring it to a size."""
-    frame = simulate(SEED, PhantomSettings(width=51.2, depth=38.4, spacing=SPACING)).frames[0]
+    """Simulate the scan and resize it to `shape` (rows, columns)."""
+    settings = PhantomSettings(width=WIDTH_MM, depth=DEPTH_MM, spacing=SPACING_MM)
+    frame = simulate(SEED, settings).frames[0]
     grey = frame if frame.ndim == 2 else frame[..., 1]
     levels = np.asarray(
         cv2.resize(grey, shape[::-1], interpolation=cv2.INTER_CUBIC), dtype=np.uint8

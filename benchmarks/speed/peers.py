@@ -1,4 +1,4 @@
-"""Other libraries, each imported only where it is installed."""
+"""Import other libraries if they are installed."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ NAMES = (
     "sep",
     "photutils",
 )
+"""Packages that are compared with."""
 
 
-def installed(name: str) -> Any:
-    """The module, or nothing."""
+def import_if_installed(name: str) -> Any:
+    """Return the module; None if its package is not installed."""
     return import_module(name) if importlib.util.find_spec(name.partition(".")[0]) else None
 
 
-def missing() -> list[str]:
-    """Peers that are not installed and so left out."""
+def missing_peers() -> list[str]:
+    """Return the packages that are not installed; their rows are left out."""
     return [name for name in NAMES if importlib.util.find_spec(name) is None]
 
 
 def findpeaks_filter(name: str) -> Any:
-    """A filter of findpeaks from its own file: the package itself imports many others that its filters do not use."""
-    found = importlib.util.find_spec("findpeaks")
-    if found is None or not found.submodule_search_locations:
+    """Return a filter of findpeaks; None if findpeaks is not installed.
+
+    The filter is loaded from its own file, because the package imports many other packages that the
+    filters do not use.
+    """
+    package = importlib.util.find_spec("findpeaks")
+    if package is None or not package.submodule_search_locations:
         return None
-    path = Path(next(iter(found.submodule_search_locations))) / "filters" / f"{name}.py"
+    path = Path(next(iter(package.submodule_search_locations))) / "filters" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"findpeaks_{name}", path)
     if spec is None or spec.loader is None:
         return None
@@ -46,15 +51,17 @@ def findpeaks_filter(name: str) -> Any:
 
 
 def use_one_thread() -> None:
-    """Let every library with threads of its own use one."""
+    """Limit every library to one thread.
+
+    Kernels of usmicro use several threads only in their parallel variant, which is measured by the
+    wall clock, so numba keeps all threads.
+    """
     import cv2
     import numba
 
     cv2.setNumThreads(1)
-    numba.set_num_threads(
-        numba.config.NUMBA_NUM_THREADS
-    )  # ours is serial unless its parallel variant is called
-    if sitk := installed("SimpleITK"):
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    if sitk := import_if_installed("SimpleITK"):
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    if diplib := installed("diplib"):
+    if diplib := import_if_installed("diplib"):
         diplib.SetNumberOfThreads(1)

@@ -1,4 +1,4 @@
-"""Kernels of the preparation beside other implementations: YBR, chroma, caliper marks, hidden pixels, quantiles, textures."""
+"""Compare kernels of the preparation: colour, calipers, inpainting, quantiles, textures, masks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from benchmarks.speed.comparison import Comparison, Peer, agreeing
+from benchmarks.speed.comparison import Comparison, Peer, check_agreement
 from benchmarks.speed.inputs import Inputs
 from usmicro.kernels import colour, levels, masks
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
@@ -16,32 +16,41 @@ from usmicro.preparation.graphics.calipers import DRAWINGS, find_calipers
 from usmicro.preparation.inpainting import inpainted
 
 SEED = 5
+"""Seed of the ends of the drawn distances."""
+
 TINT = (6.0, -9.0)
-"""Red and blue chroma of the tinted frame."""
+"""Red and blue chroma of the tinted frame: red minus green and blue minus green, grey levels."""
+
 FLOW = (slice(300, 420), slice(400, 620))
-"""Rows and columns of a patch of red."""
-TEXTS, DISTANCES = 6, 3
-"""Lines of text, and between calipers, that hide pixels."""
+"""Rows and columns of a red patch in the tinted frame."""
+
+TEXT_LINES, DISTANCES = 6, 3
+"""Number of lines of text, and of lines between calipers, that hide pixels."""
+
 FACTORS = (2, 4, 8)
-"""By which the grids of large scales are coarser."""
+"""Factors by which the grids of large scales are coarser than the working grid."""
+
 LEVELS_PER_GREY = np.float32(8)
+"""Levels of the texture per grey level of the Laplacian."""
+
+QUANTILE = 0.01
+"""Quantile that is computed in a mask."""
 
 
-def tinted(inputs: Inputs) -> ByteImage:
-    """The scan as a tinted RGB frame with a patch of red."""
-    levels_of = inputs.bytes.astype(np.float32)
-    frame = np.clip(
-        np.stack([levels_of + TINT[0], levels_of, levels_of + TINT[1]], axis=-1), 0, 255
-    ).astype(np.uint8)
+def tinted_frame(inputs: Inputs) -> ByteImage:
+    """Return the scan as a tinted RGB frame with a red patch."""
+    green = inputs.bytes.astype(np.float32)
+    tinted = np.stack([green + TINT[0], green, green + TINT[1]], axis=-1)
+    frame = np.clip(tinted, 0, 255).astype(np.uint8)
     frame[(*FLOW, 0)] = 230
     return frame
 
 
 def hidden_pixels(shape: tuple[int, int]) -> BoolImage:
-    """Lines of text, and distances drawn across the image."""
+    """Return a mask of lines of text and of distances drawn across the image."""
     rng = np.random.default_rng(SEED)
     drawn = np.zeros(shape, np.uint8)
-    for row in range(1, TEXTS + 1):
+    for row in range(1, TEXT_LINES + 1):
         cv2.putText(drawn, "1 D 12.3 mm", (40, 30 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 1, 2)
     for _ in range(DISTANCES):
         ends = rng.integers(0, shape[::-1], size=(2, 2))
@@ -50,8 +59,8 @@ def hidden_pixels(shape: tuple[int, int]) -> BoolImage:
 
 
 def comparisons(inputs: Inputs) -> list[Comparison]:
-    """All of them."""
-    frame = tinted(inputs)
+    """Return the rows of the preparation."""
+    frame = tinted_frame(inputs)
     pixels = inputs.grey.size
     hidden, everywhere = hidden_pixels(inputs.grey.shape), np.ones(inputs.grey.shape, bool)
     usable = ~hidden
@@ -72,12 +81,12 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             dtype=np.uint8,
         )
 
-    def departure() -> ByteImage:
+    def deviation() -> ByteImage:
         out = np.empty(frame.shape[:2], np.uint8)
         colour.chroma_deviation(frame, red, blue, out)
         return out
 
-    def departure_in_numpy() -> FloatImage:
+    def deviation_in_numpy() -> FloatImage:
         green = frame[..., 1].astype(np.int32)
         x, y = frame[..., 0] - green, frame[..., 2] - green
         tint_x, tint_y = red[green], blue[green]
@@ -98,10 +107,10 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         return np.asarray(inputs.grey[rows, columns])
 
     def quantile() -> float:
-        return masked_quantile(inputs.grey, usable, 0.01)
+        return masked_quantile(inputs.grey, usable, QUANTILE)
 
     def quantile_in_numpy() -> float:
-        return float(np.quantile(inputs.grey[usable], 0.01))
+        return float(np.quantile(inputs.grey[usable], QUANTILE))
 
     def texture() -> ByteImage:
         out = np.empty(inputs.grey.shape, np.uint8)
@@ -115,53 +124,53 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             )
         )
 
-    # few working grids have sides that can be halved three times, which OpenCV has a faster way for
+    # OpenCV is faster if the sides can be halved three times; few working grids have such sides
     odd = np.ascontiguousarray(usable[:-1, :-1])
-    coarse = [tuple(-(-size // factor) for size in odd.shape) for factor in FACTORS]
+    coarse_shapes = [tuple(-(-size // factor) for size in odd.shape) for factor in FACTORS]
 
-    def coarser() -> list[BoolImage]:
-        out = [np.empty(shape, np.bool_) for shape in coarse]
+    def coarse_masks() -> list[BoolImage]:
+        out = [np.empty(shape, np.bool_) for shape in coarse_shapes]
         for mask in out:
             masks.majority_covered(odd, mask)
         return out
 
-    def coarser_in_opencv() -> list[BoolImage]:
+    def coarse_masks_in_opencv() -> list[BoolImage]:
         image = odd.astype(np.float32)
         return [
             np.asarray(cv2.resize(image, shape[::-1], interpolation=cv2.INTER_AREA) > 0.5)
-            for shape in coarse
+            for shape in coarse_shapes
         ]
 
     return [
         Comparison(
             "RGB of a YBR frame",
             from_ybr,
-            peers={
-                "OpenCV": Peer(from_ybr_in_opencv, remark="with the order of the channels changed")
-            },
+            peers={"OpenCV": Peer(from_ybr_in_opencv, remark="includes reordering the channels")},
             bytes_moved=6 * pixels,
-            check=lambda: agreeing(
-                from_ybr(), from_ybr_in_opencv(), within=1, what="OpenCV, levels"
+            check=lambda: check_agreement(
+                from_ybr(), from_ybr_in_opencv(), within=1, name="OpenCV, levels"
             ),
         ),
         Comparison(
-            "chroma beside the tint of a frame",
-            departure,
-            peers={"NumPy": Peer(departure_in_numpy)},
+            "chroma deviation from the tint",
+            deviation,
+            peers={"NumPy": Peer(deviation_in_numpy)},
             bytes_moved=4 * pixels,
-            check=lambda: agreeing(
-                departure(), departure_in_numpy(), within=1, what="NumPy, levels"
+            check=lambda: check_agreement(
+                deviation(), deviation_in_numpy(), within=1, name="NumPy, levels"
             ),
         ),
         Comparison(
-            "whether an RGB frame is grey",
+            "test if an RGB frame is grey",
             lambda: is_grey(grey_frame),
             peers={"NumPy": Peer(grey_in_numpy)},
             bytes_moved=3 * pixels,
-            check=lambda: agreeing(is_grey(grey_frame), grey_in_numpy(), within=0, what="NumPy"),
+            check=lambda: check_agreement(
+                is_grey(grey_frame), grey_in_numpy(), within=0, name="NumPy"
+            ),
         ),
         Comparison(
-            f"caliper marks of {len(templates)} kinds",
+            f"calipers of {len(templates)} kinds",
             lambda: find_calipers(inputs.bytes, everywhere),
             peers={
                 "OpenCV matchTemplate": Peer(
@@ -169,29 +178,29 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
                         cv2.matchTemplate(inputs.bytes, drawing, cv2.TM_CCOEFF_NORMED)
                         for drawing in templates
                     ],
-                    remark="without the high pass that tells marks from echoes",
+                    remark="without the high-pass filter",
                 )
             },
         ),
         Comparison(
-            f"{100 * hidden.mean():.0f} % hidden pixels filled",
+            f"inpainting of {100 * hidden.mean():.0f} % of the pixels",
             lambda: inpainted(inputs.grey, hidden),
             peers={
                 "OpenCV inpaint": Peer(
                     lambda: cv2.inpaint(inputs.bytes, hidden.view(np.uint8), 3, cv2.INPAINT_TELEA),
-                    remark="weighted mean around; bytes",
+                    remark="weighted mean of the neighbourhood; bytes",
                 ),
                 "SciPy distance transform": Peer(
-                    filled_in_scipy, remark="the nearest pixel itself"
+                    filled_in_scipy, remark="value of the nearest pixel"
                 ),
             },
         ),
         Comparison(
-            "quantile of an image under a mask",
+            "quantile of an image in a mask",
             quantile,
             peers={"NumPy": Peer(quantile_in_numpy)},
             bytes_moved=5 * pixels,
-            check=lambda: agreeing(quantile(), quantile_in_numpy(), within=0, what="NumPy"),
+            check=lambda: check_agreement(quantile(), quantile_in_numpy(), within=0, name="NumPy"),
         ),
         Comparison(
             "magnitude of the Laplacian in levels",
@@ -199,22 +208,27 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             peers={"OpenCV": Peer(texture_in_opencv)},
             bytes_moved=5 * pixels,
             operations=6 * pixels,
-            check=lambda: agreeing(texture(), texture_in_opencv(), within=1, what="OpenCV, levels"),
+            check=lambda: check_agreement(
+                texture(), texture_in_opencv(), within=1, name="OpenCV, levels"
+            ),
         ),
         Comparison(
-            f"mask of odd sides on {len(FACTORS)} coarser grids",
-            coarser,
-            peers={"OpenCV resize": Peer(coarser_in_opencv)},
+            f"mask on {len(FACTORS)} coarser grids, odd sides",
+            coarse_masks,
+            peers={"OpenCV resize": Peer(coarse_masks_in_opencv)},
             bytes_moved=pixels * (1 + sum(factor**-2 for factor in FACTORS)),
-            check=lambda: agreeing(
-                _joined(coarser()), _joined(coarser_in_opencv()), within=0, what="OpenCV"
+            check=lambda: check_agreement(
+                _concatenated(coarse_masks()),
+                _concatenated(coarse_masks_in_opencv()),
+                within=0,
+                name="OpenCV",
             ),
         ),
     ]
 
 
 def _drawing(text: str) -> ByteImage:
-    """A mark in black and white."""
+    """Return the drawing of a caliper, "#" as 255 and everything else as 0."""
     lines = [line.strip() for line in text.strip().splitlines()]
     width = max(map(len, lines))
     return np.array(
@@ -223,5 +237,6 @@ def _drawing(text: str) -> ByteImage:
     )
 
 
-def _joined(found: list[BoolImage]) -> BoolImage:
-    return np.concatenate([mask.ravel() for mask in found])
+def _concatenated(masks_to_join: list[BoolImage]) -> BoolImage:
+    """Return the pixels of all masks as one array, shape (n,)."""
+    return np.concatenate([mask.ravel() for mask in masks_to_join])

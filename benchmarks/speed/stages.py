@@ -1,4 +1,4 @@
-"""Kernels of the stages beside other implementations: blobs, background rings, beams, colours."""
+"""Compare kernels of the stages: blobs, background rings, scan lines, palette colours."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import skimage.feature
 from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
-from benchmarks.speed.comparison import Comparison, Peer, agreeing
-from benchmarks.speed.inputs import SPACING, Inputs
-from benchmarks.speed.peers import installed
+from benchmarks.speed.comparison import Comparison, Peer, check_agreement
+from benchmarks.speed.inputs import SPACING_MM, Inputs
+from benchmarks.speed.peers import import_if_installed
 from usmicro.foci.detection import blob_responses
 from usmicro.foci.scale_space import scale_space
-from usmicro.kernels import colour
+from usmicro.kernels import colour, scan_lines
 from usmicro.kernels import foci as kernels
-from usmicro.kernels import scan_lines
 from usmicro.model.arrays import FloatImage
 from usmicro.model.scan import Spacing
 from usmicro.model.view import View
@@ -25,35 +24,56 @@ from usmicro.preparation import prepare
 from usmicro.settings import FociSettings
 
 feature: Any = skimage.feature
+"""The module, whose functions have no type hints."""
+
 SCALES = 6
+"""Number of scales of the blob detectors."""
+
+FINEST_MM = 0.16
+"""Gaussian scale of the finest blobs, mm; the scales grow by the square root of 2."""
+
 RINGS = 2000
-RAYS, STEPS = 512, 700
+"""Number of background rings."""
+
+INNER_PX, OUTER_PX, STEP_PX = 8, 40, 3
+"""Inner and outer radius of a ring, and the spacing of its samples, pixels of the grid."""
+
+QUANTILES = np.array([0.5, 0.75], np.float32)
+"""Quantiles of a ring."""
+
+NUMPY_RINGS = 100
+"""Number of rings that NumPy is timed on."""
+
+LINES, SAMPLES = 512, 700
+"""Number of scan lines, and of samples of a line."""
+
 COLOURS, PALETTE = 20000, 256
+"""Number of colours, and of colours of the palette."""
+
 SEED = 3
+"""Seed of the places of rings and of the colours."""
 
 
 def view_of(inputs: Inputs) -> View:
-    """The scan as the stages see it."""
-    return prepare(inputs.bytes, spacing=Spacing(SPACING, SPACING, "given"))[0]
+    """Return the prepared view of the scan."""
+    return prepare(inputs.bytes, spacing=Spacing(SPACING_MM, SPACING_MM, "given"))[0]
 
 
 def blobs_with_maxima(view: View) -> int:
-    """Blob maxima of six scales, positions included."""
-    found = 0
-    for scale in scale_space(view, 0.16, 0.16 * 2 ** ((SCALES - 1) / 2))[:SCALES]:
+    """Return the number of blob maxima over all scales; their positions are computed too."""
+    count = 0
+    for scale in scale_space(view, FINEST_MM, FINEST_MM * 2 ** ((SCALES - 1) / 2))[:SCALES]:
         shape = scale.smooth.shape
-        position, strength = (
-            np.empty((scale.smooth.size // 4, 2), np.float32),
-            np.empty(scale.smooth.size // 4, np.float32),
-        )
-        found += kernels.blob_maxima(
+        most = scale.smooth.size // 4
+        position, strength = np.empty((most, 2), np.float32), np.empty(most, np.float32)
+        count += kernels.blob_maxima(
             scale.smooth, np.ones(shape, bool), np.float32(0.5), position, strength
         )
-    return found
+    return count
 
 
-def planted_blob() -> str:
-    """Both find one blob of known place."""
+def check_blob_position() -> str:
+    """Compare the position of one blob with that of scikit-image."""
     rows, columns = np.indices((256, 256))
     image = (20 + 100 * np.exp(-0.5 * ((columns - 100.4) ** 2 + (rows - 141.7) ** 2) / 9)).astype(
         np.float32
@@ -61,12 +81,14 @@ def planted_blob() -> str:
     smooth = cv2.GaussianBlur(image, (0, 0), 2)
     position, strength = np.empty((500, 2), np.float32), np.empty(500, np.float32)
     kernels.blob_maxima(smooth, np.ones(image.shape, bool), np.float32(1), position, strength)
-    theirs = feature.blob_log(image / 255, 1, 6, num_sigma=6, threshold=0.05)[0, 1::-1]
-    return agreeing(position[0], theirs, within=1, what="scikit-image, place of a blob in pixels")
+    expected = feature.blob_log(image / 255, 1, 6, num_sigma=6, threshold=0.05)[0, 1::-1]
+    return check_agreement(
+        position[0], expected, within=1, name="scikit-image, position of a blob in pixels"
+    )
 
 
 def detectors(inputs: Inputs) -> dict[str, Peer]:
-    """Blob and point detectors of other libraries at their usual settings for this size of focus."""
+    """Return detectors of other libraries, set for foci of a few pixels."""
     grey, scaled = inputs.grey, inputs.grey / 255
     peers = {
         "scikit-image blob_log": Peer(
@@ -77,11 +99,11 @@ def detectors(inputs: Inputs) -> dict[str, Peer]:
             lambda: feature.blob_dog(scaled, 1, 6, threshold=0.1), remark="differences of Gaussians"
         ),
     }
-    if trackpy := installed("trackpy"):
+    if trackpy := import_if_installed("trackpy"):
         peers["trackpy locate"] = Peer(
             lambda: trackpy.locate(grey, 9, minmass=200, engine="numba"), remark="one scale"
         )
-    if sep := installed("sep"):
+    if sep := import_if_installed("sep"):
 
         def extract() -> Any:
             background = sep.Background(grey)
@@ -89,7 +111,7 @@ def detectors(inputs: Inputs) -> dict[str, Peer]:
             return sep.extract(grey - background.back(), 3.0, err=background.globalrms)
 
         peers["sep extract"] = Peer(extract, remark="one scale")
-    if photutils := installed("photutils.detection"):
+    if photutils := import_if_installed("photutils.detection"):
         peers["photutils DAOStarFinder"] = Peer(
             lambda: photutils.DAOStarFinder(threshold=40, fwhm=5)(grey), remark="one scale"
         )
@@ -97,51 +119,53 @@ def detectors(inputs: Inputs) -> dict[str, Peer]:
 
 
 def comparisons(inputs: Inputs) -> list[Comparison]:
-    """All of them."""
+    """Return the rows of the stages."""
     view = view_of(inputs)
     pixels = view.grey.size
     rng = np.random.default_rng(SEED)
     rows, columns = view.shape
     levels = np.clip(view.grey, 0, 255).astype(np.uint8)
     x, y = (rng.uniform(50, n - 50, RINGS).astype(np.float32) for n in (columns, rows))
-    inner, outer, step = (
-        np.full(RINGS, 8, np.float32),
-        np.full(RINGS, 40, np.float32),
-        np.full(RINGS, 3, np.int32),
-    )
-    shares = np.array([0.5, 0.75], np.float32)
+    inner, outer = (np.full(RINGS, radius, np.float32) for radius in (INNER_PX, OUTER_PX))
+    step = np.full(RINGS, STEP_PX, np.int32)
 
     def rings() -> FloatImage:
-        out, counted = np.empty((RINGS, 2), np.float32), np.empty(RINGS, np.float32)
-        kernels.ring_quantiles(levels, view.usable, x, y, inner, outer, step, shares, out, counted)
+        out, counts = np.empty((RINGS, 2), np.float32), np.empty(RINGS, np.float32)
+        kernels.ring_quantiles(
+            levels, view.usable, x, y, inner, outer, step, QUANTILES, out, counts
+        )
         return out
 
     def rings_in_numpy(count: int) -> FloatImage:
-        dy, dx = (grid.ravel() for grid in np.mgrid[-39:40:3, -39:40:3])
-        ring = (dx**2 + dy**2 > 64) & (dx**2 + dy**2 <= 1600)
+        # offsets are multiples of the step
+        reach = OUTER_PX // STEP_PX * STEP_PX
+        samples = slice(-reach, reach + 1, STEP_PX)
+        dy, dx = (grid.ravel() for grid in np.mgrid[samples, samples])
+        ring = (dx**2 + dy**2 > INNER_PX**2) & (dx**2 + dy**2 <= OUTER_PX**2)
         out = np.empty((count, 2), np.float32)
         for i in range(count):
             r, c = round(float(y[i])) + dy[ring], round(float(x[i])) + dx[ring]
             inside = (r >= 0) & (r < rows) & (c >= 0) & (c < columns)
             r, c = r[inside], c[inside]
-            out[i] = np.quantile(levels[r, c][view.usable[r, c]], shares)
+            out[i] = np.quantile(levels[r, c][view.usable[r, c]], QUANTILES)
         return out
 
-    start = np.linspace(2, columns - 3, RAYS).astype(np.float32)
-    dx, dy = np.linspace(-0.2, 0.2, RAYS).astype(np.float32), np.full(RAYS, 0.9, np.float32)
-    zeros, everywhere = np.zeros(RAYS, np.float32), np.ones(view.shape, bool)
-    across, along = start[:, None] + np.arange(STEPS) * dx[:, None], np.arange(STEPS) * dy[:, None]
+    start = np.linspace(2, columns - 3, LINES).astype(np.float32)
+    dx, dy = np.linspace(-0.2, 0.2, LINES).astype(np.float32), np.full(LINES, 0.9, np.float32)
+    zeros, everywhere = np.zeros(LINES, np.float32), np.ones(view.shape, bool)
+    across = start[:, None] + np.arange(SAMPLES) * dx[:, None]
+    along = np.arange(SAMPLES) * dy[:, None]
     inside = (across >= 0) & (across <= columns - 1) & (along <= rows - 1)
 
-    def walk() -> FloatImage:
-        out = np.empty((RAYS, STEPS), np.float32)
+    def line_samples() -> FloatImage:
+        out = np.empty((LINES, SAMPLES), np.float32)
         scan_lines.sample_along_rays(view.grey, everywhere, start, zeros, dx, dy, out)
         return out
 
     map_x, map_y = across.astype(np.float32), along.astype(np.float32)
     colours, palette = (rng.uniform(0, 100, (n, 3)).astype(np.float32) for n in (COLOURS, PALETTE))
 
-    def nearest() -> FloatImage:
+    def palette_distances() -> FloatImage:
         index, distance = np.empty(COLOURS, np.int32), np.empty(COLOURS, np.float32)
         colour.nearest_palette_colours(colours, palette, 1.0, 0.0, index, distance)
         return distance
@@ -153,48 +177,57 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             peers=detectors(inputs),
             bytes_moved=8 * pixels * 3,
             operations=pixels * 3 * 60,
-            check=planted_blob,
+            check=check_blob_position,
         ),
         Comparison(
-            "foci candidates, all of detection", lambda: blob_responses(view, FociSettings())
+            "focus candidates, whole detection", lambda: blob_responses(view, FociSettings())
         ),
         Comparison(
             f"quantiles of {RINGS} rings",
             rings,
-            peers={"NumPy": Peer(lambda: rings_in_numpy(100), RINGS / 100, "timed on a twentieth")},
-            check=lambda: agreeing(
-                rings()[:100], rings_in_numpy(100), within=2, what="NumPy, grey levels"
+            peers={
+                "NumPy": Peer(
+                    lambda: rings_in_numpy(NUMPY_RINGS),
+                    RINGS / NUMPY_RINGS,
+                    "timed on 1/20 of the rings",
+                )
+            },
+            check=lambda: check_agreement(
+                rings()[:NUMPY_RINGS],
+                rings_in_numpy(NUMPY_RINGS),
+                within=2,
+                name="NumPy, grey levels",
             ),
         ),
         Comparison(
-            f"{RAYS} beams of {STEPS} steps",
-            walk,
+            f"{LINES} scan lines of {SAMPLES} samples",
+            line_samples,
             peers={
                 "SciPy map_coordinates": Peer(
                     lambda: map_coordinates(view.grey, (map_y, map_x), order=1)
                 ),
                 "OpenCV remap": Peer(
                     lambda: cv2.remap(view.grey, map_x, map_y, cv2.INTER_LINEAR),
-                    remark="positions to 1/32 pixel",
+                    remark="positions rounded to 1/32 pixel",
                 ),
             },
-            bytes_moved=RAYS * STEPS * 8,
-            operations=RAYS * STEPS * 13,
-            check=lambda: agreeing(
-                walk()[inside],
+            bytes_moved=LINES * SAMPLES * 8,
+            operations=LINES * SAMPLES * 13,
+            check=lambda: check_agreement(
+                line_samples()[inside],
                 map_coordinates(view.grey, (map_y, map_x), order=1)[inside],
                 within=0.1,
-                what="SciPy, grey levels",
+                name="SciPy, grey levels",
             ),
         ),
         Comparison(
             f"nearest of {PALETTE} colours, {COLOURS} times",
-            nearest,
+            palette_distances,
             peers={"SciPy cKDTree": Peer(lambda: cKDTree(palette).query(colours))},
             bytes_moved=COLOURS * 20,
             operations=COLOURS * PALETTE * 8,
-            check=lambda: agreeing(
-                nearest(), cKDTree(palette).query(colours)[0], within=1e-3, what="SciPy"
+            check=lambda: check_agreement(
+                palette_distances(), cKDTree(palette).query(colours)[0], within=1e-3, name="SciPy"
             ),
         ),
     ]

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from benchmarks.speed.comparison import Comparison, Peer, agreeing, measure
+from benchmarks.speed.comparison import Comparison, Peer, check_agreement, measure
 from benchmarks.speed.filters import (
     dpad_in_numpy,
     frost_in_numpy,
-    lee_by,
+    lee_from_means,
     opencv_mean,
     scipy_mean,
     srad_in_numpy,
 )
 from benchmarks.speed.machine import CHAINS, Machine, multiply_adds, triad
-from benchmarks.speed.report import BEGIN, END, Results, as_json, as_text, refresh
+from benchmarks.speed.report import BEGIN, END, Results, as_json, as_text, update_document
 from usmicro import speckle
 from usmicro.errors import UsageError
 
@@ -22,7 +22,7 @@ def amplitude() -> np.ndarray:
     return np.random.default_rng(1).gamma(2, 1, (48, 64)).astype(np.float32)
 
 
-def test_a_comparison_times_ours_and_the_peers_and_knows_the_limit():
+def test_a_comparison_times_all_functions_and_computes_the_limit():
     calls = {"ours": 0, "peer": 0}
 
     def call(name: str) -> None:
@@ -43,17 +43,17 @@ def test_a_comparison_times_ours_and_the_peers_and_knows_the_limit():
     assert timing.parallel_ms is None
 
 
-def test_a_disagreement_stops_the_benchmark():
+def test_an_error_is_raised_if_results_disagree():
     row = Comparison(
-        "row", lambda: None, check=lambda: agreeing([1.0], [1.2], within=0.1, what="other")
+        "row", lambda: None, check=lambda: check_agreement([1.0], [1.2], within=0.1, name="other")
     )
-    with pytest.raises(AssertionError, match=r"other: they differ by 0\.2"):
+    with pytest.raises(AssertionError, match=r"other: the results differ by 0\.2"):
         measure(row, MACHINE, 1)
     with pytest.raises(AssertionError):
-        agreeing([np.nan], [1.0], within=1, what="other")
+        check_agreement([np.nan], [1.0], within=1, name="other")
 
 
-def test_the_machine_kernels_compute_what_they_say():
+def test_the_kernels_that_measure_the_machine_are_correct():
     a, b, c = np.zeros(10, np.float32), np.arange(10, dtype=np.float32), np.ones(10, np.float32)
     triad(a, b, c, np.float32(0.5))
     np.testing.assert_array_equal(a, b + np.float32(0.5))
@@ -62,7 +62,7 @@ def test_the_machine_kernels_compute_what_they_say():
     np.testing.assert_allclose(values, (2 * 0.999 + 0.001) * 0.999 + 0.001, rtol=1e-6)
 
 
-def test_peers_compute_the_same_as_ours():
+def test_numpy_filters_agree_with_the_kernels():
     image = amplitude()
     np.testing.assert_allclose(
         srad_in_numpy(image, 5), speckle.srad(image, iterations=5), rtol=1e-4
@@ -71,14 +71,16 @@ def test_peers_compute_the_same_as_ours():
         dpad_in_numpy(image, 5), speckle.dpad(image, iterations=5), rtol=1e-4
     )
     for mean in (scipy_mean, opencv_mean):
-        np.testing.assert_allclose(lee_by(mean, image), speckle.lee(image, looks=3.6), rtol=1e-3)
         np.testing.assert_allclose(
-            lee_by(mean, image, kuan=True), speckle.kuan(image, looks=3.6), rtol=1e-3
+            lee_from_means(mean, image), speckle.lee(image, looks=3.6), rtol=1e-3
+        )
+        np.testing.assert_allclose(
+            lee_from_means(mean, image, kuan=True), speckle.kuan(image, looks=3.6), rtol=1e-3
         )
     np.testing.assert_allclose(frost_in_numpy(image), speckle.frost(image), rtol=1e-3)
 
 
-def test_a_document_keeps_what_stands_around_the_results(tmp_path):
+def test_results_replace_the_generated_part_of_a_document(tmp_path):
     timing = measure(
         Comparison("row", lambda: None, peers={"peer": Peer(lambda: None, remark="otherwise")}),
         MACHINE,
@@ -87,7 +89,7 @@ def test_a_document_keeps_what_stands_around_the_results(tmp_path):
     results = Results("python -m benchmarks.speed", MACHINE, [timing], ["missing-one"])
     document = tmp_path / "speed.md"
     document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    refresh(document, results)
+    update_document(document, results)
     text = document.read_text()
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
@@ -96,5 +98,5 @@ def test_a_document_keeps_what_stands_around_the_results(tmp_path):
         assert words in text
     assert '"name": "row"' in as_json(results)
     document.write_text("nothing")
-    with pytest.raises(UsageError, match="no part between"):
-        refresh(document, results)
+    with pytest.raises(UsageError, match="expected the lines"):
+        update_document(document, results)
