@@ -6,7 +6,7 @@ import pytest
 
 from usmicro.phantom import PhantomSettings, random_settings, simulate
 from usmicro.preparation import ScreenCache, prepare
-from usmicro.preparation.cine_cache import RECENT, SPECKLE_FRAMES
+from usmicro.preparation.cine_cache import RECENT_FRAMES, SPECKLE_FRAMES
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_calipers_that_appear_are_found_within_a_second(clip):
     drawn[row, column - 5 : column + 6] = 140  # too faint to be told by its strokes
     drawn[row - 5 : row + 6, column] = 140
     prepare(clip.frames[0], spacing=clip.spacing, cache=cache)
-    for _ in range(RECENT + 1):
+    for _ in range(RECENT_FRAMES + 1):
         view = prepare(drawn, spacing=clip.spacing, cache=cache)[0]
     grid = view.grid
     assert view.graphics[

@@ -1,4 +1,4 @@
-"""Preparation: from the frame of a scan to one View for each tissue region."""
+"""Preparation: one View for each tissue region of a frame."""
 
 from usmicro.preparation.cine_cache import ScreenCache
 from usmicro.preparation.views import prepare

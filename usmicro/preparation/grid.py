@@ -82,9 +82,7 @@ def credible(spacing: Spacing, width: float, height: float) -> tuple[Spacing, tu
 
 
 def pixel_aspect(spacing: Spacing) -> float:
-    """Return the height of an input pixel over its width; 1 if the spacing gives no plausible
-    one.
-    """
+    """Return the height of an input pixel over its width; 1 if it is unknown or implausible."""
     x_mm, y_mm = spacing.x_mm, spacing.y_mm
     if x_mm is None or y_mm is None or not (0 < x_mm < np.inf and 0 < y_mm < np.inf):
         return 1.0

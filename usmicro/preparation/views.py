@@ -1,8 +1,9 @@
-"""Views: from the frame of a scan to one View for each tissue region."""
+"""Preparation of a frame: one View for each tissue region."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -30,8 +31,11 @@ from usmicro.preparation.scan_lines import fit_scan_lines
 from usmicro.preparation.speckle_size import measure_speckle_size
 from usmicro.settings import PreparationSettings
 
-USUAL_CELL = (5.0, 3.0)
-"""Speckle cell in grid pixels, taken where none can be measured."""
+USUAL_SPECKLE_SIZE = (5.0, 3.0)
+"""Speckle size across and along the beam, in grid pixels, that is assumed if it cannot be measured.
+Chosen by eye on the development scans; no measurement is recorded."""
+WORD_PER_BYTE = np.float32(257)
+"""Ratio of the largest values of 16 and of 8 bits: 65535 / 255."""
 
 
 def prepare(
@@ -42,61 +46,68 @@ def prepare(
     settings: PreparationSettings = PreparationSettings(),  # noqa: B008  (frozen)
     cache: ScreenCache | None = None,
 ) -> list[View]:
-    """Prepare a frame for the stages: one View a tissue region, from left to right.
+    """Prepare a frame for the stages.
 
     Parameters
     ----------
     frame : array, shape (rows, columns) or (rows, columns, 3) RGB, uint8 or uint16
-        Bright is echogenic.
+        Display grey levels or colours; echogenic is bright.
     spacing : Spacing
-        Of the whole frame; a tissue region that knows its own wins.
+        Pixel spacing of the frame. The spacing of a region, if known, takes precedence there.
     regions : sequence of Region
-        What the file declares about its screen; without any, tissue is found from the pixels alone.
+        Regions of the screen that the file declares. Without a tissue region or a region of colour
+        flow, the tissue is found from the pixels alone.
     settings : PreparationSettings
-    memory : ScreenCache, optional
-        Of a cine whose frames come in order: what its screen shows all the time is found once.
+    cache : ScreenCache, optional
+        Cache of a cine, whose frames must be given in order. What its screen shows all the time is
+        found only once.
 
     Returns
     -------
     list of View
-        Never empty.
+        One for each tissue region, from left to right; never empty.
 
     Raises
     ------
     ImageError
-        If the array is not a frame, or no tissue is found on it.
+        If the array is not a frame, or if no tissue is found on it.
     """
     grey, luminance, colours = _grey_and_colours(frame)
     colour = None
     if colours is not None:
-        shown = _tissue_regions(regions)
-        flow_spacing = _spacing_in(shown[0], spacing) if shown else spacing
+        tissue_regions = _tissue_regions(regions)
+        flow_spacing = _spacing_in(tissue_regions[0], spacing) if tissue_regions else spacing
         colour = separate_colour(colours, regions, cache, aspect=pixel_aspect(flow_spacing))
-    views: list[View] = []
-    for area, own_spacing in _areas(grey, regions, spacing, cache):
-        views.append(
-            _view(
-                grey,
-                luminance,
-                colours,
-                colour,
-                area,
-                own_spacing,
-                settings,
-                cache,
-                number=len(views),
-            )
-        )
-    if not views:
+    screen = _Screen(grey, luminance, colours, colour)
+    areas = _areas(grey, regions, spacing, cache)
+    if not areas:
         raise ImageError(
-            f"no tissue found on a frame of {grey.shape[0]} x {grey.shape[1]} pixels (grey levels {grey.min()} to {grey.max()}); "
-            "expected a B-mode scan: check that the image is not blank and not a worksheet"
+            f"no tissue found on a frame of {grey.shape[0]} x {grey.shape[1]} pixels "
+            f"(grey levels {grey.min()} to {grey.max()}); expected a B-mode scan: check that the "
+            "image is not blank and not a worksheet"
         )
-    return views
+    return [
+        _view(screen, area, own_spacing, settings, cache, number=number)
+        for number, (area, own_spacing) in enumerate(areas)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Screen:
+    """A frame, and the colour on it; all arrays have its rows and columns."""
+
+    grey: ByteImage
+    """Luminance with 8 bits."""
+    luminance: Frame
+    """Luminance with all bits, uint8 or uint16."""
+    rgb: ByteImage | None
+    """RGB, shape (rows, columns, 3); None for a grey frame."""
+    colour: ScreenColour | None
+    """None if nothing is coloured."""
 
 
 def _grey_and_colours(frame: Frame) -> tuple[ByteImage, Frame, ByteImage | None]:
-    """Luminance as 8 bit and with all bits, and the RGB frame if it is one."""
+    """Return the luminance with 8 bits and with all bits, and the RGB frame or None if grey."""
     array = np.asarray(frame)
     if (
         array.ndim not in (2, 3)
@@ -105,14 +116,15 @@ def _grey_and_colours(frame: Frame) -> tuple[ByteImage, Frame, ByteImage | None]
         or array.size == 0
     ):
         raise ImageError(
-            f"expected a frame of shape (rows, columns) or (rows, columns, 3), uint8 or uint16; found shape {array.shape}, {array.dtype}"
+            "expected a frame of shape (rows, columns) or (rows, columns, 3), uint8 or uint16; "
+            f"found shape {array.shape}, {array.dtype}; pass one frame, grey or RGB"
         )
     array = np.ascontiguousarray(array)
     luminance = array if array.ndim == 2 else cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)
     grey = luminance
     if array.dtype == np.uint16:
         grey, array = (
-            np.round(values / np.float32(257)).astype(np.uint8) for values in (luminance, array)
+            np.round(values / WORD_PER_BYTE).astype(np.uint8) for values in (luminance, array)
         )
     return np.asarray(grey), np.asarray(luminance), array if array.ndim == 3 else None
 
@@ -120,7 +132,10 @@ def _grey_and_colours(frame: Frame) -> tuple[ByteImage, Frame, ByteImage | None]
 def _areas(
     grey: ByteImage, regions: Sequence[Region], spacing: Spacing, cache: ScreenCache | None
 ) -> list[tuple[ScanArea, Spacing]]:
-    """Scan areas with their spacing: inside each declared tissue region, else wherever they are found."""
+    """Return the scan areas with their spacing.
+
+    They are searched for in each declared tissue region, or else on the whole frame.
+    """
     declared = _tissue_regions(regions)
     find = _find_areas if cache is None else cache.scan_areas
     if not declared:
@@ -130,9 +145,9 @@ def _areas(
     found = []
     for region in declared:
         window = (slice(region.top, region.bottom), slice(region.left, region.right))
-        box = (region.left, region.top, region.right, region.bottom)
+        part = (region.left, region.top, region.right, region.bottom)
         own_spacing = _spacing_in(region, spacing)
-        for area in find(grey[window], box, aspect=pixel_aspect(own_spacing), single=True):
+        for area in find(grey[window], part, aspect=pixel_aspect(own_spacing), single=True):
             mask = np.zeros(grey.shape, dtype=bool)
             mask[window] = area.mask
             left, top, right, bottom = area.box
@@ -142,25 +157,26 @@ def _areas(
 
 
 def _tissue_regions(regions: Sequence[Region]) -> list[Region]:
-    """Return the declared regions that show echoes, from left to right."""
+    """Return the declared regions that show tissue, or else colour flow, from left to right."""
     tissue = [region for region in regions if region.kind == "tissue"]
     flow = [region for region in regions if region.kind == "colour flow"]
     return sorted(tissue or flow, key=lambda region: (region.left, region.top))
 
 
 def _spacing_in(region: Region, spacing: Spacing) -> Spacing:
-    """Return the region's own spacing, or that of the frame where it has none."""
+    """Return the spacing of a region if it is known, or else that of the frame."""
     return region.spacing if region.spacing.known else spacing
 
 
 def _find_areas(
-    grey: ByteImage, place: tuple[int, int, int, int], *, aspect: float, single: bool
+    grey: ByteImage, part: tuple[int, int, int, int], *, aspect: float, single: bool
 ) -> list[ScanArea]:
+    """Find the scan areas of a part of the screen without a cache."""
     return find_scan_areas(grey, aspect=aspect, single=single)
 
 
 def _moved(sides: tuple[Side, Side] | None, region: Region) -> tuple[Side, Side] | None:
-    """Sides found in a region, on the frame."""
+    """Convert sides from the pixels of a region to those of the frame."""
     if sides is None:
         return None
     left, right = (
@@ -170,16 +186,13 @@ def _moved(sides: tuple[Side, Side] | None, region: Region) -> tuple[Side, Side]
 
 
 def _levels(luminance: Frame) -> FloatImage:
-    """Grey levels, 0 to 255, with all bits."""
+    """Return the grey level, 0 to 255, with all bits."""
     levels = luminance.astype(np.float32)
-    return levels / np.float32(257) if luminance.dtype == np.uint16 else levels
+    return levels / WORD_PER_BYTE if luminance.dtype == np.uint16 else levels
 
 
 def _view(
-    grey: ByteImage,
-    luminance: Frame,
-    colours: ByteImage | None,
-    colour: ScreenColour | None,
+    screen: _Screen,
     area: ScanArea,
     spacing: Spacing,
     settings: PreparationSettings,
@@ -187,65 +200,68 @@ def _view(
     *,
     number: int,
 ) -> View:
-    """One scan area on its grid."""
+    """Resample one scan area to its grid, and find what is drawn over its tissue."""
+    colour = screen.colour
     left, top, right, bottom = area.box
     spacing, notes = credible(spacing, right - left, bottom - top)
     nominal = nominal_pixel_mm(right - left, bottom - top, sector=area.sides is not None)
     if not spacing.known:
         notes = (
             *notes,
-            f"spacing unknown: scales rest on an estimate of {nominal:.3f} mm a pixel, and nothing is given in mm",
+            f"spacing unknown: scales rest on an estimate of {nominal:.3f} mm per pixel, and "
+            "nothing is given in mm",
         )
     grid, shape = grid_over(area.box, spacing, nominal, settings.grid_mm)
     window = (slice(top, bottom), slice(left, right))
-    # lone colour pixels are as sharp as graphics
-    shown = area.mask[window] if colour is None else area.mask[window] & ~colour.mask[window]
+    grey = screen.grey[window]
+    # single coloured pixels are as sharp as graphics
+    echoes = area.mask[window] if colour is None else area.mask[window] & ~colour.mask[window]
 
-    def graphics_now() -> BoolImage:
-        return find_graphics(
-            grey[window], shown, _marks(grey[window], area.mask[window], cache, number)
-        )
+    def find_graphics_now() -> BoolImage:
+        return find_graphics(grey, echoes, _calipers(grey, area.mask[window], cache, number))
 
-    graphics = (
-        graphics_now() if cache is None else cache.graphics_on(number, grey[window], graphics_now)
-    )
+    if cache is None:
+        in_image = find_graphics_now()
+    else:
+        in_image = cache.graphics_on(number, grey, find_graphics_now)
     if colour is not None:
-        graphics = (graphics & ~colour.mask[window]) | colour.interface[window]
+        in_image = (in_image & ~colour.mask[window]) | colour.interface[window]
     tissue = sampled(area.mask, grid, shape)
-    overlay = touched(graphics, grid, shape) & tissue
+    graphics = touched(in_image, grid, shape) & tissue
     flow = None
-    if colour is not None and colours is not None and colour.box[window].any():
+    if colour is not None and screen.rgb is not None and colour.box[window].any():
         flow = ColourFlow(
-            rgb=sampled(colours, grid, shape),
-            mask=sampled(colour.mask, grid, shape) & tissue & ~overlay,
+            rgb=sampled(screen.rgb, grid, shape),
+            mask=sampled(colour.mask, grid, shape) & tissue & ~graphics,
             box=sampled(colour.box, grid, shape) & tissue,
             bar=colour.bar,
             power=colour.power,
             contaminated=touched(colour.contaminated[window], grid, shape) & tissue,
         )
-    hidden = overlay if flow is None else overlay | flow.hidden
-    image = inpainted(on_grid(_levels(luminance[window]), grid, shape), hidden)
+    hidden = graphics if flow is None else graphics | flow.hidden
+    image = inpainted(on_grid(_levels(screen.luminance[window]), grid, shape), hidden)
     scan_lines = fit_scan_lines(tissue, area.sides, grid)
 
-    def speckle_size_now() -> tuple[float, float] | None:
+    def measure_speckle_size_now() -> tuple[float, float] | None:
         return measure_speckle_size(image, tissue & ~hidden, scan_lines)
 
     if cache is None:
-        speckle_size = speckle_size_now()
+        speckle_size = measure_speckle_size_now()
     else:
-        speckle_size = cache.speckle_size(number, grey[window], speckle_size_now)
+        speckle_size = cache.speckle_size(number, grey, measure_speckle_size_now)
     if speckle_size is None:
         notes = (
             *notes,
-            "no tissue homogeneous enough to measure the speckle cell; a usual one is taken",
+            "no tissue is homogeneous enough to measure the speckle size; a usual size is assumed",
         )
-    return View(
-        image, tissue, overlay, grid, scan_lines, speckle_size or USUAL_CELL, flow, number, notes
-    )
+        speckle_size = USUAL_SPECKLE_SIZE
+    return View(image, tissue, graphics, grid, scan_lines, speckle_size, flow, number, notes)
 
 
-def _marks(grey: ByteImage, tissue: BoolImage, cache: ScreenCache | None, number: int) -> BoolImage:
-    """Caliper marks of a scan area: those that are known, or else found."""
+def _calipers(
+    grey: ByteImage, tissue: BoolImage, cache: ScreenCache | None, number: int
+) -> BoolImage:
+    """Return the calipers of a scan area, those of a recent frame if the cache has them."""
     if cache is None:
         return find_calipers(grey, tissue)
-    return cache.recent(("marks", number, grey.shape), lambda: find_calipers(grey, tissue))
+    return cache.recent(("calipers", number, grey.shape), lambda: find_calipers(grey, tissue))

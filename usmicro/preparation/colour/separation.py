@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from usmicro.model.arrays import BoolImage, ByteImage
 from usmicro.model.scan import Region
 from usmicro.model.view import ColourBar
-from usmicro.preparation.cine_cache import KnownBars, KnownBox, ScreenCache
+from usmicro.preparation.cine_cache import CachedBars, CachedBox, ScreenCache
 from usmicro.preparation.colour.bar import find_bars
 from usmicro.preparation.colour.box import find_box
 from usmicro.preparation.colour.tint import find_tinted_box
@@ -125,7 +125,9 @@ def separate_colour(
     if is_grey(frame):
         return None
     known = (
-        None if cache is None or cache.box is None or not cache.box.still_on(frame) else cache.box
+        None
+        if cache is None or cache.box is None or not cache.box.is_still_on(frame)
+        else cache.box
     )
     tinted = None if known is not None else _tinted(frame, cache)
     deviation = chroma_deviation_from_grey(frame, tinted, cache)
@@ -154,7 +156,7 @@ def separate_colour(
             mask = rest & box & ~outline
             interface |= outline
             if cache is not None:
-                cache.box = KnownBox.of(frame, box, outline) if outline.any() else None
+                cache.box = CachedBox.of(frame, box, outline) if outline.any() else None
     contaminated = _grown(deviation >= LEAST_CONTAMINATION) & box | mask
     power = bar is not None and bar.kind == "power"
     return ScreenColour(mask, box, bar, power, interface | (coloured & ~mask), contaminated)
@@ -171,13 +173,13 @@ def _bars(
     frame: ByteImage, coloured: BoolImage, regions: Sequence[Region], cache: ScreenCache | None
 ) -> tuple[list[ColourBar], list[tuple[int, int, int, int]]]:
     """Return the bars of a screen; those of the last frame if they still look the same."""
-    if cache is not None and cache.bars is not None and cache.bars.still_on(frame):
+    if cache is not None and cache.bars is not None and cache.bars.is_still_on(frame):
         return cache.bars.bars, []
     bars, elasticity = find_bars(
         frame, coloured, [region for region in regions if region.kind == "colour bar"]
     )
     if cache is not None:
-        cache.bars = KnownBars.of(frame, bars) if bars and not elasticity else None
+        cache.bars = CachedBars.of(frame, bars) if bars and not elasticity else None
     return bars, elasticity
 
 
