@@ -1,6 +1,6 @@
 import pytest
 
-from tests.helpers.preparation_pictures import speckle
+from tests.helpers.drawn_screens import speckle
 
 
 @pytest.fixture

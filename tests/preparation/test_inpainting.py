@@ -16,7 +16,7 @@ def hidden(image):
     return mask
 
 
-def test_what_is_known_stays_as_it_is(image, hidden):
+def test_visible_pixels_do_not_change(image, hidden):
     before = image.copy()
     np.testing.assert_array_equal(inpainted(image, hidden)[~hidden], image[~hidden])
     np.testing.assert_array_equal(image, before)
@@ -30,13 +30,13 @@ def test_hidden_pixels_have_no_influence(image, hidden):
     )
 
 
-def test_filling_lies_within_what_is_around_it(image, hidden):
+def test_inpainted_values_lie_within_the_range_of_visible_pixels(image, hidden):
     out = inpainted(np.where(hidden, np.float32(1000), image), hidden)
     assert image[~hidden].min() <= out[hidden].min()
     assert out[hidden].max() <= image[~hidden].max()
 
 
-def test_the_two_sides_of_a_gap_go_on_into_it():
+def test_each_half_of_a_gap_is_filled_from_its_own_side():
     image = np.zeros((40, 60), np.float32)
     image[:, 30:] = 200
     gap = np.zeros(image.shape, bool)
@@ -44,7 +44,7 @@ def test_the_two_sides_of_a_gap_go_on_into_it():
     np.testing.assert_array_equal(inpainted(np.where(gap, np.float32(90), image), gap), image)
 
 
-def test_a_mirrored_gap_is_filled_alike_but_for_ties(image):
+def test_a_mirrored_gap_gets_mirrored_values_except_for_ties(image):
     gap = np.zeros(image.shape, bool)
     gap[30:37, 20:27] = True
     one, other = (

@@ -1,4 +1,4 @@
-"""What the real scans must keep showing: marked foci, and the geometry told by eye."""
+"""Real scans: the geometry that a reader sees, and foci that readers marked."""
 
 import csv
 import json
@@ -14,10 +14,10 @@ from usmicro.preparation.graphics.text import find_graphics
 pytestmark = pytest.mark.slow
 
 SECTORS = {5, 62, 77, 100, 101, 103, 116, 132, 142, 144, 151, 167, 207, 215, 241, 253}
-"""Cases that are sectors, told by eye."""
+"""CaseID of the scans that are sectors, as seen by eye."""
 
 
-def test_the_geometry_of_every_breast_lesion_scan(data_folder):
+def test_the_geometry_of_every_breast_lesion_scan_is_right(data_folder):
     folder = data_folder / "breast-lesions-usg"
     with (folder / "cases.csv").open(encoding="utf-8") as file:
         cases = list(csv.DictReader(file))
@@ -36,7 +36,7 @@ def test_the_geometry_of_every_breast_lesion_scan(data_folder):
         assert view.graphics.mean() < 0.001, case["CaseID"]
 
 
-def test_marked_foci_are_not_masked(data_folder):
+def test_foci_marked_by_readers_are_not_masked(data_folder):
     folder = data_folder / "echogenic-foci-marks"
     marks = json.loads((folder / "marks.json").read_text(encoding="utf-8"))
     covered = total = 0
@@ -52,7 +52,7 @@ def test_marked_foci_are_not_masked(data_folder):
     assert covered <= 1  # one lies under the dotted line of a caliper
 
 
-def test_the_nominal_scale_is_right_within_a_third(data_folder):
+def test_the_error_of_the_nominal_scale_is_small(data_folder):
     folder = data_folder / "breast-lesions-usg"
     errors = []
     with (folder / "cases.csv").open(encoding="utf-8") as file:

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.helpers.preparation_pictures import framed, speckle, wedge
+from tests.helpers.drawn_screens import framed, speckle, wedge
 from usmicro.preparation.scan_area import find_scan_areas
 
 
@@ -17,27 +17,27 @@ def test_a_picture_that_fills_the_image_is_all_tissue(picture):
     assert area.sides is None
 
 
-def test_border_header_bar_and_ruler_are_left_out(picture):
+def test_border_header_grey_bar_and_depth_scale_are_excluded(picture):
     (area,) = find_scan_areas(framed(picture))
     expected = np.zeros((470, 570), dtype=bool)
     expected[60:420, 80:480] = True
     assert agreement(area.mask, expected) > 0.98
 
 
-def test_a_black_depth_stays_tissue_in_a_cropped_picture(picture):
+def test_black_rows_at_the_bottom_of_a_cropped_picture_are_tissue(picture):
     picture[230:] = 0
     (area,) = find_scan_areas(picture)
     assert area.mask.all()
 
 
-def test_a_black_shadow_and_a_cyst_at_the_side_stay_tissue(picture):
+def test_a_black_shadow_and_a_cyst_at_the_side_are_tissue(picture):
     picture[120:, 180:240] = 0
     picture[100:200, :60] = 0
     (area,) = find_scan_areas(framed(picture))
     assert area.mask[60:420, 85:475].mean() > 0.98
 
 
-def test_echoes_below_a_dark_band_belong_to_the_tissue(picture):
+def test_echoes_below_a_dark_band_are_tissue(picture):
     picture[150:200] = 0
     picture[200:, :90] = 0
     picture[200:, 310:] = 0
@@ -46,7 +46,7 @@ def test_echoes_below_a_dark_band_belong_to_the_tissue(picture):
 
 
 @pytest.mark.parametrize("border", [(0, 0, 0, 0), (40, 0, 0, 70), (10, 130, 60, 20)])
-def test_black_borders_move_the_tissue_and_change_nothing_else(picture, border):
+def test_black_borders_only_move_the_tissue(picture, border):
     top, bottom, left, right = border
     (area,) = find_scan_areas(
         cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_CONSTANT)
@@ -69,13 +69,13 @@ def test_the_apex_of_a_sector_is_recovered(apex, opening, inner, outer):
     (area,) = find_scan_areas(image)
     left, right = area.sides
     row = (right.offset - left.offset) / (left.slope - right.slope)
-    # the sides meet at a sharp angle, so the apex is less certain along the beam
+    # the sides meet at a small angle, so that the row of the apex is less certain
     assert abs(left.offset + left.slope * row - apex[0]) < 3
     assert abs(row - apex[1]) < 0.02 * outer
     assert agreement(area.mask, sector) > 0.95
 
 
-def test_dark_sides_of_a_rectangle_are_no_sector(picture):
+def test_a_rectangle_with_dark_sides_is_not_a_sector(picture):
     rows, columns = np.mgrid[:360, :400]
     shade = np.clip(np.minimum(columns, 399 - columns) / 60 + rows / 400, 0, 1)
     (area,) = find_scan_areas(np.round(picture * shade).astype(np.uint8))
@@ -97,7 +97,7 @@ def test_a_dual_view_gives_two_areas_from_left_to_right(gap):
     assert not (first.mask & second.mask).any()
 
 
-def test_a_declared_single_area_is_not_split():
+def test_a_region_declared_as_one_area_is_not_split():
     screen = np.hstack(
         [speckle(360, 260, seed=1), np.zeros((360, 8), np.uint8), speckle(360, 260, seed=2)]
     )
@@ -107,11 +107,11 @@ def test_a_declared_single_area_is_not_split():
 @pytest.mark.parametrize(
     "image", [np.zeros((300, 300)), np.full((300, 300), 200), np.zeros((1, 1)), np.zeros((4, 900))]
 )
-def test_where_nothing_is_textured_there_is_no_area(image):
+def test_an_image_without_texture_has_no_scan_area(image):
     assert find_scan_areas(image.astype(np.uint8)) == []
 
 
-def test_a_page_of_text_is_no_tissue():
+def test_a_page_of_text_is_not_tissue():
     page = np.zeros((500, 700), np.uint8)
     for row in range(30, 480, 30):
         cv2.putText(

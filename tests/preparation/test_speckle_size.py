@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.helpers.preparation_pictures import speckle
+from tests.helpers.drawn_screens import speckle
 from usmicro.model.view import ScanLines
 from usmicro.preparation.speckle_size import measure_speckle_size
 
@@ -9,7 +9,7 @@ LINEAR = ScanLines("linear", face=0)
 
 
 @pytest.mark.parametrize(("across", "along"), [(5.0, 3.0), (8.0, 4.0), (4.0, 4.0), (10.0, 3.0)])
-def test_the_cell_grows_with_the_point_spread(across, along):
+def test_speckle_size_is_proportional_to_the_point_spread(across, along):
     image = speckle(300, 320, across=across, along=along).astype(np.float32)
     measured = measure_speckle_size(image, np.ones(image.shape, dtype=bool), LINEAR)
     # for an intensity covariance r^2, a Gaussian as wide as the point spread, the covariance of
@@ -17,22 +17,22 @@ def test_the_cell_grows_with_the_point_spread(across, along):
     assert measured == pytest.approx((0.75 * across, 0.75 * along), rel=0.15)
 
 
-def test_turning_the_image_swaps_the_axes():
+def test_transposing_the_image_swaps_the_axes():
     image = speckle(300, 300, across=8, along=3).astype(np.float32)
     usable = np.ones(image.shape, dtype=bool)
     across, along = measure_speckle_size(image, usable, LINEAR)
-    turned = measure_speckle_size(np.ascontiguousarray(image.T), usable, LINEAR)
-    assert turned == pytest.approx((along, across), rel=0.1)
+    transposed = measure_speckle_size(np.ascontiguousarray(image.T), usable, LINEAR)
+    assert transposed == pytest.approx((along, across), rel=0.1)
 
 
-def test_the_beam_direction_counts_not_the_columns():
+def test_speckle_size_is_measured_along_the_beam_not_along_the_columns():
     image = np.ascontiguousarray(speckle(300, 300, across=8, along=3).T).astype(np.float32)
     sideways = ScanLines("sector", face=100, apex_x=-3000, apex_y=150)
     across, along = measure_speckle_size(image, np.ones(image.shape, dtype=bool), sideways)
     assert across > 1.8 * along
 
 
-def test_layers_and_gain_hardly_matter():
+def test_layers_and_gain_have_little_influence():
     image = speckle(300, 320, across=6, along=3).astype(np.float32)
     usable = np.ones(image.shape, dtype=bool)
     plain = measure_speckle_size(image, usable, LINEAR)
@@ -46,13 +46,13 @@ def test_layers_and_gain_hardly_matter():
 @pytest.mark.parametrize(
     "image", [np.zeros((200, 200)), np.full((200, 200), 255.0), np.zeros((5, 200))]
 )
-def test_nothing_is_measured_where_there_is_no_speckle(image):
+def test_the_speckle_size_of_an_image_without_speckle_is_none(image):
     assert (
         measure_speckle_size(image.astype(np.float32), np.ones(image.shape, dtype=bool), LINEAR)
         is None
     )
 
 
-def test_masked_pixels_are_not_used():
+def test_unusable_pixels_are_not_used():
     image = speckle(300, 320).astype(np.float32)
     assert measure_speckle_size(image, np.zeros(image.shape, dtype=bool), LINEAR) is None

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.helpers.preparation_pictures import draw_focus, draw_plus, framed, speckle, wedge
+from tests.helpers.drawn_screens import draw_focus, draw_plus, framed, speckle, wedge
 from usmicro.errors import ImageError
 from usmicro.model.scan import Region, Spacing
 from usmicro.phantom import PhantomSettings, simulate
@@ -12,7 +12,7 @@ from usmicro.settings import PreparationSettings
 KNOWN = Spacing(0.07, 0.07, "given")
 
 
-def test_the_grid_has_square_pixels_of_the_wanted_size(picture):
+def test_the_grid_has_square_pixels_of_the_size_in_the_settings(picture):
     (view,) = prepare(picture, spacing=Spacing(0.05, 0.1, "region"))
     assert view.grid.pixel_mm == PreparationSettings().grid_mm
     assert view.grid.step_x == pytest.approx(1.6)
@@ -23,7 +23,7 @@ def test_the_grid_has_square_pixels_of_the_wanted_size(picture):
     assert view.grid.in_mm(10) == pytest.approx(0.8)
 
 
-def test_a_focus_keeps_its_place_on_the_screen(picture):
+def test_the_grid_maps_a_focus_to_its_position_on_the_screen(picture):
     draw_focus(picture, 250, 140, width=8)
     screen = framed(picture)
     (view,) = prepare(screen, spacing=KNOWN)
@@ -37,7 +37,7 @@ def test_a_focus_keeps_its_place_on_the_screen(picture):
     assert np.allclose(view.grid.from_image(x, y), (column, row))
 
 
-def test_a_cross_is_masked_and_filled_from_its_surroundings():
+def test_a_cross_is_masked_and_inpainted():
     image = speckle(360, 400, mean=60)
     draw_plus(image, 200, 150)
     (view,) = prepare(image, spacing=KNOWN)
@@ -47,7 +47,7 @@ def test_a_cross_is_masked_and_filled_from_its_surroundings():
     assert not view.usable[y, x]
 
 
-def test_depth_counts_from_the_face_of_the_transducer(picture):
+def test_depth_is_measured_from_the_face_of_the_transducer(picture):
     (linear,) = prepare(framed(picture), spacing=KNOWN)
     assert linear.scan_lines.geometry == "linear"
     assert linear.scan_lines.depth(100, 0) == pytest.approx(0.5, abs=1.5)
@@ -79,7 +79,7 @@ def with_stretched_rows(phantom, factor):
 
 @pytest.mark.parametrize("factor", [0.6, 0.8, 1.0, 1.25, 1.6])
 @pytest.mark.parametrize("given_by", ["frame", "region"])
-def test_depths_in_a_sector_are_right_whatever_the_shape_of_the_pixels(
+def test_depths_in_a_sector_are_right_for_pixels_that_are_not_square(
     sector_phantom, factor, given_by
 ):
     frame, spacing = with_stretched_rows(sector_phantom, factor)
@@ -96,7 +96,7 @@ def test_depths_in_a_sector_are_right_whatever_the_shape_of_the_pixels(
         assert depth * view.grid.pixel_mm == pytest.approx(focus.depth_mm, abs=0.3)
 
 
-def test_one_cache_gives_right_areas_for_pixels_of_any_shape(sector_phantom):
+def test_cached_areas_are_not_used_for_another_aspect(sector_phantom):
     frame, spacing = with_stretched_rows(sector_phantom, 0.6)
     cache = ScreenCache()
     square = prepare(frame, spacing=Spacing(0.07, 0.07, "given"), cache=cache)
@@ -128,7 +128,7 @@ def test_without_a_usable_spacing_nothing_is_in_mm(picture, spacing):
     "spacing",
     [Spacing(30.0, 30.0, "given"), Spacing(0.001, 0.001, "given"), Spacing(0.05, 0.5, "given")],
 )
-def test_an_absurd_size_is_not_believed(picture, spacing):
+def test_a_spacing_that_gives_an_implausible_size_is_not_used(picture, spacing):
     (view,) = prepare(picture, spacing=spacing)
     assert not view.grid.spacing.known
     assert any("impossible for a breast scan" in note for note in view.notes)
@@ -140,7 +140,7 @@ def test_the_nominal_scale_follows_resampling(picture):
     assert coarse.grid.step_x == pytest.approx(fine.grid.step_x / 2, rel=0.02)
 
 
-def test_coarse_and_large_images_are_bounded(picture):
+def test_the_grid_of_coarse_and_large_images_is_limited(picture):
     (coarse,) = prepare(picture, spacing=Spacing(0.9, 0.9, "region"))
     assert coarse.grid.step_x >= 0.25
     assert coarse.grid.in_mm(1) == pytest.approx(coarse.grid.step_x * 0.9)
@@ -149,7 +149,7 @@ def test_coarse_and_large_images_are_bounded(picture):
     assert view.grey.size <= 4_100_000
 
 
-def test_a_dual_view_gives_two_views_that_agree_with_each_half_alone():
+def test_a_dual_view_gives_the_same_views_as_its_halves():
     left, right = speckle(360, 260, seed=1), speckle(360, 260, seed=2)
     views = prepare(np.hstack([left, np.zeros((360, 10), np.uint8), right]), spacing=KNOWN)
     assert [view.number for view in views] == [0, 1]
@@ -186,7 +186,7 @@ def test_a_declared_region_does_not_move_the_apex():
     assert np.hypot(x - 500, y + 100) < 10
 
 
-def test_black_borders_change_nothing_but_the_place(picture):
+def test_black_borders_change_only_the_position(picture):
     draw_plus(picture, 90, 200)
     (plain,) = prepare(picture, spacing=KNOWN)
     (bordered,) = prepare(
@@ -201,7 +201,7 @@ def test_black_borders_change_nothing_but_the_place(picture):
 
 
 @pytest.mark.parametrize("tint", [(0.92, 0.98, 1.08), (1.08, 0.98, 0.85)])
-def test_a_tinted_picture_is_no_doppler(picture, tint):
+def test_a_tinted_picture_has_no_colour_flow(picture, tint):
     tinted = np.clip(np.round(picture[..., None] * np.array(tint)), 0, 255).astype(np.uint8)
     (grey,), (coloured,) = prepare(picture, spacing=KNOWN), prepare(tinted, spacing=KNOWN)
     assert coloured.colour is None or not coloured.colour.mask.any()
@@ -233,7 +233,7 @@ def test_the_same_frame_gives_the_same_bytes(picture):
         np.full((300, 300, 3), 90, np.uint8),
     ],
 )
-def test_a_blank_frame_says_so(frame):
+def test_a_blank_frame_is_refused(frame):
     with pytest.raises(ImageError, match=r"no tissue found .* check that the image is not blank"):
         prepare(frame)
 
@@ -247,7 +247,7 @@ def test_a_blank_frame_says_so(frame):
         np.zeros((0, 5), np.uint8),
     ],
 )
-def test_what_is_no_frame_says_so(frame):
+def test_an_array_that_is_not_a_frame_is_refused(frame):
     with pytest.raises(ImageError, match="expected a frame of shape"):
         prepare(frame)
 
@@ -287,7 +287,7 @@ def test_a_simulated_screen_is_understood(changes):
     ).mean() < 2e-3
 
 
-def test_colour_flow_is_kept_apart_from_overlays():
+def test_colour_flow_and_graphics_do_not_overlap():
     phantom = simulate(1, PhantomSettings(screen=True, colour=True, text=True))
     (view,) = prepare(phantom.frames[0], spacing=phantom.spacing, regions=phantom.regions)
     assert view.colour is not None

@@ -22,9 +22,7 @@ def sector_frame():
 
 
 @pytest.mark.parametrize("factor", [0.6, 0.8, 1.25, 1.6])
-def test_the_arcs_of_a_colour_box_are_followed_whatever_the_shape_of_the_pixels(
-    sector_frame, factor
-):
+def test_arcs_of_a_colour_box_are_followed_on_pixels_that_are_not_square(sector_frame, factor):
     rows, columns = sector_frame.shape[:2]
     size = (columns, round(rows * factor))
     stretched = cv2.resize(sector_frame, size, interpolation=cv2.INTER_NEAREST)

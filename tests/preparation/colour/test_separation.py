@@ -45,7 +45,7 @@ def graded(stops, length):
 
 @dataclass
 class Drawn:
-    """A screen: a speckled sector of grey on black, and what is drawn on it."""
+    """A screen: a rectangle of grey speckle on black, and the colours drawn on it."""
 
     frame: np.ndarray
     flow: np.ndarray
@@ -95,7 +95,7 @@ def overlap(a, b):
 
 @pytest.mark.parametrize("corners", [RECTANGLE, STEERED])
 @pytest.mark.parametrize("outline", [(255, 255, 255), (255, 255, 0), (0, 220, 90), (150, 150, 150)])
-def test_flow_and_box_by_the_outline(corners, outline):
+def test_a_box_with_an_outline_and_its_flow_are_found(corners, outline):
     drawn = screen(corners=corners, outline=outline)
     found = separate_colour(drawn.frame)
     assert overlap(found.box, drawn.inside) > 0.94
@@ -103,14 +103,14 @@ def test_flow_and_box_by_the_outline(corners, outline):
     assert not (found.mask & found.interface).any()
 
 
-def test_an_empty_box_is_found_beside_its_bar():
+def test_a_box_without_flow_is_found_if_there_is_a_bar():
     drawn = screen(flow=False)
     found = separate_colour(drawn.frame)
     assert overlap(found.box, drawn.inside) > 0.94
     assert not found.mask.any()
 
 
-def test_without_an_outline_the_declared_region_else_the_extent_is_the_box():
+def test_without_outline_the_box_is_the_declared_region_or_the_extent_of_the_flow():
     drawn = screen(outline=None)
     region = Region("colour flow", 200, 100, 420, 310)
     declared, found = separate_colour(drawn.frame, [region]), separate_colour(drawn.frame)
@@ -122,7 +122,7 @@ def test_without_an_outline_the_declared_region_else_the_extent_is_the_box():
 
 @pytest.mark.parametrize("stops", [VELOCITY, WARM_COOL])
 @pytest.mark.parametrize("place", [(20, 80, 34, 200), (560, 60, 580, 180), (40, 4, 160, 18)])
-def test_a_velocity_bar_on_any_side(stops, place):
+def test_a_velocity_bar_is_read_on_any_side(stops, place):
     lying = place[2] - place[0] > place[3] - place[1]
     found = separate_colour(screen(bar=stops, bar_at=place, lying=lying).frame)
     assert found.bar.kind == "velocity"
@@ -132,7 +132,7 @@ def test_a_velocity_bar_on_any_side(stops, place):
     assert not found.power
 
 
-def test_a_shifted_baseline():
+def test_a_shifted_baseline_is_found():
     shifted = [*VELOCITY[:5], (0, 0, 60), (0, 0, 120)]
     found = separate_colour(screen(bar=shifted).frame)
     assert found.bar.baseline == pytest.approx(4 / 6 * 119, abs=4)
@@ -165,7 +165,7 @@ def test_an_elastogram_is_not_flow():
 
 
 @pytest.mark.parametrize("quality", [92, 75])
-def test_jpeg_changes_little(quality):
+def test_jpeg_compression_changes_little(quality):
     drawn = screen()
     coded = cv2.imencode(".jpg", drawn.frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     found = separate_colour(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
@@ -190,7 +190,7 @@ def test_flow_is_found_on_a_tinted_image():
     assert overlap(separate_colour(frame).mask, drawn.flow) > 0.9
 
 
-def test_coloured_annotations_are_no_flow():
+def test_coloured_annotations_are_not_flow():
     frame = screen(corners=None, bar=None).frame
     cv2.putText(
         frame, "R BREAST 10:00", (200, 330), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 0), 2
@@ -205,7 +205,7 @@ def test_coloured_annotations_are_no_flow():
     assert found.interface[340, 500]
 
 
-def test_same_frame_same_answer_and_no_change_of_the_frame():
+def test_the_result_is_reproducible_and_the_frame_is_not_changed():
     frame = screen().frame
     before = frame.copy()
     first, second = separate_colour(frame), separate_colour(frame[:, :, :])
@@ -214,7 +214,7 @@ def test_same_frame_same_answer_and_no_change_of_the_frame():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (200, 3), (9, 9)])
-def test_tiny_frames(shape):
+def test_tiny_frames_cause_no_error(shape):
     frame = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     found = separate_colour(frame)
     assert found is None or found.mask.shape == shape
@@ -232,7 +232,7 @@ def test_tinted_breast_scans_have_no_flow(data_folder):
 @pytest.mark.parametrize(
     ("name", "power"), [("colour-cine-rgb.dcm", False), ("power-doppler-rgb.dcm", True)]
 )
-def test_public_colour_files(data_folder, name, power):
+def test_flow_is_found_in_public_colour_files(data_folder, name, power):
     import pydicom
 
     pixels = pydicom.dcmread(data_folder / "ultrasound-dicom" / name).pixel_array

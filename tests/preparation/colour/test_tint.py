@@ -22,10 +22,10 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("quality", [0, 75])
-@pytest.mark.parametrize("lean", [0, 60])
-def test_a_tinted_box_is_found_straight_or_steered_and_after_jpeg(quality, lean):
+@pytest.mark.parametrize("shift", [0, 60])
+def test_a_tinted_box_is_found_straight_or_steered_and_after_jpeg(quality, shift):
     frame = speckle()
-    corners = np.array([[80, 60], [220, 60], [220 + lean, 190], [80 + lean, 190]], np.int32)
+    corners = np.array([[80, 60], [220, 60], [220 + shift, 190], [80 + shift, 190]], np.int32)
     box = cv2.fillPoly(np.zeros(frame.shape[:2], np.uint8), [corners], 1) > 0
     frame[box] *= SEPIA
     frame = np.rint(frame).astype(np.uint8)
@@ -40,11 +40,11 @@ def test_a_tinted_box_is_found_straight_or_steered_and_after_jpeg(quality, lean)
 
 
 @pytest.mark.parametrize("tint", [(1, 1, 1), (0.925, 0.978, 1.083)])
-def test_one_tint_all_over_is_no_box(tint):
+def test_an_image_of_one_tint_has_no_box(tint):
     assert find_tinted_box(np.rint(speckle() * tint).astype(np.uint8)) is None
 
 
-def test_scattered_tints_are_no_box():
+def test_scattered_tinted_parts_are_not_a_box():
     frame = speckle()
     for y in range(10, 240, 60):
         for x in range(10, 320, 60):
@@ -52,7 +52,7 @@ def test_scattered_tints_are_no_box():
     assert find_tinted_box(np.rint(frame).astype(np.uint8)) is None
 
 
-def test_flow_in_a_tinted_box_is_told_from_its_echoes_and_a_flash_does_not_hide_the_box():
+def test_flow_in_a_tinted_box_is_separated_from_echoes_also_during_a_flash():
     settings = replace(
         random_settings(31004, "vessel"),
         frames=6,

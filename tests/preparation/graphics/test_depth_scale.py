@@ -2,12 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.helpers.preparation_pictures import speckle
+from tests.helpers.drawn_screens import speckle
 from usmicro.preparation.graphics.text import find_graphics
 
 
-def ruled(image, step, *, right=True, figures=True):
-    """Ticks at the side every `step` rows and a figure at every fourth."""
+def with_depth_scale(image, step, *, right=True, figures=True):
+    """Draw ticks at a side, `step` rows apart, and a figure at every fourth."""
     drawn = np.zeros_like(image)
     for number, row in enumerate(np.arange(20, image.shape[0] - 10, step)):
         row = round(row)
@@ -30,13 +30,13 @@ def ruled(image, step, *, right=True, figures=True):
 @pytest.mark.parametrize("step", [18.0, 19.5, 31.3])
 @pytest.mark.parametrize("right", [True, False])
 def test_ticks_on_dark_tissue_are_covered(step, right):
-    image, drawn = ruled(speckle(400, 300, mean=35), step, right=right)
+    image, drawn = with_depth_scale(speckle(400, 300, mean=35), step, right=right)
     mask = find_graphics(image, np.ones(image.shape, dtype=bool))
     assert mask[drawn].mean() > 0.9
     assert not mask[:, 30:-30].any()
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_speckle_alone_holds_no_ruler(seed):
+def test_no_depth_scale_is_found_in_speckle(seed):
     image = speckle(400, 300, seed=seed, across=12, along=3)
     assert not find_graphics(image, np.ones(image.shape, dtype=bool)).any()

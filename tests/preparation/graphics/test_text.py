@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.helpers.preparation_pictures import draw_focus, draw_plus, speckle
-from usmicro.preparation.graphics import calipers as glyphs
+from tests.helpers.drawn_screens import draw_focus, draw_plus, speckle
+from usmicro.preparation.graphics import calipers
 from usmicro.preparation.graphics.text import find_graphics
 
 EVERYWHERE = np.ones((360, 400), dtype=bool)
@@ -11,7 +11,7 @@ EVERYWHERE = np.ones((360, 400), dtype=bool)
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("across", [5.0, 8.0, 12.0])
-def test_speckle_holds_no_graphics(seed, across):
+def test_no_graphics_are_found_in_speckle(seed, across):
     assert not find_graphics(
         speckle(360, 400, seed=seed, across=across, along=across / 2), EVERYWHERE
     ).any()
@@ -19,14 +19,14 @@ def test_speckle_holds_no_graphics(seed, across):
 
 @pytest.mark.parametrize("width", [4.5, 6.0, 10.0, 16.0])
 @pytest.mark.parametrize("mean", [40.0, 110.0])
-def test_a_bright_round_focus_is_no_graphic(width, mean):
+def test_a_bright_round_focus_is_not_a_graphic(width, mean):
     image = speckle(360, 400, mean=mean)
     for x, y in ((60, 80), (200, 180), (330, 300)):
         draw_focus(image, x, y, width=width)
     assert not find_graphics(image, EVERYWHERE).any()
 
 
-def test_a_bright_ligament_is_no_graphic(picture):
+def test_a_bright_ligament_is_not_a_graphic(picture):
     cv2.line(picture, (20, 200), (380, 150), 240, 5)
     cv2.ellipse(picture, (200, 90), (120, 40), 0, 0, 180, 230, 4)
     smooth = cv2.GaussianBlur(picture, (0, 0), sigmaX=2.5, sigmaY=1.2)
@@ -35,7 +35,7 @@ def test_a_bright_ligament_is_no_graphic(picture):
 
 @pytest.mark.parametrize("mean", [30.0, 90.0, 130.0])
 @pytest.mark.parametrize("quality", [None, 92, 80])
-def test_every_pixel_of_a_cross_is_found(mean, quality):
+def test_every_pixel_of_a_cross_is_covered(mean, quality):
     image = speckle(360, 400, mean=mean)
     places = [(50, 60), (200, 50), (350, 200), (120, 300)]
     drawn = np.zeros_like(image)
@@ -53,17 +53,17 @@ def test_every_pixel_of_a_cross_is_found(mean, quality):
 
 
 @pytest.mark.parametrize("band", [17, 40, 100])
-def test_marks_are_the_same_whatever_the_bands(monkeypatch, picture, band):
+def test_calipers_do_not_depend_on_the_height_of_the_bands(monkeypatch, picture, band):
     for place in [(8, 60), (200, 50), (350, 200), (120, 300), (250, 351)]:
         draw_plus(picture, *place)
-    whole = glyphs.find_calipers(picture, EVERYWHERE)
+    whole = calipers.find_calipers(picture, EVERYWHERE)
     assert whole.any()
-    monkeypatch.setattr(glyphs, "BAND", band)
-    np.testing.assert_array_equal(glyphs.find_calipers(picture, EVERYWHERE), whole)
+    monkeypatch.setattr(calipers, "BAND", band)
+    np.testing.assert_array_equal(calipers.find_calipers(picture, EVERYWHERE), whole)
 
 
 @pytest.mark.parametrize("blur", [0.6, 0.9, 1.2])
-def test_a_cross_that_was_resampled_is_found(picture, blur):
+def test_a_resampled_cross_is_found(picture, blur):
     layer = np.zeros(picture.shape, np.float32)
     draw_plus(layer, 200, 150)
     layer = cv2.GaussianBlur(layer, (0, 0), blur)
@@ -82,7 +82,7 @@ def test_text_is_covered(picture, text, scale, thickness):
     assert (mask & (cv2.dilate(drawn, np.ones((25, 25), np.uint8)) == 0)).mean() < 1e-3
 
 
-def test_the_dots_between_calipers_are_covered_and_a_focus_beside_them_is_not(picture):
+def test_dots_between_calipers_are_covered_but_not_a_focus_beside_them(picture):
     for x in range(100, 300, 6):
         picture[200:202, x : x + 2] = 255
     draw_focus(picture, 150, 215, width=8)
@@ -112,5 +112,5 @@ def test_graphics_outside_the_tissue_do_not_matter(picture):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 40), (16, 16)])
-def test_small_images_are_no_trouble(shape):
+def test_small_images_have_no_graphics(shape):
     assert not find_graphics(np.full(shape, 90, np.uint8), np.ones(shape, dtype=bool)).any()
