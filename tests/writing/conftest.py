@@ -23,7 +23,7 @@ def make_analysis():
 
 @pytest.fixture
 def contract() -> dict[str, tuple[str, ...]]:
-    """The columns as docs/outputs.md describes them."""
+    """Return the columns of each table that docs/outputs.md describes."""
     text = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text(encoding="utf-8")
     tables = {}
     for table in ("images.csv", "masses.csv", "foci.csv", "clusters.csv"):

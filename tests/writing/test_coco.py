@@ -13,7 +13,7 @@ LABELS = {"mass": 1, "duct": 2, "nonmass area": 3}
 
 
 def coco_of(tmp_path, *analyses):
-    """The COCO file of some analyses, read by the reference implementation."""
+    """Write a COCO file of some analyses; return it as read by the reference implementation."""
     api = pytest.importorskip("pycocotools.coco", reason="needs pycocotools")
     file = io.BytesIO()
     with CocoWriter(file) as writer:
@@ -23,7 +23,7 @@ def coco_of(tmp_path, *analyses):
     return api.COCO(str(tmp_path / "coco.json"))
 
 
-def test_areas_read_back_as_the_label_image(tmp_path):
+def test_areas_are_read_back_as_the_label_image(tmp_path):
     analysis = made_analysis()
     coco = coco_of(tmp_path, analysis, analysis)
     assert len(coco.getImgIds()) == 2
@@ -37,7 +37,7 @@ def test_areas_read_back_as_the_label_image(tmp_path):
             assert (drawn & true).sum() / (drawn | true).sum() > 0.995
 
 
-def test_foci_are_key_points_with_what_was_measured(tmp_path):
+def test_foci_are_key_points_with_their_measurements(tmp_path):
     analysis = made_analysis()
     coco = coco_of(tmp_path, analysis)
     names = {category["id"]: category["name"] for category in coco.dataset["categories"]}
@@ -52,9 +52,10 @@ def test_foci_are_key_points_with_what_was_measured(tmp_path):
         )
         assert annotation["attributes"]["label"] == focus.label
         assert ("depth_mm" in annotation["attributes"]) == (focus.depth_mm is not None)
+        assert annotation["attributes"]["shadow_reason"] == focus.shadow_reason
 
 
-def test_annotations_are_numbered_through_and_the_file_is_the_same_each_time(tmp_path):
+def test_annotations_are_numbered_and_equal_input_gives_an_equal_file(tmp_path):
     analysis = made_analysis()
     first = coco_of(tmp_path, analysis, analysis)
     content = (tmp_path / "coco.json").read_bytes()
@@ -64,7 +65,7 @@ def test_annotations_are_numbered_through_and_the_file_is_the_same_each_time(tmp
     assert (tmp_path / "coco.json").read_bytes() == content
 
 
-def test_a_mass_without_outline_on_the_picture_is_named():
+def test_masses_without_an_outline_on_the_picture_are_listed():
     analysis = made_analysis()
     analysis.labels[analysis.labels == 1] = 0
     file = io.BytesIO()
@@ -74,7 +75,7 @@ def test_a_mass_without_outline_on_the_picture_is_named():
     assert image["masses_without_outline"] == [mass.mass for mass in analysis.masses]
 
 
-def test_a_run_without_images_gives_a_file_that_is_whole():
+def test_a_run_without_images_gives_a_valid_file():
     file = io.BytesIO()
     with CocoWriter(file):
         pass
@@ -114,7 +115,7 @@ def test_a_polygon_covers_its_area(seed):
     assert abs(covered - filled.sum()) < 0.03 * filled.sum()
 
 
-def test_pixels_go_to_the_mass_in_their_part_or_to_the_nearest():
+def test_pixels_belong_to_the_mass_in_their_part_or_to_the_nearest():
     area = np.zeros((40, 60), bool)
     area[5:15, 5:25] = area[20:30, 40:55] = True
     first, second, far = (

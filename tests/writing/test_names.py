@@ -1,12 +1,12 @@
-"""Names of inputs that file systems and other inputs make hard to keep."""
+"""Names of inputs that collide with other inputs or with limits of file systems."""
 
 import pytest
 
 from usmicro.writing.names import file_stems
 
 
-def test_a_file_gives_way_to_a_folder_of_its_name():
-    """x.dcm would be drawn in overlays/x.png, which is the folder of x.png/y.dcm."""
+def test_an_output_file_does_not_get_the_name_of_a_folder():
+    """The overlay of x.dcm would be overlays/x.png, which is the folder of x.png/y.dcm."""
     assert file_stems(["x.dcm", "x.png/y.dcm", "z.jpg/a.png", "z.bmp"]) == [
         "x.dcm",
         "x.png/y",
@@ -16,7 +16,7 @@ def test_a_file_gives_way_to_a_folder_of_its_name():
 
 
 @pytest.mark.parametrize("letter", ["a", "ü", "\U0001f600"])
-def test_no_part_is_too_long_for_a_file_system(letter):
+def test_no_part_of_a_name_is_too_long_for_a_file_system(letter):
     names = [
         f"{letter * 200}/{letter * (250 // len(letter.encode()))}{end}"
         for end in ("1", "2", ".dcm")
@@ -28,5 +28,5 @@ def test_no_part_is_too_long_for_a_file_system(letter):
     )
 
 
-def test_short_names_stay_as_they_are():
+def test_short_names_are_not_changed():
     assert file_stems(["a" * 230]) == ["a" * 230]

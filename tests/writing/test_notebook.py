@@ -6,7 +6,7 @@ from usmicro.result import Table
 from usmicro.writing.notebook import MOST_ROWS
 
 
-def test_an_analysis_prints_what_it_found():
+def test_the_text_of_an_analysis_counts_its_findings():
     analysis = made_analysis()
     text = repr(analysis)
     assert analysis.scan.name in text
@@ -15,7 +15,7 @@ def test_an_analysis_prints_what_it_found():
     assert len(text.splitlines()) <= 4 + len(analysis.notes)
 
 
-def test_an_analysis_draws_itself_and_its_tables():
+def test_the_html_of_an_analysis_has_its_overlay_and_tables():
     analysis = made_analysis()
     analysis = replace(analysis, scan=replace(analysis.scan, name="<script>x</script>.png"))
     page = analysis._repr_html_()
@@ -27,7 +27,7 @@ def test_an_analysis_draws_itself_and_its_tables():
     assert analysis._repr_png_().startswith(b"\x89PNG")
 
 
-def test_a_table_shows_its_first_rows_and_says_how_many_there_are():
+def test_the_html_of_a_table_has_its_first_rows_and_their_number():
     foci = Table(list(made_analysis().foci) * 40)
     page = foci._repr_html_()
     assert page.count("<tr>") == MOST_ROWS + 1
@@ -36,8 +36,7 @@ def test_a_table_shows_its_first_rows_and_says_how_many_there_are():
 
 
 def check_nesting(page):
-    """Every tag that opens is closed in turn."""
-
+    """Check that tags are closed in the opposite order of their opening."""
     opened = []
 
     class Checked(HTMLParser):

@@ -10,36 +10,38 @@ from usmicro.writing.legend import scale_bar
 from usmicro.writing.overlays import overlap, write_beside
 
 
-def near(picture, x, y, radius):
+def square_at(picture, x, y, radius):
+    """Return the square of a picture around a point."""
     return picture[
         round(y) - radius : round(y) + radius + 1, round(x) - radius : round(x) + radius + 1
     ]
 
 
 def shows(picture, colour):
+    """Return True if a picture has pixels of about this colour."""
     return (np.abs(picture.astype(int) - colour).max(axis=-1) < 40).any()
 
 
-def test_marks_surround_foci_and_leave_them_alone(make_analysis):
+def test_rings_surround_foci_and_do_not_cover_them(make_analysis):
     analysis = make_analysis()
     picture = draw(analysis)
     for focus in analysis.foci:
-        here = near(picture, focus.x_px, focus.y_px, 3)
-        expected = near(analysis.image, focus.x_px, focus.y_px, 3)
+        here = square_at(picture, focus.x_px, focus.y_px, 3)
+        expected = square_at(analysis.image, focus.x_px, focus.y_px, 3)
         np.testing.assert_array_equal(here, np.repeat(expected[..., None], 3, axis=2))
 
 
-def test_the_colour_of_a_ring_tells_the_label(make_analysis):
+def test_each_label_has_its_ring_colour(make_analysis):
     analysis = make_analysis()
     bare = replace(analysis, labels=np.zeros_like(analysis.labels), masses=Table())
     picture = draw(bare)
     for focus, colour in zip(analysis.foci, (ORANGE, SKY_BLUE, PURPLE), strict=True):
-        around = near(picture, focus.x_px, focus.y_px, 12)
+        around = square_at(picture, focus.x_px, focus.y_px, 12)
         assert shows(around, colour)
         assert not any(shows(around, other) for other in {ORANGE, SKY_BLUE, PURPLE} - {colour})
 
 
-def test_nothing_outside_the_tissue_is_shown(make_analysis):
+def test_pixels_outside_the_tissue_are_black(make_analysis):
     analysis = make_analysis(foci=())
     picture = draw(analysis)
     outside = analysis.labels == 255
@@ -47,14 +49,14 @@ def test_nothing_outside_the_tissue_is_shown(make_analysis):
     assert picture[: outside.shape[0]][outside].max() == 0
 
 
-def test_the_scan_itself_is_not_changed(make_analysis):
+def test_the_scan_is_not_changed(make_analysis):
     analysis = make_analysis()
     before = analysis.image.copy()
     draw(analysis)
     np.testing.assert_array_equal(analysis.image, before)
 
 
-def test_drawing_twice_gives_the_same_bytes(make_analysis):
+def test_equal_analyses_give_equal_overlays(make_analysis):
     np.testing.assert_array_equal(draw(make_analysis()), draw(make_analysis()))
 
 
@@ -64,7 +66,7 @@ def test_small_scans_are_enlarged_by_a_whole_number(make_analysis, columns, draw
     assert draw(replace(analysis, masses=Table())).shape[1] == drawn
 
 
-def test_sixteen_bit_and_colour_frames_look_alike(make_analysis):
+def test_16_bit_and_colour_frames_give_the_same_overlay(make_analysis):
     analysis = make_analysis()
     deep = replace(analysis, image=analysis.image.astype(np.uint16) * 257)
     coloured = replace(analysis, image=np.repeat(analysis.image[..., None], 3, axis=2))
@@ -74,13 +76,13 @@ def test_sixteen_bit_and_colour_frames_look_alike(make_analysis):
     np.testing.assert_array_equal(draw(coloured), draw(analysis))
 
 
-def test_shadow_and_twinkling_show(make_analysis, focus):
+def test_shadow_and_twinkling_have_symbols(make_analysis, focus):
     alone = replace(focus, x_px=320.0, y_px=100.0, shadow="no", twinkling="no")
     plain = draw(make_analysis(foci=(alone,)))
     for change in ({"shadow": "yes"}, {"twinkling": "yes"}, {"twinkling": "possible"}):
         marked = draw(make_analysis(foci=(replace(alone, **change),)))
-        assert (near(marked, 320, 100, 25) != near(plain, 320, 100, 25)).any()
-        np.testing.assert_array_equal(near(marked, 320, 100, 4), near(plain, 320, 100, 4))
+        assert (square_at(marked, 320, 100, 25) != square_at(plain, 320, 100, 25)).any()
+        np.testing.assert_array_equal(square_at(marked, 320, 100, 4), square_at(plain, 320, 100, 4))
 
 
 def test_hundreds_of_foci_are_drawn(make_analysis, focus):
@@ -91,7 +93,7 @@ def test_hundreds_of_foci_are_drawn(make_analysis, focus):
     assert draw(make_analysis(foci=crowd)).shape[1] == 640
 
 
-def test_a_number_avoids_what_is_taken(make_analysis):
+def test_a_number_avoids_taken_boxes_and_the_edge(make_analysis):
     pen = Pen(np.zeros((200, 200, 3), np.uint8))
     taken = [(110.0, 80.0, 140.0, 120.0)]
     assert overlap(write_beside(pen, "7", (100.0, 100.0), 7.0, ORANGE, taken), taken[0]) == 0

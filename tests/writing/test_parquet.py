@@ -16,7 +16,7 @@ def write_foci(path, foci, image='a "b", c\nd.png'):
     return path
 
 
-def test_parquet_holds_the_table_with_types_and_nulls(tmp_path):
+def test_parquet_has_the_values_of_the_table_with_types_and_nulls(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
     table = write_foci(tmp_path / "foci.csv", made_analysis().foci)
     rows = parquet.read_table(write_parquet(table)).to_pylist()
@@ -31,7 +31,7 @@ def test_parquet_holds_the_table_with_types_and_nulls(tmp_path):
     assert isinstance(rows[0]["focus"], int)
 
 
-def test_an_empty_table_keeps_its_types(tmp_path):
+def test_an_empty_table_has_the_same_types(tmp_path):
     pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     table = parquet.read_table(write_parquet(write_foci(tmp_path / "foci.csv", [])))
@@ -39,16 +39,16 @@ def test_an_empty_table_keeps_its_types(tmp_path):
     assert table.schema.field("depth_mm").type == pyarrow.float64()
 
 
-def test_the_same_table_gives_the_same_bytes(tmp_path):
+def test_equal_tables_give_equal_bytes(tmp_path):
     pytest.importorskip("pyarrow", reason="needs pyarrow")
     table = write_foci(tmp_path / "foci.csv", made_analysis().foci)
     first = write_parquet(table).read_bytes()
     assert write_parquet(table).read_bytes() == first
 
 
-def test_without_pyarrow_a_former_file_goes(tmp_path, monkeypatch):
+def test_without_pyarrow_a_file_of_an_earlier_run_is_deleted(tmp_path, monkeypatch):
     table = write_foci(tmp_path / "foci.csv", made_analysis().foci)
-    (tmp_path / "foci.parquet").write_bytes(b"of a former run")
+    (tmp_path / "foci.parquet").write_bytes(b"of an earlier run")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setattr("usmicro.writing.parquet.find_spec", lambda name: None)
     assert write_parquet(table) is None

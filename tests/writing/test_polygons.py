@@ -11,7 +11,7 @@ from usmicro.writing.polygons import divide_among, mass_tops
 @pytest.mark.parametrize(("frame", "place", "top"), [
     (0, (50, 60), (49.5, 40)), (4, (50, 60), (49.5, 40)), (4, (5, 5), None), (4, (200, -9), None),
 ])  # fmt: skip
-def test_a_mass_is_numbered_at_the_top_of_its_outline_also_on_another_frame(frame, place, top):
+def test_a_mass_is_numbered_at_the_top_of_its_outline_on_any_frame(frame, place, top):
     area = np.zeros((120, 100), bool)
     area[40:80, 30:70] = True
     mass = replace(MASS, mass=3, frame=frame, x_px=place[0], y_px=place[1])

@@ -37,17 +37,20 @@ def test_columns_are_those_of_the_documentation(contract):
     }
 
 
-def test_columns_are_those_of_the_contract():
+def test_columns_do_not_change():
     assert ",".join(IMAGES_COLUMNS) == (
-        "image,status,error,frames,rows,columns,spacing_x_mm,spacing_y_mm,spacing_source,geometry,colour_flow,foci,intramass,extramass,"
-        "intraductal,masses,calcification,calcification_score,seconds"
+        "image,status,error,frames,rows,columns,spacing_x_mm,spacing_y_mm,spacing_source,"
+        "geometry,colour_flow,foci,intramass,extramass,intraductal,masses,calcification,"
+        "calcification_score,seconds"
     )
     assert ",".join(MASSES_COLUMNS) == (
-        "image,frame,mass,x_px,y_px,width_mm,height_mm,area_mm2,orientation,posterior,posterior_score,confidence,foci"
+        "image,frame,mass,x_px,y_px,width_mm,height_mm,area_mm2,orientation,posterior,"
+        "posterior_score,confidence,foci"
     )
     assert ",".join(FOCI_COLUMNS) == (
-        "image,frame,focus,x_px,y_px,x_mm,depth_mm,diameter_mm,diameter_px,contrast,false_alarm,confidence,kind,label,label_confidence,"
-        "label_reason,mass,duct,nonmass,distance_to_mass_mm,cluster,shadow,shadow_drop,shadow_p,shadow_length_mm,twinkling,"
+        "image,frame,focus,x_px,y_px,x_mm,depth_mm,diameter_mm,diameter_px,contrast,false_alarm,"
+        "confidence,kind,label,label_confidence,label_reason,mass,duct,nonmass,"
+        "distance_to_mass_mm,cluster,shadow,shadow_drop,shadow_p,shadow_length_mm,twinkling,"
         "twinkling_score,track,seen_frames,origin,shadow_reason,twinkling_reason"
     )
     assert (
@@ -56,7 +59,7 @@ def test_columns_are_those_of_the_contract():
     )
 
 
-def test_a_focus_survives_the_table(focus):
+def test_a_focus_is_read_back_from_the_table(focus):
     row = read(written(FOCI_COLUMNS, [{"image": 'ä, "b".png', **plain(focus)}]))[0]
     assert row.pop("image") == 'ä, "b".png'
     for field in fields(focus):
@@ -83,30 +86,30 @@ def test_a_focus_survives_the_table(focus):
         ("yes", "yes"),
     ],
 )
-def test_cells(value, text):
+def test_numbers_have_six_digits_and_none_is_empty(value, text):
     assert cell(value) == text
 
 
-def test_what_is_no_number_becomes_empty_and_is_named(focus):
+def test_values_that_are_not_finite_become_empty_and_are_named(focus):
     odd = replace(focus, shadow_p=float("nan"), contrast=float("inf"))
     assert (plain(odd)["shadow_p"], plain(odd)["contrast"]) == (None, None)
     assert not_finite(odd) == ["contrast", "shadow_p"]
     assert not_finite(focus) == []
 
 
-def test_numpy_scalars_become_plain(focus):
+def test_numpy_scalars_become_python_numbers(focus):
     import numpy as np
 
     row = plain(replace(focus, mass=np.int64(3), contrast=np.float32(0.5)))
     assert (type(row["mass"]), type(row["contrast"])) == (int, float)
 
 
-def test_a_missing_column_is_an_error(mass):
+def test_a_row_without_a_column_is_an_error(mass):
     with pytest.raises(KeyError):
         written(MASSES_COLUMNS, [{"image": "a.png"}])
 
 
-def test_a_name_that_is_not_utf8_is_escaped(mass):
+def test_a_name_that_is_not_utf_8_is_escaped(mass):
     assert rb"caf\udce9.png" in written(
         MASSES_COLUMNS,
         [{"image": b"caf\xe9.png".decode("utf-8", "surrogateescape"), **plain(mass)}],

@@ -1,4 +1,7 @@
-"""The report in a browser: a script that is added to the page uses its controls and writes what it finds into the page."""
+"""The report in a browser.
+
+A script that is added to the page uses the controls and writes its observations into the page.
+"""
 
 import base64
 import json
@@ -24,24 +27,39 @@ pytestmark = pytest.mark.skipif(
 )
 
 HELPERS = """
-const found = {}, wait = (ms) => new Promise((done) => setTimeout(done, ms));
-const set = (id, value) => { byId(id).value = value; byId(id).dispatchEvent(new Event("input", { bubbles: true })); };
-const cards = () => [...document.querySelectorAll("#cards > li")].map((card) => card.dataset.image);
-const cardOf = (name) => [...document.querySelectorAll("#cards > li")].find((card) => card.dataset.image === name);
+const found = {};
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const set = (id, value) => {
+  byId(id).value = value;
+  byId(id).dispatchEvent(new Event("input", { bubbles: true }));
+};
+const cardElements = () => [...document.querySelectorAll("#cards > li")];
+const cards = () => cardElements().map((card) => card.dataset.image);
+const cardOf = (name) => cardElements().find((card) => card.dataset.image === name);
 const open = (name) => cardOf(name).querySelector("button").click();
-const mark = (number) => document.querySelector(`.marker[data-focus="${number}"]`);
-const press = (element, key) => element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+const marker = (number) => document.querySelector(`.marker[data-focus="${number}"]`);
+const press = (element, key) => {
+  element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+};
 const box = () => scene.getAttribute("viewBox").split(" ").map(Number);
 const drawn = (layer) => [...scene.querySelectorAll(`[data-layer="${layer}"]`)];
 const seen = (element) => getComputedStyle(element).display !== "none";
+const report = () => {
+  const out = document.createElement("pre");
+  out.id = "found";
+  out.textContent = btoa(encodeURIComponent(JSON.stringify(found)));
+  document.body.append(out);
+};
 window.addEventListener("error", (event) => { found.error = event.message; });
 """
 
 
 def used(page: Path, actions: str) -> dict[str, Any]:
-    """Open a page, do what a script says, and give what it noted in `found`; fails on any error of the page."""
-    finish = 'const out = document.createElement("pre"); out.id = "found"; out.textContent = btoa(encodeURIComponent(JSON.stringify(found)));'
-    steps = f"try {{ {actions} }} catch (error) {{ found.error = String(error); }} {finish} document.body.append(out);"
+    """Open a page, run a script in it, and return the object `found` of the script.
+
+    Any error of the page is a failure.
+    """
+    steps = f"try {{ {actions} }} catch (error) {{ found.error = String(error); }} report();"
     script = f"<script>{HELPERS} (async () => {{ {steps} }})();</script>"
     driven = page.with_name(f"driven-{page.name}")
     driven.write_text(
@@ -77,7 +95,7 @@ def page(tmp_path, make_analysis) -> Path:
     return write_report(make_run(tmp_path / "r", make_analysis(), copies=150))
 
 
-def test_the_gallery_is_filtered_sorted_and_shown_in_parts(page):
+def test_the_gallery_is_filtered_and_sorted_and_cards_are_added(page):
     found = used(
         page,
         """
@@ -86,12 +104,14 @@ def test_the_gallery_is_filtered_sorted_and_shown_in_parts(page):
         set("name-filter", "PLAIN/0000"); found.named = cards();
         set("order", "down"); found.turned = cards();
         byId("reset").click(); await wait(50); found.reset = cards().length;
-        set("status-filter", "failed"); found.failed = cards(); found.reason = document.querySelector(".card .error").textContent;
+        set("status-filter", "failed"); found.failed = cards();
+        found.reason = document.querySelector(".card .error").textContent;
         found.control = document.querySelectorAll("#cards button").length;
         set("status-filter", ""); set("foci-filter", "none"); found.none = cards().length;
         set("foci-filter", "twinkling"); found.twinkling = byId("card-count").textContent;
         set("mass-filter", "no"); found.without = cards().length;
-        set("mass-filter", ""); set("foci-filter", ""); set("sort", "calcification_score"); set("order", "down"); byId("more").click();
+        set("mass-filter", ""); set("foci-filter", ""); set("sort", "calcification_score");
+        set("order", "down"); byId("more").click();
         found.last = cards().at(-1);
         found.lazy = document.querySelectorAll("#cards img:not([loading=lazy])").length;
         found.images = document.querySelectorAll("#cards img").length;
@@ -117,12 +137,16 @@ def test_an_image_opens_with_its_picture(page, name):
     found = used(
         page,
         f"""
-        set("name-filter", {json.dumps(name)}); found.before = document.querySelectorAll(".marker").length;
+        set("name-filter", {json.dumps(name)});
+        found.before = document.querySelectorAll(".marker").length;
         open({json.dumps(name)}); await wait(300);
-        found.title = byId("viewer-title").textContent; found.marks = document.querySelectorAll(".marker").length;
-        found.fallback = byId("fallback").hidden; found.href = base.getAttribute("href"); found.open = byId("viewer").open;
+        found.title = byId("viewer-title").textContent;
+        found.marks = document.querySelectorAll(".marker").length;
+        found.fallback = byId("fallback").hidden; found.href = base.getAttribute("href");
+        found.open = byId("viewer").open;
         const probe = new Image();
-        await new Promise((done) => {{ probe.onload = probe.onerror = done; probe.src = found.href; }});
+        await new Promise((done) => {{ probe.onload = probe.onerror = done; probe.src = found.href;
+        }});
         found.size = [probe.naturalWidth, probe.naturalHeight];
         found.files = [...document.querySelectorAll(".files a")].map((link) => link.textContent);
         """,
@@ -139,15 +163,17 @@ def test_an_image_opens_with_its_picture(page, name):
     assert len(found["files"]) == 3
 
 
-def test_layers_are_switched_and_stay_so(page):
+def test_switched_layers_apply_to_the_next_image(page):
     found = used(
         page,
         """
         open("plain/00000.png"); await wait(50);
         const inputs = () => [...document.querySelectorAll("#layers [data-toggles]")];
-        const boxes = () => Object.fromEntries(inputs().map((input) => [input.dataset.toggles, input]));
+        const named = (input) => [input.dataset.toggles, input];
+        const boxes = () => Object.fromEntries(inputs().map(named));
         found.layers = Object.keys(boxes());
-        const states = () => Object.fromEntries(found.layers.map((layer) => [layer, drawn(layer).every(seen)]));
+        const state = (layer) => [layer, drawn(layer).every(seen)];
+        const states = () => Object.fromEntries(found.layers.map(state));
         found.on = states();
         for (const layer of ["extramass", "mass", "numbers"]) boxes()[layer].click();
         found.off = states();
@@ -177,15 +203,18 @@ def test_layers_are_switched_and_stay_so(page):
     assert found["revealed"]["extramass"]
 
 
-def test_a_shadow_is_a_strip_along_the_beam(page):
+def test_a_shadow_is_a_strip_along_the_scan_line(page):
     found = used(
         page,
         """
         open("plain/00000.png"); await wait(50);
-        const box = (path) => { const b = path.getBBox(); return [b.x + b.width / 2, b.y, b.width, b.height]; };
-        found.straight = drawn("shadow").filter((element) => element.matches(".shadow-strip")).map(box);
+        const box = (path) => { const b = path.getBBox();
+        return [b.x + b.width / 2, b.y, b.width, b.height]; };
+        const strips = drawn("shadow").filter((element) => element.matches(".shadow-strip"));
+        found.straight = strips.map(box);
         current.geometry = "sector"; current.apex = [foci[0].x_px - 100, foci[0].y_px - 100];
-        found.slanted = shadowStrip(foci[0]); current.apex = null; found.unknown = shadowStrip(foci[0]);
+        found.slanted = shadowStrip(foci[0]); current.apex = null;
+        found.unknown = shadowStrip(foci[0]);
         found.at = [foci[0].x_px, foci[0].y_px];
         """,
     )
@@ -205,21 +234,24 @@ def test_a_shadow_is_a_strip_along_the_beam(page):
     assert found["unknown"] == ""
 
 
-def test_a_focus_tells_its_evidence_to_pointer_and_keyboard(page):
+def test_pointer_and_keyboard_show_the_evidence_of_a_focus(page):
     found = used(
         page,
         """
         open("plain/00000.png"); await wait(50);
-        mark(1).dispatchEvent(new MouseEvent("mouseenter")); found.hover = byId("tip").textContent; found.shown = !byId("tip").hidden;
-        mark(1).dispatchEvent(new MouseEvent("mouseleave")); found.left = byId("tip").hidden;
-        mark(2).focus(); await wait(100);
+        marker(1).dispatchEvent(new MouseEvent("mouseenter"));
+        found.hover = byId("tip").textContent;
+        found.shown = !byId("tip").hidden;
+        marker(1).dispatchEvent(new MouseEvent("mouseleave")); found.left = byId("tip").hidden;
+        marker(2).focus(); await wait(100);
         found.focused = byId("tip").hidden ? "" : byId("tip").textContent;
-        found.label = mark(2).getAttribute("aria-label");
-        found.tabindex = mark(2).tabIndex;
-        press(mark(2), "Enter"); found.evidence = byId("evidence").textContent;
+        found.label = marker(2).getAttribute("aria-label");
+        found.tabindex = marker(2).tabIndex;
+        press(marker(2), "Enter"); found.evidence = byId("evidence").textContent;
         found.row = document.querySelector("tr.selected").dataset.focus;
         const tip = byId("tip").getBoundingClientRect(), around = stage.getBoundingClientRect();
-        found.inside = tip.left >= around.left && tip.right <= around.right && tip.top >= around.top && tip.bottom <= around.bottom;
+        found.inside = tip.left >= around.left && tip.right <= around.right
+          && tip.top >= around.top && tip.bottom <= around.bottom;
         """,
     )
     for words in (
@@ -239,6 +271,8 @@ def test_a_focus_tells_its_evidence_to_pointer_and_keyboard(page):
     assert found["label"].startswith("Focus 2, extramass, confidence 0.88. inside mass 1")
     assert (found["tabindex"], found["row"], found["inside"]) == (0, "2", True)
     assert "False alarm1.2e-7" in found["evidence"]
+    assert "Shadow: Darker than both flanks" in found["evidence"]
+    assert "Twinkling: No colour Doppler" in found["evidence"]
 
 
 def test_zoom_and_rows_move_the_picture(page):
@@ -247,16 +281,25 @@ def test_zoom_and_rows_move_the_picture(page):
         """
         open("plain/00000.png"); await wait(50);
         found.fit = box();
-        press(stage, "+"); found.plus = box(); press(stage, "ArrowRight"); found.right = box(); press(stage, "0"); found.zero = box();
+        press(stage, "+"); found.plus = box(); press(stage, "ArrowRight"); found.right = box();
+        press(stage, "0"); found.zero = box();
         byId("zoom-in").click(); found.button = box(); byId("zoom-fit").click();
-        stage.dispatchEvent(new WheelEvent("wheel", { deltaY: -100, clientX: 400, clientY: 400, cancelable: true })); found.wheel = box();
+        const wheel = { deltaY: -100, clientX: 400, clientY: 400, cancelable: true };
+        stage.dispatchEvent(new WheelEvent("wheel", wheel));
+        found.wheel = box();
         byId("zoom-fit").click();
-        document.querySelector('tr[data-focus="3"] button').click(); found.row = box(); found.chosen = mark(3).classList.contains("selected");
-        const at = mark(3).getBoundingClientRect(), around = stage.getBoundingClientRect();
-        found.off = Math.hypot(at.x + at.width / 2 - around.x - around.width / 2, at.y + at.height / 2 - around.y - around.height / 2);
-        const order = () => [...document.querySelectorAll("tr[data-focus]")].map((row) => row.dataset.focus).join("");
-        const head = [...document.querySelectorAll("#tables th button")].find((button) => button.textContent === "Label");
-        head.click(); found.up = order(); head.click(); found.down = order(); found.sorted = head.parentElement.getAttribute("aria-sort");
+        document.querySelector('tr[data-focus="3"] button').click(); found.row = box();
+        found.chosen = marker(3).classList.contains("selected");
+        const at = marker(3).getBoundingClientRect(), around = stage.getBoundingClientRect();
+        const dx = at.x + at.width / 2 - around.x - around.width / 2;
+        const dy = at.y + at.height / 2 - around.y - around.height / 2;
+        found.off = Math.hypot(dx, dy);
+        const rows = () => [...document.querySelectorAll("tr[data-focus]")];
+        const order = () => rows().map((row) => row.dataset.focus).join("");
+        const heads = [...document.querySelectorAll("#tables th button")];
+        const head = heads.find((button) => button.textContent === "Label");
+        head.click(); found.up = order(); head.click(); found.down = order();
+        found.sorted = head.parentElement.getAttribute("aria-sort");
         found.scale = byId("scale-bar").hidden ? "" : byId("scale-bar").textContent;
         press(byId("viewer"), "PageDown"); found.page = byId("viewer-title").textContent;
         byId("close").click(); await wait(50); found.open = byId("viewer").open;
@@ -275,7 +318,7 @@ def test_zoom_and_rows_move_the_picture(page):
     assert (found["page"], found["open"]) == ("plain/00001.png", False)
 
 
-def test_a_file_moved_alone_shows_its_thumbnails(page, tmp_path):
+def test_a_page_moved_alone_shows_thumbnails(page, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     moved = tmp_path / "elsewhere" / "report.html"
     moved.write_bytes(page.read_bytes())
@@ -283,8 +326,10 @@ def test_a_file_moved_alone_shows_its_thumbnails(page, tmp_path):
         moved,
         """
         open("plain/00000.png"); await wait(500);
-        found.href = base.getAttribute("href").slice(0, 16); found.said = byId("fallback").hidden ? "" : byId("fallback").textContent;
-        found.links = document.querySelectorAll(".files").length; found.marks = document.querySelectorAll(".marker").length;
+        found.href = base.getAttribute("href").slice(0, 16);
+        found.said = byId("fallback").hidden ? "" : byId("fallback").textContent;
+        found.links = document.querySelectorAll(".files").length;
+        found.marks = document.querySelectorAll(".marker").length;
         """,
     )
     assert found["href"] == "data:image/jpeg;"

@@ -1,4 +1,4 @@
-"""The report, on made-up runs; what it does in a browser is in test_report_browser.py."""
+"""The pages of the report, for made-up runs; test_browser.py and test_input.py use a browser."""
 
 import csv
 import json
@@ -28,16 +28,18 @@ from usmicro.writing.report.plots import bars, bins, histogram
 
 
 def text_of(folder: Path) -> str:
+    """Write the report of a run and return its text."""
     return write_report(folder).read_text(encoding="utf-8")
 
 
 def count(text: str, name: str) -> int:
+    """Return a number of the summary."""
     found = re.search(rf'<dd id="count-{name}"[^>]*>([^<]*)</dd>', text)
     return int(found[1].replace(",", ""))
 
 
 class Elements(HTMLParser):
-    """The tags of a page as a browser sees them."""
+    """Tags of a page with their attributes, as a browser reads them."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -70,7 +72,7 @@ def test_every_image_is_in_the_gallery_and_failed_ones_have_their_reason(folder)
         )
 
 
-def test_counts_are_those_of_the_tables(folder):
+def test_counts_agree_with_the_tables(folder):
     text, found = text_of(folder), tables(folder)
     ok = [row for row in found["images"] if row["status"] == "ok"]
     assert count(text, "inputs") == len(found["images"])
@@ -85,7 +87,7 @@ def test_counts_are_those_of_the_tables(folder):
     )
 
 
-def test_settings_versions_and_the_research_notice_are_there(folder):
+def test_settings_versions_and_the_research_notice_are_shown(folder):
     text = text_of(folder)
     assert "Research use only: no diagnosis." in text
     record = json.loads((folder / "run.json").read_text())
@@ -93,7 +95,7 @@ def test_settings_versions_and_the_research_notice_are_there(folder):
         assert f"<th>{name}</th><td>{value}" in text
 
 
-def test_hostile_text_stays_text(folder):
+def test_hostile_names_are_shown_as_text(folder):
     text = text_of(folder)
     elements = Elements(text)
     assert [
@@ -113,14 +115,14 @@ def test_hostile_text_stays_text(folder):
 @pytest.mark.parametrize(
     "value", ["</script>", "<!--", "a&b", "\u2028\u2029", "\ud800", "\\u003c", "'\""]
 )
-def test_data_cannot_end_its_element(value):
+def test_data_cannot_end_the_script_element(value):
     written = safe_json({"name": value})
     assert not set(written) & set("<>&\u2028\u2029")
     assert written.isascii()
     assert json.loads(written) == {"name": value}
 
 
-def test_links_are_percent_encoded_and_lead_to_files(folder):
+def test_links_are_percent_encoded_and_their_files_exist(folder):
     images = report_data(text_of(folder))["images"]
     links = [link for image in images for link in image.get("links", {}).values()]
     assert len(links) == 3 * sum(image["status"] == "ok" for image in images)
@@ -129,23 +131,23 @@ def test_links_are_percent_encoded_and_lead_to_files(folder):
         assert (folder / unquote(link)).is_file()
 
 
-def test_no_address_is_external(folder):
+def test_the_page_has_no_external_address(folder):
     text = text_of(folder)
     assert not re.search(
         r"https?:|src\s*=\s*[\"']?//|href\s*=\s*[\"']?//|@import|url\(", text, re.IGNORECASE
     )
 
 
-def test_no_folder_of_the_machine_is_told(folder):
+def test_the_page_has_no_path_of_the_machine(folder):
     assert str(folder.parent) not in unescape(text_of(folder))
 
 
-def test_the_same_files_give_the_same_bytes(folder):
+def test_equal_files_give_equal_bytes(folder):
     first = write_report(folder).read_bytes()
     assert write_report(folder).read_bytes() == first
 
 
-def test_pictures_are_embedded_small_and_positions_are_those_of_the_image(folder):
+def test_thumbnails_are_small_and_positions_are_those_of_the_image(folder):
     image = next(
         image for image in report_data(text_of(folder))["images"] if image["status"] == "ok"
     )
@@ -157,7 +159,7 @@ def test_pictures_are_embedded_small_and_positions_are_those_of_the_image(folder
     assert [mass for mass, *_ in image["tops"]] == [1]
 
 
-def test_an_image_without_its_files_is_still_shown(folder):
+def test_an_image_without_its_files_is_shown(folder):
     for path in sorted((folder / "masks").rglob("*.png")):
         path.unlink()
     (next((folder / "report" / "images").rglob("*.jpg"))).write_bytes(b"damaged")
@@ -169,10 +171,10 @@ def test_an_image_without_its_files_is_still_shown(folder):
     assert all(image["box"][2:] == [image["columns"], image["rows"]] for image in images)
 
 
-# ---- what a run stores ----
+# ---- pictures ----
 
 
-def test_the_stored_picture_shows_nothing_outside_the_tissue(make_analysis):
+def test_the_stored_picture_is_black_outside_the_tissue(make_analysis):
     analysis = make_analysis()
     picture = cv2.imdecode(
         np.frombuffer(encode_picture(analysis.image, analysis.labels), np.uint8),
@@ -189,7 +191,7 @@ def test_the_stored_picture_shows_nothing_outside_the_tissue(make_analysis):
 
 
 @pytest.mark.parametrize("kind", ["grey", "colour", "deep"])
-def test_the_stored_picture_is_the_scan(make_analysis, kind):
+def test_the_stored_picture_shows_the_scan(make_analysis, kind):
     analysis = make_analysis(rows=1600, columns=1200)
     smooth = cv2.GaussianBlur(analysis.image, (0, 0), 9)
     frame = {
@@ -212,7 +214,7 @@ def test_the_stored_picture_is_the_scan(make_analysis, kind):
     assert abs(found.astype(float) - expected)[10:-10, 10:-10].mean() < 3
 
 
-def test_an_outline_surrounds_its_area():
+def test_outlines_surround_an_area_and_its_holes():
     area = np.zeros((100, 120), bool)
     area[20:61, 30:91] = True
     assert outline_path(area) == "M30 20l0 40 60 0 0 -40z"
@@ -221,14 +223,14 @@ def test_an_outline_surrounds_its_area():
     assert outline_path(np.zeros((5, 5), bool)) == ""
 
 
-def test_ragged_outlines_stay_short():
+def test_outlines_of_ragged_areas_are_short():
     ragged = np.random.default_rng(5).random((600, 800)) > 0.5
     assert len(outline_path(ragged)) < 2_000_000
     smooth = cv2.GaussianBlur(ragged.astype(np.float32), (0, 0), 6) > 0.5
     assert 0 < len(outline_path(smooth)) < 40_000
 
 
-def test_a_missing_picture_is_empty(tmp_path):
+def test_the_thumbnail_of_a_missing_picture_is_empty(tmp_path):
     assert read_picture(tmp_path / "a.jpg", tmp_path / "a.png", []).thumbnail == ""
 
 
@@ -243,7 +245,7 @@ def test_the_apex_of_a_sector_is_where_its_sides_meet(crop):
     assert (column, row) == (pytest.approx(390 - crop, abs=3), pytest.approx(-200, abs=5))
 
 
-def test_scans_without_slanted_sides_or_with_two_views_have_no_apex():
+def test_scans_without_slanted_sides_and_dual_views_have_no_apex():
     labels = np.full((300, 400), 255, np.uint8)
     assert sector_apex(labels) is None
     labels[20:280, 30:370] = 0
@@ -283,7 +285,7 @@ def test_every_value_has_a_bin(values, whole):
     assert sum(counted) == len(values)
 
 
-def test_an_outlier_does_not_squeeze_the_rest():
+def test_an_outlier_goes_into_an_open_ended_bin():
     edges, beyond = bins([*range(1, 200), 100_000], whole=True)
     assert beyond
     assert edges[-1] <= 240
@@ -301,7 +303,7 @@ def test_bars_have_a_name_and_a_number():
 # ---- many images ----
 
 
-def test_two_thousand_images_are_one_page_of_bounded_size(tmp_path, make_analysis):
+def test_2000_images_make_one_page_of_limited_size(tmp_path, make_analysis):
     folder = make_run(tmp_path / "r", make_analysis(), copies=1995, pictures=False)
     text = text_of(folder)
     assert len(report_data(text)["images"]) == 2000
@@ -309,7 +311,7 @@ def test_two_thousand_images_are_one_page_of_bounded_size(tmp_path, make_analysi
     assert not list((folder / "report").glob("page-*"))
 
 
-def test_more_images_go_on_pages(tmp_path, make_analysis):
+def test_more_images_are_divided_into_pages(tmp_path, make_analysis):
     folder = make_run(tmp_path / "r", make_analysis(), copies=2100, pictures=False)
     index = text_of(folder)
     assert 'id="report-data"' not in index
@@ -331,7 +333,7 @@ def test_more_images_go_on_pages(tmp_path, make_analysis):
     assert (folder / "report" / "images").is_dir()
 
 
-def test_many_foci_end_a_page_and_a_long_list(folder, monkeypatch):
+def test_many_foci_end_a_page_and_their_list_is_cut(folder, monkeypatch):
     monkeypatch.setattr(report, "MOST_FOCI", 4)
     monkeypatch.setattr(report, "MOST_FOCI_AN_IMAGE", 2)
     write_report(folder)
@@ -361,7 +363,7 @@ def test_many_foci_end_a_page_and_a_long_list(folder, monkeypatch):
 @pytest.mark.parametrize(
     "case", ["no folder", "empty", "no table", "stopped", "no record", "other columns", "cut"]
 )
-def test_what_is_no_finished_run_is_told(folder, case, tmp_path):
+def test_a_folder_without_a_finished_run_is_an_error(folder, case, tmp_path):
     if case == "no folder":
         folder = tmp_path / "gone"
     elif case == "empty":
@@ -398,11 +400,11 @@ def scans(tmp_path_factory) -> Path:
 
 
 def unmeasured(text: str) -> str:
-    """A report less what is measured: times, and the number of workers."""
+    """Return a report without times and number of workers, which differ between equal runs."""
     return re.sub(r'(<(dd|td)[^>]*class="measured"[^>]*>).*?</\2>', r"\1", text)
 
 
-def test_a_run_writes_its_report_whatever_the_number_of_workers(scans, tmp_path):
+def test_the_report_does_not_depend_on_the_number_of_workers(scans, tmp_path):
     texts = []
     for workers in (1, 2):
         out = tmp_path / str(workers)
@@ -420,7 +422,7 @@ def test_a_run_writes_its_report_whatever_the_number_of_workers(scans, tmp_path)
     assert images["text.dcm"]["error"]
 
 
-def test_resumed_runs_have_a_whole_report_and_stopped_ones_none(scans, tmp_path):
+def test_resumed_runs_have_a_complete_report_and_stopped_runs_none(scans, tmp_path):
     list(usmicro.run(scans, out=tmp_path / "whole", workers=1))
     for _ in usmicro.run(scans, out=tmp_path / "r", workers=1):
         break
@@ -435,7 +437,7 @@ def test_resumed_runs_have_a_whole_report_and_stopped_ones_none(scans, tmp_path)
         assert (
             path.read_bytes() == (tmp_path / "whole" / "report" / "images" / path.name).read_bytes()
         )
-    (tmp_path / "r" / "report" / "page-001.html").write_text("of a former run")
+    (tmp_path / "r" / "report" / "page-001.html").write_text("of an earlier run")
     list(usmicro.run(scans / "mass_linear.png", out=tmp_path / "r", workers=1, overwrite=True))
     left = sorted(
         path.relative_to(tmp_path / "r").as_posix()

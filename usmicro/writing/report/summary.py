@@ -80,6 +80,7 @@ def distributions(run: Run) -> str:
     sizes, no_size = _known(foci, "diameter_mm")
     size_unit = "mm" if sizes else "pixels (no spacing is known)"
     depths, no_depth = _known(foci, "depth_mm")
+    depth_note = _unknown(no_depth, "depth")
     labels, shadows, twinkling = (
         Counter(focus[name] for focus in foci) for name in ("label", "shadow", "twinkling")
     )
@@ -90,10 +91,15 @@ def distributions(run: Run) -> str:
             sizes or _known(foci, "diameter_px")[0],
             "Diameter of a focus",
             size_unit,
-            missing=_unknown(no_size) if sizes else "",
+            missing=_unknown(no_size, "diameter in mm") if sizes else "",
         ),
         histogram(_known(foci, "contrast")[0], "Contrast of a focus", "local units"),
-        histogram(depths, "Depth of a focus", "mm from the transducer", missing=_unknown(no_depth)),
+        histogram(
+            depths,
+            "Depth of a focus",
+            "mm from the transducer",
+            missing=depth_note,
+        ),
         histogram(
             [focus["confidence"] for focus in foci], "Confidence of a focus", "0 to 1", most=1.0
         ),
@@ -222,10 +228,10 @@ def _known(rows: Iterable[Mapping[str, Any]], column: str) -> tuple[list[float],
     return known, len(values) - len(known)
 
 
-def _unknown(count: int) -> str:
-    """Return the note on foci whose size or depth is not known."""
+def _unknown(count: int, quantity: str) -> str:
+    """Return the note on foci of which a quantity is not known."""
     return (
-        f"{count:,} {'focus' if count == 1 else 'foci'} without a known pixel spacing not shown"
+        f"{count:,} {'focus' if count == 1 else 'foci'} without a known {quantity} not shown"
         if count
         else ""
     )
