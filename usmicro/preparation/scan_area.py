@@ -22,6 +22,9 @@ WORKING_SIZE = 400
 WINDOW = 11
 """Side of the window for the fraction of textured pixels, in reduced pixels: wider than the spaces
 in text, narrower than a shadow."""
+LEAST_TEXTURE = 1
+"""A pixel is textured if the grey levels around it differ by more than this. Chosen by eye; no
+measurement is recorded."""
 DENSE_FRACTION = 0.5
 """Smallest fraction of textured pixels in a window of tissue. Lines of text reach 0.4."""
 SPARSE_FRACTION = 0.15
@@ -84,6 +87,9 @@ slanted side is fitted. Chosen by eye; no measurement is recorded."""
 FIT_POINTS, LEAST_FIT_DISTANCE = 40, 5
 """Number of edge points whose pairs are tried as lines; a pair is at least 1 / LEAST_FIT_DISTANCE
 of the rows apart. Chosen by eye; no measurement is recorded."""
+BORDER_DISTANCE = 2
+"""An edge point this close to the border of the image, in reduced pixels, may be cut by it and is
+left out of the fit of a side."""
 FIT_TOLERANCE = 1.5
 """Largest distance of a point from a fitted side, in reduced pixels: rounding and one more."""
 LEAST_VOTES = 0.4
@@ -172,7 +178,7 @@ def _textured(grey: ByteImage) -> ByteImage:
     """
     kernel = np.ones((2, 2), np.uint8)
     spread = cv2.subtract(cv2.dilate(grey, kernel), cv2.erode(grey, kernel))
-    return np.asarray(spread > 1, dtype=np.uint8)
+    return np.asarray(spread > LEAST_TEXTURE, dtype=np.uint8)
 
 
 def _dense(grey: ByteImage, size: tuple[int, int]) -> ByteImage:
@@ -226,7 +232,7 @@ def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
     window = grey[int(top * scale) : int(bottom * scale), first:last]
     if window.shape[0] < 2:
         return [component]
-    flat = (cv2.absdiff(window[1:], window[:-1]) <= 1).mean(axis=0)
+    flat = (cv2.absdiff(window[1:], window[:-1]) <= LEAST_TEXTURE).mean(axis=0)
     if np.median(flat) > MOSTLY_FLAT:
         return [component]
     light = np.percentile(window[::3], LIGHT_PERCENTILE, axis=0)
@@ -301,8 +307,9 @@ def _completed(
     highest = (top + within.argmax(axis=0)) * scale_y - 0.5
     lowest = (bottom - within[::-1].argmax(axis=0)) * scale_y - 0.5
 
-    left_side = _slanted_side(row, first, first > 2 * scale_x, scale_x, aspect)
-    mirrored = _slanted_side(row, -last, last < columns - 0.5 - 2 * scale_x, scale_x, aspect)
+    border = BORDER_DISTANCE * scale_x
+    left_side = _slanted_side(row, first, first > border, scale_x, aspect)
+    mirrored = _slanted_side(row, -last, last < columns - 0.5 - border, scale_x, aspect)
     y, x = np.arange(rows, dtype=np.float32)[:, None], np.arange(columns, dtype=np.float32)[None, :]
     if left_side is None or mirrored is None:
         box = [

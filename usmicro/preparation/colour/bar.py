@@ -22,6 +22,18 @@ LEAST_LENGTH = 24
 """Smallest length of a bar in pixels. Chosen by eye; no measurement is recorded."""
 LEAST_ELONGATION = 1.8
 """Smallest ratio of length to width of a bar. Chosen by eye; no measurement is recorded."""
+LEAST_WIDTH, LEAST_VARIANCE_WIDTH = 3, 4
+"""Smallest width of a bar in pixels, and of the inner part of a variance bar. Chosen by eye; no
+measurement is recorded."""
+EDGE_PART = 5
+"""1 / EDGE_PART of the width is left out at either long edge, which JPEG and anti-aliasing blur.
+Chosen by eye; no measurement is recorded."""
+SLOPE_PART = 3
+"""The colours at a long edge are extrapolated from 1 / SLOPE_PART of the inner width. Chosen by
+eye; no measurement is recorded."""
+ALIGNMENT_PART, LEAST_ALIGNMENT = 6, 2
+"""Largest offset of two parts of a bar: 1 / ALIGNMENT_PART of the width, or LEAST_ALIGNMENT pixels
+if that is more. Chosen by eye; no measurement is recorded."""
 FILLED_FRACTION = 0.8
 """Smallest fraction of its rectangle that one half of a bar fills. Chosen by eye; no measurement is
 recorded."""
@@ -49,6 +61,9 @@ POWER_END = 8
 MOST_GAP = 0.25
 """Largest gap between two parts of a bar, as a fraction of the length of both: a black baseline or
 a marker. Chosen by eye; no measurement is recorded."""
+BASELINE_MARGIN_PART = 20
+"""No baseline is searched for in 1 / BASELINE_MARGIN_PART of the length at either end. Chosen by
+eye; no measurement is recorded."""
 BASELINE_BAND = 0.15
 """The baseline extends over levels up to this fraction of the way to the weaker side. Chosen by
 eye; no measurement is recorded."""
@@ -57,8 +72,7 @@ LEAST_STEPS = 8
 SMALL_STEPS_FRACTION = 0.4
 """Smallest fraction of the colour path that all but the three largest steps make up: a bar is
 graded, text and icons are not. Chosen by eye; no measurement is recorded."""
-PATH_NODES = 13
-MOST_DETOUR, DETOUR_OFFSET = 1.8, 40.0
+PATH_NODES, MOST_DETOUR, DETOUR_OFFSET = 13, 1.8, 40.0
 """Largest length of the colour path, as a multiple of the path through PATH_NODES equally spaced
 nodes, plus an offset in grey levels for noise. Chosen by eye; no measurement is recorded."""
 
@@ -105,7 +119,7 @@ def find_bars(
                 rectangles.insert(0, place if upright else transposed(place))
         for place in rectangles:
             length, width = place.bottom - place.top, place.right - place.left
-            if length < LEAST_LENGTH or length < LEAST_ELONGATION * width or width < 3:
+            if length < LEAST_LENGTH or length < LEAST_ELONGATION * width or width < LEAST_WIDTH:
                 continue
             left, top, right, bottom = place if upright else transposed(place)
             box = left, top, right, bottom
@@ -135,7 +149,7 @@ def _filled_rectangles(mask: BoolImage) -> list[Rectangle]:
     found = []
     for left, top, width, height, area in stats[1:].tolist():
         if (
-            min(width, height) >= 3
+            min(width, height) >= LEAST_WIDTH
             and max(width, height) >= LEAST_LENGTH // 4
             and area >= FILLED_FRACTION * width * height
         ):
@@ -148,7 +162,7 @@ def stacked(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
     joined: list[Rectangle] = []
     for item in sorted(rectangles, key=lambda r: (r.top, r.left)):
         for i, above in enumerate(joined):
-            slack = max(2, (item.right - item.left) // 6)
+            slack = max(LEAST_ALIGNMENT, (item.right - item.left) // ALIGNMENT_PART)
             aligned = (
                 abs(above.left - item.left) <= slack and abs(above.right - item.right) <= slack
             )
@@ -192,7 +206,7 @@ def read_bar(
         None if the colours are not graded like those of a bar.
     """
     width = strip.shape[1]
-    margin = width // 5  # JPEG and anti-aliasing blur the long edges
+    margin = width // EDGE_PART
     inner = strip[:, margin : width - margin].astype(np.float32)
     colours = np.median(inner, axis=1)
     if path(colours) < LEAST_PATH or not graded(colours):
@@ -201,7 +215,7 @@ def read_bar(
     if across > MOST_CROSSWISE:
         variance = bool(
             np.abs(np.diff(inner, axis=1)).mean(axis=(0, 1)).max() < VARIANCE_SMOOTHNESS * across
-            and inner.shape[1] >= 4
+            and inner.shape[1] >= LEAST_VARIANCE_WIDTH
         )
         if not variance:
             return None
@@ -242,7 +256,7 @@ def to_edges(inner: Colours, margin: int) -> Colours:
 
     The colours of laminar flow lie at an edge.
     """
-    part = max(inner.shape[1] // 3, 2)
+    part = max(inner.shape[1] // SLOPE_PART, 2)
     beyond = np.arange(1, margin + 1, dtype=np.float32)[None, :, None]
     first, last = inner[:, :1], inner[:, -1:]
     before, after = (
@@ -280,7 +294,7 @@ def find_baseline(colours: Colours) -> float | None:
     None if there is neither.
     """
     for measure in (colours.max(axis=1), colours.max(axis=1) - colours.min(axis=1)):
-        edge = max(len(measure) // 20, 1)
+        edge = max(len(measure) // BASELINE_MARGIN_PART, 1)
         lowest = edge + int(np.argmin(measure[edge:-edge]))
         level = float(measure[lowest])
         weaker = min(float(measure[:lowest].max()), float(measure[lowest + 1 :].max()))

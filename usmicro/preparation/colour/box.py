@@ -42,6 +42,41 @@ LEAST_SUPPORT_EMPTY = 0.85
 WEAKEST_EDGE = 0.25
 """Smallest fraction of an edge that is drawn, as a fraction of the mean. Chosen by eye; no
 measurement is recorded."""
+CUT_EDGE = 0.5
+"""Fraction that counts as drawn, at least, of an edge that the border of the screen cuts off.
+Chosen by eye; no measurement is recorded."""
+BESIDE_LINE = 0.97
+"""Weight of a pixel one row beside a drawn line, just below that of the line. Chosen by eye; no
+measurement is recorded."""
+TIED_LINES = 0.02
+"""Largest difference of the fractions that are drawn of two lines that count as equally complete.
+Chosen by eye; no measurement is recorded."""
+FLOW_POINTS = 1000
+"""Approximate number of pixels of flow that are tested; it limits the computing time."""
+SLOPES, OFFSET_BIN = 73, 1.5
+"""Number of slopes, and width of the bins of offsets in pixels, in the Hough transform of a side.
+Chosen by eye; no measurement is recorded."""
+LINE_DISTANCES = (3.0, 2.0, 1.5)
+"""Largest distance of a point from a side, in pixels, in each repetition of its fit. Chosen by eye;
+no measurement is recorded."""
+LEAST_LINE_PART = 0.5
+"""Smallest part of the height of the points over which a side extends. Chosen by eye; no
+measurement is recorded."""
+SAME_SIDE = 3
+"""Distance, in pixels, below which two lines are one side. Chosen by eye; no measurement is
+recorded."""
+LEAST_END_DENSITY = 0.7
+"""Smallest number of drawn rows at the end of a side, relative to the whole side: bright speckle in
+line with the outline must not lengthen it. Chosen by eye; no measurement is recorded."""
+LEAST_COMMON_HEIGHT = 0.6
+"""Smallest common height of two sides, relative to the taller one. Chosen by eye; no measurement is
+recorded."""
+LEAST_OPENING = -0.03
+"""Smallest difference of the slopes of both sides: a box does not narrow with depth, apart from
+errors of the fit. Chosen by eye; no measurement is recorded."""
+LEAST_ARC_OPENING = 0.05
+"""Smallest difference of the slopes of both sides at which arcs are tried. Chosen by eye; no
+measurement is recorded."""
 FLOW_FRACTION = 0.95
 """Smallest fraction of the flow that lies between the edges: some colour is text or noise."""
 SIZE_PENALTY = 0.12
@@ -109,13 +144,13 @@ def find_box(
     level = np.where(
         thin,
         np.float32(1),
-        np.float32(0.97) * (np.roll(thin, 1, axis=0) | np.roll(thin, -1, axis=0)),
+        np.float32(BESIDE_LINE) * (np.roll(thin, 1, axis=0) | np.roll(thin, -1, axis=0)),
     )
     del thin
     drawn_before = np.zeros((level.shape[0], level.shape[1] + 1), np.float32)
     level.cumsum(axis=1, dtype=np.float32, out=drawn_before[:, 1:])
     rows, columns = np.nonzero(flow)
-    every = max(len(rows) // 1000, 1)
+    every = max(len(rows) // FLOW_POINTS, 1)
     points = columns[::every], rows[::every]
     slack = (1 - FLOW_FRACTION) / 2
     reach = (
@@ -153,7 +188,7 @@ def find_box(
                 (2, upper[:, 1].min() < MOST_GAP),
                 (3, lower[:, 1].max() >= flow.shape[0] - MOST_GAP),
             ):
-                edges[i] = max(edges[i], 0.5) if cut else edges[i]
+                edges[i] = max(edges[i], CUT_EDGE) if cut else edges[i]
             support = float(np.mean(edges))
             if (
                 support < (LEAST_SUPPORT if len(rows) else LEAST_SUPPORT_EMPTY)
@@ -200,7 +235,7 @@ def find_sides(steep: BoolImage) -> list[Side]:
             continue
         at, slope = line
         if any(
-            abs(other.column(row) - at - slope * row) < 3
+            abs(other.column(row) - at - slope * row) < SAME_SIDE
             for other in sides
             for row in [(y + y + height) / 2]
             if _covers(other, row)
@@ -220,25 +255,24 @@ def steep_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, f
 
     Other lines that are joined to it are ignored. None if the line is short.
     """
-    slopes = np.linspace(-MOST_SLOPE, MOST_SLOPE, 73)
+    slopes = np.linspace(-MOST_SLOPE, MOST_SLOPE, SLOPES)
     shifts = x[None] - slopes[:, None] * y[None]
     first = shifts.min()
-    bins = ((shifts - first) / 1.5).astype(np.int64)
+    bins = ((shifts - first) / OFFSET_BIN).astype(np.int64)
     most = int(bins.max()) + 1
     votes = np.bincount(
         (bins + most * np.arange(len(slopes))[:, None]).ravel(), minlength=most * len(slopes)
     )
     best = int(votes.argmax())
-    slope, at = float(slopes[best // most]), float(first + (best % most + 0.5) * 1.5)
+    slope, at = float(slopes[best // most]), float(first + (best % most + 0.5) * OFFSET_BIN)
     on_line = np.zeros(len(x), dtype=bool)
-    for reach in (3.0, 2.0, 1.5):
-        on_line = np.abs(x - at - slope * y) < reach
+    for distance in LINE_DISTANCES:
+        on_line = np.abs(x - at - slope * y) < distance
         if len(np.unique(y[on_line])) < LEAST_SIDE:
             return None
         slope, at = np.polyfit(y[on_line], x[on_line], 1).tolist()
-    return (
-        (at, slope) if abs(slope) <= MOST_SLOPE and np.ptp(y[on_line]) >= 0.5 * np.ptp(y) else None
-    )
+    long_enough = np.ptp(y[on_line]) >= LEAST_LINE_PART * np.ptp(y)
+    return (at, slope) if abs(slope) <= MOST_SLOPE and long_enough else None
 
 
 def _covers(side: Side, row: float) -> bool:
@@ -250,14 +284,13 @@ def _extended(seen: NDArray[np.bool_], start: int) -> tuple[int, int]:
 
     Gaps up to MOST_GAP rows count as drawn.
     """
-    marks = np.flatnonzero(seen)
-    groups = np.split(marks, np.flatnonzero(np.diff(marks) > MOST_GAP) + 1)
+    drawn = np.flatnonzero(seen)
+    groups = np.split(drawn, np.flatnonzero(np.diff(drawn) > MOST_GAP) + 1)
     nearest = min(
         groups, key=lambda group: 0 if group[0] <= start <= group[-1] else min(abs(group - start))
     )
     top, bottom = int(nearest[0]), int(nearest[-1]) + 1
-    # bright speckle in line with the outline must not lengthen it
-    least = 0.7 * seen[top:bottom].mean() * MOST_GAP
+    least = LEAST_END_DENSITY * seen[top:bottom].mean() * MOST_GAP
     while bottom - top > LEAST_SIDE and (seen[top : top + MOST_GAP].sum() < least or not seen[top]):
         top += 1
     while bottom - top > LEAST_SIDE and (
@@ -270,10 +303,11 @@ def _extended(seen: NDArray[np.bool_], start: int) -> tuple[int, int]:
 def _apart(left: Side, right: Side) -> bool:
     """True if two sides lie beside one another over most of their height."""
     top, bottom = max(left.top, right.top), min(left.bottom, right.bottom)
-    if bottom - top < 0.6 * max(left.bottom - left.top, right.bottom - right.top):
+    tallest = max(left.bottom - left.top, right.bottom - right.top)
+    if bottom - top < LEAST_COMMON_HEIGHT * tallest:
         return False
-    # a box does not narrow with depth, apart from errors of the fit
-    return right.column(top) - left.column(top) >= LEAST_SIDE and right.slope - left.slope >= -0.03
+    wide_enough = right.column(top) - left.column(top) >= LEAST_SIDE
+    return wide_enough and right.slope - left.slope >= LEAST_OPENING
 
 
 def _contains_flow(left: Side, right: Side, x: NDArray[np.intp], y: NDArray[np.intp]) -> bool:
@@ -320,13 +354,13 @@ def _ends(
     )
     drawn = (drawn_before[half, last] - drawn_before[half, first]) / np.maximum(last - first, 1)
     # the outermost of equally complete lines
-    best = np.flatnonzero(drawn >= drawn.max() - 0.02)[0 if end == TOP else -1]
+    best = np.flatnonzero(drawn >= drawn.max() - TIED_LINES)[0 if end == TOP else -1]
     for row in sorted({*rows, int(half[best])}):
         first, last = left.column(row), right.column(row)
         x = np.linspace(first, last, max(int(last - first), 2))
         yield np.stack([x, np.full_like(x, row)], axis=1)
     spread = right.slope - left.slope
-    if spread < 0.05:
+    if spread < LEAST_ARC_OPENING:
         return
     apex_y = (left.at - right.at) / spread
     apex_x = left.column(apex_y)
