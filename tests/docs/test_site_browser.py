@@ -38,7 +38,7 @@ def test_every_page_opens_without_errors_and_fits_a_phone(site, chromium):
     chromium.resize(420, 900)
     for page in pages:
         chromium.open(page)
-        assert chromium.said() == [], page.name
+        assert chromium.console_messages() == [], page.name
         assert chromium.get("document.documentElement.scrollWidth") <= 420, page.name
         broken_images = (
             "[...document.images]"

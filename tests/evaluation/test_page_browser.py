@@ -34,7 +34,7 @@ def test_the_page_opens_without_errors_and_fits_the_width_of_a_phone(page, dark)
     try:
         chromium.resize(420, 900, dark=dark)
         chromium.open(page)
-        assert chromium.said() == []
+        assert chromium.console_messages() == []
         assert chromium.get("document.documentElement.scrollWidth") <= 420
         # each curve has a dot, which lies on the curve
         for name in (".curve", ".mark"):

@@ -26,7 +26,8 @@ OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 60.0
+TIMEOUT = 60.0
+"""Seconds to wait for an answer of the browser."""
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34, "ArrowRight": 39}
 TYPED = {"Enter": "\r"}
 
@@ -86,7 +87,7 @@ class Chromium:
         return dict(message["result"])
 
     def _next(self) -> dict[str, Any]:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while b"\0" not in self._read:
             ready, _, _ = select.select([self._from], [], [], max(0.0, deadline - time.monotonic()))
             assert ready, "Chromium does not answer"
@@ -104,7 +105,7 @@ class Chromium:
             self.events.append(self._next())
 
     def resize(self, width: int, height: int, *, dark: bool = False) -> None:
-        """Size of the window, and whether the reader prefers a dark page."""
+        """Set the size of the window, and whether the reader prefers a dark page."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -117,15 +118,15 @@ class Chromium:
         self.call("Emulation.setEmulatedMedia", features=[scheme, still])
 
     def get(self, expression: str) -> Any:
-        """The value of a JavaScript expression, which may be a promise."""
-        told = self.call(
+        """Return the value of a JavaScript expression, which may be a promise."""
+        answer = self.call(
             "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
         )
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
 
     def key(self, key: str, *, times: int = 1) -> None:
-        """Press a key and let it go."""
+        """Press and release a key."""
         text = TYPED.get(key, key if len(key) == 1 else "")
         held = {"key": key, "windowsVirtualKeyCode": KEYS.get(key, ord(key[0].upper()))}
         for _ in range(times):
@@ -151,20 +152,20 @@ class Chromium:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def said(self) -> list[dict[str, Any]]:
-        """What the page wrote to the console, and what it failed in, since it was opened."""
+    def console_messages(self) -> list[dict[str, Any]]:
+        """Return the messages and errors on the console since the page was opened."""
         self.get("new Promise((done) => setTimeout(done))")
-        told = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
-        return [event for event in self.events if event["method"] in told]
+        kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+        return [event for event in self.events if event["method"] in kinds]
 
     def picture(self) -> bytes:
-        """The window as PNG."""
+        """Return the window as PNG."""
         return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
 
     def close(self) -> None:
         """End the browser."""
         self._process.terminate()
-        self._process.wait(PATIENCE)
+        self._process.wait(TIMEOUT)
         for end in (self._to, self._from):
             os.close(end)
         self._profile.cleanup()

@@ -1,4 +1,4 @@
-"""A finished analysis made by hand, for the tests of what is written of it."""
+"""An analysis that is made by hand, for tests of the files that are written."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A finished run without an analysis: tables, record and pictures as `usmicro run` leaves them."""
+"""The files of a finished run (tables, record and pictures), made without an analysis."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ NOT_UTF8 = r"caf\udce9.png"  # what a run calls a file whose name is not UTF-8
 
 
 def report_data(text: str) -> dict[str, Any]:
-    """What a page embeds."""
+    """Return the data that a page of the report embeds."""
     found = re.search(
         r'<script type="application/json" id="report-data">(.*?)</script>', text, re.DOTALL
     )
@@ -44,7 +44,7 @@ def report_data(text: str) -> dict[str, Any]:
 
 
 def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
-    """The tables of a run, as text."""
+    """Return the tables of a run; all values are text."""
     found = {}
     for name in ("images", "masses", "foci", "clusters"):
         with open(folder / f"{name}.csv", encoding="utf-8", newline="") as lines:

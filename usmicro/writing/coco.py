@@ -19,6 +19,8 @@ from usmicro.writing.masks import encode_png
 from usmicro.writing.polygons import Polygon, divide_among, polygons
 from usmicro.writing.tables import cell, plain
 
+FOCUS_CATEGORY = {"intramass": 4, "extramass": 5, "intraductal": 6}
+"""Category of a focus, by its label."""
 CATEGORIES: tuple[dict[str, Any], ...] = (
     {"id": AreaLabel.MASS.value, "name": "mass", "supercategory": "anatomy"},
     {"id": AreaLabel.DUCT.value, "name": "duct", "supercategory": "anatomy"},
@@ -31,15 +33,14 @@ CATEGORIES: tuple[dict[str, Any], ...] = (
             "keypoints": ["centre"],
             "skeleton": [],
         }
-        for number, label in ((4, "intramass"), (5, "extramass"), (6, "intraductal"))
+        for label, number in FOCUS_CATEGORY.items()
     ),
 )
-FOCUS_CATEGORY = {"intramass": 4, "extramass": 5, "intraductal": 6}
 VISIBLE = 2
 """Flag of COCO for a key point that is labelled and visible."""
 
 
-class Found(Protocol):
+class ImageFindings(Protocol):
     """Findings on one image: an `Analysis`, or the `Result` of a run."""
 
     @property
@@ -98,7 +99,7 @@ class CocoWriter:
                 shutil.copyfileobj(self._annotations, self._file)
                 self._file.write(b"\n]}\n")
 
-    def add(self, file_name: str, name: str, labels: ByteImage, found: Found) -> None:
+    def add(self, file_name: str, name: str, labels: ByteImage, findings: ImageFindings) -> None:
         """Add an image and its findings.
 
         Parameters
@@ -109,7 +110,8 @@ class CocoWriter:
             Name of the image in tables.
         labels : array, shape (rows, columns), uint8
             Label image; see `AreaLabel`.
-        found : Analysis or Result
+        findings : Analysis or Result
+            Findings on the image.
         """
         self._images += 1
         entry = {
@@ -118,14 +120,14 @@ class CocoWriter:
             "width": labels.shape[1],
             "height": labels.shape[0],
         }
-        drawn = [*_areas(labels, found), *map(_focus, found.foci)]
-        if found.summary is not None:
-            entry["attributes"] = _rounded({"image": name, **plain(found.summary)})
+        drawn = [*_areas(labels, findings), *map(_focus, findings.foci)]
+        if findings.summary is not None:
+            entry["attributes"] = _rounded({"image": name, **plain(findings.summary)})
         outlined = {
             one["attributes"]["mass"] for one in drawn if one["category_id"] == AreaLabel.MASS
         }
         # the key frame of a cine may not show every mass
-        if hidden := [mass.mass for mass in found.masses if mass.mass not in outlined]:
+        if hidden := [mass.mass for mass in findings.masses if mass.mass not in outlined]:
             entry["masses_without_outline"] = hidden
         self._file.write((b"," if self._images > 1 else b"") + b"\n" + _dump(entry))
         for annotation in drawn:
@@ -137,10 +139,10 @@ class CocoWriter:
             )
 
 
-def _areas(labels: ByteImage, found: Found) -> Iterator[dict[str, Any]]:
+def _areas(labels: ByteImage, findings: ImageFindings) -> Iterator[dict[str, Any]]:
     """Yield the annotations of masses, ducts and nonmass areas."""
-    shared = divide_among(labels == AreaLabel.MASS, found.masses)
-    for number, mass in enumerate(found.masses, start=1):
+    shared = divide_among(labels == AreaLabel.MASS, findings.masses)
+    for number, mass in enumerate(findings.masses, start=1):
         if outlines := polygons(shared == number):
             yield _area(
                 AreaLabel.MASS.value, outlines, int((shared == number).sum()), _rounded(plain(mass))
@@ -153,6 +155,7 @@ def _areas(labels: ByteImage, found: Found) -> Iterator[dict[str, Any]]:
 def _area(
     category: int, outlines: Sequence[Polygon], area: float, attributes: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """Return the annotation of an area; `area` is its number of pixels."""
     corners = np.vstack(outlines)
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     return {
@@ -167,14 +170,14 @@ def _area(
 
 
 def _polygon_area(outline: Polygon) -> float:
+    """Return the area that a polygon encloses, pixels."""
     x, y = outline.T
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
 def _focus(focus: Focus) -> dict[str, Any]:
-    side = (
-        focus.diameter_px or 0.0
-    )  # without an echo the diameter is unknown, and the box is a point
+    """Return the annotation of a focus: a key point and a box."""
+    side = focus.diameter_px or 0.0  # a focus without an echo has no diameter: the box is a point
     return {
         "category_id": FOCUS_CATEGORY[focus.label],
         "keypoints": [round(focus.x_px, 2), round(focus.y_px, 2), VISIBLE],
@@ -198,4 +201,5 @@ def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dump(value: Any) -> bytes:
+    """Return compact JSON."""
     return json.dumps(value, separators=(",", ":")).encode()

@@ -40,7 +40,7 @@ def page(chromium, report):
     chromium.resize(1400, 1000)
     chromium.open(report)
     yield chromium
-    assert chromium.said() == []
+    assert chromium.console_messages() == []
 
 
 def tab_to(page, condition, most=80):
