@@ -43,7 +43,8 @@ LEAST_AREA, LEAST_RELATIVE_AREA = 0.01, 0.2
 must reach, and as a fraction of the largest component. Chosen by eye; no measurement is
 recorded."""
 LEAST_SLOPE = 0.08
-"""Smallest slope of a slanted side in columns per row: 4.6 degrees."""
+"""Smallest slope of a slanted side, mm across per mm down: 4.6 degrees. Chosen by eye; no
+measurement is recorded."""
 CROPPED = 0.97
 """Fraction of the width of the screen above which a scan area that also reaches the top is an image
 cropped to its tissue. Chosen by eye; no measurement is recorded."""
