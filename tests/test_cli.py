@@ -181,7 +181,7 @@ def test_a_report_of_a_folder_without_a_run_has_status_2(scan, tmp_path, capsys)
     for folder in (scan.parent, scan, tmp_path / "gone"):
         assert exit_status("report", folder) == 2
         error = capsys.readouterr().err
-        assert error.startswith(f"usmicro: error: {folder}: holds no run of usmicro")
+        assert error.startswith(f"usmicro: error: {folder}: contains no run of usmicro")
     assert [path.name for path in scan.parent.iterdir()] == ["scan.png"]
 
 

@@ -232,7 +232,7 @@ def test_an_error_is_raised_without_labels_or_results(run, tmp_path):
         evaluate(run, tmp_path / "empty")
     with pytest.raises(UsageError, match="no such file"):
         evaluate(run, tmp_path / "nothing.csv")
-    with pytest.raises(UsageError, match="holds no run"):
+    with pytest.raises(UsageError, match="contains no run"):
         evaluate(tmp_path, write(tmp_path / "t.csv", "image,calcification", "a.png,yes"))
 
 

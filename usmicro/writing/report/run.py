@@ -113,7 +113,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
             record[key]
     except OSError as error:
         raise UsageError(
-            f"{folder}: has no run of usmicro (run.json: {error.strerror}); "
+            f"{folder}: contains no run of usmicro (run.json: {error.strerror}); "
             "give the --out folder of a finished run"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
