@@ -22,6 +22,10 @@ IMAGES = 20
 """Number of images of a run."""
 STAND_IN_IMAGES = 200
 """The same with the stand-in analysis."""
+EARLIEST_KILL = 0.05
+"""Earliest moment of a kill, seconds after the start."""
+LATEST_KILL = 0.7
+"""Latest moment of a kill, as a fraction of the duration of a whole run."""
 MOST_KILLS = 12
 """Largest number of kills of one run before it may finish."""
 
@@ -81,28 +85,25 @@ def kill_runs(
         for _ in range(rng.randint(1, MOST_KILLS)):
             victim = rng.choice(("main process", "a worker", "all"))
             # earlier than the end of a whole run, since a resumed run is shorter
-            if _killed(
+            if _kill_run(
                 [*command, "--out", str(out), "--resume"],
-                rng.uniform(0.05, 0.7 * longest),
+                rng.uniform(EARLIEST_KILL, LATEST_KILL * longest),
                 victim,
                 rng,
             ):
                 counts["kills"] += 1
                 counts[f"killed: {victim}"] += 1
-        left = sum(1 for _ in out.rglob("*.unfinished")) if out.exists() else 0
-        counts["unfinished files left by kills"] += left
+        unfinished = sum(1 for _ in out.rglob("*.unfinished")) if out.exists() else 0
+        counts["unfinished files left by kills"] += unfinished
         last = subprocess.run(
             [*command, "--out", str(out), "--resume"], check=False, capture_output=True, text=True
         )
         counts["folders"] += 1
         different = differences(whole, out)
         counts["folders that differ from an undisturbed run"] += bool(different)
-        names = [line.split(",")[0] for line in (out / "images.csv").read_text().splitlines()[1:]]
-        expected = [
-            line.split(",")[0] for line in (whole / "images.csv").read_text().splitlines()[1:]
-        ]
+        names, expected = _image_names(out), _image_names(whole)
         counts["inputs lost"] += len(set(expected) - set(names))
-        counts["inputs doubled"] += len(names) - len(set(names))
+        counts["inputs listed twice"] += len(names) - len(set(names))
         # the status is 1, since one scan is broken on purpose
         counts["resumed runs with another exit status than 1"] += last.returncode != 1
         if different or last.returncode != 1:
@@ -119,7 +120,13 @@ def kill_runs(
     return dict(counts)
 
 
-def _killed(command: list[str], moment: float, victim: str, rng: random.Random) -> bool:
+def _image_names(folder: Path) -> list[str]:
+    """Return the first column of images.csv."""
+    lines = (folder / "images.csv").read_text().splitlines()
+    return [line.split(",")[0] for line in lines[1:]]
+
+
+def _kill_run(command: list[str], moment: float, victim: str, rng: random.Random) -> bool:
     """Start a run, kill it at a moment, and wait for its end; True if something was killed."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -133,21 +140,21 @@ def _killed(command: list[str], moment: float, victim: str, rng: random.Random) 
         "a worker": [rng.choice(workers)] if workers else [],
         "all": [process.pid, *workers],
     }[victim]
-    hit = False
+    is_killed = False
     for target in targets:
         try:
             os.kill(target, signal.SIGKILL)
-            hit = True
+            is_killed = True
         except ProcessLookupError:
             continue
     process.wait()
-    return hit
+    return is_killed
 
 
 def _children(pid: int) -> list[int]:
     """Return the processes that any thread of a process started (Linux)."""
-    found: list[int] = []
+    children: list[int] = []
     for file in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
-            found += [int(text) for text in file.read_text().split()]
-    return found
+            children += [int(text) for text in file.read_text().split()]
+    return children

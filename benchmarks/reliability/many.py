@@ -40,8 +40,8 @@ def run_many(work: Path, count: int) -> dict[str, int | str]:
     done = subprocess.run(
         [sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True
     )
-    found: dict[str, int | str] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, int | str] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def follow(scans: str, out: str, count: int) -> None:
@@ -51,23 +51,23 @@ def follow(scans: str, out: str, count: int) -> None:
     from usmicro.batch import workers
 
     workers.WORKER_PROGRAM = stand_in.START_UNREAD
-    found: dict[str, int | str] = {"images": count, "memory after importing, MB": memory()}
+    figures: dict[str, int | str] = {"images": count, "memory after importing, MB": memory()}
     start = time.monotonic()
     results = usmicro.run(scans, out=out, workers=2, overwrite=True)
-    found["seconds to list and make jobs of them"] = f"{time.monotonic() - start:.1f}"
-    found["memory after listing, MB"] = memory()
-    marks = {max(1, int(count * fraction)): fraction for fraction in FRACTIONS}
+    figures["seconds to list them and prepare the jobs"] = f"{time.monotonic() - start:.1f}"
+    figures["memory after listing, MB"] = memory()
+    reading_points = {max(1, int(count * fraction)): fraction for fraction in FRACTIONS}
     start = time.monotonic()
-    for seen, _ in enumerate(results, 1):
-        if seen in marks:
-            found[f"memory after {marks[seen]:.1%} of the images, MB"] = memory()
-        if seen == count:
-            found["images a second"] = f"{count / (time.monotonic() - start):.0f}"
-    found["memory after the tables and the report, MB"] = memory()
-    found["most memory at any time, the report's included, MB"] = memory("VmHWM")
+    for number, _ in enumerate(results, 1):
+        if number in reading_points:
+            figures[f"memory after {reading_points[number]:.1%} of the images, MB"] = memory()
+        if number == count:
+            figures["images per second"] = f"{count / (time.monotonic() - start):.0f}"
+    figures["memory after the tables and the report, MB"] = memory()
+    figures["peak memory, with the report, MB"] = memory("VmHWM")
     with open(Path(out) / "images.csv", encoding="utf-8") as lines:
-        found["rows in images.csv"] = sum(1 for _ in lines) - 1
-    print(json.dumps(found))
+        figures["rows in images.csv"] = sum(1 for _ in lines) - 1
+    print(json.dumps(figures))
 
 
 def memory(kind: str = "VmRSS") -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,8 @@ from usmicro.phantom import PhantomSettings, simulate, write_dicom, write_sample
 
 CINE_FRAMES = 150
 """Number of frames of the long cine."""
+SIMULATED_FRAMES = 6
+"""Number of frames that are simulated; the long cine repeats them."""
 LARGE = ((1536, 2048), (3000, 4000), (5000, 6000))
 """Rows and columns of the large stills."""
 LARGE_COLOUR = LARGE[1:]
@@ -38,50 +41,35 @@ def measure_memory(work: Path) -> dict[str, int | str]:
         name = f"colour still of {rows * columns / 1e6:.0f} megapixels"
         groups[name] = work / name.replace(" ", "-")
         _write_colour_still(groups[name], rows, columns)
-    found: dict[str, int | str] = {}
+    figures: dict[str, int | str] = {}
     for name, folder in groups.items():
         out = work / "results"
-        command = [
-            sys.executable,
-            "-m",
-            "usmicro",
-            "run",
-            str(folder),
-            "--out",
-            str(out),
-            "--overwrite",
-            "--quiet",
-            "--workers",
-            "2",
-        ]
+        command = [sys.executable, "-m", "usmicro", "run", str(folder), "--out", str(out)]
+        command += ["--overwrite", "--quiet", "--workers", "2"]
         status = subprocess.run(command).returncode
-        found[f"largest process, MB: {name}"] = json.loads((out / "run.json").read_text())[
-            "memory_mb"
-        ]
+        record = json.loads((out / "run.json").read_text())
+        figures[f"largest process, MB: {name}"] = record["memory_mb"]
         if status:
-            found[f"exit status: {name}"] = status
-    return found
+            figures[f"exit status: {name}"] = status
+    return figures
 
 
 def _write_still(folder: Path, rows: int, columns: int) -> None:
+    """Write an enlarged simulated image as PNG and JPEG."""
     folder.mkdir(parents=True, exist_ok=True)
     picture = simulate(2, PhantomSettings()).frames[0]
-    for ending in ("png", "jpg"):
-        cv2.imwrite(
-            str(folder / f"still.{ending}"),
-            cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_CUBIC),
-        )
+    large = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    for suffix in ("png", "jpg"):
+        cv2.imwrite(str(folder / f"still.{suffix}"), large)
 
 
 def _write_colour_still(folder: Path, rows: int, columns: int) -> None:
+    """Write an enlarged simulated colour frame as PNG."""
     folder.mkdir(parents=True, exist_ok=True)
-    picture = simulate(
-        5, PhantomSettings(colour=True, screen=True, frames=1, twinkling=0.5)
-    ).frames[0]
-    cv2.imwrite(
-        str(folder / "still.png"),
-        cv2.resize(picture[..., ::-1], (columns, rows), interpolation=cv2.INTER_CUBIC),
-    )
+    settings = PhantomSettings(colour=True, screen=True, frames=1, twinkling=0.5)
+    picture = simulate(5, settings).frames[0]
+    large = cv2.resize(picture[..., ::-1], (columns, rows), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(folder / "still.png"), large)
 
 
 def _write_cine(folder: Path) -> None:
@@ -96,11 +84,11 @@ def _write_cine(folder: Path) -> None:
             colour=True,
             screen=True,
             header=True,
-            frames=6,
+            frames=SIMULATED_FRAMES,
             twinkling=0.5,
         ),
     )
-    from dataclasses import replace
-
-    long = replace(phantom, frames=np.concatenate([phantom.frames] * (CINE_FRAMES // 6)))
+    long = replace(
+        phantom, frames=np.concatenate([phantom.frames] * (CINE_FRAMES // SIMULATED_FRAMES))
+    )
     write_dicom(long, folder / "cine.dcm", compression="jpeg")

@@ -22,7 +22,14 @@ from usmicro.phantom import write_dicom, write_png
 BATCH = 250
 """Number of files of a run."""
 SECONDS = 60
-"""Setting limits.seconds of the runs."""
+"""Value of the setting limits.seconds in the runs."""
+MOST_DAMAGES = 4
+"""Largest number of damages of a file."""
+HEADER_BYTES, HEADER_SHARE = 2000, 0.6
+"""Length of the start of a file that counts as header, and the share of damages that hit it.
+
+Headers are small, but an error there changes how everything else is read.
+"""
 SIZES = (
     b"\xff\xff\xff\xff",
     b"\x7f\xff\xff\xff",
@@ -34,8 +41,21 @@ SIZES = (
 )
 """Wrong lengths and counts."""
 
+COUNTED = (
+    "files",
+    "rows",
+    "ok",
+    "failed",
+    "crashes of the main process",
+    "crashes of a worker",
+    "stopped by limits.seconds",
+    "stopped by limits.memory",
+    "internal errors",
+)
+"""What is counted, in the order of the printed figures."""
 
-def seeds(folder: Path) -> dict[str, bytes]:
+
+def write_originals(folder: Path) -> dict[str, bytes]:
     """Write small valid files of all formats that are read; return their contents by name."""
     from PIL import Image
 
@@ -46,17 +66,17 @@ def seeds(folder: Path) -> dict[str, bytes]:
         write_dicom(still, folder / f"still-{compression}.dcm", compression=compression)
         write_dicom(cine, folder / f"cine-{compression}.dcm", compression=compression)
     grey = Image.fromarray(still.frames[0])
-    for ending in ("jpg", "bmp", "tif"):
-        grey.save(folder / f"still.{ending}")
+    for suffix in ("jpg", "bmp", "tif"):
+        grey.save(folder / f"still.{suffix}")
     colour = [Image.fromarray(frame) for frame in cine.frames]
     colour[0].save(
         folder / "pages.tif", save_all=True, append_images=colour[1:], compression="tiff_lzw"
     )
     Image.fromarray(still.frames[0].astype(np.uint16) * 257).save(folder / "deep.png")
     rows, columns = cine.frames.shape[1:3]
-    for ending, codec in (("avi", "MJPG"), ("mp4", "mp4v")):
+    for suffix, codec in (("avi", "MJPG"), ("mp4", "mp4v")):
         video = cv2.VideoWriter(
-            str(folder / f"cine.{ending}"),
+            str(folder / f"cine.{suffix}"),
             cv2.VideoWriter.fourcc(*codec),
             10,
             (columns // 2 * 2, rows // 2 * 2),
@@ -67,19 +87,19 @@ def seeds(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def mutated(data: bytes, rng: random.Random, other: bytes) -> bytes:
-    """Damage a file one to four times.
+def damage(data: bytes, rng: random.Random, other: bytes) -> bytes:
+    """Damage a file one to MOST_DAMAGES times.
 
     Bytes are changed, lengths are made wrong, or parts are removed, doubled, moved or replaced by
     parts of another file.
     """
     changed = bytearray(data)
-    for _ in range(rng.randint(1, 4)):
+    for _ in range(rng.randint(1, MOST_DAMAGES)):
         size = len(changed)
         if size < 8:
             break
-        # most damages hit the header, which is small and matters most
-        at = rng.randrange(min(size, 2000)) if rng.random() < 0.6 else rng.randrange(size)
+        in_header = rng.random() < HEADER_SHARE
+        at = rng.randrange(min(size, HEADER_BYTES) if in_header else size)
         length = min(size - at, 1 << rng.randrange(12))
         kind = rng.randrange(8)
         if kind == 0:
@@ -108,19 +128,9 @@ def run_mutated(
 ) -> dict[str, int | str]:
     """Analyse damaged files and count the outcomes."""
     rng = random.Random(seed)
-    originals = seeds(work / "seeds")
+    originals = write_originals(work / "seeds")
     names = list(originals)
-    counts: Counter[str] = Counter(
-        {
-            "files": 0,
-            "rows": 0,
-            "ok": 0,
-            "failed": 0,
-            "crashes of the main process": 0,
-            "crashes of a worker": 0,
-        }
-        | {"stopped by limits.seconds": 0, "stopped by limits.memory": 0, "internal errors": 0}
-    )
+    counts = Counter(dict.fromkeys(COUNTED, 0))
     slowest = 0.0
     began = time.monotonic()
     for first in range(0, count, BATCH):
@@ -132,21 +142,11 @@ def run_mutated(
         scans.mkdir(parents=True)
         for number in range(first, min(first + BATCH, count)):
             name = rng.choice(names)
-            data = mutated(originals[name], rng, originals[rng.choice(names)])
+            data = damage(originals[name], rng, originals[rng.choice(names)])
             (scans / f"{number:06d}-{name}").write_bytes(data)
             counts["files"] += 1
-        command = [
-            sys.executable,
-            "-m",
-            "usmicro",
-            "run",
-            str(scans),
-            "--out",
-            str(out),
-            "--quiet",
-            "--set",
-            f"limits.seconds={SECONDS}",
-        ]
+        command = [sys.executable, "-m", "usmicro", "run", str(scans), "--out", str(out)]
+        command += ["--quiet", "--set", f"limits.seconds={SECONDS}"]
         start = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True)
         counts["crashes of the main process"] += done.returncode not in (0, 1)
@@ -154,13 +154,13 @@ def run_mutated(
             counts["rows"] += 1
             counts[row["status"]] += 1
             slowest = max(slowest, float(row["seconds"] or 0))
-            kind = {
+            outcomes = {
                 "limits.memory": "stopped by limits.memory",
                 "limits.seconds": "stopped by limits.seconds",
                 "worker process": "crashes of a worker",
                 "internal error": "internal errors",
             }
-            for words, name in kind.items():
+            for words, name in outcomes.items():
                 if words in row["error"]:
                     counts[name] += 1
                     kept = work / "noteworthy"

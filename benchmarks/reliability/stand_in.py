@@ -27,11 +27,11 @@ START = (
     f"{PREPARE}from benchmarks.reliability.stand_in import install; install(SECONDS); "
     "from usmicro.batch.serving import serve; serve()"
 )
-"""Program of a worker process that uses the stand-in; SECONDS must be replaced."""
+"""Program of a worker process with the stand-in; SECONDS is replaced by its duration."""
 START_UNREAD = f"{PREPARE}from benchmarks.reliability.stand_in import serve_unread; serve_unread()"
 """Program of a worker process that does not even read its inputs."""
-SLOW = 0.005
-"""Duration of the stand-in in seconds where a run is to be killed during an analysis."""
+SLOW_SECONDS = 0.005
+"""Duration of the stand-in in runs that are killed, so that some kills hit during an analysis."""
 
 
 @dataclass
@@ -105,8 +105,8 @@ def main() -> int:
     from usmicro import cli
     from usmicro.batch import workers
 
-    install(SLOW)
-    workers.WORKER_PROGRAM = START.replace("SECONDS", str(SLOW))
+    install(SLOW_SECONDS)
+    workers.WORKER_PROGRAM = START.replace("SECONDS", str(SLOW_SECONDS))
     return cli.main(sys.argv[1:])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import usmicro
-from benchmarks.reliability.mutations import mutated
+from benchmarks.reliability.mutations import damage
 from tests.fuzzing.fuzz_loader import read
 from usmicro.loading.formats import _SIGNATURES
 
@@ -31,7 +31,7 @@ def test_damaged_files_give_scans_or_errors(tmp_path, seed):
     rng = random.Random(seed)
     contents = [path.read_bytes() for path in SEEDS]
     for number in range(150):
-        data = mutated(rng.choice(contents), rng, rng.choice(contents))
+        data = damage(rng.choice(contents), rng, rng.choice(contents))
         file = tmp_path / f"{number}"
         file.write_bytes(data)
         read(file)
@@ -51,7 +51,7 @@ def write_damaged_files(folder, rng):
     for number in range(120):
         data = rng.choice(heads) + rng.randbytes(rng.randrange(3000))
         if number % 3 != 0:
-            data = mutated(rng.choice(contents), rng, rng.choice(contents))
+            data = damage(rng.choice(contents), rng, rng.choice(contents))
         suffix = rng.choice(("dcm", "png", "jpg", "tif", "avi", "mp4"))
         (folder / f"{number:03d}.{suffix}").write_bytes(data)
 

@@ -1,0 +1,1 @@
+"""Colour Doppler and tracks on simulated clips."""
