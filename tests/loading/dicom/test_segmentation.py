@@ -346,6 +346,15 @@ def test_outline_is_used_for_several_frames_or_without_a_number_for_all(masks):
     np.testing.assert_array_equal(user_masks.on_frame(2).masses, square(3, 3))
 
 
+def test_any_frame_may_be_outlined_if_the_number_of_frames_is_unknown(masks):
+    """A run over some frames of a cine does not tell how many frames the cine has."""
+    folder = masks(segmentation([(square(3, 3), 1, [2, 9])]))
+    user_masks = read_masks(folder, "case1.png", SHAPE, frames=None)
+    assert list(user_masks.frames) == [1, 8]
+    with pytest.raises(ScanError, match="outlines frame 9, but the image has 3 frames"):
+        read_masks(folder, "case1.png", SHAPE, frames=3)
+
+
 def test_single_image_is_frame_1(masks):
     user_masks = read_masks(masks(segmentation([(square(3, 3), 1, 1)])), "case1.png", SHAPE)
     np.testing.assert_array_equal(user_masks.masses, square(3, 3))
