@@ -45,8 +45,8 @@ NEGLIGIBLE_CONFIDENCE = 0.004
 `foci.minimum_confidence` is as low. Chosen by eye on simulated cines; no measurement is
 recorded."""
 COLOUR_CELL_MM = 0.6
-"""Diameter, in mm, assumed for a focus without an echo: that of a colour cell, as in
-`TwinklingSettings.cell`."""
+"""Diameter, in mm, assumed for a focus that only its colours show: about that of a colour cell.
+Chosen by eye on simulated clips; no measurement is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

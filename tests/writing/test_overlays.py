@@ -105,3 +105,11 @@ def test_a_number_avoids_taken_boxes_and_the_edge(make_analysis):
 @pytest.mark.parametrize(("spacing", "bar"), [(None, None), (0.1, (100.0, "10 mm")), (10.0, None)])
 def test_scale_bar(spacing, bar):
     assert scale_bar(spacing, 600, 1.0) == bar
+
+
+def test_the_legend_counts_the_frames_of_the_cine_not_those_analysed(make_analysis):
+    cine = make_analysis(frames=16)
+    in_part = replace(cine, summary=replace(cine.summary, frames=3))
+    np.testing.assert_array_equal(in_part.overlay(), cine.overlay())
+    longer = replace(cine, scan=replace(cine.scan, declared_frames=17))
+    assert not np.array_equal(longer.overlay(), cine.overlay())

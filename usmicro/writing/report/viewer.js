@@ -68,7 +68,7 @@ function imageFacts(image) {
     facts.push(`${spacing} mm per pixel (${image.spacing_source})`);
   }
   if (image.frames > 1) {
-    facts.push(`frame ${image.key_frame} shown, of ${image.frames} numbered from 0`);
+    facts.push(`${image.frames} frames analysed; frame ${image.key_frame} shown (counted from 0)`);
   }
   if (image.colour_flow === "yes") facts.push("colour flow");
   const calcification = image.calcification.replaceAll("+", ", ");
