@@ -47,6 +47,7 @@ def test_the_number_of_threads_is_restored_after_blocks_that_overlap():
 def test_the_number_of_threads_is_restored_after_an_error():
     def fail():
         with one_thread():
+            assert cv2.getNumThreads() == 1
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
