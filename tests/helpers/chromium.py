@@ -125,6 +125,13 @@ class Chromium:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def wait_for(self, expression: str) -> None:
+        """Wait until a JavaScript expression is true: some events follow the input later."""
+        deadline = time.monotonic() + TIMEOUT
+        while not self.get(f"Boolean({expression})"):
+            assert time.monotonic() < deadline, f"still not true: {expression}"
+            time.sleep(0.01)
+
     def key(self, key: str, *, times: int = 1) -> None:
         """Press and release a key."""
         text = TYPED.get(key, key if len(key) == 1 else "")
