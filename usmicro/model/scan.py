@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike
 
 from usmicro.errors import ImageError
 from usmicro.model.arrays import BoolImage, Frame, LabelImage
+from usmicro.model.warnings import ScanWarning
 
 RegionKind = Literal[
     "tissue", "colour flow", "spectral", "m-mode", "colour bar", "grey bar", "other"
 ]
-SpacingSource = Literal["region", "pixel spacing", "given", "none"]
+SpacingSource = Literal["region", "pixel spacing", "given", "rejected", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,9 @@ class Spacing:
     x_mm: float | None = None
     y_mm: float | None = None
     source: SpacingSource = "none"
-    """Where the values come from."""
+    """Where the values come from; "rejected" if there is a spacing, but an impossible one."""
+    aspect: float | None = None
+    """Height of a pixel over its width if that is known although the spacing is not."""
 
     @property
     def known(self) -> bool:
@@ -48,6 +51,15 @@ class Region:
     right: int
     bottom: int
     spacing: Spacing = field(default_factory=Spacing)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The device that made a scan, from its DICOM header; empty texts if unknown."""
+
+    manufacturer: str = ""
+    model: str = ""
+    transducer: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,10 @@ class Scan:
     decoder: str = ""
     """Library and plug-in that decode the pixels; for DICOM also the transfer syntax."""
     notes: tuple[str, ...] = ()
-    """Fallbacks, lost frames and unusable regions that a reader of the results must know."""
+    """Fallbacks and other facts that a reader of the results must know."""
+    warnings: tuple[ScanWarning, ...] = ()
+    """What may be wrong with the results."""
+    device: Device = field(default_factory=Device)
 
     @classmethod
     def of_array(
@@ -146,6 +161,8 @@ class UserMasks:
     """Outlines of single frames, by index from 0; they replace these outlines on that frame."""
     notes: tuple[str, ...] = ()
     """Notes for the reader of the results."""
+    warnings: tuple[ScanWarning, ...] = ()
+    """What may be wrong with the outlines."""
 
     def on_frame(self, number: int) -> UserMasks:
         """Return the outlines of one frame, given its index."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.model.scan import Spacing
+from usmicro.model.warnings import ScanWarning
 
 Geometry = Literal["linear", "sector"]
 ColourMap = Literal["velocity", "power", "variance"]
@@ -163,6 +164,8 @@ class View:
     """Number of the tissue region on the screen, from 0."""
     notes: tuple[str, ...] = ()
     """Assumptions and fallbacks that a reader of the results must know."""
+    warnings: tuple[ScanWarning, ...] = ()
+    """What may be wrong with the results of this view."""
 
     def __post_init__(self) -> None:
         for name in ("tissue", "graphics"):

@@ -1,0 +1,147 @@
+"""Warnings: what may be wrong with the results of a scan or of a run, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class WarningCode(StrEnum):
+    """Kinds of warnings: the values of the column `warnings` in images.csv."""
+
+    SPACING_REJECTED = "spacing-rejected"
+    SPACING_DIFFERS = "spacing-differs"
+    REGION_UNCALIBRATED = "region-uncalibrated"
+    REGIONS_DO_NOT_FIT = "regions-do-not-fit"
+    PIXEL_SHAPE = "pixel-shape"
+    COLOUR_UNDECIDED = "colour-undecided"
+    GREY_LEVELS = "grey-levels"
+    FRAMES_NOT_READ = "frames-not-read"
+    GEOMETRY_NOT_APPLIED = "geometry-not-applied"
+    NOT_ULTRASOUND = "not-ultrasound"
+    OTHER_BODY_PART = "other-body-part"
+    WIDE_SECTOR = "wide-sector"
+    DEEP_FIELD = "deep-field"
+    UNUSUAL_TEXTURE = "unusual-texture"
+    MASK_NOT_USED = "mask-not-used"
+    MASK_MISSING = "mask-missing"
+    MASK_WITHOUT_SCAN = "mask-without-scan"
+    SPACING_WITHOUT_SCAN = "spacing-without-scan"
+    FILES_PASSED_OVER = "files-passed-over"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a kind of warning means."""
+
+    title: str
+    """What was found, as a short sentence without its full stop."""
+    advice: str
+    """What to do, as a sentence."""
+
+
+EXPLANATIONS: dict[WarningCode, Explanation] = {
+    WarningCode.SPACING_REJECTED: Explanation(
+        "The pixel spacing is impossible and was not used; no mm are reported",
+        "Correct the spacing: it is the distance between pixel centres in mm, not in cm.",
+    ),
+    WarningCode.SPACING_DIFFERS: Explanation(
+        "The tissue regions of the image have different pixel spacings",
+        "Use the mm of each focus and mass; images.csv gives no spacing for the whole image.",
+    ),
+    WarningCode.REGION_UNCALIBRATED: Explanation(
+        "A tissue region has no pixel spacing; no mm are reported for its findings",
+        "Give its spacing with --spacing if you know it.",
+    ),
+    WarningCode.REGIONS_DO_NOT_FIT: Explanation(
+        "The ultrasound regions do not fit the pixels, as if the picture had been resized after "
+        "export; no mm are reported",
+        "Export the file again at its original size, or give the spacing with --spacing.",
+    ),
+    WarningCode.PIXEL_SHAPE: Explanation(
+        "The pixels are not square, and one number does not say which side it measures; no mm are "
+        "reported",
+        "Give a --spacing table with the columns image, spacing_x_mm and spacing_y_mm.",
+    ),
+    WarningCode.COLOUR_UNDECIDED: Explanation(
+        "The file does not say how its colours are stored",
+        "Look at the overlay; if its colours are wrong, export the file again uncompressed.",
+    ),
+    WarningCode.GREY_LEVELS: Explanation(
+        "The grey levels may not be those that the scanner displayed",
+        "Look at the overlay; if it is too dark, too bright or inverted, export the file again.",
+    ),
+    WarningCode.FRAMES_NOT_READ: Explanation(
+        "Some frames of the file were not read",
+        "Export the missing frames separately if you need them.",
+    ),
+    WarningCode.GEOMETRY_NOT_APPLIED: Explanation(
+        "The file asks for a rotation, mirroring or trimming that was not applied",
+        "Convert the file so that its pixels are stored as they are displayed.",
+    ),
+    WarningCode.NOT_ULTRASOUND: Explanation(
+        "The file does not say that it is ultrasound; it was analysed as ultrasound",
+        "Leave the file out if it is not an ultrasound scan.",
+    ),
+    WarningCode.OTHER_BODY_PART: Explanation(
+        "The DICOM header names another body part than the breast",
+        "Leave the file out if it is not a breast scan.",
+    ),
+    WarningCode.WIDE_SECTOR: Explanation(
+        "The field of view is a wide sector, as cardiac and abdominal probes have it",
+        "Leave the file out if it is not a breast scan.",
+    ),
+    WarningCode.DEEP_FIELD: Explanation(
+        "The field of view is deeper than 8 cm, which is unusual for a breast",
+        "Leave the file out if it is not a breast scan; otherwise check its spacing.",
+    ),
+    WarningCode.UNUSUAL_TEXTURE: Explanation(
+        "The image looks unlike the breast scans that the program was developed with",
+        "Look at the overlay, and leave the file out if it is not a B-mode scan of a breast.",
+    ),
+    WarningCode.MASK_NOT_USED: Explanation(
+        "A mask was found but not used",
+        "Correct the mask or its name.",
+    ),
+    WarningCode.MASK_MISSING: Explanation(
+        "Images have no mask in the masks folder; their areas were detected automatically",
+        "Check the names of the masks if these images should have one.",
+    ),
+    WarningCode.MASK_WITHOUT_SCAN: Explanation(
+        "Masks match no scan",
+        "Check the names of the masks.",
+    ),
+    WarningCode.SPACING_WITHOUT_SCAN: Explanation(
+        "Rows of the spacing table match no scan",
+        "Check the names in the column image.",
+    ),
+    WarningCode.FILES_PASSED_OVER: Explanation(
+        "Files were passed over because they are not scans that can be read",
+        "Convert them to one of the supported formats if they are scans.",
+    ),
+}
+"""Meaning of each kind of warning; docs/warnings.md repeats them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanWarning:
+    """A warning about one scan: a value in its results may be wrong."""
+
+    code: WarningCode
+    text: str
+    """What was found in this scan."""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.text}"
+
+
+Remark = str | ScanWarning
+"""A note or a warning; the functions of a stage collect both in one list."""
+
+
+def separated(remarks: Iterable[Remark]) -> tuple[tuple[str, ...], tuple[ScanWarning, ...]]:
+    """Return the notes and the warnings among remarks, each once, in order of appearance."""
+    unique = list(dict.fromkeys(remarks))
+    notes = tuple(remark for remark in unique if isinstance(remark, str))
+    return notes, tuple(remark for remark in unique if isinstance(remark, ScanWarning))
