@@ -145,3 +145,19 @@ def separated(remarks: Iterable[Remark]) -> tuple[tuple[str, ...], tuple[ScanWar
     unique = list(dict.fromkeys(remarks))
     notes = tuple(remark for remark in unique if isinstance(remark, str))
     return notes, tuple(remark for remark in unique if isinstance(remark, ScanWarning))
+
+
+@dataclass(frozen=True, slots=True)
+class RunWarning:
+    """A kind of warning in a run, with the number of times that it was found."""
+
+    code: WarningCode
+    count: int
+    """Number of images, masks, rows or files that it concerns."""
+    examples: tuple[str, ...] = ()
+    """A few of them, each with what was found; empty if names must not be shown."""
+
+    @property
+    def explanation(self) -> Explanation:
+        """What this kind of warning means."""
+        return EXPLANATIONS[self.code]
