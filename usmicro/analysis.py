@@ -21,8 +21,9 @@ from usmicro.labelling.calcification import calcification_of_image
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
 from usmicro.model.findings import Candidates, Focus, Mass, Origin, Summary
-from usmicro.model.scan import Scan, UserMasks
+from usmicro.model.scan import Scan, Spacing, UserMasks
 from usmicro.model.view import View
+from usmicro.model.warnings import Remark, separated
 from usmicro.numerics.threads import one_thread
 from usmicro.numerics.timing import StageTimer
 from usmicro.preparation import ScreenCache, prepare
@@ -69,8 +70,8 @@ class _ScanState:
 
     cine: bool
     """True if the file declares several frames."""
-    notes: dict[str, None]
-    """Notes in order of appearance, each once."""
+    remarks: list[Remark]
+    """Notes and warnings in order of appearance."""
     timer: StageTimer = field(default_factory=StageTimer)
     tracks: TrackCollection = field(default_factory=TrackCollection)
     screen: ScreenCache | None = None
@@ -80,6 +81,8 @@ class _ScanState:
     """Reduced tissue of the last frame of a cine, by number of the view."""
     geometry: str = ""
     """Geometry of the scan lines of the first view; empty before the first view."""
+    spacing_rejected: bool = False
+    """True if the spacing of a view so far is impossible."""
     colour_flow: bool = False
     """True if a view so far has colour Doppler data."""
 
@@ -128,11 +131,13 @@ def analyze(
         If the file cannot be read, if no frame shows tissue, or if `masks` does not fit the scan.
     """
     settings = settings or Settings()
-    mask_notes = masks.notes if isinstance(masks, UserMasks) else ()
+    of_masks: tuple[Remark, ...] = (
+        (*masks.notes, *masks.warnings) if isinstance(masks, UserMasks) else ()
+    )
     cine = scan.declared_frames > 1
     state = _ScanState(
         cine=cine,
-        notes=dict.fromkeys((*scan.notes, *mask_notes)),
+        remarks=[*scan.notes, *scan.warnings, *of_masks],
         screen=ScreenCache() if cine else None,
     )
     key_frame: _KeyFrame | None = None
@@ -187,17 +192,18 @@ def analyze(
     if key_frame is None:
         raise ScanError(f"{scan.name}: {reason}")
     if without_tissue:
-        state.notes[
+        state.remarks.append(
             f"{len(without_tissue)} of {analysed} frames show no tissue, "
             f"the first is frame {without_tissue[0]}: {reason}"
-        ] = None
+        )
     if analysed < number:
-        state.notes[
+        state.remarks.append(
             f"{analysed} of {number} frames were analysed, "
             f"because loading.frames = {settings.loading.frames}"
-        ] = None
+        )
     foci, masses = findings_of(state.tracks, analysed, settings, cine=number > 1)
     listed = [focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence]
+    notes, warnings = separated(state.remarks)
     return Analysis(
         scan=scan,
         settings=settings,
@@ -207,7 +213,8 @@ def analyze(
         frame=key_frame.number,
         image=key_frame.image,
         labels=key_frame.labels,
-        notes=tuple(state.notes),
+        notes=notes,
+        warnings=warnings,
         seconds=state.timer.seconds,
     )
 
@@ -265,7 +272,10 @@ def _analyze_view(
     follower = _FocusFollower(view, anatomy, frame, index, shift, masses, colours, state, settings)
     follower.follow_echoes(candidates, confidence)
     follower.follow_colour_patches()
-    state.notes.update(dict.fromkeys(view.notes))
+    # a long cine repeats the remarks of its views
+    of_view: tuple[Remark, ...] = (*view.notes, *view.warnings)
+    state.remarks += [remark for remark in of_view if remark not in state.remarks]
+    state.spacing_rejected |= view.grid.spacing.source == "rejected"
     state.geometry = state.geometry or view.scan_lines.geometry
     state.colour_flow |= view.colour is not None
     return float(confidence.sum()), anatomy
@@ -401,13 +411,14 @@ def _summary(
     """Summarise a scan, given all of its foci and those that are listed."""
     score = calcification_score(focus.confidence for focus in foci)
     labels = [focus.label for focus in listed]
+    spacing = Spacing(source="rejected") if state.spacing_rejected else scan.spacing
     return Summary(
         frames=analysed,
         rows=scan.rows,
         columns=scan.columns,
-        spacing_x_mm=scan.spacing.x_mm,
-        spacing_y_mm=scan.spacing.y_mm,
-        spacing_source=scan.spacing.source,
+        spacing_x_mm=spacing.x_mm,
+        spacing_y_mm=spacing.y_mm,
+        spacing_source=spacing.source,
         geometry=state.geometry,
         colour_flow="yes" if state.colour_flow else "no",
         foci=len(listed),

@@ -10,6 +10,7 @@ from usmicro.labelling.clusters import measure_clusters
 from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.findings import Cluster, Focus, Mass, Summary
 from usmicro.model.scan import Scan
+from usmicro.model.warnings import ScanWarning
 from usmicro.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ class Analysis:
     """Label image of the key frame, shape (rows, columns), uint8: 0 tissue, 1 mass, 2 duct,
     3 nonmass area, 255 not tissue (`usmicro.model.anatomy.AreaLabel`)."""
     notes: tuple[str, ...] = ()
-    """Fallbacks and lost frames that a reader of the results must know."""
+    """Fallbacks and other facts that a reader of the results must know."""
+    warnings: tuple[ScanWarning, ...] = ()
+    """What may be wrong with the results."""
     seconds: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
     """Time spent in each stage, in seconds."""
 

@@ -20,6 +20,7 @@ from usmicro.batch.store import COCO, DATABASE, RECORD, ResultStore, open_store
 from usmicro.batch.tables import write_outputs
 from usmicro.batch.workers import OnJobProgress, available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
+from usmicro.model.warnings import RunWarning
 from usmicro.settings import Settings
 from usmicro.writing.files import replacing
 from usmicro.writing.report.page import remove_report
@@ -43,6 +44,8 @@ class RunPlan:
     """One for each input, in the order of their names."""
     remarks: list[str]
     """Remarks on the arguments for the user, which are printed and recorded in run.json."""
+    warnings: list[RunWarning]
+    """Arguments and files that match nothing."""
     out: str | Path
     """Output folder or its address, as given by the user."""
     mirror: Mirror | None
@@ -101,6 +104,7 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
         spacing=plan.spacing,
         masks=plan.masks,
         remarks=plan.remarks,
+        warnings=plan.warnings,
         private=plan.key is not None,
     )
     progress = Progress(len(jobs), None if plan.quiet else sys.stderr)

@@ -14,6 +14,7 @@ from usmicro.errors import UsageError
 from usmicro.loading.dicom.web import find_instances, is_dicomweb
 from usmicro.loading.discover import Input, find_scans
 from usmicro.loading.spacing import read_spacing
+from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
 from usmicro.writing.names import file_stems
 
@@ -30,7 +31,7 @@ def make_jobs(
     limit: int | None = None,
     key: bytes | None = None,
     optional_outputs: tuple[str, ...] = (),
-) -> tuple[list[Job], list[str]]:
+) -> tuple[list[Job], list[str], list[RunWarning]]:
     """Find the inputs and make a job for each.
 
     Parameters
@@ -51,6 +52,8 @@ def make_jobs(
         Sorted by name.
     list of str
         Remarks on the arguments for the user.
+    list of RunWarning
+        Arguments and files that match nothing.
 
     Raises
     ------
@@ -65,9 +68,10 @@ def make_jobs(
             "give their common parent folder as INPUT"
         )
     spacings = read_spacing(spacing)
+    warnings: list[RunWarning] = []
     if unused := spacings.unused(item.name for item in found):
-        example = "" if key else f", such as {unused[0]}"
-        remarks.append(f"--spacing: {len(unused)} rows name no input{example}")
+        examples = () if key else unused[:MOST_EXAMPLES]
+        warnings.append(RunWarning(WarningCode.SPACING_WITHOUT_SCAN, len(unused), examples))
     function = masks if callable(masks) else None
     folder = None if masks is None or callable(masks) else Path(masks)
     if folder is not None and not folder.is_dir():
@@ -99,7 +103,7 @@ def make_jobs(
                 optional_outputs=optional_outputs,
             )
         )
-    return jobs, remarks
+    return jobs, remarks, warnings
 
 
 def _find_inputs(inputs: Sequence[str | Path]) -> tuple[list[Input], list[str]]:

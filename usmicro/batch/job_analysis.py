@@ -24,6 +24,7 @@ from usmicro.batch.results import Result
 from usmicro.errors import UsageError, UsmicroError
 from usmicro.model.arrays import Frame
 from usmicro.model.scan import Scan
+from usmicro.model.warnings import ScanWarning
 
 if TYPE_CHECKING:
     from usmicro.model.findings import Focus, Mass, Summary
@@ -127,9 +128,13 @@ def _analyse_local(
     end = time.perf_counter()
     findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
     left_empty = dict.fromkeys(name for finding in findings for name in not_finite(finding))
-    notes = analysis.notes
+    notes, warnings = analysis.notes, analysis.warnings
     if job.real_name:
         notes = tuple(without_mask_names(note, user_masks) for note in notes)
+        warnings = tuple(
+            ScanWarning(warning.code, without_mask_names(warning.text, user_masks))
+            for warning in warnings
+        )
     return Result(
         image=job.name,
         status="ok",
@@ -142,6 +147,10 @@ def _analyse_local(
             *optional_notes,
             *(f"{name} was not a finite number and is left empty" for name in left_empty),
         ),
+        warnings=tuple(
+            ScanWarning(warning.code, without_paths(warning.text, job)) for warning in warnings
+        ),
+        device=scan.device,
         decoder=scan.decoder,
         seconds={
             "hashing": hashed - start,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from typing import IO, Any
 from usmicro import __version__
 from usmicro.anatomy.user_masks import MaskFunction, function_name
 from usmicro.batch.results import Result
+from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
 
 PACKAGES = (
@@ -48,6 +49,7 @@ class Record:
         spacing: str | float | Path | None,
         masks: str | Path | MaskFunction | None,
         remarks: list[str],
+        warnings: Iterable[RunWarning] = (),
         private: bool = False,
     ) -> None:
         """Begin a record.
@@ -61,6 +63,8 @@ class Record:
             As given to `usmicro.run`.
         remarks : list of str
             What the user should know about the arguments.
+        warnings : iterable of RunWarning
+            Arguments and files that match nothing.
         private : bool
             Leave out the names of files and folders that the user gave.
         """
@@ -81,12 +85,20 @@ class Record:
         self._decoders: Counter[str] = Counter()
         self._seconds: Counter[str] = Counter()
         self._memory: float | None = None
+        self._warnings = list(warnings)
+        self._images_warned: Counter[WarningCode] = Counter()
+        self._examples: dict[WarningCode, list[str]] = defaultdict(list)
 
     def add(self, result: Result) -> None:
         """Count a result. Called once for each, in the order of their names."""
         self._counts.update(["images", result.status])
         if result.summary is not None:
             self._counts.update({name: getattr(result.summary, name) for name in SUMMED})
+        for warning in result.warnings:
+            examples = self._examples[warning.code]
+            if len(examples) < MOST_EXAMPLES:
+                examples.append(f"{result.image}: {warning.text}")
+        self._images_warned.update({warning.code for warning in result.warnings})
         if result.decoder:
             self._decoders[result.decoder] += 1
         self._seconds.update(result.seconds)
@@ -97,6 +109,17 @@ class Record:
     def counts(self) -> dict[str, int]:
         """Numbers of images, of images by status, of frames and of findings."""
         return {name: self._counts[name] for name in ("images", "ok", "failed", *SUMMED)}
+
+    @property
+    def warnings(self) -> list[RunWarning]:
+        """Warnings of the run and of its images; those of most images first."""
+        of_images = [
+            RunWarning(code, count, tuple(self._examples[code]))
+            for code, count in sorted(
+                self._images_warned.items(), key=lambda item: (-item[1], item[0])
+            )
+        ]
+        return [*self._warnings, *of_images]
 
     def write(self, file: IO[bytes], results: Iterable[Result]) -> None:
         """Write the record.
@@ -121,6 +144,7 @@ class Record:
             },
             "settings": _settings_without_folders(self.settings),
             "remarks": self.remarks,
+            "warnings": [_warning_entry(warning) for warning in self.warnings],
             "counts": self.counts,
             "seconds": {stage: round(seconds, 3) for stage, seconds in self._seconds.items()},
             "memory_mb": None if self._memory is None else round(self._memory),
@@ -138,6 +162,18 @@ class Record:
         file.write(b"\n }\n}\n")
 
 
+def _warning_entry(warning: RunWarning) -> dict[str, Any]:
+    """Return the entry of a kind of warning in the record."""
+    explanation = warning.explanation
+    return {
+        "code": warning.code,
+        "count": warning.count,
+        "title": explanation.title,
+        "advice": explanation.advice,
+        "examples": warning.examples,
+    }
+
+
 def image_details(result: Result) -> dict[str, Any]:
     """Return the entry of one image in the record; empty values are left out."""
     several_frames = result.summary is not None and result.summary.frames > 1
@@ -146,9 +182,12 @@ def image_details(result: Result) -> dict[str, Any]:
         "where": result.log,
         "key_frame": result.key_frame if several_frames else None,
         "notes": result.notes,
+        "warnings": [asdict(warning) for warning in result.warnings],
     }
     return {
-        key: value for key, value in details.items() if value is not None and value not in ("", ())
+        key: value
+        for key, value in details.items()
+        if value is not None and value not in ("", (), [])
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,8 @@ from usmicro.errors import ScanError
 from usmicro.labelling.clusters import measure_clusters
 from usmicro.model.arrays import ByteImage
 from usmicro.model.findings import Cluster, Focus, Mass, Summary
+from usmicro.model.scan import Device
+from usmicro.model.warnings import ScanWarning, WarningCode
 from usmicro.result import Table
 
 
@@ -31,7 +33,11 @@ class Result:
     key_frame: int = 0
     """Number of the frame that overlay and mask show, from 0."""
     notes: tuple[str, ...] = ()
-    """Remarks that a reader of the results must know, such as a fallback or a lost frame."""
+    """Fallbacks and other facts that a reader of the results must know."""
+    warnings: tuple[ScanWarning, ...] = ()
+    """What may be wrong with the results."""
+    device: Device = field(default_factory=Device)
+    """The device that made the scan."""
     decoder: str = ""
     """Name of the decoder that read the pixels."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -98,6 +104,8 @@ class Result:
                 "masses": [plain(mass) for mass in self.masses],
                 "key_frame": self.key_frame,
                 "notes": self.notes,
+                "warnings": [asdict(warning) for warning in self.warnings],
+                "device": asdict(self.device),
                 "decoder": self.decoder,
                 "seconds": self.seconds,
                 "fingerprint": self.fingerprint,
@@ -127,6 +135,11 @@ class Result:
         stored["foci"] = Table(Focus(**row) for row in stored["foci"])
         stored["masses"] = Table(Mass(**row) for row in stored["masses"])
         stored["optional_files"] = stored.pop("extras")
+        stored["warnings"] = tuple(
+            ScanWarning(WarningCode(warning["code"]), warning["text"])
+            for warning in stored["warnings"]
+        )
+        stored["device"] = Device(**stored["device"])
         for name in ("notes", "written", "log"):
             stored[name] = tuple(stored[name])
         return Result(

@@ -172,7 +172,7 @@ def run(
     key = None
     if key_file is not None:
         key = key_for_run(key_file, out=Path(out) if mirror is None else None)
-    jobs, remarks = make_jobs(
+    jobs, remarks, warnings = make_jobs(
         inputs,
         out=Path(out),
         settings=settings,
@@ -191,6 +191,7 @@ def run(
         RunPlan(
             jobs=jobs,
             remarks=remarks,
+            warnings=warnings,
             out=out,
             mirror=mirror,
             settings=settings,

@@ -32,7 +32,7 @@ FOLDERS = ("overlays", "masks", "dicom", "images", PAGES)
 APPLICATION_ID = 0x75736D63
 """Application number in the header of the SQLite database, "usmc" in ASCII. It shows that the
 database was made by this program."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the tables in the database."""
 HEADER_BYTES = 72
 """Length of the part of the SQLite header that ends with the application number (SQLite file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from usmicro.writing.tables import (
     MASSES_COLUMNS,
     plain,
     table_writer,
+    warning_codes,
 )
 
 
@@ -54,7 +56,12 @@ def _write_tables(jobs: list[Job], store: ResultStore, record: Record) -> None:
         for result in _results_so_far(jobs, store):
             summary = {} if result.summary is None else plain(result.summary)
             head = {"image": result.image, "status": result.status, "error": result.error or None}
-            add_image({**empty, **head, **summary, "seconds": result.seconds.get("total")})
+            tail = {
+                "seconds": result.seconds.get("total"),
+                "warnings": warning_codes(result.warnings),
+                **{name: value or None for name, value in asdict(result.device).items()},
+            }
+            add_image({**empty, **head, **summary, **tail})
             for mass in result.masses:
                 add_mass({"image": result.image, **plain(mass)})
             for focus in result.foci:

@@ -44,6 +44,15 @@ LOG10_PROBABILITY = np.array([-0.98, -1.30, -1.67, -2.07, -2.50, -2.97, -3.44, -
 From `python -m training.false_alarm --images 60`: mean over kinds of speckle, whose standard
 deviation is at most 0.2.
 """
+LEAST_LOG10_PROBABILITY = -300.0
+"""Decimal logarithm of the smallest probability that is reported.
+
+A clean bright dot on dark speckle responds far beyond the simulated responses. Its extrapolated
+probability would be 0 in 64-bit numbers (below 1e-308), which has no logarithm.
+"""
+LEAST_SCALE = 1e-6
+"""Smallest difference between the responses at the two ANCHORS, so that it can be divided by: a
+view whose blobs are all equal has none."""
 SLOPE = (LOG10_PROBABILITY[-1] - LOG10_PROBABILITY[-3]) / (STANDARDISED[-1] - STANDARDISED[-3])
 """Slope of the end of the table, by which it is extrapolated beyond the simulated responses."""
 
@@ -74,7 +83,8 @@ class SpeckleResponses:
 
         Responses below the table get the probability of its first entry.
         """
-        standardised = (np.asarray(response) - self.lower) / (self.upper - self.lower)
+        scale = max(self.upper - self.lower, LEAST_SCALE)
+        standardised = (np.asarray(response) - self.lower) / scale
         beyond = np.maximum(standardised - STANDARDISED[-1], 0)
         tabled = np.interp(standardised, STANDARDISED, LOG10_PROBABILITY)
-        return np.asarray(10 ** (tabled + SLOPE * beyond))
+        return np.asarray(10 ** np.maximum(tabled + SLOPE * beyond, LEAST_LOG10_PROBABILITY))

@@ -147,6 +147,10 @@ def separated(remarks: Iterable[Remark]) -> tuple[tuple[str, ...], tuple[ScanWar
     return notes, tuple(remark for remark in unique if isinstance(remark, ScanWarning))
 
 
+MOST_EXAMPLES = 3
+"""Number of examples that are kept of each kind of warning of a run. Chosen by judgement."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunWarning:
     """A kind of warning in a run, with the number of times that it was found."""

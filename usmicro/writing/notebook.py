@@ -60,6 +60,7 @@ def analysis_text(analysis: AnalysisLike) -> str:
         f"{summary.extramass} extramass, {summary.intraductal} intraductal",
         f"  {_count(summary.masses, 'mass', 'masses')}; calcification: {summary.calcification} "
         f"(score {summary.calcification_score:.2f})",
+        *(f"  warning: {warning}" for warning in analysis.warnings),
         *(f"  note: {note}" for note in analysis.notes),
     ]
     return "\n".join(lines)

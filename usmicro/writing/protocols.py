@@ -8,6 +8,7 @@ from typing import Protocol
 from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.model.scan import Scan
+from usmicro.model.warnings import ScanWarning
 
 
 class AnalysisLike(Protocol):
@@ -43,4 +44,8 @@ class AnalysisLike(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Fallbacks and lost frames that a reader of the results must know."""
+        """Fallbacks and other facts that a reader of the results must know."""
+
+    @property
+    def warnings(self) -> tuple[ScanWarning, ...]:
+        """What may be wrong with the results."""

@@ -5,13 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import IO, Any
 
 from usmicro.model.findings import Cluster, Focus, Mass, Summary
+from usmicro.model.scan import Device
+from usmicro.model.warnings import ScanWarning
 
-IMAGES_COLUMNS = ("image", "status", "error", *(field.name for field in fields(Summary)), "seconds")
+DEVICE_COLUMNS = tuple(field.name for field in fields(Device))
+IMAGES_COLUMNS = (
+    *("image", "status", "error"),
+    *(field.name for field in fields(Summary)),
+    *("seconds", "warnings"),
+    *DEVICE_COLUMNS,
+)
 MASSES_COLUMNS = ("image", *(field.name for field in fields(Mass)))
 FOCI_COLUMNS = ("image", *(field.name for field in fields(Focus)))
 CLUSTERS_COLUMNS = ("image", *(field.name for field in fields(Cluster)))
@@ -45,6 +53,11 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return format(value + 0.0, ".6g")  # adding zero turns -0.0 into 0.0
     return str(value)
+
+
+def warning_codes(warnings: Iterable[ScanWarning]) -> str | None:
+    """Return the cell of the column `warnings`: each code once, in order of appearance."""
+    return ";".join(dict.fromkeys(warning.code for warning in warnings)) or None
 
 
 def table_writer(file: IO[bytes], columns: tuple[str, ...]) -> Callable[[Mapping[str, Any]], None]:
