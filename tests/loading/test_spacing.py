@@ -1,10 +1,13 @@
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from usmicro.errors import UsageError
-from usmicro.loading.spacing import read_spacing
-from usmicro.model.scan import Spacing
+from usmicro.loading.spacing import read_spacing, with_user_spacing
+from usmicro.model.scan import Scan, Spacing
+from usmicro.model.warnings import WarningCode
 
 ROW_SPACING = Spacing(0.1, 0.2, "given")
 
@@ -75,3 +78,29 @@ def test_missing_table_and_binary_table_are_refused(tmp_path):
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x80")
     with pytest.raises(UsageError, match="UTF-8"):
         read_spacing(tmp_path / "binary.csv")
+
+
+def scan_of_shape(aspect):
+    scan = Scan.of_array(np.zeros((30, 40), np.uint8))
+    return replace(scan, spacing=Spacing(aspect=aspect))
+
+
+@pytest.mark.parametrize("overrides", [False, True])
+def test_one_number_for_pixels_that_are_not_square_is_not_used(overrides):
+    scan = with_user_spacing(scan_of_shape(2.0), Spacing(0.07, 0.07, "given"), overrides=overrides)
+    assert scan.spacing == Spacing(source="rejected", aspect=2.0)
+    assert [warning.code for warning in scan.warnings] == [WarningCode.PIXEL_SHAPE]
+
+
+def test_two_numbers_are_used_for_pixels_that_are_not_square():
+    fitting = with_user_spacing(scan_of_shape(2.0), Spacing(0.035, 0.07, "given"), overrides=True)
+    assert fitting.spacing == Spacing(0.035, 0.07, "given")
+    assert fitting.notes == ()
+    other = with_user_spacing(scan_of_shape(2.0), Spacing(0.07, 0.09, "given"), overrides=True)
+    assert other.spacing == Spacing(0.07, 0.09, "given")
+    assert "2 times as high as wide" in other.notes[0]
+
+
+def test_one_number_is_used_for_square_pixels():
+    scan = with_user_spacing(scan_of_shape(1.005), Spacing(0.07, 0.07, "given"), overrides=False)
+    assert scan.spacing == Spacing(0.07, 0.07, "given")

@@ -10,7 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from usmicro.errors import UsageError
 from usmicro.model.scan import Scan, Spacing
+from usmicro.model.warnings import ScanWarning, WarningCode
 
+ASPECT_TOLERANCE = 0.02
+"""Relative difference up to which two ratios of height and width are equal: tables give a spacing
+with two or three digits. Chosen by judgement."""
 _COLUMNS = "image, spacing_mm or image, spacing_x_mm, spacing_y_mm"
 
 
@@ -107,8 +111,30 @@ def _read_table(path: Path) -> dict[str, Spacing]:
     return table
 
 
+def is_close(aspect: float, other: float) -> bool:
+    """Return True if two shapes of a pixel differ by at most ASPECT_TOLERANCE."""
+    return abs(math.log(aspect / other)) <= ASPECT_TOLERANCE
+
+
+def _without_number(scan: Scan, number: float, aspect: float) -> Scan:
+    """Return a scan of non-square pixels without the number that the user gave for both axes."""
+    warning = ScanWarning(
+        WarningCode.PIXEL_SHAPE,
+        f"a pixel is {aspect:.4g} times as high as wide, but one spacing of {number:.4g} mm was "
+        "given for both",
+    )
+    return replace(
+        scan,
+        spacing=Spacing(source="rejected", aspect=aspect),
+        warnings=(*scan.warnings, warning),
+    )
+
+
 def with_user_spacing(scan: Scan, spacing: Spacing, *, overrides: bool) -> Scan:
     """Return a scan with the user's spacing.
+
+    One number for both axes is not used if the file says that its pixels are not square: the
+    number may measure either side of a pixel.
 
     Parameters
     ----------
@@ -134,6 +160,17 @@ def with_user_spacing(scan: Scan, spacing: Spacing, *, overrides: bool) -> Scan:
     regions, notes = scan.regions, scan.notes
     if overrides:
         regions = tuple(replace(region, spacing=Spacing()) for region in regions)
+    aspect = scan.spacing.aspect
+    if aspect is not None and spacing.x_mm is not None and spacing.y_mm is not None:
+        if spacing.x_mm == spacing.y_mm and not is_close(aspect, 1.0):
+            return _without_number(scan, spacing.x_mm, aspect)
+        if not is_close(aspect, spacing.y_mm / spacing.x_mm):
+            notes = (
+                *notes,
+                f"the file says that a pixel is {aspect:.4g} times as high as wide, the spacing "
+                f"given by the user says {spacing.y_mm / spacing.x_mm:.4g} times; the latter is "
+                "used",
+            )
     if scan.spacing.known:
         notes = (*notes, "the spacing given by the user replaces the spacing in the file")
     return replace(scan, spacing=spacing, regions=regions, notes=notes)

@@ -9,85 +9,16 @@ from numpy.typing import NDArray
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.model.scan import Spacing
 from usmicro.model.view import Grid
+from usmicro.preparation.spacing import pixel_aspect
 
 MOST_ENLARGED = 4.0
 """Largest number of grid pixels per input pixel along an axis: further interpolation adds work, but
 no detail."""
 MOST_PIXELS = 4_000_000
 """Largest number of grid pixels: 160 x 160 mm at 0.08 mm. It limits the memory."""
-PLAUSIBLE_MM = (4.0, 400.0)
-"""Smallest and largest width and depth of a breast scan, in mm, at which a spacing is used. Chosen
-by eye; no measurement is recorded."""
-PLAUSIBLE_ASPECT = 5.0
-"""Largest ratio of the pixel sizes along the two axes at which a spacing is used. Chosen by eye; no
-measurement is recorded."""
-NOMINAL_LOG_MM, NOMINAL_LOG_SECTOR = 3.727, 0.225
-"""Logarithm of the size of a linear scan in mm, and its increase for a sector; see
-`nominal_pixel_mm`."""
-
 LEAST_OVERLAP = 1e-3
 """Smallest fraction of a grid pixel that an input pixel must cover to count as touching it: larger
 than rounding errors."""
-
-
-def nominal_pixel_mm(width: float, height: float, *, sector: bool) -> float:
-    """Estimate the edge of an input pixel in mm from the size of the scan area in pixels.
-
-    A breast transducer is 38 to 50 mm wide and is set to a depth of about 40 mm. A sector is wider
-    than its transducer. The formula was fitted to 128 images of BrEaST-Lesions-USG with known
-    spacing: leaving one out, the median error is 8 % and the ninth decile 16 %. The speckle size
-    adds nothing (alone: 13 % and 34 %), nor does the depth alone (7 % and 35 %).
-
-    Parameters
-    ----------
-    width, height : float
-        Size of the scan area in input pixels.
-    sector : bool
-        True for a sector.
-    """
-    return float(np.exp(NOMINAL_LOG_MM + NOMINAL_LOG_SECTOR * sector) / (width**0.6 * height**0.4))
-
-
-def credible(spacing: Spacing, width: float, height: float) -> tuple[Spacing, tuple[str, ...]]:
-    """Return a spacing if it is plausible, or else an unknown spacing with a note that says why.
-
-    Parameters
-    ----------
-    spacing : Spacing
-    width, height : float
-        Size of the tissue in input pixels.
-    """
-    x_mm, y_mm = spacing.x_mm, spacing.y_mm
-    if x_mm is None and y_mm is None:
-        return Spacing(), ()
-    if x_mm is None or y_mm is None:
-        return Spacing(), (
-            f"spacing is known along {'x' if y_mm is None else 'y'} only, "
-            "so that no lengths in mm are given",
-        )
-    if not (np.isfinite(x_mm) and np.isfinite(y_mm) and x_mm > 0 and y_mm > 0):
-        return Spacing(), (f"spacing of {x_mm:g} x {y_mm:g} mm is not a length; it is not used",)
-    least, most = PLAUSIBLE_MM
-    size = (width * x_mm, height * y_mm)
-    if (
-        min(size) < least
-        or max(size) > most
-        or not 1 / PLAUSIBLE_ASPECT <= x_mm / y_mm <= PLAUSIBLE_ASPECT
-    ):
-        return Spacing(), (
-            f"spacing of {x_mm:g} x {y_mm:g} mm makes the tissue {size[0]:.3g} x {size[1]:.3g} mm, "
-            "which is impossible for a breast scan; it is not used",
-        )
-    return spacing, ()
-
-
-def pixel_aspect(spacing: Spacing) -> float:
-    """Return the height of an input pixel over its width; 1 if it is unknown or implausible."""
-    x_mm, y_mm = spacing.x_mm, spacing.y_mm
-    if x_mm is None or y_mm is None or not (0 < x_mm < np.inf and 0 < y_mm < np.inf):
-        return 1.0
-    aspect = y_mm / x_mm
-    return aspect if 1 / PLAUSIBLE_ASPECT <= aspect <= PLAUSIBLE_ASPECT else 1.0
 
 
 def grid_over(
@@ -102,12 +33,14 @@ def grid_over(
     spacing : Spacing
         Credible spacing, or unknown.
     nominal_mm : float
-        Estimated edge of an input pixel in mm, used if the spacing is unknown.
+        Estimated width of an input pixel in mm, used if the spacing is unknown.
     grid_mm : float
         Desired edge of a grid pixel in mm; it is larger if the image is too coarse or too large.
     """
     left, top, right, bottom = box
-    x_mm, y_mm = (spacing.x_mm, spacing.y_mm) if spacing.known else (nominal_mm, nominal_mm)
+    x_mm, y_mm = spacing.x_mm, spacing.y_mm
+    if not spacing.known:
+        x_mm, y_mm = nominal_mm, nominal_mm * pixel_aspect(spacing)
     assert x_mm is not None
     assert y_mm is not None
     pixel_mm = max(grid_mm, min(x_mm, y_mm) / MOST_ENLARGED)

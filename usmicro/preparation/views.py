@@ -12,22 +12,16 @@ from usmicro.errors import ImageError
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage, Frame
 from usmicro.model.scan import Region, Spacing
 from usmicro.model.view import ColourFlow, View
+from usmicro.model.warnings import Remark, separated
 from usmicro.preparation.cine_cache import ScreenCache
 from usmicro.preparation.colour.separation import ScreenColour, separate_colour
 from usmicro.preparation.graphics.calipers import find_calipers
 from usmicro.preparation.graphics.text import find_graphics
-from usmicro.preparation.grid import (
-    credible,
-    grid_over,
-    nominal_pixel_mm,
-    on_grid,
-    pixel_aspect,
-    sampled,
-    touched,
-)
+from usmicro.preparation.grid import grid_over, on_grid, sampled, touched
 from usmicro.preparation.inpainting import inpainted
 from usmicro.preparation.scan_area import ScanArea, Side, find_scan_areas
 from usmicro.preparation.scan_lines import fit_scan_lines
+from usmicro.preparation.spacing import credible, nominal_pixel_mm, pixel_aspect
 from usmicro.preparation.speckle_size import measure_speckle_size
 from usmicro.settings import PreparationSettings
 
@@ -203,13 +197,14 @@ def _view(
     """Resample one scan area to its grid, and find what is drawn over its tissue."""
     colour = screen.colour
     left, top, right, bottom = area.box
-    spacing, notes = credible(spacing, right - left, bottom - top)
-    nominal = nominal_pixel_mm(right - left, bottom - top, sector=area.sides is not None)
+    size, sector = (right - left, bottom - top), area.sides is not None
+    spacing, of_spacing = credible(spacing, *size, sector=sector)
+    remarks: list[Remark] = [*of_spacing]
+    nominal = nominal_pixel_mm(*size, sector=sector, aspect=pixel_aspect(spacing))
     if not spacing.known:
-        notes = (
-            *notes,
+        remarks.append(
             f"spacing unknown: scales rest on an estimate of {nominal:.3f} mm per pixel, and "
-            "nothing is given in mm",
+            "nothing is given in mm"
         )
     grid, shape = grid_over(area.box, spacing, nominal, settings.grid_mm)
     window = (slice(top, bottom), slice(left, right))
@@ -250,12 +245,14 @@ def _view(
     else:
         speckle_size = cache.speckle_size(number, grey, measure_speckle_size_now)
     if speckle_size is None:
-        notes = (
-            *notes,
-            "no tissue is homogeneous enough to measure the speckle size; a usual size is assumed",
+        remarks.append(
+            "no tissue is homogeneous enough to measure the speckle size; a usual size is assumed"
         )
         speckle_size = USUAL_SPECKLE_SIZE
-    return View(image, tissue, graphics, grid, scan_lines, speckle_size, flow, number, notes)
+    notes, warnings = separated(remarks)
+    return View(
+        image, tissue, graphics, grid, scan_lines, speckle_size, flow, number, notes, warnings
+    )
 
 
 def _calipers(
