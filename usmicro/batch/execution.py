@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from usmicro.anatomy.user_masks import MaskFunction
+from usmicro.batch.frames_left import count_in_background
 from usmicro.batch.jobs import Job, fingerprint_of, has_intact_files
 from usmicro.batch.progress import Progress
 from usmicro.batch.pseudonyms import write_key
@@ -125,6 +126,10 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
         for index in sorted(stored):
             progress.add(jobs[index].name, kept=True)
         pending = [index for index in range(len(jobs)) if index not in stored]
+        if not plan.quiet:
+            cleanup.callback(
+                count_in_background((jobs[index] for index in pending), progress.expect)
+            )
 
         def on_progress(job: Job, done: int, declared: int) -> None:
             progress.add_frame(job.name, done, declared)
@@ -137,7 +142,8 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
             following += 1
         for position, result in computed:
             store.store(result)
-            progress.add(result.image, result.error)
+            frames = 1 if result.summary is None else result.summary.frames
+            progress.add(result.image, result.error, frames=frames)
             index = pending[position]
             stored.add(index)
             while following in stored:

@@ -6,6 +6,7 @@ import shutil
 import time
 from typing import TextIO
 
+from usmicro.batch.frames_left import FramesLeft
 from usmicro.batch.warmup import COMPILING
 
 LINE_SECONDS = 10.0
@@ -45,14 +46,32 @@ class Progress:
         self.total, self.stream = total, stream
         self.done = self.failed = self.kept = 0
         self.start = time.monotonic()
+        self._frames = FramesLeft(total)
         self._reported = self.start
         self._bar = stream is not None and stream.isatty()
         self._current_frame = ""
 
-    def add(self, image: str, error: str = "", *, kept: bool = False) -> None:
-        """Count an input that is done; `kept` if its result is from an earlier run."""
+    def expect(self, image: str, frames: int) -> None:
+        """Note the number of frames that will be analysed of an input, for the time left."""
+        self._frames.expect(image, frames)
+
+    def add(self, image: str, error: str = "", *, frames: int = 1, kept: bool = False) -> None:
+        """Count an input that is done.
+
+        Parameters
+        ----------
+        image : str
+            Name of the input.
+        error : str
+            Reason if it failed.
+        frames : int
+            Number of frames that were analysed.
+        kept : bool
+            True if its result is from an earlier run.
+        """
         self.done += 1
         self.kept += kept
+        self._frames.finish(image, frames, kept=kept)
         if error:
             self.failed += 1
             if self.failed <= NAMED_FAILURES:
@@ -76,6 +95,7 @@ class Progress:
         if declared == 0:
             return self.say(COMPILING)
         if declared > 1:
+            self._frames.advance(image, done / declared)
             self._current_frame = f"{_printable(image)}: frame {done} of {declared}"
             self._report()
 
@@ -86,11 +106,12 @@ class Progress:
     def line(self) -> str:
         """Return the present state of the run in one line."""
         parts = [f"{self.done}/{self.total}"]
-        computed, elapsed = self.done - self.kept, time.monotonic() - self.start
-        if computed and elapsed > 0:
-            rate = computed / elapsed
-            parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
-            parts.append(f"{duration((self.total - self.done) / rate)} left")
+        elapsed = time.monotonic() - self.start
+        frames = self._frames.done
+        if frames and elapsed > 0:
+            rate = frames / elapsed
+            parts.append(f"{rate:.1f} frames/s" if rate >= 1 else f"{1 / rate:.1f} s a frame")
+            parts.append(f"{duration(self._frames.left / rate)} left")
         if self.failed:
             parts.append(f"{self.failed} failed")
         if self._current_frame:

@@ -127,6 +127,18 @@ def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -
         )
 
 
+def container_frames(stream: VideoStream) -> int:
+    """Return the number of frames that the container of a stream declares; 0 if unknown.
+
+    No frame is decoded.
+    """
+    import cv2
+
+    with _opened(stream) as video:
+        declared = float(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0.0
+    return round(declared) if 0 < declared < _MOST_DECLARED_FRAMES else 0
+
+
 def decoded_frames(stream: VideoStream, properties: VideoProperties, count: int) -> Iterator[Frame]:
     """Yield the first `count` frames of a stream.
 

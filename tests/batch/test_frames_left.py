@@ -1,0 +1,63 @@
+import io
+
+import pytest
+
+from usmicro.batch.frames_left import FramesLeft, count_in_background
+from usmicro.batch.inputs import make_jobs
+from usmicro.batch.progress import Progress
+from usmicro.settings import Settings
+
+
+def test_frames_of_cines_count_one_by_one():
+    frames = FramesLeft(3)
+    for image, number in {"a": 1, "b": 100, "c": 1}.items():
+        frames.expect(image, number)
+    assert (frames.done, frames.left) == (0, 102)
+    frames.finish("a", 1, kept=False)
+    frames.advance("b", 0.25)
+    assert (frames.done, frames.left) == (26, 76)
+    frames.finish("b", 100, kept=False)
+    assert (frames.done, frames.left) == (101, 1)
+    frames.finish("c", 1, kept=False)
+    assert (frames.done, frames.left) == (102, 0)
+
+
+def test_inputs_of_unknown_length_count_as_the_mean_of_the_others():
+    frames = FramesLeft(4)
+    frames.expect("a", 10)
+    frames.finish("b", 20, kept=False)
+    assert frames.left == pytest.approx(10 + 2 * 15)
+
+
+def test_kept_results_and_late_counts_are_not_counted():
+    frames = FramesLeft(2)
+    frames.finish("a", 500, kept=True)
+    frames.expect("a", 500)
+    frames.expect("b", 2)
+    assert (frames.done, frames.left) == (0, 2)
+
+
+def test_time_left_is_that_of_the_frames(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    progress = Progress(2, io.StringIO())
+    progress.expect("still.png", 1)
+    progress.expect("cine.dcm", 59)
+    now = 2.0
+    progress.add("still.png")
+    assert "1 min 58 s left" in progress.line()
+    progress.add_frame("cine.dcm", 30, 59)
+    now = 31.0
+    assert "29 s left" in progress.line()
+
+
+def test_frames_of_files_are_counted_without_decoding(sample_data):
+    jobs, *_ = make_jobs(sample_data, out=sample_data / "none", settings=Settings())
+    counted: dict[str, int] = {}
+    count_in_background(jobs, counted.__setitem__)()
+    jobs, *_ = make_jobs(sample_data, out=sample_data / "none", settings=Settings())
+    # the thread ends early if it is told to, so the counts are a part of the truth
+    assert (
+        counted.items()
+        <= {job.name: 16 if job.name == "colour_cine.dcm" else 1 for job in jobs}.items()
+    )
