@@ -8,10 +8,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from usmicro import __version__
 from usmicro.errors import SettingsError, UsageError, UsmicroError
+
+if TYPE_CHECKING:
+    from usmicro.model.warnings import RunWarning
 
 DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses; 130 is what shells report for a program that SIGINT ended (128 + 2)."""
@@ -60,6 +63,8 @@ def make_parser() -> argparse.ArgumentParser:
         "inspect", inspect_command, "print what usmicro reads from a scan, without analysing it"
     )
     added.add_argument("file", type=Path, metavar="FILE")
+    spacing = "pixel spacing in mm, if the file has none"
+    added.add_argument("--spacing", type=float, metavar="MM", help=spacing)
     added.add_argument("--out", type=Path, metavar="PICTURE.png", help="also draw it")
 
     added = command("sample", sample_command, "write simulated sample scans and their truth")
@@ -230,14 +235,38 @@ def run_command(arguments: argparse.Namespace) -> int:
         elapsed = duration(monotonic() - start)
         print(f"{done} of {counts['images']} images done{failed} in {elapsed}")
         labels = ", ".join(f"{counts[label]} {label}" for label in LABELS)
-        print(
-            f"{counts['foci']} foci ({labels}), {counts['masses']} masses; "
-            f"results in {arguments.out}"
-        )
+        foci = counted(counts["foci"], "focus", "foci")
+        masses = counted(counts["masses"], "mass", "masses")
+        print(f"{foci} ({labels}), {masses}")
+        print("\n".join(warning_lines(results.warnings)))
+        print(f"results in {arguments.out}: open {arguments.out}/report.html in a browser")
     if arguments.profile:
         print("\n".join(profile.lines(monotonic() - start)))
     gc.freeze()  # saves time: the process ends, so garbage need not be searched for
     return SOME_FAILED if counts["failed"] else DONE
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def warning_lines(warnings: Sequence[RunWarning]) -> list[str]:
+    """Return the lines of the block of warnings at the end of a run."""
+    if not warnings:
+        return ["no warnings"]
+    lines = ["warnings:"]
+    for warning in warnings:
+        explanation = warning.explanation
+        lines.append(f"  {warning.count} x {warning.code}: {explanation.title}.")
+        lines += [f"      {printable(example)}" for example in warning.examples[:1]]
+        lines.append(f"      {explanation.advice}")
+    return lines
+
+
+def printable(text: str) -> str:
+    """Replace the control characters of a text, which would act as commands on a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def pseudonyms_command(arguments: argparse.Namespace) -> int:
@@ -277,7 +306,7 @@ def inspect_command(arguments: argparse.Namespace) -> int:
     from usmicro.inspection import describe, draw_views, inspect
     from usmicro.writing import encode_png, write_atomically
 
-    inspection = inspect(arguments.file)
+    inspection = inspect(arguments.file, spacing_mm=arguments.spacing)
     print("\n".join(describe(inspection)))
     if arguments.out is not None:
         write_atomically(arguments.out, encode_png(draw_views(inspection)))

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from usmicro.doppler.velocity import velocity
 from usmicro.errors import ImageError, ScanError
 from usmicro.loading import load
+from usmicro.loading.spacing import checked_spacing
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage, Frame
-from usmicro.model.scan import Scan, Spacing
+from usmicro.model.scan import Device, Scan, Spacing
 from usmicro.model.view import View
 from usmicro.preparation import prepare
 from usmicro.settings import Settings
@@ -65,21 +66,28 @@ class Inspection:
     """Reason why there are no views; otherwise empty."""
 
 
-def inspect(path: Path, settings: Settings | None = None) -> Inspection:
+def inspect(
+    path: Path, settings: Settings | None = None, *, spacing_mm: float | None = None
+) -> Inspection:
     """Load a scan, count its frames and prepare the first one.
 
     Parameters
     ----------
     path : path
     settings : Settings, optional
+    spacing_mm : float, optional
+        Pixel spacing in mm, for a file that has none.
 
     Raises
     ------
     ScanError
         If the file cannot be read.
+    UsageError
+        If `spacing_mm` is not positive.
     """
     settings = settings or Settings()
-    scan = load(path, settings=settings.loading)
+    given = None if spacing_mm is None else checked_spacing(spacing_mm, spacing_mm, "--spacing")
+    scan = load(path, spacing=given, settings=settings.loading)
     frames = scan.frames()
     first = next(frames, None)
     if first is None:
@@ -109,6 +117,7 @@ def describe(inspection: Inspection) -> list[str]:
             f"{scan.rows} rows x {scan.columns} columns, {kind}, {frame.dtype.itemsize * 8} bit",
         ),
         _line("spacing", _spacing(scan.spacing)),
+        *([_line("device", device)] if (device := _device(scan.device)) else []),
         _line("decoder", scan.decoder),
     ]
     for region in scan.regions:
@@ -120,6 +129,8 @@ def describe(inspection: Inspection) -> list[str]:
         lines += _view_lines(view)
     if inspection.problem:
         lines.append(_line("problem", inspection.problem))
+    warnings = dict.fromkeys(chain(scan.warnings, *(view.warnings for view in inspection.views)))
+    lines += [_line("warning", str(warning)) for warning in warnings]
     notes = dict.fromkeys(chain(scan.notes, *(view.notes for view in inspection.views)))
     return lines + [_line("note", note) for note in notes]
 
@@ -298,9 +309,20 @@ def _in_image(view: View, mask: BoolImage, shape: tuple[int, ...]) -> BoolImage:
     return np.asarray(_resampled(mask.astype(np.uint8), view, shape) > 0)
 
 
+def _device(device: Device) -> str:
+    return ", ".join(
+        text for text in (device.manufacturer, device.model, device.transducer) if text
+    )
+
+
 def _spacing(spacing: Spacing) -> str:
     if not spacing.known:
-        return "unknown"
+        shape = (
+            ""
+            if spacing.aspect is None
+            else f", a pixel is {spacing.aspect:.4g} times as high as wide"
+        )
+        return f"{'rejected' if spacing.source == 'rejected' else 'unknown'}{shape}"
     return f"{spacing.x_mm:.4g} x {spacing.y_mm:.4g} mm (x, y), from: {spacing.source}"
 
 

@@ -124,7 +124,9 @@ def test_a_table_of_spacings_applies_to_the_images_it_names(scans, tmp_path):
         "sub/deep/c.png": nothing,
         "z.bmp": nothing,
     }
-    assert "gone.png" in json.loads((tmp_path / "r" / "run.json").read_text())["remarks"][0]
+    (warning,) = json.loads((tmp_path / "r" / "run.json").read_text())["warnings"]
+    assert (warning["code"], warning["count"]) == ("spacing-without-scan", 1)
+    assert warning["examples"] == ["gone.png"]
 
 
 def test_masks_reach_the_analysis(scans, tmp_path):

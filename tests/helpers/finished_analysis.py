@@ -55,6 +55,7 @@ MASS = Mass(
     posterior_score=-0.0,
     confidence=0.5,
     foci=1,
+    source="found",
 )
 
 

@@ -116,7 +116,12 @@ def make_run(folder: Path, analysis: Analysis, *, copies: int = 0, pictures: boo
         "counts": {},
         "seconds": {"foci": 12.5, "total": 61.0},
         "decoders": {"Pillow": len(good)},
-        "images": {names[0]: {"notes": ["spacing <unknown>"]}},
+        "images": {
+            names[0]: {
+                "notes": ["spacing <unknown>"],
+                "warnings": [{"code": "deep-field", "text": "the scan is 9 cm deep"}],
+            }
+        },
         "versions": {"python": "3.11.7", "numpy": "2.4.6"},
         "platform": {"system": "Linux", "machine": "x86_64"},
     }

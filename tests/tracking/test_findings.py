@@ -32,6 +32,7 @@ def mass(x, frames, confidence=0.8):
             orientation="parallel",
             posterior=Posterior("none", 0.0),
             confidence=confidence,
+            source="found",
         )
     )
     track.frames_seen = frames

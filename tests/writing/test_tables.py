@@ -41,11 +41,11 @@ def test_columns_do_not_change():
     assert ",".join(IMAGES_COLUMNS) == (
         "image,status,error,frames,rows,columns,spacing_x_mm,spacing_y_mm,spacing_source,"
         "geometry,colour_flow,foci,intramass,extramass,intraductal,masses,calcification,"
-        "calcification_score,seconds"
+        "calcification_score,seconds,warnings,manufacturer,model,transducer"
     )
     assert ",".join(MASSES_COLUMNS) == (
         "image,frame,mass,x_px,y_px,width_mm,height_mm,area_mm2,orientation,posterior,"
-        "posterior_score,confidence,foci"
+        "posterior_score,confidence,foci,source"
     )
     assert ",".join(FOCI_COLUMNS) == (
         "image,frame,focus,x_px,y_px,x_mm,depth_mm,diameter_mm,diameter_px,contrast,false_alarm,"

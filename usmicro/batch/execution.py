@@ -7,10 +7,10 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.frames_left import count_in_background
 from usmicro.batch.jobs import Job, fingerprint_of, has_intact_files
 from usmicro.batch.progress import Progress
@@ -21,8 +21,6 @@ from usmicro.batch.store import COCO, DATABASE, RECORD, ResultStore, open_store
 from usmicro.batch.tables import write_outputs
 from usmicro.batch.workers import OnJobProgress, available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
-from usmicro.model.warnings import RunWarning
-from usmicro.settings import Settings
 from usmicro.writing.files import replacing
 from usmicro.writing.report.page import remove_report
 
@@ -42,24 +40,19 @@ class RunPlan:
     """The checked arguments of a run, and its jobs."""
 
     jobs: list[Job]
-    """One for each input, in the order of their names."""
-    remarks: list[str]
-    """Remarks on the arguments for the user, which are printed and recorded in run.json."""
-    warnings: list[RunWarning]
-    """Arguments and files that match nothing."""
+    """One for each input that is analysed, in the order of their names."""
+    others: list[Job]
+    """Inputs beyond the limit of a continued run, whose former results stay in the tables."""
+    record: Record
+    """Collects the content of run.json."""
     out: str | Path
     """Output folder or its address, as given by the user."""
     mirror: Mirror | None
     """Copy of an output at an address; None if the output is a folder."""
-    settings: Settings
     workers: int | None
     """Number of worker processes; 1 computes in this process, None on the cluster."""
     cluster: str | None
     """Address of a Dask scheduler."""
-    spacing: str | float | Path | None
-    """As given by the user, for the record."""
-    masks: str | Path | MaskFunction | None
-    """As given by the user, for the record."""
     key_file: Path | None
     """File of the key of pseudonyms."""
     key: bytes | None
@@ -98,21 +91,24 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
     A result that must wait for an earlier one waits in the database, so that memory does not grow
     with the number of inputs.
     """
-    jobs = plan.jobs if plan.mirror is None else [replace(job, out=out) for job in plan.jobs]
-    record = Record(
-        plan.settings,
-        workers=plan.workers,
-        spacing=plan.spacing,
-        masks=plan.masks,
-        remarks=plan.remarks,
-        warnings=plan.warnings,
-        private=plan.key is not None,
+    jobs, others = (
+        listed if plan.mirror is None else [replace(job, out=out) for job in listed]
+        for listed in (plan.jobs, plan.others)
     )
+    record = plan.record
+    record.started = datetime.now(UTC)
     progress = Progress(len(jobs), None if plan.quiet else sys.stderr)
     with ExitStack() as cleanup:
         store = open_store(out, resume=plan.resume, overwrite=plan.overwrite)
         cleanup.callback(store.close)
-        cleanup.callback(write_outputs, jobs, store, record)
+        former = [job for job in others if store.result(job) is not None]
+        cleanup.callback(
+            write_outputs,
+            [*jobs, *former],
+            store,
+            record,
+            outdated=_outdated_names(former, store),
+        )
         cleanup.callback(progress.close)
         for remark in record.remarks:
             progress.say(remark)
@@ -150,6 +146,16 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
                 yield result if following == index else _stored_result(jobs[following], store)
                 following += 1
         record.complete = True
+
+
+def _outdated_names(jobs: list[Job], store: ResultStore) -> frozenset[str]:
+    """Return the names of the jobs whose stored results are ok, but no longer valid."""
+    valid = set(_unchanged_jobs(jobs, store))
+    return frozenset(
+        job.name
+        for index, job in enumerate(jobs)
+        if index not in valid and _stored_result(job, store).status == "ok"
+    )
 
 
 def _compute(

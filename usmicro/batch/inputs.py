@@ -28,7 +28,6 @@ def make_jobs(
     settings: Settings,
     spacing: str | float | Path | None = None,
     masks: str | Path | MaskFunction | None = None,
-    limit: int | None = None,
     key: bytes | None = None,
     optional_outputs: tuple[str, ...] = (),
 ) -> tuple[list[Job], list[str], list[RunWarning]]:
@@ -36,7 +35,7 @@ def make_jobs(
 
     Parameters
     ----------
-    inputs, spacing, masks, limit
+    inputs, spacing, masks
         As given to `usmicro.run`.
     out : path
         Output folder.
@@ -84,7 +83,7 @@ def make_jobs(
     stems = file_stems([name for name, _ in named])
     mask_function_hash = "" if function is None else function_hash(function)
     jobs = []
-    for (name, item), stem in zip(named[:limit], stems, strict=False):
+    for (name, item), stem in zip(named, stems, strict=True):
         image_spacing, spacing_wins = spacings.for_image(item.name)
         jobs.append(
             Job(

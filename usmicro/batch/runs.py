@@ -11,11 +11,13 @@ from usmicro.batch.execution import RunPlan, execute
 from usmicro.batch.functions import check_importable
 from usmicro.batch.inputs import Inputs, make_jobs
 from usmicro.batch.pseudonyms import key_for_run
+from usmicro.batch.record import Record
 from usmicro.batch.results import Result
 from usmicro.batch.store import check_content, folder_content
 from usmicro.batch.workers import available_cores
 from usmicro.errors import UsageError
 from usmicro.loading.remote import is_address
+from usmicro.model.warnings import RunWarning
 from usmicro.settings import Settings, read_settings
 
 
@@ -37,6 +39,11 @@ class Run(Iterator[Result]):
         result = next(self._results)
         self._count += 1
         return result
+
+    @property
+    def warnings(self) -> list[RunWarning]:
+        """The kinds of warnings with their counts; complete once the run has ended."""
+        return self._plan.record.warnings
 
     def close(self) -> None:
         """End the run; results that are not computed yet are left out of the tables."""
@@ -101,7 +108,8 @@ def run(
         `usmicro.analyze`. The result of a function must depend on its arguments alone. With several
         workers it must be a function of a module that they can import, not of the script itself.
     resume : bool
-        Keep the results in `out` whose input, masks and settings are unchanged. A masks function
+        Keep the results in `out` whose input, masks and settings are unchanged. With `limit`, the
+        results of inputs beyond the limit stay in the tables, too. A masks function
         counts as unchanged if its source file is unchanged.
     overwrite : bool
         Delete what a former run wrote to `out`.
@@ -178,27 +186,33 @@ def run(
         settings=settings,
         spacing=spacing,
         masks=masks,
-        limit=limit,
         key=key,
         optional_outputs=("dicom",) * dicom + ("coco",) * coco,
     )
+    jobs, others = jobs[:limit], jobs[len(jobs[:limit]) :]
     workers = min(workers or available_cores(), len(jobs))
     if callable(masks) and (workers > 1 or cluster is not None):
         check_importable(masks)
     content = folder_content(Path(out)) if mirror is None else mirror.content()
     check_content(out, content, resume=resume, overwrite=overwrite)
+    record = Record(
+        settings,
+        workers=workers if cluster is None else None,
+        spacing=spacing,
+        masks=masks,
+        remarks=remarks,
+        warnings=warnings,
+        private=key is not None,
+    )
     return Run(
         RunPlan(
             jobs=jobs,
-            remarks=remarks,
-            warnings=warnings,
+            others=others if resume else [],
+            record=record,
             out=out,
             mirror=mirror,
-            settings=settings,
             workers=workers if cluster is None else None,
             cluster=cluster,
-            spacing=spacing,
-            masks=masks,
             key_file=key_file,
             key=key,
             resume=resume,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from usmicro.batch.jobs import Job
 from usmicro.batch.record import Record
 from usmicro.batch.results import Result
 from usmicro.batch.store import COCO, RECORD, TABLES, ResultStore
+from usmicro.model.warnings import ScanWarning, WarningCode
 from usmicro.writing.coco import CocoWriter
 from usmicro.writing.files import replacing
 from usmicro.writing.parquet import write_parquet
@@ -27,15 +28,30 @@ from usmicro.writing.tables import (
 )
 
 
-def write_outputs(jobs: list[Job], store: ResultStore, record: Record) -> None:
+def write_outputs(
+    jobs: list[Job],
+    store: ResultStore,
+    record: Record,
+    *,
+    outdated: frozenset[str] = frozenset(),
+) -> None:
     """Write the tables and what is made of them; the report only if every input has a result.
+
+    Parameters
+    ----------
+    jobs : list of Job
+        Those without a stored result are left out.
+    store : ResultStore
+    record : Record
+    outdated : frozenset of str
+        Names of images whose results are of a former run with other settings or inputs.
 
     Raises
     ------
     UsageError
         If a file cannot be written.
     """
-    _write_tables(jobs, store, record)
+    _write_tables(jobs, store, record, outdated)
     for name in TABLES:
         write_parquet(store.out / name)
     if jobs and "coco" in jobs[0].optional_outputs:
@@ -44,7 +60,9 @@ def write_outputs(jobs: list[Job], store: ResultStore, record: Record) -> None:
         write_report(store.out)
 
 
-def _write_tables(jobs: list[Job], store: ResultStore, record: Record) -> None:
+def _write_tables(
+    jobs: list[Job], store: ResultStore, record: Record, outdated: frozenset[str]
+) -> None:
     """Write the CSV tables and run.json."""
     columns_of_tables = (IMAGES_COLUMNS, MASSES_COLUMNS, FOCI_COLUMNS, CLUSTERS_COLUMNS)
     with ExitStack() as files:
@@ -53,7 +71,7 @@ def _write_tables(jobs: list[Job], store: ResultStore, record: Record) -> None:
             for name, columns in zip(TABLES, columns_of_tables, strict=True)
         )
         empty: dict[str, Any] = dict.fromkeys(IMAGES_COLUMNS)
-        for result in _results_so_far(jobs, store):
+        for result in _results_so_far(jobs, store, outdated):
             summary = {} if result.summary is None else plain(result.summary)
             head = {"image": result.image, "status": result.status, "error": result.error or None}
             tail = {
@@ -71,7 +89,7 @@ def _write_tables(jobs: list[Job], store: ResultStore, record: Record) -> None:
             record.add(result)
     record.finished = datetime.now(UTC)
     with replacing(store.out / RECORD, durable=True) as file:
-        record.write(file, _results_so_far(jobs, store))
+        record.write(file, _results_so_far(jobs, store, outdated))
 
 
 def _write_coco(jobs: list[Job], store: ResultStore) -> None:
@@ -83,6 +101,14 @@ def _write_coco(jobs: list[Job], store: ResultStore) -> None:
                 coco.add(picture, result.image, result.labels, result)
 
 
-def _results_so_far(jobs: list[Job], store: ResultStore) -> Iterator[Result]:
-    """Yield the stored results in the order of the jobs."""
-    return (result for job in jobs if (result := store.result(job)) is not None)
+def _results_so_far(
+    jobs: list[Job], store: ResultStore, outdated: frozenset[str]
+) -> Iterator[Result]:
+    """Yield the stored results in the order of the jobs; outdated ones get a warning."""
+    warning = ScanWarning(WarningCode.FORMER_RESULT, "computed by a former run")
+    for job in jobs:
+        result = store.result(job)
+        if result is not None and job.name in outdated:
+            result = replace(result, warnings=(*result.warnings, warning))
+        if result is not None:
+            yield result

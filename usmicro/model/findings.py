@@ -15,6 +15,7 @@ ShadowVerdict = Literal["yes", "no", "not assessable"]
 TwinklingVerdict = Literal["yes", "possible", "no", "not assessable"]
 PosteriorFeature = Literal["none", "enhancement", "shadowing", "combined", "not assessable"]
 Orientation = Literal["parallel", "not parallel"]
+MassSource = Literal["found", "given"]
 YesNo = Literal["yes", "no"]
 
 # ---- results of the stages on one view; positions and lengths in grid pixels ----
@@ -156,6 +157,8 @@ class Mass:
     posterior_score: float | None
     confidence: float
     foci: int
+    source: MassSource
+    """Whether the program found the mass, or the user's mask gave it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

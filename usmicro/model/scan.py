@@ -51,6 +51,16 @@ class Region:
     right: int
     bottom: int
     spacing: Spacing = field(default_factory=Spacing)
+    low_priority: bool = False
+    """True if other regions are drawn over this one where they overlap (RegionFlags, bit 0)."""
+    face_row: float | None = None
+    """Row of the image at depth 0 according to the reference pixel; None if the file does not say.
+    It may lie outside the region and outside the image."""
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return (self.right - self.left) * (self.bottom - self.top)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class WarningCode(StrEnum):
     MASK_WITHOUT_SCAN = "mask-without-scan"
     SPACING_WITHOUT_SCAN = "spacing-without-scan"
     FILES_PASSED_OVER = "files-passed-over"
+    FORMER_RESULT = "former-result"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,13 @@ class Explanation:
     advice: str
     """What to do, as a sentence."""
 
+    def about(self, text: str) -> str:
+        """Return the explanation of a warning whose text says what was found in a scan."""
+        end = "" if text.endswith(("?", ".")) else "."
+        return f"{self.title}: {text}{end} {self.advice}"
 
-EXPLANATIONS: dict[WarningCode, Explanation] = {
+
+EXPLANATIONS: dict[str, Explanation] = {
     WarningCode.SPACING_REJECTED: Explanation(
         "The pixel spacing is impossible and was not used; no mm are reported",
         "Correct the spacing: it is the distance between pixel centres in mm, not in cm.",
@@ -119,6 +125,10 @@ EXPLANATIONS: dict[WarningCode, Explanation] = {
     WarningCode.FILES_PASSED_OVER: Explanation(
         "Files were passed over because they are not scans that can be read",
         "Convert them to one of the supported formats if they are scans.",
+    ),
+    WarningCode.FORMER_RESULT: Explanation(
+        "The result is of a former run, and its input, masks or settings have changed since",
+        "Run again with --resume and without --limit to compute it again.",
     ),
 }
 """Meaning of each kind of warning; docs/warnings.md repeats them."""

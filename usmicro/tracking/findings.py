@@ -266,4 +266,5 @@ def _mass_row(track: MassTrack, number: int, *, foci: int) -> Mass:
         posterior_score=best.posterior.score,
         confidence=best.confidence,
         foci=foci,
+        source=best.source,
     )

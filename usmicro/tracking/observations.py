@@ -10,7 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from usmicro.labelling.labels import FocusLabel, label_foci
 from usmicro.model.anatomy import Anatomy
-from usmicro.model.findings import Candidates, Kind, Orientation, Posterior, Shadow
+from usmicro.model.findings import (
+    Candidates,
+    Kind,
+    MassSource,
+    Orientation,
+    Posterior,
+    Shadow,
+)
 from usmicro.model.view import View
 from usmicro.posterior.focus_shadow import focus_shadows
 from usmicro.posterior.mass_features import posterior_feature
@@ -100,6 +107,7 @@ class MassMeasurement:
     orientation: Orientation
     posterior: Posterior
     confidence: float
+    source: MassSource
 
 
 def measure_shadows(
@@ -265,6 +273,7 @@ def measure_mass(
         orientation="parallel" if width >= height else "not parallel",
         posterior=posterior_feature(view, mass, settings),
         confidence=anatomy.mass_confidence[number - 1],
+        source="given" if "masses" in anatomy.given else "found",
     )
 
 

@@ -7,6 +7,12 @@ const CARDS_STEP = 100; // number of cards that are added at a time
 const MOST_DOTS = 60; // number of foci that are drawn on a thumbnail
 const DOT_SHARE = 16; // the longer side of a thumbnail divided by the size of a focus on it
 
+/** Return the highest of the values that are known, or null. */
+function highest(values) {
+  const known = values.filter(hasValue);
+  return known.length ? Math.max(...known) : null;
+}
+
 const FOCI_COLUMNS = Object.fromEntries(data.columns.foci.map((name, index) => [name, index]));
 const images = data.images.map((image, index) => {
   const foci = image.tables?.foci ?? [];
@@ -14,7 +20,7 @@ const images = data.images.map((image, index) => {
   return Object.assign(image, {
     index,
     lowerName: image.image.toLowerCase(),
-    highestConfidence: foci.length ? Math.max(...column("confidence")) : null,
+    highestConfidence: highest(column("confidence")),
     shadow: column("shadow").includes("yes"),
     twinkling: column("twinkling").some((verdict) => ["yes", "possible"].includes(verdict)),
   });
@@ -32,6 +38,13 @@ const FOCI_FILTERS = {
   cluster: (image) => image.tables?.clusters.length > 0,
 };
 
+const STATUS_FILTERS = {
+  "": () => true,
+  ok: (image) => image.status === "ok",
+  failed: (image) => image.status === "failed",
+  warned: (image) => Boolean(image.warnings),
+};
+
 /** The images that pass the filters, in the chosen order. */
 export let filtered = images;
 let cardCount = 0;
@@ -39,13 +52,13 @@ let cardCount = 0;
 /** Filter and sort the images, and show the first cards. */
 function updateGallery() {
   const text = byId("name-filter").value.trim().toLowerCase();
-  const status = byId("status-filter").value;
+  const status = STATUS_FILTERS[byId("status-filter").value];
   const mass = byId("mass-filter").value;
   const passesFoci = FOCI_FILTERS[byId("foci-filter").value];
   const passesMass = (image) =>
     !mass || (image.status === "ok" && (image.masses > 0) === (mass === "yes"));
   filtered = images.filter((image) => image.lowerName.includes(text)
-    && (!status || image.status === status) && passesFoci(image) && passesMass(image));
+    && status(image) && passesFoci(image) && passesMass(image));
   filtered.sort(comparison(byId("sort").value, byId("order").value === "down" ? -1 : 1));
   byId("cards").replaceChildren();
   cardCount = 0;
@@ -120,9 +133,16 @@ function facts(image) {
   if (!image.foci) line.append(make("span", {}, "no foci"));
   line.append(
     make("span", {}, count(image.masses, "mass", "masses")),
-    make("span", { title: "How strongly the image as a whole shows calcification, 0 to 1" },
-      `score ${image.calcification_score.toFixed(2)}`),
   );
+  if (hasValue(image.calcification_score)) {
+    line.append(make("span",
+      { title: "How strongly the image as a whole shows calcification, 0 to 1" },
+      `score ${image.calcification_score.toFixed(2)}`));
+  }
+  if (image.warnings) {
+    line.append(make("span", { class: "warn", title: image.warnings.join("\n") },
+      count(image.warnings.length, "warning", "warnings")));
+  }
   if (image.frames > 1) line.append(make("span", {}, `${image.frames} frames`));
   return line;
 }

@@ -21,6 +21,7 @@ from string import Template
 from typing import Any
 
 from usmicro.model.findings import Mass
+from usmicro.model.warnings import EXPLANATIONS
 from usmicro.writing.files import cannot_write, write_atomically
 from usmicro.writing.report import summary as report_summary
 from usmicro.writing.report.pictures import read_picture
@@ -178,9 +179,11 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
     """Return the data of one image; `row` is its row of images.csv."""
     name = row["image"]
     entry: dict[str, Any] = {
-        key: row[key] for key in row if key != "seconds" and row[key] is not None
+        key: row[key] for key in row if key not in ("seconds", "warnings") and row[key] is not None
     }
     record = run.image_record(name)
+    if warnings := record.get("warnings"):
+        entry["warnings"] = [_warning_text(**warning) for warning in warnings]
     if notes := record.get("notes"):
         entry["notes"] = notes
     if row["status"] != "ok":
@@ -218,6 +221,12 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
     }
 
 
+def _warning_text(code: str, text: str) -> str:
+    """Return a warning on an image with its meaning and what to do."""
+    explanation = EXPLANATIONS.get(code)  # unknown if a later version wrote the run
+    return f"{text} ({code})" if explanation is None else explanation.about(text)
+
+
 def _html(run: Run, body: str, gallery: str, *, title: str, home: str = "") -> bytes:
     """Return a whole page; the gallery goes to its place in the body, or behind it."""
     page = Template(_asset("report.html")).substitute(
@@ -227,6 +236,7 @@ def _html(run: Run, body: str, gallery: str, *, title: str, home: str = "") -> b
         navigation=report_summary.navigation(
             gallery=bool(gallery),
             home=home,
+            warned=bool(run.record.get("warnings")),
             failed=any(row["status"] != "ok" for row in run.images),
         ),
         body=body.replace(report_summary.GALLERY_PLACE, gallery)

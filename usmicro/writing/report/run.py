@@ -13,7 +13,13 @@ from urllib.parse import quote
 
 from usmicro.errors import UsageError
 from usmicro.writing.names import file_stems
-from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS
+from usmicro.writing.tables import (
+    CLUSTERS_COLUMNS,
+    DEVICE_COLUMNS,
+    FOCI_COLUMNS,
+    IMAGES_COLUMNS,
+    MASSES_COLUMNS,
+)
 
 COLUMNS = {
     "images": IMAGES_COLUMNS,
@@ -26,9 +32,16 @@ Row = dict[str, Any]
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 TEXT_COLUMNS = frozenset(
-    ("image", "status", "error", "label_reason", "shadow_reason", "twinkling_reason")
+    (
+        *("image", "status", "error", "label_reason", "shadow_reason", "twinkling_reason"),
+        *("warnings", *DEVICE_COLUMNS),
+    )
 )
 """Columns whose values are text even if they look like a number."""
+LATER_COLUMNS = frozenset(
+    (*("shadow_reason", "twinkling_reason", "source", "warnings"), *DEVICE_COLUMNS)
+)
+"""Columns that tables of version 0.1.0 do not have; their values are then unknown."""
 RECORD_KEYS = (
     "images",
     "settings",
@@ -135,13 +148,16 @@ def _read_table(file: Path, columns: tuple[str, ...]) -> list[Row]:
         with open(file, encoding="utf-8", newline="") as lines:
             reader = csv.reader(lines)
             header = tuple(next(reader, ()))
-            if header != columns:
+            present = tuple(name for name in columns if name in header)
+            if header != present or not set(columns) - LATER_COLUMNS <= set(header):
                 raise UsageError(
                     f"{file}: has other columns than this version of usmicro writes; "
                     "run usmicro run again with --overwrite"
                 )
+            unknown: Row = dict.fromkeys(columns)
             return [
-                {name: _value(name, text) for name, text in zip(columns, line, strict=True)}
+                unknown
+                | {name: _value(name, text) for name, text in zip(header, line, strict=True)}
                 for line in reader
             ]
     except OSError as error:

@@ -21,10 +21,11 @@ LABELS = ("intramass", "extramass", "intraductal")
 
 def sections(run: Run, images: str = GALLERY_PLACE) -> str:
     """Return the sections of the main page; `images` is the gallery or the list of its pages."""
-    return summary(run) + distributions(run) + failed(run) + images + settings(run)
+    parts = (summary(run), warnings(run), distributions(run), failed(run), images, settings(run))
+    return "".join(parts)
 
 
-def navigation(*, gallery: bool, home: str, failed: bool) -> str:
+def navigation(*, gallery: bool, home: str, warned: bool, failed: bool) -> str:
     """Return links to the sections of the page.
 
     Parameters
@@ -33,12 +34,16 @@ def navigation(*, gallery: bool, home: str, failed: bool) -> str:
         True if the page has a gallery.
     home : str
         Address of the folder of the main page, for further pages; empty on the main page.
+    warned : bool
+        True if there are warnings.
     failed : bool
         True if there are failed files.
     """
     if home:
         return f'<a href="{home}report.html">Summary</a><a href="#gallery">Gallery</a>'
-    names = [("summary", "Summary"), ("distributions", "Distributions")]
+    names = [("summary", "Summary")]
+    names += [("warnings", "Warnings")] if warned else []
+    names += [("distributions", "Distributions")]
     names += [("failed", "Failed files")] if failed else []
     names += [("gallery", "Gallery"), ("settings", "Settings")]
     return "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in names)
@@ -73,6 +78,28 @@ def summary(run: Run) -> str:
     return f'<section id="summary"><h2>Summary</h2>{content}</section>'
 
 
+def warnings(run: Run) -> str:
+    """Return the kinds of warnings, each with its count, what to do and examples."""
+    kinds = run.record.get("warnings") or []
+    if not kinds:
+        return ""
+    body = ""
+    for kind in kinds:
+        examples = "".join(f"<li>{escape(example)}</li>" for example in kind["examples"])
+        examples = f'<ul class="path">{examples}</ul>' if examples else ""
+        body += (
+            f'<tr><td class="number">{kind["count"]:,}</td>'
+            f"<td><strong>{escape(kind['title'])}.</strong> {escape(kind['advice'])}"
+            f"{examples}</td><td><code>{escape(kind['code'])}</code></td></tr>"
+        )
+    head = '<th class="number">Count</th><th>Warning</th><th>Code</th>'
+    note = '<p class="note">Some numbers of these images may be wrong or missing.</p>'
+    return (
+        f'<section id="warnings"><h2>Warnings</h2>{note}<div class="scroll"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
+    )
+
+
 def distributions(run: Run) -> str:
     """Return histograms and bars of all images and foci."""
     foci = [focus for rows in run.foci.values() for focus in rows]
@@ -100,9 +127,7 @@ def distributions(run: Run) -> str:
             "mm from the transducer",
             missing=depth_note,
         ),
-        histogram(
-            [focus["confidence"] for focus in foci], "Confidence of a focus", "0 to 1", most=1.0
-        ),
+        histogram(_known(foci, "confidence")[0], "Confidence of a focus", "0 to 1", most=1.0),
         bars(
             [(name, shadows[name], "plain") for name in ("yes", "no", "not assessable")],
             "Posterior shadow",
@@ -230,11 +255,9 @@ def _known(rows: Iterable[Mapping[str, Any]], column: str) -> tuple[list[float],
 
 def _unknown(count: int, quantity: str) -> str:
     """Return the note on foci of which a quantity is not known."""
-    return (
-        f"{count:,} {'focus' if count == 1 else 'foci'} without a known {quantity} not shown"
-        if count
-        else ""
-    )
+    if not count:
+        return ""
+    return f"Not shown: {count:,} {'focus' if count == 1 else 'foci'} without a measured {quantity}"
 
 
 def _duration(seconds: float) -> str:

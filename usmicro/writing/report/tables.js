@@ -28,7 +28,8 @@ function labelColumn() {
 /** Show the tables, notes and links of the current image. */
 export function showTables() {
   byId("tables").replaceChildren(
-    ...fociTable(), ...massesTable(), ...clustersTable(), ...notes(), ...fileLinks());
+    ...warnings(), ...fociTable(), ...massesTable(), ...clustersTable(), ...notes(),
+    ...fileLinks());
 }
 
 /** Return the column of frames, for a cine. */
@@ -76,6 +77,7 @@ function massesTable() {
     wordColumn("Orientation", "orientation"),
     wordColumn("Posterior", "posterior"),
     numberColumn("Foci", "foci", 0),
+    ...(masses.some((mass) => mass.source === "given") ? [wordColumn("Source", "source")] : []),
     ...frameColumn(),
   ];
   return masses.length ? [make("h3", {}, "Masses"), table(columns, masses)] : [];
@@ -93,6 +95,13 @@ function clustersTable() {
     numberColumn("Depth, mm", "depth_mm", 1),
   ];
   return clusters.length ? [make("h3", {}, "Clusters of foci"), table(columns, clusters)] : [];
+}
+
+/** Make the warnings on the current image; empty if there are none. */
+function warnings() {
+  if (!current.warnings) return [];
+  return [make("h3", {}, "Warnings"),
+    ...current.warnings.map((warning) => make("p", { class: "note warn" }, warning))];
 }
 
 /** Make the notes on the current image; empty if there are none. */
