@@ -41,11 +41,9 @@ def frame_offsets(fragments):
 
 def read_frames(data, declared_frames, extended_table=None):
     """Return the bytes of the frames that are found in pixel data."""
-    file = io.BytesIO(data)
-    return [
-        b"".join(data[a : a + n] for a, n in frame)
-        for frame in encapsulated_frames(file, declared_frames, extended_table)
-    ]
+    frames, count = encapsulated_frames(io.BytesIO(data), declared_frames, extended_table)
+    assert count >= max(declared_frames, len(frames))
+    return [b"".join(data[a : a + n] for a, n in frame) for frame in frames]
 
 
 WHOLE = [[frame] for frame in FRAMES]

@@ -6,6 +6,7 @@ Each frame can then be read on its own, and a missing frame is noticed before an
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zlib
 from io import BytesIO
@@ -23,13 +24,19 @@ Truncation = Literal["", "between items", "inside an item"]
 UNDEFINED_LENGTH = 0xFFFFFFFF
 """Length field of encapsulated pixel data (DICOM PS3.5 A.4)."""
 _ITEM_TAG, _SEQUENCE_END_TAG = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
-_STREAM_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff")
-"""First bytes of a JPEG or JPEG-LS stream, and of a JPEG 2000 stream."""
+_STREAM_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff", b"\0\0\0\x0cjP")
+"""First bytes of a JPEG or JPEG-LS stream, of a JPEG 2000 stream, and of one in JP2 boxes."""
+_START_BYTES = max(map(len, _STREAM_STARTS))
 _STREAM_END = b"\xff\xd9"
 """Last bytes of these streams."""
 _STREAM_END_REACH = 10
 """Number of bytes at the end of a frame in which the end of its stream is searched, since padding
 may follow. Chosen by eye; no measurement is recorded."""
+_NEXT_STREAM = re.compile(rb"\xff\xd9\0*(?=\xff\xd8\xff|\xff\x4f\xff\x51)")
+"""End of a stream that another one follows. Neither marker occurs inside of coded pixels."""
+_RLE_HEADER = struct.Struct("<16L")
+"""Number of segments and the offset of each (DICOM PS3.5 G.5)."""
+_MOST_RLE_SEGMENTS = 15
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 """UID of the deflated transfer syntax."""
 _FILE_META_BYTES = 1024
@@ -115,12 +122,13 @@ def encapsulated_frames(
     file: BinaryIO,
     declared_frames: int,
     extended_table: tuple[bytes, bytes] | None = None,
-) -> list[list[ByteRange]]:
-    """Return the byte ranges of each complete frame of compressed pixel data.
+) -> tuple[list[list[ByteRange]], int]:
+    """Find the frames of compressed pixel data, also those beyond the declared number.
 
-    The extended or basic offset table says which fragments form a frame. Without a table, all
-    fragments form the only frame, or a frame begins with each fragment that begins a JPEG stream,
-    or each fragment is a frame.
+    The extended or basic offset table says which fragments form a frame. Without a table, a frame
+    begins with each fragment that begins a JPEG stream or is an RLE frame, or each fragment is a
+    frame, or all fragments form the only frame. Where several complete streams lie in one frame or
+    in one fragment, each is a frame.
 
     Parameters
     ----------
@@ -133,9 +141,11 @@ def encapsulated_frames(
 
     Returns
     -------
-    list of list of ByteRange
-        The fragments of each frame that is complete. There are fewer frames than declared if the
-        file is truncated, and more if the file has more.
+    frames : list of list of ByteRange
+        The fragments of each frame that is complete.
+    count : int
+        Number of frames that the file should have, at least `declared_frames`; larger than that of
+        the complete frames if the file is truncated.
 
     References
     ----------
@@ -144,25 +154,33 @@ def encapsulated_frames(
     size = _size(file)
     items, truncation = _items(file, size)
     if len(items) < 2:
-        return []
+        return [], declared_frames
     (table_offset, table_length), fragments = items[0], items[1:]
     first = table_offset + table_length
-    if extended_table is not None and all(
-        len(table) == 8 * declared_frames for table in extended_table
-    ):
-        offsets, lengths = (struct.unpack(f"<{declared_frames}Q", part) for part in extended_table)
-        ranges = [
-            (first + offset + 8, length) for offset, length in zip(offsets, lengths, strict=True)
-        ]
-        return [[byte_range] for byte_range in ranges if sum(byte_range) <= size]
-    file.seek(table_offset)
-    entries = table_length // 4
-    starts = [first + offset for offset in struct.unpack(f"<{entries}L", file.read(4 * entries))]
-    if entries == declared_frames and starts == sorted(set(starts)):
-        frames = _frames_by_table(fragments, starts, truncation)
-        if frames is not None:
-            return frames
-    return _frames_by_content(file, fragments, declared_frames, truncation)
+    frames: list[list[ByteRange]] | None = None
+    entries = 0
+    if extended_table is not None:
+        frames, entries = _frames_by_extended_table(fragments, extended_table, first, size)
+    if frames is None:
+        file.seek(table_offset)
+        entries = table_length // 4
+        offsets = struct.unpack(f"<{entries}L", file.read(4 * entries))
+        starts = [first + offset for offset in offsets]
+        if entries >= declared_frames and starts == sorted(set(starts)):
+            frames = _frames_by_table(fragments, starts, truncation)
+    if frames is None:
+        entries = 0
+        frames = _frames_by_content(file, fragments, declared_frames, truncation)
+    expected = max(declared_frames, entries)
+    # reading whole fragments takes long, so that it is only done where frames may be missing
+    inside = len(frames) < max(expected, 2)
+    split = [part for frame in frames for part in _streams(file, frame, inside_fragments=inside)]
+    if len(split) > len(frames):  # a table with fewer entries than streams is wrong
+        frames, expected = split, declared_frames
+    count = max(expected, len(frames))
+    if len(frames) > declared_frames and count == len(frames) and truncation == "inside an item":
+        count += 1  # at least one more frame began
+    return frames, count
 
 
 def encapsulated_stream(file: BinaryIO) -> tuple[list[ByteRange], bool]:
@@ -194,6 +212,26 @@ def _items(file: BinaryIO, size: int) -> tuple[list[ByteRange], Truncation]:
     return items, "inside an item" if head[2:3] == b"\0" else "between items"
 
 
+def _frames_by_extended_table(
+    fragments: list[ByteRange], table: tuple[bytes, bytes], first: int, size: int
+) -> tuple[list[list[ByteRange]] | None, int]:
+    """Return the frames according to the extended offset table, and the number of its entries.
+
+    The frames are None if the table is wrong: if it does not hold one offset and one length for
+    each frame, or if the offsets are not those of fragments.
+    """
+    entries = len(table[0]) // 8
+    if entries == 0 or any(len(part) != 8 * entries for part in table):
+        return None, 0
+    offsets, lengths = (struct.unpack(f"<{entries}Q", part) for part in table)
+    ranges = [(first + offset + 8, length) for offset, length in zip(offsets, lengths, strict=True)]
+    end = sum(fragments[-1])
+    largest = dict(fragments)
+    if any(length > largest.get(start, -1) for start, length in ranges if start < end):
+        return None, 0
+    return [[byte_range] for byte_range in ranges if sum(byte_range) <= min(size, end)], entries
+
+
 def _frames_by_table(
     fragments: list[ByteRange], starts: list[int], truncation: Truncation
 ) -> list[list[ByteRange]] | None:
@@ -220,20 +258,81 @@ def _frames_by_content(
     file: BinaryIO, fragments: list[ByteRange], declared_frames: int, truncation: Truncation
 ) -> list[list[ByteRange]]:
     """Group fragments into frames by the first bytes of each fragment."""
-    if declared_frames == 1:
-        return [] if truncation == "inside an item" else [fragments]
     frames: list[list[ByteRange]] = []
-    for offset, length in fragments:
-        file.seek(offset)
-        if file.read(min(3, length)) in _STREAM_STARTS:
+    if all(_is_rle_frame(file, fragment) for fragment in fragments):
+        return [[fragment] for fragment in fragments]
+    if declared_frames == 1:
+        frames = _streams(file, fragments)
+        if truncation != "inside an item":
+            return frames
+        # the fragment that is lost belongs to the last frame unless that one is complete
+        return frames if len(frames) > 1 and _has_end(file, frames[-1][-1]) else frames[:-1]
+    for fragment in fragments:
+        if _begins_stream(file, fragment):
             frames.append([])
         elif not frames:  # not JPEG
             return [[fragment] for fragment in fragments]
-        frames[-1].append((offset, length))
-    offset, length = frames[-1][-1]
+        frames[-1].append(fragment)
+    return frames if _has_end(file, frames[-1][-1]) or not truncation else frames[:-1]
+
+
+def _streams(
+    file: BinaryIO, frame: list[ByteRange], *, inside_fragments: bool = False
+) -> list[list[ByteRange]]:
+    """Split a frame into the complete streams in it; one that has no second stream stays whole.
+
+    `inside_fragments` is True to look for several streams in one fragment.
+    """
+    if not _begins_stream(file, frame[0]):
+        return [frame]
+    if len(frame) == 1:
+        return _streams_in_fragment(file, frame[0]) if inside_fragments else [frame]
+    streams: list[list[ByteRange]] = []
+    for fragment in frame:
+        if not streams or (_begins_stream(file, fragment) and _has_end(file, streams[-1][-1])):
+            streams.append([])
+        streams[-1].append(fragment)
+    return streams
+
+
+def _streams_in_fragment(file: BinaryIO, fragment: ByteRange) -> list[list[ByteRange]]:
+    """Split a fragment at the end of each stream that another one follows."""
+    offset, length = fragment
+    file.seek(offset)
+    data = file.read(length)
+    bounds = [0, *(match.end() for match in _NEXT_STREAM.finditer(data)), len(data)]
+    return [[(offset + a, b - a)] for a, b in pairwise(bounds)]
+
+
+def _begins_stream(file: BinaryIO, fragment: ByteRange) -> bool:
+    """Return True if a fragment begins a stream."""
+    offset, length = fragment
+    file.seek(offset)
+    return file.read(min(_START_BYTES, length)).startswith(_STREAM_STARTS)
+
+
+def _has_end(file: BinaryIO, fragment: ByteRange) -> bool:
+    """Return True if a fragment ends with the end of a stream."""
+    offset, length = fragment
     file.seek(offset + max(0, length - _STREAM_END_REACH))
-    has_end = _STREAM_END in file.read(min(_STREAM_END_REACH, length))
-    return frames if has_end or not truncation else frames[:-1]
+    return _STREAM_END in file.read(min(_STREAM_END_REACH, length))
+
+
+def _is_rle_frame(file: BinaryIO, fragment: ByteRange) -> bool:
+    """Return True if a fragment begins with the header of an RLE frame."""
+    offset, length = fragment
+    if length < _RLE_HEADER.size:
+        return False
+    file.seek(offset)
+    count, *offsets = _RLE_HEADER.unpack(file.read(_RLE_HEADER.size))
+    used, unused = offsets[:count], offsets[count:]
+    return (
+        1 <= count <= _MOST_RLE_SEGMENTS
+        and used[0] == _RLE_HEADER.size
+        and used == sorted(used)
+        and used[-1] < length
+        and not any(unused)
+    )
 
 
 def _size(file: BinaryIO) -> int:

@@ -6,30 +6,24 @@ decoded when it is read.
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from usmicro.errors import ScanError
+from usmicro.loading.dicom.display import decoded_frames, open_pixels
 from usmicro.loading.dicom.fragments import (
     UNDEFINED_LENGTH,
-    ByteRange,
-    encapsulated_frames,
     encapsulated_stream,
     inflate,
     is_deflated,
-    native_frames,
 )
-from usmicro.loading.dicom.pixels import (
-    EncodedPixels,
-    bit_depth_notes,
-    decoded_frames,
-    select_plugin,
-)
-from usmicro.loading.dicom.regions import file_spacing, read_regions
+from usmicro.loading.dicom.frames import declared_frames, find_frames, tissue_frames
+from usmicro.loading.dicom.header import body_part_remarks, read_device, ultrasound_remarks
+from usmicro.loading.dicom.pixels import EncodedPixels
+from usmicro.loading.dicom.regions import read_geometry
 from usmicro.loading.formats import (
     DAMAGED,
     BoundedReader,
@@ -39,15 +33,22 @@ from usmicro.loading.formats import (
     uid_name,
     warning_texts,
 )
-from usmicro.model.arrays import Frame
 from usmicro.model.scan import Scan
+from usmicro.model.warnings import Remark, separated
 from usmicro.settings import LoadingSettings
 
+if TYPE_CHECKING:
+    from usmicro.loading.video.reader import DicomVideo
+
 _KEYWORDS = """
-    SOPClassUID Modality SequenceOfUltrasoundRegions PixelSpacing NominalScannedPixelSpacing
-    SharedFunctionalGroupsSequence NumberOfFrames SamplesPerPixel PhotometricInterpretation
-    PlanarConfiguration Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation
-    WindowCenter WindowWidth RescaleSlope RescaleIntercept ModalityLUTSequence
+    SOPClassUID Modality Manufacturer ManufacturerModelName TransducerData TransducerType
+    BodyPartExamined AnatomicRegionSequence
+    SequenceOfUltrasoundRegions PixelSpacing NominalScannedPixelSpacing PixelAspectRatio
+    SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence NumberOfFrames
+    SamplesPerPixel PhotometricInterpretation PlanarConfiguration Rows Columns BitsAllocated
+    BitsStored HighBit PixelRepresentation
+    WindowCenter WindowWidth VOILUTFunction RescaleSlope RescaleIntercept ModalityLUTSequence
+    VOILUTSequence PresentationLUTShape PresentationLUTSequence PixelPresentation
     RedPaletteColorLookupTableDescriptor RedPaletteColorLookupTableData
     GreenPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableData
     BluePaletteColorLookupTableDescriptor BluePaletteColorLookupTableData
@@ -55,11 +56,6 @@ _KEYWORDS = """
     SegmentedBluePaletteColorLookupTableData ExtendedOffsetTable ExtendedOffsetTableLengths
 """
 """All attributes that are read; none of them identifies a patient."""
-_ULTRASOUND_CLASSES = ("1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3")
-"""Retired UIDs of ultrasound images and of ultrasound cines; the current UIDs begin with them."""
-_ULTRASOUND_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-_DIRECTORY = "1.2.840.10008.1.3.10"
 _IMPLICIT, _EXPLICIT, _BIG_ENDIAN, _DEFLATED = (
     f"1.2.840.10008.1.2{ending}" for ending in ("", ".1", ".2", ".1.99")
 )
@@ -97,20 +93,20 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
     CodecError
         If no installed plug-in of pydicom decodes its transfer syntax.
     """
-    notes: list[str] = []
+    remarks: list[Remark] = []
     with (
         scan_errors(path, "expected a DICOM image, but it cannot be read") as caught,
         BoundedReader(path) as file,
     ):
-        header, syntax, source = _read_header(file, notes, settings.largest_inflated)
-        notes += _ultrasound_notes(path, header)
+        header, syntax, source = _read_header(file, remarks, settings.largest_inflated)
+        remarks += ultrasound_remarks(path, header)
         rows, columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
         element, length = _pixel_element(path, source, header)
         check_image_size(path, rows, columns, settings.largest_image)
-        declared_frames = _declared_frames(path, header, notes, settings.most_frames)
-        regions, region_notes = read_regions(header, rows, columns)
-        spacing, spacing_notes = file_spacing(header, regions, rows, columns)
-        notes += [*region_notes, *spacing_notes]
+        count = declared_frames(path, header, remarks, settings.most_frames)
+        geometry = read_geometry(header, rows, columns)
+        spacing = geometry.spacing
+        remarks += [*geometry.remarks, *body_part_remarks(header)]
         is_video = syntax.removesuffix(".1") in _VIDEO_SYNTAXES or syntax in _VIDEO_SYNTAXES
         if is_video:
             if length != UNDEFINED_LENGTH:
@@ -118,33 +114,46 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
                     f"{path}: expected a video in fragments, "
                     f"found pixel data that is not encapsulated; {DAMAGED}"
                 )
-            read, decoder, video_notes = _open_video(
-                path, source, syntax, (rows, columns), declared_frames, settings
-            )
-            notes += [*video_notes, *warning_texts(caught)]
+            video = _open_video(path, source, syntax, (rows, columns), count, settings)
+            read, decoder, count = video.read, video.decoder, video.frames
+            remarks += [*video.remarks, *warning_texts(caught)]
+            if video.aspect and not spacing.known and spacing.aspect is None:
+                spacing = replace(spacing, aspect=video.aspect)
         else:
             options = _decoding_options(path, header, **element)
-            frame_ranges = _frame_ranges(
-                path, source, header, syntax, options, length, declared_frames, notes
-            )
-            notes += warning_texts(caught)
+            places = find_frames(path, source, header, syntax, options, length, count, remarks)
+            check_frame_count(path, places.count, settings.most_frames)
+            places = tissue_frames(path, header, places, remarks)
+            count = places.count
+            remarks += warning_texts(caught)
     if not is_video:
         pixels = EncodedPixels(
             path,
             header,
             options,
             syntax,
-            tuple(frame_ranges),
-            declared_frames,
+            tuple(places.ranges),
+            count,
             settings.largest_inflated,
         )
-        notes += _truncation_notes(pixels, keep_truncated=settings.keep_truncated)
-        pixels, decoder, plugin_notes = select_plugin(pixels)
-        notes += [*plugin_notes, *bit_depth_notes(pixels)]
-        read = partial(decoded_frames, pixels, keep_truncated=settings.keep_truncated)
-    unique_notes = tuple(dict.fromkeys(notes))
+        remarks += _truncation_notes(pixels, keep_truncated=settings.keep_truncated)
+        displayed, decoder, of_pixels = open_pixels(pixels)
+        remarks += of_pixels
+        read = partial(decoded_frames, displayed, keep_truncated=settings.keep_truncated)
+    notes, warnings = separated(remarks)
     return Scan(
-        name, path, rows, columns, declared_frames, read, spacing, regions, decoder, unique_notes
+        name,
+        path,
+        rows,
+        columns,
+        count,
+        read,
+        spacing,
+        geometry.regions,
+        decoder,
+        notes,
+        warnings,
+        read_device(header),
     )
 
 
@@ -155,8 +164,8 @@ def _open_video(
     shape: tuple[int, int],
     declared_frames: int,
     settings: LoadingSettings,
-) -> tuple[Callable[[], Iterator[Frame]], str, list[str]]:
-    """Return a function that reads the frames of a video stream, its decoder, and notes."""
+) -> DicomVideo:
+    """Open the video stream of a file."""
     from usmicro.loading.video.reader import open_dicom_video
 
     fragments, truncated = encapsulated_stream(source)
@@ -183,7 +192,7 @@ def _truncation_notes(pixels: EncodedPixels, *, keep_truncated: bool) -> list[st
 
 
 def _read_header(
-    file: BinaryIO, notes: list[str], largest_inflated: int
+    file: BinaryIO, remarks: list[Remark], largest_inflated: int
 ) -> tuple[Any, str, BinaryIO]:
     """Read the header of a file.
 
@@ -217,51 +226,10 @@ def _read_header(
     if not syntax:
         implicit, little_endian = header.original_encoding
         syntax = _IMPLICIT if implicit else _EXPLICIT if little_endian else _BIG_ENDIAN
-        notes.append(
+        remarks.append(
             f"the file does not give its transfer syntax; it was read as {uid_name(str(syntax))}"
         )
     return header, str(syntax), file
-
-
-def _ultrasound_notes(path: Path, header: Any) -> list[str]:
-    """Check the SOP class and the modality of an image; return notes where they are unusual.
-
-    Raises
-    ------
-    ScanError
-        If the image is not ultrasound.
-    """
-    from pydicom.uid import UID
-
-    sop_class = UID(
-        str(header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or "")
-    )
-    modality = str(header.get("Modality") or "")
-    if re.fullmatch("[A-Z]{2,3}", modality):
-        shown_modality = modality
-    else:  # another text is not repeated: in a damaged header it may be a name
-        shown_modality = "not recognised" if modality else "not given"
-    class_name = uid_name(sop_class) if sop_class else "no SOP class"
-    kind = f"{class_name}, modality {shown_modality}"
-    if sop_class.startswith(_DIRECTORY):
-        raise ScanError(
-            f"{path}: expected an image, found a DICOMDIR, which only lists other files; "
-            "give the folder that it is in"
-        )
-    if sop_class == _ULTRASOUND_VOLUME:
-        return ["an ultrasound volume: its slices are read as frames"]
-    if any(_is_class(sop_class, root) for root in _ULTRASOUND_CLASSES) or modality == "US":
-        return []
-    may_be_ultrasound = not sop_class or _is_class(sop_class, _SECONDARY_CAPTURE)
-    if may_be_ultrasound and modality in ("", "OT", "SC"):
-        has_header = sop_class or modality or "Rows" in header
-        return [f"{kind}: assumed to be ultrasound"] if has_header else []
-    raise ScanError(f"{path}: expected an ultrasound image, found {kind}; leave it out")
-
-
-def _is_class(sop_class: str, root: str) -> bool:
-    """Return True if a SOP class has the UID `root` or one that begins with it."""
-    return sop_class == root or sop_class.startswith(root + ".")
 
 
 def _pixel_element(path: Path, source: BinaryIO, header: Any) -> tuple[dict[str, str], int]:
@@ -296,21 +264,6 @@ def _pixel_element(path: Path, source: BinaryIO, header: Any) -> tuple[dict[str,
     return {"pixel_keyword": "PixelData", "pixel_vr": representation}, length
 
 
-def _declared_frames(path: Path, header: Any, notes: list[str], most_frames: int) -> int:
-    """Return the number of frames that the header declares, at least 1."""
-    value = header.get("NumberOfFrames")
-    try:
-        declared = 1 if value is None or value == "" else int(value)
-    except (TypeError, ValueError):
-        raise ScanError(
-            f"{path}: expected a number as NumberOfFrames, found a text; {DAMAGED}"
-        ) from None
-    if declared < 1:
-        notes.append(f"the header declares {declared} frames; one frame is read")
-    check_frame_count(path, declared, most_frames)
-    return max(declared, 1)
-
-
 def _decoding_options(path: Path, header: Any, **element: str) -> dict[str, Any]:
     """Return the options with which pydicom decodes one frame."""
     from pydicom.pixels.utils import as_pixel_options
@@ -341,51 +294,3 @@ def _decoding_options(path: Path, header: Any, **element: str) -> dict[str, Any]
             "convert the image"
         )
     return options
-
-
-def _frame_ranges(
-    path: Path,
-    source: BinaryIO,
-    header: Any,
-    syntax: str,
-    options: dict[str, Any],
-    length: int,
-    declared_frames: int,
-    notes: list[str],
-) -> list[list[ByteRange]]:
-    """Return the byte ranges of each frame.
-
-    Where the length of the data contradicts the header, `options` is corrected and a note added.
-    """
-    from pydicom.uid import UID
-
-    samples = options["samples_per_pixel"]
-    frame_bytes = options["rows"] * options["columns"] * samples * options["bits_allocated"] // 8
-    is_encapsulated = length == UNDEFINED_LENGTH
-    if UID(syntax).is_encapsulated != is_encapsulated:
-        raise ScanError(
-            f"{path}: the transfer syntax {uid_name(syntax)} contradicts the pixel data, "
-            f"which is {'' if is_encapsulated else 'not '}encapsulated; {DAMAGED}"
-        )
-    if is_encapsulated:
-        tables = (header.get("ExtendedOffsetTable"), header.get("ExtendedOffsetTableLengths"))
-        extended_table = tables if None not in tables else None
-        frame_ranges = encapsulated_frames(source, declared_frames, extended_table)
-        surplus = len(frame_ranges) - declared_frames
-    else:
-        if options["photometric_interpretation"] == "YBR_FULL_422":
-            if length >= frame_bytes * declared_frames:
-                options["photometric_interpretation"] = "YBR_FULL"
-                notes.append(
-                    "declared as YBR_FULL_422, but the colour is not subsampled; read as YBR_FULL"
-                )
-            else:
-                frame_bytes = frame_bytes * 2 // 3
-        frame_ranges = native_frames(source, length, frame_bytes, declared_frames)
-        surplus = length // frame_bytes - declared_frames
-    if surplus > 0:
-        notes.append(
-            f"the file has {declared_frames + surplus} frames, but the header declares "
-            f"{declared_frames}; the first {declared_frames} are read"
-        )
-    return frame_ranges[:declared_frames]

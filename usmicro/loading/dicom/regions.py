@@ -1,12 +1,14 @@
-"""Ultrasound regions (DICOM PS3.3 C.8.5.5) and the pixel spacing in a DICOM file."""
+"""Ultrasound regions of a DICOM file (PS3.3 C.8.5.5)."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from usmicro.loading.dicom.spacing import file_spacing, spacing_problem
 from usmicro.model.scan import Region, RegionKind, Spacing, SpacingSource
+from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
 _CENTIMETRES = 3
 """Value of PhysicalUnitsXDirection and PhysicalUnitsYDirection for cm."""
@@ -19,20 +21,51 @@ _TWO_DIMENSIONAL_KINDS: dict[int, RegionKind] = {1: "tissue", 2: "colour flow"}
 _SPECTRAL_DATA_TYPES = range(3, 8)
 """Values of RegionDataType for pulsed-wave and continuous-wave Doppler and for their mean, mode
 and maximum traces."""
-_LARGER_IMAGE_RATIO = 1.5
-"""A region belongs to a larger image if it ends beyond this many times the width and the height of
-the image. Chosen by eye; no measurement is recorded."""
-_LARGEST_EXTENT_MM = 350.0
-"""Largest plausible width or height of an ultrasound image, mm. Chosen to be above the depth of any
-clinical image; no measurement is recorded."""
-_SMALLEST_EXTENT_MM = 2.0
-"""Smallest plausible width or height of an ultrasound image, mm. Chosen to be below the size of any
-clinical image; no measurement is recorded."""
+_TOLERATED_PIXELS = 2
+"""Number of pixels by which a region of tissue or colour flow may end outside the image: writers
+mistake the last pixel for the one after it. Beyond, the region belongs to another image. Chosen by
+judgement."""
+_TOLERATED_FRACTION = 0.05
+"""The same for other regions, such as traces and bars, which writers place less carefully: fraction
+of the size of the image. Chosen by judgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """What a header says about the place and the size of its pixels."""
+
+    regions: tuple[Region, ...]
+    """In the order of the file, without repetitions."""
+    spacing: Spacing
+    """Spacing of the whole image."""
+    remarks: tuple[Remark, ...]
+
+
+def read_geometry(header: Any, rows: int, columns: int) -> Geometry:
+    """Read the ultrasound regions and the pixel spacing of an image.
+
+    If the regions do not fit the pixels, none is used and no spacing either: the picture was then
+    resized or cropped after export, and PixelSpacing may be as old as the regions.
+
+    Parameters
+    ----------
+    header : pydicom.Dataset
+    rows, columns : int
+        Size of the image; the regions are cropped to it.
+    """
+    regions, remarks = read_regions(header, rows, columns)
+    if any(
+        isinstance(remark, ScanWarning) and remark.code == WarningCode.REGIONS_DO_NOT_FIT
+        for remark in remarks
+    ):
+        return Geometry((), Spacing(source="rejected"), remarks)
+    spacing, of_spacing = file_spacing(header, regions, rows, columns)
+    return Geometry(regions, spacing, (*remarks, *of_spacing))
 
 
 def read_regions(
     header: Any, rows: int, columns: int
-) -> tuple[tuple[Region, ...], tuple[str, ...]]:
+) -> tuple[tuple[Region, ...], tuple[Remark, ...]]:
     """Read the ultrasound regions of an image.
 
     Parameters
@@ -44,12 +77,13 @@ def read_regions(
     Returns
     -------
     regions : tuple of Region
-        In the order of the file, without repetitions.
-    notes : tuple of str
-        Notes on regions that are cropped or not used.
+        In the order of the file, without repetitions. Empty if they do not fit the image.
+    remarks : tuple
+        Remarks on regions that are cropped, not used, or do not fit.
     """
     regions: list[Region] = []
-    notes: list[str] = []
+    remarks: list[Remark] = []
+    beyond: list[str] = []
     try:
         items = list(header.get("SequenceOfUltrasoundRegions") or [])
     except Exception as error:  # for a damaged sequence pydicom raises errors of almost any type
@@ -59,49 +93,141 @@ def read_regions(
         )
     for number, item in enumerate(items, start=1):
         region: Region | None = None
+        name = f"ultrasound region {number}"
         try:
-            region, region_notes = _read_region(item, rows, columns)
+            box = _Box.of(item)
+            if box.is_beyond(rows, columns):
+                beyond.append(f"region {number}, {box}")
+            region, of_region = _read_region(item, box, rows, columns, f"{name} ({box})")
+            remarks += of_region
         except Exception as error:  # damaged items also raise errors of almost any type
-            region_notes = [f"cannot be read ({type(error).__name__}: {error}) and is not used"]
-        notes += [f"ultrasound region {number} {note}" for note in region_notes]
+            remarks.append(
+                f"{name} cannot be read ({type(error).__name__}: {error}) and is not used"
+            )
         if region is not None and region not in regions:
             regions.append(region)
-    return tuple(regions), tuple(notes)
+    if beyond:
+        text = (
+            f"the image has {columns} columns x {rows} rows, but its regions reach beyond "
+            f"({'; '.join(beyond)}), as if it had been made smaller or cropped after export; the "
+            "regions are not used"
+        )
+        return (), (ScanWarning(WarningCode.REGIONS_DO_NOT_FIT, text),)
+    return tuple(regions), tuple(remarks)
 
 
-def _read_region(item: Any, rows: int, columns: int) -> tuple[Region | None, list[str]]:
-    """Read one item of the sequence; the region is None if it cannot be used."""
-    notes = []
-    kind = _region_kind(
-        _integer(item, "RegionSpatialFormat", 0), _integer(item, "RegionDataType", 0)
-    )
-    left = _integer(item, "RegionLocationMinX0")
-    top = _integer(item, "RegionLocationMinY0")
-    # the last column and row in the file are inside the region
-    right = _integer(item, "RegionLocationMaxX1") + 1
-    bottom = _integer(item, "RegionLocationMaxY1") + 1
-    description = f"({kind}, columns {left} to {right - 1}, rows {top} to {bottom - 1})"
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """Place of a region as the file gives it, with its kind."""
+
+    kind: RegionKind
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @classmethod
+    def of(cls, item: Any) -> _Box:
+        """Read the place of a region from an item of the sequence."""
+        spatial_format, data_type = (
+            _integer(item, keyword, 0) for keyword in ("RegionSpatialFormat", "RegionDataType")
+        )
+        left = _integer(item, "RegionLocationMinX0")
+        top = _integer(item, "RegionLocationMinY0")
+        # the last column and row in the file are inside the region
+        right = _integer(item, "RegionLocationMaxX1") + 1
+        bottom = _integer(item, "RegionLocationMaxY1") + 1
+        return cls(_region_kind(spatial_format, data_type), left, top, right, bottom)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind}, columns {self.left} to {self.right - 1}, "
+            f"rows {self.top} to {self.bottom - 1}"
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the last column or row comes before the first."""
+        return self.right <= self.left or self.bottom <= self.top
+
+    def is_beyond(self, rows: int, columns: int) -> bool:
+        """Return True if the region ends so far outside the image that it belongs to another."""
+        if self.is_empty:
+            return False
+        across, down = self.right - columns, self.bottom - rows
+        if self.kind in ("tissue", "colour flow"):
+            return max(across, down) > _TOLERATED_PIXELS
+        return max(across / columns, down / rows) > _TOLERATED_FRACTION
+
+
+def _read_region(
+    item: Any, box: _Box, rows: int, columns: int, name: str
+) -> tuple[Region | None, list[Remark]]:
+    """Read one item of the sequence; the region is None if it cannot be used.
+
+    `name` begins the remarks.
+    """
+    remarks: list[Remark] = []
     image = f"the image of {columns} columns x {rows} rows"
-    region = Region(kind, max(left, 0), max(top, 0), min(right, columns), min(bottom, rows))
+    if box.is_empty:
+        return None, [f"{name} ends before it begins and is not used"]
+    region = Region(
+        box.kind,
+        max(box.left, 0),
+        max(box.top, 0),
+        min(box.right, columns),
+        min(box.bottom, rows),
+        low_priority=bool(_integer(item, "RegionFlags", 0) & 1),
+    )
     if region.right <= region.left or region.bottom <= region.top:
-        return None, [f"{description} has no pixel inside {image} and is not used"]
-    if right > _LARGER_IMAGE_RATIO * columns and bottom > _LARGER_IMAGE_RATIO * rows:
-        return None, [
-            f"{description} is not used: it belongs to a larger image than this one of "
-            f"{columns} columns x {rows} rows, which may have been reduced in size"
-        ]
+        return None, [f"{name} has no pixel inside {image} and is not used"]
     # many files end a region one pixel outside the image, which changes nothing
-    if right > columns + 1 or bottom > rows + 1 or left < 0 or top < 0:
-        notes.append(f"{description} extends outside {image} and was cropped")
-    if kind not in ("tissue", "colour flow"):
-        return region, notes
-    x_mm, x_fault = _axis_spacing(item, "X", right - left)
-    y_mm, y_fault = _axis_spacing(item, "Y", bottom - top)
-    if faults := [fault for fault in (x_fault, y_fault) if fault]:
-        notes.append(f"{description} has a spacing that is not used: {'; '.join(faults)}")
-    if x_mm is None and y_mm is None:
-        return region, notes
-    return replace(region, spacing=Spacing(x_mm, y_mm, "region")), notes
+    if box.right > columns + 1 or box.bottom > rows + 1 or box.left < 0 or box.top < 0:
+        remarks.append(f"{name} extends outside {image} and was cropped")
+    if box.kind not in ("tissue", "colour flow"):
+        return region, remarks
+    x_mm, y_mm = _axis_spacing(item, "X"), _axis_spacing(item, "Y")
+    source: SpacingSource = "none" if x_mm is None and y_mm is None else "region"
+    extents = {"X": (x_mm, box.right - box.left), "Y": (y_mm, box.bottom - box.top)}
+    for axis, (spacing_mm, extent) in extents.items():
+        if spacing_mm is None or not (problem := spacing_problem(spacing_mm, extent)):
+            continue
+        text = f"{name} has a spacing that is not used: PhysicalDelta{axis}, {problem}"
+        if 0 < spacing_mm < math.inf:
+            source = "rejected"
+            remarks.append(ScanWarning(WarningCode.SPACING_REJECTED, text))
+        else:
+            remarks.append(text)
+        x_mm, y_mm = (None, y_mm) if axis == "X" else (x_mm, None)
+    if source == "region" and x_mm is None and y_mm is None:
+        source = "none"
+    if y_mm is not None:
+        region = replace(region, face_row=_face_row(item, box.top, y_mm))
+    return replace(region, spacing=Spacing(x_mm, y_mm, source)), remarks
+
+
+def _face_row(item: Any, top: int, y_mm: float) -> float | None:
+    """Return the row of the image at depth 0 according to the reference pixel.
+
+    The reference pixel is counted from the upper left corner of the region and may lie outside of
+    it. Values that a writer also stores without knowing the depth give None: a reference pixel at
+    the corner of the region or of the image with the value 0, and an axis that points upwards.
+
+    References
+    ----------
+    DICOM PS3.3 C.8.5.5.1.
+    """
+    row = item.get("ReferencePixelY0")
+    if row is None or row == "":
+        return None
+    row = _integer(item, "ReferencePixelY0")
+    value = item.get("ReferencePixelPhysicalValueY")
+    depth_mm = 0.0 if value is None or value == "" else float(value) * 10
+    if float(item.PhysicalDeltaY) < 0 or not math.isfinite(depth_mm):
+        return None
+    if depth_mm == 0 and row in (0, -top):
+        return None
+    return top + row - depth_mm / y_mm
 
 
 def _region_kind(spatial_format: int, data_type: int) -> RegionKind:
@@ -129,89 +255,12 @@ def _integer(item: Any, keyword: str, default: int | None = None) -> int:
     return number - 2**32 if number >= 2**31 else number
 
 
-def _axis_spacing(item: Any, axis: str, extent: int) -> tuple[float | None, str]:
-    """Return the spacing along an axis in mm, and the problem if it cannot be used.
+def _axis_spacing(item: Any, axis: str) -> float | None:
+    """Return the spacing along an axis in mm; None if it is not a length, NaN if it is missing.
 
-    The spacing is None if it cannot be used or is not a length. A negative PhysicalDelta only
-    gives the direction of the axis. `extent` is the length of the region, pixels.
+    A negative PhysicalDelta only gives the direction of the axis.
     """
     if _integer(item, f"PhysicalUnits{axis}Direction", 0) != _CENTIMETRES:
-        return None, ""
+        return None
     value = item.get(f"PhysicalDelta{axis}")
-    spacing_mm = math.nan if value is None or value == "" else abs(float(value)) * 10
-    problem = _spacing_problem(spacing_mm, extent)
-    return (None, f"PhysicalDelta{axis}, {problem}") if problem else (spacing_mm, "")
-
-
-def _spacing_problem(spacing_mm: float, extent: int) -> str:
-    """Return the problem of a spacing along an axis of `extent` pixels, or an empty text."""
-    if not math.isfinite(spacing_mm) or spacing_mm <= 0:
-        return f"found {spacing_mm:g} mm, expected a number above 0"
-    extent_mm = spacing_mm * extent
-    if not _SMALLEST_EXTENT_MM <= extent_mm <= _LARGEST_EXTENT_MM:
-        return (
-            f"{spacing_mm:.4g} mm per pixel gives an image of {extent_mm:.4g} mm, "
-            f"expected {_SMALLEST_EXTENT_MM:g} to {_LARGEST_EXTENT_MM:g} mm"
-        )
-    return ""
-
-
-def file_spacing(
-    header: Any, regions: tuple[Region, ...], rows: int, columns: int
-) -> tuple[Spacing, tuple[str, ...]]:
-    """Return the spacing of the image according to the file.
-
-    It is that of the first tissue region with a spacing, otherwise that of the first colour-flow
-    region, otherwise PixelSpacing.
-
-    Parameters
-    ----------
-    header : pydicom.Dataset
-    regions : tuple of Region
-    rows, columns : int
-
-    Returns
-    -------
-    spacing : Spacing
-        Unknown if the file has no valid spacing.
-    notes : tuple of str
-        Notes on spacings that are not used.
-    """
-    for kind in ("tissue", "colour flow"):
-        for region in regions:
-            if region.kind == kind and region.spacing.known:
-                return region.spacing, ()
-    notes: list[str] = []
-    source: SpacingSource = "pixel spacing"
-    for keyword, values in _image_spacings(header):
-        try:
-            y_mm, x_mm = (float(value) for value in values)  # DICOM gives the row spacing first
-        except (TypeError, ValueError):
-            notes.append(f"{keyword} is not used: expected two numbers")
-            continue
-        problem = _spacing_problem(x_mm, columns) or _spacing_problem(y_mm, rows)
-        if not problem:
-            return Spacing(x_mm, y_mm, source), tuple(notes)
-        notes.append(f"{keyword} is not used: {problem}")
-    return Spacing(), tuple(notes)
-
-
-def _image_spacings(header: Any) -> list[tuple[str, Any]]:
-    """Return the keyword and value of each attribute with the spacing of the whole image.
-
-    ImagerPixelSpacing is left out: it is the spacing of a detector.
-    """
-    spacings: list[tuple[str, Any]] = []
-    for keyword in ("PixelSpacing", "NominalScannedPixelSpacing"):
-        try:
-            value = header.get(keyword)
-        except Exception:  # for a damaged value pydicom raises errors of almost any type
-            value = "unreadable"
-        if value is not None and value != "":
-            spacings.append((keyword, value))
-    # an enhanced ultrasound volume has its spacing here
-    for group in header.get("SharedFunctionalGroupsSequence") or []:
-        for item in group.get("PixelMeasuresSequence") or []:
-            if "PixelSpacing" in item:
-                spacings.append(("PixelSpacing", item.PixelSpacing))
-    return spacings
+    return math.nan if value is None or value == "" else abs(float(value)) * 10
