@@ -14,7 +14,7 @@ def test_frames_of_cines_count_one_by_one():
         frames.expect(image, number)
     assert (frames.done, frames.left) == (0, 102)
     frames.finish("a", 1, kept=False)
-    frames.advance("b", 0.25)
+    frames.advance("b", 10, 40)
     assert (frames.done, frames.left) == (26, 76)
     frames.finish("b", 100, kept=False)
     assert (frames.done, frames.left) == (101, 1)

@@ -9,6 +9,7 @@ import pytest
 
 import usmicro
 from tests.helpers.fake_analysis import CRASHES, EXITS, PRINTS, RAISES, SCRIPT_HEAD
+from tests.helpers.run_outputs import table
 from usmicro.batch import workers
 from usmicro.errors import UsageError, UsmicroError
 
@@ -17,7 +18,7 @@ ROOT = str(Path(__file__).parents[2])
 
 def rows(folder):
     """Return the tables without the column of measured times."""
-    images = [line.rpartition(",")[0] for line in (folder / "images.csv").read_text().splitlines()]
+    images = [{**row, "seconds": ""} for row in table(folder / "images.csv")]
     return images, (folder / "foci.csv").read_bytes(), (folder / "masses.csv").read_bytes()
 
 

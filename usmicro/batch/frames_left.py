@@ -36,10 +36,11 @@ class FramesLeft:
             if image not in self._finished:
                 self._expected[image] = max(1, frames)
 
-    def advance(self, image: str, share: float) -> None:
-        """Note the share of the frames of an input that are done, 0 to 1."""
+    def advance(self, image: str, done: int, declared: int) -> None:
+        """Note how many of the declared frames of an input are done."""
         with self._lock:
-            self._running[image] = share * self._expected.get(image, 1)
+            expected = self._expected.setdefault(image, declared)
+            self._running[image] = expected * done / declared
 
     def finish(self, image: str, frames: int, *, kept: bool) -> None:
         """Note that an input is done; `kept` if its result is from an earlier run."""

@@ -95,7 +95,7 @@ class Progress:
         if declared == 0:
             return self.say(COMPILING)
         if declared > 1:
-            self._frames.advance(image, done / declared)
+            self._frames.advance(image, done, declared)
             self._current_frame = f"{_printable(image)}: frame {done} of {declared}"
             self._report()
 
