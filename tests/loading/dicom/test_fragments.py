@@ -10,7 +10,6 @@ from pydicom.pixels import compress
 from usmicro.errors import CodecError, ScanError
 from usmicro.loading import load
 from usmicro.loading.dicom.fragments import encapsulated_frames
-from usmicro.loading.dicom.jpeg_header import coded_size
 from usmicro.settings import LoadingSettings
 
 JPEG = "1.2.840.10008.1.2.4.50"
@@ -256,15 +255,6 @@ def test_damaged_stream_gives_a_scan_error_and_prints_nothing(write_dicom, cine,
     with pytest.raises(ScanError):
         load(write_dicom(cine, syntax=f"1.2.840.10008.1.2.4.{number}", encoded=encoded))
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize("form", ["JPEG", "JPEG2000"])
-def test_coded_size_is_read_from_the_header_of_a_stream(form):
-    stream = io.BytesIO()
-    Image.fromarray(np.zeros((37, 91), np.uint8)).save(stream, form, no_jp2=True)
-    assert coded_size(stream.getvalue()) == (37, 91)
-    assert coded_size(stream.getvalue()[:6]) is None
-    assert coded_size(b"something else") is None
 
 
 def test_mpeg2_video_in_dicom_is_read(write_dicom, tmp_path):

@@ -1,7 +1,10 @@
-"""Decoding of the pixels of a DICOM file, one frame at a time.
+"""Decoding of the stored pixels of a DICOM file, one frame at a time.
 
 pydicom decodes all frames with one plug-in, which is selected and recorded when the file is
 loaded. Without a selection pydicom may change the plug-in, and with it the pixels, within a file.
+
+The plug-ins return the stored words: without conversion of colours, and without a sign. What the
+words mean is decided in `display`.
 """
 
 from __future__ import annotations
@@ -15,9 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from usmicro.errors import CodecError, ScanError
-from usmicro.loading.bit_depth import rescale, used_value_range
+from usmicro.loading.dicom.coded_frame import CodedFrame, Family, read_coded_frame
 from usmicro.loading.dicom.fragments import ByteRange, inflate, is_deflated
-from usmicro.loading.dicom.jpeg_header import coded_size
 from usmicro.loading.formats import DAMAGED, scan_errors, uid_name, warning_texts
 from usmicro.model.arrays import Frame
 
@@ -26,24 +28,26 @@ _PLUGIN_ORDER = ("pydicom", "pyjpegls", "pylibjpeg", "gdcm", "pillow")
 _LOSSY_JPEG_PLUGIN_ORDER = ("pillow", *_PLUGIN_ORDER)
 """Order for lossy JPEG. Pillow comes first because it is always installed, so the pixels do not
 depend on the optional packages."""
-_JPEG_BASELINE, _JPEG_EXTENDED = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 51))
-_OPTIONAL_MODULES = {
-    module: tuple(f"1.2.840.10008.1.2.4.{number}" for number in numbers)
-    for module, numbers in {
-        "gdcm": (57, 70),
-        "jpeg_ls": (80, 81),
-        "openjpeg": (90, 91, 201, 202, 203),
-    }.items()
+_JPEG = "1.2.840.10008.1.2.4."
+"""Root of the transfer syntaxes of all JPEG standards."""
+_FAMILY_SYNTAXES: dict[Family, tuple[int, ...]] = {
+    "JPEG": (50, 51),
+    "lossless JPEG": (70, 57),
+    "JPEG-LS": (80, 81),
+    "JPEG 2000": (90, 91, 92, 93),
+    "High-Throughput JPEG 2000": (201, 202, 203),
 }
-"""Transfer syntaxes that need an optional package, by the module of that package."""
+"""Last numbers of the transfer syntaxes of each kind of stream; the first one decodes all of its
+kind."""
+_OPTIONAL_MODULES: dict[str, tuple[Family, ...]] = {
+    "gdcm": ("lossless JPEG",),
+    "jpeg_ls": ("JPEG-LS",),
+    "openjpeg": ("JPEG 2000", "High-Throughput JPEG 2000"),
+}
+"""Kinds of streams that need an optional package, by the module of that package."""
 _RLE = "1.2.840.10008.1.2.5"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _INSTALL_CODECS = 'pip install "usmicro[codecs]"'
-_OTHER_INTERPRETATIONS = ("HSV", "ARGB", "CMYK", "XYB")
-"""Photometric interpretations of the DICOM standard that are not read, besides some of YBR."""
-_NARROW_WINDOW = 0.9
-"""A window on 8-bit pixels gets a note if it is narrower than this fraction of the value range.
-Chosen by eye; no measurement is recorded."""
 
 
 @dataclass(frozen=True)
@@ -90,23 +94,39 @@ class EncodedPixels:
         )
 
     @property
-    def bits_stored(self) -> int:
-        """Bit depth of the stored values."""
-        return int(self.options["bits_stored"])
+    def photometric(self) -> str:
+        """Photometric interpretation in the header."""
+        return str(self.options["photometric_interpretation"])
 
     @property
-    def is_grey(self) -> bool:
-        """True if the values are grey levels."""
-        return str(self.options["photometric_interpretation"]).startswith("MONOCHROME")
+    def is_coded(self) -> bool:
+        """True if each frame is a JPEG, JPEG-LS or JPEG 2000 stream."""
+        return self.syntax.startswith(_JPEG)
 
 
-def select_plugin(pixels: EncodedPixels) -> tuple[EncodedPixels, str, list[str]]:
+@dataclass(frozen=True, slots=True)
+class StoredFrame:
+    """The words of a decoded frame, without any conversion."""
+
+    words: Frame
+    """Shape (rows, columns) or (rows, columns, 3); uint8 or uint16. Signed values are in two's
+    complement of `word_bits`."""
+    word_bits: int
+    """Number of bits of a word: BitsAllocated, or the precision of a compressed stream."""
+    coded: CodedFrame | None = None
+    """Header of the compressed stream."""
+
+
+def select_plugin(pixels: EncodedPixels) -> tuple[EncodedPixels, StoredFrame, str, list[str]]:
     """Select a plug-in that decodes the first frame; all frames are decoded with it.
 
     Returns
     -------
     pixels : EncodedPixels
-        The same pixels with the plug-in.
+        The same pixels with the plug-in, and with the transfer syntax of the stream if the header
+        names another kind of JPEG.
+    first : StoredFrame
+        The first frame.
     decoder : str
         Library, plug-in and transfer syntax, for `Scan.decoder`.
     notes : list of str
@@ -119,128 +139,136 @@ def select_plugin(pixels: EncodedPixels) -> tuple[EncodedPixels, str, list[str]]
         If the first frame cannot be decoded.
     """
     import pydicom
-    from pydicom.pixels import get_decoder
-    from pydicom.uid import UID
 
-    syntax_name = uid_name(pixels.syntax)
-    try:
-        decoder = get_decoder(UID(pixels.syntax))
-    except NotImplementedError:
-        raise CodecError(
-            f"{pixels.path}: pydicom does not decode the transfer syntax {syntax_name}; "
-            "convert the file to Explicit VR Little Endian"
-        ) from None
-    if not decoder.is_encapsulated:
-        return pixels, f"pydicom {pydicom.__version__}, {syntax_name}", []
-    is_lossy_jpeg = pixels.syntax in (_JPEG_BASELINE, _JPEG_EXTENDED)
-    order = _LOSSY_JPEG_PLUGIN_ORDER if is_lossy_jpeg else _PLUGIN_ORDER
-    available = sorted(decoder.available_plugins, key=order.index)
-    if is_lossy_jpeg and pixels.bits_stored <= 8:
-        # a stream that Pillow refuses is damaged, and a damaged stream ends the process in GDCM
-        available = [plugin for plugin in available if plugin == "pillow"]
-    with pixels.path.open("rb") as file:
-        first = pixels.frame_bytes(file, 0)
-    if available:
-        _check_coded_size(pixels, first, 0)
-    failures = []
+    data = _first_frame_bytes(pixels)
+    pixels, coded, notes = _stream_syntax(pixels, data)
+    available = _available_plugins(pixels, coded)
+    name = uid_name(pixels.syntax)
+    if available == [""]:
+        with scan_errors(pixels.path, "the first frame cannot be decoded"):
+            first = _decode(pixels, data, 0)
+        return pixels, first, f"pydicom {pydicom.__version__}, {name}", notes
+    failures: list[str] = []
     for plugin in available:
         selected = replace(pixels, plugin=plugin)
         try:
             with scan_errors(pixels.path, plugin, remedy="") as caught:
-                _decode(selected, first)
+                first = _decode(selected, data, 0)
         except ScanError as error:
             failures.append(str(error).removeprefix(f"{pixels.path}: "))
             continue
-        notes = warning_texts(caught)
+        notes += warning_texts(caught)
         if failures:
             notes.append(f"decoded by {plugin}, because another plug-in failed ({failures[0]})")
-        return selected, f"pydicom {pydicom.__version__} with {plugin}, {syntax_name}", notes
-    reasons = f" ({'; '.join(failures)})" if failures else ""
-    modules = (name for name, syntaxes in _OPTIONAL_MODULES.items() if pixels.syntax in syntaxes)
-    module = next(modules, None)
-    if module is not None and find_spec(module) is None:
+        return selected, first, f"pydicom {pydicom.__version__} with {plugin}, {name}", notes
+    raise _decoding_error(pixels, coded, failures)
+
+
+def _first_frame_bytes(pixels: EncodedPixels) -> bytes:
+    """Read the encoded bytes of the first frame."""
+    with pixels.path.open("rb") as file:
+        source = inflate(file, pixels.largest_inflated) if is_deflated(file) else file
+        return pixels.frame_bytes(source, 0)
+
+
+def _stream_syntax(
+    pixels: EncodedPixels, data: bytes
+) -> tuple[EncodedPixels, CodedFrame | None, list[str]]:
+    """Replace the transfer syntax if the first frame is another kind of JPEG stream."""
+    coded = read_coded_frame(data) if pixels.is_coded else None
+    if coded is None:
+        return pixels, None, []
+    numbers = _FAMILY_SYNTAXES[coded.family]
+    if pixels.syntax in [f"{_JPEG}{number}" for number in numbers]:
+        return pixels, coded, []
+    note = (
+        f"the transfer syntax is {uid_name(pixels.syntax)}, but the frames are {coded.family}; "
+        "decoded as that"
+    )
+    return replace(pixels, syntax=f"{_JPEG}{numbers[0]}"), coded, [note]
+
+
+def _available_plugins(pixels: EncodedPixels, coded: CodedFrame | None) -> list[str]:
+    """Return the plug-ins that may decode a file, best first; [""] for uncompressed pixels.
+
+    Raises
+    ------
+    CodecError
+        If pydicom does not know the transfer syntax.
+    """
+    from pydicom.pixels import get_decoder
+    from pydicom.uid import UID
+
+    try:
+        decoder = get_decoder(UID(pixels.syntax))
+    except NotImplementedError:
         raise CodecError(
-            f"{pixels.path}: no installed package decodes {syntax_name} ({pixels.syntax})"
+            f"{pixels.path}: pydicom does not decode the transfer syntax {uid_name(pixels.syntax)};"
+            " convert the file to Explicit VR Little Endian"
+        ) from None
+    if not decoder.is_encapsulated:
+        return [""]
+    is_lossy_jpeg = coded is not None and coded.family == "JPEG"
+    order = _LOSSY_JPEG_PLUGIN_ORDER if is_lossy_jpeg else _PLUGIN_ORDER
+    available = sorted(decoder.available_plugins, key=order.index)
+    if is_lossy_jpeg and coded is not None and coded.precision <= 8:
+        # a stream that Pillow refuses is damaged, and a damaged stream ends the process in GDCM
+        available = [plugin for plugin in available if plugin == "pillow"]
+    if available:
+        _check_coded_frame(pixels, coded, 0)
+    return available
+
+
+def _decoding_error(
+    pixels: EncodedPixels, coded: CodedFrame | None, failures: list[str]
+) -> CodecError | ScanError:
+    """Return the error of a file that no plug-in decodes."""
+    name = uid_name(pixels.syntax)
+    reasons = f" ({'; '.join(failures)})" if failures else ""
+    family = next(
+        (
+            family
+            for family, numbers in _FAMILY_SYNTAXES.items()
+            if pixels.syntax in [f"{_JPEG}{number}" for number in numbers]
+        ),
+        None,
+    )
+    module = next((name for name, kinds in _OPTIONAL_MODULES.items() if family in kinds), None)
+    if module is not None and find_spec(module) is None:
+        return CodecError(
+            f"{pixels.path}: no installed package decodes {name} ({pixels.syntax})"
             f"{reasons}; install one: {_INSTALL_CODECS}"
         )
-    if pixels.syntax == _JPEG_EXTENDED and pixels.bits_stored > 8:
-        raise CodecError(
-            f"{pixels.path}: no package that usmicro uses decodes {pixels.bits_stored}-bit "
-            f"{syntax_name}; decompress the file first, for example with dcmdjpeg of DCMTK"
+    if family == "JPEG" and coded is not None and coded.precision > 8:
+        return CodecError(
+            f"{pixels.path}: no package that usmicro uses decodes {coded.precision}-bit "
+            f"{name}; decompress the file first, for example with dcmdjpeg of DCMTK"
         )
-    raise ScanError(
-        f"{pixels.path}: the first frame, {syntax_name}, cannot be decoded{reasons}; {DAMAGED}"
+    return ScanError(
+        f"{pixels.path}: the first frame, {name}, cannot be decoded{reasons}; {DAMAGED}"
     )
 
 
-def bit_depth_notes(pixels: EncodedPixels) -> list[str]:
-    """Return notes on the conversion of stored values to brightness where it is not obvious."""
-    notes: list[str] = []
-    window = _window(pixels)
-    bits, is_signed = pixels.bits_stored, pixels.options["pixel_representation"]
-    if pixels.options["photometric_interpretation"] == "PALETTE COLOR":
-        return notes
-    if bits > 8 or is_signed:
-        if window:
-            notes.append(
-                f"{bits}-bit pixels were rescaled from the window {window[0]:g} to {window[1]:g}"
-            )
-        elif bits < 16 and not is_signed:
-            notes.append(f"{bits}-bit pixels were rescaled to 16 bits")
-        else:
-            notes.append(
-                "16-bit pixels were rescaled so that the highest bit used in the file "
-                "is the top bit"
-            )
-    elif window and window[1] - window[0] < _NARROW_WINDOW * (2**bits - 1):
-        notes.append(
-            f"the window {window[0]:g} to {window[1]:g} is not applied to {bits}-bit pixels"
-        )
-    if "ModalityLUTSequence" in pixels.header:
-        notes.append("the modality look-up table is not applied")
-    return notes
-
-
-def decoded_frames(pixels: EncodedPixels, *, keep_truncated: bool) -> Iterator[Frame]:
-    """Yield the frames one at a time.
-
-    Yields
-    ------
-    array, shape (rows, columns) or (rows, columns, 3) RGB, uint8 or uint16
+def stored_frames(pixels: EncodedPixels) -> Iterator[StoredFrame]:
+    """Yield the words of each frame.
 
     Raises
     ------
     ScanError
-        If a frame cannot be decoded. Also after the last frame if the file has fewer frames than
-        it declares, unless `keep_truncated`.
+        If a frame cannot be decoded.
     """
-    black, white = _black_and_white(pixels)
-    for values, photometric in _stored_frames(pixels):
-        yield _display_frame(pixels, values, photometric, black, white)
-    count = len(pixels.frame_ranges)
-    if count < pixels.declared_frames and not keep_truncated:
-        raise ScanError(
-            f"{pixels.path}: {count} of {pixels.declared_frames} frames could be read; "
-            "the file is truncated: copy it again from its source, "
-            "or set loading.keep_truncated = true to use the frames that could be read"
-        )
-
-
-def _stored_frames(pixels: EncodedPixels) -> Iterator[tuple[Frame, str]]:
-    """Yield the stored values of each frame and their photometric interpretation."""
     with pixels.path.open("rb") as file:
         source = inflate(file, pixels.largest_inflated) if is_deflated(file) else file
         for index in range(len(pixels.frame_ranges)):
             data = pixels.frame_bytes(source, index)
-            _check_coded_size(pixels, data, index)
             problem = f"frame {index + 1} of {pixels.declared_frames} cannot be decoded"
             with scan_errors(pixels.path, problem):
-                values, photometric = _decode(pixels, data)
-            yield values, photometric
+                frame = _decode(pixels, data, index)
+            yield frame
 
 
-def _check_coded_size(pixels: EncodedPixels, data: bytes, index: int) -> None:
-    """Refuse a compressed stream whose size differs from that in the header.
+def _check_coded_frame(pixels: EncodedPixels, coded: CodedFrame | None, index: int) -> None:
+    """Refuse a compressed stream that is not the frame that the header describes.
 
     The check comes before decoding, since a small stream may decode to an image of any size.
 
@@ -248,129 +276,67 @@ def _check_coded_size(pixels: EncodedPixels, data: bytes, index: int) -> None:
     ------
     ScanError
     """
-    from pydicom.uid import UID
-
-    if pixels.syntax == _RLE or not UID(pixels.syntax).is_encapsulated:
+    if not pixels.is_coded:
         return
-    coded, header_size = coded_size(data), (pixels.options["rows"], pixels.options["columns"])
-    if coded != header_size:
-        found = "no JPEG stream" if coded is None else f"{coded[0]} rows x {coded[1]} columns"
+    header_size = (pixels.options["rows"], pixels.options["columns"])
+    which = f"{pixels.path}: frame {index + 1} of {pixels.declared_frames}"
+    if coded is None or (coded.rows, coded.columns) != header_size:
+        found = (
+            "no JPEG stream" if coded is None else f"{coded.rows} rows x {coded.columns} columns"
+        )
         raise ScanError(
-            f"{pixels.path}: frame {index + 1} of {pixels.declared_frames} contains {found}, "
+            f"{which} contains {found}, "
             f"expected {header_size[0]} rows x {header_size[1]} columns as in the header; {DAMAGED}"
+        )
+    problem = coded.problem
+    if coded.components not in (1, 3):
+        problem = f"it has {coded.components} components, expected 1 or 3"
+    if problem or coded.precision > 16:
+        raise ScanError(
+            f"{which} is a {coded.family} stream that is not read: "
+            f"{problem or f'it has {coded.precision} bits, expected at most 16'}; "
+            "export the file again uncompressed"
         )
 
 
-def _decode(pixels: EncodedPixels, data: bytes) -> tuple[Frame, str]:
-    """Decode one frame.
-
-    Returns
-    -------
-    values : array, shape (rows, columns) or (rows, columns, 3)
-        Stored values; YBR is converted to RGB.
-    photometric : str
-        Photometric interpretation of the values.
-    """
+def _decode(pixels: EncodedPixels, data: bytes, index: int) -> StoredFrame:
+    """Decode one frame to its stored words."""
     from pydicom.encaps import encapsulate
     from pydicom.pixels import get_decoder
     from pydicom.uid import UID
 
-    decoder = get_decoder(UID(pixels.syntax))
-    if decoder.is_encapsulated:
-        data = encapsulate([data], has_bot=False)
-    options = {**pixels.options, "pixel_vr": "OB"} if pixels.is_byte_swapped else pixels.options
-    values, properties = decoder.as_array(
+    coded = read_coded_frame(data) if pixels.is_coded else None
+    _check_coded_frame(pixels, coded, index)
+    options = _word_options(pixels, coded)
+    if pixels.is_coded or pixels.syntax == _RLE:
+        data = encapsulate([data if coded is None else coded.stream], has_bot=False)
+    values, _ = get_decoder(UID(pixels.syntax)).as_array(
         data, index=0, decoding_plugin=pixels.plugin, raw=True, **options
     )
-    photometric = str(properties["photometric_interpretation"])
-    if photometric in ("YBR_FULL", "YBR_FULL_422"):
-        return _rgb_of_ybr(values), "RGB"
-    return values, photometric
+    word_bits = options["bits_allocated"] if coded is None else coded.precision
+    words = values.astype(values.dtype.newbyteorder("="), copy=False)
+    words = words.view(f"u{words.dtype.itemsize}")
+    if coded is not None and coded.is_signed:
+        words = words & np.asarray((1 << word_bits) - 1, words.dtype)
+    if coded is not None and coded.order:
+        words = words[..., list(coded.order)]
+    return StoredFrame(words, word_bits, coded)
 
 
-def _rgb_of_ybr(values: Frame) -> Frame:
-    """Convert 8-bit luminance, blue and red chrominance to RGB.
-
-    The conversion of pydicom takes as long as all the rest of decoding.
-    """
-    from usmicro.kernels.colour import rgb_of_ybr
-
-    frame = np.ascontiguousarray(values)
-    out = np.empty_like(frame)
-    rgb_of_ybr(frame, out)
-    return out
-
-
-def _display_frame(
-    pixels: EncodedPixels, values: Frame, photometric: str, black: float, white: float
-) -> Frame:
-    """Convert the stored values of a frame for display; bright is echogenic.
-
-    `black` and `white` are the stored values at the ends of the display range.
-    """
-    if photometric == "PALETTE COLOR":
-        return _palette_colours(pixels, values)
-    # YBR_RCT and YBR_ICT are RGB once decoded
-    if photometric not in ("MONOCHROME1", "MONOCHROME2", "RGB", "YBR_RCT", "YBR_ICT"):
-        # other texts are not repeated: in a damaged header they may be a name
-        is_standard = photometric.startswith("YBR_") or photometric in _OTHER_INTERPRETATIONS
-        found = f"the photometric interpretation{f' {photometric}' if is_standard else ''}"
-        raise ScanError(
-            f"{pixels.path}: {found} is not read; convert the file to RGB or MONOCHROME2"
-        )
-    frame: Frame = rescale(values, black, white)
-    with scan_errors(pixels.path, "expected a number as RescaleSlope"):
-        slope = float(pixels.header.get("RescaleSlope") or 1)
-    inverted = pixels.is_grey and (photometric == "MONOCHROME1") != (slope < 0)
-    return np.asarray(np.invert(frame)) if inverted else frame
-
-
-def _palette_colours(pixels: EncodedPixels, values: Frame) -> Frame:
-    """Return the colours of palette indices; uint8 unless the indices have more than 8 bits."""
-    from pydicom.pixels import apply_color_lut
-
-    with scan_errors(pixels.path, "the colour palette cannot be read"):
-        colours: Frame = apply_color_lut(values, pixels.header)
-    if colours.dtype == np.uint16 and pixels.bits_stored <= 8:
-        # 16-bit entries have the colour in the upper byte, in some files in the lower byte only
-        colours = (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
-    return colours
-
-
-def _black_and_white(pixels: EncodedPixels) -> tuple[float, float]:
-    """Return the stored values that become black and white in all frames of a file."""
-    is_signed = bool(pixels.options["pixel_representation"])
-    if pixels.options["photometric_interpretation"] == "PALETTE COLOR":
-        return 0, 255
-    if pixels.bits_stored > 8 and (window := _window(pixels)):
-        return window
-    if pixels.bits_stored < 16 and not is_signed:
-        return 0, 2**pixels.bits_stored - 1
-    return used_value_range(values for values, _ in _stored_frames(pixels))
-
-
-def _window(pixels: EncodedPixels) -> tuple[float, float] | None:
-    """Return the stored values at the ends of the first linear window of a grey image.
-
-    The result is None if there is no valid window.
-
-    References
-    ----------
-    DICOM PS3.3 C.11.2.1.2.1.
-    """
-    header = pixels.header
-    if not pixels.is_grey:
-        return None
-    try:
-        centre, width = (
-            np.atleast_1d(np.asarray(header[key].value, dtype=float))[0]
-            for key in ("WindowCenter", "WindowWidth")
-        )
-        slope = float(header.get("RescaleSlope") or 1)
-        intercept = float(header.get("RescaleIntercept") or 0)
-    except (KeyError, TypeError, ValueError, IndexError):
-        return None
-    if not (np.isfinite([centre, width, slope, intercept]).all() and width > 1 and slope != 0):
-        return None
-    ends = sorted(((centre - 0.5 + side * (width - 1) / 2) - intercept) / slope for side in (-1, 1))
-    return float(ends[0]), float(ends[1])
+def _word_options(pixels: EncodedPixels, coded: CodedFrame | None) -> dict[str, Any]:
+    """Return options of pydicom with which every plug-in returns the stored words."""
+    options = {**pixels.options, "correct_unused_bits": False, "pixel_representation": 0}
+    if pixels.is_byte_swapped:
+        options["pixel_vr"] = "OB"
+    is_subsampled = not pixels.is_coded and pixels.photometric == "YBR_FULL_422"
+    if coded is not None:
+        options["samples_per_pixel"] = coded.components
+        options["bits_allocated"] = 8 if coded.precision <= 8 else 16
+        options["pixel_representation"] = int(coded.is_signed)
+    if coded is not None or is_subsampled:
+        options["planar_configuration"] = 0  # the order of the stream, whatever the header says
+    options["bits_stored"] = options["bits_allocated"] if coded is None else coded.precision
+    if not (is_subsampled and pixels.syntax != _RLE):
+        is_colour = options["samples_per_pixel"] == 3
+        options["photometric_interpretation"] = "RGB" if is_colour else "MONOCHROME2"
+    return options
