@@ -19,10 +19,10 @@ from usmicro.preparation.graphics.calipers import find_calipers
 from usmicro.preparation.graphics.text import find_graphics
 from usmicro.preparation.grid import grid_over, on_grid, sampled, touched
 from usmicro.preparation.inpainting import inpainted
-from usmicro.preparation.scan_area import ScanArea, Side, find_scan_areas
 from usmicro.preparation.scan_lines import fit_scan_lines
 from usmicro.preparation.spacing import credible, nominal_pixel_mm, pixel_aspect
 from usmicro.preparation.speckle_size import measure_speckle_size
+from usmicro.preparation.tissue_areas import TissueArea, at_declared_face, find_tissue_areas
 from usmicro.settings import PreparationSettings
 
 USUAL_SPECKLE_SIZE = (5.0, 3.0)
@@ -67,13 +67,12 @@ def prepare(
         If the array is not a frame, or if no tissue is found on it.
     """
     grey, luminance, colours = _grey_and_colours(frame)
+    areas, regions = find_tissue_areas(grey, regions, spacing, cache)
     colour = None
     if colours is not None:
-        tissue_regions = _tissue_regions(regions)
-        flow_spacing = _spacing_in(tissue_regions[0], spacing) if tissue_regions else spacing
+        flow_spacing = areas[0].spacing if areas else spacing
         colour = separate_colour(colours, regions, cache, aspect=pixel_aspect(flow_spacing))
     screen = _Screen(grey, luminance, colours, colour)
-    areas = _areas(grey, regions, spacing, cache)
     if not areas:
         raise ImageError(
             f"no tissue found on a frame of {grey.shape[0]} x {grey.shape[1]} pixels "
@@ -81,8 +80,7 @@ def prepare(
             "image is not blank and not a worksheet"
         )
     return [
-        _view(screen, area, own_spacing, settings, cache, number=number)
-        for number, (area, own_spacing) in enumerate(areas)
+        _view(screen, area, settings, cache, number=number) for number, area in enumerate(areas)
     ]
 
 
@@ -123,62 +121,6 @@ def _grey_and_colours(frame: Frame) -> tuple[ByteImage, Frame, ByteImage | None]
     return np.asarray(grey), np.asarray(luminance), array if array.ndim == 3 else None
 
 
-def _areas(
-    grey: ByteImage, regions: Sequence[Region], spacing: Spacing, cache: ScreenCache | None
-) -> list[tuple[ScanArea, Spacing]]:
-    """Return the scan areas with their spacing.
-
-    They are searched for in each declared tissue region, or else on the whole frame.
-    """
-    declared = _tissue_regions(regions)
-    find = _find_areas if cache is None else cache.scan_areas
-    if not declared:
-        whole = (0, 0, grey.shape[1], grey.shape[0])
-        areas = find(grey, whole, aspect=pixel_aspect(spacing), single=False)
-        return [(area, spacing) for area in areas]
-    found = []
-    for region in declared:
-        window = (slice(region.top, region.bottom), slice(region.left, region.right))
-        part = (region.left, region.top, region.right, region.bottom)
-        own_spacing = _spacing_in(region, spacing)
-        for area in find(grey[window], part, aspect=pixel_aspect(own_spacing), single=True):
-            mask = np.zeros(grey.shape, dtype=bool)
-            mask[window] = area.mask
-            left, top, right, bottom = area.box
-            box = (left + region.left, top + region.top, right + region.left, bottom + region.top)
-            found.append((ScanArea(mask, box, _moved(area.sides, region)), own_spacing))
-    return found
-
-
-def _tissue_regions(regions: Sequence[Region]) -> list[Region]:
-    """Return the declared regions that show tissue, or else colour flow, from left to right."""
-    tissue = [region for region in regions if region.kind == "tissue"]
-    flow = [region for region in regions if region.kind == "colour flow"]
-    return sorted(tissue or flow, key=lambda region: (region.left, region.top))
-
-
-def _spacing_in(region: Region, spacing: Spacing) -> Spacing:
-    """Return the spacing of a region if it is known, or else that of the frame."""
-    return region.spacing if region.spacing.known else spacing
-
-
-def _find_areas(
-    grey: ByteImage, part: tuple[int, int, int, int], *, aspect: float, single: bool
-) -> list[ScanArea]:
-    """Find the scan areas of a part of the screen without a cache."""
-    return find_scan_areas(grey, aspect=aspect, single=single)
-
-
-def _moved(sides: tuple[Side, Side] | None, region: Region) -> tuple[Side, Side] | None:
-    """Convert sides from the pixels of a region to those of the frame."""
-    if sides is None:
-        return None
-    left, right = (
-        Side(side.offset + region.left - side.slope * region.top, side.slope) for side in sides
-    )
-    return left, right
-
-
 def _levels(luminance: Frame) -> FloatImage:
     """Return the grey level, 0 to 255, with all bits."""
     levels = luminance.astype(np.float32)
@@ -187,19 +129,18 @@ def _levels(luminance: Frame) -> FloatImage:
 
 def _view(
     screen: _Screen,
-    area: ScanArea,
-    spacing: Spacing,
+    declared: TissueArea,
     settings: PreparationSettings,
     cache: ScreenCache | None,
     *,
     number: int,
 ) -> View:
     """Resample one scan area to its grid, and find what is drawn over its tissue."""
-    colour = screen.colour
+    colour, area, mask = screen.colour, declared.area, declared.mask
     left, top, right, bottom = area.box
     size, sector = (right - left, bottom - top), area.sides is not None
-    spacing, of_spacing = credible(spacing, *size, sector=sector)
-    remarks: list[Remark] = [*of_spacing]
+    spacing, of_spacing = credible(declared.spacing, *size, sector=sector)
+    remarks: list[Remark] = [*declared.remarks, *of_spacing]
     nominal = nominal_pixel_mm(*size, sector=sector, aspect=pixel_aspect(spacing))
     if not spacing.known:
         remarks.append(
@@ -210,10 +151,10 @@ def _view(
     window = (slice(top, bottom), slice(left, right))
     grey = screen.grey[window]
     # single coloured pixels are as sharp as graphics
-    echoes = area.mask[window] if colour is None else area.mask[window] & ~colour.mask[window]
+    echoes = mask[window] if colour is None else mask[window] & ~colour.mask[window]
 
     def find_graphics_now() -> BoolImage:
-        return find_graphics(grey, echoes, _calipers(grey, area.mask[window], cache, number))
+        return find_graphics(grey, echoes, _calipers(grey, mask[window], cache, number))
 
     if cache is None:
         in_image = find_graphics_now()
@@ -221,7 +162,8 @@ def _view(
         in_image = cache.graphics_on(number, grey, find_graphics_now)
     if colour is not None:
         in_image = (in_image & ~colour.mask[window]) | colour.interface[window]
-    tissue = sampled(area.mask, grid, shape)
+    scanned = sampled(area.mask, grid, shape)
+    tissue = scanned if declared.others is None else sampled(mask, grid, shape)
     graphics = touched(in_image, grid, shape) & tissue
     flow = None
     if colour is not None and screen.rgb is not None and colour.box[window].any():
@@ -235,7 +177,9 @@ def _view(
         )
     hidden = graphics if flow is None else graphics | flow.hidden
     image = inpainted(on_grid(_levels(screen.luminance[window]), grid, shape), hidden)
-    scan_lines = fit_scan_lines(tissue, area.sides, grid)
+    scan_lines = fit_scan_lines(scanned, area.sides, grid)
+    scan_lines, of_depth = at_declared_face(scan_lines, grid, declared.face_row)
+    remarks += of_depth
 
     def measure_speckle_size_now() -> tuple[float, float] | None:
         return measure_speckle_size(image, tissue & ~hidden, scan_lines)
