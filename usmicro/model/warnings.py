@@ -25,6 +25,8 @@ class WarningCode(StrEnum):
     DEEP_FIELD = "deep-field"
     UNUSUAL_TEXTURE = "unusual-texture"
     MASK_NOT_USED = "mask-not-used"
+    MASK_UNUSUAL = "mask-unusual"
+    MASK_SHARED = "mask-shared"
     MASK_MISSING = "mask-missing"
     MASK_WITHOUT_SCAN = "mask-without-scan"
     SPACING_WITHOUT_SCAN = "spacing-without-scan"
@@ -109,6 +111,14 @@ EXPLANATIONS: dict[str, Explanation] = {
     WarningCode.MASK_NOT_USED: Explanation(
         "A mask was found but not used",
         "Correct the mask or its name.",
+    ),
+    WarningCode.MASK_UNUSUAL: Explanation(
+        "A mask outlines most of the border of its image",
+        "Look at the overlay; if the mask is inverted, invert it.",
+    ),
+    WarningCode.MASK_SHARED: Explanation(
+        "One mask belongs to several scans by its name and was used for each of them",
+        "Give each scan a mask of its own, in a folder as that of the scan.",
     ),
     WarningCode.MASK_MISSING: Explanation(
         "Images have no mask in the masks folder; their areas were detected automatically",
