@@ -33,8 +33,8 @@ class ComparedImage:
     truth: ImageTruth
     calcification: str
     """Reported descriptor of the calcifications."""
-    score: float
-    """Calcification score, 0 to 1."""
+    score: float | None
+    """Calcification score, 0 to 1; None if the run has none."""
     foci: tuple[Focus, ...] = ()
     """Foci of the run."""
     detections: Detections | None = None
@@ -61,6 +61,15 @@ class Comparison:
     """Labelled images on which the run failed; no measure includes them."""
     remarks: list[str]
     """Remarks for the reader, such as labels of images that are not in the run."""
+
+    @property
+    def rated(self) -> list[ComparedImage]:
+        """Images whose calcification is labelled and scored."""
+        return [
+            image
+            for image in self.images
+            if image.truth.calcification is not None and image.score is not None
+        ]
 
     def patient_groups(self, images: Sequence[ComparedImage]) -> list[Indices] | None:
         """Return the indices of the images of each patient; None if no patient is named.
@@ -126,7 +135,14 @@ def compare(
             f"{len(failed)} labelled images failed in the run, such as {failed[0]}; "
             "no measure includes them"
         )
-    return Comparison(compared, failed, remarks)
+    comparison = Comparison(compared, failed, remarks)
+    labelled = sum(image.truth.calcification is not None for image in compared)
+    if without_score := labelled - len(comparison.rated):
+        remarks.append(
+            f"{without_score} labelled images have no calcification score in the results; "
+            "the measures of calcification leave them out"
+        )
+    return comparison
 
 
 def _error_without_labelled_images(run: Run, truth: Truth, unknown: Sequence[str]) -> UsageError:
@@ -196,7 +212,7 @@ def _compared_image(
         name=name,
         truth=truth,
         calcification=_descriptor(row["calcification"], foci, listed),
-        score=float(row["calcification_score"]),
+        score=row["calcification_score"],
         foci=foci,
         detections=detections,
     )

@@ -135,13 +135,11 @@ def _roc_plot(evaluation: Evaluation) -> list[str]:
 
     The list is empty unless images with and without calcifications are labelled.
     """
-    labelled = [
-        image for image in evaluation.comparison.images if image.truth.calcification is not None
-    ]
+    labelled = evaluation.comparison.rated
     positive = np.array([image.truth.calcification != "none" for image in labelled], dtype=bool)
     if not positive.any() or positive.all():
         return []
-    score = np.array([image.score for image in labelled])
+    score = np.array([image.score for image in labelled], dtype=float)
     reported = np.array([image.calcification != "none" for image in labelled])
     points: list[Point] = [
         (float((score[~positive] >= t).mean()), float((score[positive] >= t).mean()))

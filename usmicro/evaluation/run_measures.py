@@ -26,13 +26,15 @@ Hit = tuple[Focus, Target]
 
 
 def measure_calcification(comparison: Comparison) -> list[Result]:
-    """Measure the calcification of images whose calcification is labelled."""
-    labelled = [image for image in comparison.images if image.truth.calcification is not None]
+    """Measure the calcification of images whose calcification is labelled and scored."""
+    rated = comparison.rated
     ratings = [
-        CalcificationRating(str(image.truth.calcification), image.calcification, image.score)
-        for image in labelled
+        CalcificationRating(
+            str(image.truth.calcification), image.calcification, float(image.score or 0)
+        )
+        for image in rated
     ]
-    return calcification_results(ratings, comparison.patient_groups(labelled))
+    return calcification_results(ratings, comparison.patient_groups(rated))
 
 
 def measure_foci(
