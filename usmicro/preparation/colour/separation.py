@@ -14,6 +14,7 @@ from usmicro.model.view import ColourBar
 from usmicro.preparation.cine_cache import CachedBars, CachedBox, ScreenCache
 from usmicro.preparation.colour.bar import find_bars
 from usmicro.preparation.colour.box import find_box
+from usmicro.preparation.colour.flow import BLACK, drawn_in_ink, flow_patches
 from usmicro.preparation.colour.tint import find_tinted_box
 
 GREY_CHROMA = 14
@@ -44,28 +45,9 @@ RARE_LEVEL = 1e-3
 measurement is recorded."""
 TINT_PIXELS = 400_000
 """Number of pixels from which the tint is estimated: rows of larger frames are subsampled."""
-BLACK = 14
-"""Largest value of the brightest channel of a background pixel. Chosen by eye; no measurement is
-recorded."""
-LEAST_PATCH = 6
-"""Smallest number of pixels in the core of a patch of flow; the core lies one pixel inside. Chosen
-by eye; no measurement is recorded."""
-LEAST_FLOW = 24
-"""Smallest number of pixels in such cores on a frame with colour flow. Chosen by eye; no
-measurement is recorded."""
-ONE_COLOUR = 0.6
-"""A patch is a graphic if more than this fraction of its core has one colour. Chosen by eye; no
-measurement is recorded."""
-OVER_ECHOES = 0.5
-"""Smallest fraction of a patch of flow that lies over echoes. Chosen by eye; no measurement is
-recorded."""
 FLOW_FRACTION = 0.9
 """Smallest fraction of the flow that a colour box contains. Chosen by eye; no measurement is
 recorded."""
-ECHO_BLOCK, ECHO_WINDOW, ECHO_DENSITY, ECHO_AREA = 4, 7, 0.4, 0.2
-"""The field of echoes is found on blocks of this many pixels, over a window of this many blocks. At
-least this fraction of it is not black. Its area is at least this fraction of the largest. Chosen by
-eye; no measurement is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +121,7 @@ def separate_colour(
     for left, top, right, bottom in [*(found.box for found in bars), *elasticity]:
         interface[max(top - 2, 0) : bottom + 2, max(left - 2, 0) : right + 2] = True
     rest = coloured & ~interface
+    rest &= ~drawn_in_ink(frame, rest)
     mask, box = np.zeros_like(coloured), np.zeros_like(coloured)
     # the colours are stiffness if the screen shows a scale of elastography and none of flow
     if known is not None and not elasticity:
@@ -325,66 +308,3 @@ def without_specks(mask: BoolImage) -> BoolImage:
         mask.view(np.uint8), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT
     )
     return np.asarray(mask & (count >= 3))
-
-
-def _brightest(frame: ByteImage) -> ByteImage:
-    """Return the brightest channel of each pixel."""
-    import cv2
-
-    red, green, blue = cv2.split(frame)
-    return np.asarray(cv2.max(cv2.max(red, green), blue))
-
-
-def echo_field(frame: ByteImage, drawn: BoolImage) -> BoolImage:
-    """Return the large areas that are neither background nor graphics: the image on the screen."""
-    import cv2
-
-    rows, columns = frame.shape[:2]
-    shown = _brightest(frame) > BLACK
-    shown &= ~drawn
-    small = cv2.resize(
-        shown.astype(np.float32),
-        (max(columns // ECHO_BLOCK, 1), max(rows // ECHO_BLOCK, 1)),
-        interpolation=cv2.INTER_AREA,
-    )
-    dense = (cv2.blur(small, (ECHO_WINDOW, ECHO_WINDOW)) > ECHO_DENSITY).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(dense)
-    areas = stats[:, cv2.CC_STAT_AREA].copy()
-    areas[0] = 0
-    large = (areas > 0) & (areas >= ECHO_AREA * areas.max())
-    return np.asarray(
-        cv2.resize(large[labels].astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST)
-        > 0
-    )
-
-
-def flow_patches(frame: ByteImage, coloured: BoolImage, *, anywhere: bool) -> BoolImage:
-    """Return the patches of colour that are thick and uneven; empty if there are too few pixels.
-
-    Measured colours are thick and uneven, drawn ones are not. Only patches over echoes count. If
-    there are none, `anywhere` allows others, since flow may lie over a dark B-mode image.
-    """
-    import cv2
-
-    # the core of a drawn patch has one colour; its rim is blurred
-    core = cv2.erode(coloured.view(np.uint8), np.ones((3, 3), np.uint8))
-    where = np.nonzero(core)
-    if not len(where[0]):
-        return np.zeros_like(coloured)
-    count, labels = cv2.connectedComponents(cv2.dilate(core, np.ones((3, 3), np.uint8)))
-    number = labels[where].astype(np.int64)
-    area = np.maximum(np.bincount(number, minlength=count), 1)
-    coarse = (frame[where] >> 3).astype(np.int64) @ np.array([1024, 32, 1])
-    kinds, pixels = np.unique(number * 32768 + coarse, return_counts=True)
-    one_colour = np.zeros(count, dtype=np.int64)
-    np.maximum.at(one_colour, kinds // 32768, pixels)
-    drawn = one_colour > ONE_COLOUR * area
-    patch = (area >= LEAST_PATCH) & ~drawn
-    drawn[0] = patch[0] = False
-    over_echoes = (
-        np.bincount(number, echo_field(frame, drawn[labels])[where], count) >= OVER_ECHOES * area
-    )
-    for chosen in [patch & over_echoes, patch] if anywhere else [patch & over_echoes]:
-        if area[chosen].sum() >= LEAST_FLOW:
-            return chosen[labels]
-    return np.zeros_like(coloured)
