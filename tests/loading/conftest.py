@@ -57,7 +57,7 @@ def dicom_dataset(
     table = attributes.pop("table", True)
     for name, value in attributes.items():
         setattr(dataset, name, value)
-    dataset.HighBit = dataset.BitsStored - 1
+    dataset.HighBit = attributes.get("HighBit", dataset.BitsStored - 1)
     is_compressed = encoded is not None
     data = encapsulate(encoded, has_bot=table) if is_compressed else pixels.tobytes()
     representation = "OB" if is_compressed or dataset.BitsAllocated == 8 else "OW"

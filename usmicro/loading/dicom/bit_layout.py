@@ -24,10 +24,11 @@ background. Chosen by judgement."""
 _LEAST_BLACK = 0.05
 """Black is where at least this fraction of the pixels lies. Screens of ultrasound systems have more
 than a third of black pixels. Chosen by judgement."""
-_LEAST_CARRIES = 0.2
+_LEAST_CARRIES = 0.05
 """The unused upper bits are taken for a part of the values if this fraction of the steps in them
-goes with a wrap of the lower bits. It is above 0.4 where they are, and below 0.02 where they are an
-overlay or random: tests/loading/dicom/test_bit_layout.py, on simulated speckle."""
+goes with a wrap of the lower bits. Measured: 0.86 to 1.0 on breast scans whose 8 bits are declared
+as 6 or 7, 0.12 on simulated 12 bits declared as 8, at most 0.01 for overlays and random bits:
+tests/loading/dicom/test_bit_layout.py."""
 
 
 @dataclass(frozen=True, slots=True)
