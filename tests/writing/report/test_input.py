@@ -202,3 +202,60 @@ def contrast(one, other):
         for c in (one, other)
     ]
     return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+@pytest.fixture
+def phone(page):
+    """The report in the window of a phone, with the first image open."""
+    page.click(FIRST)
+    assert page.get(OPENED)
+    page.resize(390, 800)
+    page.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
+    page.get("new Promise((done) => setTimeout(done, 200))")
+    yield page
+    page.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
+def touch(page, kind, *points):
+    page.call(
+        "Input.dispatchTouchEvent",
+        type=kind,
+        touchPoints=[{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)],
+    )
+
+
+def test_two_fingers_zoom_the_picture(phone):
+    fitting = phone.get(WIDTH)
+    x, y = phone.point("#stage")
+    touch(phone, "touchStart", (x - 30, y), (x + 30, y))
+    for reach in (40, 50, 60):
+        touch(phone, "touchMove", (x - reach, y), (x + reach, y))
+    touch(phone, "touchEnd")
+    assert phone.get(WIDTH) == pytest.approx(fitting / 2, rel=0.02)
+    assert phone.get("pointers.size") == 0
+
+
+def test_a_tap_shows_the_evidence_on_a_phone(phone):
+    x, y = phone.point(".marker[data-focus='3'] .hit")
+    touch(phone, "touchStart", (x, y))
+    touch(phone, "touchEnd")
+    phone.wait_for("document.querySelector('tr.selected')?.dataset.focus === '3'")
+    top, bottom, panel_top, panel_bottom = phone.get(
+        """[...["evidence", "panel"].map((id) => document.getElementById(id).getBoundingClientRect())]
+        .flatMap(({ top, bottom }) => [top, bottom])"""
+    )
+    assert panel_top <= top < panel_bottom
+    assert bottom > top
+
+
+def test_nothing_of_the_picture_is_printed_over_the_panel_of_a_phone(phone):
+    side, panel = (
+        phone.get(f"document.querySelector('{name}').getBoundingClientRect().toJSON()")
+        for name in (".picture-side", ".panel")
+    )
+    assert side["bottom"] <= panel["top"] + 1
+    over = """[...document.querySelectorAll('.picture-side > *')].filter((element) => {
+      const { height, bottom } = element.getBoundingClientRect();
+      return height && bottom > document.querySelector('.panel').getBoundingClientRect().top + 1;
+    }).map((element) => element.id || element.className)"""
+    assert phone.get(over) == []

@@ -160,7 +160,6 @@ export function selectFocus(focus, find) {
     const scale = Math.max(view.scale, Math.min(fittingScale() * FOCUS_ZOOM, MOST_ZOOM));
     move(focus.x_px - view.x, focus.y_px - view.y, scale);
   } else {
-    const row = byId("tables").querySelector(`tr[data-focus="${focus.focus}"]`);
-    row?.scrollIntoView({ block: "nearest" });
+    byId("panel").scrollTop = 0; // the measurements are at its top
   }
 }

@@ -61,8 +61,8 @@ export function openImage(image) {
 /** Return the facts below the name of an image. */
 function imageFacts(image) {
   const facts = [`${image.columns} \u00d7 ${image.rows} px`, image.geometry];
-  if (image.spacing_source === "none") {
-    facts.push("spacing unknown");
+  if (!hasValue(image.spacing_x_mm)) {
+    facts.push(image.spacing_source === "rejected" ? "spacing rejected" : "spacing unknown");
   } else {
     const spacing = `${image.spacing_x_mm} \u00d7 ${image.spacing_y_mm}`;
     facts.push(`${spacing} mm per pixel (${image.spacing_source})`);
@@ -72,7 +72,7 @@ function imageFacts(image) {
   }
   if (image.colour_flow === "yes") facts.push("colour flow");
   const calcification = image.calcification.replaceAll("+", ", ");
-  const score = image.calcification_score.toFixed(2);
+  const score = formatNumber(image.calcification_score, 2);
   facts.push(`calcification: ${calcification} (score ${score})`);
   return facts;
 }
@@ -317,23 +317,39 @@ stage.addEventListener("wheel", (event) => {
   zoom(Math.exp(-turns * WHEEL_ZOOM), event.clientX - left, event.clientY - top);
 }, { passive: false });
 
-let lastDrag = null; // last event of a drag
+const pointers = new Map(); // last event of each pointer that is down: one drags, two pinch
+
+/** Return the middle of the pointers and the distance of the first two, 0 for one. */
+function grip() {
+  const [one, other] = [...pointers.values()];
+  if (!other) return { x: one.clientX, y: one.clientY, distance: 0 };
+  const dx = other.clientX - one.clientX, dy = other.clientY - one.clientY;
+  return { x: one.clientX + dx / 2, y: one.clientY + dy / 2, distance: Math.hypot(dx, dy) };
+}
+
 stage.addEventListener("pointerdown", (event) => {
-  if (event.button !== 0 || event.target.closest("button, .marker")) return;
-  lastDrag = event;
-  stage.setPointerCapture(event.pointerId);
+  const onMarker = event.pointerType !== "touch" && event.target.closest(".marker");
+  if (event.button !== 0 || onMarker || event.target.closest("button")) return;
+  pointers.set(event.pointerId, event);
+  // a touch on a marker is left to the marker, whose click selects it
+  if (!event.target.closest(".marker")) stage.setPointerCapture(event.pointerId);
   stage.classList.add("dragging");
 });
 stage.addEventListener("pointermove", (event) => {
-  if (!lastDrag || event.pointerId !== lastDrag.pointerId) return;
-  const dx = lastDrag.clientX - event.clientX, dy = lastDrag.clientY - event.clientY;
-  move(dx / view.scale, dy / view.scale);
-  lastDrag = event;
+  if (!pointers.has(event.pointerId)) return;
+  const before = grip();
+  pointers.set(event.pointerId, event);
+  const after = grip();
+  move((before.x - after.x) / view.scale, (before.y - after.y) / view.scale);
+  if (before.distance && after.distance) {
+    const { left, top } = stage.getBoundingClientRect();
+    zoom(after.distance / before.distance, after.x - left, after.y - top);
+  }
 });
 for (const end of ["pointerup", "pointercancel"]) {
-  stage.addEventListener(end, () => {
-    lastDrag = null;
-    stage.classList.remove("dragging");
+  stage.addEventListener(end, (event) => {
+    pointers.delete(event.pointerId);
+    if (!pointers.size) stage.classList.remove("dragging");
   });
 }
 stage.addEventListener("dblclick", (event) => {
