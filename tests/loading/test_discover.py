@@ -2,10 +2,13 @@ import json
 import os
 
 import pytest
+from PIL import Image
 
+from tests.helpers.pictures import mask, speckle, write_png
 from usmicro.errors import UsageError
-from usmicro.loading.discover import find_scans
+from usmicro.loading.discover import find_scans, search_scans
 from usmicro.loading.formats import without_quotations
+from usmicro.model.warnings import WarningCode
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DICOM = b"\0" * 128 + b"DICM"
@@ -48,36 +51,191 @@ def test_file_with_the_suffix_of_a_scan_is_taken_whatever_its_content(tree):
     assert names(root) == ["broken.png", "fake.dcm", "gone.dcm", "moving.gif", "moving.mp4"]
 
 
-def test_masks_hidden_files_and_other_files_are_left_out(tree):
+def pictures(root, **areas):
+    """Write pictures below a folder: masks for True, scans for False; return the folder."""
+    for name, is_mask in areas.items():
+        write_png(root / name, mask() if is_mask else speckle())
+    return root
+
+
+def test_masks_hidden_files_and_other_files_are_left_out(tree, tmp_path):
     root = tree(
-        "case.png",
-        "case_mask.png",
-        "case_mask_1.png",
-        "case_tumor.png",
-        "case_tumor2.png",
-        "case_other1.png",
-        "case_duct.png",
-        "mask_1-l.png",
-        "masks/case.png",
-        "sub/Masks/case.png",
-        ".hidden.png",
-        ".cache/x.png",
-        "table.csv",
-        "notes.txt",
-        "a.json",
-        "b.xml",
-        "DICOMDIR",
+        ".hidden.png", ".cache/x.png", "table.csv", "notes.txt", "a.json", "b.xml", "DICOMDIR"
     )
-    assert names(root) == ["case.png"]
+    masks = (
+        *("case_mask.png", "case_mask_1.png", "case_tumor.png", "case_tumor2.png"),
+        *("case_other1.png", "case_duct.png", "case-mask.png", "mask_case.png", "mask_1-l.png"),
+        *("masks/case.png", "sub/Masks/case.png", "labels/case.png", "gt/other.png"),
+    )
+    pictures(root, **{"case.png": False, "bus_1-l.png": False}, **dict.fromkeys(masks, True))
+    search = search_scans([root])
+    assert [scan.name for scan in search.scans] == ["bus_1-l.png", "case.png"]
+    assert search.masks == len(masks)
+    masks_remark, other_remark = search.remarks()
+    assert masks_remark.startswith(f"{len(masks)} files were taken for masks")
+    assert other_remark == (
+        "5 other files were passed over: 1 .csv, 1 .json, 1 .txt, 1 .xml, 1 DICOMDIR"
+    )
+    assert search.warnings() == []
 
 
-def test_scan_named_like_a_mask_is_taken_if_no_scan_is_beside_it(tree):
-    assert names(tree("left_mass.png", "intraductal.png", "unmasked.png", "tumorbed.png")) == [
-        "intraductal.png",
-        "left_mass.png",
-        "tumorbed.png",
-        "unmasked.png",
+@pytest.mark.parametrize(
+    "names_of_scans",
+    [
+        ("malignant_tumor_1.png", "benign_tumor_2.png", "normal_3.png"),
+        ("case.png", "case_mass.png", "mask_case.png"),
+        ("case_mask.png", "masks/case.png", "masks/other.png", "Labels/1.png"),
+        ("left_mass.png", "intraductal.png", "unmasked.png", "tumorbed.png"),
+        ("benign.png", "benign_tumor_2.png"),
+    ],
+)
+def test_picture_with_many_grey_values_is_a_scan_whatever_its_name(tmp_path, names_of_scans):
+    pictures(tmp_path, **dict.fromkeys(names_of_scans, False))
+    search = search_scans([tmp_path])
+    assert [scan.name for scan in search.scans] == sorted(names_of_scans)
+    assert search.remarks() == []
+
+
+def test_masks_of_scans_in_another_folder_are_masks(tmp_path):
+    pictures(
+        tmp_path,
+        **{
+            "images/a/1.png": False,
+            "images/b/1.png": False,
+            "masks/a/1.png": True,
+            "masks/b/1.png": True,
+            "outlines/1_mask.png": True,
+        },
+    )
+    search = search_scans([tmp_path])
+    assert [scan.name for scan in search.scans] == ["images/a/1.png", "images/b/1.png"]
+    assert search.masks == 3
+
+
+def test_mask_beside_a_scan_of_another_format_is_a_mask(tree, tmp_path):
+    root = tree("1.dcm", "2.dcm", content=DICOM)
+    pictures(root, **{"1.png": True, "2.dcm.png": True, "3.png": True})
+    speckle_image = Image.fromarray(speckle())
+    speckle_image.save(root / "3.jpg")
+    speckle_image.save(root / "4.jpg")
+    speckle_image.save(root / "4.png")
+    assert names(root) == ["1.dcm", "2.dcm", "3.jpg", "4.jpg", "4.png"]
+
+
+def test_folder_of_masks_alone_is_read_with_a_remark(tmp_path):
+    pictures(tmp_path / "masks", **{"1.png": True, "2_tumor.png": True})
+    search = search_scans([tmp_path / "masks"])
+    assert [scan.name for scan in search.scans] == ["1.png", "2_tumor.png"]
+    assert search.remarks()[0].startswith("2 inputs look like masks, such as 1.png")
+    assert "1.png" not in search.remarks(with_names=False)[0]
+    with pytest.raises(UsageError, match="2 files were taken for masks"):
+        find_scans([tmp_path])
+
+
+def test_masks_that_are_named_as_inputs_are_read_with_a_remark(tmp_path):
+    pictures(tmp_path, **{"1.png": False, "1_mask.png": True})
+    search = search_scans([tmp_path / "*.png"])
+    assert len(search.scans) == 2
+    assert search.remarks() == [
+        "1 input looks like a mask, such as 1_mask.png: few grey values, and a name or folder of a "
+        "mask; analysed as scans, since no scan belongs to them or they were named as inputs"
     ]
+
+
+def test_damaged_picture_with_the_name_of_a_mask_is_taken_so_that_its_row_says_so(tree, tmp_path):
+    root = tree("case_mask.png")
+    pictures(root, **{"case.png": False})
+    assert names(root) == ["case.png", "case_mask.png"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_mask_and_scan_may_be_in_different_forms_of_unicode(tmp_path, form):
+    import unicodedata
+
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    scan = unicodedata.normalize(form, "bébé.png")
+    pictures(tmp_path, **{scan: False, unicodedata.normalize(other, "bébé_mask.png"): True})
+    assert names(tmp_path) == [scan]
+
+
+def test_files_without_or_with_an_odd_ending_are_read_by_their_content(tmp_path):
+    import io
+
+    formats = ("png", "jpeg", "bmp", "tiff")
+    for file_format in formats:
+        stream = io.BytesIO()
+        Image.fromarray(speckle()).save(stream, file_format)
+        (tmp_path / f"IM_{file_format}").write_bytes(stream.getvalue())
+        (tmp_path / f"{file_format}.scan").write_bytes(stream.getvalue())
+    (tmp_path / "BMI table").write_text("BM is not always a picture, but often a text about BMI\n")
+    search = search_scans([tmp_path])
+    assert len(search.scans) == 2 * len(formats)
+    assert search.remarks() == ["1 other file was passed over: 1 text"]
+
+
+def test_files_of_types_that_are_not_read_are_counted_in_a_warning(tree):
+    tree("a.nii.gz", "sub/b.nii.gz", content=b"\x1f\x8b\x08")
+    tree("d.npy", content=b"\x93NUMPY\x01\0v\0{}")
+    tree("jane", "v.Doe", content=b"\0\1\2\3")
+    tree("empty", content=b"")
+    tree("scan.zip", content=b"PK\x03\x04")
+    root = tree("ok.png")
+    search = search_scans([root])
+    assert [scan.name for scan in search.scans] == ["ok.png"]
+    (warning,) = search.warnings()
+    assert (warning.code, warning.count) == (WarningCode.FILES_PASSED_OVER, 7)
+    assert warning.examples == (
+        "2 .nii.gz (a.nii.gz), 1 .doe (v.Doe), 1 .npy (d.npy), 1 .zip (scan.zip), "
+        "1 empty without an ending (empty), 1 without an ending (jane)",
+    )
+    (private,) = search.warnings(with_names=False)
+    assert private.examples == (
+        "2 .nii.gz, 1 .npy, 1 .zip, 1 empty without an ending, 1 of another type, "
+        "1 without an ending",
+    )
+
+
+def test_error_for_a_folder_without_scans_says_what_is_there(tree):
+    with pytest.raises(UsageError, match=r"1 \.npy \(a\.npy\).*1 other file"):
+        find_scans([tree("a.npy", "table.csv", content=b"\x93NUMPY")])
+
+
+def test_file_that_two_inputs_have_is_counted_once(tmp_path):
+    pictures(tmp_path / "a", **{"1.png": False, "1_mask.png": True})
+    (tmp_path / "a" / "d.npy").write_bytes(b"\x93NUMPY\x01\0v\0{}")
+    search = search_scans([tmp_path, tmp_path / "a"])
+    assert (len(search.scans), search.masks, search.warnings()[0].count) == (1, 1, 1)
+
+
+def dicom_object(path, sop_class):
+    """Write a DICOM object without pixels."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "1.2.3"
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.PatientName = "Doe^Jane"
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def test_dicom_objects_without_an_image_are_passed_over(tree):
+    root = tree("ok.png")
+    for name, sop_class in {
+        "report.dcm": "1.2.840.10008.5.1.4.1.1.88.33",
+        "IM7": "1.2.840.10008.5.1.4.1.1.88.33",
+        "document.dcm": "1.2.840.10008.5.1.4.1.1.104.1",
+        "state.dcm": "1.2.840.10008.5.1.4.1.1.11.1",
+        "index": "1.2.840.10008.1.3.10",
+    }.items():
+        dicom_object(root / name, sop_class)
+    search = search_scans([root])
+    assert [scan.name for scan in search.scans] == ["ok.png"]
+    (remark,) = search.remarks()
+    assert remark.startswith("5 other files were passed over: 2 DICOM Comprehensive SR Storage")
+    assert search.warnings() == []
 
 
 def test_output_folders_of_runs_are_left_out(tree):

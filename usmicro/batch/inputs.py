@@ -12,7 +12,8 @@ from usmicro.batch.jobs import Job
 from usmicro.batch.pseudonyms import pseudonym
 from usmicro.errors import UsageError
 from usmicro.loading.dicom.web import find_instances, is_dicomweb
-from usmicro.loading.discover import Input, find_scans
+from usmicro.loading.discover import Input, search_scans
+from usmicro.loading.masks import match_masks
 from usmicro.loading.spacing import read_spacing
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
@@ -59,7 +60,9 @@ def make_jobs(
     UsageError
         If there is no input, two inputs have the same name, or `spacing` or `masks` is wrong.
     """
-    found, remarks = _find_inputs([inputs] if isinstance(inputs, str | Path) else list(inputs))
+    found, remarks, warnings = _find_inputs(
+        [inputs] if isinstance(inputs, str | Path) else list(inputs), with_names=key is None
+    )
     counts = Counter(item.name for item in found)
     if repeated := [name for name, count in counts.items() if count > 1]:
         raise UsageError(
@@ -67,7 +70,6 @@ def make_jobs(
             "give their common parent folder as INPUT"
         )
     spacings = read_spacing(spacing)
-    warnings: list[RunWarning] = []
     if unused := spacings.unused(item.name for item in found):
         examples = () if key else unused[:MOST_EXAMPLES]
         warnings.append(RunWarning(WarningCode.SPACING_WITHOUT_SCAN, len(unused), examples))
@@ -78,6 +80,8 @@ def make_jobs(
             f"--masks {folder}: expected a folder of masks, "
             f"found {'a file' if folder.exists() else 'nothing there'}"
         )
+    if folder is not None:
+        warnings += _mask_warnings(folder, found, with_names=key is None)
     named = [(pseudonym(item.name, key) if key else item.name, item) for item in found]
     named.sort(key=lambda pair: pair[0])
     stems = file_stems([name for name, _ in named])
@@ -105,19 +109,53 @@ def make_jobs(
     return jobs, remarks, warnings
 
 
-def _find_inputs(inputs: Sequence[str | Path]) -> tuple[list[Input], list[str]]:
+def _mask_warnings(folder: Path, found: list[Input], *, with_names: bool) -> list[RunWarning]:
+    """Return the warnings about masks without an image and images without a mask.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be read.
+    """
+    images = ((item.name, None if item.address else item.path) for item in found)
+    try:
+        matches = match_masks(folder, images)
+    except OSError as error:
+        raise UsageError(f"--masks {folder}: cannot be read: {error.strerror or error}") from error
+    counted = (
+        (WarningCode.MASK_WITHOUT_SCAN, matches.without_scan),
+        (WarningCode.MASK_SHARED, matches.shared),
+        (WarningCode.MASK_MISSING, matches.images_without),
+    )
+    return [
+        RunWarning(code, len(names), names[:MOST_EXAMPLES] if with_names else ())
+        for code, names in counted
+        if names
+    ]
+
+
+def _find_inputs(
+    inputs: Sequence[str | Path], *, with_names: bool
+) -> tuple[list[Input], list[str], list[RunWarning]]:
     """Find the scans in folders, at addresses and on DICOMweb servers.
 
-    Returns the inputs, sorted by name, and remarks on the search for the user.
+    Returns the inputs, sorted by name, and remarks and warnings on the search for the user, which
+    name no file unless `with_names` is True.
     """
     dicomweb = [address for address in inputs if is_dicomweb(address)]
     others = [place for place in inputs if place not in dicomweb]
-    found = find_scans(others) if others or not dicomweb else []
+    found: list[Input] = []
     remarks: list[str] = []
+    warnings: list[RunWarning] = []
+    if others or not dicomweb:
+        search = search_scans(others)
+        found += search.scans
+        remarks += search.remarks(with_names=with_names)
+        warnings += search.warnings(with_names=with_names)
     for address in dicomweb:
         instances, more = find_instances(str(address))
         remarks += more
         found += [
             Input(Path(instance.name), instance.name, instance.address) for instance in instances
         ]
-    return sorted(found, key=lambda item: item.name), remarks
+    return sorted(found, key=lambda item: item.name), remarks, warnings

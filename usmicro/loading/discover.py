@@ -5,34 +5,28 @@ from __future__ import annotations
 import glob
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.dicom.references import read_summary
-from usmicro.loading.formats import (
-    DICOM_SUFFIXES,
-    EXPECTED_FORMATS,
-    SCAN_SUFFIXES,
-    UNSUPPORTED_SUFFIXES,
-    detect_format,
+from usmicro.loading.file_kinds import (
+    DICOM_HEAD_BYTES,
+    Kind,
+    Picture,
+    is_in_mask_folder,
+    kind_of_bytes,
+    kind_of_file,
+    needs_head,
+    sort_pictures,
 )
-from usmicro.loading.remote import find_scans_at, is_address
-
-_MASK_STEM = re.compile(r"^masks?_|_(mask|tumou?r)(_?\d+)?$|\.seg$", re.IGNORECASE)
-"""Stems that always mean a mask: benign (1)_mask_1, case001_tumor, mask_0001-l, case001.seg."""
-_SIDECAR_STEM = re.compile(r"_(mass|duct|nonmass|other)(_?\d+)?$", re.IGNORECASE)
-"""Stems that mean a mask if the scan is in the same folder: case001_other2 beside case001.png."""
-_MASK_FOLDERS = frozenset(("mask", "masks"))
-_OTHER_SUFFIXES = frozenset(
-    (
-        *(".csv", ".json", ".txt", ".xml", ".toml", ".yaml", ".yml", ".md"),
-        *(".pdf", ".html", ".htm", ".xlsx", ".log", ".db"),
-    )
-)
-"""Suffixes of files that are neither images nor videos; their content is not examined."""
+from usmicro.loading.formats import EXPECTED_FORMATS
+from usmicro.loading.mask_names import is_named_like_mask
+from usmicro.loading.mask_pictures import looks_like_mask
+from usmicro.loading.passed_over import PassedOver
+from usmicro.loading.remote import is_address, list_files
+from usmicro.model.warnings import RunWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +41,60 @@ class Input:
     """Address of a file that is not on a file system of this machine; otherwise empty."""
 
 
+@dataclass
+class Search:
+    """The scans among the inputs of a run, and what was passed over."""
+
+    scans: list[Input] = field(default_factory=list)
+    """Each file once, sorted by name; no two have the same name."""
+    masks: int = 0
+    """Number of files that were taken for masks."""
+    like_masks: list[str] = field(default_factory=list)
+    """Names of scans that look like masks, but belong to no scan or were named by the user."""
+    passed_over: PassedOver = field(default_factory=PassedOver)
+
+    def remarks(self, *, with_names: bool = True) -> list[str]:
+        """Return remarks for the user; names of files are left out on request."""
+        remarks = []
+        if self.masks:
+            files = "1 file was" if self.masks == 1 else f"{self.masks} files were"
+            remarks.append(
+                f"{files} taken for masks, which are not analysed: few grey values, and a name or "
+                "folder of a mask"
+            )
+        if self.like_masks:
+            number = len(self.like_masks)
+            files = (
+                "1 input looks like a mask" if number == 1 else f"{number} inputs look like masks"
+            )
+            such = f", such as {self.like_masks[0]}" if with_names else ""
+            remarks.append(
+                f"{files}{such}: few grey values, and a name or folder of a mask; analysed as "
+                "scans, since no scan belongs to them or they were named as inputs"
+            )
+        if remark := self.passed_over.remark():
+            remarks.append(remark)
+        return remarks
+
+    def warnings(self, *, with_names: bool = True) -> list[RunWarning]:
+        """Return warnings for the user; names of files are left out on request."""
+        warning = self.passed_over.warning(with_names=with_names)
+        return [] if warning is None else [warning]
+
+
 def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
+    """Find the scans in folders, files and glob patterns, as `search_scans`."""
+    return search_scans(inputs).scans
+
+
+def search_scans(inputs: Sequence[str | Path]) -> Search:
     """Find the scans in folders, files and glob patterns.
 
     Folders are searched with all their subfolders. The search leaves out hidden files, masks,
-    folders named "mask" or "masks", output folders of runs, DICOMDIR, and files that are not
-    images or videos. A file that is named, or matched by a pattern, is always taken.
+    output folders of runs, DICOM objects without an image, and files that are not images or videos.
+    A picture is a mask if it has few grey values, and a scan has its name without a word for masks,
+    or its folder is named as one of masks. A file that is named, or matched by a pattern, is always
+    taken. Files without an ending, or with an unusual one, are recognised by their content.
 
     Parameters
     ----------
@@ -62,34 +104,48 @@ def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
 
     Returns
     -------
-    list of Input
-        Each file once, sorted by name; no two have the same name.
+    Search
 
     Raises
     ------
     UsageError
         If an input does not exist, a folder cannot be read, or no scan is found.
     """
+    search = Search()
     local: dict[str, tuple[Path, Path]] = {}  # real path: (INPUT folder, path)
+    others: set[str] = set()  # real paths of files that were counted already
     remote: list[Input] = []
     for given in inputs:
         if is_address(given):
-            found = find_scans_at(str(given), _is_left_out)
-            remote += [Input(Path(name), name, address) for address, name in found]
+            remote += _scans_at(str(given), search)
             continue
         for root in _expanded(given):
             if root.is_dir():
-                for path in _scans_below(root):
+                for path in _scans_below(root, search, others):
                     local.setdefault(os.path.realpath(path), (root, path))
-            else:
-                local.setdefault(os.path.realpath(root), (root.parent, root))
+            elif local.setdefault(os.path.realpath(root), (root.parent, root))[1] == root:
+                _note_mask(root, search)
     if not local and not remote:
+        passed_over = [warning.examples[0] for warning in search.warnings()]
+        passed_over += search.remarks()
         raise UsageError(
             f"{', '.join(map(str, inputs)) or 'no input'}: no scan found; "
             f"expected {EXPECTED_FORMATS} files (masks, hidden files and output folders of runs "
-            "are left out)"
+            f"are left out{''.join(f'; {text}' for text in passed_over)})"
         )
-    return sorted([*_named(list(local.values())), *remote], key=lambda scan: scan.name)
+    search.scans = sorted([*_named(list(local.values())), *remote], key=lambda scan: scan.name)
+    return search
+
+
+def _note_mask(path: Path, search: Search) -> None:
+    """Note a file that the user named if it looks like a mask."""
+    if not (is_named_like_mask(path.name) or is_in_mask_folder(PurePosixPath(path.as_posix()))):
+        return
+    try:
+        if kind_of_file(path)[0] == "picture" and looks_like_mask(path):
+            search.like_masks.append(path.name)
+    except ScanError:
+        return
 
 
 def _expanded(given: str | Path) -> list[Path]:
@@ -108,8 +164,8 @@ def _expanded(given: str | Path) -> list[Path]:
     return [Path(match) for match in matches]
 
 
-def _scans_below(root: Path) -> Iterator[Path]:
-    """Yield the scans below a folder.
+def _files_below(root: Path) -> Iterator[Path]:
+    """Yield the files below a folder, without hidden ones and those of output folders of runs.
 
     Links are followed, but each real folder is visited once, so that loops of links end.
     """
@@ -128,54 +184,93 @@ def _scans_below(root: Path) -> Iterator[Path]:
                 f"{folder}: cannot be read: {error.strerror or error}; "
                 "allow reading the folder or leave it out"
             ) from error
-        stems = {os.path.splitext(name)[0] for name in names}
         for path in (folder / name for name in names):
             if os.path.isdir(path):
-                if path.name.lower() not in _MASK_FOLDERS:
-                    pending.append(path)
-            elif _is_scan(path, stems):
+                pending.append(path)
+            else:
                 yield path
 
 
-def _is_scan(path: Path, stems: set[str]) -> bool:
-    """Return True if a file in a folder is taken as a scan.
+def _scans_below(root: Path, search: Search, counted: set[str]) -> Iterator[Path]:
+    """Yield the scans below a folder, and count the other files.
 
-    `stems` are the stems of the files in the same folder. A file that cannot be read is taken, so
-    that its row in the table of images gives the reason.
+    `counted` are the real paths of files that were counted before.
     """
-    suffix = path.suffix.lower()
-    if suffix in _OTHER_SUFFIXES or path.name.upper() == "DICOMDIR":
-        return False
-    if not (os.path.isfile(path) or os.path.islink(path)):
-        return False
-    named_like_mask = _is_mask_stem(path.stem, stems)
-    try:
-        if suffix in DICOM_SUFFIXES:
-            return not (named_like_mask and read_summary(path).is_segmentation)
-        if suffix in SCAN_SUFFIXES or suffix in UNSUPPORTED_SUFFIXES:
-            return not named_like_mask
-        return os.path.isfile(path) and detect_format(path) == "dicom"
-    except ScanError:
-        return True
+    scans: dict[PurePosixPath, Path] = {}
+    pictures: dict[PurePosixPath, Path] = {}
+    for path in _files_below(root):
+        name = PurePosixPath(path.relative_to(root).as_posix())
+        kind, word = kind_of_file(path)
+        if kind == "picture":
+            pictures[name] = path
+        elif kind == "scan":
+            scans[name] = path
+        elif (real := os.path.realpath(path)) not in counted:
+            counted.add(real)
+            _count(kind, word, name, search)
+    yield from scans.values()
+    for name, is_mask in _sorted(
+        [Picture(name, partial(looks_like_mask, path)) for name, path in pictures.items()],
+        list(scans),
+        root,
+        search,
+    ):
+        real = os.path.realpath(pictures[name])
+        if not is_mask:
+            yield pictures[name]
+        elif real not in counted:
+            counted.add(real)
+            search.masks += 1
 
 
-def _is_mask_stem(stem: str, stems: set[str]) -> bool:
-    """Return True if a file is a mask by its stem; `stems` are those of the files beside it."""
-    sidecar = _SIDECAR_STEM.search(stem)
-    return bool(_MASK_STEM.search(stem) or (sidecar and stem[: sidecar.start()] in stems))
+def _sorted(
+    pictures: list[Picture], scans: list[PurePosixPath], root: PurePosixPath | Path, search: Search
+) -> Iterator[tuple[PurePosixPath, bool]]:
+    """Yield the name of each picture and whether it is a mask; note scans that look like masks."""
+    in_mask_folder = is_in_mask_folder(PurePosixPath(root.name, "file"))
+    kinds = sort_pictures(pictures, scans, in_mask_folder=in_mask_folder)
+    for picture, kind in zip(pictures, kinds, strict=True):
+        if kind == "unclear":
+            search.like_masks.append(str(picture.name))
+        yield picture.name, kind == "mask"
 
 
-def _is_left_out(name: PurePosixPath, stems: set[str]) -> bool:
-    """Return True if a file at an address is not a scan according to its name.
+def _count(kind: Kind, word: str, name: PurePosixPath, search: Search) -> None:
+    """Count a file that is no scan; `word` is its type."""
+    if kind == "mask":
+        search.masks += 1
+    elif kind != "silent":
+        search.passed_over.add(word, str(name), may_be_scan=kind == "unread")
 
-    `stems` are the stems of the files in the same folder.
+
+def _scans_at(address: str, search: Search) -> list[Input]:
+    """Find the scans below an address by the same rules as in a folder.
+
+    Raises
+    ------
+    UsageError
+        If the address has no files or cannot be read.
     """
-    return (
-        any(part.startswith(".") or part.lower() in _MASK_FOLDERS for part in name.parts)
-        or name.suffix.lower() in _OTHER_SUFFIXES
-        or name.name.upper() == "DICOMDIR"
-        or _is_mask_stem(name.stem, stems)
-    )
+    files = list_files(address)
+    if files.is_single:
+        return [Input(Path(name), str(name), files.address(name)) for name in files.sizes]
+    heads = files.heads([name for name in files.sizes if needs_head(name.name)], DICOM_HEAD_BYTES)
+    scans, pictures = [], []
+    for name in files.sizes:
+        kind, word = kind_of_bytes(name.name, heads.get(name, b""))
+        if kind == "picture":
+            pictures.append(Picture(name, partial(files.looks_like_mask, name)))
+        elif kind == "scan":
+            scans.append(name)
+        else:
+            _count(kind, word, name, search)
+    root = PurePosixPath(address)
+    for name, is_mask in _sorted(pictures, list(scans), root, search):
+        if is_mask:
+            search.masks += 1
+        else:
+            scans.append(name)
+    return [Input(Path(name), str(name), files.address(name)) for name in scans]
 
 
 def is_result(folder: Path) -> bool:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from usmicro.errors import ScanError, UsageError
-from usmicro.loading.formats import (
-    HEAD_BYTES,
-    MESSAGE_LENGTH,
-    SCAN_SUFFIXES,
-    UNSUPPORTED_SUFFIXES,
-    format_of_bytes,
-)
+from usmicro.loading.formats import MESSAGE_LENGTH, scan_errors
+from usmicro.loading.mask_pictures import picture_looks_like_mask
 
 _TEMPORARY_PREFIX = "usmicro-input-"
 """Beginning of the names of temporary folders with local copies; the process number follows."""
@@ -54,23 +50,60 @@ def file_system(address: str) -> tuple[Any, str]:
     return system, str(path).rstrip("/")
 
 
-def find_scans_at(
-    address: str, is_left_out: Callable[[PurePosixPath, set[str]], bool]
-) -> list[tuple[str, str]]:
-    """Find the scans below an address by the same rules as in a folder.
+@dataclass(frozen=True)
+class RemoteFiles:
+    """The files below an address, without hidden ones and those of output folders of runs."""
 
-    Parameters
-    ----------
-    address : str
-        Address of a folder or a file.
-    is_left_out : function of (name, stems)
-        Returns True if a file with this name is not a scan. `name` is its path below the address,
-        `stems` are the stems of the files beside it.
+    system: Any
+    """File system of fsspec."""
+    root: str
+    """Path of the address in it."""
+    sizes: dict[PurePosixPath, int]
+    """Size of each file in bytes, by its path below the address."""
+    is_single: bool = False
+    """True if the address is that of one file."""
 
-    Returns
-    -------
-    list of (address, name)
-        Address of each scan and its path below the given address.
+    def path(self, name: PurePosixPath) -> str:
+        """Return the path of a file in the file system."""
+        return self.root if self.is_single else f"{self.root}/{name}"
+
+    def address(self, name: PurePosixPath) -> str:
+        """Return the address of a file."""
+        return str(self.system.unstrip_protocol(self.path(name)))
+
+    def heads(self, names: Sequence[PurePosixPath], size: int) -> dict[PurePosixPath, bytes]:
+        """Return the first bytes of files, which are fetched at the same time.
+
+        A file that cannot be read has none; its row in the table of images gives the reason.
+        """
+        if not names:
+            return {}
+        paths = [self.path(name) for name in names]
+        ends = [min(size, self.sizes[name]) for name in names]
+        answers = self.system.cat_ranges(paths, [0] * len(paths), ends, on_error="return")
+        return {
+            name: answer if isinstance(answer, bytes) else b""
+            for name, answer in zip(names, answers, strict=True)
+        }
+
+    def looks_like_mask(self, name: PurePosixPath) -> bool:
+        """Return True if a picture has few grey values; the whole file is fetched.
+
+        Raises
+        ------
+        ScanError
+            If the file cannot be fetched or read.
+        """
+        try:
+            content = self.system.cat_file(self.path(name))
+        except Exception as error:  # each file system has its own error types
+            raise ScanError(f"{name}: cannot be read: {_message(error)}") from error
+        with scan_errors(Path(name), "the picture cannot be read"):
+            return picture_looks_like_mask(io.BytesIO(content), len(content))
+
+
+def list_files(address: str) -> RemoteFiles:
+    """List the files below an address.
 
     Raises
     ------
@@ -79,36 +112,33 @@ def find_scans_at(
     """
     system, root = file_system(address)
     try:
-        files: list[str] = sorted(system.find(root))
+        found: dict[str, dict[str, Any]] = system.find(root, detail=True)
     except Exception as error:  # each file system has its own error types
         raise UsageError(
             f"{address}: cannot be read: {_message(error)}; check the address and your access"
         ) from error
-    if not files:
+    if not found:
         raise UsageError(f"{address}: no file found there; check the address")
-    if files == [root]:
-        return [(system.unstrip_protocol(root), PurePosixPath(root).name)]
-    folder_files: dict[str, set[str]] = defaultdict(set)
-    for file in files:
-        folder_files[os.path.dirname(file)].add(os.path.basename(file))
-    result_folders = {
-        folder for folder, names in folder_files.items() if {"run.json", "run.sqlite"} <= names
+    sizes = {file: int(info.get("size") or 0) for file, info in sorted(found.items())}
+    if list(sizes) == [root]:
+        return RemoteFiles(
+            system, root, {PurePosixPath(PurePosixPath(root).name): sizes[root]}, is_single=True
+        )
+    names = {PurePosixPath(file).relative_to(root): size for file, size in sizes.items()}
+    results = {
+        name.parent
+        for name in names
+        if name.name == "run.json" and name.with_name("run.sqlite") in names
     }
-    scans = []
-    for file in files:
-        name = PurePosixPath(file).relative_to(root)
-        parents = {str(PurePosixPath(root) / parent) for parent in name.parents}
-        stems = {PurePosixPath(other).stem for other in folder_files[os.path.dirname(file)]}
-        if not parents & result_folders and not is_left_out(name, stems) and _is_scan(system, file):
-            scans.append((system.unstrip_protocol(file), str(name)))
-    return scans
-
-
-def _is_scan(system: Any, file: str) -> bool:
-    """Return True if the suffix or, where that is unknown, the content of a file is of a scan."""
-    if PurePosixPath(file).suffix.lower() in SCAN_SUFFIXES | UNSUPPORTED_SUFFIXES:
-        return True
-    return format_of_bytes(system.cat_file(file, start=0, end=HEAD_BYTES)) == "dicom"
+    return RemoteFiles(
+        system,
+        root,
+        {
+            name: size
+            for name, size in names.items()
+            if results.isdisjoint(name.parents) and not any(part[0] == "." for part in name.parts)
+        },
+    )
 
 
 def file_version(address: str) -> str:

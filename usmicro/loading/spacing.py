@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from usmicro.errors import UsageError
+from usmicro.loading.mask_names import composed
 from usmicro.model.scan import Scan, Spacing
 from usmicro.model.warnings import ScanWarning, WarningCode
 
@@ -25,19 +26,21 @@ class UserSpacing:
     number: Spacing | None = None
     """Spacing of all images whose files have none."""
     table: Mapping[str, Spacing] = field(default_factory=dict)
-    """Spacing by file name or path below INPUT; it replaces the spacing in the file."""
+    """Spacing by file name or path below INPUT, in composed Unicode; it replaces the spacing in the
+    file."""
 
     def for_image(self, name: str) -> tuple[Spacing | None, bool]:
         """Return the spacing given for an image, and whether it replaces the one in the file.
 
         The spacing is None if none is given for the image.
         """
+        name = composed(name)
         row = self.table.get(name) or self.table.get(PurePosixPath(name).name)
         return (row, True) if row is not None else (self.number, False)
 
     def unused(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the names in the table that match none of these images, often misspelt ones."""
-        used = {key for name in names for key in (name, PurePosixPath(name).name)}
+        used = {key for name in map(composed, names) for key in (name, PurePosixPath(name).name)}
         return tuple(sorted(set(self.table) - used))
 
 
@@ -95,7 +98,8 @@ def _read_table(path: Path) -> dict[str, Spacing]:
     table: dict[str, Spacing] = {}
     for row in rows:
         source = f"--spacing {path}, line {rows.line_num}"
-        image = PurePosixPath((row["image"] or "").strip().replace("\\", "/")).as_posix()
+        given = composed((row["image"] or "").strip().replace("\\", "/"))
+        image = PurePosixPath(given).as_posix()
         if image == ".":
             raise UsageError(f"{source}: expected the name of an image, found an empty cell")
         try:

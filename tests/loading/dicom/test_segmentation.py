@@ -7,6 +7,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 from usmicro.errors import ScanError
 from usmicro.loading.discover import find_scans
 from usmicro.loading.masks import find_masks, read_masks
+from usmicro.model.warnings import WarningCode
 
 SHAPE = (39, 61)  # so that a frame with one bit per pixel does not end on a whole byte
 IMAGE_UID, OTHER_UID = "1.2.3", "1.2.4"
@@ -301,11 +302,13 @@ def test_unreadable_file_beside_a_mask_is_noted(masks, scan):
     )
     user_masks = read_masks(folder, scan.name, SHAPE, scan=scan)
     assert user_masks.sources == ("good.dcm",)
-    assert user_masks.notes[0].startswith(
+    (warning,) = user_masks.warnings
+    assert warning.code == WarningCode.MASK_NOT_USED
+    assert warning.text.startswith(
         "bad.dcm in the masks folder is not used, although it may belong to this image: "
         "expected DICOM"
     )
-    assert str(folder) not in user_masks.notes[0]
+    assert str(folder) not in warning.text
 
 
 def test_segmentations_beside_scans_are_not_scans(masks):
