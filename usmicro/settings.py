@@ -282,6 +282,17 @@ class LimitSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class TableSettings(Checked):
+    """How the tables are written."""
+
+    byte_order_mark: bool = described(
+        False,
+        says="begin CSV files with the mark by which Excel recognises UTF-8; other programs may "
+        "read it as a part of the first column's name",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by stage."""
 
@@ -293,6 +304,7 @@ class Settings:
     twinkling: TwinklingSettings = field(default_factory=TwinklingSettings)
     labels: LabelSettings = field(default_factory=LabelSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    tables: TableSettings = field(default_factory=TableSettings)
 
 
 def with_values(

@@ -11,6 +11,7 @@ from usmicro.anatomy.masses import NETWORK
 from usmicro.errors import SettingsError, UsageError
 from usmicro.settings import read_settings
 from usmicro.writing.names import file_stems
+from usmicro.writing.report.run import read_run
 
 pytestmark = pytest.mark.usefixtures("fake_analysis")
 
@@ -262,3 +263,15 @@ def test_a_missing_file_of_the_program_is_an_internal_error(scans, tmp_path, mon
         lambda scan, **options: Path("gone.json").read_text(),
     )
     assert run(scans, tmp_path / "r")[0].error.startswith("internal error: FileNotFoundError")
+
+
+def test_tables_may_begin_with_the_mark_that_excel_needs(scans, tmp_path, computed):
+    run(scans, tmp_path / "r")
+    plain = {path.name: path.read_bytes() for path in (tmp_path / "r").glob("*.csv")}
+    computed.clear()
+    settings = read_settings(assignments=["tables.byte_order_mark=true"])
+    run(scans, tmp_path / "r", settings=settings, resume=True)
+    assert computed == []
+    marked = {path.name: path.read_bytes() for path in (tmp_path / "r").glob("*.csv")}
+    assert marked == {name: b"\xef\xbb\xbf" + content for name, content in plain.items()}
+    assert len(read_run(tmp_path / "r").images) == 5

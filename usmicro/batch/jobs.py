@@ -12,7 +12,7 @@ from usmicro import __version__
 from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.results import Result
 from usmicro.model.scan import Spacing
-from usmicro.settings import LimitSettings, Settings
+from usmicro.settings import LimitSettings, Settings, TableSettings
 
 OnProgress = Callable[[int, int], None]
 """Function that is called with the number of frames that are done and the number of frames that
@@ -95,8 +95,8 @@ def fingerprint_of(job: Job) -> str:
     """
     from usmicro.loading.masks import find_masks
 
-    # the limits only say what an input may cost: they do not change its result
-    settings = asdict(replace(job.settings, limits=LimitSettings()))
+    # what an input may cost and how tables are written does not change its result
+    settings = asdict(replace(job.settings, limits=LimitSettings(), tables=TableSettings()))
     digest = hashlib.sha256(
         f"{__version__}\n{json.dumps(settings)}\n{job.spacing}\n{job.spacing_wins}\n"
         f"{job.mask_function_hash}".encode()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import codecs
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from usmicro.batch.jobs import Job
@@ -64,10 +66,11 @@ def _write_tables(
     jobs: list[Job], store: ResultStore, record: Record, outdated: frozenset[str]
 ) -> None:
     """Write the CSV tables and run.json."""
+    mark = codecs.BOM_UTF8 if record.settings.tables.byte_order_mark else b""
     columns_of_tables = (IMAGES_COLUMNS, MASSES_COLUMNS, FOCI_COLUMNS, CLUSTERS_COLUMNS)
-    with ExitStack() as files:
+    with ExitStack() as stack:
         add_image, add_mass, add_focus, add_cluster = (
-            table_writer(files.enter_context(replacing(store.out / name, durable=True)), columns)
+            _new_table(stack, store.out / name, columns, mark)
             for name, columns in zip(TABLES, columns_of_tables, strict=True)
         )
         empty: dict[str, Any] = dict.fromkeys(IMAGES_COLUMNS)
@@ -90,6 +93,15 @@ def _write_tables(
     record.finished = datetime.now(UTC)
     with replacing(store.out / RECORD, durable=True) as file:
         record.write(file, _results_so_far(jobs, store, outdated))
+
+
+def _new_table(
+    stack: ExitStack, path: Path, columns: tuple[str, ...], mark: bytes
+) -> Callable[[Mapping[str, Any]], None]:
+    """Write the mark and the header of a table and return the function that writes a row."""
+    file = stack.enter_context(replacing(path, durable=True))
+    file.write(mark)
+    return table_writer(file, columns)
 
 
 def _write_coco(jobs: list[Job], store: ResultStore) -> None:

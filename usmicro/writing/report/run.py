@@ -145,7 +145,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
 def _read_table(file: Path, columns: tuple[str, ...]) -> list[Row]:
     """Read a table and check its columns."""
     try:
-        with open(file, encoding="utf-8", newline="") as lines:
+        with open(file, encoding="utf-8-sig", newline="") as lines:
             reader = csv.reader(lines)
             header = tuple(next(reader, ()))
             present = tuple(name for name in columns if name in header)
