@@ -32,3 +32,10 @@ class UsageError(UsmicroError):
 
 class DicomResultError(UsmicroError):
     """The DICOM results of an input cannot be written; its other results are not affected."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return why an operation failed, in words without error numbers and paths."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return " ".join(str(error).split()) or type(error).__name__

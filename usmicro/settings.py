@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from usmicro.errors import SettingsError
+from usmicro.errors import SettingsError, reason_of
 
 
 def described(
@@ -372,7 +372,7 @@ def read_settings(file: Path | None = None, assignments: Iterable[str] = ()) -> 
             values = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(
-                f"{file}: expected a TOML file of settings, found {error}; see `usmicro settings`"
+                f"{file}: expected a TOML file of settings, found {reason_of(error)}; see `usmicro settings`"
             ) from error
         settings = with_values(settings, values, source=str(file))
     for text in assignments:

@@ -14,7 +14,7 @@ import re
 import secrets
 from pathlib import Path, PurePosixPath
 
-from usmicro.errors import UsageError
+from usmicro.errors import UsageError, reason_of
 
 DIGITS = 16
 """Hexadecimal digits of a pseudonym: 64 bits. By the birthday bound, any two of a million names
@@ -40,7 +40,7 @@ def read_key(file: Path) -> bytes:
         key = bytes.fromhex(file.read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"--pseudonyms {file}: expected a key in hexadecimal digits, found {error}; "
+            f"--pseudonyms {file}: expected a key in hexadecimal digits, found {reason_of(error)}; "
             "name the key or a new file"
         ) from error
     if len(key) < LEAST_KEY_BYTES:

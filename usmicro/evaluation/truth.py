@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from usmicro.errors import ScanError, UsageError
+from usmicro.errors import ScanError, UsageError, reason_of
 from usmicro.evaluation.measures import DESCRIPTORS, PRESENT
 from usmicro.evaluation.targets import Target
 from usmicro.labelling.calcification import describe_calcification
@@ -182,7 +182,7 @@ def _read_csv(file: Path) -> tuple[list[str], list[dict[str, Any]]]:
             return columns, list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
-            f"{file}: cannot be read as a CSV table ({error}); "
+            f"{file}: cannot be read as a CSV table ({reason_of(error)}); "
             "expected UTF-8 text, separated by commas"
         ) from error
 
@@ -296,6 +296,6 @@ def _read_sample_truth(file: Path, truth: Truth) -> None:
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{file}: cannot be read ({error}); "
+            f"{file}: cannot be read ({reason_of(error)}); "
             "expected the truth of sample scans as `usmicro sample` writes it"
         ) from error

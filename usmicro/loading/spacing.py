@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from usmicro.errors import UsageError
+from usmicro.errors import UsageError, reason_of
 from usmicro.loading.mask_names import composed
 from usmicro.model.scan import Scan, Spacing
 from usmicro.model.warnings import ScanWarning, WarningCode
@@ -83,7 +83,7 @@ def _read_table(path: Path) -> dict[str, Spacing]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"--spacing {path}: expected a number in mm or a UTF-8 CSV file ({_COLUMNS}), "
-            f"found {error}"
+            f"found {reason_of(error)}"
         ) from error
     lines = text.splitlines()
     delimiter = ";" if lines and ";" in lines[0] else ","

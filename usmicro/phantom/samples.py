@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from usmicro.errors import UsageError
+from usmicro.errors import UsageError, reason_of
 from usmicro.phantom.files import Compression, write_dicom, write_png
 from usmicro.phantom.settings import PhantomSettings
 from usmicro.phantom.simulation import Phantom, simulate
@@ -130,7 +130,7 @@ def write_samples(folder: str | Path) -> list[Path]:
         return list(_written(folder))
     except OSError as error:
         raise UsageError(
-            f"{folder}: expected a folder that can be written to, found {error}; "
+            f"{folder}: expected a folder that can be written to, found {reason_of(error)}; "
             "choose another folder"
         ) from error
 
