@@ -372,7 +372,8 @@ def read_settings(file: Path | None = None, assignments: Iterable[str] = ()) -> 
             values = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(
-                f"{file}: expected a TOML file of settings, found {reason_of(error)}; see `usmicro settings`"
+                f"{file}: expected a TOML file of settings, found {reason_of(error)}; "
+                "see `usmicro settings`"
             ) from error
         settings = with_values(settings, values, source=str(file))
     for text in assignments:
