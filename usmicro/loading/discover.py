@@ -23,7 +23,7 @@ from usmicro.loading.file_kinds import (
 )
 from usmicro.loading.formats import EXPECTED_FORMATS
 from usmicro.loading.mask_names import is_named_like_mask
-from usmicro.loading.mask_pictures import looks_like_mask
+from usmicro.loading.mask_pixels import looks_like_mask
 from usmicro.loading.passed_over import PassedOver
 from usmicro.loading.remote import is_address, list_files
 from usmicro.model.warnings import RunWarning

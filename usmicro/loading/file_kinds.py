@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -73,9 +74,7 @@ def kind_of_file(path: Path) -> tuple[Kind, str]:
     if summary.is_segmentation:
         return "mask", ""
     # a file with the suffix of DICOM and another content is a scan whose row gives the reason
-    return (
-        ("scan", "") if summary.has_image else ("other", f"DICOM {summary.kind}")
-    )
+    return ("scan", "") if summary.has_image else ("other", f"DICOM {summary.kind}")
 
 
 def kind_of_bytes(name: str, head: bytes) -> tuple[Kind, str]:
@@ -144,7 +143,20 @@ def _dicom_class(head: bytes) -> str:
     except Exception:  # a header that is cut or damaged makes pydicom raise errors of any type
         return ""
     name = UID(str(uid or "")).name
-    return name if name and not name[0].isdigit() else ""
+    return name if _is_class_name(name) else ""
+
+
+@cache
+def _class_names() -> frozenset[str]:
+    """Return the names of all UIDs of the DICOM standard."""
+    from pydicom._uid_dict import UID_dictionary
+
+    return frozenset(entry[0] for entry in UID_dictionary.values())
+
+
+def _is_class_name(name: str) -> bool:
+    """Return True for a name of the DICOM standard; any other text may be a person's name."""
+    return name in _class_names()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.errors import ScanError
 from usmicro.loading.dicom.segmentation import Structure
-from usmicro.loading.formats import STILL_FORMATS, detect_format, format_of_bytes, scan_errors
+from usmicro.loading.mask_pixels import BAND, FEW_VALUES, MOST_BETWEEN, Pixels, decoded
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
@@ -23,16 +21,6 @@ LABELS: dict[Structure, int] = {
     "nonmass": AreaLabel.NONMASS,
 }
 """Values of the structures in the label images that a run writes; 0 is tissue."""
-_FEW_VALUES = 8
-"""Largest number of colours of a picture that is a mask without further examination. A label image
-has at most five, a scan has more than a hundred. Also the number of values that a message lists."""
-_BAND = 0.04
-"""Width of the bands at 0 and at the largest value in which values count as 0 and as the largest
-one, as a fraction of the latter: 10 of 255. In a JPEG of quality 75 or more, flat areas stay within
-3 of 255. Chosen by judgement."""
-_MOST_BETWEEN = 0.1
-"""Largest fraction of the pixels of a mask between the two bands: smooth edges and JPEG artefacts.
-In simulated masks they are up to 3 %, in scans of the data sets more than 40 %."""
 _PLATEAU = 5
 """Side of a square of equal values, pixels, that is an area of its own and not a smooth edge.
 Chosen by judgement."""
@@ -45,12 +33,9 @@ _LARGEST_BORDER, _INVERTED_BORDER = 0.5, 0.9
 """Fraction of the border of an image that masks cover: above the first there is a warning, from the
 second on the mask is refused as inverted. The largest of the 2,481 masks of BrEaST, BUS-BRA, BUSI
 and BUS-UCLM at hand is 0.48."""
-_FLAT_BYTES = 0.02
-"""Bytes per pixel below which a PNG cannot hold speckle. Masks of the four data sets have at most
-0.021, scans at least 0.5."""
-_CACHED_PICTURES = 65536
-"""Number of pictures of which it is remembered whether they look like masks, as many as masks in a
-folder. Chosen by judgement."""
+_CONTOUR = 2.0
+"""Area within the outer contour of a mask, relative to the area of the mask, from which on there is
+a warning. Chosen by judgement: filled masks have 1.0."""
 _COLOUR_NAMES: dict[tuple[int, int, int], str] = {
     (1, 0, 0): "red",
     (0, 1, 0): "green",
@@ -66,33 +51,6 @@ _EXPECTED = (
     "expected a mask with 0 and one other value, or labels "
     "(0 tissue, 1 mass, 2 duct, 3 nonmass area, 255 not tissue)"
 )
-_16_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N")
-_WHITE_IS_ZERO, _TIFF_PHOTOMETRIC = 0, 262
-
-
-@dataclass(frozen=True, slots=True)
-class _Pixels:
-    """The decoded pixels of a picture."""
-
-    colours: NDArray[Any]
-    """Shape (rows, columns) if grey, else (rows, columns, 3); transparent pixels are black."""
-    indices: NDArray[np.integer] | None
-    """Indices of a palette image, shape (rows, columns)."""
-    file_format: str
-
-    @property
-    def grey(self) -> NDArray[Any] | None:
-        """Grey values, shape (rows, columns); None if the picture is coloured."""
-        if self.colours.ndim == 2:
-            return self.colours
-        first = self.colours[..., 0]
-        return first if (self.colours == first[..., np.newaxis]).all() else None
-
-    @property
-    def brightness(self) -> NDArray[np.float32]:
-        """Largest channel of each pixel, shape (rows, columns)."""
-        values = self.colours if self.colours.ndim == 2 else self.colours.max(axis=-1)
-        return values.astype(np.float32)
 
 
 def read_picture(
@@ -128,7 +86,7 @@ def read_picture(
         If the mask cannot be read, has another size than the image, or is neither a label image nor
         a binary mask.
     """
-    pixels = _decoded(path, shape)
+    pixels = decoded(path, shape)
     if (
         structure == "any"
         and (labels := _labels(pixels, written_by_run=written_by_run)) is not None
@@ -142,12 +100,12 @@ def read_picture(
     area = _outlined(path, pixels, structure)
     if not area.any():
         remarks.append(f"{path.name} outlines nothing, so the image has no such area")
-    elif warning := _border_warning(path, area):
-        remarks.append(warning)
+    else:
+        remarks += _unusual_shape(path, area)
     return {"mass" if structure == "any" else structure: area}
 
 
-def _labels(pixels: _Pixels, *, written_by_run: bool) -> NDArray[np.integer] | None:
+def _labels(pixels: Pixels, *, written_by_run: bool) -> NDArray[np.integer] | None:
     """Return the labels of a label image; None if the picture is none.
 
     Palette images have their labels as indices, unless their palette shows the colours of BUS-UCLM.
@@ -178,7 +136,7 @@ def _has_lesion_colours(colours: NDArray[Any]) -> bool:
     return bool(present & red_green) and present <= {(0, 0, 0), *red_green}
 
 
-def _outlined(path: Path, pixels: _Pixels, structure: Structure) -> BoolImage:
+def _outlined(path: Path, pixels: Pixels, structure: Structure) -> BoolImage:
     """Return the area that a binary mask, or one with flat colours on black, outlines."""
     values = pixels.brightness
     if not np.isfinite(values).all() or values.min() < 0:
@@ -192,9 +150,9 @@ def _outlined(path: Path, pixels: _Pixels, structure: Structure) -> BoolImage:
             "keep small values; save the mask as PNG"
         )
     least_difference = _SAME.get(pixels.file_format, 0)
-    low, high = values <= _BAND * largest, values >= (1 - _BAND) * largest
+    low, high = values <= BAND * largest, values >= (1 - BAND) * largest
     between = ~(low | high)
-    has_other_levels = between.mean() > _MOST_BETWEEN or _has_plateau(
+    has_other_levels = between.mean() > MOST_BETWEEN or _has_plateau(
         values, between, least_difference
     )
     if not least_difference:
@@ -247,13 +205,13 @@ def _check_colours(path: Path, colours: NDArray[Any]) -> None:
         )
 
 
-def _border_warning(path: Path, area: BoolImage) -> ScanWarning | None:
-    """Return a warning if an outlined area covers most of the border of the image.
+def _unusual_shape(path: Path, area: BoolImage) -> list[ScanWarning]:
+    """Return warnings if an area covers most of the border of the image, or is only a contour.
 
     Raises
     ------
     ScanError
-        If it covers nearly all of it, as in an inverted mask.
+        If it covers nearly all of the border, as in an inverted mask.
     """
     border = np.concatenate((area[0], area[-1], area[1:-1, 0], area[1:-1, -1]))
     covered = float(border.mean())
@@ -263,15 +221,20 @@ def _border_warning(path: Path, area: BoolImage) -> ScanWarning | None:
             "of the picture is not black, as in an inverted mask; invert the mask, or copy the "
             "run.json of its run beside it if it is a label image of a run"
         )
-    if covered <= _LARGEST_BORDER:
-        return None
-    return ScanWarning(
-        WarningCode.MASK_UNUSUAL,
-        f"{path.name} outlines {covered:.0%} of the border of the image; is it inverted?",
-    )
+    from scipy.ndimage import binary_fill_holes
+
+    texts = []
+    if covered > _LARGEST_BORDER:
+        texts.append(f"outlines {covered:.0%} of the border of the image; is it inverted?")
+    filled = int(binary_fill_holes(area).sum()) / int(area.sum())
+    if filled >= _CONTOUR:
+        texts.append(
+            f"encloses {filled:.1f} times its own area; is it a contour that is not filled?"
+        )
+    return [ScanWarning(WarningCode.MASK_UNUSUAL, f"{path.name} {text}") for text in texts]
 
 
-def _wrong_values(path: Path, pixels: _Pixels) -> ScanError:
+def _wrong_values(path: Path, pixels: Pixels) -> ScanError:
     """Return the error for a picture that is neither a label image nor a binary mask."""
     values = pixels.grey
     if values is None:
@@ -280,157 +243,8 @@ def _wrong_values(path: Path, pixels: _Pixels) -> ScanError:
             "other shades; give its labels as grey values"
         )
     present = [f"{value:g}" for value in np.unique(values).tolist()]
-    more = ", ..." if len(present) > _FEW_VALUES else ""
+    more = ", ..." if len(present) > FEW_VALUES else ""
     return ScanError(
-        f"{path}: {_EXPECTED}, found the values {', '.join(present[:_FEW_VALUES])}{more}; "
+        f"{path}: {_EXPECTED}, found the values {', '.join(present[:FEW_VALUES])}{more}; "
         "correct the mask or leave it out"
     )
-
-
-def looks_like_mask(path: Path) -> bool:
-    """Return True if a picture has few colours, or nearly all its pixels have two values.
-
-    It is cached until the file changes.
-
-    Raises
-    ------
-    ScanError
-        If the file cannot be read.
-    """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ScanError(f"{path}: cannot be opened: {error.strerror or error}") from error
-    return _cached_look(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=_CACHED_PICTURES)
-def _cached_look(path: Path, modified_ns: int, size: int) -> bool:
-    """Examine a file; its modification time and size are part of the cache key."""
-    with scan_errors(path, "the picture cannot be read"), path.open("rb") as file:
-        return picture_looks_like_mask(file, size)
-
-
-def picture_looks_like_mask(file: IO[bytes], size: int) -> bool:
-    """Return True if a picture looks like a mask, as `looks_like_mask`, but of an open file.
-
-    Parameters
-    ----------
-    file : binary file
-    size : int
-        Size of the file, bytes.
-
-    Raises
-    ------
-    Exception
-        Any error of the decoder.
-    """
-    head = file.read(256)
-    file.seek(0)
-    file_format = format_of_bytes(head)
-    if file_format not in STILL_FORMATS:
-        return False
-    if file_format == "png":
-        columns, rows = (int.from_bytes(head[start : start + 4], "big") for start in (16, 20))
-        if head[24] == 1 or (rows * columns and size < _FLAT_BYTES * rows * columns):
-            return True
-    with _opened(file, file_format) as image:
-        pixels = _pixels(image, file_format)
-    values = pixels.brightness
-    largest = float(values.max())
-    if len(np.unique(values)) <= _FEW_VALUES:
-        return True
-    between = (values > _BAND * largest) & (values < (1 - _BAND) * largest)
-    return bool(between.mean() <= _MOST_BETWEEN)
-
-
-def _opened(file: IO[bytes], file_format: str) -> Any:
-    """Open a picture with the Pillow class of its format.
-
-    `PIL.Image.open` is not used: it has a limit on the size that is not in the settings of a run.
-    """
-    from PIL import Image
-
-    Image.init()
-    factory, _ = Image.OPEN[file_format.upper()]
-    return factory(file, "")
-
-
-def _decoded(path: Path, shape: tuple[int, int]) -> _Pixels:
-    """Decode a mask and check its size."""
-    file_format = detect_format(path)
-    if file_format not in STILL_FORMATS:
-        raise ScanError(
-            f"{path}: expected a mask as PNG, BMP, TIFF, JPEG or DICOM Segmentation, "
-            f"found {file_format}; convert it or leave it out"
-        )
-    with (
-        scan_errors(path, "the mask cannot be read"),
-        path.open("rb") as file,
-        _opened(file, file_format) as image,
-    ):
-        pages = getattr(image, "n_frames", 1)
-        if pages > 1:
-            raise ScanError(
-                f"{path}: the mask has {pages} pages, expected one picture, which is used for all "
-                "frames; give a DICOM Segmentation for outlines of single frames"
-            )
-        columns, rows = image.size
-        pixels = None
-        if sorted((rows, columns)) == sorted(shape):  # its orientation tag may exchange them
-            pixels = _pixels(image, file_format)
-            rows, columns = pixels.colours.shape[:2]
-        if pixels is None or (rows, columns) != shape:
-            raise ScanError(
-                f"{path}: the mask has {rows} rows x {columns} columns, "
-                f"expected {shape[0]} x {shape[1]} as in its image; give a mask of the same size"
-            )
-    return pixels
-
-
-def _pixels(image: Any, file_format: str) -> _Pixels:
-    """Decode the pixels of an open picture, turned upright by its orientation tag.
-
-    Raises
-    ------
-    ScanError, Exception
-        If the kind of pixels is not read; any error of the decoder.
-    """
-    from PIL import ImageOps
-
-    layout = image.tile[0][3] if image.tile else ""
-    raw_mode = layout if isinstance(layout, str) else layout[0] if layout else ""
-    is_grey = image.mode in (*_16_BIT_GREY, "I")
-    if "16" in str(raw_mode) and file_format in ("png", "tiff") and not is_grey:
-        raise ValueError("16-bit colours are not read in a mask; save it with 8 bits")
-    photometric = image.tag_v2.get(_TIFF_PHOTOMETRIC) if file_format == "tiff" else None
-    image.load()
-    if file_format != "tiff":  # Pillow itself turns a TIFF
-        image = ImageOps.exif_transpose(image)
-    indices = np.asarray(image) if image.mode == "P" else None
-    if image.mode == "PA":
-        indices = np.asarray(image)[..., 0]
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        rgba = np.asarray(image.convert("RGBA"))
-        return _Pixels(_on_black(rgba[..., :3], rgba[..., 3]), indices, file_format)
-    if image.mode not in ("1", "L", "I", "F", *_16_BIT_GREY):
-        image = image.convert("RGB")
-    values = np.asarray(image)
-    if photometric == _WHITE_IS_ZERO and values.dtype == np.uint16:  # Pillow inverts only 8 bits
-        values = np.invert(values)
-    return _Pixels(values, indices, file_format)
-
-
-def _on_black(colours: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """Return the colours of a picture with black in place of transparent pixels.
-
-    An alpha channel with one value says nothing. If everything visible is black, the alpha channel
-    itself is the mask.
-    """
-    least, most = int(alpha.min()), int(alpha.max())
-    if least == most:
-        return colours
-    visible = alpha > (least + most) / 2
-    if not colours[visible].any():
-        return np.asarray(visible * np.uint8(255))
-    return np.where(visible[..., np.newaxis], colours, 0)

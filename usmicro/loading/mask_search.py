@@ -26,7 +26,7 @@ from usmicro.loading.mask_names import (
     owners,
     structure_in_name,
 )
-from usmicro.loading.mask_pictures import looks_like_mask
+from usmicro.loading.mask_pixels import looks_like_mask
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
 _MASK_SUFFIXES = PICTURE_SUFFIXES | DICOM_SUFFIXES | {""}

@@ -15,7 +15,7 @@ from typing import Any
 
 from usmicro.errors import ScanError, UsageError
 from usmicro.loading.formats import MESSAGE_LENGTH, scan_errors
-from usmicro.loading.mask_pictures import picture_looks_like_mask
+from usmicro.loading.mask_pixels import picture_looks_like_mask
 
 _TEMPORARY_PREFIX = "usmicro-input-"
 """Beginning of the names of temporary folders with local copies; the process number follows."""

@@ -113,8 +113,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Correct the mask or its name.",
     ),
     WarningCode.MASK_UNUSUAL: Explanation(
-        "A mask outlines most of the border of its image",
-        "Look at the overlay; if the mask is inverted, invert it.",
+        "A mask has an unusual shape, as an inverted one or a contour that is not filled",
+        "Look at the overlay; invert or fill the mask if needed.",
     ),
     WarningCode.MASK_SHARED: Explanation(
         "One mask belongs to several scans by its name and was used for each of them",
