@@ -334,6 +334,12 @@ def test_grey_colour_16_bit_and_float_images_give_equal_candidates():
         (lambda: find_foci(np.zeros((300, 300), np.uint8)), "no tissue"),
         (lambda: find_foci(np.full((300, 300), np.nan)), "NaN"),
         (lambda: find_foci(speckle_of(6), spacing=0), "positive spacing"),
+        (lambda: find_foci(speckle_of(6), spacing=float("inf")), "positive spacing"),
+        (lambda: find_foci(speckle_of(6), spacing=Spacing(-1.0, 0.1, "given")), "positive spacing"),
+        (lambda: find_foci(speckle_of(6) / 255.0), "multiply the image by 255"),
+        (lambda: find_foci(speckle_of(6).astype(np.int32) * 4), "0 to 255"),
+        (lambda: find_foci(speckle_of(6).astype(np.int16) - 20), "0 to 255"),
+        (lambda: find_foci(speckle_of(6) > 40), "numbers as pixels"),
         (lambda: find_foci(speckle_of(6), spacing=(0.1, float("nan"))), "positive spacing"),
     ],
 )
