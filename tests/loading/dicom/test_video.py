@@ -1,17 +1,20 @@
 import base64
 import os
+import struct
 from collections.abc import Generator
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from pydicom.encaps import encapsulate
 
+from tests.helpers.video_boxes import SAMPLE_ENTRY, box, with_box, with_edits, with_matrix
 from tests.helpers.videos import FRAMES, are_similar, write_video
-from usmicro.errors import ScanError
+from usmicro.errors import CodecError, ScanError
 from usmicro.inspection import describe, inspect
 from usmicro.loading import load
-from usmicro.loading.video import ffmpeg
+from usmicro.loading.video import ffmpeg, interlacing
 from usmicro.settings import LoadingSettings
 
 pytestmark = pytest.mark.usefixtures("temporary")
@@ -89,8 +92,8 @@ def test_difference_between_header_and_stream_is_noted_or_refused(write_dicom):
     assert scan(NumberOfFrames=11).notes == ("the file declares 11 frames, but 10 were decoded",)
     assert len(list(scan(NumberOfFrames=11).frames())) == 10
     few = scan(NumberOfFrames=4)
-    assert len(list(few.frames())) == few.declared_frames == 4
-    assert few.notes == ("the file has 10 frames, but the header declares 4; the first 4 are read",)
+    assert len(list(few.frames())) == few.declared_frames == 10
+    assert few.notes == ("the file declares 4 frames, but 10 were decoded",)
     with pytest.raises(ScanError, match="10 of 25 frames could be read"):
         list(scan(NumberOfFrames=25).frames())
     assert len(list(scan(NumberOfFrames=25, settings=KEEP).frames())) == 10
@@ -178,3 +181,41 @@ def test_lack_of_disk_space_for_the_copy_is_reported(write_dicom, monkeypatch):
         ScanError, match=r"scan.dcm: its video stream cannot be copied .* No space left"
     ):
         load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=[H264]))
+
+
+INTERLACED = base64.b64decode(
+    "AAABswIAIBL//+AYAAABtRSCAAEAAQAAAbgACABAAAABAAAP//gAAAG1j//zgAAAAAEB+3hiGXkMPHXSKKR3fbiV30gt"
+    "PSGluZ2DtfKAw2+rJqezP9P4ZyvgPjXFsdb6yUlPd/+J9cQwz7Pl4jWkMNvheRi0JRzvfk5NRh2kn/YrYD41xbHQAAAB"
+    "Avt6hO+DQ1x7ha75CGG3qyaQkuZbEBnTlfXaGhiGclsHWKPixj8Z0OLPt7EMNvgiPtk/nZd9FJgbmZvXpIaEc33hlhqf"
+    "25QwPusN3AsMw3IdYmAAAAEAAFf/+4AAAAG1gR/zgAAAAAEB+oBgLoB8T8AfwDKAB8xOqGgD+AfwAOydAAAAAQL6igHQ"
+    "NQMwANSwAdQAAAEAAJf/+4AAAAG1gR/zgAAAAAEB+m5sAAABAvqWA0qLPAzAAwA="
+)
+"""Three interlaced MPEG-2 frames of 32 x 32 pixels, made with
+ffmpeg -f lavfi -i testsrc=size=32x32:rate=25:duration=0.24 -vf tinterlace=4,format=yuv420p
+-c:v mpeg2video -q:v 31 -flags +ildct+ilme -f mpeg2video OUTPUT."""
+
+
+def test_interlaced_frames_that_opencv_does_not_convert_are_refused(write_dicom, capfd):
+    path = write_dicom(np.zeros((3, 32, 32, 3), np.uint8), syntax=MPEG2_MAIN, encoded=[INTERLACED])
+    if interlacing.may_fail():
+        with pytest.raises(CodecError, match=r"is interlaced, and OpenCV .* yadif .*<4\.13"):
+            load(path)
+    else:
+        frames = list(load(path).frames())
+        assert len(frames) == 3
+        assert frames[0].std() > 40
+    assert capfd.readouterr() == ("", "")
+
+
+def test_container_in_dicom_that_asks_for_a_turn_is_warned_of(write_dicom, tmp_path):
+    data = write_video(tmp_path / "a.mp4", "mp4v").read_bytes()
+    encoded = [with_matrix(data, -1, 0, 0, 1)]
+    scan = load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=encoded))
+    assert are_similar(list(scan.frames()))  # as stored: the header describes these pixels
+    assert [str(warning.code) for warning in scan.warnings] == ["geometry-not-applied"]
+    encoded = [with_edits(data, [(120, 0, 1)])]
+    scan = load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=encoded))
+    assert len(list(scan.frames())) == scan.declared_frames == 3
+    assert [str(warning.code) for warning in scan.warnings] == ["frames-not-read"]
+    encoded = [with_box(data, SAMPLE_ENTRY, box("pasp", struct.pack(">II", 2, 1)))]
+    assert load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=encoded)).spacing.aspect == 0.5

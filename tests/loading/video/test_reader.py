@@ -15,6 +15,7 @@ from usmicro.inspection import describe, inspect
 from usmicro.loading import load
 from usmicro.loading.discover import find_scans
 from usmicro.loading.formats import detect_format
+from usmicro.loading.video import ffmpeg, interlacing
 from usmicro.loading.video.container import read_container
 from usmicro.model.scan import Spacing
 from usmicro.settings import LoadingSettings
@@ -73,20 +74,6 @@ def test_frames_are_grey_if_the_codec_has_no_colour(tmp_path):
     np.testing.assert_array_equal(np.stack(list(scan.frames())), FRAMES[..., 0])
 
 
-def test_rotation_is_left_to_opencv_and_noted(tmp_path):
-    path = write_video(tmp_path / "a.mp4", "mp4v")
-    data = path.read_bytes()
-    at = data.index(b"tkhd") + 44  # the matrix
-    path.write_bytes(
-        data[:at]
-        + np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30], ">i4").tobytes()
-        + data[at + 36 :]
-    )
-    scan = load(path)
-    assert {frame.shape for frame in scan.frames()} == {(scan.rows, scan.columns, 3)}
-    assert scan.notes == ("the file prescribes a rotation by 90 degrees, which OpenCV applies",)
-
-
 def test_user_spacing_is_used(tmp_path):
     scan = load(write_video(tmp_path / "a.avi"), spacing=Spacing(0.1, 0.1, "given"))
     assert (scan.spacing.x_mm, scan.spacing.source) == (0.1, "given")
@@ -100,7 +87,7 @@ def test_video_can_be_inspected(tmp_path):
 
 
 def test_videos_in_a_folder_are_found(tmp_path):
-    for name in ("a.mp4", "b.AVI", "c.mov", "d.mkv", "e.webm", "f_mask.avi"):
+    for name in ("a.mp4", "b.AVI", "c.mov", "d.mkv", "e.webm"):
         (tmp_path / name).write_bytes(b"\0")
     assert [scan.name for scan in find_scans([tmp_path])] == [
         "a.mp4",
@@ -264,10 +251,24 @@ def test_many_missing_frames_are_a_fault(tmp_path):
     path = declare_frames(write_video(tmp_path / "a.avi"), 20)
     with pytest.raises(
         ScanError,
-        match=r"10 of 20 frames could be read; .* ends early or is damaged: .*keep_truncated",
+        match=r"10 of 20 frames could be read; the file holds no more: .*keep_truncated",
     ):
         list(load(path).frames())
     assert len(list(load(path, settings=KEEP).frames())) == 10
+
+
+def test_frames_that_cannot_be_decoded_are_a_fault(tmp_path):
+    path = write_video(tmp_path / "a.mp4", "mp4v")
+    data = bytearray(path.read_bytes())
+    sizes = data.index(b"stsz") + 16
+    start = data.index(b"mdat") + 4
+    lengths = [int.from_bytes(data[sizes + 4 * i : sizes + 4 * i + 4], "big") for i in range(10)]
+    for i in range(4, 9):
+        at = start + sum(lengths[:i])
+        data[at : at + lengths[i]] = b"\0" * lengths[i]
+    path.write_bytes(data)
+    with pytest.raises(ScanError, match=r"\d of 10 frames could be read; the others are missing"):
+        list(load(path).frames())
 
 
 def test_wrong_estimate_of_the_frame_count_is_not_a_fault(tmp_path):
@@ -382,3 +383,22 @@ def test_file_is_copied_where_links_cannot_be_created(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.avi")
     monkeypatch.setattr(Path, "symlink_to", refuse)
     assert are_similar(list(load(path).frames()))
+
+
+@pytest.mark.parametrize("frames", [FRAMES[:1], np.repeat(FRAMES[:2], 3, axis=0)])
+def test_frames_that_repeat_are_checked_for_their_conversion(tmp_path, monkeypatch, frames):
+    path = write_video(tmp_path / "a.avi", "HFYU", frames)
+    monkeypatch.setattr(interlacing, "may_fail", lambda: True)
+    scan = load(path)
+    assert len(list(scan.frames())) == len(frames)
+    assert (scan.notes, scan.warnings) == ((), ())
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no such program"))
+    assert [str(warning.code) for warning in load(path).warnings] == ["grey-levels"]
+    monkeypatch.setattr(ffmpeg, "_has_unconverted_frames", lambda *_: True)
+    with pytest.raises(CodecError, match=r"a\.avi: the video is interlaced"):
+        load(path)
+
+
+def test_frames_that_differ_need_no_other_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(ffmpeg, "_has_unconverted_frames", None)
+    assert are_similar(list(load(write_video(tmp_path / "a.avi")).frames()))

@@ -1,4 +1,4 @@
-"""Outermost structure of video files: whether a file is complete and declares its frame count."""
+"""Structure of video files: whether a file is complete, and how a player shows its frames."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from usmicro.loading.video.avi import avi_display
+from usmicro.loading.video.display import Display
+from usmicro.loading.video.matroska import matroska_display
+from usmicro.loading.video.mp4 import mp4_display
 
 _MATROSKA_HEADER, _MATROSKA_SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
 _MP4_VIDEO_BOXES = (b"moov", b"mdat", b"moof")
@@ -53,6 +58,26 @@ def read_container(path: Path, file_format: str) -> Container:
             truncated = end > size
             position = max(end, position + 1)
     return Container(truncated, counts_frames)
+
+
+def read_display(path: Path, file_format: str) -> Display:
+    """Return how a player shows a video; nothing special if its container cannot be read.
+
+    Parameters
+    ----------
+    path : Path
+    file_format : {"mp4", "avi", "matroska"}
+        Format of the file, from `detect_format`.
+    """
+    functions: dict[str, Callable[[Path], Display]] = {
+        "mp4": mp4_display,
+        "avi": avi_display,
+        "matroska": matroska_display,
+    }
+    try:
+        return functions[file_format](path)
+    except (ValueError, ArithmeticError, LookupError):  # a damaged structure: FFmpeg reports it
+        return Display()
 
 
 def _mp4_box_end(file: BinaryIO, size: int) -> int:

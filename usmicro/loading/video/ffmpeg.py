@@ -14,7 +14,7 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 from usmicro.errors import CodecError, ScanError
 from usmicro.loading.dicom.fragments import ByteRange
 from usmicro.loading.formats import check_image_size, scan_errors
+from usmicro.loading.video import interlacing
 from usmicro.model.arrays import Frame
 
 _GREY_PIXEL_FORMATS = ("Y800", "GREY")
@@ -32,6 +33,10 @@ _COPY_BLOCK_BYTES = 2**20
 _MOST_DECLARED_FRAMES = 1e9
 """A declared number of frames above this is ignored: a stream without a duration can give any
 number. Chosen by eye; no measurement is recorded."""
+
+_FRAMES_AFTER_REPETITION = 50
+"""Number of frames after the first repeated one that are checked for their conversion. A frame that
+is not converted repeats the one before. Chosen by judgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +58,15 @@ class VideoProperties:
     """Number of frames that could be decoded."""
     declared_frames: int
     """Number of frames that the container declares, in some formats an estimate; 0 if unknown."""
-    codec: str
-    """Four characters that identify the codec in OpenCV."""
+    decoder: str
+    """Library and codec, for `Scan.decoder`."""
     is_grey: bool
     """True if the stream has no colour."""
-    rotation: int
-    """Rotation in degrees that the file prescribes for display, from 0 to 359."""
+    aspect: float | None
+    """Height of a pixel over its width according to container or codec; None if they do not say."""
 
-    @property
-    def decoder(self) -> str:
-        """Library and codec, for `Scan.decoder`."""
-        import cv2
-
-        return f"OpenCV {cv2.__version__} with FFmpeg, {self.codec}"
+    is_in_doubt: bool = False
+    """True if it could not be found out whether OpenCV converts the frames to RGB."""
 
 
 def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -> VideoProperties:
@@ -91,7 +92,7 @@ def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -
     ScanError
         If FFmpeg cannot open the stream, a frame is too large, or no frame can be decoded.
     CodecError
-        If this OpenCV has no FFmpeg.
+        If this OpenCV has no FFmpeg, or does not convert the frames to RGB.
     """
     import cv2
 
@@ -99,9 +100,10 @@ def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -
         reason = "the file is truncated: copy it again from its source"
     else:
         reason = (
-            "the file is damaged, or its codec is not in the FFmpeg of OpenCV: "
-            "copy it again from its source, or convert it"
+            "its codec is not in the FFmpeg of OpenCV, or the file is damaged: "
+            "convert it, or copy it again from its source"
         )
+    checks_frames = interlacing.may_fail()
     with _opened(stream) as video:
         if not video.isOpened():
             raise ScanError(f"{stream.path}: expected a video, but it cannot be opened; {reason}")
@@ -111,20 +113,42 @@ def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -
         done, image = video.read()
         if not done:
             raise ScanError(f"{stream.path}: no frame of the video could be decoded; {reason}")
-        frames = 1
+        frames, first_repeated = 1, 0
+        previous = image
         while video.grab():
             frames += 1
+            if not first_repeated and checks_frames:
+                following = video.retrieve()[1]
+                if following is None or np.array_equal(previous, following):
+                    first_repeated = frames
+                previous = following
         declared = video.get(cv2.CAP_PROP_FRAME_COUNT)
         pixel_format = _four_characters(video.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT))
-        return VideoProperties(
+        properties = VideoProperties(
             rows=image.shape[0],
             columns=image.shape[1],
             frames=frames,
             declared_frames=round(declared) if 0 < declared < _MOST_DECLARED_FRAMES else 0,
-            codec=_four_characters(video.get(cv2.CAP_PROP_FOURCC)),
+            decoder=f"OpenCV {cv2.__version__} with FFmpeg, "
+            f"{_four_characters(video.get(cv2.CAP_PROP_FOURCC))}",
             is_grey=pixel_format in _GREY_PIXEL_FORMATS,
-            rotation=round(video.get(cv2.CAP_PROP_ORIENTATION_META)) % 360,
+            aspect=_aspect(video),
         )
+    if checks_frames and (first_repeated or frames == 1):
+        unconverted = _has_unconverted_frames(stream, first_repeated + _FRAMES_AFTER_REPETITION)
+        if unconverted:
+            raise CodecError(
+                f"{stream.path}: the video is interlaced, and OpenCV {cv2.__version__} does not "
+                f"convert its frames; {interlacing.REMEDY}"
+            )
+        properties = replace(properties, is_in_doubt=unconverted is None)
+    return properties
+
+
+def _has_unconverted_frames(stream: VideoStream, count: int) -> bool | None:
+    """Return True if one of the first frames is not converted, None if that is not known."""
+    with _linked(stream) as file:
+        return interlacing.has_unconverted_frames(file, count)
 
 
 def container_frames(stream: VideoStream) -> int:
@@ -142,7 +166,8 @@ def container_frames(stream: VideoStream) -> int:
 def decoded_frames(stream: VideoStream, properties: VideoProperties, count: int) -> Iterator[Frame]:
     """Yield the first `count` frames of a stream.
 
-    OpenCV chooses colour range and colour matrix. Damage within a frame is not noticed, since
+    The frames are as they are stored, not turned or cropped for display. OpenCV chooses colour
+    range and colour matrix. Damage within a frame is not noticed, since
     FFmpeg conceals it; only lost frames are noticed.
 
     Yields
@@ -194,6 +219,25 @@ def _opened(stream: VideoStream) -> Iterator[Any]:
             f"{stream.path}: this OpenCV has no FFmpeg and cannot read videos; "
             "install one that can: pip install opencv-python-headless"
         )
+    with _linked(stream) as file:
+        with _quiet_opencv(), scan_errors(stream.path, "its video stream cannot be opened"):
+            # one thread gives the same pixels on any machine, and one process needs one core; the
+            # named backend prevents that OpenCV reads a sequence of images
+            video = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        # OpenCV takes a mirroring for a rotation, so that the caller turns the frames itself; set
+        # here, since OpenCV refuses it among the parameters above
+        video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        try:
+            if os.name == "posix":
+                file.unlink()  # an open file needs no name: nothing stays if the process is killed
+            yield video
+        finally:
+            video.release()
+
+
+@contextmanager
+def _linked(stream: VideoStream) -> Iterator[Path]:
+    """Give a file with a neutral name that is a link to the video, or a copy of the stream."""
     # only its owner can read a temporary folder
     with tempfile.TemporaryDirectory(prefix="usmicro-", ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "stream"
@@ -201,16 +245,7 @@ def _opened(stream: VideoStream) -> Iterator[Any]:
             stream.path, "its video stream cannot be copied into the folder for temporary files"
         ):
             link_or_copy(stream, file)
-        with _quiet_opencv(), scan_errors(stream.path, "its video stream cannot be opened"):
-            # one thread gives the same pixels on any machine, and one process needs one core; the
-            # named backend prevents that OpenCV reads a sequence of images
-            video = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        try:
-            if os.name == "posix":
-                file.unlink()  # an open file needs no name: nothing stays if the process is killed
-            yield video
-        finally:
-            video.release()
+        yield file
 
 
 @contextmanager
@@ -228,6 +263,14 @@ def _quiet_opencv() -> Iterator[None]:
         yield
     finally:
         module.setLogLevel(level)
+
+
+def _aspect(video: Any) -> float | None:
+    """Return the height of a pixel over its width in an open video; None if unknown."""
+    import cv2
+
+    across, down = video.get(cv2.CAP_PROP_SAR_NUM), video.get(cv2.CAP_PROP_SAR_DEN)
+    return float(down / across) if across > 0 and down > 0 else None
 
 
 def link_or_copy(stream: VideoStream, file: Path) -> None:

@@ -5,7 +5,9 @@ pydicom does not decode MPEG-2, H.264 and HEVC streams.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,16 +16,27 @@ from usmicro.loading.dicom.fragments import ByteRange
 from usmicro.loading.formats import (
     DAMAGED,
     HEAD_BYTES,
+    VIDEO_FORMATS,
     check_frame_count,
     format_of_bytes,
     is_video_stream,
     scan_errors,
     uid_name,
 )
-from usmicro.loading.video.container import read_container
-from usmicro.loading.video.ffmpeg import VideoProperties, VideoStream, decoded_frames, probe
+from usmicro.loading.pixel_shape import checked_aspect
+from usmicro.loading.video.container import Container, read_container, read_display
+from usmicro.loading.video.display import Display, not_applied
+from usmicro.loading.video.ffmpeg import (
+    VideoProperties,
+    VideoStream,
+    decoded_frames,
+    link_or_copy,
+    probe,
+)
+from usmicro.loading.video.uncompressed import read_uncompressed
 from usmicro.model.arrays import Frame
-from usmicro.model.scan import Scan
+from usmicro.model.scan import Scan, Spacing
+from usmicro.model.warnings import Remark, ScanWarning, WarningCode, separated
 from usmicro.settings import LoadingSettings
 
 _MISSING_FRAMES, _MISSING_FRACTION = 2, 0.02
@@ -32,11 +45,27 @@ more: some recorders count a repeated frame without storing it. Chosen by eye; n
 recorded."""
 
 
+@dataclass(frozen=True, slots=True)
+class DicomVideo:
+    """A video stream of a DICOM file that was opened."""
+
+    read: Callable[[], Iterator[Frame]]
+    """Yields the frames. It raises ScanError after the last one if frames are missing."""
+    decoder: str
+    """Library, codec and transfer syntax, for `Scan.decoder`."""
+    frames: int
+    """Number of frames, for `Scan.declared_frames`: that of the header if frames are missing."""
+    aspect: float | None
+    """Height of a pixel over its width according to the stream; None if square or unknown."""
+    remarks: tuple[Remark, ...]
+
+
 def load_video(path: Path, file_format: str, *, name: str, settings: LoadingSettings) -> Scan:
     """Read an MP4, MOV, AVI, MKV or WebM file.
 
     The video is decoded once to count its frames, and again when they are read. Frames are RGB, or
-    grey if the codec stores no colour. Video files have no pixel spacing.
+    grey if the codec stores no colour. They are cropped, turned and mirrored as in a player. Video
+    files have no pixel spacing, but may give the shape of a pixel.
 
     Parameters
     ----------
@@ -61,39 +90,109 @@ def load_video(path: Path, file_format: str, *, name: str, settings: LoadingSett
     stream = VideoStream(path)
     with scan_errors(path, "expected a video, but it cannot be read"):
         container = read_container(path, file_format)
-        video = probe(stream, settings.largest_image, truncated=container.truncated)
+        display = read_display(path, file_format)
+        if display.shown_frames == 0:
+            raise ScanError(
+                f"{path}: its edit list shows none of its {display.stored_frames} stored frames; "
+                "save the video again without the edit list, for example with "
+                "ffmpeg -ignore_editlist 1 -i INPUT -c copy OUTPUT.mp4"
+            )
+        decode, video = _opened(stream, file_format, container, settings)
+        display = display.fitted_to(video.rows, video.columns)
     check_frame_count(path, video.frames, settings.most_frames)
-    declared_frames = video.declared_frames or video.frames
-    if not container.counts_frames:
-        declared_frames = (
-            max(declared_frames, video.frames) if container.truncated else video.frames
-        )
-    count, fault, notes = _usable_frames(video.frames, declared_frames, container.truncated)
+    declared_frames = _declared_frames(video, container, display)
+    count, fault, remarks = _usable_frames(
+        video.frames, declared_frames, container.truncated, display
+    )
     is_estimate_wrong = video.declared_frames not in (0, video.frames)
     if not container.counts_frames and not fault and is_estimate_wrong:
-        notes.append(
+        remarks.append(
             f"duration and frame rate in the file give about {video.declared_frames} frames, "
             f"but {video.frames} were decoded"
         )
     if fault and settings.keep_truncated:
-        notes.append(fault)
-    if video.rotation:
-        notes.append(
-            f"the file prescribes a rotation by {video.rotation} degrees, which OpenCV applies"
-        )
-    if not fault:
-        declared_frames = count  # the frames that can be decoded are the reliable number
-    read = partial(_frames, stream, video, count, "" if settings.keep_truncated else fault)
+        remarks.append(fault)
+    aspect, of_aspect = _aspect(video, display)
+    notes, warnings = separated(
+        [*remarks, *_remarks_on_decoding(video), *display.notes(), *of_aspect]
+    )
+    read = partial(_frames, path, decode, display, count, "" if settings.keep_truncated else fault)
+    rows, columns = display.shown_size(video.rows, video.columns)
     return Scan(
         name,
         path,
-        video.rows,
-        video.columns,
-        declared_frames,
+        rows,
+        columns,
+        # without a fault, the frames that can be decoded are the reliable number
+        declared_frames if fault else count,
         read,
+        spacing=Spacing(aspect=display.turn.of_aspect(aspect)),
         decoder=video.decoder,
-        notes=tuple(notes),
+        notes=notes,
+        warnings=warnings,
     )
+
+
+def _opened(
+    stream: VideoStream, file_format: str, container: Container, settings: LoadingSettings
+) -> tuple[Callable[[int], Iterator[Frame]], VideoProperties]:
+    """Return a function that yields the first frames of a file, and its properties.
+
+    Raises
+    ------
+    ScanError
+    CodecError
+    """
+    raw = read_uncompressed(stream.path, settings.largest_image) if file_format == "avi" else None
+    if raw is None:
+        video = probe(stream, settings.largest_image, truncated=container.truncated)
+        return partial(decoded_frames, stream, video), video
+    if not raw.offsets:
+        raise ScanError(
+            f"{stream.path}: the video has no complete frame; "
+            + ("the file is truncated: copy it again from its source" * container.truncated)
+            + (DAMAGED * (not container.truncated))
+        )
+    return raw.frames, VideoProperties(
+        rows=raw.rows,
+        columns=raw.columns,
+        # an incomplete frame at the end counts here, as FFmpeg decodes such a frame
+        frames=len(raw.offsets) + container.truncated,
+        declared_frames=raw.declared_frames,
+        decoder="NumPy, uncompressed",
+        is_grey=raw.palette.ndim == 1 and raw.bits == 8,
+        aspect=raw.aspect,
+    )
+
+
+def _declared_frames(video: VideoProperties, container: Container, display: Display) -> int:
+    """Return the number of frames that should be decoded from a file."""
+    declared_frames = video.declared_frames or video.frames
+    if not container.counts_frames:
+        # the declared number is an estimate, used only if the file is known to be incomplete
+        return max(declared_frames, video.frames) if container.truncated else video.frames
+    if display.shown_frames is not None:
+        return display.shown_frames
+    return max(declared_frames - display.empty_frames, 1)
+
+
+def _aspect(video: VideoProperties, display: Display) -> tuple[float | None, list[Remark]]:
+    """Return the shape of a stored pixel, None if square or unknown, and notes."""
+    aspect = video.aspect if display.aspect is None else display.aspect
+    return checked_aspect(aspect, "the video")
+
+
+def _remarks_on_decoding(video: VideoProperties) -> list[Remark]:
+    """Return a warning if the frames may not be those of the file."""
+    if not video.is_in_doubt:
+        return []
+    return [
+        ScanWarning(
+            WarningCode.GREY_LEVELS,
+            "frames repeat, and it could not be checked whether OpenCV converts them: "
+            "of an interlaced video it does not",
+        )
+    ]
 
 
 def open_dicom_video(
@@ -105,8 +204,10 @@ def open_dicom_video(
     settings: LoadingSettings,
     *,
     truncated: bool,
-) -> tuple[Callable[[], Iterator[Frame]], str, list[str]]:
+) -> DicomVideo:
     """Open a video stream in a DICOM file.
+
+    The pixels are used as they are stored: the header describes those.
 
     Parameters
     ----------
@@ -126,11 +227,7 @@ def open_dicom_video(
 
     Returns
     -------
-    read : function
-        Yields the frames. It raises ScanError after the last one if frames are missing.
-    decoder : str
-        Library, codec and transfer syntax, for `Scan.decoder`.
-    notes : list of str
+    DicomVideo
 
     Raises
     ------
@@ -160,22 +257,59 @@ def open_dicom_video(
             f"{path}: the video has {video.rows} rows x {video.columns} columns, "
             f"expected {shape[0]} x {shape[1]} as in the header; {DAMAGED}"
         )
-    count, fault, notes = _usable_frames(video.frames, declared_frames, truncated)
-    if count > declared_frames:
-        notes = [
-            f"the file has {count} frames, but the header declares {declared_frames}; "
-            f"the first {declared_frames} are read"
-        ]
-        count = declared_frames
+    display = _display_in_dicom(stream, head)
+    expected = declared_frames
+    if display.shown_frames is not None:
+        expected = min(expected, display.shown_frames)
+    count, fault, remarks = _usable_frames(video.frames, expected, truncated, display)
+    check_frame_count(path, count, settings.most_frames)
+    if expected < declared_frames and not fault:
+        missing = declared_frames - count
+        remarks.append(
+            ScanWarning(
+                WarningCode.FRAMES_NOT_READ,
+                f"{missing} of the {declared_frames} frames of the header are hidden by an edit "
+                "list of the video",
+            )
+        )
+    if display.changes:
+        remarks.append(not_applied("a crop, rotation or mirroring of the video in the DICOM file"))
     if fault and settings.keep_truncated:
-        notes.append(fault)
-    read = partial(_frames, stream, video, count, "" if settings.keep_truncated else fault)
-    return read, f"{video.decoder}, {syntax_name}", notes
+        remarks.append(fault)
+    aspect, of_aspect = _aspect(video, display)
+    decode = partial(decoded_frames, stream, video)
+    read = partial(
+        _frames, path, decode, Display(), count, "" if settings.keep_truncated else fault
+    )
+    return DicomVideo(
+        read,
+        f"{video.decoder}, {syntax_name}",
+        declared_frames if fault else count,
+        aspect,
+        (*remarks, *_remarks_on_decoding(video), *display.remarks, *of_aspect),
+    )
+
+
+def _display_in_dicom(stream: VideoStream, head: bytes) -> Display:
+    """Return how a player shows the video file in a DICOM file; `head` are its first bytes.
+
+    Most DICOM files hold a stream without a container, which prescribes nothing.
+    """
+    file_format = format_of_bytes(head)
+    if file_format not in VIDEO_FORMATS:
+        return Display()
+    with tempfile.TemporaryDirectory(prefix="usmicro-", ignore_cleanup_errors=True) as folder:
+        copy = Path(folder) / "stream"
+        with scan_errors(
+            stream.path, "its video stream cannot be copied into the folder for temporary files"
+        ):
+            link_or_copy(stream, copy)
+        return read_display(copy, file_format)
 
 
 def _usable_frames(
-    frames: int, declared_frames: int, truncated: bool
-) -> tuple[int, str, list[str]]:
+    frames: int, declared_frames: int, truncated: bool, display: Display
+) -> tuple[int, str, list[Remark]]:
     """Decide how many decoded frames are used.
 
     The last frame of a truncated file is not used: FFmpeg decodes an incomplete frame and fills in
@@ -187,35 +321,54 @@ def _usable_frames(
         Number of frames that are used.
     fault : str
         The fault if too many frames are missing; otherwise empty.
-    notes : list of str
+    remarks : list of Remark
     """
     usable = max(frames - truncated, 1)
     if truncated and usable < declared_frames:
         fault = f"{usable} of {declared_frames} frames could be read; the file is truncated"
         return usable, fault, []
-    if declared_frames - frames > max(_MISSING_FRAMES, _MISSING_FRACTION * declared_frames):
-        fault = (
-            f"{frames} of {declared_frames} frames could be read; "
-            "the video ends early or is damaged"
+    remarks: list[Remark] = []
+    if display.shown_frames is not None:
+        remarks.append(
+            f"the file is trimmed: its edit list shows {display.shown_frames} of "
+            f"{display.stored_frames} stored frames, as a player does"
         )
-        return frames, fault, []
-    notes = []
+    if display.empty_frames:
+        remarks.append(
+            f"{display.empty_frames} frames are stored empty, which repeats the frame before; "
+            "each frame is read once"
+        )
+    if declared_frames - frames > max(_MISSING_FRAMES, _MISSING_FRACTION * declared_frames):
+        missing = f"{frames} of {declared_frames} frames could be read"
+        if display.shown_frames is not None:  # FFmpeg does not follow every edit list
+            return frames, "", [*remarks, ScanWarning(WarningCode.FRAMES_NOT_READ, missing)]
+        stored = display.stored_frames
+        if stored is not None and stored <= frames:
+            return frames, f"{missing}; the file holds no more", remarks
+        return frames, f"{missing}; the others are missing or damaged", remarks
     if frames != declared_frames:
-        notes.append(f"the file declares {declared_frames} frames, but {frames} were decoded")
-    return frames, "", notes
+        remarks.append(f"the file declares {declared_frames} frames, but {frames} were decoded")
+    return frames, "", remarks
 
 
-def _frames(stream: VideoStream, video: VideoProperties, count: int, fault: str) -> Iterator[Frame]:
-    """Yield the frames one at a time.
+def _frames(
+    path: Path,
+    decode: Callable[[int], Iterator[Frame]],
+    display: Display,
+    count: int,
+    fault: str,
+) -> Iterator[Frame]:
+    """Yield the frames one at a time, as they are shown.
 
     Raises
     ------
     ScanError
         After the last frame if there is a fault.
     """
-    yield from decoded_frames(stream, video, count)
+    for frame in decode(count):
+        yield display.apply(frame) if display.changes else frame
     if fault:
         raise ScanError(
-            f"{stream.path}: {fault}: copy it again from its source, "
+            f"{path}: {fault}: copy it again from its source, "
             "or set loading.keep_truncated = true to use the frames that could be read"
         )
