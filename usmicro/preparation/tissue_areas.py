@@ -26,15 +26,18 @@ regions by this fraction of their size, and made smaller if it ends this fractio
 
 Chosen so that simulated screens resized by 0.95 or less and by 1.05 or more are noticed; the tissue
 of the same screens at their own size ends within 0.01."""
-LEAST_SHIFT, LEAST_SHIFT_PIXELS = 0.01, 4
+LEAST_SHIFT, LEAST_SHIFT_PIXELS = 0.007, 4
 """In a picture made smaller, the tissue begins at least this fraction of the size of the regions,
 and this number of pixels, before them. Chosen in the same way."""
-INSIDE = 0.2
-"""A scan area belongs to the regions if at least this fraction of it lies inside them; another one
-is a picture that the file does not declare. Chosen by judgement."""
-STRIP = 0.25
-"""Smallest fraction of textured pixels in a strip beyond the regions that is worth a search. Text
-and scales give less. Chosen by judgement: it only saves time."""
+LEAST_CENTRE_SHIFT = 0.04
+"""The same for its middle, as a fraction of the width of the regions: a sector is narrower than
+its region. Chosen in the same way."""
+LEAST_INSIDE = 0.1
+"""A scan area belongs to the regions if it shares at least this fraction of its own pixels or of
+theirs; another one is a picture that the file does not declare. Chosen by judgement."""
+LEAST_TEXTURED = 0.05
+"""Smallest fraction of textured pixels in a strip beyond the regions that is worth a search.
+Chosen by judgement: it only saves time."""
 
 # depth 0 according to the file
 FACE_TOLERANCE_MM = 1.0
@@ -195,8 +198,8 @@ def _misfit(
     """Return how the tissue contradicts the declared regions, or an empty text.
 
     A picture that is resized after export keeps its old regions. The tissue of a larger picture
-    then ends beyond them on the right and below. That of a smaller picture begins to the left of
-    them and above, and ends before them.
+    then ends beyond them on the right and below. That of a smaller picture begins above them, lies
+    further to the left, and ends before them.
 
     In a cine, the first frame that shows tissue decides.
     """
@@ -231,30 +234,27 @@ def _shown_tissue(
         if region.kind not in ("tissue", "colour flow", "other"):
             foreign[region.top : region.bottom, region.left : region.right] = True
     foreign &= ~inside
-    areas = [area.mask & ~foreign for area in find_scan_areas(grey)]
-    own = [
-        mask
-        for mask in areas
-        if mask.any() and np.count_nonzero(mask & inside) >= INSIDE * np.count_nonzero(mask)
-    ]
+    own = []
+    for area in find_scan_areas(grey):
+        mask = area.mask & ~foreign
+        smaller = min(np.count_nonzero(mask), np.count_nonzero(inside))
+        if smaller and np.count_nonzero(mask & inside) >= LEAST_INSIDE * smaller:
+            own.append(mask)
     return bounding_box(np.logical_or.reduce(own)) if own else None
 
 
 def _may_extend(grey: ByteImage, box: Box) -> bool:
     """Return False if the strips beside a box show nothing like tissue.
 
-    Tissue extends to the right and below, or to the left and above.
+    Tissue that contradicts the regions extends to the right and below, or above.
     """
     left, top, right, bottom = box
     across, down = (max(LEAST_SHIFT_PIXELS, round(ENLARGED * size)) for size in _size(box))
-    strips = {
-        "right": grey[top:bottom, right + 1 : right + across],
-        "below": grey[bottom + 1 : bottom + down, left:right],
-        "left": grey[top:bottom, max(left - LEAST_SHIFT_PIXELS, 0) : left],
-        "above": grey[max(top - LEAST_SHIFT_PIXELS, 0) : top, left:right],
-    }
-    textured = {name: _texture(strip) > STRIP for name, strip in strips.items()}
-    return (textured["right"] and textured["below"]) or (textured["left"] and textured["above"])
+    on_the_right = grey[top:bottom, right + 1 : right + across]
+    below = grey[bottom + 1 : bottom + down, left:right]
+    above = grey[max(top - LEAST_SHIFT_PIXELS, 0) : top, left:right]
+    textured = [_texture(strip) > LEAST_TEXTURED for strip in (on_the_right, below, above)]
+    return (textured[0] and textured[1]) or textured[2]
 
 
 def _texture(strip: ByteImage) -> float:
@@ -275,10 +275,11 @@ def _contradiction(shown: Box, declared: Box) -> str:
     changed = ""
     if min(ends) > ENLARGED and min(begins) > -LEAST_SHIFT:
         changed = "larger"
-    shifts = [declared[i] - shown[i] for i in range(2)]
+    left, above = (declared[i] - shown[i] for i in range(2))
     least = [max(LEAST_SHIFT * length, LEAST_SHIFT_PIXELS) for length in size]
-    before = all(shift >= most for shift, most in zip(shifts, least, strict=True))
-    if before and max(ends) < -REDUCED:
+    centre = (begins[0] + ends[0]) / 2
+    to_the_left = left >= least[0] or centre < -LEAST_CENTRE_SHIFT
+    if above >= least[1] and to_the_left and max(ends) < -REDUCED:
         changed = "smaller"
     if not changed:
         return ""

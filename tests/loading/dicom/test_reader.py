@@ -78,12 +78,6 @@ def test_truncated_single_frame_is_always_refused(write_dicom, grey, settings):
         load(write_dicom(grey, cut=10), settings=settings)
 
 
-def test_frames_beyond_the_declared_number_are_not_read(write_dicom, cine):
-    scan = load(write_dicom(cine, NumberOfFrames=5))
-    np.testing.assert_array_equal(np.stack(list(scan.frames())), cine[:5])
-    assert any("the file has 8 frames" in note for note in scan.notes)
-
-
 def test_frames_are_read_one_at_a_time(write_dicom):
     pixels = np.zeros((60, 200, 200, 3), np.uint8)
     path = write_dicom(pixels)
@@ -121,28 +115,6 @@ def test_error_says_why_a_file_is_not_an_ultrasound_image(write_dicom, grey, att
     with pytest.raises(ScanError, match=message) as failure:
         list(load(path).frames())
     assert str(failure.value).startswith(str(path))
-
-
-def test_secondary_capture_is_read_with_a_note(write_dicom, grey):
-    scan = load(write_dicom(grey, SOPClassUID="1.2.840.10008.5.1.4.1.1.7", Modality="OT"))
-    assert any("assumed to be ultrasound" in note for note in scan.notes)
-
-
-def test_spacing_of_an_enhanced_volume_comes_from_its_functional_groups(write_dicom, cine):
-    measures, group = Dataset(), Dataset()
-    measures.PixelSpacing = [0.2, 0.1]
-    group.PixelMeasuresSequence = Sequence([measures])
-    volume = {
-        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.6.2",
-        "SharedFunctionalGroupsSequence": Sequence([group]),
-    }
-    scan = load(write_dicom(cine, **volume))
-    assert (scan.spacing.x_mm, scan.spacing.y_mm, scan.spacing.source) == (
-        0.1,
-        0.2,
-        "pixel spacing",
-    )
-    assert any("volume" in note for note in scan.notes)
 
 
 def test_file_without_pixels_is_refused(tmp_path, dataset, grey):

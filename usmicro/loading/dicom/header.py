@@ -54,7 +54,7 @@ def ultrasound_remarks(path: Path, header: Any) -> list[Remark]:
     """
     sop_class = sop_class_of(header)
     modality = str(header.get("Modality") or "")
-    if re.fullmatch("[A-Z]{2,4}", modality):
+    if re.fullmatch("[A-Z]{2,3}|IVUS|RT[A-Z]+", modality):
         shown_modality = modality
     else:  # another text is not repeated: in a damaged header it may be a name
         shown_modality = "not recognised" if modality else "not given"

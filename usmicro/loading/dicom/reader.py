@@ -21,7 +21,12 @@ from usmicro.loading.dicom.fragments import (
     is_deflated,
 )
 from usmicro.loading.dicom.frames import declared_frames, find_frames, tissue_frames
-from usmicro.loading.dicom.header import body_part_remarks, read_device, ultrasound_remarks
+from usmicro.loading.dicom.header import (
+    body_part_remarks,
+    read_device,
+    sop_class_of,
+    ultrasound_remarks,
+)
 from usmicro.loading.dicom.pixels import EncodedPixels
 from usmicro.loading.dicom.regions import read_geometry
 from usmicro.loading.formats import (
@@ -248,7 +253,9 @@ def _pixel_element(path: Path, source: BinaryIO, header: Any) -> tuple[dict[str,
         advice = "leave it out"
         if "Rows" in header:
             advice = f"the file may be truncated: copy it again from its source, or {advice}"
-        raise ScanError(f"{path}: expected an ultrasound image, found no pixels; {advice}")
+        sop_class = sop_class_of(header)
+        kind = f" ({uid_name(sop_class)})" if sop_class else ""
+        raise ScanError(f"{path}: expected an ultrasound image, found no pixels{kind}; {advice}")
     group, number = struct.unpack(order + "HH", head[:4])
     if (group, number) != (0x7FE0, 0x0010):
         raise ScanError(

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from usmicro.errors import ScanError
 from usmicro.loading.formats import BoundedReader, detect_format, scan_errors
 
+if TYPE_CHECKING:
+    from pydicom.uid import UID
+
 _SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 _LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
+_WITHOUT_IMAGE = (
+    "1.2.840.10008.1.3.10",  # DICOMDIR
+    "1.2.840.10008.5.1.4.1.1.4.2",  # MR spectroscopy, which has rows and columns
+    "1.2.840.10008.5.1.4.1.1.9",  # waveforms
+    "1.2.840.10008.5.1.4.1.1.11",  # presentation states
+    "1.2.840.10008.5.1.4.1.1.66",  # raw data, registrations, surfaces; see _SEGMENTATION
+    "1.2.840.10008.5.1.4.1.1.67",  # real-world value mapping
+    "1.2.840.10008.5.1.4.1.1.68",  # surface scans
+    "1.2.840.10008.5.1.4.1.1.88",  # structured reports and key object selections
+    "1.2.840.10008.5.1.4.1.1.104",  # encapsulated documents
+)
+"""SOP classes of objects without an image, or the UIDs that theirs begin with."""
+_PIXEL_DATA_TAGS = tuple(
+    struct.pack(f"{order}HH", 0x7FE0, element) for order in "<>" for element in (8, 9, 0x10)
+)
+"""First bytes of an element with pixel data, integers or floating-point numbers."""
 _SUMMARY_KEYWORDS = [
     "SOPClassUID",
+    "Rows",
+    "DirectoryRecordSequence",
     "ReferencedSeriesSequence",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
@@ -33,6 +55,9 @@ class FileSummary:
     """True for a DICOM Segmentation object."""
     image_uids: frozenset[str]
     """SOPInstanceUIDs of the images that a segmentation refers to."""
+    has_image: bool = True
+    """False for a DICOM object without an image, such as a structured report, an encapsulated PDF,
+    a presentation state or a DICOMDIR. True if the file is damaged or not a DICOM file."""
 
 
 def read_summary(path: Path) -> FileSummary:
@@ -67,13 +92,37 @@ def _cached_summary(path: Path, modified_ns: int, size: int) -> FileSummary:
         sop_class = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
         kind = UID(str(sop_class or ""))
         if kind not in (_SEGMENTATION, _LABEL_MAP_SEGMENTATION):
-            return FileSummary(kind.name or "no SOP class", False, frozenset())
+            name = kind.name or "no SOP class"
+            return FileSummary(name, False, frozenset(), _has_image(file, dataset, kind))
         groups = [
             *(dataset.get("PerFrameFunctionalGroupsSequence") or []),
             *(dataset.get("SharedFunctionalGroupsSequence") or []),
         ]
         image_uids = series_images(dataset).union(*(source_images(group)[0] for group in groups))
     return FileSummary(kind.name, True, image_uids)
+
+
+def _has_image(file: BinaryIO, dataset: Any, sop_class: UID) -> bool:
+    """Return False if a DICOM object is complete without an image.
+
+    An image that is cut off before its pixels is still one: its own message says what is wrong.
+
+    Parameters
+    ----------
+    file : binary file
+        Where reading the header stopped: at the pixel data, or at the end of the file.
+    dataset : pydicom.Dataset
+    sop_class : UID
+    """
+    if file.read(4) in _PIXEL_DATA_TAGS:
+        return True
+    if "DirectoryRecordSequence" in dataset:
+        return False
+    if any(sop_class == root or sop_class.startswith(f"{root}.") for root in _WITHOUT_IMAGE):
+        return False
+    if not sop_class or "Rows" in dataset:
+        return True
+    return "Image Storage" in sop_class.name
 
 
 def read_image_uid(path: Path) -> str | None:

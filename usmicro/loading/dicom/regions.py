@@ -188,17 +188,19 @@ def _read_region(
         return region, remarks
     x_mm, y_mm = _axis_spacing(item, "X"), _axis_spacing(item, "Y")
     source: SpacingSource = "none" if x_mm is None and y_mm is None else "region"
+    problems: list[str] = []
     extents = {"X": (x_mm, box.right - box.left), "Y": (y_mm, box.bottom - box.top)}
     for axis, (spacing_mm, extent) in extents.items():
         if spacing_mm is None or not (problem := spacing_problem(spacing_mm, extent)):
             continue
-        text = f"{name} has a spacing that is not used: PhysicalDelta{axis}, {problem}"
+        problems.append(f"PhysicalDelta{axis}, {problem}")
         if 0 < spacing_mm < math.inf:
             source = "rejected"
-            remarks.append(ScanWarning(WarningCode.SPACING_REJECTED, text))
-        else:
-            remarks.append(text)
         x_mm, y_mm = (None, y_mm) if axis == "X" else (x_mm, None)
+    if problems:
+        text = f"{name} has a spacing that is not used: {'; '.join(problems)}"
+        is_impossible = source == "rejected"
+        remarks.append(ScanWarning(WarningCode.SPACING_REJECTED, text) if is_impossible else text)
     if source == "region" and x_mm is None and y_mm is None:
         source = "none"
     if y_mm is not None:
