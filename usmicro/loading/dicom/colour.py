@@ -26,8 +26,9 @@ tinted grey image, a few times the step of JPEG quantisation. Chosen by judgemen
 _LEAST_GREY = 0.2
 _LEAST_RATIO = 4.0
 """The pixels decide if at least this fraction of them is grey in one model only, and that is this
-many times as many as in the other. Of 1,900 breast scans in the public data sets none has less than
-half of its pixels grey in the right model; chosen with a wide margin."""
+many times as many as in the other. Measured on 2,870 breast scans of six public data sets, stored
+in either model: at least 0.33 of the pixels are grey in the right model only, at most 0.007 in the
+wrong one only."""
 _MIDDLE = 128
 _MODELS: tuple[ColourModel, ColourModel] = ("RGB", "YCbCr")
 

@@ -78,10 +78,10 @@ def _dtype(width: int, *, is_little_endian: bool) -> np.dtype[Any]:
 
 def _table(descriptor: Sequence[Any], data: Any, *, is_little_endian: bool) -> LookupTable:
     """Return a table from its descriptor: number of entries, first input value, bits of entry."""
-    count, first = int(descriptor[0]) or 1 << 16, int(descriptor[1])
+    count, first, bits = int(descriptor[0]) or 1 << 16, int(descriptor[1]), int(descriptor[2])
     if isinstance(data, bytes | bytearray):
-        # entries of 8 bits have a byte each, or a word each
-        width = 2 if len(data) >= 2 * count else 1
+        # entries of 8 bits have a byte each, or a word each; an odd number of bytes is padded
+        width = 2 if len(data) >= 2 * count or (bits > 8 and len(data) > count + 1) else 1
         entries = np.frombuffer(data, _dtype(width, is_little_endian=is_little_endian))
     else:
         entries = np.atleast_1d(np.asarray(data, dtype=np.int64)) & 0xFFFF
