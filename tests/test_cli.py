@@ -121,7 +121,7 @@ def test_wrong_arguments_have_status_2_and_write_nothing(
 def test_a_run_prints_counts_and_where_its_results_are(scan, tmp_path, capsys):
     assert exit_status("run", scan.parent, "--out", tmp_path / "r", "--workers", 1) == 0
     out = capsys.readouterr().out
-    assert "1 of 1 images done" in out
+    assert "1 of 1 image done" in out
     assert str(tmp_path / "r") in out
     assert (tmp_path / "r" / "images.csv").read_text().splitlines()[1].startswith("scan.png,ok,")
 

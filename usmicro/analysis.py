@@ -16,12 +16,11 @@ from usmicro.doppler.colour_evidence import Colours
 from usmicro.doppler.patches import colour_patch_heads
 from usmicro.errors import ImageError, ScanError
 from usmicro.foci import find_candidates
-from usmicro.foci.confidence import calcification_score, focus_confidence
-from usmicro.labelling.calcification import calcification_of_image
+from usmicro.foci.confidence import focus_confidence
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
-from usmicro.model.findings import Candidates, Focus, Mass, Origin, Summary
-from usmicro.model.scan import Scan, Spacing, UserMasks
+from usmicro.model.findings import Candidates, Origin
+from usmicro.model.scan import Scan, UserMasks
 from usmicro.model.view import View
 from usmicro.model.warnings import Remark, separated
 from usmicro.numerics.threads import one_thread
@@ -39,6 +38,7 @@ from usmicro.tracking.observations import (
     measure_mass,
     measure_shadows,
 )
+from usmicro.tracking.summary import listed_foci, summarise
 from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
 
 NEGLIGIBLE_CONFIDENCE = 0.004
@@ -202,14 +202,22 @@ def analyze(
             f"because loading.frames = {settings.loading.frames}"
         )
     foci, masses = findings_of(state.tracks, analysed, settings, cine=number > 1)
-    listed = [focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence]
     notes, warnings = separated(state.remarks)
     return Analysis(
         scan=scan,
         settings=settings,
-        foci=Table(listed),
+        foci=Table(listed_foci(foci, settings)),
         masses=Table(masses),
-        summary=_summary(scan, analysed, state, foci, listed, masses, settings),
+        summary=summarise(
+            scan,
+            foci,
+            masses,
+            settings,
+            frames=analysed,
+            geometry=state.geometry,
+            colour_flow=state.colour_flow,
+            spacing_rejected=state.spacing_rejected,
+        ),
         frame=key_frame.number,
         image=key_frame.image,
         labels=key_frame.labels,
@@ -397,35 +405,3 @@ class _FocusFollower:
                 )
             for track, x, y in self.state.tracks.hidden_foci(self.view, origin):
                 track.colour.append(self.colours.at(x, y, track.best.diameter))
-
-
-def _summary(
-    scan: Scan,
-    analysed: int,
-    state: _ScanState,
-    foci: Sequence[Focus],
-    listed: Sequence[Focus],
-    masses: Sequence[Mass],
-    settings: Settings,
-) -> Summary:
-    """Summarise a scan, given all of its foci and those that are listed."""
-    score = calcification_score(focus.confidence for focus in foci)
-    labels = [focus.label for focus in listed]
-    spacing = Spacing(source="rejected") if state.spacing_rejected else scan.spacing
-    return Summary(
-        frames=analysed,
-        rows=scan.rows,
-        columns=scan.columns,
-        spacing_x_mm=spacing.x_mm,
-        spacing_y_mm=spacing.y_mm,
-        spacing_source=spacing.source,
-        geometry=state.geometry,
-        colour_flow="yes" if state.colour_flow else "no",
-        foci=len(listed),
-        intramass=labels.count("intramass"),
-        extramass=labels.count("extramass"),
-        intraductal=labels.count("intraductal"),
-        masses=len(masses),
-        calcification=calcification_of_image(foci, score, settings),
-        calcification_score=score,
-    )

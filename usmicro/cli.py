@@ -8,13 +8,10 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from usmicro import __version__
 from usmicro.errors import SettingsError, UsageError, UsmicroError
-
-if TYPE_CHECKING:
-    from usmicro.model.warnings import RunWarning
 
 DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses; 130 is what shells report for a program that SIGINT ended (128 + 2)."""
@@ -23,9 +20,6 @@ DESCRIPTION = """\
 Finds echogenic foci in breast ultrasound that may be calcifications, measures posterior
 shadow and Doppler twinkling, and labels each focus intramass, extramass or intraductal.
 For research only; not for diagnosis."""
-
-LABELS = ("intramass", "extramass", "intraductal")
-"""Labels of foci, in the order in which their numbers are printed."""
 
 STATUS = """\
 exit status: 0 all inputs done; 1 some failed (images.csv has the reason of each, the rest is
@@ -189,8 +183,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     from time import monotonic
 
     from usmicro.batch import run
+    from usmicro.batch.closing import Totals
     from usmicro.batch.profile import Profile
-    from usmicro.batch.progress import duration
     from usmicro.settings import read_settings
 
     assignments = [] if arguments.frames is None else [f"loading.frames={arguments.frames}"]
@@ -211,16 +205,11 @@ def run_command(arguments: argparse.Namespace) -> int:
         coco=arguments.coco,
         quiet=arguments.quiet,
     )
-    counts = dict.fromkeys(("images", "failed", "foci", *LABELS, "masses"), 0)
-    profile = Profile()
+    totals, profile = Totals(), Profile()
     try:
         for result in results:
             profile.add(result)
-            counts["images"] += 1
-            counts["failed"] += result.status == "failed"
-            if result.summary is not None:
-                for name in ("foci", *LABELS, "masses"):
-                    counts[name] += getattr(result.summary, name)
+            totals.add(result)
     except KeyboardInterrupt:
         print(
             "\nusmicro: stopped; finished inputs are kept: "
@@ -229,44 +218,11 @@ def run_command(arguments: argparse.Namespace) -> int:
         )
         return INTERRUPTED
     if not arguments.quiet:
-        done, failed = counts["images"] - counts["failed"], ""
-        if counts["failed"]:
-            failed = f", {counts['failed']} failed (reasons in {arguments.out}/images.csv)"
-        elapsed = duration(monotonic() - start)
-        print(f"{done} of {counts['images']} images done{failed} in {elapsed}")
-        labels = ", ".join(f"{counts[label]} {label}" for label in LABELS)
-        foci = counted(counts["foci"], "focus", "foci")
-        masses = counted(counts["masses"], "mass", "masses")
-        print(f"{foci} ({labels}), {masses}")
-        print("\n".join(warning_lines(results.warnings)))
-        print(f"results in {arguments.out}: open {arguments.out}/report.html in a browser")
+        print("\n".join(totals.lines(arguments.out, results.warnings, monotonic() - start)))
     if arguments.profile:
         print("\n".join(profile.lines(monotonic() - start)))
     gc.freeze()  # saves time: the process ends, so garbage need not be searched for
-    return SOME_FAILED if counts["failed"] else DONE
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """Return a number with its noun."""
-    return f"{number} {one if number == 1 else many}"
-
-
-def warning_lines(warnings: Sequence[RunWarning]) -> list[str]:
-    """Return the lines of the block of warnings at the end of a run."""
-    if not warnings:
-        return ["no warnings"]
-    lines = ["warnings:"]
-    for warning in warnings:
-        explanation = warning.explanation
-        lines.append(f"  {warning.count} x {warning.code}: {explanation.title}.")
-        lines += [f"      {printable(example)}" for example in warning.examples[:1]]
-        lines.append(f"      {explanation.advice}")
-    return lines
-
-
-def printable(text: str) -> str:
-    """Replace the control characters of a text, which would act as commands on a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    return SOME_FAILED if totals.failed else DONE
 
 
 def pseudonyms_command(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,8 @@ import json
 import pytest
 
 import usmicro
-from usmicro.cli import main, warning_lines
+from usmicro.batch.closing import warning_lines
+from usmicro.cli import main
 from usmicro.model.warnings import EXPLANATIONS, RunWarning, WarningCode
 from usmicro.settings import read_settings
 

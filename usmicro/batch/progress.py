@@ -77,7 +77,7 @@ class Progress:
             if self.failed <= NAMED_FAILURES:
                 last = self.failed == NAMED_FAILURES
                 more = "; further failures are only in images.csv" if last else ""
-                self._write(f"failed: {_printable(image)}: {_printable(error)}{more}\n")
+                self._write(f"failed: {printable(image)}: {printable(error)}{more}\n")
         self._current_frame = ""
         self._report()
 
@@ -96,12 +96,12 @@ class Progress:
             return self.say(COMPILING)
         if declared > 1:
             self._frames.advance(image, done, declared)
-            self._current_frame = f"{_printable(image)}: frame {done} of {declared}"
+            self._current_frame = f"{printable(image)}: frame {done} of {declared}"
             self._report()
 
     def say(self, remark: str) -> None:
         """Write a remark on a line of its own."""
-        self._write(f"{_printable(remark)}\n")
+        self._write(f"{printable(remark)}\n")
 
     def line(self) -> str:
         """Return the present state of the run in one line."""
@@ -145,6 +145,6 @@ class Progress:
         self.stream.flush()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Replace the control characters of a text, which would act as commands on a terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)

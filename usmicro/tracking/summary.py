@@ -1,0 +1,71 @@
+"""Summary of a scan, and the choice of the foci that are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from usmicro.foci.confidence import calcification_score
+from usmicro.labelling.calcification import calcification_of_image
+from usmicro.model.findings import Focus, Mass, Summary
+from usmicro.model.scan import Scan, Spacing
+from usmicro.settings import Settings
+
+
+def listed_foci(foci: Sequence[Focus], settings: Settings) -> list[Focus]:
+    """Return the foci that reach `foci.minimum_confidence`.
+
+    A focus whose confidence is not a number is listed, because it cannot be ruled out.
+    """
+    least = settings.foci.minimum_confidence
+    return [focus for focus in foci if not focus.confidence < least]
+
+
+def summarise(
+    scan: Scan,
+    foci: Sequence[Focus],
+    masses: Sequence[Mass],
+    settings: Settings,
+    *,
+    frames: int,
+    geometry: str,
+    colour_flow: bool,
+    spacing_rejected: bool,
+) -> Summary:
+    """Summarise a scan.
+
+    Parameters
+    ----------
+    scan : Scan
+    foci : sequence of Focus
+        All foci, whether they are listed or not.
+    masses : sequence of Mass
+    settings : Settings
+    frames : int
+        Number of frames that were analysed.
+    geometry : str
+        Geometry of the scan lines.
+    colour_flow : bool
+        True if the scan shows colour Doppler.
+    spacing_rejected : bool
+        True if the spacing of the scan is impossible.
+    """
+    score = calcification_score(focus.confidence for focus in foci)
+    labels = [focus.label for focus in listed_foci(foci, settings)]
+    spacing = Spacing(source="rejected") if spacing_rejected else scan.spacing
+    return Summary(
+        frames=frames,
+        rows=scan.rows,
+        columns=scan.columns,
+        spacing_x_mm=spacing.x_mm,
+        spacing_y_mm=spacing.y_mm,
+        spacing_source=spacing.source,
+        geometry=geometry,
+        colour_flow="yes" if colour_flow else "no",
+        foci=len(labels),
+        intramass=labels.count("intramass"),
+        extramass=labels.count("extramass"),
+        intraductal=labels.count("intraductal"),
+        masses=len(masses),
+        calcification=calcification_of_image(foci, score, settings),
+        calcification_score=score,
+    )
