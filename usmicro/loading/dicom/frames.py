@@ -137,7 +137,7 @@ def _frame_bytes(options: dict[str, Any], length: int, declared: int, remarks: l
     if length < whole * declared:
         return subsampled
     options["photometric_interpretation"] = "YBR_FULL"
-    remarks.append("declared as YBR_FULL_422, but the colour is not subsampled; read as YBR_FULL")
+    remarks.append("declared as YBR_FULL_422, but the colour is not subsampled")
     return whole
 
 
