@@ -34,6 +34,16 @@ def values(evaluation):
     return {row.measure: row.estimate.value for row in evaluation.rows}
 
 
+def test_names_match_in_composed_and_decomposed_unicode(run, tmp_path):
+    table = run / "images.csv"
+    names = {"composed": "\u00e9.png", "decomposed": "e\u0301.png"}
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace("a.png", names["decomposed"]), encoding="utf-8")
+    truth = write(tmp_path / "labels.csv", "image,calcification", f"{names['composed']},none")
+    (image,) = evaluate(run, truth, out=None).comparison.images
+    assert image.name == names["decomposed"]
+
+
 def test_marks_of_foci_give_the_free_response_curve(run, tmp_path):
     # each image has a focus of confidence 0.9 at (30, 30) and one of 0.5 at (60, 40)
     truth = write(

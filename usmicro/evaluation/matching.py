@@ -17,6 +17,7 @@ from usmicro.evaluation.overlaps import Overlap, connected_parts, match_areas
 from usmicro.evaluation.targets import Target, match_foci
 from usmicro.evaluation.truth import ImageTruth, Truth, read_image_masks
 from usmicro.labelling.calcification import describe_calcification
+from usmicro.loading.mask_names import composed
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage
 from usmicro.model.findings import Focus
@@ -162,17 +163,21 @@ def _error_without_labelled_images(run: Run, truth: Truth, unknown: Sequence[str
 def _truth_by_image(run: Run, truth: Truth) -> tuple[dict[str, ImageTruth], list[str]]:
     """Return the labels by image of the run, and the labelled names that are not in the run.
 
-    A file name, with or without its suffix, is accepted if only one image of the run has it.
+    A file name, with or without its suffix, is accepted if only one image of the run has it. Names
+    match in composed and in decomposed Unicode.
     """
     names = {row["image"] for row in run.images}
     by_short_name = {
-        **_by_unique_short_name(names, lambda name: PurePosixPath(name).stem),
-        **_by_unique_short_name(names, lambda name: PurePosixPath(name).name),
+        **_by_unique_short_name(names, lambda name: composed(PurePosixPath(name).stem)),
+        **_by_unique_short_name(names, lambda name: composed(PurePosixPath(name).name)),
+        **_by_unique_short_name(names, composed),
     }
     truth_by_image: dict[str, ImageTruth] = {}
-    unknown = []
+    unknown: list[str] = []
     for labelled_name, image_truth in truth.images.items():
-        name = labelled_name if labelled_name in names else by_short_name.get(labelled_name)
+        name: str | None = labelled_name
+        if name not in names:
+            name = by_short_name.get(composed(labelled_name))
         if name is None:
             unknown.append(labelled_name)
         elif name in truth_by_image:
