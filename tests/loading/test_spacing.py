@@ -1,4 +1,5 @@
 import math
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -6,8 +7,8 @@ import pytest
 
 from usmicro.errors import UsageError
 from usmicro.loading.spacing import read_spacing, with_user_spacing
-from usmicro.model.scan import Scan, Spacing
-from usmicro.model.warnings import WarningCode
+from usmicro.model.scan import Region, Scan, Spacing
+from usmicro.model.warnings import ScanWarning, WarningCode
 
 ROW_SPACING = Spacing(0.1, 0.2, "given")
 
@@ -41,6 +42,22 @@ def test_rows_of_a_table_are_found_by_path_and_by_file_name(tmp_path, text):
     assert spacing.for_image("b/2.png") == (ROW_SPACING, True)
     assert spacing.for_image("b/1.png") == (None, False)
     assert spacing.unused(["a/1.png", "3.png"]) == ("2.png",)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_match_in_both_forms_of_unicode(tmp_path, form):
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    row, path = (unicodedata.normalize(each, "bébé/é 1.png") for each in (form, other))
+    spacing = read_spacing(write_table(tmp_path, f"image,spacing_mm\n{row},0.1\né 2.png,0.2\n"))
+    assert spacing.for_image(path) == (Spacing(0.1, 0.1, "given"), True)
+    assert spacing.for_image(unicodedata.normalize(form, "x/é 2.png"))[0].x_mm == 0.2
+    assert spacing.unused([path]) == ("é 2.png",)
+
+
+def test_rows_that_differ_only_in_the_form_of_unicode_are_repeated(tmp_path):
+    rows = "".join(f"{unicodedata.normalize(form, 'é.png')},0.1\n" for form in ("NFC", "NFD"))
+    with pytest.raises(UsageError, match="has two rows"):
+        read_spacing(write_table(tmp_path, f"image,spacing_mm\n{rows}"))
 
 
 def test_table_with_one_column_for_both_axes(tmp_path):
@@ -104,3 +121,33 @@ def test_two_numbers_are_used_for_pixels_that_are_not_square():
 def test_one_number_is_used_for_square_pixels():
     scan = with_user_spacing(scan_of_shape(1.005), Spacing(0.07, 0.07, "given"), overrides=False)
     assert scan.spacing == Spacing(0.07, 0.07, "given")
+
+
+NUMBER = Spacing(0.07, 0.07, "given")
+
+
+def warned_scan(code, spacing=Spacing(source="rejected"), regions=()):  # noqa: B008  (frozen)
+    scan = Scan.of_array(np.zeros((30, 40), np.uint8))
+    return replace(
+        scan, spacing=spacing, regions=regions, warnings=(ScanWarning(code, "was found"),)
+    )
+
+
+def test_number_for_all_scans_is_not_used_for_a_resized_file_but_a_row_of_a_table_is():
+    scan = warned_scan(WarningCode.REGIONS_DO_NOT_FIT)
+    assert with_user_spacing(scan, NUMBER, overrides=False) == scan
+    given = with_user_spacing(scan, NUMBER, overrides=True)
+    assert given.spacing == NUMBER
+    assert (given.warnings, given.notes) == ((), ("was found",))
+
+
+def test_number_is_not_used_if_only_the_regions_have_a_spacing():
+    region = Region("tissue", 0, 0, 20, 30, Spacing(0.1, 0.1, "region"))
+    scan = warned_scan(WarningCode.SPACING_DIFFERS, Spacing(source="region"), (region,))
+    assert with_user_spacing(scan, NUMBER, overrides=False) == scan
+
+
+def test_number_is_used_instead_of_an_impossible_spacing_in_the_file():
+    given = with_user_spacing(warned_scan(WarningCode.SPACING_REJECTED), NUMBER, overrides=False)
+    assert given.spacing == NUMBER
+    assert (given.warnings, given.notes) == ((), ("was found",))

@@ -16,6 +16,13 @@ from usmicro.model.warnings import ScanWarning, WarningCode
 ASPECT_TOLERANCE = 0.02
 """Relative difference up to which two ratios of height and width are equal: tables give a spacing
 with two or three digits. Chosen by judgement."""
+_OVERRULED_CODES = (
+    WarningCode.SPACING_REJECTED,
+    WarningCode.SPACING_DIFFERS,
+    WarningCode.REGION_UNCALIBRATED,
+    WarningCode.REGIONS_DO_NOT_FIT,
+)
+"""Warnings about the spacing of a file, which become notes if the user's spacing is used."""
 _COLUMNS = "image, spacing_mm or image, spacing_x_mm, spacing_y_mm"
 
 
@@ -137,8 +144,9 @@ def _without_number(scan: Scan, number: float, aspect: float) -> Scan:
 def with_user_spacing(scan: Scan, spacing: Spacing, *, overrides: bool) -> Scan:
     """Return a scan with the user's spacing.
 
-    One number for both axes is not used if the file says that its pixels are not square: the
-    number may measure either side of a pixel.
+    A number for all scans is not used for a file that was resized after export, whose spacing is
+    unlikely to be that of the others. One number for both axes is not used if the file says that
+    its pixels are not square: the number may measure either side of a pixel.
 
     Parameters
     ----------
@@ -159,7 +167,9 @@ def with_user_spacing(scan: Scan, spacing: Spacing, *, overrides: bool) -> Scan:
             f"found {spacing.x_mm} and {spacing.y_mm}"
         )
     spacing = checked_spacing(spacing.x_mm, spacing.y_mm, scan.name)
-    if scan.spacing.known and not overrides:
+    has_own = scan.spacing.known or any(region.spacing.known for region in scan.regions)
+    was_resized = any(warning.code == WarningCode.REGIONS_DO_NOT_FIT for warning in scan.warnings)
+    if (has_own or was_resized) and not overrides:
         return scan
     regions, notes = scan.regions, scan.notes
     if overrides:
@@ -175,6 +185,13 @@ def with_user_spacing(scan: Scan, spacing: Spacing, *, overrides: bool) -> Scan:
                 f"given by the user says {spacing.y_mm / spacing.x_mm:.4g} times; the latter is "
                 "used",
             )
-    if scan.spacing.known:
+    if has_own:
         notes = (*notes, "the spacing given by the user replaces the spacing in the file")
-    return replace(scan, spacing=spacing, regions=regions, notes=notes)
+    overruled = [warning for warning in scan.warnings if warning.code in _OVERRULED_CODES]
+    return replace(
+        scan,
+        spacing=spacing,
+        regions=regions,
+        notes=(*notes, *(warning.text for warning in overruled)),
+        warnings=tuple(warning for warning in scan.warnings if warning not in overruled),
+    )

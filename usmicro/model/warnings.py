@@ -65,7 +65,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     WarningCode.REGIONS_DO_NOT_FIT: Explanation(
         "The ultrasound regions do not fit the pixels, as if the picture had been resized after "
         "export; no mm are reported",
-        "Export the file again at its original size, or give the spacing with --spacing.",
+        "Export the file again at its original size, or give its spacing in a --spacing table.",
     ),
     WarningCode.PIXEL_SHAPE: Explanation(
         "The pixels are not square, and one number does not say which side it measures; no mm are "
