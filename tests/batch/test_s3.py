@@ -11,7 +11,10 @@ pytest.importorskip("moto.server")
 import usmicro
 from benchmarks.reliability.folders import comparable
 from benchmarks.reliability.scans import write_small
+from tests.helpers.pictures import mask, write_png
+from tests.loading.test_discover import dicom_object
 from usmicro.errors import UsageError
+from usmicro.loading.discover import search_scans
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,16 @@ def scans(bucket, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("s3") / "scans"
     write_small(folder, 4)
     (folder / "notes.txt").write_text("no scan")
-    (folder / "case0" / "scan0_mask.png").write_bytes((folder / "case0" / "scan0.png").read_bytes())
+    write_png(folder / "case0" / "scan0_mask.png", mask())
+    write_png(folder / "masks" / "scan0.png", mask())
+    (folder / "case0" / "scan0_tumor_1.png").write_bytes(
+        (folder / "case0" / "scan0.png").read_bytes()
+    )
+    (folder / "case1" / "picture").write_bytes((folder / "case0" / "scan0.png").read_bytes())
+    (folder / "case1" / "volume.nii.gz").write_bytes(b"\x1f\x8b\x08")
+    (folder / "case1" / ".hidden.png").write_bytes((folder / "case0" / "scan0.png").read_bytes())
+    dicom_object(folder / "case1" / "report.dcm", "1.2.840.10008.5.1.4.1.1.88.33")
+    dicom_object(folder / "case1" / "IM0002", "1.2.840.10008.5.1.4.1.1.11.1")
     (folder / "case2" / "IM0001").write_bytes((folder / "case0" / "scan3.dcm").read_bytes())
     bucket.put(str(folder), "bucket/scans", recursive=True)
     return folder
@@ -56,6 +68,17 @@ def downloaded(bucket, address: str, folder: Path) -> dict[str, bytes]:
     bucket.invalidate_cache()
     bucket.get(address, str(folder), recursive=True)
     return comparable(folder)
+
+
+def test_search_in_a_bucket_and_on_the_disk_finds_the_same(bucket, scans):
+    here, there = search_scans([scans]), search_scans(["s3://bucket/scans"])
+    assert [scan.name for scan in there.scans] == [scan.name for scan in here.scans]
+    assert "case0/scan0_tumor_1.png" in [scan.name for scan in there.scans]
+    assert "case1/picture" in [scan.name for scan in there.scans]
+    assert there.masks == 2
+    assert there.passed_over == here.passed_over
+    assert there.remarks() == here.remarks()
+    assert there.warnings() == here.warnings()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -88,6 +111,7 @@ def test_results_are_written_to_a_bucket_resumed_and_overwritten(bucket, scans, 
     assert sorted(name for name in found if name.startswith("overlays")) == [
         "overlays/cine.png",
         "overlays/scan0.png",
+        "overlays/scan0_tumor_1.png",
         "overlays/scan3.png",
     ]
     assert not any(

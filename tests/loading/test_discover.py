@@ -221,6 +221,7 @@ def dicom_object(path, sop_class):
     dataset.save_as(path, enforce_file_format=True)
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value")
 def test_dicom_objects_without_an_image_are_passed_over(tree):
     root = tree("ok.png")
     for name, sop_class in {
@@ -231,10 +232,13 @@ def test_dicom_objects_without_an_image_are_passed_over(tree):
         "index": "1.2.840.10008.1.3.10",
     }.items():
         dicom_object(root / name, sop_class)
+    dicom_object(root / "odd.dcm", "Doe^Jane")
     search = search_scans([root])
     assert [scan.name for scan in search.scans] == ["ok.png"]
     (remark,) = search.remarks()
-    assert remark.startswith("5 other files were passed over: 2 DICOM Comprehensive SR Storage")
+    assert "1 DICOM a text that is not a UID" in remark
+    assert "Doe" not in remark
+    assert remark.startswith("6 other files were passed over: 2 DICOM Comprehensive SR Storage")
     assert search.warnings() == []
 
 

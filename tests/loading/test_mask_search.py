@@ -174,7 +174,7 @@ def test_dicom_image_in_a_folder_of_masks_has_a_warning(tmp_path):
 
 
 def test_many_masks_are_matched_fast(tmp_path):
-    count = 20_000
+    count = 5_000
     folder = tmp_path / "masks"
     folder.mkdir()
     for number in range(count):
@@ -182,7 +182,7 @@ def test_many_masks_are_matched_fast(tmp_path):
     start = time.perf_counter()
     matches = match_masks(folder, [(f"bus_{number:06}.png", None) for number in range(count)])
     assert (matches.without_scan, matches.images_without) == ((), ())
-    assert time.perf_counter() - start < 20  # comparing each name with each takes minutes
+    assert time.perf_counter() - start < 10  # comparing each name with each takes far longer
 
 
 def test_masks_of_frames_are_a_mapping(tmp_path):

@@ -7,7 +7,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -22,6 +21,7 @@ from usmicro.loading.formats import (
     STILL_FORMATS,
     UNSUPPORTED_SUFFIXES,
     format_of_bytes,
+    uid_name,
 )
 from usmicro.loading.mask_names import (
     MASK_FOLDERS,
@@ -74,7 +74,9 @@ def kind_of_file(path: Path) -> tuple[Kind, str]:
     if summary.is_segmentation:
         return "mask", ""
     # a file with the suffix of DICOM and another content is a scan whose row gives the reason
-    return ("scan", "") if summary.has_image else ("other", f"DICOM {summary.kind}")
+    if summary.has_image:
+        return "scan", ""
+    return "other", f"DICOM {summary.kind}"
 
 
 def kind_of_bytes(name: str, head: bytes) -> tuple[Kind, str]:
@@ -133,7 +135,6 @@ def _kind_by_head(name: str, head: bytes) -> tuple[Kind, str]:
 def _dicom_class(head: bytes) -> str:
     """Return the name of the class of a DICOM object; empty if it cannot be read."""
     from pydicom.filereader import read_partial
-    from pydicom.uid import UID
 
     try:
         dataset = read_partial(
@@ -142,21 +143,8 @@ def _dicom_class(head: bytes) -> str:
         uid = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
     except Exception:  # a header that is cut or damaged makes pydicom raise errors of any type
         return ""
-    name = UID(str(uid or "")).name
-    return name if _is_class_name(name) else ""
-
-
-@cache
-def _class_names() -> frozenset[str]:
-    """Return the names of all UIDs of the DICOM standard."""
-    from pydicom._uid_dict import UID_dictionary
-
-    return frozenset(entry[0] for entry in UID_dictionary.values())
-
-
-def _is_class_name(name: str) -> bool:
-    """Return True for a name of the DICOM standard; any other text may be a person's name."""
-    return name in _class_names()
+    name = uid_name(str(uid or ""))
+    return name if "Storage" in name else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,13 +242,14 @@ def match_masks(folder: Path, images: Iterable[tuple[str, Path | None]]) -> Mask
     OSError
         If the folder cannot be read.
     """
+    _real_folder.cache_clear()
     _uid_indices.clear()  # files may have changed in place since a former run of this process
     uses: dict[Path, int] = defaultdict(int)
     images_without = []
-    scans: set[str] = set()
+    scans: set[tuple[str, str]] = set()
     for name, scan in images:
         if scan is not None:
-            scans.add(os.path.realpath(scan))
+            scans.add(_entry(scan))
         try:
             masks = search_masks(folder, name, scan)
         except ScanError:  # the image will fail with this message
@@ -261,8 +262,8 @@ def match_masks(folder: Path, images: Iterable[tuple[str, Path | None]]) -> Mask
         uses.update({path: max(uses[path], 1) for path in masks})  # those of other structures
         if not used:
             images_without.append(name)
-    matched = {os.path.realpath(path) for path in uses}
-    unmatched = [path for path in _masks_below(folder, scans) if path not in matched]
+    matched = {_entry(path) for path in uses}
+    unmatched = [path for path in _masks_below(folder, scans) if _entry(path) not in matched]
     return MaskMatches(
         without_scan=_relative(unmatched, folder),
         shared=_relative([path for path, count in uses.items() if count > 1], folder),
@@ -270,38 +271,48 @@ def match_masks(folder: Path, images: Iterable[tuple[str, Path | None]]) -> Mask
     )
 
 
-def _masks_below(folder: Path, scans: set[str]) -> Iterator[str]:
-    """Yield the real paths of the files below a folder that may be masks.
+@lru_cache(maxsize=_CACHED_FOLDERS)
+def _real_folder(folder: str) -> str:
+    """Return the path of a folder without links; it is asked for each file in it."""
+    return os.path.realpath(folder)
+
+
+def _entry(path: Path) -> tuple[str, str]:
+    """Return the folder of a file, without links, and its name."""
+    folder, name = os.path.split(path)
+    return _real_folder(folder), name
+
+
+def _masks_below(folder: Path, scans: set[tuple[str, str]]) -> Iterator[Path]:
+    """Yield the files below a folder that may be masks.
 
     Parameters
     ----------
     folder : Path
-    scans : set of str
-        Real paths of the scans, which are no masks. In a folder with scans, only files whose names
-        have a word for masks are yielded.
+    scans : set of (str, str)
+        Folders and names of the scans, which are no masks. In a folder with scans, only files whose
+        names have a word for masks are yielded.
     """
     is_run = is_result(folder)
     for place, subfolders, files in os.walk(folder):
         subfolders[:] = [] if is_run else sorted(sub for sub in subfolders if sub[0] != ".")
-        real_place = os.path.realpath(place)
-        paths = {file: os.path.join(real_place, file) for file in files if file[0] != "."}
-        has_scans = not scans.isdisjoint(paths.values())
-        for file, path in paths.items():
+        entries = {file: (_real_folder(place), file) for file in files if file[0] != "."}
+        has_scans = not scans.isdisjoint(entries.values())
+        for file, entry in entries.items():
             suffix = os.path.splitext(file)[1].lower()
-            if path in scans or (has_scans and not is_named_like_mask(file)):
+            if entry in scans or (has_scans and not is_named_like_mask(file)):
                 continue
+            path = Path(place, file)
             if suffix in PICTURE_SUFFIXES:
                 yield path
             elif suffix in DICOM_SUFFIXES or not suffix:
                 try:
-                    if read_summary(Path(path)).is_segmentation:
+                    if read_summary(path).is_segmentation:
                         yield path
                 except ScanError:
                     continue
 
 
-def _relative(paths: Iterable[str | Path], folder: Path) -> tuple[str, ...]:
+def _relative(paths: Iterable[Path], folder: Path) -> tuple[str, ...]:
     """Return paths below a folder with forward slashes, sorted."""
-    root = os.path.realpath(folder)
-    relative = (os.path.relpath(os.path.realpath(path), root) for path in paths)
-    return tuple(sorted(Path(path).as_posix() for path in relative))
+    return tuple(sorted(path.relative_to(folder).as_posix() for path in paths))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from usmicro.errors import ScanError
-from usmicro.loading.formats import BoundedReader, detect_format, scan_errors
+from usmicro.loading.formats import BoundedReader, detect_format, scan_errors, uid_name
 
 if TYPE_CHECKING:
     from pydicom.uid import UID
@@ -92,7 +92,7 @@ def _cached_summary(path: Path, modified_ns: int, size: int) -> FileSummary:
         sop_class = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
         kind = UID(str(sop_class or ""))
         if kind not in (_SEGMENTATION, _LABEL_MAP_SEGMENTATION):
-            name = kind.name or "no SOP class"
+            name = uid_name(kind) if kind else "no SOP class"
             return FileSummary(name, False, frozenset(), _has_image(file, dataset, kind))
         groups = [
             *(dataset.get("PerFrameFunctionalGroupsSequence") or []),
