@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, encapsulate_extended
+from pydicom.encaps import encapsulate, encapsulate_extended, generate_fragments
 from pydicom.pixels import compress
 from pydicom.sequence import Sequence
 
@@ -125,17 +125,13 @@ def test_rle_frames_beyond_the_declared_number_are_read(write_dicom, cine, decla
     dataset.NumberOfFrames = declared
     dataset.save_as(path)
     assert_all_are_read(path, cine, declared=declared, tolerance=0)
-    dataset.PixelData = encapsulate(
-        [bytes(part) for part in _fragments(dataset.PixelData)], has_bot=False
-    )
-    dataset.save_as(path)
-    assert_all_are_read(path, cine, declared=declared, tolerance=0)
-
-
-def _fragments(data):
-    from pydicom.encaps import generate_fragments
-
-    return [part for part in generate_fragments(data) if part][1:]
+    fragments = list(generate_fragments(dataset.PixelData))[1:]
+    without_table = encapsulate(fragments, has_bot=False)
+    one_entry = b"\xfe\xff\x00\xe0\x04\x00\x00\x00" + b"\0\0\0\0" + without_table[8:]
+    for data in (without_table, one_entry):
+        dataset.PixelData = data
+        dataset.save_as(path)
+        assert_all_are_read(path, cine, declared=declared, tolerance=0)
 
 
 @pytest.mark.parametrize("declared", [1, 5])
@@ -212,9 +208,10 @@ def test_only_tissue_frames_of_a_volume_are_read(write_dicom, cine, nested):
     scan = load(write_dicom(cine, SOPClassUID=VOLUME, PerFrameFunctionalGroupsSequence=groups))
     np.testing.assert_array_equal(np.stack(list(scan.frames())), cine[[0, 2, 4, 7]])
     assert scan.declared_frames == 4
-    assert (
+    found = (
         "4 of 8 frames show tissue and are read; the others are flow velocity (3), flow power (1)"
-    ) in scan.notes
+    )
+    assert any(found in note for note in scan.notes)
 
 
 def test_volume_of_tissue_or_without_data_types_is_read_whole(write_dicom, cine):

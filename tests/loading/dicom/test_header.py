@@ -77,6 +77,15 @@ def test_latin_1_names_are_read(write_dicom, grey):
     assert scan.device.manufacturer == "Gerät"
 
 
+def test_undecodable_name_of_a_device_prints_nothing(write_dicom, grey, recwarn, capfd):
+    path = write_dicom(grey, SpecificCharacterSet="ISO 2022 IR 87", Manufacturer="Acme")
+    path.write_bytes(path.read_bytes().replace(b"Acme", b"\x1b$~A"))
+    recwarn.clear()
+    assert load(path).device.manufacturer
+    assert not recwarn.list
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
 @pytest.mark.parametrize(
     "part", ["BREAST", "Breast", "L_BREAST", "BRUST", "MAMMA", "AXILLA", "UNKNOWN", "", "SKIN"]

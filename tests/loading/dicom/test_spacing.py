@@ -60,6 +60,16 @@ def test_spacing_wins_over_a_contradicting_pixel_aspect_ratio(write_dicom, grey,
     assert any("PixelAspectRatio gives" in note for note in scan.notes)
 
 
+def test_region_wins_over_a_contradicting_pixel_spacing(write_dicom, grey, region):
+    regions = Sequence([region()])
+    for pixel_spacing, notes in (([0.1, 0.1], 0), ([0.2, 0.2], 1)):
+        scan = load(
+            write_dicom(grey, SequenceOfUltrasoundRegions=regions, PixelSpacing=pixel_spacing)
+        )
+        assert scan.spacing.source == "region"
+        assert len(scan.notes) == notes
+
+
 def measures(*spacings):
     """Return functional groups, each with a pixel spacing."""
     groups = []

@@ -283,10 +283,12 @@ def _streams(
 
     `inside_fragments` is True to look for several streams in one fragment.
     """
-    if not _begins_stream(file, frame[0]):
-        return [frame]
     if len(frame) == 1:
         return _streams_in_fragment(file, frame[0]) if inside_fragments else [frame]
+    if all(_is_rle_frame(file, fragment) for fragment in frame):
+        return [[fragment] for fragment in frame]
+    if not _begins_stream(file, frame[0]):
+        return [frame]
     streams: list[list[ByteRange]] = []
     for fragment in frame:
         if not streams or (_begins_stream(file, fragment) and _has_end(file, streams[-1][-1])):
@@ -297,6 +299,8 @@ def _streams(
 
 def _streams_in_fragment(file: BinaryIO, fragment: ByteRange) -> list[list[ByteRange]]:
     """Split a fragment at the end of each stream that another one follows."""
+    if not _begins_stream(file, fragment):
+        return [[fragment]]
     offset, length = fragment
     file.seek(offset)
     data = file.read(length)

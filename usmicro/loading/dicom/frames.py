@@ -192,7 +192,8 @@ def tissue_frames(
             f"{path}: expected frames that show tissue intensity, found only {names}; leave it out"
         )
     remarks.append(
-        f"{len(kept)} of {places.count} frames show tissue and are read; the others are {names}"
+        f"{len(kept)} of {places.count} frames show tissue and are read; the others are {names} "
+        "and are not counted in frame numbers"
     )
     ranges = [places.ranges[i] for i in kept if i < len(places.ranges)]
     return FramePlaces(ranges, len(kept))

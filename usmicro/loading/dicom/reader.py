@@ -112,6 +112,7 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
         geometry = read_geometry(header, rows, columns)
         spacing = geometry.spacing
         remarks += [*geometry.remarks, *body_part_remarks(header)]
+        device = read_device(header)
         is_video = syntax.removesuffix(".1") in _VIDEO_SYNTAXES or syntax in _VIDEO_SYNTAXES
         if is_video:
             if length != UNDEFINED_LENGTH:
@@ -158,7 +159,7 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
         decoder,
         notes,
         warnings,
-        read_device(header),
+        device,
     )
 
 

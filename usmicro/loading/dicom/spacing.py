@@ -72,6 +72,12 @@ def file_spacing(
         if len(known) < len(spacings):  # that of one region is not that of the image
             return Spacing(source="region"), tuple(remarks)
         spacing = known[0]
+        other = _image_spacing(header, rows, columns, [])
+        if other.known and not same_spacing(spacing, other):
+            remarks.append(
+                f"PixelSpacing gives {other.x_mm:.4g} x {other.y_mm:.4g} mm (x, y), but the "
+                f"regions give {spacing.x_mm:.4g} x {spacing.y_mm:.4g} mm; the regions are used"
+            )
     else:
         spacing = _image_spacing(header, rows, columns, remarks)
         if not spacing.known and any(one.source == "rejected" for one in spacings):
