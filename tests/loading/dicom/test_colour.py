@@ -1,3 +1,5 @@
+from base64 import b64decode
+
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
@@ -247,6 +249,69 @@ def test_number_of_components_comes_from_the_stream(write_dicom):
     assert any("1" in note and "component" in note for note in load(path).notes)
     path = write_dicom(grey[None], syntax=syntax(50), encoded=[jpeg(YCBCR, before=JFIF)])
     assert np.abs(frames_of(path)[0].astype(int) - SCREEN).mean() < 3
+
+
+@pytest.mark.parametrize("model", ["RGB", "YBR_FULL"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("planar", [0, 1])
+def test_order_of_components_comes_from_the_pixels(write_dicom, planar, dtype, model):
+    """The header says by pixel where they are by plane, and the reverse."""
+    if model == "YBR_FULL" and dtype == np.uint16:
+        pytest.skip("not read")
+    frames = np.stack([colour_screen(seed) for seed in range(2)])
+    pixels = np.stack([ycbcr(frame) for frame in frames]) if model == "YBR_FULL" else frames
+    pixels = pixels.astype(dtype) * (257 if dtype == np.uint16 else 1)
+    stored = pixels if planar else np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
+    path = write_dicom(
+        stored,
+        SamplesPerPixel=3,
+        PhotometricInterpretation=model,
+        PlanarConfiguration=planar,
+        Rows=96,
+        Columns=128,
+    )
+    expected = frames.astype(dtype) * (257 if dtype == np.uint16 else 1)
+    assert np.abs(frames_of(path).astype(int) - expected).max() <= (2 if model != "RGB" else 0)
+    assert any("stored by p" in note for note in load(path).notes)
+    assert not load(path).warnings
+
+
+def test_rightly_declared_order_is_kept(write_dicom):
+    for pixels in (SCREEN, ANY_COLOUR, np.full_like(SCREEN, 7), SCREEN[:1]):
+        scan = load(write_dicom(pixels[None]))
+        np.testing.assert_array_equal(next(scan.frames()), pixels)
+        assert scan.notes == ()
+
+
+HTJ2K = """
+/0//UQAvQAAAAAAQAAAAEAAAAAAAAAAAAAAAEAAAABAAAAAAAAAAAAADBwEBBwEBBwEB/1AACAACAAAAA/9SAAwAAgABAQIE
+BEAB/1wACiBQWFhYUFBQ/2QAFwABT3BlbkpQSCBWZXIgMC4yNi4zLv+QAAoAAAAAAXsAAf+TwBbA9yYiklvmFq5fFuqyS9Po
+/QBwhwhA1zgAwBOA8O2k0P51AMAVwKaVloMSE8VGRBwCt9cAwAtKAFpwAtDO2WiEKrxQiHSy4QBippCbdwCuAB96QZ2BnZgX
+NPwAUL2kCHcAHvHbqLQZdMhJ4AxZ0lM2AMAKmAE8AKikBP6AkeD/dgCQI4BpTnUAyfFGfx231gDACugBXQArwNp0avFop8UA
+5BB6t9cAemp1CLoSLfERFAK31gDqTd0WIZMh/ABRB+S31wDAFtQBbMAWkCztknx8lsp0DvwAQvqX44zmU+BfDJ0PY9ABpH18
+a6lMgpVO/EASjpJB5aOWzjtIBL/fAPaGD8UAABvBAKXAVC4APcPeAMAVUAVMAVJQj/WAJKGdI0gAKC72AEpFBLcA4fIARvD5
+3lgAwBaMAWjAFcA0kx6l79DyYX8jwZxPjvhbADTpzVD60vIDMdOD4oI/eFsA1DRR8gAQNwgeEO4QWwD/2Q==
+"""
+"""A screen of 16 x 16 pixels in High-Throughput JPEG 2000, in base 64. OpenJPH wrote it with a
+component transform; no package that usmicro installs writes this format."""
+
+
+@pytest.mark.parametrize("number", [201, 202, 203])
+@pytest.mark.parametrize("tag", ["RGB", "YBR_RCT", "YBR_FULL"])
+def test_high_throughput_jpeg_2000_is_read(write_dicom, number, tag):
+    pytest.importorskip("openjpeg")
+    rows, columns = np.mgrid[:16, :16]
+    screen = np.zeros((16, 16, 3), np.uint8)
+    screen[4:12, 4:12] = ((rows + columns) * 6)[4:12, 4:12, None]
+    screen[8:12, 8:12] = (200, 30, 20)
+    path = write_dicom(
+        screen[None],
+        syntax=syntax(number),
+        encoded=[b64decode(HTJ2K)],
+        PhotometricInterpretation=tag,
+    )
+    np.testing.assert_array_equal(frames_of(path)[0], screen)
+    assert bool(load(path).notes) == (tag == "YBR_FULL")
 
 
 @pytest.mark.parametrize("tag", ["YBR_PARTIAL_422", "YBR_PARTIAL_420", "HSV", "CMYK", "ARGB"])

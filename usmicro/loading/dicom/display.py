@@ -15,7 +15,7 @@ from usmicro.errors import ScanError
 from usmicro.loading.bit_depth import used_value_range
 from usmicro.loading.dicom.bit_layout import BitLayout, find_layout
 from usmicro.loading.dicom.coded_frame import ColourClaim, ColourModel
-from usmicro.loading.dicom.colour import decide_colour
+from usmicro.loading.dicom.colour import decide_colour, is_other_order
 from usmicro.loading.dicom.grey_levels import GreyLevels, colour_levels, grey_levels
 from usmicro.loading.dicom.lookup_tables import palette
 from usmicro.loading.dicom.pixels import (
@@ -101,6 +101,8 @@ def open_pixels(pixels: EncodedPixels) -> tuple[DisplayedPixels, str, list[Remar
     _check_header(pixels)
     pixels, first, decoder, notes = select_plugin(pixels)
     remarks: list[Remark] = [*notes]
+    pixels, first, order_notes = _with_order(pixels, first)
+    remarks += order_notes
     components = 3 if first.words.ndim == 3 else 1
     if components != pixels.options["samples_per_pixel"]:
         remarks.append(
@@ -188,6 +190,24 @@ def _check_header(pixels: EncodedPixels) -> None:
             f"{pixels.path}: expected 1 or 3 samples per pixel, found {samples}; "
             "convert the file to RGB or MONOCHROME2"
         )
+
+
+def _with_order(
+    pixels: EncodedPixels, first: StoredFrame
+) -> tuple[EncodedPixels, StoredFrame, list[str]]:
+    """Correct the order of uncompressed colour components if the header contradicts the pixels."""
+    planar = pixels.options["planar_configuration"]
+    is_plain = not pixels.plugin and pixels.photometric != "YBR_FULL_422"
+    if first.words.ndim == 2 or not is_plain or not is_other_order(first.words, planar):
+        return pixels, first, []
+    orders = ("by pixel", "by plane")
+    note = (
+        f"the header says that the colours are stored {orders[planar]}, "
+        f"but they are stored {orders[1 - planar]}; read so"
+    )
+    options = {**pixels.options, "planar_configuration": 1 - planar}
+    pixels = replace(pixels, options=options)
+    return pixels, next(stored_frames(pixels)), [note]
 
 
 def _high_bit(pixels: EncodedPixels) -> int:
