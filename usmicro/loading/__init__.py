@@ -27,8 +27,8 @@ def load(
     Parameters
     ----------
     path : str or Path
-        A DICOM, PNG, JPEG, BMP, TIFF, MP4, MOV, AVI, MKV or WebM file. The format is detected from
-        its content, not from its suffix.
+        A DICOM, PNG, JPEG, BMP, TIFF, GIF, MP4, MOV, AVI, MKV or WebM file. The format is detected
+        from its content, not from its suffix.
     name : str, optional
         Name of the image in tables; the file name if not given.
     spacing : Spacing, optional

@@ -14,24 +14,24 @@ from usmicro.errors import ScanError, UsmicroError
 
 VIDEO_FORMATS = ("mp4", "avi", "matroska")
 """Video formats that are read as scans; QuickTime files (MOV) are "mp4", WebM files "matroska"."""
-STILL_FORMATS = ("png", "jpeg", "bmp", "tiff")
-"""Image formats that are read as scans and as masks."""
+STILL_FORMATS = ("png", "jpeg", "bmp", "tiff", "gif")
+"""Image formats that are read as scans and as masks; TIFF, PNG and GIF may hold several images."""
 SCAN_FORMATS = ("dicom", *STILL_FORMATS, *VIDEO_FORMATS)
 """File formats that are read as scans."""
-EXPECTED_FORMATS = "DICOM, PNG, JPEG, BMP, TIFF, MP4, MOV, AVI, MKV or WebM"
+EXPECTED_FORMATS = "DICOM, PNG, JPEG, BMP, TIFF, GIF, MP4, MOV, AVI, MKV or WebM"
 """Names of the formats that are read, for error messages."""
 DICOM_SUFFIXES = frozenset((".dcm", ".dicom", ".dic", ".ima"))
 """Suffixes of DICOM files, which may hold a scan or a segmentation."""
 VIDEO_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm"))
 """Suffixes of video files."""
 _STILL_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff")
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".gif")
 )
 SCAN_SUFFIXES = DICOM_SUFFIXES | VIDEO_SUFFIXES | _STILL_SUFFIXES
 """Suffixes of files that are taken as scans, whatever their content is."""
 UNSUPPORTED_SUFFIXES = frozenset(
     (
-        *(".gif", ".webp", ".jp2", ".j2k", ".jxl", ".heic", ".avif"),
+        *(".webp", ".jp2", ".j2k", ".jxl", ".heic", ".avif"),
         *(".wmv", ".mpg", ".mpeg", ".nii", ".nrrd", ".mha"),
     )
 )
@@ -53,7 +53,7 @@ _SIGNATURES = (
     (b"II+\0", "tiff"),
     (b"MM\0+", "tiff"),
     (b"BM", "bmp"),
-    (b"GIF8", "GIF"),
+    (b"GIF8", "gif"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"\x1aE\xdf\xa3", "matroska"),

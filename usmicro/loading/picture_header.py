@@ -1,0 +1,210 @@
+"""Headers of pictures: the pictures in a JPEG file, chunks of PNG, resolution, orientation."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from usmicro.errors import ScanError
+from usmicro.loading.pixel_shape import checked_aspect
+from usmicro.model.warnings import Remark, ScanWarning, WarningCode
+
+_ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION = 274, 282, 283
+"""Numbers of tags that are the same in TIFF and EXIF."""
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""The end of the coded data of a JPEG file: a marker that is no restart marker."""
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7)
+"""JPEG markers that begin a frame (ITU-T T.81, table B.1; T.87 for F7)."""
+_KINDS = {
+    0xC3: "lossless JPEG",
+    0xC5: "hierarchical JPEG",
+    0xC6: "hierarchical JPEG",
+    0xC7: "hierarchical lossless JPEG",
+    0xCB: "lossless JPEG",
+    0xCD: "hierarchical JPEG",
+    0xCE: "hierarchical JPEG",
+    0xCF: "hierarchical lossless JPEG",
+    0xF7: "JPEG-LS",
+}
+"""Kinds of JPEG that Pillow does not decode."""
+_DISPLAY_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.03
+"""Value of the PNG chunk gAMA for which a screen shows the pixels as they are (PNG 11.3.2.2), and
+the difference that is not seen. The latter is chosen by judgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Jpeg:
+    """One picture of a JPEG file."""
+
+    kind: int = 0
+    """Marker of its frame, 0 if none was found."""
+    bits: int = 8
+    size: tuple[int, int] = (0, 0)
+    """Rows and columns."""
+
+
+def check_jpeg(path: Path) -> list[Remark]:
+    """Look at the structure of a JPEG file.
+
+    Returns
+    -------
+    list of Remark
+        On the pictures that follow the first, as in MPO files, and are not read.
+
+    Raises
+    ------
+    ScanError
+        If its pixels are of a kind that is valid but not read.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        pictures = _jpeg_pictures(data)
+    if not pictures:
+        return []
+    first, *others = pictures
+    if first.kind in _KINDS or first.bits != 8:
+        kind = _KINDS.get(first.kind, "JPEG")
+        raise ScanError(
+            f"{path}: expected a JPEG file with 8-bit pixels, found {kind} with {first.bits}-bit "
+            "pixels; convert the image to PNG"
+        )
+    same = sum(other.size == first.size for other in others)
+    remarks: list[Remark] = []
+    if same:
+        remarks.append(
+            ScanWarning(
+                WarningCode.FRAMES_NOT_READ,
+                f"{same} more pictures of the same size follow the first in the JPEG file and "
+                "were not read",
+            )
+        )
+    if len(others) > same:
+        remarks.append(
+            f"{len(others) - same} pictures of another size follow the first in the JPEG file, "
+            "such as previews, and were not read"
+        )
+    return remarks
+
+
+def _jpeg_pictures(data: mmap.mmap) -> list[_Jpeg]:
+    """Return the pictures that follow one another in a JPEG file; padding may lie between them."""
+    pictures: list[_Jpeg] = []
+    position, current = 0, None
+    while position + 2 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF:  # a fill byte
+            position += 1
+        elif marker == _START:
+            current, position = _Jpeg(), position + 2
+        elif marker == _END:
+            pictures += [current] if current else []
+            current, position = None, position + 2
+            while position < len(data) and data[position] == 0:
+                position += 1
+            if data[position : position + 3] != b"\xff\xd8\xff":
+                break
+        else:
+            length = int.from_bytes(data[position + 2 : position + 4], "big")
+            if current and marker in _FRAMES and not current.kind:
+                head = data[position + 4 : position + 9].ljust(5, b"\0")
+                size = (int.from_bytes(head[1:3], "big"), int.from_bytes(head[3:5], "big"))
+                current = _Jpeg(marker, head[0], size)
+            position += 2 + length
+            if marker == _SCAN:
+                found = _NEXT_MARKER.search(data, position)
+                position = found.start() if found else len(data)
+    return pictures + ([current] if current else [])
+
+
+def png_chunk(path: Path, chunk_type: bytes) -> bytes:
+    """Return the content of the first chunk of a type in a PNG file; empty if there is none."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length = int.from_bytes(head[:4], "big")
+            if head[4:] == chunk_type:
+                return file.read(length)
+            file.seek(length + 4, os.SEEK_CUR)
+    return b""
+
+
+def png_notes(path: Path, image: Any) -> list[Remark]:
+    """Return notes on the grey levels that a PNG file describes."""
+    notes: list[Remark] = []
+    gamma = image.info.get("gamma")
+    has_profile = "srgb" in image.info or "icc_profile" in image.info
+    if gamma and not has_profile and abs(gamma - _DISPLAY_GAMMA) > _GAMMA_TOLERANCE:
+        notes.append(f"the gamma {gamma:.3g} that the file gives for display was not applied")
+    if bits := significant_bits(path):
+        notes.append(f"the file says that {bits} of 16 bits are significant")
+    return notes
+
+
+def significant_bits(path: Path) -> int:
+    """Return the number of significant bits of a 16-bit PNG file (chunk sBIT).
+
+    0 if the file does not say, or if all are.
+    """
+    header, significant = png_chunk(path, b"IHDR"), png_chunk(path, b"sBIT")
+    if len(header) < 9 or header[8] != 16 or not significant:
+        return 0
+    return significant[0] if 8 < significant[0] < 16 else 0
+
+
+def orientation_of(path: Path, image: Any, file_format: str) -> int:
+    """Return the orientation tag of the current page, from 1 (upright) to 8."""
+    from PIL import Image
+
+    if file_format == "tiff":
+        orientation = image.tag_v2.get(_ORIENTATION, 1)
+    elif file_format == "png":  # Pillow decodes all pixels before it reads a chunk behind them
+        exif = Image.Exif()
+        exif.load(png_chunk(path, b"eXIf"))
+        orientation = exif.get(_ORIENTATION, 1)
+    elif file_format == "gif":
+        orientation = 1
+    else:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    return orientation if orientation in range(1, 9) else 1
+
+
+def pixel_shape(path: Path, image: Any, file_format: str) -> tuple[float | None, list[Remark]]:
+    """Return the height of a stored pixel over its width, and a note if it is not square.
+
+    Resolutions per cm or inch are those of paper, so that only their ratio is used.
+    """
+    across, down = _resolution(path, image, file_format)
+    if not across or not down:
+        return None, []
+    # as many more pixels per cm across than down, as a pixel is higher than wide
+    return checked_aspect(across / down, "the resolution in the file")
+
+
+def _resolution(path: Path, image: Any, file_format: str) -> tuple[float, float]:
+    """Return the numbers of pixels per unit of length across and down; 0 if unknown."""
+    info = image.info
+    if file_format == "tiff":
+        values = (image.tag_v2.get(_X_RESOLUTION, 0), image.tag_v2.get(_Y_RESOLUTION, 0))
+    elif file_format == "png":
+        chunk = png_chunk(path, b"pHYs").ljust(8, b"\0")
+        values = (int.from_bytes(chunk[:4], "big"), int.from_bytes(chunk[4:8], "big"))
+    elif file_format == "gif":
+        with path.open("rb") as file:
+            code = file.read(13).ljust(13, b"\0")[12]
+        values = (64, code + 15) if code else (0, 0)  # the code gives width over height
+    elif "jfif_density" in info:
+        values = info["jfif_density"]
+    elif file_format == "jpeg":
+        exif = image.getexif()
+        values = (exif.get(_X_RESOLUTION, 0), exif.get(_Y_RESOLUTION, 0))
+    else:
+        values = info.get("dpi", (0, 0))
+    try:
+        across, down = (float(value) for value in values)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0, 0.0
+    return (across, down) if across > 0 and down > 0 else (0.0, 0.0)

@@ -1,0 +1,76 @@
+"""Opening of PNG, JPEG, BMP, TIFF and GIF files with Pillow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from usmicro.errors import ScanError
+
+_UNSUPPORTED = re.compile(
+    r"unsupported|not supported|cannot handle|unknown (pixel mode|data organization)|"
+    r"decoder .* not available",
+    re.IGNORECASE,
+)
+"""Messages of Pillow about files that may be valid but are not read."""
+
+
+@contextmanager
+def open_image(path: Path, file_format: str) -> Iterator[Any]:
+    """Open an image with the Pillow class of its format.
+
+    `PIL.Image.open` is not used: it detects the format by itself, and it has a size limit that is
+    not in the settings of a run.
+
+    Raises
+    ------
+    ScanError
+        If Pillow says that it does not read a file of this kind.
+    """
+    from PIL import (
+        BmpImagePlugin,
+        GifImagePlugin,
+        JpegImagePlugin,
+        PngImagePlugin,
+        TiffImagePlugin,
+    )
+
+    classes: dict[str, Any] = {
+        "png": PngImagePlugin.PngImageFile,
+        "jpeg": JpegImagePlugin.JpegImageFile,
+        "bmp": BmpImagePlugin.BmpImageFile,
+        "tiff": TiffImagePlugin.TiffImageFile,
+        "gif": GifImagePlugin.GifImageFile,
+    }
+    # given a path, Pillow 13 maps the file into memory, and then fails on an uncompressed grey
+    # TIFF that has to be rotated
+    with path.open("rb") as file:
+        with unsupported_errors(path, file_format):
+            opened = classes[file_format](file)
+        with opened as image:
+            yield image
+
+
+@contextmanager
+def unsupported_errors(path: Path, file_format: str) -> Iterator[None]:
+    """Turn errors of Pillow about a valid image that it does not read into a ScanError."""
+    try:
+        yield
+    except (OSError, SyntaxError, KeyError) as error:
+        if not is_unsupported(error):
+            raise
+        what = f"compression {error}" if isinstance(error, KeyError) else str(error)
+        raise ScanError(
+            f"{path}: a {file_format.upper()} image of a kind that is not read ({what}); "
+            "convert it to 8-bit or 16-bit grey or to RGB without compression"
+        ) from error
+
+
+def is_unsupported(error: Exception) -> bool:
+    """Return True if an error of Pillow says that it does not read images of this kind."""
+    # Pillow looks a compression of TIFF up by its number
+    is_number = isinstance(error, KeyError) and str(error).isdigit()
+    return is_number or bool(_UNSUPPORTED.search(str(error)))
