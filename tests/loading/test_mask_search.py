@@ -70,8 +70,9 @@ def test_other_scan_with_the_name_of_a_mask_is_not_taken_beside_its_scan(tmp_pat
 
 
 def test_image_itself_is_not_taken_for_its_mask_if_its_file_is_unknown(tmp_path):
-    write(tmp_path, **{"1.png": False, "1_mask.png": True})
+    write(tmp_path, **{"1.png": False, "1_mask.png": True, "2.png": False})
     assert find_masks(tmp_path, "1.png") == [tmp_path / "1_mask.png"]
+    assert read_masks(tmp_path, "2.png", SHAPE) is None
 
 
 @pytest.mark.parametrize(

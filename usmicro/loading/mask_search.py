@@ -53,7 +53,7 @@ def search_masks(
             path for path in named if _is_mask(path, scan, remarks, is_beside_scan=is_beside_scan)
         ]
         if scan is None:
-            masks = _without_scan_itself(masks, name)
+            masks = _without_scan_itself(place, masks, name)
         if masks:
             return masks
     uid = None if scan is None else read_image_uid(scan)
@@ -146,20 +146,31 @@ def _is_mask(path: Path, scan: Path | None, remarks: list[Remark], *, is_beside_
     return False
 
 
-def _without_scan_itself(masks: list[Path], name: str) -> list[Path]:
-    """Return the masks without a file that is probably the image itself.
+def _without_scan_itself(place: Path, masks: list[Path], name: str) -> list[Path]:
+    """Return the masks without a file that is probably the image, whose own file is not known.
 
-    It has the name of the image, and looks like a scan, and there are other masks.
+    Such a file has the name of the image and looks like a scan, and its folder has masks with other
+    names.
     """
-    own_name = PurePosixPath(name).name
-    others = [path for path in masks if path.name != own_name]
-    if not others or len(others) == len(masks):
-        return masks
-    own = next(path for path in masks if path.name == own_name)
+    own = place / PurePosixPath(name).name
     try:
-        return masks if looks_like_mask(own) else others
-    except ScanError:
+        if own not in masks or looks_like_mask(own):
+            return masks
+        if not _has_named_masks(place, place.stat().st_mtime_ns):
+            return masks
+    except (ScanError, OSError):  # its message comes when the mask is read
         return masks
+    return [path for path in masks if path != own]
+
+
+@lru_cache(maxsize=_CACHED_FOLDERS)
+def _has_named_masks(folder: Path, modified_ns: int) -> bool:
+    """Return True if a folder has pictures whose names have a word for masks; cached as above."""
+    return any(
+        is_named_like_mask(file)
+        for file in os.listdir(folder)
+        if os.path.splitext(file)[1].lower() in PICTURE_SUFFIXES
+    )
 
 
 @dataclass(frozen=True, slots=True)
