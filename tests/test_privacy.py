@@ -167,7 +167,11 @@ def test_tags_and_pixels_outside_the_tissue_are_in_no_output(tmp_path, phantom, 
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("keyword", sorted(dicom._KEYWORDS.split()))
+DEVICE = {"Manufacturer", "ManufacturerModelName", "TransducerData", "TransducerType"}
+"""Tags whose texts are columns of images.csv: facts on the device, never on the patient."""
+
+
+@pytest.mark.parametrize("keyword", sorted(set(dicom._KEYWORDS.split()) - DEVICE))
 def test_a_name_in_a_tag_that_is_read_is_not_quoted(tmp_path, phantom, keyword):
     file = write_dicom(phantom, tmp_path / "scan.dcm")
     dataset = pydicom.dcmread(file)
