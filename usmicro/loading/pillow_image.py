@@ -16,6 +16,8 @@ _UNSUPPORTED = re.compile(
     re.IGNORECASE,
 )
 """Messages of Pillow about files that may be valid but are not read."""
+_BASELINE_TAGS = range(254, 533)
+"""Numbers of the tags of TIFF 6.0."""
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def unsupported_errors(path: Path, file_format: str) -> Iterator[None]:
     except (OSError, SyntaxError, KeyError) as error:
         if not is_unsupported(error):
             raise
-        what = f"compression {error}" if isinstance(error, KeyError) else str(error)
+        what = f"compression {error}" if str(error).isdigit() else str(error)
         raise ScanError(
             f"{path}: a {file_format.upper()} image of a kind that is not read ({what}); "
             "convert it to 8-bit or 16-bit grey or to RGB without compression"
@@ -71,6 +73,7 @@ def unsupported_errors(path: Path, file_format: str) -> Iterator[None]:
 
 def is_unsupported(error: Exception) -> bool:
     """Return True if an error of Pillow says that it does not read images of this kind."""
-    # Pillow looks a compression of TIFF up by its number
-    is_number = isinstance(error, KeyError) and str(error).isdigit()
-    return is_number or bool(_UNSUPPORTED.search(str(error)))
+    text = str(error)
+    # Pillow looks a compression up by its number; another number is that of a missing tag
+    is_compression = text.isdigit() and int(text) not in _BASELINE_TAGS
+    return is_compression or bool(_UNSUPPORTED.search(text))

@@ -25,8 +25,8 @@ MODES_16_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 """Pillow modes of grey images with more than 8 bits."""
 MODES_WITH_ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 """Pillow modes with an alpha channel."""
-_PREMULTIPLIED = {"RGBa": 3, "La": 1}
-"""Pillow modes whose colours are already multiplied by alpha, with the number of their colours."""
+_PREMULTIPLIED = "RGBa"
+"""Pillow's name of stored colours that are already multiplied by alpha."""
 _WHITE_IS_ZERO = 0
 
 
@@ -171,19 +171,38 @@ def _pillow_image(raster: Raster, image: Any, number: int) -> Frame:
     # Pillow itself applies the orientation of a TIFF
     turn = UPRIGHT if is_tiff else raster.turn
     white_is_zero = is_tiff and image.tag_v2.get(PHOTOMETRIC) == _WHITE_IS_ZERO
-    image.load()
+    is_premultiplied = _load(image)
     if image.mode in MODES_16_BIT_GREY:
         pixels = np.asarray(image)
         if white_is_zero and pixels.dtype == np.uint16:  # Pillow inverts only 8-bit pixels
             pixels = np.invert(pixels)
-    elif image.mode in _PREMULTIPLIED:
-        pixels = np.asarray(image)[..., : _PREMULTIPLIED[image.mode]]
-        pixels = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
     elif image.mode in MODES_WITH_ALPHA or "transparency" in image.info:
-        pixels = _over_black(np.asarray(image.convert("RGBA")), is_opaque=raster.is_opaque)
+        rgba = np.asarray(image.convert("RGBA"))
+        # colours that are multiplied by alpha are those over black
+        pixels = _over_black(rgba, is_opaque=raster.is_opaque or is_premultiplied)
     else:
         pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
     return turn(np.array(pixels))
+
+
+def _load(image: Any) -> bool:
+    """Decode the current image; return True if its colours are multiplied by alpha.
+
+    Pillow would divide such colours by alpha, which loses them where alpha is 0.
+    """
+    tiles = []
+    for codec, box, offset, args in image.tile:
+        values = (args,) if isinstance(args, str) else args
+        if isinstance(values, tuple) and values and values[0] == _PREMULTIPLIED:
+            tiles.append((codec, box, offset, ("RGBA", *values[1:])))
+    if not tiles or len(tiles) < len(image.tile):
+        image.load()
+        return False
+    # in newer versions of Pillow a tile is a named tuple
+    make = getattr(type(image.tile[0]), "_make", tuple)
+    image.tile = [make(tile) for tile in tiles]
+    image.load()
+    return True
 
 
 def _over_black(rgba: Frame, *, is_opaque: bool) -> Frame:
@@ -204,10 +223,8 @@ def has_no_shape_in_alpha(raster: Raster) -> bool:
     with open_image(raster.path, raster.file_format) as image:
         for number in _flat(raster.found):
             image.seek(number)
-            image.load()
-            if image.mode in _PREMULTIPLIED:
-                alpha = np.asarray(image)[..., -1]
-            elif image.mode in MODES_WITH_ALPHA or "transparency" in image.info:
+            _load(image)
+            if image.mode in MODES_WITH_ALPHA or "transparency" in image.info:
                 alpha = np.asarray(image.convert("RGBA"))[..., 3]
             else:
                 return False

@@ -249,12 +249,6 @@ def _check_values(path: Path, tags: Tags) -> None:
             f"{path}: signed 8-bit pixels have no display brightness; "
             "convert the image to unsigned 8-bit grey"
         )
-    is_wide = bits > 16 or (sample_format == _SIGNED and bits == 16)
-    if is_wide and tags.get(PHOTOMETRIC) == _WHITE_IS_ZERO:
-        raise ScanError(
-            f"{path}: {bits}-bit pixels whose 0 is white are not read; "
-            "convert the image to 8-bit or 16-bit grey"
-        )
 
 
 def _raw_layout(tags: Tags) -> RawLayout | None:
