@@ -232,3 +232,30 @@ def test_layout_gives_the_value_of_each_code():
     )
     assert layout.is_signed
     assert layout.values()[[0, 127, 128, 255]].tolist() == [0, 127, -128, -1]
+
+
+@pytest.mark.parametrize("bits", [5, 7, 10, 14])
+def test_lossless_jpeg_of_any_precision_is_read(write_dicom, bits):
+    """GDCM ends the process if it is given a precision below 8 as the number of bits."""
+    pytest.importorskip("gdcm")
+    words = (DEEP.astype(np.uint32) * 16 >> (16 - bits)).astype(np.uint16)
+    for is_signed in (0, 1):
+        path = write_dicom(
+            DEEP[None],
+            syntax=LOSSLESS,
+            encoded=[lossless_jpeg(words, precision=bits)],
+            BitsStored=bits,
+            PixelRepresentation=is_signed,
+        )
+        frame = frames_of(path)[0]
+        top = np.iinfo(frame.dtype).max
+        assert (frame.dtype == np.uint8) == (bits <= 8)
+        np.testing.assert_allclose(frame / top, words / ((1 << bits) - 1), atol=0.6 / top)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("is_signed", [0, 1])
+def test_few_bits_are_read(write_dicom, bits, is_signed):
+    path = write_dicom((GREY >> (8 - bits))[None], BitsStored=bits, PixelRepresentation=is_signed)
+    levels = (GREY >> (8 - bits)) * (255 / ((1 << bits) - 1))
+    np.testing.assert_allclose(frames_of(path)[0], levels, atol=0.51)

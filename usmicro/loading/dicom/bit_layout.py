@@ -143,9 +143,9 @@ def _with_sign(layout: BitLayout, codes: Frame) -> tuple[BitLayout, list[Remark]
     lowest signed value, or an empty middle of the range of more than 8 bits, shows signed values.
     """
     bits = layout.bits
-    half, quarter = 1 << (bits - 1), 1 << (bits - 2)
+    half = 1 << (bits - 1)
     has_negative = bool((codes >= half).any())
-    is_middle_empty = not ((codes >= quarter) & (codes < half + quarter)).any()
+    is_middle_empty = not ((codes >= half // 2) & (codes < half + half // 2)).any()
     if bits > 8 and (is_middle_empty or not has_negative):
         return replace(layout, is_signed=True), []
     if not has_negative:

@@ -193,7 +193,7 @@ def _unwindowed(layout: BitLayout, codes: Frame) -> tuple[GreyLevels, list[Remar
     """Return the levels of values without window: from all bits, or from those that are used."""
     values = layout.values()
     highest = int(codes.max())
-    is_dark = 0 < highest < 1 << (layout.bits - _UNUSED_BITS)
+    is_dark = 0 < highest < (1 << layout.bits) >> _UNUSED_BITS
     is_bipolar = layout.is_signed and not layout.is_offset
     if is_bipolar or layout.bits == 16 or (layout.bits > 8 and is_dark):
         note = (

@@ -291,10 +291,11 @@ def _check_coded_frame(pixels: EncodedPixels, coded: CodedFrame | None, index: i
     problem = coded.problem
     if coded.components not in (1, 3):
         problem = f"it has {coded.components} components, expected 1 or 3"
-    if problem or coded.precision > 16:
+    elif not 1 <= coded.precision <= 16:
+        problem = f"it has {coded.precision} bits, expected 1 to 16"
+    if problem:
         raise ScanError(
-            f"{which} is a {coded.family} stream that is not read: "
-            f"{problem or f'it has {coded.precision} bits, expected at most 16'}; "
+            f"{which} is a {coded.family} stream that is not read: {problem}; "
             "export the file again uncompressed"
         )
 
@@ -335,7 +336,8 @@ def _word_options(pixels: EncodedPixels, coded: CodedFrame | None) -> dict[str, 
         options["pixel_representation"] = int(coded.is_signed)
     if coded is not None or is_subsampled:
         options["planar_configuration"] = 0  # the order of the stream, whatever the header says
-    options["bits_stored"] = options["bits_allocated"] if coded is None else coded.precision
+    # the plug-ins take the precision from the stream; another one ends the process in GDCM
+    options["bits_stored"] = options["bits_allocated"]
     if not (is_subsampled and pixels.syntax != _RLE):
         is_colour = options["samples_per_pixel"] == 3
         options["photometric_interpretation"] = "RGB" if is_colour else "MONOCHROME2"
