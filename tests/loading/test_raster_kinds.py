@@ -145,6 +145,15 @@ def test_equal_or_missing_resolution_is_no_shape(tmp_path):
         assert "not believed" in scan.notes[0]
 
 
+def test_resolution_that_is_the_size_of_the_image_is_not_believed(tmp_path):
+    (tmp_path / "a.png").write_bytes(
+        png_of(GREY.astype(np.uint16) * 257, (b"pHYs", struct.pack(">IIB", 36, 24, 0)))
+    )
+    scan = load(tmp_path / "a.png")
+    assert scan.spacing.aspect is None
+    assert "its size in pixels" in scan.notes[0]
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_shape_of_pixels_is_turned_with_the_image(tmp_path, orientation):
     tags = [(274, "H", 1, orientation, True)]

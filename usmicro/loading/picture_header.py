@@ -180,6 +180,12 @@ def pixel_shape(path: Path, image: Any, file_format: str) -> tuple[float | None,
     across, down = _resolution(path, image, file_format)
     if not across or not down:
         return None, []
+    if across != down and (across, down) in (image.size, image.size[::-1]):
+        # the masks of BUS-BRA are such files
+        return None, [
+            "the resolution in the file is its size in pixels, which is not believed; "
+            "square pixels are assumed"
+        ]
     # as many more pixels per cm across than down, as a pixel is higher than wide
     return checked_aspect(across / down, "the resolution in the file")
 
