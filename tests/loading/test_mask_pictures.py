@@ -28,7 +28,9 @@ def disc(left=40, top=30, size=50, scale=1):
 
 DISC = disc()
 GREY = (DISC * 255).astype(np.uint8)
-SMOOTH = np.asarray(Image.fromarray(disc(scale=4)).convert("L").resize(SHAPE[::-1], Image.BOX))
+SMOOTH = np.asarray(
+    Image.fromarray(disc(scale=4)).convert("L").resize(SHAPE[::-1], Image.Resampling.BOX)
+)
 """A disc with an antialiased edge."""
 
 
@@ -105,6 +107,7 @@ def test_flat_masks_are_read_exactly(read, picture):
         pytest.param(SMOOTH // 2, "a_mask.png", {}, id="antialiased to 127"),
         pytest.param(np.dstack([SMOOTH, 0 * SMOOTH, 0 * SMOOTH]), "a.bmp", {}, id="smooth red"),
         pytest.param(np.dstack([0 * SMOOTH] * 3 + [SMOOTH]), "a.tif", {}, id="smooth alpha"),
+        pytest.param(GREY, "a_mask.gif", {}, id="GIF"),
         pytest.param(SMOOTH.astype(np.float32) / 255, "a.tiff", {}, id="floating point"),
         pytest.param(SMOOTH.astype(np.int32) * 200, "a.tiff", {}, id="32 bits"),
     ],
@@ -117,8 +120,8 @@ def test_smooth_edges_are_cut_at_half(read, picture, name, options):
 
 
 def test_mask_enlarged_with_interpolation_is_cut_at_half(read):
-    small = Image.fromarray(GREY).resize((40, 30), Image.BOX)
-    for method in (Image.BILINEAR, Image.BICUBIC):
+    small = Image.fromarray(GREY).resize((40, 30), Image.Resampling.BOX)
+    for method in (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC):
         assert agreement(read(small.resize(SHAPE[::-1], method)).masses) > 0.95
 
 
@@ -286,6 +289,11 @@ def encoded(picture, file_format, **options):
     return stream.getvalue()
 
 
+def enormous(bmp):
+    """Return a BMP file whose header declares 2**31 pixels."""
+    return bmp[:18] + (2**16).to_bytes(4, "little") + (2**15).to_bytes(4, "little") + bmp[26:]
+
+
 def test_masks_look_like_masks_and_scans_do_not(tmp_path):
     rng = np.random.default_rng(0)
     speckle = rng.rayleigh(40, SHAPE).clip(0, 255).astype(np.uint8)
@@ -296,6 +304,7 @@ def test_masks_look_like_masks_and_scans_do_not(tmp_path):
         (encoded(GREY, "jpeg"), True),
         (encoded(SMOOTH, "bmp"), True),
         (encoded(colours(BLACK, (DISC, RED), (HALF, GREEN)), "tiff"), True),
+        (encoded(GREY, "gif"), True),
         (encoded(colours((0, 0, 0, 0), (DISC, (0, 0, 0, 255))), "png"), True),
         (encoded(small_mask(1), "png"), True),
         (encoded(speckle, "png"), False),
@@ -303,6 +312,8 @@ def test_masks_look_like_masks_and_scans_do_not(tmp_path):
         (encoded(np.dstack([speckle] * 3 + [255 + 0 * speckle]), "png"), False),
         (encoded(smooth, "png"), False),
         (encoded(zoom(speckle, 2, order=0), "tiff"), False),
+        (encoded(speckle, "gif"), False),
+        (enormous(encoded(GREY, "bmp")), False),
         (b"no picture", False),
     ):
         path.write_bytes(content)

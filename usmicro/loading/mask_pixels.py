@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from usmicro.errors import ScanError
 from usmicro.loading.formats import STILL_FORMATS, detect_format, format_of_bytes, scan_errors
+from usmicro.settings import LoadingSettings
 
 FEW_VALUES = 8
 """Largest number of colours of a picture that is a mask without further examination. A label image
@@ -27,6 +28,9 @@ Every eighth picture of BrEaST, BUS-BRA, BUSI and BUS-UCLM: scans have at least 
 _FLAT_BYTES = 0.02
 """Bytes per pixel below which a PNG cannot hold speckle, so that it need not be decoded. Nearly all
 masks of the four data sets have less, the 201 scans that are PNG at least 0.5."""
+_LARGEST_EXAMINED = LoadingSettings().largest_image
+"""Number of pixels above which a picture is not decoded to see whether it is a mask: a damaged or
+hostile file may declare more than the memory holds. The same as for scans."""
 _CACHED_PICTURES = 65536
 """Number of pictures of which it is remembered whether they look like masks, as many as masks in a
 folder. Chosen by judgement."""
@@ -107,6 +111,8 @@ def picture_looks_like_mask(file: IO[bytes], size: int) -> bool:
         if head[24] == 1 or (rows * columns and size < _FLAT_BYTES * rows * columns):
             return True
     with _opened(file, file_format) as image:
+        if image.size[0] * image.size[1] > _LARGEST_EXAMINED:
+            return False
         pixels = _pixels(image, file_format)
     values = pixels.brightness
     largest = float(values.max())
@@ -133,7 +139,7 @@ def decoded(path: Path, shape: tuple[int, int]) -> Pixels:
     file_format = detect_format(path)
     if file_format not in STILL_FORMATS:
         raise ScanError(
-            f"{path}: expected a mask as PNG, BMP, TIFF, JPEG or DICOM Segmentation, "
+            f"{path}: expected a mask as PNG, BMP, TIFF, JPEG, GIF or DICOM Segmentation, "
             f"found {file_format}; convert it or leave it out"
         )
     with (
