@@ -282,6 +282,12 @@ class ScreenCache:
         cached.age += 1
         return cast(T, cached.value)
 
+    def once(self, name: Hashable, find: Callable[[], T]) -> T:
+        """Return the value of a name, which `find` is called for on the first frame only."""
+        if name not in self.values:
+            self.values[name] = CachedValue(find())
+        return cast(T, self.values[name].value)
+
     def latest(self, name: Hashable, found: T | None) -> T | None:
         """Return what was found on this frame, or if that is None, a recent value of the name."""
         cached = self.values.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,13 +12,14 @@ from usmicro.errors import ImageError
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage, Frame
 from usmicro.model.scan import Region, Spacing
 from usmicro.model.view import ColourFlow, View
-from usmicro.model.warnings import Remark, separated
+from usmicro.model.warnings import Remark, ScanWarning, separated
 from usmicro.preparation.cine_cache import ScreenCache
 from usmicro.preparation.colour.separation import ScreenColour, separate_colour
 from usmicro.preparation.graphics.calipers import find_calipers
 from usmicro.preparation.graphics.text import find_graphics
 from usmicro.preparation.grid import grid_over, on_grid, sampled, touched
 from usmicro.preparation.inpainting import inpainted
+from usmicro.preparation.plausibility import unusual_for_a_breast
 from usmicro.preparation.scan_lines import fit_scan_lines
 from usmicro.preparation.spacing import credible, nominal_pixel_mm, pixel_aspect
 from usmicro.preparation.speckle_size import measure_speckle_size
@@ -194,9 +195,17 @@ def _view(
         )
         speckle_size = USUAL_SPECKLE_SIZE
     notes, warnings = separated(remarks)
-    return View(
+    view = View(
         image, tissue, graphics, grid, scan_lines, speckle_size, flow, number, notes, warnings
     )
+    return replace(view, warnings=(*warnings, *_unusual(view, cache)))
+
+
+def _unusual(view: View, cache: ScreenCache | None) -> tuple[ScanWarning, ...]:
+    """Return what is unusual in a view for a breast; in a cine the first frame decides."""
+    if cache is None:
+        return unusual_for_a_breast(view)
+    return cache.once(("unusual", view.number), lambda: unusual_for_a_breast(view))
 
 
 def _calipers(
