@@ -178,6 +178,15 @@ def test_picture_made_larger_gives_no_mm(phantom, factor):
         np.testing.assert_array_equal(view.tissue, other.tissue)
 
 
+@pytest.mark.parametrize("factors", [(1.3, 1.0), (1.0, 1.3)])
+def test_picture_stretched_along_one_axis_gives_no_mm(screen, factors):
+    frame = cv2.resize(screen, None, fx=factors[0], fy=factors[1], interpolation=cv2.INTER_CUBIC)
+    views = prepare(frame, spacing=NEAR, regions=[TISSUE])
+    assert codes(views) == [CODES.REGIONS_DO_NOT_FIT]
+    assert "larger on one axis" in text_of(views[0])
+    assert not views[0].grid.spacing.known
+
+
 def test_picture_made_smaller_inside_a_large_border_gives_no_mm(phantom):
     frame = resized(phantom.frames[0], 0.7, border=600)
     views = prepare(frame, spacing=phantom.spacing, regions=phantom.regions)

@@ -32,6 +32,9 @@ and this number of pixels, before them. Chosen in the same way."""
 LEAST_CENTRE_SHIFT = 0.04
 """The same for its middle, as a fraction of the width of the regions: a sector is narrower than
 its region. Chosen in the same way."""
+SHIFT_TOLERANCE = 0.35
+"""In a picture stretched along one axis, the tissue begins where the factor says, within this
+fraction of the shift. Chosen by judgement: less than half, so that no shift does not pass."""
 LEAST_INSIDE = 0.1
 """A scan area belongs to the regions if it shares at least this fraction of its own pixels or of
 theirs; another one is a picture that the file does not declare. Chosen by judgement."""
@@ -246,15 +249,14 @@ def _shown_tissue(
 def _may_extend(grey: ByteImage, box: Box) -> bool:
     """Return False if the strips beside a box show nothing like tissue.
 
-    Tissue that contradicts the regions extends to the right and below, or above.
+    Tissue that contradicts the regions extends to the right, below or above.
     """
     left, top, right, bottom = box
     across, down = (max(LEAST_SHIFT_PIXELS, round(ENLARGED * size)) for size in _size(box))
     on_the_right = grey[top:bottom, right + 1 : right + across]
     below = grey[bottom + 1 : bottom + down, left:right]
     above = grey[max(top - LEAST_SHIFT_PIXELS, 0) : top, left:right]
-    textured = [_texture(strip) > LEAST_TEXTURED for strip in (on_the_right, below, above)]
-    return (textured[0] and textured[1]) or textured[2]
+    return any(_texture(strip) > LEAST_TEXTURED for strip in (on_the_right, below, above))
 
 
 def _texture(strip: ByteImage) -> float:
@@ -275,6 +277,11 @@ def _contradiction(shown: Box, declared: Box) -> str:
     changed = ""
     if min(ends) > ENLARGED and min(begins) > -LEAST_SHIFT:
         changed = "larger"
+    elif any(
+        _is_stretched(shown[axis], shown[axis + 2], declared[axis], declared[axis + 2])
+        for axis in range(2)
+    ):
+        changed = "larger on one axis"
     left, above = (declared[i] - shown[i] for i in range(2))
     least = [max(LEAST_SHIFT * length, LEAST_SHIFT_PIXELS) for length in size]
     centre = (begins[0] + ends[0]) / 2
@@ -290,6 +297,22 @@ def _contradiction(shown: Box, declared: Box) -> str:
     return (
         f"the tissue is in {places[0]}, but its regions are in {places[1]}, as if the image had "
         f"been made {changed} after export; the regions are not used"
+    )
+
+
+def _is_stretched(begin: int, end: int, declared_begin: int, declared_end: int) -> bool:
+    """Return True if tissue is a stretched copy of its region along one axis.
+
+    It then begins and ends later by the same factor. Another picture beside the region only lets it
+    end later.
+    """
+    size = declared_end - declared_begin
+    expected = declared_begin * end / declared_end
+    shift = expected - declared_begin
+    return (
+        end - declared_end > ENLARGED * size
+        and shift >= max(LEAST_SHIFT * size, LEAST_SHIFT_PIXELS)
+        and abs(begin - expected) <= SHIFT_TOLERANCE * shift
     )
 
 
