@@ -276,6 +276,25 @@ def test_order_of_components_comes_from_the_pixels(write_dicom, planar, dtype, m
     assert not load(path).warnings
 
 
+def test_blank_first_frame_does_not_decide(write_dicom):
+    frames = np.stack([np.zeros_like(SCREEN), SCREEN])
+    stored = np.stack([np.zeros_like(SCREEN), YCBCR])
+    decoded = frames_of(write_dicom(stored, PhotometricInterpretation="YBR_FULL"))
+    assert np.abs(decoded[1].astype(int) - SCREEN).max() <= 2
+    decoded = frames_of(write_dicom(frames, PhotometricInterpretation="YBR_FULL"))
+    np.testing.assert_array_equal(decoded, frames)
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("tag", ["RGB", "YBR_FULL"])
+def test_rgb_in_words_of_16_bits(write_dicom, bits, tag):
+    pixels = (SCREEN.astype(np.uint32) * ((1 << bits) - 1) // 255).astype(np.uint16)
+    path = write_dicom(pixels[None], BitsStored=bits, PhotometricInterpretation=tag)
+    frame = frames_of(path)[0]
+    assert frame.dtype == (np.uint8 if bits == 8 else np.uint16)
+    np.testing.assert_allclose(frame / np.iinfo(frame.dtype).max, SCREEN / 255, atol=3e-4)
+
+
 def test_rightly_declared_order_is_kept(write_dicom):
     for pixels in (SCREEN, ANY_COLOUR, np.full_like(SCREEN, 7), SCREEN[:1]):
         scan = load(write_dicom(pixels[None]))
@@ -321,7 +340,7 @@ def test_other_photometric_interpretations_are_refused_by_name(write_dicom, tag)
 
 
 def test_luminance_and_chrominance_of_16_bits_are_refused(write_dicom):
-    pixels = ANY_COLOUR[None].astype(np.uint16) * 257
+    pixels = YCBCR[None].astype(np.uint16) * 257
     with pytest.raises(ScanError, match="16 bits are not read"):
         load(write_dicom(pixels, PhotometricInterpretation="YBR_FULL"))
 

@@ -178,3 +178,20 @@ def test_one_table_serves_all_frames(write_dicom):
     np.testing.assert_allclose(decoded, frames * (65535 / 4095), atol=0.51)
     dark_first = frames_of(write_dicom(frames[::-1].copy(), BitsStored=12))
     np.testing.assert_array_equal(dark_first, decoded[::-1])
+
+
+def test_window_of_an_enhanced_volume_is_in_its_shared_groups(write_dicom):
+    window, transformation, group = Dataset(), Dataset(), Dataset()
+    window.WindowCenter, window.WindowWidth = 1000.5, 2001
+    transformation.RescaleSlope, transformation.RescaleIntercept = 2, 0
+    group.FrameVOILUTSequence = [window]
+    group.PixelValueTransformationSequence = [transformation]
+    path = write_dicom(
+        DEEP[None],
+        BitsStored=12,
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.6.2",
+        SharedFunctionalGroupsSequence=[group],
+    )
+    expected = np.clip(DEEP * 2 / 2000, 0, 1)
+    np.testing.assert_allclose(frames_of(path)[0] / 65535, expected, atol=1e-4)
+    assert "from the window 0 to 1000" in remarks(path)[0]

@@ -56,6 +56,15 @@ def test_first_mapped_value(palette_file, first):
     np.testing.assert_array_equal(frames_of(path)[0], expected)
 
 
+def test_indices_may_be_signed_if_the_palette_is(palette_file):
+    indices = (GREY.astype(int) - 128).astype(np.int8)
+    expected = np.moveaxis(COLOURS, 0, -1)[GREY]
+    path = palette_file(indices[None], COLOURS * 257, first=-128)
+    np.testing.assert_array_equal(frames_of(path)[0], expected)
+    path = palette_file(GREY[None], COLOURS * 257, attributes={"PixelRepresentation": 1})
+    np.testing.assert_array_equal(frames_of(path)[0], expected)
+
+
 def test_palette_of_8_bit_entries_for_more_than_256_indices(palette_file):
     indices = GREY.astype(np.uint16) * 3
     table = np.arange(1024) // 4

@@ -53,7 +53,7 @@ def decide_colour(
         Photometric interpretation in the header.
     coded : CodedFrame or None
         Header of the compressed stream; None for other pixels.
-    components : array, shape (rows, columns, 3), uint8 or uint16 with 8 bits used
+    components : array, shape (rows, columns, 3), uint8
 
     Returns
     -------
@@ -121,9 +121,10 @@ def model_of_pixels(components: Frame) -> ColourModel | None:
 
     Parameters
     ----------
-    components : array, shape (rows, columns, 3)
-        Three components of 8 bits.
+    components : array, shape (rows, columns, 3), uint8
     """
+    if components.min() == components.max():  # a blank frame may be black in either model
+        return None
     step = max(1, round((components.shape[0] * components.shape[1] / _MOST_SAMPLES) ** 0.5))
     first, second, third = np.moveaxis(components[::step, ::step].astype(np.int16), -1, 0)
     spread = np.maximum(np.maximum(first, second), third)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +33,10 @@ from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 _PALETTE = "PALETTE COLOR"
+_MOST_BLANK = 20
+"""Number of frames in which one that is not blank is searched. Chosen by judgement."""
+_SHARED_GROUPS = ("FrameVOILUTSequence", "PixelValueTransformationSequence")
+"""Functional groups of enhanced images that hold windows and rescale slopes."""
 _OTHER_INTERPRETATIONS = ("HSV", "ARGB", "CMYK", "XYB")
 """Photometric interpretations of the DICOM standard that are not read, besides some of YBR."""
 
@@ -78,7 +84,8 @@ class DisplayedPixels:
         """Return the colour model of a frame, which differs if its stream says something else."""
         if self.components == 1 or stored.coded is None or stored.coded.claims == self.claims:
             return self.model
-        return decide_colour(self.pixels.photometric, stored.coded, codes)[0]
+        upper = _upper_8_bits(codes, self.layout.bits)
+        return decide_colour(self.pixels.photometric, stored.coded, upper)[0]
 
 
 def open_pixels(pixels: EncodedPixels) -> tuple[DisplayedPixels, str, list[Remark]]:
@@ -101,6 +108,8 @@ def open_pixels(pixels: EncodedPixels) -> tuple[DisplayedPixels, str, list[Remar
     _check_header(pixels)
     pixels, first, decoder, notes = select_plugin(pixels)
     remarks: list[Remark] = [*notes]
+    if first.words.min() == first.words.max():  # a blank frame says nothing
+        first = next(filter(_is_informative, islice(stored_frames(pixels), _MOST_BLANK)), first)
     pixels, first, order_notes = _with_order(pixels, first)
     remarks += order_notes
     components = 3 if first.words.ndim == 3 else 1
@@ -109,13 +118,12 @@ def open_pixels(pixels: EncodedPixels) -> tuple[DisplayedPixels, str, list[Remar
             f"the header says {pixels.options['samples_per_pixel']} components, "
             f"the compressed stream has {components}; read as such"
         )
-    is_signed = first.coded is not None and first.coded.is_signed
     layout, layout_remarks = find_layout(
         first.words,
         first.word_bits,
         bits_stored=pixels.options["bits_stored"],
         high_bit=_high_bit(pixels),
-        is_signed=components == 1 and (is_signed or bool(pixels.options["pixel_representation"])),
+        is_signed=components == 1 and _is_declared_as_signed(pixels, first),
     )
     remarks += layout_remarks
     displayed = DisplayedPixels(pixels, layout, components)
@@ -192,6 +200,22 @@ def _check_header(pixels: EncodedPixels) -> None:
         )
 
 
+def _is_informative(stored: StoredFrame) -> bool:
+    """Return True if a frame is not blank."""
+    return bool(stored.words.min() != stored.words.max())
+
+
+def _is_declared_as_signed(pixels: EncodedPixels, first: StoredFrame) -> bool:
+    """Return True if the header or the stream says that the pixels are signed.
+
+    The indices of a palette are not checked for black, so their sign has to fit the palette.
+    """
+    is_signed = first.coded is not None and first.coded.is_signed
+    return pixels.photometric != _PALETTE and (
+        is_signed or bool(pixels.options["pixel_representation"])
+    )
+
+
 def _with_order(
     pixels: EncodedPixels, first: StoredFrame
 ) -> tuple[EncodedPixels, StoredFrame, list[str]]:
@@ -222,13 +246,8 @@ def _colour(
 ) -> tuple[DisplayedPixels, list[Remark]]:
     """Decide the colour model and the brightness of three components."""
     pixels, bits = displayed.pixels, displayed.layout.bits
-    remarks: list[Remark] = []
     claims = () if first.coded is None else first.coded.claims
-    if bits > 8:
-        model: ColourModel = "YCbCr" if pixels.photometric.startswith("YBR_FULL") else "RGB"
-        model = claims[0].model if claims else model
-    else:
-        model, remarks = decide_colour(pixels.photometric, first.coded, codes)
+    model, remarks = decide_colour(pixels.photometric, first.coded, _upper_8_bits(codes, bits))
     if model == "YCbCr" and bits != 8:
         raise ScanError(
             f"{pixels.path}: luminance and chrominance of {bits} bits are not read; "
@@ -241,6 +260,12 @@ def _colour(
     return displayed, [*remarks, *more]
 
 
+def _upper_8_bits(codes: Frame, bits: int) -> Frame:
+    """Return codes of any number of bits as 8 bits."""
+    upper = codes >> (bits - 8) if bits > 8 else codes << (8 - bits)
+    return upper.astype(np.uint8)
+
+
 def _palette(
     displayed: DisplayedPixels, first: StoredFrame
 ) -> tuple[DisplayedPixels, list[Remark]]:
@@ -248,7 +273,8 @@ def _palette(
     pixels, layout = displayed.pixels, displayed.layout
     with scan_errors(pixels.path, "the colour palette cannot be read"):
         tables = palette(pixels.header, is_little_endian=pixels.header.original_encoding[1])
-    values = layout.values()
+    is_signed = bool(pixels.options["pixel_representation"]) and min(t.first for t in tables) < 0
+    values = replace(layout, is_signed=is_signed).values()
     colours = np.stack([table(values) for table in tables], axis=-1)
     highest = max(int(table.entries.max()) for table in tables)
     if highest <= 255:  # also 16-bit entries, which in some files have the colour in the lower byte
@@ -273,10 +299,23 @@ def _grey(displayed: DisplayedPixels, codes: Frame) -> tuple[DisplayedPixels, li
         photometric = "MONOCHROME2"
     with scan_errors(pixels.path, "the grey levels in the header cannot be read"):
         levels, more = grey_levels(
-            pixels.header,
+            _with_shared_groups(pixels.header),
             photometric,
             displayed.layout,
             codes,
             is_little_endian=pixels.header.original_encoding[1],
         )
     return replace(displayed, levels=levels), [*remarks, *more]
+
+
+def _with_shared_groups(header: Any) -> Any:
+    """Return a header with the windows and slopes that an enhanced image keeps for all frames."""
+    from pydicom.dataset import Dataset
+
+    groups = header.get("SharedFunctionalGroupsSequence")
+    merged = Dataset()
+    for name in _SHARED_GROUPS if groups else ():
+        if items := groups[0].get(name):
+            merged.update(items[0])
+    merged.update(header)
+    return merged
