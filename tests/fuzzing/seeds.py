@@ -1,6 +1,6 @@
 """Writes the seeds of the fuzz target: small valid files of every format that is read.
 
-python tests/fuzzing/seeds.py FOLDER
+python -m tests.fuzzing.seeds FOLDER
 """
 
 import struct
@@ -13,6 +13,7 @@ import numpy as np
 import pydicom
 from PIL import Image
 
+from tests.helpers.video_boxes import uncompressed_avi, with_edits, with_matrix
 from usmicro.phantom import PhantomSettings, simulate, write_dicom
 
 TINY = PhantomSettings(
@@ -66,17 +67,27 @@ def write_rasters(folder: Path, grey: np.ndarray, frames: np.ndarray) -> None:
     cv2.imwrite(str(folder / "deep-colour.png"), np.repeat(grey_16_bit[..., None], 3, axis=2))
     first, *others = (Image.fromarray(frame) for frame in frames)
     first.save(folder / "pages.tif", save_all=True, append_images=others, compression="tiff_lzw")
+    for suffix in ("png", "gif"):
+        first.save(folder / f"animation.{suffix}", save_all=True, append_images=others)
+    first.convert("RGBA").save(folder / "alpha.tif")
+    first.save(folder / "stack.tif", description=f"ImageJ=1.53\nimages={len(frames)}\n")
+    with (folder / "stack.tif").open("ab") as file:
+        file.write(frames[1:].tobytes())  # the pixels of the first image are the end of the file
 
 
 def write_videos(folder: Path, frames: np.ndarray) -> None:
-    """Write an AVI and an MP4 file of colour frames, cropped to even numbers of pixels."""
+    """Write videos of colour frames, cropped to even numbers of pixels."""
     rows, columns = (size // 2 * 2 for size in frames.shape[1:3])
-    for suffix, codec in (("avi", "MJPG"), ("mp4", "mp4v")):
+    cropped = frames[:, :rows, :columns]
+    (folder / "uncompressed.avi").write_bytes(uncompressed_avi(cropped, top_down=False))
+    for suffix, codec in (("avi", "MJPG"), ("mp4", "mp4v"), ("mkv", "mp4v")):
         path, fourcc = str(folder / f"video.{suffix}"), cv2.VideoWriter.fourcc(*codec)
         video = cv2.VideoWriter(path, fourcc, 10, (columns, rows))
-        for frame in frames:
-            video.write(np.ascontiguousarray(frame[:rows, :columns]))
+        for frame in cropped:
+            video.write(np.ascontiguousarray(frame))
         video.release()
+    turned = with_edits(with_matrix((folder / "video.mp4").read_bytes(), 0, 1, -1, 0), [(99, 0, 1)])
+    (folder / "turned.mp4").write_bytes(turned)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from pydicom.encaps import encapsulate
 
-from tests.helpers.video_boxes import SAMPLE_ENTRY, box, with_box, with_edits, with_matrix
+from tests.helpers.video_boxes import (
+    SAMPLE_ENTRY,
+    box,
+    uncompressed_avi,
+    with_box,
+    with_edits,
+    with_matrix,
+)
 from tests.helpers.videos import FRAMES, are_similar, write_video
 from usmicro.errors import CodecError, ScanError
 from usmicro.inspection import describe, inspect
@@ -219,3 +226,10 @@ def test_container_in_dicom_that_asks_for_a_turn_is_warned_of(write_dicom, tmp_p
     assert [str(warning.code) for warning in scan.warnings] == ["frames-not-read"]
     encoded = [with_box(data, SAMPLE_ENTRY, box("pasp", struct.pack(">II", 2, 1)))]
     assert load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=encoded)).spacing.aspect == 0.5
+
+
+def test_uncompressed_avi_in_dicom_never_reaches_the_conversion_of_opencv(write_dicom):
+    """OpenCV 5 writes outside its memory when it converts frames that are stored bottom-up."""
+    encoded = [uncompressed_avi(FRAMES, top_down=False)]
+    with pytest.raises(ScanError, match="uncompressed frames in a layout that is not read"):
+        load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=encoded))

@@ -20,14 +20,10 @@ from usmicro.model.warnings import Remark
 _MOST_CHUNKS = 5_000_000
 """Later chunks are not read: this is far above the limit of frames of a scan."""
 _LISTS = (b"RIFF", b"LIST")
-_LISTS_WITH_CHUNKS = (b"AVI ", b"AVIX", b"hdrl", b"strl", b"movi", b"rec ")
-"""Lists whose chunks matter here."""
 _FRAME_SUFFIXES = (b"db", b"dc")
 """Ends of the names of chunks with uncompressed and compressed frames."""
 _MOST_BITMAP_BYTES = 40 + 4 * 256
 """Length of a BITMAPINFOHEADER with a palette of 256 colours."""
-_UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)
-"""Lengths that an interrupted recorder leaves in a RIFF file."""
 
 
 @dataclass(slots=True)
@@ -85,11 +81,9 @@ def _read_streams(file: BinaryIO) -> list[AviStream]:
         name, length = struct.unpack("<4sI", file.read(8))
         number += 1
         if name in _LISTS:
-            kind = file.read(4)
-            if kind in _LISTS_WITH_CHUNKS or length in _UNKNOWN_LENGTHS:
-                position += 12
-                continue
-        elif name == b"strh":
+            position += 12  # of any kind, as FFmpeg does
+            continue
+        if name == b"strh":
             header = file.read(36)
             streams.append(AviStream(header[:4], int.from_bytes(header[32:36], "little")))
         elif streams and name == b"strf":

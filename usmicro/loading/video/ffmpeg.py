@@ -22,12 +22,24 @@ import numpy as np
 
 from usmicro.errors import CodecError, ScanError
 from usmicro.loading.dicom.fragments import ByteRange
-from usmicro.loading.formats import check_image_size, scan_errors
+from usmicro.loading.formats import (
+    HEAD_BYTES,
+    check_image_size,
+    format_of_bytes,
+    scan_errors,
+)
 from usmicro.loading.video import interlacing
 from usmicro.model.arrays import Frame
 
 _GREY_PIXEL_FORMATS = ("Y800", "GREY")
 """OpenCV's names of pixel formats with one channel."""
+_UNCOMPRESSED = (0, *(int.from_bytes(name, "little") for name in (b"DIB ", b"WRAW", b"cyuv")))
+"""OpenCV's numbers of codecs of uncompressed frames."""
+_TOP_DOWN_PIXEL_FORMATS = (
+    *_GREY_PIXEL_FORMATS,
+    *("I420", "IYUV", "YV12", "Y42B", "444P", "Y41B", "YUY2", "UYVY", "NV12", "NV21"),
+)
+"""OpenCV's names of pixel formats that are never stored bottom-up: grey and YUV."""
 _COPY_BLOCK_BYTES = 2**20
 """Number of bytes that are copied at a time. Chosen by eye; no measurement is recorded."""
 _MOST_DECLARED_FRAMES = 1e9
@@ -110,6 +122,7 @@ def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -
         rows = round(video.get(cv2.CAP_PROP_FRAME_HEIGHT))
         columns = round(video.get(cv2.CAP_PROP_FRAME_WIDTH))
         check_image_size(stream.path, rows, columns, largest_image)
+        _check_pixels(stream, video)
         done, image = video.read()
         if not done:
             raise ScanError(f"{stream.path}: no frame of the video could be decoded; {reason}")
@@ -143,6 +156,31 @@ def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -
             )
         properties = replace(properties, is_in_doubt=unconverted is None)
     return properties
+
+
+def _check_pixels(stream: VideoStream, video: Any) -> None:
+    """Refuse uncompressed RGB frames that may be stored bottom-up.
+
+    OpenCV with FFmpeg 8 writes outside its memory when it converts them.
+
+    Raises
+    ------
+    ScanError
+    """
+    import cv2
+
+    codec = round(video.get(cv2.CAP_PROP_FOURCC))
+    pixel_format = _four_characters(video.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT))
+    if codec in _UNCOMPRESSED and pixel_format not in _TOP_DOWN_PIXEL_FORMATS:
+        offset = stream.fragments[0][0] if stream.fragments else 0
+        with stream.path.open("rb") as file:
+            file.seek(offset)
+            head = file.read(HEAD_BYTES)
+        if format_of_bytes(head) != "mp4":  # frames of QuickTime are stored top-down
+            raise ScanError(
+                f"{stream.path}: uncompressed frames in a layout that is not read "
+                f"({pixel_format}); convert the video"
+            )
 
 
 def _has_unconverted_frames(stream: VideoStream, count: int) -> bool | None:
