@@ -296,7 +296,7 @@ def test_rgb_in_words_of_16_bits(write_dicom, bits, tag):
 
 
 def test_rightly_declared_order_is_kept(write_dicom):
-    for pixels in (SCREEN, ANY_COLOUR, np.full_like(SCREEN, 7), SCREEN[:1]):
+    for pixels in (SCREEN, ANY_COLOUR, np.full_like(SCREEN, 7), SCREEN[:1], SCREEN[28:31, 30:33]):
         scan = load(write_dicom(pixels[None]))
         np.testing.assert_array_equal(next(scan.frames()), pixels)
         assert scan.notes == ()
