@@ -75,10 +75,11 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
     """Read the header of a DICOM ultrasound file and find its frames.
 
     The frames are decoded one at a time when they are read. MONOCHROME1 is inverted; palettes and
-    YBR become RGB. Grey values of more than 8 bits are rescaled to 16 bits: from the window if
-    there is one, otherwise from 0 to the largest value of the bits stored or, with 16 bits stored,
-    of the highest bit used in the file. A window on 8-bit pixels is not applied, since the
-    analysis needs the values that it clips.
+    YBR become RGB. Modality and VOI look-up tables are applied. Grey values of more than 8 bits
+    are rescaled to 16 bits: from the window if there is one, otherwise from 0 to the largest value
+    of the bits stored or, with 16 bits stored, of the highest bit used in the file. A window on
+    8-bit pixels is not applied, since the analysis needs the values that it clips. What the header
+    says about colours and bits is checked against the compressed stream and the pixels.
 
     Parameters
     ----------
