@@ -178,6 +178,15 @@ def test_picture_made_larger_gives_no_mm(phantom, factor):
         np.testing.assert_array_equal(view.tissue, other.tissue)
 
 
+@pytest.mark.parametrize("margin", [0, 8])
+def test_picture_made_larger_is_noticed_if_its_region_is_drawn_tightly(screen, margin):
+    only_tissue = screen[40:400, 60:420]
+    region = Region("tissue", margin, margin, 360 - margin, 360 - margin, NEAR)
+    assert codes(prepare(only_tissue, spacing=NEAR, regions=[region])) == []
+    larger = cv2.resize(only_tissue, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
+    assert codes(prepare(larger, spacing=NEAR, regions=[region])) == [CODES.REGIONS_DO_NOT_FIT]
+
+
 @pytest.mark.parametrize("factors", [(1.3, 1.0), (1.0, 1.3)])
 def test_picture_stretched_along_one_axis_gives_no_mm(screen, factors):
     frame = cv2.resize(screen, None, fx=factors[0], fy=factors[1], interpolation=cv2.INTER_CUBIC)
