@@ -348,3 +348,11 @@ def test_further_pictures_of_a_jpeg_file_are_warned_of(tmp_path):
     for end in (b"", b"a trailer of a program", b"\0\0\0", b"\xff\xd9"):
         path.write_bytes(jpeg(STACK[0]) + end)
         assert (load(path).notes, load(path).warnings) == ((), ())
+
+
+def test_colour_images_of_imagej_are_frames_without_a_note(tmp_path):
+    frames = np.stack([STACK] * 3, axis=-1)
+    tifffile.imwrite(tmp_path / "a.tif", frames, imagej=True)  # its description counts channels
+    decoded, scan = frames_of(tmp_path / "a.tif")
+    np.testing.assert_array_equal(decoded, frames)
+    assert scan.notes == ()

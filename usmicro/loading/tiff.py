@@ -307,7 +307,7 @@ def _with_channels(
         starts = [i for i in range(len(images)) if i // step % 3 == 0]
         frames = tuple((images[i], images[i + step], images[i + 2 * step]) for i in starts)
         return TiffFrames(frames, raw, tuple(remarks))
-    if stack.channels > 1 and len(images) > 1:
+    if stack.channels > 1 and samples == 1 and len(images) > 1:
         remarks.append(
             f"the {stack.writer} description names {stack.channels} channels, "
             "each of which is read as a frame of its own"
