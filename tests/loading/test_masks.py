@@ -1,11 +1,13 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from usmicro.errors import ScanError
 from usmicro.loading.masks import find_masks, read_masks
+from usmicro.writing import encode_labels
 
 SHAPE = (40, 60)
 
@@ -189,3 +191,15 @@ def test_every_scan_of_the_labelled_data_has_its_mask(data_folder):
                 ).masses.max()
                 >= 1
             )
+
+
+def test_label_image_of_a_run_without_findings_is_known_wherever_it_lies(tmp_path):
+    labels = np.zeros((40, 60), np.uint8)
+    labels[:, :8] = 255  # not tissue
+    (tmp_path / "case1.png").write_bytes(encode_labels(labels))
+    masks = read_masks(tmp_path, "case1.png", labels.shape)
+    assert masks is not None
+    assert masks.masses is not None
+    assert not masks.masses.any()
+    picture = cv2.imdecode(np.frombuffer(encode_labels(labels), np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(picture, labels)

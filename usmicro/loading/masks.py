@@ -13,6 +13,7 @@ from usmicro.loading.frame_masks import FrameMasks
 from usmicro.loading.mask_names import structure_in_name
 from usmicro.loading.mask_pictures import LABELS, read_picture
 from usmicro.loading.mask_search import MaskMatches, match_masks, search_masks
+from usmicro.loading.picture_header import is_label_image
 from usmicro.model.arrays import BoolImage
 from usmicro.model.scan import UserMasks
 from usmicro.model.warnings import Remark, separated
@@ -127,7 +128,11 @@ def read_masks(
             remarks += segmentation.notes
             continue
         outlined = read_picture(
-            path, shape, structure, written_by_run=written_by_run, remarks=remarks
+            path,
+            shape,
+            structure,
+            written_by_run=written_by_run or is_label_image(path),
+            remarks=remarks,
         )
         for part, area in outlined.items():
             areas[part] = areas.get(part, False) | area

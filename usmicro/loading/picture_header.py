@@ -11,6 +11,7 @@ from typing import Any
 
 from usmicro.errors import ScanError
 from usmicro.loading.pixel_shape import checked_aspect
+from usmicro.model.anatomy import LABEL_IMAGE_TEXT
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION = 274, 282, 283
@@ -130,6 +131,13 @@ def png_chunk(path: Path, chunk_type: bytes) -> bytes:
                 return file.read(length)
             file.seek(length + 4, os.SEEK_CUR)
     return b""
+
+
+def is_label_image(path: Path) -> bool:
+    """Return True if a PNG file says that it is a label image of usmicro."""
+    with path.open("rb") as file:
+        is_png = file.read(8) == b"\x89PNG\r\n\x1a\n"
+    return is_png and png_chunk(path, b"tEXt").endswith(LABEL_IMAGE_TEXT)
 
 
 def png_notes(path: Path, image: Any) -> list[Remark]:

@@ -32,6 +32,11 @@ class AreaLabel(IntEnum):
     NOT_TISSUE = 255
 
 
+LABEL_IMAGE_TEXT = b"usmicro label image: 0 tissue, 1 mass, 2 duct, 3 nonmass, 255 not tissue"
+"""Text in the PNG files of label images. Without it, a label image that shows no finding could not
+be told from a binary mask."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Anatomy:
     """Masses, ducts and nonmass areas of one view; all arrays have the shape of its grid.

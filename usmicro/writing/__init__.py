@@ -1,7 +1,7 @@
 """Writing: findings to files. Knows findings only, nothing of how scans are read."""
 
 from usmicro.writing.files import write_atomically
-from usmicro.writing.masks import encode_png
+from usmicro.writing.masks import encode_labels, encode_png
 from usmicro.writing.overlays import draw
 from usmicro.writing.tables import (
     CLUSTERS_COLUMNS,
@@ -17,6 +17,7 @@ __all__ = [
     "IMAGES_COLUMNS",
     "MASSES_COLUMNS",
     "draw",
+    "encode_labels",
     "encode_png",
     "table_writer",
     "write_atomically",

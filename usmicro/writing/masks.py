@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
+
 import cv2
 
+from usmicro.model.anatomy import LABEL_IMAGE_TEXT
 from usmicro.model.arrays import ByteImage
+
+_BEFORE_TEXT = 33
+"""Length in bytes of the signature of a PNG file and its first chunk, behind which others may
+follow."""
 
 
 def encode_png(image: ByteImage) -> bytes:
@@ -19,3 +26,18 @@ def encode_png(image: ByteImage) -> bytes:
     done, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 2])
     assert done, "OpenCV can encode every 8-bit image as PNG"
     return encoded.tobytes()
+
+
+def encode_labels(labels: ByteImage) -> bytes:
+    """Encode a label image as PNG, with a text that says that it is one.
+
+    Parameters
+    ----------
+    labels : array, shape (rows, columns), uint8
+        Values of `AreaLabel`.
+    """
+    encoded = encode_png(labels)
+    content = b"tEXt" + b"Description\0" + LABEL_IMAGE_TEXT
+    length, check = len(content) - 4, zlib.crc32(content)
+    chunk = length.to_bytes(4, "big") + content + check.to_bytes(4, "big")
+    return encoded[:_BEFORE_TEXT] + chunk + encoded[_BEFORE_TEXT:]
