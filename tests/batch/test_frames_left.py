@@ -1,10 +1,15 @@
 import io
 
+import cv2
+import numpy as np
 import pytest
+from PIL import Image
 
+from usmicro import load
 from usmicro.batch.frames_left import FramesLeft, count_in_background
 from usmicro.batch.inputs import make_jobs
 from usmicro.batch.progress import Progress
+from usmicro.loading.frame_count import declared_frames
 from usmicro.settings import Settings
 
 
@@ -61,3 +66,17 @@ def test_frames_of_files_are_counted_without_decoding(sample_data):
         counted.items()
         <= {job.name: 16 if job.name == "colour_cine.dcm" else 1 for job in jobs}.items()
     )
+
+
+def test_frames_are_those_that_loading_declares(sample_data, tmp_path):
+    image = np.zeros((60, 80), np.uint8)
+    cv2.imwritemulti(str(tmp_path / "stack.tif"), [image] * 3)
+    cv2.imwrite(str(tmp_path / "still.png"), image)
+    animation = [Image.fromarray(image + shade) for shade in (0, 9, 20)]
+    animation[0].save(tmp_path / "animated.png", save_all=True, append_images=animation[1:])
+    (tmp_path / "damaged.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\1" * 50)
+    files = {path.name: path for path in [*tmp_path.iterdir(), sample_data / "colour_cine.dcm"]}
+    counts = {name: declared_frames(path) for name, path in files.items()}
+    assert counts.pop("damaged.dcm") == 1
+    assert counts == {name: load(files[name]).declared_frames for name in counts}
+    assert set(counts.values()) == {1, 3, 16}

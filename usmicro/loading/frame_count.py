@@ -43,10 +43,14 @@ def _in_video(path: Path) -> int:
 
 
 def _in_picture(path: Path, file_format: str) -> int:
-    from usmicro.loading.raster import open_image
+    from usmicro.loading.picture_header import png_chunk
+    from usmicro.loading.raster import load_raster
+    from usmicro.settings import LoadingSettings
 
-    try:
-        with open_image(path, file_format) as image:
-            return max(1, int(getattr(image, "n_frames", 1)))
-    except Exception:  # for a damaged file Pillow raises errors of many types
+    if file_format in ("jpeg", "bmp"):
         return 1
+    if file_format == "png":  # the chunk of an animated PNG begins with the number of frames
+        return max(1, int.from_bytes(png_chunk(path, b"acTL")[:4], "big"))
+    return load_raster(
+        path, file_format, name=path.name, settings=LoadingSettings()
+    ).declared_frames

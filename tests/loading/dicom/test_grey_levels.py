@@ -19,7 +19,7 @@ def lut(values, *, first=0, bits=16, order="<", representation="OW"):
     """Return an item of a look-up table sequence."""
     item = Dataset()
     item.LUTDescriptor = [len(values) % 65536, first, bits]
-    data = [int(value) for value in values]
+    data: list[int] | bytes = [int(value) for value in values]
     if representation == "OW":
         data = np.array(data).astype(f"{order}u2").tobytes()
     item.add_new("LUTData", representation, data)

@@ -320,13 +320,19 @@ def test_cover_of_too_many_frames_is_not_examined(tmp_path, mp4):
 def test_turns_of_matrices_and_orientation_tags():
     image = np.arange(6).reshape(2, 3)
     for matrix, turned in TURNS.values():
-        turn = turn_of_matrix(*(3.0 * number for number in matrix), 0.001)
+        a, b, c, d = (3.0 * number for number in matrix)
+        turn = turn_of_matrix(a, b, c, d, 0.001)
         assert turn is not None
         np.testing.assert_array_equal(turn(image), turned(image))
         assert turn.of_size(2, 3) == turned(image).shape
         assert turn.of_aspect(2.0) == (0.5 if turn.swaps_axes else 2.0)
-    for matrix in ((1, 1, 0, 1), (0, 0, 0, 0), (1, 0, 0, 0), (float("nan"), 0, 0, 1)):
-        assert turn_of_matrix(*matrix, 0.001) is None
+    for a, b, c, d in (
+        (1.0, 1.0, 0.0, 1.0),
+        (0.0, 0.0, 0.0, 0.0),
+        (1.0, 0.0, 0.0, 0.0),
+        (float("nan"), 0.0, 0.0, 1.0),
+    ):
+        assert turn_of_matrix(a, b, c, d, 0.001) is None
     assert turn_of_orientation(6) == Turn(True, False, True)
     assert not turn_of_orientation(1).changes
 
