@@ -23,6 +23,16 @@ def orthanc(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def odd_files() -> Path:
+    """Odd files with known right results: the folder `cases` beside the labelled scans."""
+    data = os.environ.get("USMICRO_DATA") or Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(data).parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"the odd files are not at {folder}; set USMICRO_DATA to a folder beside it")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def sample_data() -> Path:
     """The simulated scans that come with the source."""
     return Path(__file__).parents[1] / "sample_data"
