@@ -58,6 +58,7 @@ COUNTED = (
 def write_originals(folder: Path) -> dict[str, bytes]:
     """Write small valid files of all formats that are read; return their contents by name."""
     from PIL import Image
+    from tifffile import imwrite
 
     folder.mkdir(parents=True, exist_ok=True)
     still, cine = small(3), colour_cine(4)
@@ -72,7 +73,12 @@ def write_originals(folder: Path) -> dict[str, bytes]:
     colour[0].save(
         folder / "pages.tif", save_all=True, append_images=colour[1:], compression="tiff_lzw"
     )
+    for name in ("animated.gif", "animated.png"):
+        colour[0].save(folder / name, save_all=True, append_images=colour[1:])
+    imwrite(folder / "stack.tif", cine.frames[..., 0].copy(), imagej=True)
+    grey.convert("P").save(folder / "palette.png")
     Image.fromarray(still.frames[0].astype(np.uint16) * 257).save(folder / "deep.png")
+    write_12_bits(folder / "still-none.dcm", folder / "still-12.dcm")
     rows, columns = cine.frames.shape[1:3]
     for suffix, codec in (("avi", "MJPG"), ("mp4", "mp4v")):
         video = cv2.VideoWriter(
@@ -85,6 +91,22 @@ def write_originals(folder: Path) -> dict[str, bytes]:
             video.write(np.ascontiguousarray(frame[: rows // 2 * 2, : columns // 2 * 2, ::-1]))
         video.release()
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def write_12_bits(source: Path, file: Path) -> None:
+    """Write a DICOM file with 12 bits at the top of 16, a window and a look-up table."""
+    from pydicom import Dataset, dcmread
+
+    scan = dcmread(source)
+    levels = scan.pixel_array.astype(np.uint16) << 8
+    scan.PixelData = levels.tobytes()
+    scan.BitsAllocated, scan.BitsStored, scan.HighBit = 16, 12, 15
+    scan.WindowCenter, scan.WindowWidth = 32768, 65536
+    table = Dataset()
+    table.LUTDescriptor, table.ModalityLUTType = [4096, 0, 16], "US"
+    table.LUTData = np.arange(0, 65536, 16, dtype="<u2").tobytes()
+    scan.ModalityLUTSequence = [table]
+    scan.save_as(file)
 
 
 def damage(data: bytes, rng: random.Random, other: bytes) -> bytes:
