@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage, bounding_box
+from usmicro.preparation.graphics.on_black import find_graphics_on_black
 
 WORKING_SIZE = 400
 """Longest side, in pixels, of the reduced image on which the outline is searched for."""
+CODING_BLOCK = 7
+"""Distance from a graphic, in pixels, over which JPEG spreads its ripples: a block has 8 pixels."""
 WINDOW = 11
 """Side of the window for the fraction of textured pixels, in reduced pixels: wider than the spaces
 in text, narrower than a shadow."""
@@ -179,7 +182,13 @@ def _textured(grey: ByteImage) -> ByteImage:
     """
     kernel = np.ones((2, 2), np.uint8)
     spread = cv2.subtract(cv2.dilate(grey, kernel), cv2.erode(grey, kernel))
-    return np.asarray(spread > LEAST_TEXTURE, dtype=np.uint8)
+    textured = np.asarray(spread > LEAST_TEXTURE, dtype=np.uint8)
+    drawn = find_graphics_on_black(grey)
+    if drawn.any():
+        # lossy coding leaves ripples around them
+        reach = 2 * CODING_BLOCK + 1
+        textured[cv2.dilate(drawn.view(np.uint8), np.ones((reach, reach), np.uint8)) > 0] = 0
+    return textured
 
 
 def _dense(grey: ByteImage, size: tuple[int, int]) -> ByteImage:
