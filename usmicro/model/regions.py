@@ -19,8 +19,8 @@ LEAST_FILLED = 0.95
 """Two regions are joined only if they fill at least this fraction of the box around both. Chosen by
 judgement."""
 LEAST_OUTSIDE = 0.5
-"""A region of colour flow shows a picture of its own if at least this fraction of it lies outside
-the tissue regions; otherwise it is a colour box inside them. Chosen by judgement."""
+"""A region of colour flow is a picture of its own if at least this fraction of it lies outside the
+tissue regions; otherwise it is a colour box inside them. Chosen by judgement."""
 LEAST_FREE = 0.1
 """A region is analysed on its own if at least this fraction of its pixels belongs to no other
 region. Chosen by judgement: a narrower strip shows no anatomy."""
@@ -91,7 +91,7 @@ def tissue_parts(regions: Iterable[Region]) -> tuple[tuple[TissuePart, ...], tup
         if covered:
             notes.append(
                 f"the {described(region)} overlaps with another region that has priority; the "
-                "pixels of both are analysed only once"
+                "pixels in both are analysed only once"
             )
         kept.append(replace(part, covered=tuple(covered)))
     kept.sort(key=lambda part: (part.region.left, part.region.top))
@@ -130,7 +130,7 @@ def free_fraction(region: Region, others: Sequence[Region]) -> float:
 
 
 def _rank(region: Region) -> tuple[bool, int]:
-    """Return a sort key: high priority first, then size."""
+    """Return a sort key: high priority comes first, then the larger region."""
     return region.low_priority, -region.area
 
 
@@ -193,6 +193,6 @@ def _union(first: TissuePart, second: TissuePart) -> TissuePart:
         low_priority=first.region.low_priority and second.region.low_priority,
         face_row=rows.pop() if len(rows) == 1 else None,
     )
-    # a region that contains the other one shows as many pictures as before
+    # a box that is one of the two regions joins nothing
     grown = region.area > max(first.region.area, second.region.area)
     return TissuePart(region, joined=grown or first.joined or second.joined)

@@ -113,12 +113,12 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Correct the mask or its name.",
     ),
     WarningCode.MASK_UNUSUAL: Explanation(
-        "A mask has an unusual shape, as an inverted one or a contour that is not filled",
+        "A mask has an unusual shape, as if it were inverted or a contour that is not filled",
         "Look at the overlay; invert or fill the mask if needed.",
     ),
     WarningCode.MASK_SHARED: Explanation(
         "One mask belongs to several scans by its name and was used for each of them",
-        "Give each scan a mask of its own, in a folder as that of the scan.",
+        "Give each scan a mask of its own, in the same subfolder as the scan.",
     ),
     WarningCode.MASK_MISSING: Explanation(
         "Images have no mask in the masks folder; their areas were detected automatically",

@@ -12,12 +12,9 @@ from usmicro.model.regions import TissuePart, described, tissue_parts
 from usmicro.model.scan import Region, Spacing
 from usmicro.model.view import Grid, ScanLines
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
-from usmicro.preparation.cine_cache import ScreenCache
+from usmicro.preparation.cine_cache import Box, ScreenCache
 from usmicro.preparation.scan_area import LEAST_TEXTURE, ScanArea, Side, find_scan_areas
 from usmicro.preparation.spacing import pixel_aspect
-
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; right and bottom are one past the last."""
 
 # regions that do not fit the pixels
 ENLARGED, REDUCED = 0.04, 0.03
@@ -27,21 +24,22 @@ regions by this fraction of their size, and made smaller if it ends this fractio
 Chosen so that simulated screens resized by 0.95 or less and by 1.05 or more are noticed; the tissue
 of the same screens at their own size ends within 0.01."""
 MUCH_ENLARGED = 0.15
-"""A picture is larger than its regions wherever its tissue begins, if the tissue ends beyond both
-ends by this fraction. Regions that are drawn tightly leave out a part of the tissue on all sides;
-in simulated sectors that was at most 0.03. Chosen by judgement."""
+"""If the tissue ends beyond both ends by this fraction, the picture was made larger, wherever the
+tissue begins. Regions that are drawn tightly leave out a part of the tissue on all sides; in
+simulated sectors that was at most 0.03. Chosen by judgement."""
 LEAST_SHIFT, LEAST_SHIFT_PIXELS = 0.007, 4
 """In a picture made smaller, the tissue begins at least this fraction of the size of the regions,
 and this number of pixels, before them. Chosen in the same way."""
 LEAST_CENTRE_SHIFT = 0.04
-"""The same for its middle, as a fraction of the width of the regions: a sector is narrower than
-its region. Chosen in the same way."""
+"""Or the middle of the tissue lies further left than that of the regions by this fraction of their
+width: a sector is narrower than its region, so that it may begin later. Chosen in the same way."""
 SHIFT_TOLERANCE = 0.35
 """In a picture stretched along one axis, the tissue begins where the factor says, within this
-fraction of the shift. Chosen by judgement: less than half, so that no shift does not pass."""
+fraction of the shift. Chosen by judgement: well below 1, so that tissue that begins where its
+region begins does not count as shifted."""
 LEAST_INSIDE = 0.1
 """A scan area belongs to the regions if it shares at least this fraction of its own pixels or of
-theirs; another one is a picture that the file does not declare. Chosen by judgement."""
+theirs; otherwise it is a picture that the file does not declare. Chosen by judgement."""
 LEAST_TEXTURED = 0.05
 """Smallest fraction of textured pixels in a strip beyond the regions that is worth a search.
 Chosen by judgement: it only saves time."""
@@ -264,7 +262,7 @@ def _may_extend(grey: ByteImage, box: Box) -> bool:
 
 
 def _texture(strip: ByteImage) -> float:
-    """Return the fraction of pixels that differ from their neighbours on both axes."""
+    """Return the fraction of pixels that differ from a neighbour on either axis."""
     if min(strip.shape) < 2:
         return 0.0
     levels = strip.astype(np.int16)
@@ -279,8 +277,8 @@ def _contradiction(shown: Box, declared: Box) -> str:
     scaled = [(shown[i] - declared[i]) / size[i % 2] for i in range(4)]
     begins, ends = scaled[:2], scaled[2:]
     changed = ""
-    begins_inside = min(begins) > -LEAST_SHIFT or min(ends) > MUCH_ENLARGED
-    if min(ends) > ENLARGED and begins_inside:
+    begins_inside = min(begins) > -LEAST_SHIFT
+    if min(ends) > ENLARGED and (begins_inside or min(ends) > MUCH_ENLARGED):
         changed = "larger"
     elif any(
         _is_stretched(shown[axis], shown[axis + 2], declared[axis], declared[axis + 2])
@@ -308,8 +306,8 @@ def _contradiction(shown: Box, declared: Box) -> str:
 def _is_stretched(begin: int, end: int, declared_begin: int, declared_end: int) -> bool:
     """Return True if tissue is a stretched copy of its region along one axis.
 
-    It then begins and ends later by the same factor. Another picture beside the region only lets it
-    end later.
+    It then begins and ends later by the same factor. If another picture lies beside the region, the
+    tissue only ends later.
     """
     size = declared_end - declared_begin
     expected = declared_begin * end / declared_end
