@@ -39,6 +39,8 @@ UNSUPPORTED_SUFFIXES = frozenset(
 table of images."""
 DAMAGED = "the file is damaged: copy it again from its source"
 """End of an error message about a damaged file."""
+TRUNCATED = "the file is truncated: copy it again from its source"
+"""End of an error message about a file that ends too early."""
 HEAD_BYTES = 256
 """Number of bytes from which a format is detected. A DICOM signature ends at byte 132; the second
 packet of an MPEG transport stream begins at byte 188."""

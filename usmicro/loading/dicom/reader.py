@@ -67,8 +67,8 @@ _IMPLICIT, _EXPLICIT, _BIG_ENDIAN, _DEFLATED = (
 _VIDEO_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
 """Transfer syntaxes of MPEG-2, H.264 and HEVC. The variants with ".1" appended allow a stream in
 several fragments."""
-_BEFORE_PIXEL_DATA = 0x7FE00008
-"""First tag that is not read with the header: the pixel data and its floating-point variants."""
+_FIRST_PIXEL_TAG = 0x7FE00008
+"""Lowest tag of pixel data, that of floating-point numbers; the header ends before it."""
 
 
 def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
@@ -114,7 +114,7 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
         spacing = geometry.spacing
         remarks += [*geometry.remarks, *body_part_remarks(header)]
         device = read_device(header)
-        is_video = syntax.removesuffix(".1") in _VIDEO_SYNTAXES or syntax in _VIDEO_SYNTAXES
+        is_video = syntax.removesuffix(".1") in _VIDEO_SYNTAXES
         if is_video:
             if length != UNDEFINED_LENGTH:
                 raise ScanError(
@@ -222,7 +222,7 @@ def _read_header(
             source,
             False,
             True,
-            stop_when=lambda tag, vr, length: tag >= _BEFORE_PIXEL_DATA,
+            stop_when=lambda tag, vr, length: tag >= _FIRST_PIXEL_TAG,
             specific_tags=[tag_for_keyword(keyword) for keyword in _KEYWORDS.split()],
         )
         header.set_original_encoding(False, True)

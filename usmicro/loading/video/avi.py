@@ -18,7 +18,7 @@ from usmicro.loading.video.display import INTERLACED, Display, other_tracks
 from usmicro.model.warnings import Remark
 
 _MOST_CHUNKS = 5_000_000
-"""Later chunks are not read: this is far above the limit of frames of a scan."""
+"""Later chunks are not read. This is far above the default limit of frames of a scan."""
 _LISTS = (b"RIFF", b"LIST")
 _FRAME_SUFFIXES = (b"db", b"dc")
 """Ends of the names of chunks with uncompressed and compressed frames."""
@@ -40,7 +40,7 @@ class AviStream:
     shape: tuple[int, int] | None = None
     """Width to height at which the frames are shown."""
     offsets: array[int] = field(default_factory=lambda: array("Q"))
-    """Positions in the file of the frames that are not empty and complete."""
+    """Positions in the file of the frames that are complete and not empty."""
     lengths: array[int] = field(default_factory=lambda: array("Q"))
     """Their lengths in bytes."""
     empty: int = 0
@@ -81,7 +81,7 @@ def _read_streams(file: BinaryIO) -> list[AviStream]:
         name, length = struct.unpack("<4sI", file.read(8))
         number += 1
         if name in _LISTS:
-            position += 12  # of any kind, as FFmpeg does
+            position += 12  # goes on inside the list, of whatever kind, as FFmpeg does
             continue
         if name == b"strh":
             header = file.read(36)

@@ -28,7 +28,7 @@ class Container:
     """True if the file is shorter than its declared length; False if it declares no length."""
     counts_frames: bool
     """True if the declared number of frames is a count. Otherwise it is the product of duration
-    and frame rate, which may differ much from the count."""
+    and frame rate, which may be far from the count."""
 
 
 def read_container(path: Path, file_format: str) -> Container:

@@ -24,6 +24,7 @@ from usmicro.errors import CodecError, ScanError
 from usmicro.loading.dicom.fragments import ByteRange
 from usmicro.loading.formats import (
     HEAD_BYTES,
+    TRUNCATED,
     check_image_size,
     format_of_bytes,
     scan_errors,
@@ -45,7 +46,6 @@ _COPY_BLOCK_BYTES = 2**20
 _MOST_DECLARED_FRAMES = 1e9
 """A declared number of frames above this is ignored: a stream without a duration can give any
 number. Chosen by eye; no measurement is recorded."""
-
 _FRAMES_AFTER_REPETITION = 50
 """Number of frames after the first repeated one that are checked for their conversion. A frame that
 is not converted repeats the one before. Chosen by judgement."""
@@ -76,7 +76,6 @@ class VideoProperties:
     """True if the stream has no colour."""
     aspect: float | None
     """Height of a pixel over its width according to container or codec; None if they do not say."""
-
     is_in_doubt: bool = False
     """True if it could not be found out whether OpenCV converts the frames to RGB."""
 
@@ -109,7 +108,7 @@ def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -
     import cv2
 
     if truncated:
-        reason = "the file is truncated: copy it again from its source"
+        reason = TRUNCATED
     else:
         reason = (
             "its codec is not in the FFmpeg of OpenCV, or the file is damaged: "
@@ -135,13 +134,12 @@ def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -
                 if following is None or np.array_equal(previous, following):
                     first_repeated = frames
                 previous = following
-        declared = video.get(cv2.CAP_PROP_FRAME_COUNT)
         pixel_format = _four_characters(video.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT))
         properties = VideoProperties(
             rows=image.shape[0],
             columns=image.shape[1],
             frames=frames,
-            declared_frames=round(declared) if 0 < declared < _MOST_DECLARED_FRAMES else 0,
+            declared_frames=_declared_frames(video),
             decoder=f"OpenCV {cv2.__version__} with FFmpeg, "
             f"{_four_characters(video.get(cv2.CAP_PROP_FOURCC))}",
             is_grey=pixel_format in _GREY_PIXEL_FORMATS,
@@ -184,8 +182,8 @@ def _check_pixels(stream: VideoStream, video: Any) -> None:
 
 
 def _has_unconverted_frames(stream: VideoStream, count: int) -> bool | None:
-    """Return True if one of the first frames is not converted, None if that is not known."""
-    with _linked(stream) as file:
+    """Return True if one of the first `count` frames is not converted; None if unknown."""
+    with linked(stream) as file:
         return interlacing.has_unconverted_frames(file, count)
 
 
@@ -194,10 +192,15 @@ def container_frames(stream: VideoStream) -> int:
 
     No frame is decoded.
     """
+    with _opened(stream) as video:
+        return _declared_frames(video) if video.isOpened() else 0
+
+
+def _declared_frames(video: Any) -> int:
+    """Return the number of frames that an open video declares; 0 if unknown."""
     import cv2
 
-    with _opened(stream) as video:
-        declared = float(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0.0
+    declared = float(video.get(cv2.CAP_PROP_FRAME_COUNT))
     return round(declared) if 0 < declared < _MOST_DECLARED_FRAMES else 0
 
 
@@ -205,8 +208,8 @@ def decoded_frames(stream: VideoStream, properties: VideoProperties, count: int)
     """Yield the first `count` frames of a stream.
 
     The frames are as they are stored, not turned or cropped for display. OpenCV chooses colour
-    range and colour matrix. Damage within a frame is not noticed, since
-    FFmpeg conceals it; only lost frames are noticed.
+    range and colour matrix. Damage within a frame is not noticed, since FFmpeg conceals it; only
+    lost frames are noticed.
 
     Yields
     ------
@@ -257,7 +260,7 @@ def _opened(stream: VideoStream) -> Iterator[Any]:
             f"{stream.path}: this OpenCV has no FFmpeg and cannot read videos; "
             "install one that can: pip install opencv-python-headless"
         )
-    with _linked(stream) as file:
+    with linked(stream) as file:
         with _quiet_opencv(), scan_errors(stream.path, "its video stream cannot be opened"):
             # one thread gives the same pixels on any machine, and one process needs one core; the
             # named backend prevents that OpenCV reads a sequence of images
@@ -274,7 +277,7 @@ def _opened(stream: VideoStream) -> Iterator[Any]:
 
 
 @contextmanager
-def _linked(stream: VideoStream) -> Iterator[Path]:
+def linked(stream: VideoStream) -> Iterator[Path]:
     """Give a file with a neutral name that is a link to the video, or a copy of the stream."""
     # only its owner can read a temporary folder
     with tempfile.TemporaryDirectory(prefix="usmicro-", ignore_cleanup_errors=True) as folder:

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 _FIRST_VERSION = (4, 13)
-"""First version of OpenCV that does not convert them; measured with 4.10, 4.12, 4.13, 4.14 and 5.0
-on interlaced H.264, MPEG-2, MPEG-4, FFV1 and DV."""
+"""First version of OpenCV that does not convert interlaced frames; measured with 4.10, 4.12, 4.13,
+4.14 and 5.0 on H.264, MPEG-2, MPEG-4, FFV1 and DV."""
 _MESSAGE = b"interlaced to progressive"
 """Part of the message of FFmpeg (libswscale)."""
 _TIMEOUT_S = 120.0

@@ -155,7 +155,9 @@ def _display(index: _Boxes, *, is_fragmented: bool) -> Display:
     turn = turn_of_matrix(*matrix, _MATRIX_TOLERANCE)
     if turn is None:
         rounded = " ".join(f"{value:.4g}" for value in matrix)
-        remarks.append(not_applied(f"the display matrix {rounded}, which is not a right angle"))
+        remarks.append(
+            not_applied(f"the display matrix {rounded}, which is not a turn by right angles")
+        )
     entry = track.first(b"mdia", b"minf", b"stbl", b"stsd")
     rows, columns, extensions = _sample_entry(entry)
     crop = _crop(extensions.first(b"clap"), rows, columns)
@@ -280,8 +282,8 @@ def _aspect(
 def _aspect_of_track(track: _Boxes, crop: Crop | None, size: tuple[int, int]) -> float | None:
     """Return the shape of a pixel that follows from the size at which a track is shown.
 
-    None if that is the size of the frames or unknown. A size turned by 90 degrees is an error of
-    the writer, and not used.
+    None if that is the size of the frames or unknown. A size with rows and columns exchanged is an
+    error of the writer, and the pixels are taken as square.
     """
     header = track.first(b"tkhd")
     rows, columns = (crop.bottom - crop.top, crop.right - crop.left) if crop else size
@@ -293,7 +295,7 @@ def _aspect_of_track(track: _Boxes, crop: Crop | None, size: tuple[int, int]) ->
     if (round(height), round(width)) == (columns, rows):
         return 1.0
     aspect = (height / rows) / (width / columns)
-    # a size of whole pixels gives the ratio only so exactly
+    # a size is rounded to whole pixels, and the ratio is as uncertain as that
     return aspect if abs(aspect - 1) > 1.5 / min(width, height, rows, columns) else None
 
 

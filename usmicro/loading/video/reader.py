@@ -5,7 +5,6 @@ pydicom does not decode MPEG-2, H.264 and HEVC streams.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from usmicro.loading.dicom.fragments import ByteRange
 from usmicro.loading.formats import (
     DAMAGED,
     HEAD_BYTES,
+    TRUNCATED,
     VIDEO_FORMATS,
     check_frame_count,
     format_of_bytes,
@@ -30,7 +30,7 @@ from usmicro.loading.video.ffmpeg import (
     VideoProperties,
     VideoStream,
     decoded_frames,
-    link_or_copy,
+    linked,
     probe,
 )
 from usmicro.loading.video.uncompressed import read_uncompressed
@@ -54,7 +54,8 @@ class DicomVideo:
     decoder: str
     """Library, codec and transfer syntax, for `Scan.decoder`."""
     frames: int
-    """Number of frames, for `Scan.declared_frames`: that of the header if frames are missing."""
+    """Value of `Scan.declared_frames`: the number in the header if frames are missing, otherwise
+    the number of frames that are read."""
     aspect: float | None
     """Height of a pixel over its width according to the stream; None if square or unknown."""
     remarks: tuple[Remark, ...]
@@ -104,8 +105,8 @@ def load_video(path: Path, file_format: str, *, name: str, settings: LoadingSett
     count, fault, remarks = _usable_frames(
         video.frames, declared_frames, container.truncated, display
     )
-    is_estimate_wrong = video.declared_frames not in (0, video.frames)
-    if not container.counts_frames and not fault and is_estimate_wrong:
+    is_estimate_off = video.declared_frames not in (0, video.frames)
+    if not container.counts_frames and not fault and is_estimate_off:
         remarks.append(
             f"duration and frame rate in the file give about {video.declared_frames} frames, "
             f"but {video.frames} were decoded"
@@ -148,11 +149,8 @@ def _opened(
         video = probe(stream, settings.largest_image, truncated=container.truncated)
         return partial(decoded_frames, stream, video), video
     if not raw.offsets:
-        raise ScanError(
-            f"{stream.path}: the video has no complete frame; "
-            + ("the file is truncated: copy it again from its source" * container.truncated)
-            + (DAMAGED * (not container.truncated))
-        )
+        reason = TRUNCATED if container.truncated else DAMAGED
+        raise ScanError(f"{stream.path}: the video has no complete frame; {reason}")
     return raw.frames, VideoProperties(
         rows=raw.rows,
         columns=raw.columns,
@@ -238,7 +236,7 @@ def open_dicom_video(
     """
     syntax_name = uid_name(syntax)
     if not fragments:
-        reason = "the file is truncated: copy it again from its source" if truncated else DAMAGED
+        reason = TRUNCATED if truncated else DAMAGED
         raise ScanError(f"{path}: expected a video stream, {syntax_name}, found none; {reason}")
     offset, length = fragments[0]
     with path.open("rb") as file:
@@ -298,12 +296,7 @@ def _display_in_dicom(stream: VideoStream, head: bytes) -> Display:
     file_format = format_of_bytes(head)
     if file_format not in VIDEO_FORMATS:
         return Display()
-    with tempfile.TemporaryDirectory(prefix="usmicro-", ignore_cleanup_errors=True) as folder:
-        copy = Path(folder) / "stream"
-        with scan_errors(
-            stream.path, "its video stream cannot be copied into the folder for temporary files"
-        ):
-            link_or_copy(stream, copy)
+    with linked(stream) as copy:
         return read_display(copy, file_format)
 
 
