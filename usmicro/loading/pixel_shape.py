@@ -6,8 +6,8 @@ import math
 
 from usmicro.model.warnings import Remark
 
-_LEAST_ASPECT, _MOST_ASPECT = 1 / 5, 5.0
-"""Shapes of a pixel, height over width, that are believed. Anamorphic video goes from 1/2 to 2.
+LARGEST_ASPECT = 5.0
+"""Largest ratio of the sides of a pixel that is believed. That of anamorphic video is at most 2.
 Chosen by judgement."""
 _SQUARE_WITHIN = 0.01
 """Pixels count as square if their sides differ by at most this fraction: rounding of a stored
@@ -27,14 +27,14 @@ def checked_aspect(aspect: float | None, source: str) -> tuple[float | None, lis
     Returns
     -------
     aspect : float or None
-        None for square pixels, and if the value cannot be.
+        None for square pixels, and for a value that is not believed.
     remarks : list of Remark
     """
     if aspect is None or not math.isfinite(aspect) or aspect <= 0:
         return None, []
     if abs(aspect - 1) <= _SQUARE_WITHIN:
         return None, []
-    if not _LEAST_ASPECT <= aspect <= _MOST_ASPECT:
+    if not 1 / LARGEST_ASPECT <= aspect <= LARGEST_ASPECT:
         return None, [
             f"{source} says that a pixel is {aspect:.4g} times as high as wide, which is not "
             "believed; square pixels are assumed"

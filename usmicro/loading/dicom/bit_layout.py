@@ -22,13 +22,13 @@ _BLACK_MARGIN = 0.02
 """Codes this near black count as black, fraction of the range; above the noise of JPEG in a black
 background. Chosen by judgement."""
 _LEAST_BLACK = 0.05
-"""Black is where at least this fraction of the pixels lies. Screens of ultrasound systems have more
-than a third of black pixels. Chosen by judgement."""
+"""A level is taken for black only if more than this fraction of the pixels is near it. Screens of
+ultrasound systems have more than a third of black pixels. Chosen by judgement."""
 _LEAST_CARRIES = 0.05
-"""The unused upper bits are taken for a part of the values if this fraction of the steps in them
-goes with a wrap of the lower bits. Measured: 0.86 to 1.0 on breast scans whose 8 bits are declared
-as 6 or 7, 0.12 on simulated 12 bits declared as 8, at most 0.01 for overlays and random bits:
-tests/loading/dicom/test_bit_layout.py."""
+"""The upper bits that the header leaves unused are taken for a part of the values if more than this
+fraction of their steps of one coincides with a wrap of the lower bits. Measured: 0.86 to 1.0 on
+breast scans whose 8 bits are declared as 6 or 7, 0.12 on simulated 12 bits declared as 8, at most
+0.01 for overlays and random bits: tests/loading/dicom/test_bit_layout.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class BitLayout:
     """Number of bits of the value."""
     is_signed: bool = False
     is_offset: bool = False
-    """True for signed values of which the lowest possible is black."""
+    """True for signed values if the lowest possible value is black."""
 
     def codes(self, words: Frame) -> Frame:
         """Return the bits of the values as unsigned integers, without the unused bits."""
@@ -123,9 +123,9 @@ def _is_sign(words: Frame, layout: BitLayout, word_bits: int) -> bool:
 
 
 def _carries(words: Frame, layout: BitLayout) -> float:
-    """Return how often a step of one in the bits above goes with a wrap of the value.
+    """Return how often a step of one in the bits above the value coincides with a wrap of it.
 
-    The result is a fraction of the steps between neighbouring columns; it is near 1 if the bits
+    The result is a fraction of these steps between neighbouring columns. It is near 1 if the bits
     above are the upper part of a larger value.
     """
     upper = (words >> (layout.shift + layout.bits)).astype(np.int32)

@@ -13,15 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from usmicro.loading.dicom.jp2_boxes import JP2_SIGNATURE, Jp2Boxes, read_jp2_boxes
+from usmicro.loading.dicom.jp2_boxes import JP2_SIGNATURE, ColourModel, Jp2Boxes, read_jp2_boxes
 
-ColourModel = Literal["RGB", "YCbCr"]
-"""Meaning of three components."""
 Family = Literal["JPEG", "lossless JPEG", "JPEG-LS", "JPEG 2000", "High-Throughput JPEG 2000"]
 """Kind of a stream; each has its own decoders."""
 _JPEG_START, _CODESTREAM_START = b"\xff\xd8", b"\xff\x4f\xff\x51"
-_FRAME_HEADER_MARKERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
-"""Second bytes of the markers that begin a frame header in any JPEG process or in JPEG-LS."""
+FRAME_HEADER_MARKERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+"""Second bytes of the markers that begin a frame header in any JPEG process (ITU-T T.81, table B.1)
+or in JPEG-LS (T.87)."""
 _JPEG_LS_FRAME_HEADER, _APP0, _APP8, _APP14 = 0xF7, 0xE0, 0xE8, 0xEE
 _CAP, _COD, _SOT = 0x50, 0x52, 0x90
 _LOSSY_FRAME_HEADERS = {0xC0, 0xC1, 0xC2, 0xC5, 0xC6, 0xC9, 0xCA, 0xCD, 0xCE}
@@ -93,7 +92,7 @@ def _jpeg(data: bytes) -> CodedFrame | None:
             continue
         end = position + 2 + int(struct.unpack(">H", data[position + 2 : position + 4])[0])
         content = data[position + 4 : end]
-        if marker in _FRAME_HEADER_MARKERS:
+        if marker in FRAME_HEADER_MARKERS:
             kept.append(data[position:])
             return _jpeg_frame(marker, content, claims, data, b"".join(kept))
         claim = _marker_claim(marker, content)

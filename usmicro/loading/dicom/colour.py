@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from usmicro.loading.dicom.coded_frame import CodedFrame, ColourClaim, ColourModel
+from usmicro.loading.dicom.coded_frame import CodedFrame, ColourClaim
+from usmicro.loading.dicom.jp2_boxes import ColourModel
 from usmicro.model.arrays import Frame
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
@@ -17,7 +18,7 @@ _HEADER_MODELS: dict[str, ColourModel] = {
 }
 """Colour model after decoding that a photometric interpretation stands for."""
 _TRANSFORMED = ("YBR_RCT", "YBR_ICT")
-"""Photometric interpretations that only fit a JPEG 2000 stream with a component transform."""
+"""Photometric interpretations that fit only a JPEG 2000 stream with a component transform."""
 _MOST_SAMPLES = 250_000
 """About this many pixels of a frame are looked at. Chosen for speed."""
 _LARGEST_CHROMA = 32
@@ -37,6 +38,7 @@ reverse."""
 _LEAST_SIDE = 32
 """Smaller pictures keep the order of the header, pixels. Chosen by judgement."""
 _MIDDLE = 128
+"""Chrominance of grey."""
 _MODELS: tuple[ColourModel, ColourModel] = ("RGB", "YCbCr")
 
 
@@ -141,7 +143,7 @@ def model_of_pixels(components: Frame) -> ColourModel | None:
 
 
 def is_other_order(components: Frame, planar: int) -> bool:
-    """Return True if the header says by pixel but the components are by plane, or the reverse.
+    """Return True if components are stored by plane but the header says by pixel, or the reverse.
 
     In the wrong order a row of the picture continues the row before, so that neighbouring rows
     hardly resemble each other. The right order shows a screen, which is mostly grey.
@@ -161,7 +163,7 @@ def is_other_order(components: Frame, planar: int) -> bool:
     else:
         other = np.moveaxis(components.reshape(3, rows, columns), 0, -1)
     is_smoother = _row_difference(other) < _LARGEST_RATIO * _row_difference(components)
-    return is_smoother and model_of_pixels(_upper_8_bits(other)) is not None
+    return is_smoother and model_of_pixels(_highest_8_bits(other)) is not None
 
 
 def _row_difference(components: Frame) -> float:
@@ -169,6 +171,6 @@ def _row_difference(components: Frame) -> float:
     return float(np.abs(np.diff(components.astype(np.int16), axis=0)).sum()) / components.size
 
 
-def _upper_8_bits(words: Frame) -> Frame:
-    """Return words as 8 bits, from the highest bit that they use."""
+def _highest_8_bits(words: Frame) -> Frame:
+    """Return words as 8 bits, of which the first is the highest bit that any word uses."""
     return (words >> max(int(words.max()).bit_length() - 8, 0)).astype(np.uint8)

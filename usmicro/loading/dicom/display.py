@@ -16,9 +16,10 @@ import numpy as np
 from usmicro.errors import ScanError
 from usmicro.loading.bit_depth import used_value_range
 from usmicro.loading.dicom.bit_layout import BitLayout, find_layout
-from usmicro.loading.dicom.coded_frame import ColourClaim, ColourModel
+from usmicro.loading.dicom.coded_frame import ColourClaim
 from usmicro.loading.dicom.colour import decide_colour, is_other_order
-from usmicro.loading.dicom.grey_levels import GreyLevels, colour_levels, grey_levels
+from usmicro.loading.dicom.grey_levels import GreyLevels, grey_levels, unwindowed_levels
+from usmicro.loading.dicom.jp2_boxes import ColourModel
 from usmicro.loading.dicom.lookup_tables import palette
 from usmicro.loading.dicom.pixels import (
     EncodedPixels,
@@ -35,7 +36,7 @@ _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 _PALETTE = "PALETTE COLOR"
 _MOST_BLANK = 20
 """Number of frames in which one that is not blank is searched. Chosen by judgement."""
-_SHARED_GROUPS = ("FrameVOILUTSequence", "PixelValueTransformationSequence")
+_GROUPS_OF_GREY_LEVELS = ("FrameVOILUTSequence", "PixelValueTransformationSequence")
 """Functional groups of enhanced images that hold windows and rescale slopes."""
 _OTHER_INTERPRETATIONS = ("HSV", "ARGB", "CMYK", "XYB")
 """Photometric interpretations of the DICOM standard that are not read, besides some of YBR."""
@@ -208,7 +209,8 @@ def _is_informative(stored: StoredFrame) -> bool:
 def _is_declared_as_signed(pixels: EncodedPixels, first: StoredFrame) -> bool:
     """Return True if the header or the stream says that the pixels are signed.
 
-    The indices of a palette are not checked for black, so their sign has to fit the palette.
+    False for a palette: black does not tell the sign of its indices, but its first index does, in
+    `_palette`.
     """
     is_signed = first.coded is not None and first.coded.is_signed
     return pixels.photometric != _PALETTE and (
@@ -227,7 +229,7 @@ def _with_order(
     orders = ("by pixel", "by plane")
     note = (
         f"the header says that the colours are stored {orders[planar]}, "
-        f"but they are stored {orders[1 - planar]}; read so"
+        f"but they are stored {orders[1 - planar]}, and were read as such"
     )
     options = {**pixels.options, "planar_configuration": 1 - planar}
     pixels = replace(pixels, options=options)
@@ -255,7 +257,7 @@ def _colour(
         )
     if pixels.options["pixel_representation"]:
         remarks.append("the header says that the colours are signed; they were read as unsigned")
-    levels, more = colour_levels(displayed.layout, codes)
+    levels, more = unwindowed_levels(displayed.layout, codes)
     displayed = replace(displayed, levels=levels, model=model, claims=claims)
     return displayed, [*remarks, *more]
 
@@ -314,7 +316,7 @@ def _with_shared_groups(header: Any) -> Any:
 
     groups = header.get("SharedFunctionalGroupsSequence")
     merged = Dataset()
-    for name in _SHARED_GROUPS if groups else ():
+    for name in _GROUPS_OF_GREY_LEVELS if groups else ():
         if items := groups[0].get(name):
             merged.update(items[0])
     merged.update(header)

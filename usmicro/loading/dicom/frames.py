@@ -113,7 +113,7 @@ def find_frames(
         ranges, count = encapsulated_frames(source, declared, extended_table)
     else:
         frame_bytes = _frame_bytes(options, length, declared, remarks)
-        count = max(declared, _whole_frames(length, frame_bytes, declared, remarks))
+        count = max(declared, _frames_in(length, frame_bytes, declared, remarks))
         ranges = native_frames(source, length, frame_bytes, count)
     if count > declared:
         remarks.append(
@@ -141,8 +141,8 @@ def _frame_bytes(options: dict[str, Any], length: int, declared: int, remarks: l
     return whole
 
 
-def _whole_frames(length: int, frame_bytes: int, declared: int, remarks: list[Remark]) -> int:
-    """Return the number of frames that uncompressed pixel data of a length holds.
+def _frames_in(length: int, frame_bytes: int, declared: int, remarks: list[Remark]) -> int:
+    """Return the number of frames in uncompressed pixel data of a length.
 
     Data that is longer than declared, but not by whole frames, may hold anything at its end. A
     pixel data element may end with one byte of padding.

@@ -23,7 +23,8 @@ _NARROW_WINDOW = 0.9
 """A window on 8-bit pixels gets a note if it is narrower than this fraction of the value range.
 Chosen by eye; no measurement is recorded."""
 _DARK, _BRIGHT = 0.25, 0.75
-"""Fractions of white below and above which a pixel counts as dark and as bright."""
+"""Fractions of white below and above which a pixel counts as dark and as bright. Chosen by
+judgement."""
 _MOST_WHITE = 0.5
 """A warning is given if a window makes more than this fraction of the pixels white. Screens of
 ultrasound systems are mostly black; chosen by judgement."""
@@ -34,8 +35,9 @@ _SIGMOID_STEPS = 65535
 """Number of steps from black to white of a sigmoid window: those of 16 bits."""
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 _UNUSED_BITS = 2
-"""More than 8 bits are rescaled from those that the file uses if the first frame leaves this many
-of the upper bits unused, so that it would be darker than a quarter of white. By judgement."""
+"""If the first frame leaves at least this many of the upper bits unused, so that it would be darker
+than a quarter of white, pixels of more than 8 bits are rescaled from the bits that the file uses.
+Chosen by judgement."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,6 @@ class _Window:
     low: float
     high: float
     function: str
-
-
-def colour_levels(layout: BitLayout, codes: Frame) -> tuple[GreyLevels, list[Remark]]:
-    """Return the levels of red, green and blue, which have no window, and remarks."""
-    return _unwindowed(layout, codes)
 
 
 def grey_levels(
@@ -118,7 +115,7 @@ def grey_levels(
     elif modality is not None:
         levels = GreyLevels(values, (0.0, float(max(modality.entries.max(), 1))))
     else:
-        levels, range_remarks = _unwindowed(layout, codes)
+        levels, range_remarks = unwindowed_levels(layout, codes)
         remarks += range_remarks
         if window is not None and window.high - window.low < _NARROW_WINDOW * (2**layout.bits - 1):
             remarks.append(
@@ -189,8 +186,11 @@ def _window_note(layout: BitLayout, window: _Window) -> str:
     )
 
 
-def _unwindowed(layout: BitLayout, codes: Frame) -> tuple[GreyLevels, list[Remark]]:
-    """Return the levels of values without window: from all bits, or from those that are used."""
+def unwindowed_levels(layout: BitLayout, codes: Frame) -> tuple[GreyLevels, list[Remark]]:
+    """Return the levels of values without a window, such as those of colours, and remarks.
+
+    They are rescaled from all bits, or from those that are used in the file.
+    """
     values = layout.values()
     highest = int(codes.max())
     is_dark = 0 < highest < (1 << layout.bits) >> _UNUSED_BITS

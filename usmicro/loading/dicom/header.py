@@ -12,7 +12,7 @@ from usmicro.model.scan import Device
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
 _ULTRASOUND_CLASSES = ("1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3")
-"""Retired UIDs of ultrasound images and of ultrasound cines; the current UIDs begin with them."""
+"""Retired UIDs of the classes of ultrasound images and cines; the current UIDs begin with them."""
 _ULTRASOUND_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _DIRECTORY = "1.2.840.10008.1.3.10"
@@ -22,11 +22,11 @@ _LONGEST_TEXT = 64
 """Largest number of characters of a text that is taken from a header: the largest of the value
 representation LO (DICOM PS3.5 table 6.2-1)."""
 _UNUSED = ("", "UNUSED", "NONE", "UNKNOWN")
-"""Values of TransducerData of a socket without a transducer."""
+"""Values of TransducerData and TransducerType that name no transducer."""
 _BREAST = re.compile(
     r"BREAST|BRUST|MAMMA|MAMMO|MAMARI|\bMAMA\b|\bSEIN\b|\bSENO\b|\bBORST|\bBRYST|NIPPLE|AXILLA|ACHSEL"
 )
-"""Names of the breast and the axilla, which belongs to its examination, in several languages."""
+"""Names of the breast in several languages, and of the axilla, which belongs to its examination."""
 _UNSPECIFIC = re.compile(
     r"(UNKNOWN|UNSPECIFIED|NOT SPECIFIED|OTHERS?|NONE|NO|N/?A|US|ULTRASOUND|SONO|BODY|WHOLE ?BODY|"
     r"(SMALL|SUPERFICIAL) ?(PARTS?|ORGANS?)|SOFT ?TISSUES?|SKIN|LYMPH ?NODES?)?"
@@ -40,8 +40,8 @@ _BODY_PARTS = """
     PLACENTA PLEURA PROSTATE RECTUM RIB SCROTUM SHOULDER SPINE SPLEEN STERNUM STOMACH TENDON TESTIS
     THIGH THORAX THUMB THYMUS THYROID TONGUE TRACHEA TSPINE UTERUS VAGINA VEIN VESSEL WRIST
 """
-"""Names that a warning repeats, mostly of DICOM PS3.16 annex L. Another text is not repeated, since
-it may be a name."""
+"""Body parts that a warning repeats, mostly of DICOM PS3.16 annex L. Another text is not repeated,
+since it may be the name of a person."""
 
 
 def ultrasound_remarks(path: Path, header: Any) -> list[Remark]:
@@ -104,7 +104,7 @@ def read_device(header: Any) -> Device:
 
 
 def body_part_remarks(header: Any) -> list[Remark]:
-    """Return a warning if the header names a body part and none that it names is the breast.
+    """Return a warning if the header names body parts and the breast is not among them.
 
     StudyDescription and other free texts are not read: they may hold names.
     """

@@ -14,15 +14,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+ColourModel = Literal["RGB", "YCbCr"]
+"""Meaning of three components."""
 JP2_SIGNATURE = b"\0\0\0\x0cjP  "
 """First bytes of a JP2 file."""
 _ENUMERATED = 1
 """Method of a colour specification that gives the number of a colour space."""
-_COLOURS: dict[int, Literal["RGB", "YCbCr"]] = {16: "RGB", 18: "YCbCr"}
+_COLOURS: dict[int, ColourModel] = {16: "RGB", 18: "YCbCr"}
 """Colour spaces sRGB and sYCC by their numbers."""
 _GREY = 17
-_ANY_CHANNEL = 65535
+"""Number of the colour space of grey."""
+_WHOLE_IMAGE, _NO_COLOUR = 0, 65535
+"""Associations of a channel that belongs to all colours, and to none."""
 _COLOUR_CHANNEL = 0
+"""Type of a channel that is not opacity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Jp2Boxes:
     """Code stream of a JP2 file, and what its header says about the components."""
 
     codestream: bytes
-    colour: Literal["RGB", "YCbCr"] | None = None
+    colour: ColourModel | None = None
     order: tuple[int, ...] = ()
     """Component that holds each colour; empty if the file does not define it."""
     problem: str = ""
@@ -70,7 +75,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         position = end
 
 
-def _colour(content: bytes) -> tuple[Literal["RGB", "YCbCr"] | None, str]:
+def _colour(content: bytes) -> tuple[ColourModel | None, str]:
     """Return the colour model of a colour specification, and why it cannot be read."""
     if len(content) < 7 or content[0] != _ENUMERATED:
         return None, ""
@@ -81,7 +86,7 @@ def _colour(content: bytes) -> tuple[Literal["RGB", "YCbCr"] | None, str]:
 
 
 def _order(content: bytes) -> tuple[int, ...] | None:
-    """Return the component of each colour from a channel definition; None if one is opacity."""
+    """Return the component of each colour from a channel definition; None if one is no colour."""
     if len(content) < 2:
         return ()
     count = int(struct.unpack(">H", content[:2])[0])
@@ -90,7 +95,7 @@ def _order(content: bytes) -> tuple[int, ...] | None:
         component, kind, colour = struct.unpack(">HHH", content[i : i + 6])
         if kind != _COLOUR_CHANNEL:
             return None
-        if colour not in (0, _ANY_CHANNEL):
+        if colour not in (_WHOLE_IMAGE, _NO_COLOUR):
             component_of[colour] = component
     colours = sorted(component_of)
     order = tuple(component_of[colour] for colour in colours)

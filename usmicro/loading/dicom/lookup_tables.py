@@ -48,7 +48,7 @@ def grey_table(item: Any, *, is_little_endian: bool) -> LookupTable:
 
 
 def palette(header: Any, *, is_little_endian: bool) -> list[LookupTable]:
-    """Return the tables of red, green and blue of a palette, all with 8 or 16 bits used.
+    """Return the tables of red, green and blue of a palette; their entries have 8 or 16 bits.
 
     Raises
     ------
@@ -101,8 +101,7 @@ def _expanded(words: list[int], width: int) -> list[int]:
             entries += words[position : position + length]
             position += length
         elif kind == _LINEAR and entries:
-            ramp = np.linspace(entries[-1], words[position], length + 1)[1:]
-            entries += np.rint(ramp).astype(int).tolist()
+            entries += _ramp(entries[-1], words[position], length)
             position += 1
         elif kind == _INDIRECT:
             size = 4 // width
@@ -127,9 +126,12 @@ def _copied(words: list[int], start: int, count: int, entries: list[int]) -> lis
             copied += words[start + 2 : start + 2 + length]
             start += 2 + length
         else:
-            last = (copied or entries)[-1]
-            copied += (
-                np.rint(np.linspace(last, words[start + 2], length + 1)[1:]).astype(int).tolist()
-            )
+            copied += _ramp((copied or entries)[-1], words[start + 2], length)
             start += 3
     return copied
+
+
+def _ramp(before: int, last: int, length: int) -> list[int]:
+    """Return the entries of a linear segment that follows the entry `before`."""
+    values = np.rint(np.linspace(before, last, length + 1)[1:])
+    return [int(value) for value in values]

@@ -37,14 +37,14 @@ _FAMILY_SYNTAXES: dict[Family, tuple[int, ...]] = {
     "JPEG 2000": (90, 91, 92, 93),
     "High-Throughput JPEG 2000": (201, 202, 203),
 }
-"""Last numbers of the transfer syntaxes of each kind of stream; the first one decodes all of its
-kind."""
+"""Last numbers of the transfer syntaxes of each kind of stream; the decoder of the first decodes
+every stream of its kind."""
 _OPTIONAL_MODULES: dict[str, tuple[Family, ...]] = {
     "gdcm": ("lossless JPEG",),
     "jpeg_ls": ("JPEG-LS",),
     "openjpeg": ("JPEG 2000", "High-Throughput JPEG 2000"),
 }
-"""Kinds of streams that need an optional package, by the module of that package."""
+"""Kinds of streams that need an optional package, by the module that the package installs."""
 _RLE = "1.2.840.10008.1.2.5"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _INSTALL_CODECS = 'pip install "usmicro[codecs]"'
@@ -178,14 +178,23 @@ def _stream_syntax(
     coded = read_coded_frame(data) if pixels.is_coded else None
     if coded is None:
         return pixels, None, []
-    numbers = _FAMILY_SYNTAXES[coded.family]
-    if pixels.syntax in [f"{_JPEG}{number}" for number in numbers]:
+    if _family_of(pixels.syntax) == coded.family:
         return pixels, coded, []
     note = (
         f"the transfer syntax is {uid_name(pixels.syntax)}, but the frames are {coded.family}; "
         "decoded as that"
     )
-    return replace(pixels, syntax=f"{_JPEG}{numbers[0]}"), coded, [note]
+    syntax = f"{_JPEG}{_FAMILY_SYNTAXES[coded.family][0]}"
+    return replace(pixels, syntax=syntax), coded, [note]
+
+
+def _family_of(syntax: str) -> Family | None:
+    """Return the kind of streams of a transfer syntax; None if it is not one of JPEG."""
+    number = syntax.removeprefix(_JPEG)
+    return next(
+        (family for family, numbers in _FAMILY_SYNTAXES.items() if number in map(str, numbers)),
+        None,
+    )
 
 
 def _available_plugins(pixels: EncodedPixels, coded: CodedFrame | None) -> list[str]:
@@ -225,14 +234,7 @@ def _decoding_error(
     """Return the error of a file that no plug-in decodes."""
     name = uid_name(pixels.syntax)
     reasons = f" ({'; '.join(failures)})" if failures else ""
-    family = next(
-        (
-            family
-            for family, numbers in _FAMILY_SYNTAXES.items()
-            if pixels.syntax in [f"{_JPEG}{number}" for number in numbers]
-        ),
-        None,
-    )
+    family = _family_of(pixels.syntax)
     module = next((name for name, kinds in _OPTIONAL_MODULES.items() if family in kinds), None)
     if module is not None and find_spec(module) is None:
         return CodecError(

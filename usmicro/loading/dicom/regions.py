@@ -26,8 +26,8 @@ _TOLERATED_PIXELS = 2
 mistake the last pixel for the one after it. Beyond, the region belongs to another image. Chosen by
 judgement."""
 _TOLERATED_FRACTION = 0.05
-"""The same for other regions, such as traces and bars, which writers place less carefully: fraction
-of the size of the image. Chosen by judgement."""
+"""The same for other regions, such as traces and bars, which writers place less carefully, as a
+fraction of the size of the image. Chosen by judgement."""
 
 
 @dataclass(frozen=True, slots=True)

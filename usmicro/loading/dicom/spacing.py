@@ -6,12 +6,11 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from usmicro.loading.pixel_shape import LARGEST_ASPECT
 from usmicro.model.regions import same_spacing, tissue_parts
 from usmicro.model.scan import Region, Spacing, SpacingSource
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
-_LARGEST_ASPECT = 5.0
-"""Largest ratio of the sides of a pixel that is used, as in `usmicro.preparation.spacing`."""
 _SAME_ASPECT = 0.02
 """Relative difference of two ratios of the sides of a pixel that is due to rounding. Chosen by
 judgement."""
@@ -41,9 +40,9 @@ def file_spacing(
 ) -> tuple[Spacing, tuple[Remark, ...]]:
     """Return the spacing of the image according to the file.
 
-    It is that of the regions that show tissue if they agree, otherwise PixelSpacing if none of them
-    has a spacing. If only the shape of the pixels is known, from PixelAspectRatio, the spacing is
-    unknown but has an aspect.
+    The spacing of the regions that show tissue is taken if they agree, and PixelSpacing if none of
+    them has a spacing. If only the shape of the pixels is known, from PixelAspectRatio, the spacing
+    is unknown but has an aspect.
 
     Parameters
     ----------
@@ -55,7 +54,7 @@ def file_spacing(
     -------
     spacing : Spacing
         Unknown if the file has no valid spacing. Unknown with the source "region" if the regions
-        that are analysed do not have the same.
+        that are analysed have different ones, or only some have one.
     remarks : tuple
         Remarks on spacings that are not used or differ.
     """
@@ -120,7 +119,7 @@ def _image_spacing(header: Any, rows: int, columns: int, remarks: list[Remark]) 
 def _pixel_aspect_ratio(header: Any, remarks: list[Remark]) -> float | None:
     """Return the height of a pixel over its width from PixelAspectRatio, or None if it has none.
 
-    A ratio of 1 is only worth a contradiction of the spacing, so that it also gives None.
+    A ratio of 1 also gives None: square pixels are assumed anyway.
     """
     try:
         value = header.get("PixelAspectRatio")
@@ -134,10 +133,10 @@ def _pixel_aspect_ratio(header: Any, remarks: list[Remark]) -> float | None:
     except (TypeError, ValueError, ZeroDivisionError):
         remarks.append("PixelAspectRatio is not used: expected two numbers above 0")
         return None
-    if not (height > 0 and width > 0 and 1 / _LARGEST_ASPECT <= aspect <= _LARGEST_ASPECT):
+    if not (height > 0 and width > 0 and 1 / LARGEST_ASPECT <= aspect <= LARGEST_ASPECT):
         remarks.append(
             f"PixelAspectRatio is not used: found {height:g} to {width:g}, expected two numbers "
-            f"above 0 whose ratio is at most {_LARGEST_ASPECT:g}"
+            f"above 0 whose ratio is at most {LARGEST_ASPECT:g}"
         )
         return None
     return None if aspect == 1 else aspect
