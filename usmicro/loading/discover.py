@@ -19,7 +19,7 @@ from usmicro.loading.file_kinds import (
     kind_of_bytes,
     kind_of_file,
     needs_head,
-    sort_pictures,
+    picture_kinds,
 )
 from usmicro.loading.formats import EXPECTED_FORMATS
 from usmicro.loading.mask_names import is_named_like_mask
@@ -92,9 +92,10 @@ def search_scans(inputs: Sequence[str | Path]) -> Search:
 
     Folders are searched with all their subfolders. The search leaves out hidden files, masks,
     output folders of runs, DICOM objects without an image, and files that are not images or videos.
-    A picture is a mask if it has few grey values, and a scan has its name without a word for masks,
-    or its folder is named as one of masks. A file that is named, or matched by a pattern, is always
-    taken. Files without an ending, or with an unusual one, are recognised by their content.
+    A picture with few grey values is a mask if its name is that of a scan with a word for masks, or
+    if its folder has a name for masks. A file that is named, or matched by a pattern, is always
+    taken as a scan. Files without a suffix, or with an unusual one, are recognised by their
+    content.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def search_scans(inputs: Sequence[str | Path]) -> Search:
     """
     search = Search()
     local: dict[str, tuple[Path, Path]] = {}  # real path: (INPUT folder, path)
-    others: set[str] = set()  # real paths of files that were counted already
+    counted: set[str] = set()  # real paths of the other files, each counted once
     remote: list[Input] = []
     for given in inputs:
         if is_address(given):
@@ -121,7 +122,7 @@ def search_scans(inputs: Sequence[str | Path]) -> Search:
             continue
         for root in _expanded(given):
             if root.is_dir():
-                for path in _scans_below(root, search, others):
+                for path in _scans_below(root, search, counted):
                     local.setdefault(os.path.realpath(path), (root, path))
             elif local.setdefault(os.path.realpath(root), (root.parent, root))[1] == root:
                 _note_mask(root, search)
@@ -209,7 +210,7 @@ def _scans_below(root: Path, search: Search, counted: set[str]) -> Iterator[Path
             counted.add(real)
             _count(kind, word, name, search)
     yield from scans.values()
-    for name, is_mask in _sorted(
+    for name, is_mask in _examined_pictures(
         [Picture(name, partial(looks_like_mask, path)) for name, path in pictures.items()],
         list(scans),
         root,
@@ -223,12 +224,12 @@ def _scans_below(root: Path, search: Search, counted: set[str]) -> Iterator[Path
             search.masks += 1
 
 
-def _sorted(
+def _examined_pictures(
     pictures: list[Picture], scans: list[PurePosixPath], root: PurePosixPath | Path, search: Search
 ) -> Iterator[tuple[PurePosixPath, bool]]:
     """Yield the name of each picture and whether it is a mask; note scans that look like masks."""
     in_mask_folder = is_in_mask_folder(PurePosixPath(root.name, "file"))
-    kinds = sort_pictures(pictures, scans, in_mask_folder=in_mask_folder)
+    kinds = picture_kinds(pictures, scans, in_mask_folder=in_mask_folder)
     for picture, kind in zip(pictures, kinds, strict=True):
         if kind == "unclear":
             search.like_masks.append(str(picture.name))
@@ -265,7 +266,7 @@ def _scans_at(address: str, search: Search) -> list[Input]:
         else:
             _count(kind, word, name, search)
     root = PurePosixPath(address)
-    for name, is_mask in _sorted(pictures, list(scans), root, search):
+    for name, is_mask in _examined_pictures(pictures, list(scans), root, search):
         if is_mask:
             search.masks += 1
         else:

@@ -35,8 +35,8 @@ from usmicro.loading.mask_names import (
 from usmicro.loading.passed_over import OTHER_SUFFIXES, suffix_of
 
 Kind = Literal["scan", "picture", "mask", "unread", "other", "silent"]
-"""A picture may turn out to be a mask, "unread" may be a scan in a format that is not read, "other"
-is no scan, and "silent" is no file, such as a socket."""
+"""A "picture" may turn out to be a mask, "unread" may be a scan in a format that is not read,
+"other" is no scan, and "silent" is nothing that holds data, such as a socket; it is not counted."""
 DICOM_HEAD_BYTES = 4096
 """Number of bytes from which the class of a DICOM object is read at an address. The class is among
 the first data elements, in a few hundred bytes. Chosen by judgement."""
@@ -53,7 +53,7 @@ def kind_of_file(path: Path) -> tuple[Kind, str]:
     A file that cannot be read is a scan, so that its row in the table of images gives the reason.
     """
     kind = _kind_by_name(path.name)
-    if kind is not None and kind[0] in ("unread", "other"):
+    if kind is not None and kind[0] == "other":
         return kind
     if not (os.path.isfile(path) or os.path.islink(path)):
         return "silent", ""
@@ -82,7 +82,7 @@ def kind_of_file(path: Path) -> tuple[Kind, str]:
 def kind_of_bytes(name: str, head: bytes) -> tuple[Kind, str]:
     """Return what a file is, as `kind_of_file`, from its name and its first bytes.
 
-    The latter may be empty if `needs_head` says that they are not needed.
+    The bytes may be empty if `needs_head` is False.
     """
     kind = _kind_by_name(name)
     if kind is not None:
@@ -119,7 +119,7 @@ def _kind_by_name(name: str) -> tuple[Kind, str] | None:
 
 
 def _kind_by_head(name: str, head: bytes) -> tuple[Kind, str]:
-    """Return what a file of another or no suffix is by its content, which is not DICOM."""
+    """Return what a file is by its content, if its suffix does not say it and it is not DICOM."""
     file_format = format_of_bytes(head[:HEAD_BYTES])
     if file_format == "bmp" and int.from_bytes(head[14:18], "little") not in _BMP_HEADER_SIZES:
         file_format = format_of_bytes(head[1:HEAD_BYTES])
@@ -162,14 +162,15 @@ def is_in_mask_folder(name: PurePosixPath) -> bool:
     return any(part.lower() in MASK_FOLDERS for part in name.parent.parts)
 
 
-def sort_pictures(
+def picture_kinds(
     pictures: Iterable[Picture], scans: Iterable[PurePosixPath], *, in_mask_folder: bool
 ) -> Iterator[Literal["scan", "mask", "unclear"]]:
     """Yield for each picture whether it is a scan or a mask.
 
-    A picture is a mask if it has few grey values and a scan belongs to it by its name. "unclear" is
-    a picture that has few grey values and the name of a mask, but no scan; it is taken as a scan.
-    In a folder with a name for masks, a picture with few grey values is always a mask.
+    A picture is a mask if it has few grey values and its name is that of a mask of one of the
+    scans. In a folder with a name for masks, every picture with few grey values is a mask. A
+    picture with few grey values and the name of a mask, but without a scan, is "unclear"; it is
+    taken as a scan.
 
     Parameters
     ----------
@@ -218,7 +219,8 @@ def sort_pictures(
             is_named_after_scan
             or (has_twin and twins[group] < same_stem[group])
             or any(
-                (folder, key) in keys_beside or key in keys for key, _ in islice(owners(file), 1, 9)
+                (folder, key) in keys_beside or key in keys
+                for key, _ in islice(owners(file), 1, None)  # the first is the picture itself
             )
         )
         yield "mask" if has_scan or is_in_folder else "unclear"

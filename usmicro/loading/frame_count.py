@@ -1,4 +1,4 @@
-"""The number of frames that a file declares, found without decoding it."""
+"""The number of frames that a file declares, found without decoding all of them."""
 
 from __future__ import annotations
 

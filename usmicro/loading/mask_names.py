@@ -33,7 +33,8 @@ _ENDING = re.compile(rf"[_\- .]({'|'.join(NAME_STRUCTURES)})(?:[_\-]?\d+)?$", re
 _BEGINNING = re.compile(r"^masks?[_\- ]", re.IGNORECASE)
 """Beginning of the stem of a mask: mask_0001-l."""
 _SHORT = "\0"
-"""Precedes the short name of an image, which begins behind its first underscore."""
+"""Marks a key that is the short name of an image, the part behind its first underscore. No file
+name contains this character."""
 MASK_FOLDERS = frozenset(
     (
         *("mask", "masks", "label", "labels", "gt", "groundtruth", "ground_truth", "ground truth"),
@@ -100,8 +101,8 @@ def owners(name: str) -> Iterator[tuple[str, Structure]]:
 def keys_of_image(name: str) -> tuple[str, ...]:
     """Return the texts by which the masks of an image are found, given its name or path.
 
-    They are its stem, its file name, and the part of its stem behind the first underscore: BUS-BRA
-    names the mask of bus_0001-l.png mask_0001-l.png.
+    They are its stem, its file name, and the part of its stem behind the first underscore: in
+    BUS-BRA, mask_0001-l.png is the mask of bus_0001-l.png.
     """
     file = PurePosixPath(composed(name))
     short = file.stem.partition("_")[2]

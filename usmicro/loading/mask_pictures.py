@@ -24,15 +24,16 @@ LABELS: dict[Structure, int] = {
 _PLATEAU = 5
 """Side of a square of equal values, pixels, that is an area of its own and not a smooth edge.
 Chosen by judgement."""
-_SAME = {"jpeg": 6}
-"""Largest difference of values in such a square, of 255, by format; 0 for other formats."""
+_MOST_DIFFERENCE = {"jpeg": 6}
+"""Largest difference of values in such a square, of 255, by format; 0 for other formats. Flat areas
+of a JPEG stay within 3 on either side, see `BAND`."""
 _SMALL_COLOUR = 0.01
 """Fraction of the outlined pixels below which a colour is an artefact of a smooth edge between two
 colours. Chosen by judgement."""
 _LARGEST_BORDER, _INVERTED_BORDER = 0.5, 0.9
-"""Fraction of the border of an image that masks cover: above the first there is a warning, from the
-second on the mask is refused as inverted. The largest of the 2,481 masks of BrEaST, BUS-BRA, BUSI
-and BUS-UCLM at hand is 0.48."""
+"""Fractions of the border of an image that a mask covers: above the first there is a warning, from
+the second on the mask is refused as inverted. The largest of the 2,481 masks of BrEaST, BUS-BRA,
+BUSI and BUS-UCLM at hand is 0.48."""
 _CONTOUR = 2.0
 """Area within the outer contour of a mask, relative to the area of the mask, from which on there is
 a warning. Chosen by judgement: filled masks have 1.0."""
@@ -71,7 +72,7 @@ def read_picture(
     structure : str
         What the mask outlines according to its name.
     written_by_run : bool
-        True if the mask lies in the output folder of a run.
+        True if the picture is known to be a label image of a run.
     remarks : list of Remark
         Notes and warnings are appended.
 
@@ -118,11 +119,11 @@ def _labels(pixels: Pixels, *, written_by_run: bool) -> NDArray[np.integer] | No
     present = set(np.unique(values).tolist())
     if not present <= {0, *LABELS.values(), AreaLabel.NOT_TISSUE}:
         return None
-    # without a 0, the lowest number is often the background
     beyond_binary = present & {AreaLabel.DUCT, AreaLabel.NONMASS} or present >= {
         AreaLabel.MASS,
         AreaLabel.NOT_TISSUE,
     }
+    # without a 0, the lowest number is often the background
     is_label_image = written_by_run or (0 in present and beyond_binary)
     return values.astype(np.int64) if is_label_image else None
 
@@ -149,13 +150,13 @@ def _outlined(path: Path, pixels: Pixels, structure: Structure) -> BoolImage:
             f"{path}: the largest value of this JPEG is {largest:.0f}, expected 255: JPEG does not "
             "keep small values; save the mask as PNG"
         )
-    least_difference = _SAME.get(pixels.file_format, 0)
+    most_difference = _MOST_DIFFERENCE.get(pixels.file_format, 0)
     low, high = values <= BAND * largest, values >= (1 - BAND) * largest
     between = ~(low | high)
     has_other_levels = between.mean() > MOST_BETWEEN or _has_plateau(
-        values, between, least_difference
+        values, between, most_difference
     )
-    if not least_difference:
+    if not most_difference:
         has_other_levels |= _has_plateau(values, low & (values > 0), 0)
     if has_other_levels:
         raise _wrong_values(path, pixels)

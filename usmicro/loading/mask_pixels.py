@@ -1,4 +1,4 @@
-"""Decoding of pictures that are masks, and telling masks from scans by their pixels."""
+"""Decoding of pictures that are masks, and the distinction of masks from scans by their pixels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from usmicro.errors import ScanError
 from usmicro.loading.formats import STILL_FORMATS, detect_format, format_of_bytes, scan_errors
+from usmicro.loading.raster_frames import MODES_16_BIT_GREY, MODES_WITH_ALPHA
+from usmicro.loading.tiff import PHOTOMETRIC, WHITE_IS_ZERO
 from usmicro.settings import LoadingSettings
 
 FEW_VALUES = 8
 """Largest number of colours of a picture that is a mask without further examination. A label image
 has at most five, a scan has more than a hundred. Also the number of values that a message lists."""
 BAND = 0.04
-"""Width of the bands at 0 and at the largest value in which values count as 0 and as the largest
-one, as a fraction of the latter: 10 of 255. In a JPEG of quality 75 or more, flat areas stay within
+"""Values this near 0 count as 0, and values this near the largest one count as that, as a fraction
+of the largest: 10 of 255. In a JPEG of quality 75 or more, flat areas stay within
 3 of 255. Chosen by judgement."""
 MOST_BETWEEN = 0.1
 """Largest fraction of the pixels of a mask between the two bands: smooth edges and JPEG artefacts.
@@ -34,8 +36,6 @@ hostile file may declare more than the memory holds. The same as for scans."""
 _CACHED_PICTURES = 65536
 """Number of pictures of which it is remembered whether they look like masks, as many as masks in a
 folder. Chosen by judgement."""
-_16_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N")
-_WHITE_IS_ZERO, _TIFF_PHOTOMETRIC = 0, 262
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,23 +178,23 @@ def _pixels(image: Any, file_format: str) -> Pixels:
 
     layout = image.tile[0][3] if image.tile else ""
     raw_mode = layout if isinstance(layout, str) else layout[0] if layout else ""
-    is_grey = image.mode in (*_16_BIT_GREY, "I")
+    is_grey = image.mode in MODES_16_BIT_GREY
     if "16" in str(raw_mode) and file_format in ("png", "tiff") and not is_grey:
         raise ValueError("16-bit colours are not read in a mask; save it with 8 bits")
-    photometric = image.tag_v2.get(_TIFF_PHOTOMETRIC) if file_format == "tiff" else None
+    photometric = image.tag_v2.get(PHOTOMETRIC) if file_format == "tiff" else None
     image.load()
     if file_format != "tiff":  # Pillow itself turns a TIFF
         image = ImageOps.exif_transpose(image)
     indices = np.asarray(image) if image.mode == "P" else None
     if image.mode == "PA":
         indices = np.asarray(image)[..., 0]
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+    if image.mode in MODES_WITH_ALPHA or "transparency" in image.info:
         rgba = np.asarray(image.convert("RGBA"))
         return Pixels(_on_black(rgba[..., :3], rgba[..., 3]), indices, file_format)
-    if image.mode not in ("1", "L", "I", "F", *_16_BIT_GREY):
+    if image.mode not in ("1", "L", "F", *MODES_16_BIT_GREY):
         image = image.convert("RGB")
     values = np.asarray(image)
-    if photometric == _WHITE_IS_ZERO and values.dtype == np.uint16:  # Pillow inverts only 8 bits
+    if photometric == WHITE_IS_ZERO and values.dtype == np.uint16:  # Pillow inverts only 8 bits
         values = np.invert(values)
     return Pixels(values, indices, file_format)
 

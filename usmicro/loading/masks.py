@@ -79,7 +79,7 @@ def read_masks(
     and connected areas are numbered.
 
     Each segment of a DICOM Segmentation is one mass or duct, whether connected or not. Where two
-    segments overlap, the later one has the pixels.
+    segments overlap, the later one gets the pixels.
 
     In a cine, pictures and segmentations without frame numbers are used for all frames. A frame
     that a segmentation names has its own outlines.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from usmicro.errors import ScanError
+from usmicro.loading.dicom.coded_frame import FRAME_HEADER_MARKERS
 from usmicro.loading.pixel_shape import checked_aspect
 from usmicro.model.anatomy import LABEL_IMAGE_TEXT
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
@@ -19,8 +20,7 @@ _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION = 274, 282, 283
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """The end of the coded data of a JPEG file: a marker that is no restart marker."""
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
-_FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7)
-"""JPEG markers that begin a frame (ITU-T T.81, table B.1; T.87 for F7)."""
+"""Second bytes of JPEG markers (ITU-T T.81, table B.1)."""
 _KINDS = {
     0xC3: "lossless JPEG",
     0xC5: "hierarchical JPEG",
@@ -35,7 +35,7 @@ _KINDS = {
 """Kinds of JPEG that Pillow does not decode."""
 _DISPLAY_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.03
 """Value of the PNG chunk gAMA for which a screen shows the pixels as they are (PNG 11.3.2.2), and
-the difference that is not seen. The latter is chosen by judgement."""
+the difference from it that nobody sees. The latter is chosen by judgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _jpeg_pictures(data: mmap.mmap) -> list[_Jpeg]:
                 break
         else:
             length = int.from_bytes(data[position + 2 : position + 4], "big")
-            if current and marker in _FRAMES and not current.kind:
+            if current and marker in FRAME_HEADER_MARKERS and not current.kind:
                 head = data[position + 4 : position + 9].ljust(5, b"\0")
                 size = (int.from_bytes(head[1:3], "big"), int.from_bytes(head[3:5], "big"))
                 current = _Jpeg(marker, head[0], size)
@@ -194,7 +194,7 @@ def pixel_shape(path: Path, image: Any, file_format: str) -> tuple[float | None,
             "the resolution in the file is its size in pixels, which is not believed; "
             "square pixels are assumed"
         ]
-    # as many more pixels per cm across than down, as a pixel is higher than wide
+    # pixels are higher than wide if there are more of them per cm across than down
     return checked_aspect(across / down, "the resolution in the file")
 
 

@@ -25,22 +25,20 @@ from usmicro.loading.raster_frames import (
     MODES_16_BIT_GREY,
     MODES_WITH_ALPHA,
     Raster,
-    has_no_shape_in_alpha,
+    has_uniform_alpha,
     raster_frames,
 )
 from usmicro.loading.tiff import (
     BITS_PER_SAMPLE,
     PLANAR,
     SIZE,
-    TiffFrames,
+    FrameImages,
     find_frames,
 )
 from usmicro.loading.turning import turn_of_orientation
 from usmicro.model.scan import Scan, Spacing
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode, separated
 from usmicro.settings import LoadingSettings
-
-__all__ = ["load_raster", "open_image"]
 
 _MODE_NOTES = {
     "1": "1-bit pixels: black and white only, so speckle and foci cannot be distinguished",
@@ -51,7 +49,8 @@ _MODE_NOTES = {
     "RGBX": "",
     "P": "",
 }
-"""The other Pillow modes that are read, each with a note for the scan, which may be empty."""
+"""Pillow modes that are read besides 16-bit grey and those with alpha, each with a note for the
+scan, which may be empty."""
 
 
 def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSettings) -> Scan:
@@ -117,7 +116,7 @@ def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSet
         )
     if is_16_bit_colour and file_format == "png" and len(found.frames) > 1:
         remarks.append(_not_animated(len(found.frames)))
-        found = TiffFrames(found.frames[:1])
+        found = FrameImages(found.frames[:1])
     turn = turn_of_orientation(orientation)
     raster = Raster(
         path,
@@ -130,7 +129,7 @@ def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSet
         is_16_bit=is_16_bit_colour or mode in MODES_16_BIT_GREY or _has_16_bits(found),
     )
     if has_alpha:
-        raster, of_alpha = _without_useless_alpha(raster)
+        raster, of_alpha = _without_uniform_alpha(raster)
         remarks += of_alpha
     remarks += _notes(mode, orientation, str(turn), raster)
     notes, warnings = separated(remarks)
@@ -149,8 +148,8 @@ def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSet
     )
 
 
-def _images(image: Any, remarks: list[Remark]) -> TiffFrames:
-    """Return the images of a file that is no TIFF: one, or those of an animation."""
+def _images(image: Any, remarks: list[Remark]) -> FrameImages:
+    """Return the images of a file that is not a TIFF: one, or those of an animation."""
     count = getattr(image, "n_frames", 1)
     first = 0
     if count > 1 and getattr(image, "default_image", False):
@@ -159,10 +158,10 @@ def _images(image: Any, remarks: list[Remark]) -> TiffFrames:
             "the picture for programs that show no animation is left out; "
             "it is not part of the animation"
         )
-    return TiffFrames(tuple((number,) for number in range(first, count)))
+    return FrameImages(tuple((number,) for number in range(first, count)))
 
 
-def _has_16_bits(found: TiffFrames) -> bool:
+def _has_16_bits(found: FrameImages) -> bool:
     """Return True if the images are read directly and have 16 bits."""
     return found.raw is not None and found.raw.dtype.endswith("2")
 
@@ -176,11 +175,11 @@ def _not_animated(count: int) -> ScanWarning:
     )
 
 
-def _without_useless_alpha(raster: Raster) -> tuple[Raster, list[Remark]]:
-    """Return how to decode a file whose transparency is the same everywhere, and a note."""
+def _without_uniform_alpha(raster: Raster) -> tuple[Raster, list[Remark]]:
+    """Return how to decode a file with alpha, as opaque if alpha is uniform, and a note on that."""
     with scan_errors(raster.path, "its transparency cannot be decoded"):
-        useless = has_no_shape_in_alpha(raster)
-    if not useless:
+        is_uniform = has_uniform_alpha(raster)
+    if not is_uniform:
         return raster, []
     return replace(raster, is_opaque=True), [
         "the alpha channel is the same everywhere and below its maximum, so it was taken as unused "

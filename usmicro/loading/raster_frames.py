@@ -17,7 +17,7 @@ from usmicro.errors import ScanError
 from usmicro.loading.bit_depth import rescale, used_value_range
 from usmicro.loading.formats import DAMAGED, scan_errors
 from usmicro.loading.pillow_image import open_image
-from usmicro.loading.tiff import PHOTOMETRIC, TiffFrames
+from usmicro.loading.tiff import PHOTOMETRIC, WHITE_IS_ZERO, FrameImages
 from usmicro.loading.turning import UPRIGHT, Turn
 from usmicro.model.arrays import Frame
 
@@ -27,7 +27,6 @@ MODES_WITH_ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 """Pillow modes with an alpha channel."""
 _PREMULTIPLIED = "RGBa"
 """Pillow's name of stored colours that are already multiplied by alpha."""
-_WHITE_IS_ZERO = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ class Raster:
 
     path: Path
     file_format: str
-    found: TiffFrames
+    found: FrameImages
+    """Images that form the frames."""
     is_16_bit_colour: bool = False
     """True if OpenCV decodes it."""
     is_rgb: bool = False
@@ -111,7 +111,7 @@ def _decoded_frames(raster: Raster) -> Iterator[Frame]:
 
 
 def _of_kind(frame: Frame, shape: tuple[int, ...]) -> Frame:
-    """Return a frame in grey or RGB, as the first of the file is."""
+    """Return a frame of `shape`: RGB if it has three axes, otherwise grey."""
     if len(shape) == 3:
         return np.repeat(frame[..., np.newaxis], 3, axis=2)
     import cv2
@@ -148,7 +148,7 @@ def _raw_images(raster: Raster) -> Iterator[Frame]:
             yield raster.turn(raw.decode(data))
 
 
-def _flat(found: TiffFrames) -> list[int]:
+def _flat(found: FrameImages) -> list[int]:
     """Return the images of all frames in order."""
     return [image for frame in found.frames for image in frame]
 
@@ -170,7 +170,7 @@ def _pillow_image(raster: Raster, image: Any, number: int) -> Frame:
     is_tiff = raster.file_format == "tiff"
     # Pillow itself applies the orientation of a TIFF
     turn = UPRIGHT if is_tiff else raster.turn
-    white_is_zero = is_tiff and image.tag_v2.get(PHOTOMETRIC) == _WHITE_IS_ZERO
+    white_is_zero = is_tiff and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO
     is_premultiplied = _load(image)
     if image.mode in MODES_16_BIT_GREY:
         pixels = np.asarray(image)
@@ -214,8 +214,8 @@ def _over_black(rgba: Frame, *, is_opaque: bool) -> Frame:
     return pixels
 
 
-def has_no_shape_in_alpha(raster: Raster) -> bool:
-    """Return True if alpha has one value in all pixels of all frames, below its maximum.
+def has_uniform_alpha(raster: Raster) -> bool:
+    """Return True if alpha has the same value, below its maximum, in all pixels of all frames.
 
     Some programs leave the fourth channel at 0. Images are decoded until one shows the contrary.
     """

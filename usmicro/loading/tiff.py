@@ -34,16 +34,14 @@ SIZE = (256, 257)
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLES, PLANAR = 258, 262, 277, 284
 _SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _COMPRESSION, _FILL_ORDER, _PREDICTOR = 254, 255, 259, 266, 317
 _STRIP_OFFSETS, _STRIP_LENGTHS, _TILE_WIDTH, _SAMPLE_FORMAT, _DEPTH = 273, 279, 322, 339, 32997
-_WHITE_IS_ZERO, _PALETTE, _RGB = 0, 3, 2
+WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = range(4)
 """Values of PhotometricInterpretation."""
 _SIGNED = 2
 """Value of SampleFormat."""
 _REDUCED_OR_MASK = 1 | 4
 """Bits of NewSubfileType: a reduced copy, a transparency mask."""
 _OLD_REDUCED = 2
-"""Value of SubfileType."""
-
-
+"""Value of SubfileType for a reduced copy."""
 _ORIENTATION = 274
 _USED_TAGS = (
     *SIZE,
@@ -69,10 +67,13 @@ class RawLayout:
     """Layout of images that are stored uncompressed, without strips or tiles between their rows."""
 
     dtype: str
+    """Type of the values with their byte order, for NumPy."""
     rows: int
     columns: int
     samples: int
+    """Number of values of a pixel, 1 or 3."""
     separate_planes: bool
+    """True if the colours are stored one after the other."""
     white_is_zero: bool
 
     @property
@@ -94,19 +95,22 @@ class RawLayout:
 
 
 @dataclass(frozen=True, slots=True)
-class TiffFrames:
-    """Where the frames of a TIFF file are.
+class FrameImages:
+    """The images of a file that form its frames.
 
     Each frame has one image, or three that are its red, green and blue channel. An image is the
-    number of a page or, if `raw` is given, an offset in the file.
+    number of a page, or of an image of an animation. If `raw` is given, it is an offset in the
+    file.
     """
 
     frames: tuple[tuple[int, ...], ...]
+    """The images of each frame."""
     raw: RawLayout | None = None
+    """Layout of the images of a TIFF file that are read directly; None if Pillow reads them."""
     remarks: tuple[Remark, ...] = ()
 
 
-def find_frames(path: Path, image: Any, most_frames: int) -> TiffFrames:
+def find_frames(path: Path, image: Any, most_frames: int) -> FrameImages:
     """Find the frames of a TIFF file that Pillow has opened.
 
     Parameters
@@ -220,7 +224,10 @@ def _is_reduced(tags: Tags) -> bool:
 
 
 def _kind(tags: Tags) -> tuple[object, ...]:
-    """Return what pages must have in common: size, bits, format of the values and orientation."""
+    """Return what the pages that are frames must have in common.
+
+    That is their size, bits, format of the values and orientation, and whether Pillow reads them.
+    """
     return (
         *(tags.get(tag) for tag in SIZE),
         max(_all(tags, BITS_PER_SAMPLE, 1)),
@@ -264,7 +271,8 @@ def _raw_layout(tags: Tags) -> RawLayout | None:
         and set(_all(tags, _SAMPLE_FORMAT, 1)) == {1}
         and bits in ({8}, {16})
     )
-    is_image = (samples == 1 and photometric in (0, 1)) or (samples == 3 and photometric == _RGB)
+    is_grey = samples == 1 and photometric in (WHITE_IS_ZERO, _BLACK_IS_ZERO)
+    is_image = is_grey or (samples == 3 and photometric == _RGB)
     if not (is_plain and is_image and rows and columns):
         return None
     order = "<" if tags.prefix == b"II" else ">"
@@ -274,12 +282,12 @@ def _raw_layout(tags: Tags) -> RawLayout | None:
         columns,
         samples,
         samples > 1 and tags.get(PLANAR, 1) == 2,
-        photometric == _WHITE_IS_ZERO,
+        photometric == WHITE_IS_ZERO,
     )
 
 
 def _raw_offset(tags: Tags) -> int | None:
-    """Return the offset of the first strip of a page; None if its strips do not follow it."""
+    """Return the offset of the first strip of a page; None if the strips have gaps between them."""
     starts, lengths = _all(tags, _STRIP_OFFSETS, 0), _all(tags, _STRIP_LENGTHS, 0)
     follows = all(
         start + length == following
@@ -294,22 +302,22 @@ def _with_channels(
     stack: Stack,
     page_tags: list[Tags],
     remarks: list[Remark],
-) -> TiffFrames:
+) -> FrameImages:
     """Join the images of red, green and blue channels to frames."""
     step = stack.channel_step
     is_rgb = stack.is_rgb and len(images) % (3 * step) == 0
     if not is_rgb and has_rgb_names(page_tags):
         is_rgb, step = True, 1
     samples = raw.samples if raw is not None else int(page_tags[0].get(SAMPLES, 1))
-    photometric = 1 if raw is not None else page_tags[0].get(PHOTOMETRIC)
-    if is_rgb and samples == 1 and photometric != _PALETTE:
+    has_palette = raw is None and page_tags[0].get(PHOTOMETRIC) == _PALETTE
+    if is_rgb and samples == 1 and not has_palette:
         remarks.append("the red, green and blue channels are stored as images of their own")
         starts = [i for i in range(len(images)) if i // step % 3 == 0]
         frames = tuple((images[i], images[i + step], images[i + 2 * step]) for i in starts)
-        return TiffFrames(frames, raw, tuple(remarks))
+        return FrameImages(frames, raw, tuple(remarks))
     if stack.channels > 1 and samples == 1 and len(images) > 1:
         remarks.append(
             f"the {stack.writer} description names {stack.channels} channels, "
             "each of which is read as a frame of its own"
         )
-    return TiffFrames(tuple((image,) for image in images), raw, tuple(remarks))
+    return FrameImages(tuple((image,) for image in images), raw, tuple(remarks))

@@ -35,6 +35,7 @@ class Stack:
     images: int = 1
     """Number of images of the stack; each channel counts."""
     channels: int = 1
+    """Number of channels of a frame that are images of their own."""
     channel_step: int = 1
     """Distance of an image to the next channel of the same frame, in images."""
     is_rgb: bool = False
@@ -59,7 +60,7 @@ def read_stack(tags: Mapping[int, Any], rows: int, columns: int, samples: int) -
         if description.startswith("{"):
             return _shaped(description, rows * columns * samples)
     except (ValueError, KeyError, TypeError, OverflowError):
-        pass  # a description in the form of a program may be written by hand
+        pass  # a person may have written a description that only looks like that of a program
     return Stack()
 
 
