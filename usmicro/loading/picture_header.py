@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,23 @@ def png_chunk(path: Path, chunk_type: bytes) -> bytes:
                 return file.read(length)
             file.seek(length + 4, os.SEEK_CUR)
     return b""
+
+
+def first_png_alpha(path: Path) -> int | None:
+    """Return the alpha of the first pixel of an 8-bit PNG file, without decoding the others.
+
+    None if the file has no alpha channel of 8 bits or is damaged. No filter of PNG changes the
+    first pixel of an image.
+    """
+    header = png_chunk(path, b"IHDR")
+    channels = {b"\x08\x06": 4, b"\x08\x04": 2}.get(header[8:10])
+    if channels is None:
+        return None
+    try:
+        row = zlib.decompressobj().decompress(png_chunk(path, b"IDAT"), 1 + channels)
+    except zlib.error:
+        return None
+    return row[channels] if len(row) > channels else None
 
 
 def is_label_image(path: Path) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from usmicro.errors import ScanError
 from usmicro.loading.bit_depth import rescale, used_value_range
 from usmicro.loading.formats import DAMAGED, scan_errors
+from usmicro.loading.picture_header import first_png_alpha
 from usmicro.loading.pillow_image import open_image
 from usmicro.loading.tiff import PHOTOMETRIC, WHITE_IS_ZERO, FrameImages
 from usmicro.loading.turning import UPRIGHT, Turn
@@ -219,6 +220,8 @@ def has_uniform_alpha(raster: Raster) -> bool:
 
     Some programs leave the fourth channel at 0. Images are decoded until one shows the contrary.
     """
+    if raster.file_format == "png" and first_png_alpha(raster.path) == 255:
+        return False
     values: set[int] = set()
     with open_image(raster.path, raster.file_format) as image:
         for number in _flat(raster.found):
