@@ -34,7 +34,7 @@ _LARGEST_BORDER, _INVERTED_BORDER = 0.5, 0.9
 """Fractions of the border of an image that a mask covers: above the first there is a warning, from
 the second on the mask is refused as inverted. The largest of the 2,481 masks of BrEaST, BUS-BRA,
 BUSI and BUS-UCLM at hand is 0.48."""
-_CONTOUR = 2.0
+_CONTOUR_RATIO = 2.0
 """Area within the outer contour of a mask, relative to the area of the mask, from which on there is
 a warning. Chosen by judgement: filled masks have 1.0."""
 _COLOUR_NAMES: dict[tuple[int, int, int], str] = {
@@ -228,7 +228,7 @@ def _unusual_shape(path: Path, area: BoolImage) -> list[ScanWarning]:
     if covered > _LARGEST_BORDER:
         texts.append(f"outlines {covered:.0%} of the border of the image; is it inverted?")
     filled = int(binary_fill_holes(area).sum()) / int(area.sum())
-    if filled >= _CONTOUR:
+    if filled >= _CONTOUR_RATIO:
         texts.append(
             f"encloses {filled:.1f} times its own area; is it a contour that is not filled?"
         )

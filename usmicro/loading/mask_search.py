@@ -165,7 +165,10 @@ def _without_scan_itself(place: Path, masks: list[Path], name: str) -> list[Path
 
 @lru_cache(maxsize=_CACHED_FOLDERS)
 def _has_named_masks(folder: Path, modified_ns: int) -> bool:
-    """Return True if a folder has pictures whose names have a word for masks; cached as above."""
+    """Return True if a folder has pictures whose names have a word for masks.
+
+    The result is cached until the folder changes.
+    """
     return any(
         is_named_like_mask(file)
         for file in os.listdir(folder)

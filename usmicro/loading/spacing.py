@@ -13,9 +13,9 @@ from usmicro.loading.mask_names import composed
 from usmicro.model.scan import Scan, Spacing
 from usmicro.model.warnings import ScanWarning, WarningCode
 
-ASPECT_TOLERANCE = 0.02
-"""Relative difference up to which two ratios of height and width are equal: tables give a spacing
-with two or three digits. Chosen by judgement."""
+_ASPECT_TOLERANCE = 0.02
+"""Largest difference of the logarithms of two shapes of a pixel that are the same: tables give a
+spacing with two or three digits. Chosen by judgement."""
 _OVERRULED_CODES = (
     WarningCode.SPACING_REJECTED,
     WarningCode.SPACING_DIFFERS,
@@ -122,9 +122,9 @@ def _read_table(path: Path) -> dict[str, Spacing]:
     return table
 
 
-def is_close(aspect: float, other: float) -> bool:
-    """Return True if two shapes of a pixel differ by at most ASPECT_TOLERANCE."""
-    return abs(math.log(aspect / other)) <= ASPECT_TOLERANCE
+def _is_close(aspect: float, other: float) -> bool:
+    """Return True if two shapes of a pixel are the same but for rounding."""
+    return abs(math.log(aspect / other)) <= _ASPECT_TOLERANCE
 
 
 def _without_number(scan: Scan, number: float, aspect: float) -> Scan:
@@ -176,9 +176,9 @@ def with_user_spacing(scan: Scan, spacing: Spacing, *, overrides: bool) -> Scan:
         regions = tuple(replace(region, spacing=Spacing()) for region in regions)
     aspect = scan.spacing.aspect
     if aspect is not None and spacing.x_mm is not None and spacing.y_mm is not None:
-        if spacing.x_mm == spacing.y_mm and not is_close(aspect, 1.0):
+        if spacing.x_mm == spacing.y_mm and not _is_close(aspect, 1.0):
             return _without_number(scan, spacing.x_mm, aspect)
-        if not is_close(aspect, spacing.y_mm / spacing.x_mm):
+        if not _is_close(aspect, spacing.y_mm / spacing.x_mm):
             notes = (
                 *notes,
                 f"the file says that a pixel is {aspect:.4g} times as high as wide, the spacing "

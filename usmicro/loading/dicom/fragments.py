@@ -33,7 +33,7 @@ _STREAM_END_REACH = 10
 """Number of bytes at the end of a frame in which the end of its stream is searched, since padding
 may follow. Chosen by eye; no measurement is recorded."""
 _NEXT_STREAM = re.compile(rb"\xff\xd9\0*(?=\xff\xd8\xff|\xff\x4f\xff\x51)")
-"""End of a stream that another one follows. Neither marker occurs inside of coded pixels."""
+"""End of a stream with another stream behind it. Neither marker occurs within coded pixels."""
 _RLE_HEADER = struct.Struct("<16L")
 """Number of segments and the offset of each (DICOM PS3.5 G.5)."""
 _MOST_RLE_SEGMENTS = 15
@@ -125,10 +125,10 @@ def encapsulated_frames(
 ) -> tuple[list[list[ByteRange]], int]:
     """Find the frames of compressed pixel data, also those beyond the declared number.
 
-    The extended or basic offset table says which fragments form a frame. Without a table, a frame
-    begins with each fragment that begins a JPEG stream or is an RLE frame, or each fragment is a
-    frame, or all fragments form the only frame. Where several complete streams lie in one frame or
-    in one fragment, each is a frame.
+    The extended or basic offset table says which fragments form a frame. Without a table, the
+    fragments themselves decide: each RLE frame is one, and each fragment that begins a JPEG stream
+    begins one. Other fragments form the only declared frame, or are a frame each. Where several
+    complete streams lie in one frame or in one fragment, each is a frame.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ _WITHOUT_IMAGE = (
     "1.2.840.10008.5.1.4.1.1.88",  # structured reports and key object selections
     "1.2.840.10008.5.1.4.1.1.104",  # encapsulated documents
 )
-"""SOP classes of objects without an image, or the UIDs that theirs begin with."""
+"""SOP classes of objects without an image. Some are roots: all classes below them have none."""
 _PIXEL_DATA_TAGS = tuple(
     struct.pack(f"{order}HH", 0x7FE0, element) for order in "<>" for element in (8, 9, 0x10)
 )

@@ -42,6 +42,7 @@ class Display:
     shown_frames: int | None = None
     """Number of stored frames that an edit list shows, if there is one."""
     remarks: tuple[Remark, ...] = ()
+    """What was found in the container besides, such as other tracks."""
 
     @property
     def changes(self) -> bool:
@@ -79,7 +80,7 @@ class Display:
         return self.turn.of_size(rows, columns)
 
     def notes(self) -> list[Remark]:
-        """Return what a reader should know about the changes."""
+        """Return the remarks, and notes on what `apply` changes."""
         notes: list[Remark] = list(self.remarks)
         if self.crop is not None:
             crop = self.crop
