@@ -18,6 +18,7 @@ from usmicro.model.arrays import BoolImage, ByteImage
 from usmicro.preparation.graphics.calipers import find_calipers
 from usmicro.preparation.graphics.depth_scale import find_depth_scales
 from usmicro.preparation.graphics.on_black import find_graphics_on_black
+from usmicro.preparation.graphics.panels import find_panels
 
 LEAST_STROKE = 40
 """Smallest contrast, in grey levels, of a stroke of 1 to 2 pixels against both sides. Echoes on the
@@ -167,7 +168,7 @@ def find_graphics(
     del faint  # arrays are freed early, since each needs as much memory as the image
     known = find_calipers(grey, tissue) if calipers is None else calipers
     solids = known | cv2.dilate(solid, np.ones((3, 5), np.uint8)).view(np.bool_)
-    solids |= find_graphics_on_black(grey)
+    solids |= find_graphics_on_black(grey) | find_panels(grey)
     del solid
     level = cv2.max(cv2.max(_singles(strokes, thin), text), find_depth_scales(grey, thin))
     if not level.any():
