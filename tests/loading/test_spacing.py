@@ -151,3 +151,17 @@ def test_number_is_used_instead_of_an_impossible_spacing_in_the_file():
     given = with_user_spacing(warned_scan(WarningCode.SPACING_REJECTED), NUMBER, overrides=False)
     assert given.spacing == NUMBER
     assert (given.warnings, given.notes) == ((), ("was found",))
+
+
+@pytest.mark.parametrize(
+    "spacing",
+    [
+        Spacing(0.1, 0.2, "pixel spacing"),
+        Spacing(source="rejected", aspect=2.0),
+    ],
+)
+def test_row_with_one_number_is_not_used_if_the_file_says_that_pixels_are_not_square(spacing):
+    scan = replace(Scan.of_array(np.zeros((30, 40), np.uint8)), spacing=spacing)
+    given = with_user_spacing(scan, NUMBER, overrides=True)
+    assert given.spacing == Spacing(source="rejected", aspect=2.0)
+    assert [warning.code for warning in given.warnings] == [WarningCode.PIXEL_SHAPE]

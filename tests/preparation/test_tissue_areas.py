@@ -212,12 +212,16 @@ def test_regions_that_fit_give_no_warning(phantom, border):
     assert all(view.grid.spacing.known for view in views)
 
 
-def test_spacing_of_the_user_is_used_where_regions_do_not_fit(screen):
-    given = Spacing(0.08, 0.08, "given")
-    frame = resized(screen, 1.3)
-    (view,) = prepare(frame, spacing=given, regions=[replace(TISSUE, spacing=Spacing())])
-    assert view.grid.spacing == given
-    assert codes([view]) == [CODES.REGIONS_DO_NOT_FIT]
+def test_number_for_all_images_is_not_used_for_a_resized_picture_but_a_row_of_a_table_is(screen):
+    larger = cv2.resize(screen, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
+    region = replace(TISSUE, spacing=Spacing())
+    (view,) = prepare(larger, spacing=Spacing(0.1, 0.1, "given"), regions=[region])
+    assert view.grid.spacing.source == "rejected"
+    row = Spacing(0.1, 0.1, "given", of_table=True)
+    (view,) = prepare(larger, spacing=row, regions=[region])
+    assert view.grid.spacing == row
+    assert codes([view]) == []
+    assert any("made larger" in note for note in view.notes)
 
 
 def test_undeclared_picture_beside_the_region_is_no_misfit(screen):

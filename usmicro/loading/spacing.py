@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from usmicro.errors import UsageError, reason_of
 from usmicro.loading.mask_names import composed
+from usmicro.loading.pixel_shape import LARGEST_ASPECT
 from usmicro.model.scan import Scan, Spacing
 from usmicro.model.warnings import ScanWarning, WarningCode
 
@@ -127,6 +128,17 @@ def _is_close(aspect: float, other: float) -> bool:
     return abs(math.log(aspect / other)) <= _ASPECT_TOLERANCE
 
 
+def _aspect_of(scan: Scan) -> float | None:
+    """Return the height of a pixel over its width according to the file; None if unknown."""
+    for spacing in (scan.spacing, *(region.spacing for region in scan.regions)):
+        aspect = spacing.aspect
+        if spacing.x_mm is not None and spacing.y_mm is not None:
+            aspect = spacing.y_mm / spacing.x_mm
+        if aspect is not None and 1 / LARGEST_ASPECT <= aspect <= LARGEST_ASPECT:
+            return aspect
+    return None
+
+
 def _without_number(scan: Scan, number: float, aspect: float) -> Scan:
     """Return a scan of non-square pixels without the number that the user gave for both axes."""
     warning = ScanWarning(
@@ -137,6 +149,7 @@ def _without_number(scan: Scan, number: float, aspect: float) -> Scan:
     return replace(
         scan,
         spacing=Spacing(source="rejected", aspect=aspect),
+        regions=tuple(replace(region, spacing=Spacing()) for region in scan.regions),
         warnings=(*scan.warnings, warning),
     )
 
@@ -174,7 +187,7 @@ def with_user_spacing(scan: Scan, spacing: Spacing, *, overrides: bool) -> Scan:
     regions, notes = scan.regions, scan.notes
     if overrides:
         regions = tuple(replace(region, spacing=Spacing()) for region in regions)
-    aspect = scan.spacing.aspect
+    aspect = _aspect_of(scan)
     if aspect is not None and spacing.x_mm is not None and spacing.y_mm is not None:
         if spacing.x_mm == spacing.y_mm and not _is_close(aspect, 1.0):
             return _without_number(scan, spacing.x_mm, aspect)
@@ -190,7 +203,7 @@ def with_user_spacing(scan: Scan, spacing: Spacing, *, overrides: bool) -> Scan:
     overruled = [warning for warning in scan.warnings if warning.code in _OVERRULED_CODES]
     return replace(
         scan,
-        spacing=spacing,
+        spacing=replace(spacing, of_table=overrides),
         regions=regions,
         notes=(*notes, *(warning.text for warning in overruled)),
         warnings=tuple(warning for warning in scan.warnings if warning not in overruled),

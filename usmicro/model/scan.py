@@ -30,6 +30,8 @@ class Spacing:
     """Where the values come from; "rejected" if there is a spacing, but an impossible one."""
     aspect: float | None = None
     """Height of a pixel over its width if that is known although the spacing is not."""
+    of_table: bool = field(default=False, compare=False)
+    """True if the user gave the spacing for this image alone, in a table."""
 
     @property
     def known(self) -> bool:

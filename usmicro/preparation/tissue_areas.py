@@ -105,8 +105,11 @@ def find_tissue_areas(
     parts, notes = tissue_parts(regions)
     remarks: list[Remark] = [*notes]
     if parts and (misfit := _misfit(grey, parts, regions, cache)):
-        remarks = [ScanWarning(WarningCode.REGIONS_DO_NOT_FIT, misfit)]
-        spacing = spacing if spacing.source == "given" else Spacing(source="rejected")
+        if spacing.of_table:
+            remarks = [misfit]
+        else:
+            remarks = [ScanWarning(WarningCode.REGIONS_DO_NOT_FIT, misfit)]
+            spacing = Spacing(source="rejected")
         parts, regions = (), ()
     if parts:
         found = [area for part in parts for area in _areas_of(part, grey, spacing, cache)]
@@ -128,7 +131,7 @@ def spacing_in(region: Region, spacing: Spacing) -> Spacing:
     if spacing.source in ("given", "pixel spacing"):
         return spacing
     if "rejected" in (region.spacing.source, spacing.source):
-        return Spacing(source="rejected", aspect=spacing.aspect)
+        return Spacing(source="rejected", aspect=region.spacing.aspect or spacing.aspect)
     return Spacing(aspect=spacing.aspect)
 
 

@@ -76,7 +76,7 @@ def test_missing_spacing_is_noted(scan_with, value):
 @pytest.mark.parametrize("value", [1e-9, 5.0])
 def test_impossible_spacing_is_rejected_with_one_warning(scan_with, value):
     scan = scan_with({"PhysicalDeltaX": value, "PhysicalDeltaY": value})
-    assert scan.regions[0].spacing == scan.spacing == Spacing(source="rejected")
+    assert scan.regions[0].spacing == scan.spacing == Spacing(source="rejected", aspect=1.0)
     (warning,) = scan.warnings
     assert warning.code == WarningCode.SPACING_REJECTED
     assert "PhysicalDeltaX" in warning.text

@@ -26,7 +26,7 @@ def test_implausible_pixel_spacing_is_not_used_and_noted(write_dicom, grey, valu
 
 def test_impossible_pixel_spacing_is_rejected_with_a_warning(write_dicom, grey):
     scan = load(write_dicom(grey, PixelSpacing=[100, 100]))
-    assert scan.spacing == Spacing(source="rejected")
+    assert scan.spacing == Spacing(source="rejected", aspect=1.0)
     assert [warning.code for warning in scan.warnings] == [WarningCode.SPACING_REJECTED]
 
 

@@ -189,6 +189,7 @@ def _read_region(
     x_mm, y_mm = _axis_spacing(item, "X"), _axis_spacing(item, "Y")
     source: SpacingSource = "none" if x_mm is None and y_mm is None else "region"
     problems: list[str] = []
+    aspect = y_mm / x_mm if x_mm and y_mm else None
     extents = {"X": (x_mm, box.right - box.left), "Y": (y_mm, box.bottom - box.top)}
     for axis, (spacing_mm, extent) in extents.items():
         if spacing_mm is None or not (problem := spacing_problem(spacing_mm, extent)):
@@ -205,7 +206,9 @@ def _read_region(
         source = "none"
     if y_mm is not None:
         region = replace(region, face_row=_face_row(item, box.top, y_mm))
-    return replace(region, spacing=Spacing(x_mm, y_mm, source)), remarks
+    if source != "rejected" or not aspect or not math.isfinite(aspect):
+        aspect = None
+    return replace(region, spacing=Spacing(x_mm, y_mm, source, aspect)), remarks
 
 
 def _face_row(item: Any, top: int, y_mm: float) -> float | None:

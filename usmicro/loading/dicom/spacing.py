@@ -8,7 +8,7 @@ from typing import Any
 
 from usmicro.loading.pixel_shape import LARGEST_ASPECT
 from usmicro.model.regions import same_spacing, tissue_parts
-from usmicro.model.scan import Region, Spacing, SpacingSource
+from usmicro.model.scan import Region, Spacing
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
 _SAME_ASPECT = 0.02
@@ -80,9 +80,10 @@ def file_spacing(
     else:
         spacing = _image_spacing(header, rows, columns, remarks)
         if not spacing.known and any(one.source == "rejected" for one in spacings):
-            spacing = Spacing(source="rejected")
+            shapes = [one.aspect for one in spacings if one.source == "rejected"]
+            spacing = Spacing(source="rejected", aspect=shapes[0])
     if not spacing.known:
-        return replace(spacing, aspect=aspect), tuple(remarks)
+        return replace(spacing, aspect=aspect or spacing.aspect), tuple(remarks)
     assert spacing.x_mm is not None
     assert spacing.y_mm is not None
     if aspect is not None and not math.isclose(
@@ -97,7 +98,7 @@ def file_spacing(
 
 def _image_spacing(header: Any, rows: int, columns: int, remarks: list[Remark]) -> Spacing:
     """Return the spacing of the whole image from an attribute of the header."""
-    source: SpacingSource = "none"
+    unusable = Spacing()
     for keyword, values in _image_spacings(header, remarks):
         try:
             y_mm, x_mm = (float(value) for value in values)  # DICOM gives the row spacing first
@@ -109,11 +110,11 @@ def _image_spacing(header: Any, rows: int, columns: int, remarks: list[Remark]) 
             return Spacing(x_mm, y_mm, "pixel spacing")
         text = f"{keyword} is not used: {problem}"
         if 0 < x_mm < math.inf and 0 < y_mm < math.inf:
-            source = "rejected"
+            unusable = Spacing(source="rejected", aspect=y_mm / x_mm)
             remarks.append(ScanWarning(WarningCode.SPACING_REJECTED, text))
         else:
             remarks.append(text)
-    return Spacing(source=source)
+    return unusable
 
 
 def _pixel_aspect_ratio(header: Any, remarks: list[Remark]) -> float | None:
