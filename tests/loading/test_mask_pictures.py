@@ -243,8 +243,15 @@ def label_image(*values):
     return picture
 
 
+def labels_with_255(value=1):
+    """Return a label image whose lower rows are not tissue."""
+    picture = label_image(value)
+    picture[100:] = 255
+    return picture
+
+
 def test_label_image_with_0_1_and_255_is_read_outside_a_folder_of_a_run(read):
-    masks = read(label_image(1, 255))
+    masks = read(labels_with_255())
     np.testing.assert_array_equal(masks.masses > 0, label_image(1, 0) > 0)
     assert (masks.ducts.max(), masks.nonmass.any()) == (0, False)
     assert masks.notes == (
@@ -264,7 +271,32 @@ def test_labels_need_a_background_of_0_outside_a_folder_of_a_run(read, tmp_path)
 
 def test_labels_with_a_name_of_a_structure_are_refused(read):
     with pytest.raises(ScanError, match="found the values 0, 1, 255"):
-        read(label_image(1, 255), "a_mass.png")
+        read(labels_with_255(), "a_mass.png")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a_mask.png", "a_mass.png"])
+@pytest.mark.parametrize("value", [1, 2, 3])
+@pytest.mark.parametrize("reaches_border", [False, True])
+def test_stray_low_pixels_do_not_make_a_binary_mask_a_label_image(
+    read, name, value, reaches_border
+):
+    area = DISC.copy()
+    area[40:60, : 60 if reaches_border else 0] = True
+    picture = (area * 255).astype(np.uint8)
+    picture[5, 5] = picture[31, 64] = value
+    picture[90:94, 100:104] = value
+    area = picture == 255
+    masks = read(picture, name)
+    np.testing.assert_array_equal(masks.masses > 0, area)
+    assert masks.ducts is None
+    (warning,) = masks.warnings
+    assert warning.code == WarningCode.MASK_UNUSUAL
+    assert f"has 18 pixels with the value {value}, expected 0 or 255" in warning.text
+
+
+def test_labels_with_255_inside_are_refused_since_255_may_be_a_mass(read):
+    with pytest.raises(ScanError, match=r"255 not tissue, which is at the border.*0, 1, 255"):
+        read(label_image(1, 255))
 
 
 def test_labels_of_floating_point_are_read(read):

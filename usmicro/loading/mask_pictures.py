@@ -50,7 +50,7 @@ _LESION_COLOURS = frozenset(("red", "green"))
 """Colours of malignant and benign masses in BUS-UCLM."""
 _EXPECTED = (
     "expected a mask with 0 and one other value, or labels "
-    "(0 tissue, 1 mass, 2 duct, 3 nonmass area, 255 not tissue)"
+    "(0 tissue, 1 mass, 2 duct, 3 nonmass area, 255 not tissue, which is at the border)"
 )
 
 
@@ -98,7 +98,7 @@ def read_picture(
                 "(1 mass, 2 duct, 3 nonmass area, 255 not tissue)"
             )
         return {labelled: labels == label for labelled, label in LABELS.items()}
-    area = _outlined(path, pixels, structure)
+    area = _outlined(path, pixels, structure, remarks)
     if not area.any():
         remarks.append(f"{path.name} outlines nothing, so the image has no such area")
     else:
@@ -119,13 +119,27 @@ def _labels(pixels: Pixels, *, written_by_run: bool) -> NDArray[np.integer] | No
     present = set(np.unique(values).tolist())
     if not present <= {0, *LABELS.values(), AreaLabel.NOT_TISSUE}:
         return None
-    beyond_binary = present & {AreaLabel.DUCT, AreaLabel.NONMASS} or present >= {
-        AreaLabel.MASS,
-        AreaLabel.NOT_TISSUE,
-    }
-    # without a 0, the lowest number is often the background
-    is_label_image = written_by_run or (0 in present and beyond_binary)
-    return values.astype(np.int64) if is_label_image else None
+    if not written_by_run:
+        if 0 not in present:  # the lowest number is often the background
+            return None
+        if AreaLabel.NOT_TISSUE in present:
+            if not _are_labels_with_255(values):
+                return None
+        elif not present & {AreaLabel.DUCT, AreaLabel.NONMASS}:
+            return None
+    return values.astype(np.int64)
+
+
+def _are_labels_with_255(values: NDArray[Any]) -> bool:
+    """Return True if two labels have areas, or one has and 255 is at the border, as not tissue.
+
+    Otherwise the picture may be a binary mask with stray pixels of low values.
+    """
+    levels = values.astype(np.float32)
+    areas = sum(_has_plateau(levels, levels == label, 0) for label in LABELS.values())
+    border = (values[0], values[-1], values[:, 0], values[:, -1])
+    is_at_border = any((side == AreaLabel.NOT_TISSUE).any() for side in border)
+    return areas > 1 or (areas == 1 and is_at_border)
 
 
 def _has_lesion_colours(colours: NDArray[Any]) -> bool:
@@ -137,8 +151,11 @@ def _has_lesion_colours(colours: NDArray[Any]) -> bool:
     return bool(present & red_green) and present <= {(0, 0, 0), *red_green}
 
 
-def _outlined(path: Path, pixels: Pixels, structure: Structure) -> BoolImage:
-    """Return the area that a binary mask, or one with flat colours on black, outlines."""
+def _outlined(path: Path, pixels: Pixels, structure: Structure, remarks: list[Remark]) -> BoolImage:
+    """Return the area that a binary mask, or one with flat colours on black, outlines.
+
+    Warnings are appended to `remarks`.
+    """
     values = pixels.brightness
     if not np.isfinite(values).all() or values.min() < 0:
         raise ScanError(f"{path}: {_EXPECTED}, found negative or missing values; correct the mask")
@@ -160,6 +177,8 @@ def _outlined(path: Path, pixels: Pixels, structure: Structure) -> BoolImage:
         has_other_levels |= _has_plateau(values, low & (values > 0), 0)
     if has_other_levels:
         raise _wrong_values(path, pixels)
+    if not most_difference:
+        remarks += _stray_values(path, values, low, between)
     if structure == "any" and pixels.colours.ndim == 3:
         _check_colours(path, pixels.colours[high])
     return np.asarray(values > largest / 2)
@@ -180,6 +199,30 @@ def _has_plateau(
     difference -= minimum_filter(values, _PLATEAU, mode="nearest")
     inside = minimum_filter(candidates, _PLATEAU, mode="constant", cval=False)
     return bool((inside & (difference <= most_difference)).any())
+
+
+def _stray_values(
+    path: Path, values: NDArray[np.float32], low: BoolImage, between: BoolImage
+) -> list[ScanWarning]:
+    """Return a warning if pixels have a third value that no smooth edge explains.
+
+    Parameters
+    ----------
+    path : Path
+    values : array, shape (rows, columns), float32
+    low, between : array, shape (rows, columns), bool
+        Pixels that are near 0, and pixels that are near neither 0 nor the largest value.
+    """
+    # a smooth edge ends in low values, but then it has values between, too
+    stray = low & (values > 0) & (not between.any())
+    if not stray.any():
+        return []
+    found = [f"{value:g}" for value in np.unique(values[stray])[:FEW_VALUES].tolist()]
+    text = (
+        f"{path.name} has {int(stray.sum())} pixels with the value {' or '.join(found)}, expected "
+        f"0 or {float(values.max()):g}; they were cut at half"
+    )
+    return [ScanWarning(WarningCode.MASK_UNUSUAL, text)]
 
 
 def _check_colours(path: Path, colours: NDArray[Any]) -> None:

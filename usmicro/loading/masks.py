@@ -71,12 +71,13 @@ def read_masks(
     """Read the masks of an image, found as in `find_masks`.
 
     A picture whose name does not say its structure is a label image (0 tissue, 1 mass, 2 duct,
-    3 nonmass area, 255 not tissue) if it has 0 and a value of 2 or 3, or the values 0, 1 and 255,
-    or is in the output folder of a run. Any other picture is a binary mask: black and one other
-    value or colour, or red and green as in BUS-UCLM. Smooth edges and the artefacts of JPEG are cut
-    at half of the largest value. Such a mask outlines masses unless its name says otherwise; one
-    that is black everywhere says that there is none. Pictures of the same structure are combined,
-    and connected areas are numbered.
+    3 nonmass area, 255 not tissue) if it is in the output folder of a run, or if it has 0 and a
+    value of 2 or 3; with 255 also a value of 1 counts, but then two of the labels must have an area
+    of 5 x 5 pixels, or one of them, and 255 must be at the border. Any other
+    picture is a binary mask: black and one other value or colour, or red and green as in BUS-UCLM.
+    Smooth edges and the artefacts of JPEG are cut at half of the largest value. Such a mask
+    outlines masses unless its name says otherwise; one that is black everywhere says that there is
+    none. Pictures of the same structure are combined, and connected areas are numbered.
 
     Each segment of a DICOM Segmentation is one mass or duct, whether connected or not. Where two
     segments overlap, the later one gets the pixels.

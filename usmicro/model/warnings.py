@@ -113,8 +113,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Correct the mask or its name.",
     ),
     WarningCode.MASK_UNUSUAL: Explanation(
-        "A mask has an unusual shape, as if it were inverted or a contour that is not filled",
-        "Look at the overlay; invert or fill the mask if needed.",
+        "A mask has an unusual shape, as if it were inverted or a contour that is not filled, or "
+        "pixels of a third value",
+        "Look at the overlay; invert, fill or correct the mask if needed.",
     ),
     WarningCode.MASK_SHARED: Explanation(
         "One mask belongs to several scans by its name and was used for each of them",
