@@ -7,6 +7,7 @@ from PIL import Image
 from tests.helpers.pictures import mask, speckle, write_png
 from usmicro.errors import UsageError
 from usmicro.loading.discover import find_scans, search_scans
+from usmicro.loading.file_kinds import kind_of_bytes
 from usmicro.loading.formats import without_quotations
 from usmicro.model.warnings import WarningCode
 
@@ -43,6 +44,20 @@ def test_dicom_is_detected_by_content(tree):
     tree("IM0001", "1.2.840.113", "named.txt2", content=DICOM)
     root = tree("readme", "core.bin", content=b"not a scan")
     assert names(root) == ["1.2.840.113", "IM0001", "named.txt2"]
+
+
+def test_dicom_with_the_suffix_of_another_kind_of_file_is_a_scan(tree):
+    dicom = ("IMG0001.M", "IMG0002.R", "IMG0003.DB", "1.2.840.bib", "IM7.log")
+    tree(*dicom, content=DICOM)
+    tree("Thumbs.db", "a.sqlite", content=b"\xd0\xcf\x11\xe0")
+    root = tree("analysis.m", "b.r", "c.txt", content=b"x = 1")
+    search = search_scans([root])
+    assert [scan.name for scan in search.scans] == sorted(dicom)
+    assert search.warnings() == []
+    assert search.remarks() == [
+        "5 other files were passed over: 1 .db, 1 .m, 1 .r, 1 .sqlite, 1 .txt"
+    ]
+    assert kind_of_bytes("IMG0001.M", DICOM) == ("scan", "")
 
 
 def test_file_with_the_suffix_of_a_scan_is_taken_whatever_its_content(tree):

@@ -32,7 +32,7 @@ from usmicro.loading.mask_names import (
     owners,
     stem_of,
 )
-from usmicro.loading.passed_over import OTHER_SUFFIXES, suffix_of
+from usmicro.loading.passed_over import OTHER_SUFFIXES, UNEXAMINED_SUFFIXES, suffix_of
 
 Kind = Literal["scan", "picture", "mask", "unread", "other", "silent"]
 """A "picture" may turn out to be a mask, "unread" may be a scan in a format that is not read,
@@ -109,7 +109,7 @@ def _kind_by_name(name: str) -> tuple[Kind, str] | None:
     suffix = PurePosixPath(name).suffix.lower()
     if name.upper() == "DICOMDIR":
         return "other", "DICOMDIR"
-    if suffix in OTHER_SUFFIXES:
+    if suffix in UNEXAMINED_SUFFIXES:
         return "other", suffix
     if suffix in PICTURE_SUFFIXES:
         return "picture", ""
@@ -126,7 +126,7 @@ def _kind_by_head(name: str, head: bytes) -> tuple[Kind, str]:
     if file_format in SCAN_FORMATS:
         return ("picture" if file_format in STILL_FORMATS else "scan"), ""
     suffix = suffix_of(name)
-    if file_format == "text":
+    if file_format == "text" or suffix in OTHER_SUFFIXES:
         return "other", suffix or "text"
     known = "" if file_format == "unknown" else f"{file_format} "
     return "unread", suffix or f"{known}without an ending"

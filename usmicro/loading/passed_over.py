@@ -18,7 +18,15 @@ OTHER_SUFFIXES = frozenset(
         *(".py", ".ipynb", ".r", ".m", ".sh", ".bat", ".css", ".js", ".md5", ".sha256"),
     )
 )
-"""Suffixes of files that are neither images nor videos; their content is not examined."""
+"""Suffixes of files that are neither images nor videos, unless their content says so."""
+UNEXAMINED_SUFFIXES = frozenset(
+    (
+        *(".csv", ".tsv", ".json", ".txt", ".xml", ".md", ".pdf", ".html", ".htm"),
+        *(".docx", ".pptx", ".xlsx"),
+    )
+)
+"""Suffixes of files whose content is not examined. The others may be those of DICOM files, which
+often end in a number, initials or a part of a name: IMG0001.M, IM7.DB."""
 _COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 """Suffixes of compressed files, before which the suffix of the content may stand."""
 _WELL_KNOWN = UNSUPPORTED_SUFFIXES | {
