@@ -127,6 +127,36 @@ def test_masks_of_scans_in_another_folder_are_masks(tmp_path):
     assert search.masks == 3
 
 
+@pytest.mark.parametrize(
+    "folder", ["truth", "MSK", "Ground-Truth", "annotation", "labels", "outlines", "drawn by Doe"]
+)
+@pytest.mark.parametrize("scan", ["images/1.png", "1.png", "1.dcm"])
+def test_masks_with_the_names_of_scans_are_masks_in_a_folder_of_any_name(
+    tree, tmp_path, folder, scan
+):
+    if scan.endswith("dcm"):
+        tree(f"a/{scan}", content=DICOM, folder=".")
+        pictures(tmp_path, **{f"a/{folder}/1.png": True})
+    else:
+        pictures(tmp_path, **{f"a/{scan}": False, f"a/{folder}/1.png": True})
+    search = search_scans([tmp_path])
+    assert [scan.name for scan in search.scans] == [f"a/{scan}"]
+    assert search.masks == 1
+
+
+def test_scans_of_the_same_name_in_folders_side_by_side_are_scans(tmp_path):
+    pictures(tmp_path, **{"a/1.png": False, "b/1.png": False, "b/2.png": True, "c/2.png": False})
+    assert len(names(tmp_path)) == 4
+
+
+def test_pictures_in_another_folder_that_look_like_masks_are_counted_in_a_remark(tmp_path):
+    pictures(tmp_path, **{"images/1.png": False, "outlines/1.png": True, "outlines/2.png": True})
+    search = search_scans([tmp_path])
+    assert [scan.name for scan in search.scans] == ["images/1.png", "outlines/2.png"]
+    assert search.masks == 1
+    assert search.remarks()[1].startswith("1 input looks like a mask, such as outlines/2.png: few")
+
+
 def test_mask_beside_a_scan_of_another_format_is_a_mask(tree, tmp_path):
     root = tree("1.dcm", "2.dcm", content=DICOM)
     pictures(root, **{"1.png": True, "2.dcm.png": True, "3.png": True})
@@ -152,8 +182,8 @@ def test_masks_that_are_named_as_inputs_are_read_with_a_remark(tmp_path):
     search = search_scans([tmp_path / "*.png"])
     assert len(search.scans) == 2
     assert search.remarks() == [
-        "1 input looks like a mask, such as 1_mask.png: few grey values, and a name or folder of a "
-        "mask; analysed as scans, since no scan belongs to them or they were named as inputs"
+        "1 input looks like a mask, such as 1_mask.png: few grey values; analysed as scans, "
+        "since no scan belongs to them or they were named as inputs"
     ]
 
 

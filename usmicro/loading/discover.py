@@ -69,8 +69,8 @@ class Search:
             )
             such = f", such as {self.like_masks[0]}" if with_names else ""
             remarks.append(
-                f"{files}{such}: few grey values, and a name or folder of a mask; analysed as "
-                "scans, since no scan belongs to them or they were named as inputs"
+                f"{files}{such}: few grey values; analysed as scans, since no scan belongs to "
+                "them or they were named as inputs"
             )
         if remark := self.passed_over.remark():
             remarks.append(remark)
@@ -92,10 +92,11 @@ def search_scans(inputs: Sequence[str | Path]) -> Search:
 
     Folders are searched with all their subfolders. The search leaves out hidden files, masks,
     output folders of runs, DICOM objects without an image, and files that are not images or videos.
-    A picture with few grey values is a mask if its name is that of a scan with a word for masks, or
-    if its folder has a name for masks. A file that is named, or matched by a pattern, is always
-    taken as a scan. Files without a suffix, or with an unusual one, are recognised by their
-    content.
+    A picture with few grey values is a mask if its name is that of a scan with a word for masks, if
+    its folder has a name for masks, or if the pictures of its folder are such and it has the name
+    of a scan in the folder above or in one beside. A file that is named, or matched by a
+    pattern, is always taken as a scan. Files without a suffix, or with an unusual one, are
+    recognised by their content.
 
     Parameters
     ----------

@@ -45,6 +45,9 @@ _WORDS_OF_IMAGES = ("Image", "Video", "US Volume", "Capture")
 """Words in the names of DICOM classes whose objects have pixels."""
 _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 """Sizes of the second header of a BMP file, bytes. Its signature alone, BM, may begin a text."""
+_SAMPLED_PICTURES = 3
+"""Number of pictures of a folder that must all look like masks before the others are examined. So
+one picture of most folders of scans is decoded. Chosen by judgement."""
 
 
 def kind_of_file(path: Path) -> tuple[Kind, str]:
@@ -168,9 +171,10 @@ def picture_kinds(
     """Yield for each picture whether it is a scan or a mask.
 
     A picture is a mask if it has few grey values and its name is that of a mask of one of the
-    scans. In a folder with a name for masks, every picture with few grey values is a mask. A
-    picture with few grey values and the name of a mask, but without a scan, is "unclear"; it is
-    taken as a scan.
+    scans. In a folder with a name for masks, every picture with few grey values is a mask. In
+    another folder whose first pictures look like masks, a picture with few grey values is a mask if
+    it has the name of a scan in the folder above or in one beside. A picture with few grey values
+    and the name or folder of a mask, but without a scan, is "unclear"; it is taken as a scan.
 
     Parameters
     ----------
@@ -204,6 +208,17 @@ def picture_kinds(
         group = picture.name.parent, stem_of(picture.name.name)
         if same_stem[group] > 1 and looks_like_mask(picture):
             twins[group] += 1
+    like_masks = {
+        folder
+        for folder, found in _by_folder(pictures).items()
+        if all(map(looks_like_mask, found[:_SAMPLED_PICTURES]))
+    }
+    stems_of_scans = {
+        (place, stem_of(name.name))
+        for name in names
+        if name.parent not in like_masks and not is_in_mask_folder(name)
+        for place in (name.parent, name.parent.parent)
+    }
     for picture in pictures:
         folder, file = picture.name.parent, picture.name.name
         group = folder, stem_of(file)
@@ -212,15 +227,25 @@ def picture_kinds(
         is_named = is_named_like_mask(file)
         is_named_after_scan = group in full_names  # case1.dcm.png beside case1.dcm
         examined = has_twin or is_in_folder or is_named or is_named_after_scan or in_mask_folder
+        examined = examined or folder in like_masks
         if not examined or not looks_like_mask(picture):
             yield "scan"
             continue
         has_scan = (
             is_named_after_scan
             or (has_twin and twins[group] < same_stem[group])
+            or (folder in like_masks and (folder.parent, stem_of(file)) in stems_of_scans)
             or any(
                 (folder, key) in keys_beside or key in keys
                 for key, _ in islice(owners(file), 1, None)  # the first is the picture itself
             )
         )
         yield "mask" if has_scan or is_in_folder else "unclear"
+
+
+def _by_folder(pictures: Iterable[Picture]) -> dict[PurePosixPath, list[Picture]]:
+    """Return the pictures of each folder."""
+    folders: dict[PurePosixPath, list[Picture]] = {}
+    for picture in pictures:
+        folders.setdefault(picture.name.parent, []).append(picture)
+    return folders

@@ -37,8 +37,9 @@ _SHORT = "\0"
 name contains this character."""
 MASK_FOLDERS = frozenset(
     (
-        *("mask", "masks", "label", "labels", "gt", "groundtruth", "ground_truth", "ground truth"),
-        *("seg", "segmentation", "segmentations", "annotation", "annotations"),
+        *("mask", "masks", "msk", "msks", "label", "labels", "gt", "gts", "truth", "truths"),
+        *("groundtruth", "ground_truth", "ground truth", "ground-truth"),
+        *("seg", "segs", "segmentation", "segmentations", "annotation", "annotations"),
     )
 )
 """Names of folders, in lower case, that may hold masks."""
