@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, ByteImage
 from usmicro.model.view import ColourBar
-from usmicro.preparation.scan_area import ScanArea, find_scan_areas
+from usmicro.preparation.scan_area import find_scan_areas
+from usmicro.preparation.scan_outline import ScanArea
 
 LINE_QUANTILE = 0.7
 """Quantile of the brightness of the pixels of an outline above which they are the drawn line, and

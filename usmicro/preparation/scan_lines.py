@@ -6,7 +6,7 @@ import numpy as np
 
 from usmicro.model.arrays import BoolImage
 from usmicro.model.view import Grid, ScanLines
-from usmicro.preparation.scan_area import Side
+from usmicro.preparation.scan_outline import Side
 
 FACE_PERCENTILE = 2
 """Percentile of the distance of the upper edge from the apex that gives the transducer face: nearly

@@ -13,7 +13,8 @@ from usmicro.model.scan import Region, Spacing
 from usmicro.model.view import Grid, ScanLines
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 from usmicro.preparation.cine_cache import Box, ScreenCache
-from usmicro.preparation.scan_area import LEAST_TEXTURE, ScanArea, Side, find_scan_areas
+from usmicro.preparation.scan_area import LEAST_TEXTURE, find_scan_areas
+from usmicro.preparation.scan_outline import ScanArea, Side
 from usmicro.preparation.spacing import pixel_aspect
 
 # regions that do not fit the pixels
