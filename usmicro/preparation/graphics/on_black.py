@@ -64,6 +64,9 @@ def find_graphics_on_black(grey: ByteImage) -> BoolImage:
 
 def _drawn_parts(parts: ByteImage, sharp: BoolImage) -> BoolImage:
     """Return the connected parts that are small and sharp."""
+    none = np.zeros(sharp.shape, dtype=bool)
+    if not (sharp & (parts > 0)).any():
+        return none
     count, labels, stats, _ = cv2.connectedComponentsWithStats(parts, connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA]
     shorter = np.minimum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
@@ -72,7 +75,7 @@ def _drawn_parts(parts: ByteImage, sharp: BoolImage) -> BoolImage:
         small &= area < SECOND_SHARE * max(area[1:].max(), SECOND_SHARE * area[0])
     drawn = small & (np.bincount(labels[sharp], minlength=count) >= LEAST_SHARP_SHARE * area)
     drawn[0] = False
-    return np.asarray(drawn[labels])
+    return np.asarray(drawn[labels]) if drawn.any() else none
 
 
 def _square(side: int) -> ByteImage:
