@@ -177,6 +177,35 @@ def test_contour_has_a_warning_that_it_is_not_filled(read):
 
 
 @pytest.mark.parametrize(
+    ("rows", "columns", "number"),
+    [
+        pytest.param(slice(50, 54), slice(91, 95), 16, id="a patch at the edge of the mass"),
+        pytest.param(slice(5, 9), slice(120, 124), 16, id="a patch alone"),
+        pytest.param(slice(5, 8), slice(120, 123), 9, id="a small patch alone"),
+        pytest.param(slice(100, 101), slice(20, 140), 120, id="a line"),
+    ],
+)
+@pytest.mark.parametrize("value", [100, 128])
+def test_small_areas_of_a_third_value_have_a_warning(read, rows, columns, number, value):
+    picture = GREY.copy()
+    picture[rows, columns] = value
+    masks = read(picture)
+    np.testing.assert_array_equal(masks.masses > 0, picture > 127)
+    (warning,) = masks.warnings
+    assert warning.code == WarningCode.MASK_UNUSUAL
+    assert f"{number} pixels with the value {value}, expected 0 or 255" in warning.text
+
+
+@pytest.mark.parametrize("factor", [0.4, 0.7, 1.5, 4])
+@pytest.mark.parametrize("method", [*Image.Resampling])
+def test_smooth_edges_of_any_resizing_have_no_warning(tmp_path, factor, method):
+    size = tuple(round(factor * side) for side in SHAPE[::-1])
+    area = disc() | disc(100, 70, 12)
+    Image.fromarray((area * 255).astype(np.uint8)).resize(size, method).save(tmp_path / "a.png")
+    assert read_masks(tmp_path, "a.dcm", size[::-1]).warnings == ()
+
+
+@pytest.mark.parametrize(
     ("picture", "name", "message"),
     [
         pytest.param(DISC * 60 + HALF * 120, "a_mask.png", "found the values 0, 60, 120", id="3"),
