@@ -195,3 +195,57 @@ def test_window_of_an_enhanced_volume_is_in_its_shared_groups(write_dicom):
     expected = np.clip(DEEP * 2 / 2000, 0, 1)
     np.testing.assert_allclose(frames_of(path)[0] / 65535, expected, atol=1e-4)
     assert "from the window 0 to 1000" in remarks(path)[0]
+
+
+VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
+
+
+def frame_group(centre, width, slope=1):
+    """Return the functional groups of a frame: a window and a rescale slope."""
+    window, transform, group = Dataset(), Dataset(), Dataset()
+    window.WindowCenter, window.WindowWidth = centre, width
+    transform.RescaleSlope, transform.RescaleIntercept = slope, 0
+    group.FrameVOILUTSequence = [window]
+    group.PixelValueTransformationSequence = [transform]
+    return group
+
+
+def test_windows_that_all_frames_have_are_applied(write_dicom):
+    path = write_dicom(
+        np.stack([DEEP, DEEP]),
+        BitsStored=12,
+        SOPClassUID=VOLUME,
+        PerFrameFunctionalGroupsSequence=[frame_group(1000.5, 2001, 2)] * 2,
+    )
+    expected = np.clip(DEEP * 2 / 2000, 0, 1)
+    for frame in frames_of(path):
+        np.testing.assert_allclose(frame / 65535, expected, atol=1e-4)
+    notes, warnings = remarks(path)
+    assert "from the window 0 to 1000" in notes
+    assert not warnings
+
+
+@pytest.mark.parametrize("bits", [8, 12])
+@pytest.mark.parametrize(
+    ("second", "what"),
+    [
+        (frame_group(500, 2001), "windows"),
+        (frame_group(1000.5, 2001, 3), "rescale slopes"),
+        (Dataset(), "windows"),
+    ],
+)
+def test_windows_that_differ_between_frames_have_a_warning(write_dicom, bits, second, what):
+    screen = GREY if bits == 8 else DEEP
+    path = write_dicom(
+        np.stack([screen, screen]),
+        BitsStored=bits,
+        SOPClassUID=VOLUME,
+        PerFrameFunctionalGroupsSequence=[frame_group(1000.5, 2001), second],
+    )
+    scan = load(path)
+    text = f"the {what} that differ between frames are not applied"
+    if bits == 8:
+        assert text in scan.notes
+        assert not scan.warnings
+    else:
+        assert text in [warning.text for warning in scan.warnings]

@@ -36,8 +36,11 @@ _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 _PALETTE = "PALETTE COLOR"
 _MOST_BLANK = 20
 """Number of frames in which one that is not blank is searched. Chosen by judgement."""
-_GROUPS_OF_GREY_LEVELS = ("FrameVOILUTSequence", "PixelValueTransformationSequence")
-"""Functional groups of enhanced images that hold windows and rescale slopes."""
+_GROUPS_OF_GREY_LEVELS = {
+    "FrameVOILUTSequence": "windows",
+    "PixelValueTransformationSequence": "rescale slopes",
+}
+"""Functional groups of enhanced images that hold grey levels, and what they hold."""
 _OTHER_INTERPRETATIONS = ("HSV", "ARGB", "CMYK", "XYB")
 """Photometric interpretations of the DICOM standard that are not read, besides some of YBR."""
 
@@ -300,8 +303,13 @@ def _grey(displayed: DisplayedPixels, codes: Frame) -> tuple[DisplayedPixels, li
         )
         photometric = "MONOCHROME2"
     with scan_errors(pixels.path, "the grey levels in the header cannot be read"):
+        header, differing = _with_functional_groups(pixels.header)
+        for name in differing:
+            text = f"the {_GROUPS_OF_GREY_LEVELS[name]} that differ between frames are not applied"
+            is_applied = displayed.layout.bits > 8  # 8-bit pixels are displayed as they are
+            remarks.append(ScanWarning(WarningCode.GREY_LEVELS, text) if is_applied else text)
         levels, more = grey_levels(
-            _with_shared_groups(pixels.header),
+            header,
             photometric,
             displayed.layout,
             codes,
@@ -310,14 +318,29 @@ def _grey(displayed: DisplayedPixels, codes: Frame) -> tuple[DisplayedPixels, li
     return replace(displayed, levels=levels), [*remarks, *more]
 
 
-def _with_shared_groups(header: Any) -> Any:
-    """Return a header with the windows and slopes that an enhanced image keeps for all frames."""
+def _with_functional_groups(header: Any) -> tuple[Any, list[str]]:
+    """Return a header with the windows and slopes that an enhanced image gives for all frames.
+
+    They are those of the shared functional groups, or those of each frame if all frames agree.
+
+    Returns
+    -------
+    merged : pydicom.Dataset
+    differing : list of str
+        Names of the functional groups that differ between frames.
+    """
     from pydicom.dataset import Dataset
 
-    groups = header.get("SharedFunctionalGroupsSequence")
-    merged = Dataset()
-    for name in _GROUPS_OF_GREY_LEVELS if groups else ():
-        if items := groups[0].get(name):
+    shared = header.get("SharedFunctionalGroupsSequence")
+    frames = header.get("PerFrameFunctionalGroupsSequence") or []
+    merged, differing = Dataset(), []
+    for name in _GROUPS_OF_GREY_LEVELS:
+        if shared and (items := shared[0].get(name)):
             merged.update(items[0])
+        each = [items[0] if (items := frame.get(name)) else None for frame in frames]
+        if any(item != each[0] for item in each):
+            differing.append(name)
+        elif each and each[0] is not None:
+            merged.update(each[0])
     merged.update(header)
-    return merged
+    return merged, differing
