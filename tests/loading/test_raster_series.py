@@ -1,6 +1,7 @@
 """Every frame of a picture file is read, or a warning says how many were not."""
 
 import io
+import itertools
 import json
 import struct
 
@@ -276,26 +277,36 @@ def png_chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def test_animation_of_16_bit_colour_is_warned_of(tmp_path):
+@pytest.mark.parametrize("has_default", [False, True])
+@pytest.mark.parametrize("images", [1, 2])
+def test_animation_of_16_bit_colour_is_warned_of(tmp_path, capfd, has_default, images):
     import zlib
 
-    image = np.random.default_rng(0).integers(0, 65536, (8, 9, 3), dtype=np.uint16).astype(">u2")
-    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in image))
+    shape = (images + has_default, 8, 9, 3)
+    pictures = np.random.default_rng(0).integers(0, 65536, shape, dtype=np.uint16).astype(">u2")
     control = struct.pack(">IIIIHHBB", 9, 8, 0, 0, 1, 20, 0, 0)
+    chunks = [
+        png_chunk(b"IHDR", struct.pack(">IIBBBBB", 9, 8, 16, 2, 0, 0, 0)),
+        png_chunk(b"acTL", struct.pack(">II", images, 0)),
+    ]
+    sequence = itertools.count()
+    for number, picture in enumerate(pictures):
+        rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in picture))
+        if number or not has_default:
+            chunks.append(png_chunk(b"fcTL", struct.pack(">I", next(sequence)) + control))
+        if number:
+            chunks.append(png_chunk(b"fdAT", struct.pack(">I", next(sequence)) + rows))
+        else:
+            chunks.append(png_chunk(b"IDAT", rows))
     path = tmp_path / "a.png"
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 9, 8, 16, 2, 0, 0, 0))
-        + png_chunk(b"acTL", struct.pack(">II", 2, 0))
-        + png_chunk(b"fcTL", struct.pack(">I", 0) + control)
-        + png_chunk(b"IDAT", rows)
-        + png_chunk(b"fcTL", struct.pack(">I", 1) + control)
-        + png_chunk(b"fdAT", struct.pack(">I", 2) + rows)
-        + png_chunk(b"IEND", b"")
-    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + png_chunk(b"IEND", b""))
     decoded, scan = frames_of(path)
-    np.testing.assert_array_equal(decoded[0], image)
-    assert codes(scan) == ["frames-not-read"]
+    np.testing.assert_array_equal(decoded, pictures[:1])
+    assert not any("left out" in note for note in scan.notes)
+    expected = {(False, 1): [], (False, 2): ["1 of 2"]}.get((has_default, images), [f"{images} of"])
+    assert [warning.text[: len(expected[0])] for warning in scan.warnings] == expected
+    assert codes(scan) == ["frames-not-read"] * len(expected)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_gif_is_read(tmp_path):

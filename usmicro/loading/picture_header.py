@@ -134,6 +134,17 @@ def png_chunk(path: Path, chunk_type: bytes) -> bytes:
     return b""
 
 
+def png_without_animation(data: bytes) -> bytes:
+    """Return a PNG file without the chunks of an animation: its picture for other programs."""
+    parts, start = [data[:8]], 8
+    while start < len(data):
+        end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+        if data[start + 4 : start + 8] not in (b"acTL", b"fcTL", b"fdAT"):
+            parts.append(data[start:end])
+        start = end
+    return b"".join(parts)
+
+
 def first_png_alpha(path: Path) -> int | None:
     """Return the alpha of the first pixel of an 8-bit PNG file, without decoding the others.
 

@@ -52,6 +52,11 @@ _MODE_NOTES = {
 """Pillow modes that are read besides 16-bit grey and those with alpha, each with a note for the
 scan, which may be empty."""
 
+_LEFT_OUT = (
+    "the picture for programs that show no animation is left out; it is not part of the animation"
+)
+"""Note on an animated PNG file."""
+
 
 def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSettings) -> Scan:
     """Read the header of a PNG, JPEG, BMP, TIFF or GIF file.
@@ -114,9 +119,8 @@ def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSet
             f"{path}: pixels of the kind {mode!r} (such as floating point or Lab) have no display "
             "brightness; convert the image to 8-bit or 16-bit grey or to RGB"
         )
-    if is_16_bit_colour and file_format == "png" and len(found.frames) > 1:
-        remarks.append(_not_animated(len(found.frames)))
-        found = FrameImages(found.frames[:1])
+    if is_16_bit_colour and file_format == "png":
+        found, remarks = _without_animation(found, remarks)
     turn = turn_of_orientation(orientation)
     raster = Raster(
         path,
@@ -154,10 +158,7 @@ def _images(image: Any, remarks: list[Remark]) -> FrameImages:
     first = 0
     if count > 1 and getattr(image, "default_image", False):
         first = 1
-        remarks.append(
-            "the picture for programs that show no animation is left out; "
-            "it is not part of the animation"
-        )
+        remarks.append(_LEFT_OUT)
     return FrameImages(tuple((number,) for number in range(first, count)))
 
 
@@ -166,13 +167,25 @@ def _has_16_bits(found: FrameImages) -> bool:
     return found.raw is not None and found.raw.dtype.endswith("2")
 
 
-def _not_animated(count: int) -> ScanWarning:
-    """Return the warning that the images of an animation with 16 bits per channel are not read."""
-    return ScanWarning(
-        WarningCode.FRAMES_NOT_READ,
-        f"{count - 1} of {count} images of the animation were not read: with 16 bits per channel "
-        "only the first is",
+def _without_animation(
+    found: FrameImages, remarks: list[Remark]
+) -> tuple[FrameImages, list[Remark]]:
+    """Return the first picture of a PNG file, and the remarks with a warning about the others.
+
+    The images of an animation with 16 bits per channel are not read.
+    """
+    count = len(found.frames)
+    is_animated = found.frames[0] == (0,)  # the first picture is part of the animation
+    if is_animated and count == 1:
+        return found, remarks
+    what = "the first" if is_animated else "the picture for programs that show no animation"
+    text = (
+        f"{count - is_animated} of {count} images of the animation were not read: with 16 bits per "
+        f"channel only {what} is"
     )
+    warning = ScanWarning(WarningCode.FRAMES_NOT_READ, text)
+    kept = [remark for remark in remarks if remark != _LEFT_OUT]
+    return FrameImages(((0,),)), [*kept, warning]
 
 
 def _without_uniform_alpha(raster: Raster) -> tuple[Raster, list[Remark]]:

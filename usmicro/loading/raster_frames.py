@@ -16,7 +16,7 @@ import numpy as np
 from usmicro.errors import ScanError
 from usmicro.loading.bit_depth import rescale, used_value_range
 from usmicro.loading.formats import DAMAGED, scan_errors
-from usmicro.loading.picture_header import first_png_alpha
+from usmicro.loading.picture_header import first_png_alpha, png_without_animation
 from usmicro.loading.pillow_image import open_image
 from usmicro.loading.tiff import PHOTOMETRIC, WHITE_IS_ZERO, FrameImages
 from usmicro.loading.turning import UPRIGHT, Turn
@@ -244,7 +244,10 @@ def _16_bit_colour_images(raster: Raster) -> Iterator[Frame]:
     for _ in _pillow_images(raster):
         pass  # Pillow reports damage as an error; OpenCV would print it to the terminal
     # the bytes are passed, since OpenCV cannot open every file name on Windows
-    data = np.fromfile(raster.path, dtype=np.uint8)
+    content = raster.path.read_bytes()
+    if raster.file_format == "png":  # versions of OpenCV differ in the picture that they decode
+        content = png_without_animation(content)
+    data = np.frombuffer(content, dtype=np.uint8)
     for number in _flat(raster.found):
         problem = _page_problem(raster.file_format, number)
         with scan_errors(raster.path, problem):
