@@ -21,7 +21,8 @@ from tests.helpers.videos import FRAMES, are_similar, write_video
 from usmicro.errors import CodecError, ScanError
 from usmicro.inspection import describe, inspect
 from usmicro.loading import load
-from usmicro.loading.video import ffmpeg, interlacing
+from usmicro.loading.video import ffmpeg, interlacing, reader
+from usmicro.loading.video.display import Display
 from usmicro.settings import LoadingSettings
 
 pytestmark = pytest.mark.usefixtures("temporary")
@@ -226,6 +227,16 @@ def test_container_in_dicom_that_asks_for_a_turn_is_warned_of(write_dicom, tmp_p
     assert [str(warning.code) for warning in scan.warnings] == ["frames-not-read"]
     encoded = [with_box(data, SAMPLE_ENTRY, box("pasp", struct.pack(">II", 2, 1)))]
     assert load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=encoded)).spacing.aspect == 0.5
+
+
+def test_edit_list_that_ffmpeg_does_not_follow_hides_no_frames(write_dicom, monkeypatch):
+    monkeypatch.setattr(
+        reader, "_display_in_dicom", lambda *_: Display(stored_frames=10, shown_frames=3)
+    )
+    scan = load(write_dicom(FRAMES, syntax=H264_HIGH, encoded=[H264]))
+    assert len(list(scan.frames())) == scan.declared_frames == 10
+    assert scan.warnings == ()
+    assert "the file declares 3 frames, but 10 were decoded" in scan.notes
 
 
 def test_uncompressed_avi_in_dicom_never_reaches_the_conversion_of_opencv(write_dicom):

@@ -261,8 +261,9 @@ def open_dicom_video(
         expected = min(expected, display.shown_frames)
     count, fault, remarks = _usable_frames(video.frames, expected, truncated, display)
     check_frame_count(path, count, settings.most_frames)
-    if expected < declared_frames and not fault:
-        missing = declared_frames - count
+    missing = declared_frames - count
+    # FFmpeg does not follow every edit list
+    if expected < declared_frames and missing > 0 and not fault:
         remarks.append(
             ScanWarning(
                 WarningCode.FRAMES_NOT_READ,
