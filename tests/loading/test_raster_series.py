@@ -137,6 +137,23 @@ def test_volume_is_read_or_refused(tmp_path):
         load(path)
 
 
+@pytest.mark.parametrize(
+    ("second", "options"),
+    [
+        (STACK, {"photometric": "miniswhite"}),
+        (STACK, {"compression": "zlib"}),
+        (STACK[:3], {}),
+    ],
+)
+def test_volumes_that_are_stored_in_different_ways_are_refused(tmp_path, second, options):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(STACK, volumetric=True, photometric="minisblack")
+        file.write(second, volumetric=True, **{"photometric": "minisblack", **options})
+    with pytest.raises(ScanError, match="not the same on all pages"):
+        load(path)
+
+
 COLOUR = np.stack([STACK[:2], STACK[2:4], STACK[4:]], axis=-1)
 """Two colour frames."""
 CHANNELS = np.moveaxis(COLOUR, -1, 1)

@@ -138,10 +138,14 @@ def find_frames(path: Path, image: Any, most_frames: int) -> FrameImages:
     raw = _raw_layout(first)
     if depth > 1:
         offsets = [_raw_offset(pages[page]) for page in main]
-        if raw is None or None in offsets:
+        is_same = all(
+            _raw_layout(pages[page]) == raw and int(pages[page].get(_DEPTH, 1) or 1) == depth
+            for page in main
+        )
+        if raw is None or None in offsets or not is_same:
             raise ScanError(
                 f"{path}: a TIFF volume of {depth} planes in a layout that is not read "
-                "(compressed or in tiles); save its planes as pages"
+                "(compressed, in tiles, or not the same on all pages); save its planes as pages"
             )
         starts = [start for start in offsets if start is not None]
         if max(starts) + depth * raw.length > size:
