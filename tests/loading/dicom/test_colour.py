@@ -276,6 +276,22 @@ def test_order_of_components_comes_from_the_pixels(write_dicom, planar, dtype, m
     assert not load(path).warnings
 
 
+def test_order_of_components_is_found_where_words_of_16_bits_differ_much(write_dicom):
+    rng = np.random.default_rng(0)
+    screen = rng.integers(0, 2000, (96, 128), dtype=np.uint16)
+    screen[np.arange(96) // 3 % 2 == 0] += 63536  # by pixel, white and black rows would alternate
+    screen[:, 64:] = rng.integers(0, 30000, (96, 64))
+    path = write_dicom(
+        np.stack([screen] * 3)[None],
+        SamplesPerPixel=3,
+        PhotometricInterpretation="RGB",
+        PlanarConfiguration=0,
+        Rows=96,
+        Columns=128,
+    )
+    np.testing.assert_array_equal(frames_of(path)[0], np.stack([screen] * 3, axis=-1))
+
+
 def test_blank_first_frame_does_not_decide(write_dicom):
     frames = np.stack([np.zeros_like(SCREEN), SCREEN])
     stored = np.stack([np.zeros_like(SCREEN), YCBCR])
