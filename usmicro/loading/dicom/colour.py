@@ -168,7 +168,8 @@ def is_other_order(components: Frame, planar: int) -> bool:
 
 def _row_difference(components: Frame) -> float:
     """Return the mean absolute difference of neighbouring rows."""
-    return float(np.abs(np.diff(components.astype(np.int32), axis=0)).sum()) / components.size
+    signed = np.int16 if components.dtype == np.uint8 else np.int32
+    return float(np.abs(np.diff(components.astype(signed), axis=0)).sum()) / components.size
 
 
 def _highest_8_bits(words: Frame) -> Frame:
