@@ -3,6 +3,8 @@
 The other tests make files of the same kinds. This one is skipped where the folder is missing.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,9 @@ def results(odd_files, tmp_path_factory):
     """Rows of images.csv by image; `masses` and `foci` hold the rows of an image."""
     out = tmp_path_factory.mktemp("odd") / "r"
     run(odd_files, out, spacing=0.07)
-    rows = {row["image"]: dict(row, masses=[], foci=[]) for row in table(out / "images.csv")}
+    rows: dict[str, dict[str, Any]] = {
+        row["image"]: {**row, "masses": [], "foci": []} for row in table(out / "images.csv")
+    }
     for name in ("masses", "foci"):
         for row in table(out / f"{name}.csv"):
             rows[row["image"]][name].append(row)
