@@ -43,7 +43,7 @@ def test_a_rejected_spacing_is_in_every_output(sample, tmp_path, capsys):
     assert record["images"]["mass_linear.png"]["warnings"][0]["code"] == "spacing-rejected"
     report = (out / "report.html").read_text(encoding="utf-8")
     assert '<section id="warnings">' in report
-    assert report.index('id="warnings"') < report.index('id="distributions"')
+    assert report.index('id="warnings"') < report.index('id="summary"')
 
 
 def test_a_run_without_warnings_says_so(sample, tmp_path, capsys):

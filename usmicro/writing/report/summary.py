@@ -21,7 +21,7 @@ LABELS = ("intramass", "extramass", "intraductal")
 
 def sections(run: Run, images: str = GALLERY_PLACE) -> str:
     """Return the sections of the main page; `images` is the gallery or the list of its pages."""
-    parts = (summary(run), warnings(run), distributions(run), failed(run), images, settings(run))
+    parts = (warnings(run), summary(run), distributions(run), failed(run), images, settings(run))
     return "".join(parts)
 
 
@@ -41,9 +41,8 @@ def navigation(*, gallery: bool, home: str, warned: bool, failed: bool) -> str:
     """
     if home:
         return f'<a href="{home}report.html">Summary</a><a href="#gallery">Gallery</a>'
-    names = [("summary", "Summary")]
-    names += [("warnings", "Warnings")] if warned else []
-    names += [("distributions", "Distributions")]
+    names = [("warnings", "Warnings")] if warned else []
+    names += [("summary", "Summary"), ("distributions", "Distributions")]
     names += [("failed", "Failed files")] if failed else []
     names += [("gallery", "Gallery"), ("settings", "Settings")]
     return "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in names)
@@ -86,7 +85,8 @@ def warnings(run: Run) -> str:
     body = ""
     for kind in kinds:
         examples = "".join(f"<li>{escape(example)}</li>" for example in kind["examples"])
-        examples = f'<ul class="path">{examples}</ul>' if examples else ""
+        if examples:
+            examples = f"<details><summary>Examples</summary><ul>{examples}</ul></details>"
         body += (
             f'<tr><td class="number">{kind["count"]:,}</td>'
             f"<td><strong>{escape(kind['title'])}.</strong> {escape(kind['advice'])}"
