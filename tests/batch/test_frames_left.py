@@ -56,6 +56,19 @@ def test_time_left_is_that_of_the_frames(monkeypatch):
     assert "29 s left" in progress.line()
 
 
+def test_time_for_compiling_is_not_counted(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    progress = Progress(12, io.StringIO())
+    progress.add_frame("a.png", 0, 0)
+    now = 20.0
+    progress.add("a.png")
+    assert "left" not in progress.line()
+    now = 21.0
+    progress.add("b.png")
+    assert "10 s left" in progress.line()
+
+
 def test_frames_of_files_are_counted_without_decoding(sample_data):
     jobs, *_ = make_jobs(sample_data, out=sample_data / "none", settings=Settings())
     counted: dict[str, int] = {}

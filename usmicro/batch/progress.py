@@ -47,6 +47,10 @@ class Progress:
         self.done = self.failed = self.kept = 0
         self.start = time.monotonic()
         self._frames = FramesLeft(total)
+        self._compiling = False
+        self._not_timed = 0.0
+        """Number of frames that were analysed while kernels were compiled, which says nothing about
+        the pace of the others."""
         self._reported = self.start
         self._bar = stream is not None and stream.isatty()
         self._current_frame = ""
@@ -72,6 +76,9 @@ class Progress:
         self.done += 1
         self.kept += kept
         self._frames.finish(image, frames, kept=kept)
+        if self._compiling:
+            self._compiling = False
+            self.start, self._not_timed = time.monotonic(), self._frames.done
         if error:
             self.failed += 1
             if self.failed <= NAMED_FAILURES:
@@ -93,6 +100,7 @@ class Progress:
             are being compiled for it.
         """
         if declared == 0:
+            self._compiling = True
             return self.say(COMPILING)
         if declared > 1:
             self._frames.advance(image, done, declared)
@@ -107,7 +115,7 @@ class Progress:
         """Return the present state of the run in one line."""
         parts = [f"{self.done}/{self.total}"]
         elapsed = time.monotonic() - self.start
-        frames = self._frames.done
+        frames = self._frames.done - self._not_timed
         if frames and elapsed > 0:
             rate = frames / elapsed
             parts.append(f"{rate:.1f} frames/s" if rate >= 1 else f"{1 / rate:.1f} s a frame")
