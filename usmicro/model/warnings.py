@@ -60,7 +60,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     WarningCode.REGION_UNCALIBRATED: Explanation(
         "A tissue region has no pixel spacing; no mm are reported for its findings",
-        "Give its spacing with --spacing if you know it.",
+        "Give the spacing of the image in a --spacing table if all of its regions share it.",
     ),
     WarningCode.REGIONS_DO_NOT_FIT: Explanation(
         "The ultrasound regions do not fit the pixels, as if the picture had been resized after "
