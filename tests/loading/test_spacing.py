@@ -77,6 +77,7 @@ def test_number_that_is_not_positive_is_refused(value):
         ("", "expected the columns"),
         ("name,spacing_mm\n1.png,0.1\n", "expected the columns"),
         ("image,spacing_x_mm\n1.png,0.1\n", "expected the columns"),
+        ("image,spacing_mm,spacing_x_mm,spacing_y_mm\n1.png,1,1,1\n", "both kinds"),
         ("image,spacing_mm\n1.png,wide\n", "line 2.*found 'wide'"),
         ("image,spacing_mm\n1.png\n", "line 2"),
         ("image,spacing_mm\n1.png,0\n", "line 2.*above 0"),

@@ -4,6 +4,7 @@ import pytest
 
 from usmicro.model.regions import free_fraction, tissue_parts
 from usmicro.model.scan import Region, Spacing
+from usmicro.model.warnings import ScanWarning, WarningCode
 
 NEAR, FAR = Spacing(0.05, 0.05, "region"), Spacing(0.1, 0.1, "region")
 
@@ -59,9 +60,17 @@ def test_region_of_high_priority_wins_over_a_larger_one():
 
 def test_larger_region_wins_at_the_same_priority():
     inset = tissue(60, 60, 100, 100, FAR)
-    (part,), notes = tissue_parts([inset, WHOLE])
+    (part,), (warning,) = tissue_parts([inset, WHOLE])
     assert part.region == WHOLE
-    assert "not analysed on its own" in notes[0]
+    assert isinstance(warning, ScanWarning)
+    assert warning.code == WarningCode.SPACING_DIFFERS
+    assert "not analysed on its own" in warning.text
+
+
+def test_inset_of_low_priority_is_only_noted():
+    (part,), (note,) = tissue_parts([tissue(60, 60, 100, 100, FAR, low=True), WHOLE])
+    assert part.region == WHOLE
+    assert isinstance(note, str)
 
 
 def test_part_of_a_smaller_region_remains():
@@ -73,7 +82,7 @@ def test_part_of_a_smaller_region_remains():
 
 def test_pixels_that_are_left_out_are_counted():
     _, notes = tissue_parts([WHOLE, tissue(50, 0, 102, 100, FAR)])
-    assert "4 % of its pixels are left out" in notes[0]
+    assert "4 % of its pixels are left out" in str(notes[0])
 
 
 def test_each_pixel_belongs_to_one_part():

@@ -64,7 +64,7 @@ def test_pixels_of_overlapping_regions_are_analysed_once(screen, second, first):
     (alone,) = prepare(screen, spacing=NEAR, regions=[TISSUE])
     np.testing.assert_array_equal(view.tissue, alone.tissue)
     assert view.grid == alone.grid
-    assert view.notes
+    assert view.notes or CODES.SPACING_DIFFERS in [warning.code for warning in view.warnings]
     assert codes([view]) == []
 
 

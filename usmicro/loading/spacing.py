@@ -99,6 +99,11 @@ def _read_table(path: Path) -> dict[str, Spacing]:
     columns = [(column or "").strip() for column in rows.fieldnames or ()]
     rows.fieldnames = columns
     has_one_value = "spacing_mm" in columns
+    if has_one_value and {"spacing_x_mm", "spacing_y_mm"} & set(columns):
+        raise UsageError(
+            f"--spacing {path}: expected the columns {_COLUMNS}, found both kinds; "
+            "remove one of them"
+        )
     keys = ("spacing_mm",) * 2 if has_one_value else ("spacing_x_mm", "spacing_y_mm")
     if "image" not in columns or not set(keys) <= set(columns):
         found = ", ".join(columns) or "none"

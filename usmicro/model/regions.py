@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from usmicro.model.scan import Region, Spacing
+from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
 SAME_SPACING = 0.005
 """Two spacings are the same if they differ by at most this fraction: by 0.2 mm over 40 mm. Chosen
@@ -37,13 +38,14 @@ class TissuePart:
     """True if the region is the box around several declared regions."""
 
 
-def tissue_parts(regions: Iterable[Region]) -> tuple[tuple[TissuePart, ...], tuple[str, ...]]:
-    """Return the parts of the screen that show tissue, from left to right, and notes.
+def tissue_parts(regions: Iterable[Region]) -> tuple[tuple[TissuePart, ...], tuple[Remark, ...]]:
+    """Return the parts of the screen that show tissue, from left to right, and remarks.
 
     These are the tissue regions, and the regions of colour flow that lie outside of them: a region
     of colour flow inside a tissue region is the colour box. Where regions of the same spacing
     overlap, they are joined. Where others overlap, a pixel belongs to the region of high priority,
-    or else to the larger region, or else to the first.
+    or else to the larger region, or else to the first. There is a warning if a region of another
+    spacing and the same priority is left out: it may be an enlarged inset.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ def tissue_parts(regions: Iterable[Region]) -> tuple[tuple[TissuePart, ...], tup
     -------
     parts : tuple of TissuePart
         Empty if no region shows tissue or colour flow.
-    notes : tuple of str
+    remarks : tuple of Remark
 
     References
     ----------
@@ -68,7 +70,8 @@ def tissue_parts(regions: Iterable[Region]) -> tuple[tuple[TissuePart, ...], tup
         for region in regions
         if region.kind == "colour flow" and free_fraction(region, tissue) >= LEAST_OUTSIDE
     ]
-    parts, notes = _joined([*tissue, *flow])
+    parts, joined_notes = _joined([*tissue, *flow])
+    remarks: list[Remark] = [*joined_notes]
     over = [region for region in regions if region.kind in ("spectral", "m-mode")]
     kept: list[TissuePart] = []
     for part in sorted(parts, key=lambda part: _rank(part.region)):
@@ -80,22 +83,38 @@ def tissue_parts(regions: Iterable[Region]) -> tuple[tuple[TissuePart, ...], tup
         free = free_fraction(region, covered)
         if free < LEAST_FREE:
             rest = f"; {100 * free:.0f} % of its pixels are left out" if free > 0 else ""
-            notes.append(
+            text = (
                 f"the {described(region)} lies in another region that has priority and is not "
                 f"analysed on its own{rest}"
+            )
+            may_be_inset = any(_contradicts(region, other) for other in covered)
+            remarks.append(
+                ScanWarning(WarningCode.SPACING_DIFFERS, f"{text}, although its spacing differs")
+                if may_be_inset
+                else text
             )
             continue
         # a spectrum that covers all of a region is a mistake of the file
         if free_fraction(region, [*covered, *drawn_over]) >= LEAST_FREE:
             covered += drawn_over
         if covered:
-            notes.append(
+            remarks.append(
                 f"the {described(region)} overlaps with another region that has priority; the "
                 "pixels in both are analysed only once"
             )
         kept.append(replace(part, covered=tuple(covered)))
     kept.sort(key=lambda part: (part.region.left, part.region.top))
-    return tuple(kept), tuple(notes)
+    return tuple(kept), tuple(remarks)
+
+
+def _contradicts(first: Region, second: Region) -> bool:
+    """Return True if two regions of the same priority have different spacings in mm."""
+    return (
+        first.low_priority == second.low_priority
+        and first.spacing.known
+        and second.spacing.known
+        and not same_spacing(first.spacing, second.spacing)
+    )
 
 
 def same_spacing(first: Spacing, second: Spacing) -> bool:

@@ -56,7 +56,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     WarningCode.SPACING_DIFFERS: Explanation(
         "The tissue regions of the image have different pixel spacings",
-        "Use the mm of each focus and mass; images.csv gives no spacing for the whole image.",
+        "Use the mm of each focus and mass, but not in a region that was left out; images.csv "
+        "gives no spacing for the whole image.",
     ),
     WarningCode.REGION_UNCALIBRATED: Explanation(
         "A tissue region has no pixel spacing; no mm are reported for its findings",

@@ -232,3 +232,14 @@ def test_data_type_that_is_not_of_the_standard_is_not_repeated(write_dicom, cine
     scan = load(write_dicom(cine, SOPClassUID=VOLUME, PerFrameFunctionalGroupsSequence=groups))
     assert any("the others are another type (1)" in note for note in scan.notes)
     assert not any("DOE" in note for note in scan.notes)
+
+
+@pytest.mark.parametrize("colour_first", [False, True])
+def test_grey_and_colour_frames_are_not_mixed(write_jpegs, smooth, colour_first):
+    frames = jpegs(smooth)
+    colour = io.BytesIO()
+    Image.fromarray(smooth[0]).convert("RGB").save(colour, "JPEG")
+    frames[0 if colour_first else 2] = colour.getvalue()
+    path = write_jpegs(4, data=encapsulate(frames))
+    with pytest.raises(ScanError, match=r"components, expected .* as in the first frame"):
+        frames_of(path)

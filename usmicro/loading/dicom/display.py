@@ -151,11 +151,18 @@ def decoded_frames(displayed: DisplayedPixels, *, keep_truncated: bool) -> Itera
     Raises
     ------
     ScanError
-        If a frame cannot be decoded. Also after the last frame if the file has fewer frames than
-        it declares, unless `keep_truncated`.
+        If a frame cannot be decoded, or grey and colour frames are mixed. Also after the last frame
+        if the file has fewer frames than it declares, unless `keep_truncated`.
     """
     pixels = displayed.pixels
-    for stored in stored_frames(pixels):
+    for number, stored in enumerate(stored_frames(pixels), 1):
+        components = 3 if stored.words.ndim == 3 else 1
+        if components != displayed.components:
+            raise ScanError(
+                f"{pixels.path}: frame {number} has {components} components, expected "
+                f"{displayed.components} as in the first frame; split the file into one with grey "
+                "and one with colour frames"
+            )
         yield displayed.frame(stored)
     count = len(pixels.frame_ranges)
     if count < pixels.declared_frames and not keep_truncated:

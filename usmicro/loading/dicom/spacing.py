@@ -58,7 +58,8 @@ def file_spacing(
     remarks : tuple
         Remarks on spacings that are not used or differ.
     """
-    spacings = [part.region.spacing for part in tissue_parts(regions)[0]]
+    parts, of_parts = tissue_parts(regions)
+    spacings = [part.region.spacing for part in parts]
     known = [spacing for spacing in spacings if spacing.known]
     remarks: list[Remark] = []
     aspect = _pixel_aspect_ratio(header, remarks)
@@ -68,7 +69,8 @@ def file_spacing(
             text = f"the regions have pixels of {', '.join(texts)} mm (x, y)"
             remarks.append(ScanWarning(WarningCode.SPACING_DIFFERS, text))
             return Spacing(source="region"), tuple(remarks)
-        if len(known) < len(spacings):  # that of one region is not that of the image
+        left_out = any(isinstance(remark, ScanWarning) for remark in of_parts)
+        if left_out or len(known) < len(spacings):  # that of one region is not that of the image
             return Spacing(source="region"), tuple(remarks)
         spacing = known[0]
         other = _image_spacing(header, rows, columns, [])
