@@ -62,6 +62,8 @@ def test_time_for_compiling_is_not_counted(monkeypatch):
     progress = Progress(12, io.StringIO())
     progress.add_frame("a.png", 0, 0)
     now = 20.0
+    progress.add_frame("a.png", 1, 2)
+    assert "left" not in progress.line()
     progress.add("a.png")
     assert "left" not in progress.line()
     now = 21.0

@@ -116,7 +116,7 @@ class Progress:
         parts = [f"{self.done}/{self.total}"]
         elapsed = time.monotonic() - self.start
         frames = self._frames.done - self._not_timed
-        if frames and elapsed > 0:
+        if frames and elapsed > 0 and not self._compiling:
             rate = frames / elapsed
             parts.append(f"{rate:.1f} frames/s" if rate >= 1 else f"{1 / rate:.1f} s a frame")
             parts.append(f"{duration(self._frames.left / rate)} left")
