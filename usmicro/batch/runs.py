@@ -189,7 +189,7 @@ def run(
         key=key,
         optional_outputs=("dicom",) * dicom + ("coco",) * coco,
     )
-    jobs, others = jobs[:limit], jobs[len(jobs[:limit]) :]
+    jobs, others = jobs[:limit], [] if limit is None else jobs[limit:]
     workers = min(workers or available_cores(), len(jobs))
     if callable(masks) and (workers > 1 or cluster is not None):
         check_importable(masks)

@@ -97,6 +97,21 @@ class BoundedReader(io.BufferedReader):
         return super().read(size if size is None or size < 0 else min(size, self._size))
 
 
+def file_state(path: Path) -> tuple[int, int]:
+    """Return the modification time of a file in ns and its size in bytes, as keys of a cache.
+
+    Raises
+    ------
+    ScanError
+        If the file cannot be read.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ScanError(f"{path}: cannot be opened: {error.strerror or error}") from error
+    return status.st_mtime_ns, status.st_size
+
+
 def detect_format(path: Path) -> str:
     """Detect the format of a file from its first bytes.
 

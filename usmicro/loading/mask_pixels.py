@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.errors import ScanError
-from usmicro.loading.formats import STILL_FORMATS, detect_format, format_of_bytes, scan_errors
+from usmicro.loading.formats import (
+    STILL_FORMATS,
+    detect_format,
+    file_state,
+    format_of_bytes,
+    scan_errors,
+)
 from usmicro.loading.raster_frames import MODES_16_BIT_GREY, MODES_WITH_ALPHA
 from usmicro.loading.tiff import PHOTOMETRIC, WHITE_IS_ZERO
 from usmicro.settings import LoadingSettings
@@ -73,11 +79,7 @@ def looks_like_mask(path: Path) -> bool:
     ScanError
         If the file cannot be read.
     """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ScanError(f"{path}: cannot be opened: {error.strerror or error}") from error
-    return _cached_look(path, status.st_mtime_ns, status.st_size)
+    return _cached_look(path, *file_state(path))
 
 
 @lru_cache(maxsize=_CACHED_PICTURES)

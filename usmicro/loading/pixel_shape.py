@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 
+from usmicro.model.scan import LARGEST_ASPECT
 from usmicro.model.warnings import Remark
 
-LARGEST_ASPECT = 5.0
-"""Largest ratio of the sides of a pixel that is believed. That of anamorphic video is at most 2.
-Chosen by judgement."""
 _SQUARE_WITHIN = 0.01
 """Pixels count as square if their sides differ by at most this fraction: rounding of a stored
 resolution gives such differences. Chosen by judgement."""

@@ -10,8 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from usmicro.errors import UsageError, reason_of
 from usmicro.loading.mask_names import composed
-from usmicro.loading.pixel_shape import LARGEST_ASPECT
-from usmicro.model.scan import Scan, Spacing
+from usmicro.model.scan import LARGEST_ASPECT, Scan, Spacing
 from usmicro.model.warnings import ScanWarning, WarningCode
 
 _ASPECT_TOLERANCE = 0.02

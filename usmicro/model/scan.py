@@ -20,6 +20,11 @@ RegionKind = Literal[
 SpacingSource = Literal["region", "pixel spacing", "given", "rejected", "none"]
 
 
+LARGEST_ASPECT = 5.0
+"""Largest ratio of the sides of a pixel that is believed. That of anamorphic video is at most 2.
+Chosen by judgement."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spacing:
     """Distance between the centres of neighbouring pixels on each axis, in mm; None if unknown."""

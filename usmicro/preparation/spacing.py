@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from usmicro.model.scan import Spacing
+from usmicro.model.scan import LARGEST_ASPECT, Spacing
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
 DEPTH_LIMITS_MM = (8.0, 250.0)
@@ -16,9 +16,6 @@ judgement."""
 WIDTH_LIMITS_MM = (4.0, 400.0)
 """The same for its width: the width of a narrow part of a split screen, and that of a wide sector.
 Chosen by judgement."""
-LARGEST_ASPECT = 5.0
-"""Largest ratio of the pixel sizes along the two axes at which a spacing is used. Chosen by eye; no
-measurement is recorded."""
 LARGEST_RATIO = 5.0
 """Largest ratio of a spacing and its estimate at which it is used, either way.
 

@@ -8,8 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from usmicro.errors import ScanError
-from usmicro.loading.formats import BoundedReader, detect_format, scan_errors, uid_name
+from usmicro.loading.formats import (
+    BoundedReader,
+    detect_format,
+    file_state,
+    scan_errors,
+    uid_name,
+)
 
 if TYPE_CHECKING:
     from pydicom.uid import UID
@@ -70,11 +75,7 @@ def read_summary(path: Path) -> FileSummary:
     ScanError
         If the file cannot be read.
     """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ScanError(f"{path}: cannot be opened: {error.strerror or error}") from error
-    return _cached_summary(path, status.st_mtime_ns, status.st_size)
+    return _cached_summary(path, *file_state(path))
 
 
 @lru_cache(maxsize=_CACHED_FILES)

@@ -6,9 +6,8 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from usmicro.loading.pixel_shape import LARGEST_ASPECT
 from usmicro.model.regions import same_spacing, tissue_parts
-from usmicro.model.scan import Region, Spacing
+from usmicro.model.scan import LARGEST_ASPECT, Region, Spacing
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
 _SAME_ASPECT = 0.02

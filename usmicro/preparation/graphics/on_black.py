@@ -47,8 +47,7 @@ def find_graphics_on_black(grey: ByteImage) -> BoolImage:
     array, shape (rows, columns), bool
         True near the sharp edges of these parts.
     """
-    kernel = np.ones((2, 2), np.uint8)
-    sharp = cv2.subtract(cv2.dilate(grey, kernel), cv2.erode(grey, kernel)) >= LEAST_SHARPNESS
+    sharp = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, _square(2)) >= LEAST_SHARPNESS
     if not sharp.any():
         return np.zeros(grey.shape, dtype=bool)
     bright = (grey > BLACK).view(np.uint8)

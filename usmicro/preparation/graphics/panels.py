@@ -39,8 +39,7 @@ def find_panels(grey: ByteImage) -> BoolImage:
     -------
     array, shape (rows, columns), bool
     """
-    kernel = np.ones((2, 2), np.uint8)
-    spread = cv2.subtract(cv2.dilate(grey, kernel), cv2.erode(grey, kernel))
+    spread = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
     flat = (spread <= MOST_TEXTURE) & (grey > GREY_RANGE[0]) & (grey < GREY_RANGE[1])
     opened = cv2.erode(flat.view(np.uint8), np.ones((SIDE, SIDE), np.uint8), borderValue=1)
     if not opened.any():
