@@ -6,41 +6,66 @@ downloaded a data set can read the pixel size and the reference labels of each i
 example to compare another detector with usmicro on the same images.
 """
 
-from usmicro.evaluation.datasets.held_out import read_held_out_networks, write_held_out_networks
+from usmicro.evaluation.datasets.held_out import (
+    held_out_network,
+    read_held_out_networks,
+    write_held_out_networks,
+)
 from usmicro.evaluation.datasets.images import (
     BREAST_LESIONS_USG,
     BUS_BRA,
-    ECHOGENIC_FOCI_MARKS,
+    BUS_UCLM,
+    BUSI,
     FOLDS,
     LabelledImage,
     read_breast_lesions_usg,
     read_bus_bra,
+    read_bus_uclm,
+    read_busi,
+)
+from usmicro.evaluation.datasets.marks import (
+    ECHOGENIC_FOCI_MARKS,
+    VISUAL_READINGS,
     read_echogenic_foci_marks,
+    read_visual_readings,
 )
 from usmicro.evaluation.datasets.masks import (
     LESION_MARGIN_MM,
     Rectangle,
+    intersection_over_union,
     largest_free_part,
     read_label_image,
     read_mask,
+    rectangle_area,
 )
 from usmicro.evaluation.datasets.simulated import targets_of_phantom
+from usmicro.evaluation.datasets.twins import twin_groups
 
 __all__ = [
     "BREAST_LESIONS_USG",
+    "BUSI",
     "BUS_BRA",
+    "BUS_UCLM",
     "ECHOGENIC_FOCI_MARKS",
     "FOLDS",
     "LESION_MARGIN_MM",
+    "VISUAL_READINGS",
     "LabelledImage",
     "Rectangle",
+    "held_out_network",
+    "intersection_over_union",
     "largest_free_part",
     "read_breast_lesions_usg",
     "read_bus_bra",
+    "read_bus_uclm",
+    "read_busi",
     "read_echogenic_foci_marks",
     "read_held_out_networks",
     "read_label_image",
     "read_mask",
+    "read_visual_readings",
+    "rectangle_area",
     "targets_of_phantom",
+    "twin_groups",
     "write_held_out_networks",
 ]

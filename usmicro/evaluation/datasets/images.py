@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from usmicro.errors import UsageError
+from usmicro.evaluation.datasets.masks import Rectangle
+from usmicro.evaluation.datasets.twins import twin_groups
 from usmicro.evaluation.targets import Target
 from usmicro.model.findings import PosteriorFeature
 from usmicro.model.scan import Spacing
@@ -19,8 +21,11 @@ BREAST_LESIONS_USG = "breast-lesions-usg"
 BUS_BRA = "bus-bra"
 """Folder of BUS-BRA."""
 
-ECHOGENIC_FOCI_MARKS = "echogenic-foci-marks"
-"""Folder of the marks of echogenic foci, on images of BrEaST-Lesions-USG and BUSI."""
+BUSI = "busi"
+"""Folder of BUSI."""
+
+BUS_UCLM = "bus-uclm"
+"""Folder of BUS-UCLM."""
 
 FOLDS = range(1, 6)
 """Numbers of the cross-validation folds. BUS-BRA is published with five folds."""
@@ -46,6 +51,10 @@ class LabelledImage:
     name: str
     """Name of the image within the data set."""
     path: Path
+    source: str | None = None
+    """Data set from which the image comes; None if that is `dataset` itself."""
+    patient: str | None = None
+    """Identifier of the patient within the data set from which the image comes."""
     spacing: Spacing = field(default_factory=Spacing)
     """Pixel size; unknown where the data set does not give it."""
     fold: int | None = None
@@ -56,12 +65,20 @@ class LabelledImage:
     """Mask files of findings that are not masses."""
     calcification: str | None = None
     """Place of calcifications: "none", "in a mass" or "intraductal"."""
+    calcified: bool | None = None
+    """True if both readers saw calcifications, False if neither did; None if they disagree."""
     posterior: PosteriorFeature | None = None
-    """Posterior feature of the lesion."""
+    """Posterior feature of the lesion; of the largest one if there are several."""
+    doppler: bool = False
+    """True if the image is known to show colour Doppler."""
     foci: tuple[Target, ...] | None = None
     """Foci that both readers marked."""
     uncertain_foci: tuple[Target, ...] = ()
     """All other marks. A detection there counts neither as a hit nor as false."""
+    lesion_boxes: tuple[Rectangle, ...] | None = None
+    """Boxes around the lesions that both readers saw."""
+    uncertain_lesion_boxes: tuple[Rectangle, ...] = ()
+    """Boxes of only one reader. A mass there counts neither as a hit nor as false."""
 
 
 def read_breast_lesions_usg(data: Path) -> list[LabelledImage]:
@@ -142,49 +159,99 @@ def read_bus_bra(data: Path) -> list[LabelledImage]:
     return images
 
 
-def read_echogenic_foci_marks(data: Path) -> list[LabelledImage]:
-    """List the images on which two readers marked echogenic foci, in the order of `marks.json`.
+def read_busi(data: Path) -> list[LabelledImage]:
+    """List the images of BUSI, in the order of its table.
 
-    Pixel size and masks are those of BrEaST-Lesions-USG if `data` contains that data set too. A
-    normal image of BUSI has no mass.
+    The pixel size and the patients are unknown. The set holds several images of one lesion, so that
+    the folds are dealt out to groups of near twins (`twin_groups`).
 
     Parameters
     ----------
     data : Path
-        Folder that contains `echogenic-foci-marks`, with `marks.json` and `images`.
+        Folder that contains `busi`, with `cases.csv`, `images` and `masks`.
+
+    Raises
+    ------
+    UsageError
+        If the table of the images is missing, or an image cannot be read.
+
+    References
+    ----------
+    Al-Dhabyani et al., Data in Brief 28 (2020) 104863.
     """
-    table = data / BREAST_LESIONS_USG / "cases.csv"
-    breast_images = (
-        {image.name: image for image in read_breast_lesions_usg(data)} if table.is_file() else {}
-    )
-    entries = json.loads((data / ECHOGENIC_FOCI_MARKS / "marks.json").read_text(encoding="utf-8"))
+    folder = data / BUSI
+    paths = [folder / "images" / row["image"] for row in _read_table(folder / "cases.csv")]
+    paths = [path for path in paths if path.is_file()]
+    folds = _deal_folds(twin_groups(paths))
+    return [
+        LabelledImage(
+            dataset=BUSI,
+            name=path.name,
+            path=path,
+            fold=fold,
+            mass_masks=tuple(sorted((folder / "masks").glob(f"{path.stem}_mask*.png"))),
+        )
+        for path, fold in zip(paths, folds, strict=True)
+    ]
+
+
+def read_bus_uclm(data: Path) -> list[LabelledImage]:
+    """List the images of BUS-UCLM, in the order of its table.
+
+    The pixel size is unknown. An image whose mask has another size than the image has no
+    `mass_masks`, because the masses are then unknown.
+
+    Parameters
+    ----------
+    data : Path
+        Folder that contains `bus-uclm`, with `cases.csv`, `images` and `masks`.
+
+    Raises
+    ------
+    UsageError
+        If the table of the images is missing.
+
+    References
+    ----------
+    Vallez et al., Scientific Data 12 (2025) 242.
+    """
+    folder = data / BUS_UCLM
+    rows = [
+        row
+        for row in _read_table(folder / "cases.csv")
+        if (folder / "images" / row["image"]).is_file()
+    ]
     images = []
-    for name, entry in entries.items():
-        path = data / entry["path"]
-        if not path.is_file():
-            continue
-        if breast_image := breast_images.get(path.name):
-            spacing, mass_masks = breast_image.spacing, breast_image.mass_masks
-        else:
-            spacing = Spacing()
-            mass_masks = () if path.name.startswith("busi_normal_") else None
+    for row, fold in zip(rows, _deal_folds([row["patient"] for row in rows]), strict=True):
+        path = folder / "images" / row["image"]
+        masks = tuple(sorted((folder / "masks").glob(f"{path.stem}_mask*.png")))
         images.append(
             LabelledImage(
-                dataset=ECHOGENIC_FOCI_MARKS,
-                name=name,
+                dataset=BUS_UCLM,
+                name=path.name,
                 path=path,
-                spacing=spacing,
-                mass_masks=mass_masks,
-                foci=_targets(entry["both"]),
-                uncertain_foci=_targets(entry["one"]),
+                patient=row["patient"],
+                fold=fold,
+                mass_masks=masks if row["mask_fits"] == "yes" else None,
+                doppler=row["doppler"] == "yes",
             )
         )
     return images
 
 
-def _targets(marks: Iterable[Mapping[str, float]]) -> tuple[Target, ...]:
-    """Return the marks of a reader, whose centre `x`, `y` and diameter `d` are in pixels."""
-    return tuple(Target(x=(mark["x"],), y=(mark["y"],), diameter=mark["d"]) for mark in marks)
+def _deal_folds(groups: Sequence[Hashable]) -> list[int]:
+    """Return a fold for each image, the same for all images of a group.
+
+    The largest groups are dealt out first, each to the fold with the fewest images so far.
+    """
+    sizes = Counter(groups)
+    images_in = dict.fromkeys(FOLDS, 0)
+    fold_of: dict[Hashable, int] = {}
+    # most_common keeps the order of first appearance among groups of equal size
+    for group, size in sizes.most_common():
+        fold_of[group] = min(FOLDS, key=lambda fold: images_in[fold])
+        images_in[fold_of[group]] += size
+    return [fold_of[group] for group in groups]
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:

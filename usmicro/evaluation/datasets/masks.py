@@ -100,9 +100,19 @@ def largest_free_part(lesions: BoolImage, margin: tuple[int, int]) -> Rectangle 
         if band[2] - band[0] >= LEAST_FRACTION * columns
         and band[3] - band[1] >= LEAST_FRACTION * rows
     ]
-    return max(large_bands, key=_area, default=None)
+    return max(large_bands, key=rectangle_area, default=None)
 
 
-def _area(rectangle: Rectangle) -> int:
+def rectangle_area(rectangle: Rectangle) -> int:
+    """Return the number of pixels in a rectangle."""
     left, top, right, bottom = rectangle
     return (right - left) * (bottom - top)
+
+
+def intersection_over_union(one: Rectangle, other: Rectangle) -> float:
+    """Return the area that two rectangles share, as a fraction of the area that they cover."""
+    columns = min(one[2], other[2]) - max(one[0], other[0])
+    rows = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(columns, 0) * max(rows, 0)
+    covered = rectangle_area(one) + rectangle_area(other) - shared
+    return shared / covered if covered else 0.0
