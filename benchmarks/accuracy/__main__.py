@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.accuracy.cases import (
+    READERS,
     Case,
     find_cases,
     phantom_cases,
@@ -76,7 +77,7 @@ def make_parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="?",
         metavar="DATA",
-        help="folder with breast-lesions-usg, bus-bra, echogenic-foci-marks",
+        help="folder with one or more of the data sets: " + ", ".join(READERS),
     )
     add(
         "--only",

@@ -1,11 +1,13 @@
-"""Measure masses and ducts: agreement with the true ones, false positives, and time."""
+"""Measure masses, ducts and nonmass areas: agreement with the truth, false positives, and time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
+from benchmarks.accuracy.boxes import LEAST_IOU, STRICT_IOU, BoxOverlap
 from benchmarks.accuracy.runs import Outcome
 from usmicro.evaluation.rows import Result, fraction, result_over_images, without_interval
 
@@ -35,6 +37,11 @@ def measure_masses(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
         counts = [outcome.masses.false_positives for outcome in drawn if outcome.masses is not None]
         return float(np.mean(counts))
 
+    def share_with_false_positive(drawn: list[Outcome]) -> float:
+        return fraction(
+            [outcome.masses.false_positives > 0 for outcome in drawn if outcome.masses is not None]
+        )
+
     results = []
     if with_mass:
         results += [
@@ -50,7 +57,58 @@ def measure_masses(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     if without:
         name = "false-positive masses per image without a mass"
         results.append(result_over_images(without, false_positives, name))
+        name = "share of images without a mass on which one is found"
+        results.append(result_over_images(without, share_with_false_positive, name))
     return results
+
+
+def measure_boxes(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
+    """Measure masses on images on which two readers drew boxes around the lesions."""
+    boxed = [outcome.boxes for outcome in outcomes if outcome.boxes is not None]
+    with_lesion = [boxes for boxes in boxed if boxes.iou_of_lesions]
+
+    def sensitivity(drawn: list[BoxOverlap], least: float) -> float:
+        return fraction([iou >= least for boxes in drawn for iou in boxes.iou_of_lesions])
+
+    def false_positives(drawn: list[BoxOverlap]) -> float:
+        return float(np.mean([boxes.false_positives for boxes in drawn]))
+
+    results = []
+    if with_lesion:
+        for least in (LEAST_IOU, STRICT_IOU):
+            name = f"lesion boxes, sensitivity (IoU of boxes at least {least})"
+            results.append(result_over_images(with_lesion, partial(sensitivity, least=least), name))
+    if boxed:
+        name = "masses outside every lesion box, per image"
+        results.append(result_over_images(boxed, false_positives, name))
+    return results
+
+
+def measure_images_without_mass(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
+    """Measure ducts and nonmass areas on whole real images on which nothing is outlined.
+
+    Parts beside a lesion are left out, because ducts and altered tissue may really lie there.
+    """
+    normal = [
+        outcome
+        for outcome in outcomes
+        if outcome.case.outlines == ()
+        and not outcome.case.other_outlines
+        and outcome.case.part is None
+    ]
+    if not normal:
+        return []
+
+    def nonmass_areas(drawn: list[Outcome]) -> float:
+        return float(np.mean([outcome.found_nonmass for outcome in drawn]))
+
+    def ducts(drawn: list[Outcome]) -> float:
+        return float(np.mean([outcome.found_ducts for outcome in drawn]))
+
+    return [
+        result_over_images(normal, nonmass_areas, "nonmass areas per image without a mass"),
+        result_over_images(normal, ducts, "false-positive ducts per image without a mass"),
+    ]
 
 
 def measure_ducts(outcomes: Sequence[Outcome], listed: float) -> list[Result]:

@@ -11,16 +11,24 @@ from usmicro.errors import UsageError
 from usmicro.evaluation.datasets import (
     BREAST_LESIONS_USG,
     BUS_BRA,
+    BUS_UCLM,
+    BUSI,
     ECHOGENIC_FOCI_MARKS,
+    VISUAL_READINGS,
     LabelledImage,
     Rectangle,
+    held_out_network,
     read_breast_lesions_usg,
     read_bus_bra,
+    read_bus_uclm,
+    read_busi,
     read_echogenic_foci_marks,
     read_held_out_networks,
     read_label_image,
+    read_visual_readings,
     targets_of_phantom,
 )
+from usmicro.evaluation.measures import PRESENT
 from usmicro.evaluation.targets import Target
 from usmicro.model.arrays import LabelImage
 from usmicro.model.findings import PosteriorFeature
@@ -28,7 +36,7 @@ from usmicro.model.scan import Scan, Spacing
 from usmicro.phantom import phantom_set
 from usmicro.phantom.sets import SetKind
 
-TRAINED_ON = (BUS_BRA, BREAST_LESIONS_USG)
+TRAINED_ON = (BUS_BRA, BREAST_LESIONS_USG, BUSI, BUS_UCLM)
 """Data sets on which the mass network is trained."""
 
 CLIP_KINDS: tuple[SetKind, ...] = ("twinkling", "vessel", "flash", "noise")
@@ -53,6 +61,8 @@ class Case:
     name: str
     path: Path | None = None
     """File of the scan; None for a simulated scan."""
+    source: str | None = None
+    """Data set from which the image comes; None if that is `dataset` itself."""
     phantom: tuple[SetKind, int] | None = None
     """Set and seed of a simulated scan."""
     spacing: Spacing = field(default_factory=Spacing)
@@ -67,8 +77,13 @@ class Case:
     """True foci; None if they are not marked. Those of a simulated scan are in its `Truth`."""
     ignored: tuple[Target, ...] = ()
     """Marks on which a detection is neither a hit nor a false positive."""
+    lesion_boxes: tuple[Rectangle, ...] | None = None
+    """Boxes around the lesions that both readers saw; None if boxes are not drawn."""
+    ignored_boxes: tuple[Rectangle, ...] = ()
+    """Boxes on which a mass is neither a hit nor a false positive."""
     calcification: str | None = None
-    """Descriptor: "none", "in a mass" or "intraductal"; None if not assessed."""
+    """Descriptor: "none", "in a mass", "intraductal", or "present" if the place is not labelled;
+    None if not assessed."""
     posterior: PosteriorFeature | None = None
     """Posterior feature of the lesion; None if not assessed."""
     mass_network: Path | None = None
@@ -90,8 +105,8 @@ class Truth:
 def with_unseen_networks(cases: Sequence[Case], folder: Path) -> list[Case]:
     """Assign to each case a mass network of `folder` that was not trained on it.
 
-    Cases on which every network was trained are left out. Cases of data sets that are not used for
-    training keep the network of the package.
+    Cases on which every network was trained are left out. Cases that do not come from the data sets
+    that are used for training keep the network of the package.
 
     Raises
     ------
@@ -101,10 +116,13 @@ def with_unseen_networks(cases: Sequence[Case], folder: Path) -> list[Case]:
     networks = read_held_out_networks(folder)
     kept: list[Case] = []
     for case in cases:
-        network = None if case.path is None else networks.get(case.path.stem)
+        source = case.source or case.dataset
+        network = None
+        if case.path is not None:
+            network = held_out_network(networks, source, case.path.stem)
         if network is not None:
             kept.append(replace(case, mass_network=network))
-        elif case.dataset not in TRAINED_ON:
+        elif source not in TRAINED_ON:
             kept.append(case)
     return kept
 
@@ -168,23 +186,50 @@ def bus_bra(data: Path) -> list[Case]:
     return [_case_of(image) for image in read_bus_bra(data)]
 
 
+def busi(data: Path) -> list[Case]:
+    """List BUSI: outlines, normal images, no pixel size."""
+    return [_case_of(image) for image in read_busi(data)]
+
+
+def bus_uclm(data: Path) -> list[Case]:
+    """List BUS-UCLM: outlines, normal images, no pixel size."""
+    return [_case_of(image) for image in read_bus_uclm(data)]
+
+
 def echogenic_foci_marks(data: Path) -> list[Case]:
     """List the marked scans. Foci that both readers marked are targets; other marks are ignored."""
     images = sorted(read_echogenic_foci_marks(data), key=lambda image: image.name)
     return [_case_of(image) for image in images]
 
 
+def visual_readings(data: Path) -> list[Case]:
+    """List the images that two readers read: foci, boxes of lesions, calcification.
+
+    The name of the data set in the tables contains the source of the image.
+    """
+    return [
+        replace(_case_of(image), dataset=f"{VISUAL_READINGS} {image.source}")
+        for image in read_visual_readings(data)
+    ]
+
+
 def _case_of(image: LabelledImage) -> Case:
+    calcification = image.calcification
+    if image.calcified is not None:
+        calcification = PRESENT if image.calcified else "none"
     return Case(
         dataset=image.dataset,
         name=image.name,
         path=image.path,
+        source=image.source,
         spacing=image.spacing,
         outlines=image.mass_masks,
         other_outlines=image.other_masks,
         targets=image.foci,
         ignored=image.uncertain_foci,
-        calcification=image.calcification,
+        lesion_boxes=image.lesion_boxes,
+        ignored_boxes=image.uncertain_lesion_boxes,
+        calcification=calcification,
         posterior=image.posterior,
     )
 
@@ -192,7 +237,10 @@ def _case_of(image: LabelledImage) -> Case:
 READERS: dict[str, Callable[[Path], list[Case]]] = {
     BREAST_LESIONS_USG: breast_lesions_usg,
     BUS_BRA: bus_bra,
+    BUSI: busi,
+    BUS_UCLM: bus_uclm,
     ECHOGENIC_FOCI_MARKS: echogenic_foci_marks,
+    VISUAL_READINGS: visual_readings,
 }
 """Function that lists the cases of a data set, by the name of its folder."""
 

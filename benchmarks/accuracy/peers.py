@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_laplace
 
 from benchmarks.accuracy.cases import Case, open_case
 from benchmarks.accuracy.foci import FALSE_POSITIVE_RATES
+from usmicro.evaluation.datasets import ECHOGENIC_FOCI_MARKS
 from usmicro.evaluation.measures import free_response_results
 from usmicro.evaluation.metrics import Detections, match
 from usmicro.evaluation.rows import Row
@@ -131,8 +132,12 @@ scans; no measurement is recorded.
 
 
 def score_peers(cases: Sequence[Case]) -> list[Row]:
-    """Measure the sensitivity of each detector on whole images and within the true masses."""
-    marked = [case for case in cases if case.targets is not None]
+    """Measure the sensitivity of each detector on whole images and within the true masses.
+
+    Only the images of ECHOGENIC_FOCI_MARKS are used, so that the rows can be compared with those of
+    usmicro on that data set.
+    """
+    marked = [case for case in cases if case.dataset == ECHOGENIC_FOCI_MARKS]
     whole: dict[str, list[Detections]] = {name: [] for name in PEERS}
     inside: dict[str, list[Detections]] = {name: [] for name in PEERS}
     for case in marked:

@@ -87,12 +87,17 @@ class Probability:
 PROBABILITIES = (
     # the most probable of three labels has a probability of at least 1/3
     Probability("label_confidence", label_statements, 1 / 3, ("phantom mixed",)),
-    Probability("confidence", focus_statements, 0.0, ("phantom mixed", "echogenic-foci-marks")),
+    Probability(
+        "confidence",
+        focus_statements,
+        0.0,
+        ("phantom mixed", "echogenic-foci-marks", "visual-readings multirez"),
+    ),
     Probability(
         "confidence of masses",
         mass_statements,
         0.0,
-        ("breast-lesions-usg", "bus-bra", "phantom mixed"),
+        ("breast-lesions-usg", "bus-bra", "busi", "bus-uclm", "phantom mixed"),
     ),
 )
 """Probabilities that are tested."""

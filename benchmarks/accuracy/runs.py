@@ -11,9 +11,11 @@ from functools import partial
 import cv2
 import numpy as np
 
+from benchmarks.accuracy.boxes import BoxOverlap, bounding_boxes, match_boxes
 from benchmarks.accuracy.cases import Case, Truth, open_case
 from usmicro.analysis import analyze
 from usmicro.errors import UsmicroError
+from usmicro.evaluation.datasets import Rectangle, rectangle_area
 from usmicro.evaluation.overlaps import connected_parts, match_areas
 from usmicro.evaluation.targets import Target
 from usmicro.labelling.calcification import calcification_of_image
@@ -74,10 +76,16 @@ class Outcome:
     """For each target, likewise."""
     masses: MassOverlap | None = None
     """None if the masses are not outlined."""
+    boxes: BoxOverlap | None = None
+    """None if no reader drew boxes around the lesions."""
     ducts: DuctOverlap | None = None
     """None if the true ducts are not known."""
+    found_ducts: int = 0
+    """Number of detected ducts."""
+    found_nonmass: int = 0
+    """Number of detected nonmass areas."""
     largest_mass: Mass | None = None
-    """The mass that finds the largest true mass; None if that is missed."""
+    """The mass that finds the largest true mass or lesion; None if that is missed."""
     calcification: str = ""
     """Reported descriptor of the calcifications, at the default confidence."""
     score: float = float("nan")
@@ -153,9 +161,18 @@ def run_case(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome
 
 
 def _with_areas(outcome: Outcome, analysis: Analysis, truth: Truth) -> Outcome:
-    """Add the agreement of masses and ducts with the true ones."""
+    """Add the number of areas, and the agreement of masses and ducts with the true ones."""
+    outcome = replace(
+        outcome,
+        found_ducts=int(connected_parts(analysis.labels == AreaLabel.DUCT).max()),
+        found_nonmass=int(connected_parts(analysis.labels == AreaLabel.NONMASS).max()),
+    )
     if truth.ducts is not None:
         outcome = replace(outcome, ducts=compare_ducts(analysis.labels, truth.ducts))
+    case = outcome.case
+    if case.lesion_boxes is not None:
+        boxes, largest_mass = compare_boxes(analysis, case.lesion_boxes, case.ignored_boxes)
+        outcome = replace(outcome, boxes=boxes, largest_mass=largest_mass)
     if truth.masses is None:
         return outcome
     overlap, largest_mass = compare_masses(analysis, truth.masses)
@@ -196,14 +213,8 @@ def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, M
     largest_mass : Mass or None
         The mass that finds the largest true mass; None if that is missed.
     """
-    detected = connected_parts(analysis.labels == AreaLabel.MASS)
+    detected, masses = _detected_masses(analysis)
     overlap = match_areas(detected, true)
-    masses = []
-    if analysis.masses:
-        masses = [
-            _mass_of_part(analysis.masses, detected == number)
-            for number in range(1, int(detected.max()) + 1)
-        ]
     confidences = tuple(
         (mass.confidence, index in overlap.pairs.values()) for index, mass in enumerate(masses)
     )
@@ -214,6 +225,42 @@ def compare_masses(analysis: Analysis, true: LabelImage) -> tuple[MassOverlap, M
         MassOverlap(overlap.total_dice, overlap.dice_of_true, overlap.false_positives, confidences),
         largest_mass,
     )
+
+
+def compare_boxes(
+    analysis: Analysis, lesions: Sequence[Rectangle], uncertain: Sequence[Rectangle]
+) -> tuple[BoxOverlap, Mass | None]:
+    """Match the bounding boxes of the detected masses with the boxes of the lesions one to one.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    lesions, uncertain : sequence of Rectangle
+        Boxes that both readers drew, and boxes of only one reader.
+
+    Returns
+    -------
+    overlap : BoxOverlap
+    largest_mass : Mass or None
+        The mass that finds the largest lesion; None if that is missed.
+    """
+    detected, masses = _detected_masses(analysis)
+    overlap = match_boxes(bounding_boxes(detected), lesions, uncertain)
+    largest = int(np.argmax([rectangle_area(box) for box in lesions])) if lesions else -1
+    largest_mass = masses[overlap.pairs[largest]] if largest in overlap.pairs and masses else None
+    return overlap, largest_mass
+
+
+def _detected_masses(analysis: Analysis) -> tuple[LabelImage, list[Mass]]:
+    """Return the connected parts of the masses as a label image, and the mass of each part.
+
+    The list is empty if the analysis lists no masses.
+    """
+    detected = connected_parts(analysis.labels == AreaLabel.MASS)
+    if not analysis.masses:
+        return detected, []
+    numbers = range(1, int(detected.max()) + 1)
+    return detected, [_mass_of_part(analysis.masses, detected == number) for number in numbers]
 
 
 def _mass_of_part(masses: Sequence[Mass], part: BoolImage) -> Mass:

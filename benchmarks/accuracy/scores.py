@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.accuracy.anatomy import measure_anatomy_time, measure_ducts, measure_masses
+from benchmarks.accuracy.anatomy import (
+    measure_anatomy_time,
+    measure_boxes,
+    measure_ducts,
+    measure_images_without_mass,
+    measure_masses,
+)
 from benchmarks.accuracy.foci import (
     measure_foci,
     measure_foci_by_group,
@@ -66,7 +72,7 @@ def measure_calcification(outcomes: Sequence[Outcome], listed: float) -> list[Re
 
 
 def measure_posterior_features(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
-    """Measure the posterior feature of the largest true mass.
+    """Measure the posterior feature of the largest true mass or lesion.
 
     A mass that is missed or not assessable has score 0, and its class counts as wrong.
     """
@@ -124,6 +130,8 @@ MEASURES: tuple[Callable[[Sequence[Outcome], float], list[Result]], ...] = (
     measure_calcification,
     measure_posterior_features,
     measure_masses,
+    measure_boxes,
+    measure_images_without_mass,
     measure_ducts,
     measure_foci,
     measure_foci_by_group,

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -6,7 +7,12 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.__main__ import main
-from benchmarks.accuracy.anatomy import measure_anatomy_time, measure_ducts, measure_masses
+from benchmarks.accuracy.anatomy import (
+    measure_anatomy_time,
+    measure_ducts,
+    measure_images_without_mass,
+    measure_masses,
+)
 from benchmarks.accuracy.cases import Case, open_case
 from benchmarks.accuracy.parts import lesion_margin, parts_without_lesion
 from benchmarks.accuracy.pictures import GAP, WIDTH, worst_outcomes
@@ -19,8 +25,10 @@ from benchmarks.accuracy.runs import (
     compare_masses,
     run_case,
 )
+from usmicro.analysis import analyze
 from usmicro.errors import UsageError
 from usmicro.evaluation import metrics
+from usmicro.model.anatomy import AreaLabel
 from usmicro.model.scan import Spacing
 from usmicro.settings import Settings
 
@@ -53,8 +61,12 @@ def test_masses_are_measured_on_images_with_and_without_a_mass():
     assert measured["masses, sensitivity (Dice above 0.5)"] == (pytest.approx(2 / 3), 2)
     assert measured["false-positive masses per image"] == (1, 4)
     assert measured["false-positive masses per image without a mass"] == (1.5, 2)
+    assert measured["share of images without a mass on which one is found"] == (0.5, 2)
     only = values(measure_masses([outcome(masses=overlaps[2])], 0.5))
-    assert only == {"false-positive masses per image without a mass": (3, 1)}
+    assert only == {
+        "false-positive masses per image without a mass": (3, 1),
+        "share of images without a mass on which one is found": (1, 1),
+    }
     assert measure_masses([outcome()], 0.5) == []
 
 
@@ -87,6 +99,41 @@ def test_rows_of_ducts_and_of_the_anatomy_time():
         "anatomy stage, median seconds per image": (pytest.approx(0.2), 2)
     }
     assert measure_ducts([outcome()], 0.5) == measure_anatomy_time([outcome()]) == []
+
+
+def test_ducts_and_nonmass_areas_are_measured_on_whole_images_without_a_finding():
+    normal = Case(dataset="d", name="one", outlines=())
+    left_out = [
+        replace(normal, outlines=None),
+        replace(normal, outlines=(Path("mask.png"),)),
+        replace(normal, other_outlines=(Path("other.png"),)),
+        replace(normal, part=(0, 0, 9, 9)),
+    ]
+    outcomes = [
+        Outcome(case=normal, found_ducts=2),
+        Outcome(case=normal, found_ducts=1, found_nonmass=1),
+        *(Outcome(case=case, found_ducts=9, found_nonmass=9) for case in left_out),
+    ]
+    assert values(measure_images_without_mass(outcomes, 0.5)) == {
+        "nonmass areas per image without a mass": (0.5, 2),
+        "false-positive ducts per image without a mass": (1.5, 2),
+    }
+    assert measure_images_without_mass(outcomes[2:], 0.5) == []
+
+
+def test_the_separate_areas_of_the_label_image_are_counted(monkeypatch):
+    def analyze_with_areas(*arguments, **more):
+        analysis = analyze(*arguments, **more)
+        labels = np.zeros_like(analysis.labels)
+        labels[10:20, 10:20] = labels[10:20, 30:40] = AreaLabel.DUCT
+        labels[40:45, 10:20] = labels[50:55, 10:20] = labels[60:65, 10:20] = AreaLabel.NONMASS
+        labels[62:64, 20:30] = AreaLabel.NONMASS  # joins the third
+        return replace(analysis, labels=labels)
+
+    monkeypatch.setattr("benchmarks.accuracy.runs.analyze", analyze_with_areas)
+    case = Case(dataset="phantom mixed", name="x", phantom=("mixed", 10_001))
+    outcome = run_case(case, settings=Settings(), given_outlines=False)
+    assert (outcome.found_ducts, outcome.found_nonmass) == (2, 3)
 
 
 def test_masses_and_ducts_of_a_simulated_scan_are_compared_with_its_truth():

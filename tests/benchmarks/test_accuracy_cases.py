@@ -6,8 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.cases import CLIP_KINDS, Case, find_cases, open_case, phantom_cases
+from benchmarks.accuracy.cases import (
+    CLIP_KINDS,
+    Case,
+    find_cases,
+    open_case,
+    phantom_cases,
+    select_cases,
+    with_unseen_networks,
+)
 from usmicro.errors import UsageError
+from usmicro.evaluation.datasets import write_held_out_networks
 from usmicro.evaluation.targets import Target
 from usmicro.phantom.sets import SetKind
 
@@ -73,6 +82,76 @@ def test_the_cases_of_every_data_set_are_listed(data):
     assert cases[4].targets == ()
     assert cases[5].targets == (Target(x=(5,), y=(6,), diameter=4),)
     assert len(cases[5].ignored) == 1
+
+
+@pytest.fixture
+def more_data(data):
+    """The same folder with a few images of BUSI, BUS-UCLM and the visual readings."""
+    image = np.tile(np.arange(50, dtype=np.uint8), (40, 1))
+    for name in ("busi/images/normal_001", "bus-uclm/images/ABCD_001", "visual-readings/images/r1"):
+        (data / name).parent.mkdir(parents=True)
+        cv2.imwrite(str(data / f"{name}.png"), image)
+    (data / "busi/cases.csv").write_text("image\nnormal_001.png")
+    (data / "bus-uclm/cases.csv").write_text(
+        "image,patient,doppler,mask_fits\nABCD_001.png,ABCD,no,no"
+    )
+    box = {"x0": 10, "y0": 5, "x1": 30, "y1": 25, "posterior": ["shadowing", "shadowing"]}
+    entry = {"both": [], "one": [], "lesions": [box], "lesions_one": [], "calcified": ["no", "no"]}
+    readings = {
+        "r1": {**entry, "path": "visual-readings/images/r1.png", "set": "multirez"},
+        "s1": {
+            **entry,
+            "path": "bus-uclm/images/ABCD_001.png",
+            "set": "uclm",
+            "lesions": [],
+            "lesions_one": [box],
+            "calcified": ["in a mass", "outside a mass"],
+        },
+    }
+    (data / "visual-readings/readings.json").write_text(json.dumps(readings))
+    return data
+
+
+def test_the_readings_are_listed_by_the_source_of_the_image(more_data):
+    cases = find_cases(more_data)
+    first, second = (case for case in cases if case.dataset.startswith("visual-readings"))
+    assert first.dataset == "visual-readings multirez"
+    assert first.lesion_boxes == ((10, 5, 30, 25),)
+    assert (first.calcification, first.posterior) == ("none", "shadowing")
+    assert second.dataset == "visual-readings bus-uclm"
+    assert (second.lesion_boxes, second.ignored_boxes) == ((), ((10, 5, 30, 25),))
+    assert (second.calcification, second.posterior) == ("present", None)
+    assert select_cases(cases, None, ["visual-readings"]) == [first, second]
+
+
+def test_masses_are_unknown_where_they_are_not_outlined_and_absent_on_a_normal_image(more_data):
+    outlines = {case.dataset: case.outlines for case in find_cases(more_data)}
+    assert outlines["busi"] == ()
+    assert outlines["bus-uclm"] is outlines["visual-readings multirez"] is None
+
+
+def test_each_image_has_a_network_that_was_not_trained_on_its_source(more_data):
+    write_held_out_networks(
+        more_data, {"busi/*": "b.onnx", "bus-uclm/*": "u.onnx", "a": "1.onnx", "b": "2.onnx"}
+    )
+    images = more_data / "echogenic-foci-marks/images"
+    (images / "n.png").rename(images / "busi_benign_1.png")
+    marks = more_data / "echogenic-foci-marks/marks.json"
+    marks.write_text(marks.read_text().replace("images/n.png", "images/busi_benign_1.png"))
+    cases = [*find_cases(more_data), *phantom_cases(1, clips=0)[:1]]
+    kept = with_unseen_networks(cases, more_data)
+    networks = [(case.dataset, case.name, case.mass_network) for case in kept]
+    assert [(*names, path and path.name) for *names, path in networks] == [
+        ("breast-lesions-usg", "a.png", "1.onnx"),
+        ("breast-lesions-usg", "b.png", "2.onnx"),
+        ("busi", "normal_001.png", "b.onnx"),
+        ("bus-uclm", "ABCD_001.png", "u.onnx"),
+        ("echogenic-foci-marks", "a", "1.onnx"),
+        ("echogenic-foci-marks", "n", "b.onnx"),
+        ("visual-readings multirez", "r1", None),  # its hospital is not used for training
+        ("visual-readings bus-uclm", "s1", "u.onnx"),
+        (kept[-1].dataset, kept[-1].name, None),
+    ]
 
 
 def test_the_masses_of_a_case_are_numbered_in_a_label_image(data):

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from benchmarks.accuracy.__main__ import documented_command, main
 from benchmarks.accuracy.cases import Case, Truth, select_cases
-from benchmarks.accuracy.peers import PEERS
+from benchmarks.accuracy.peers import PEERS, score_peers
 from benchmarks.accuracy.reliability import Bin
 from benchmarks.accuracy.report import BEGIN, END, Section, as_json, measures_table, update_document
 from benchmarks.accuracy.runs import MassOverlap, Outcome, compare_masses
@@ -199,6 +199,20 @@ def test_every_detector_finds_a_bright_spot(name):
     points, strength = PEERS[name](image.astype(np.float32))
     assert len(points) == len(strength)
     assert_allclose(points[np.argmax(strength)], [90, 40], atol=2)
+
+
+def test_detectors_are_measured_on_the_marks_of_one_data_set(tmp_path):
+    path = tmp_path / "image.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 99, (60, 70), np.uint8))
+    marked = Case(
+        dataset="echogenic-foci-marks",
+        name="x",
+        path=path,
+        targets=(Target(x=(30,), y=(30,), diameter=5),),
+    )
+    other = Case(dataset="visual-readings busi", name="y", path=path, targets=marked.targets)
+    assert {row.images for row in score_peers([marked, other])} == {1}
+    assert score_peers([other]) == []
 
 
 def rows():
