@@ -1,10 +1,10 @@
 """Fit the confidence of foci and the calcification score of images.
 
 Run
-    python -m training.confidence DATA WORK
+    python -m training.confidence DATA
 Needs
-    DATA with the folders `echogenic-foci-marks` and `breast-lesions-usg`; WORK with the networks
-    that `training.masses` fitted without some of the patients.
+    DATA with the folders `echogenic-foci-marks` and `breast-lesions-usg`, and the networks of
+    `training.masses`.
 Takes
     About 6 minutes on one core (extrapolated from a few scans).
 Writes
@@ -26,9 +26,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.held_out import NETWORKS
 from training.logistic import fit_logistic
 from usmicro.anatomy import find_anatomy
+from usmicro.errors import UsageError
 from usmicro.evaluation.datasets import (
+    LabelledImage,
+    held_out_network,
     read_breast_lesions_usg,
     read_echogenic_foci_marks,
     read_held_out_networks,
@@ -97,12 +101,11 @@ class Example:
     """Weight of a candidate."""
 
 
-def find_on(scan: Scan, networks: Mapping[str, Path]) -> Iterator[tuple[View, Candidates, Anatomy]]:
+def find_on(scan: Scan, network: Path | None) -> Iterator[tuple[View, Candidates, Anatomy]]:
     """Yield each view of the first frame with its candidates and anatomy.
 
-    The mass network is the one that `networks` gives for the scan; by default the shipped one.
+    `network` is the file of the mass network; by default the shipped one.
     """
-    network = networks.get(Path(scan.name).stem)
     settings = AnatomySettings(mass_network=str(network)) if network else AnatomySettings()
     for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
         yield view, find_candidates(view), find_anatomy(view, settings)
@@ -146,11 +149,11 @@ def example(
     foci: Sequence[Target],
     uncertain_foci: Sequence[Target],
     weight: float,
-    networks: Mapping[str, Path],
+    network: Path | None,
 ) -> Example:
     """Find the candidates on the first frame of a scan and match them with its foci."""
     tables, positions = [], []
-    for view, candidates, anatomy in find_on(scan, networks):
+    for view, candidates, anatomy in find_on(scan, network):
         tables.append(focus_features(view, candidates, anatomy))
         positions.append(np.column_stack(view.grid.to_image(candidates.x, candidates.y)))
     position = np.concatenate(positions)
@@ -159,7 +162,25 @@ def example(
     return Example(features, is_focus, len(foci), weight)
 
 
-def marked_examples(data: Path, networks: Mapping[str, Path]) -> dict[str, Example]:
+def network_for(image: LabelledImage) -> Path:
+    """Return the mass network that has not seen the hospital of an image.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    source = image.source or image.dataset
+    network = held_out_network(read_held_out_networks(NETWORKS), source, image.path.stem)
+    if network is None:
+        raise UsageError(
+            f"{image.path}: found no network in {NETWORKS} that has not seen {source}; "
+            "train one with `python -m training.masses`"
+        )
+    return network
+
+
+def marked_examples(data: Path) -> dict[str, Example]:
     """Return an example for each marked image, by its file name, in the order of the marks."""
     return {
         image.path.name: example(
@@ -167,7 +188,7 @@ def marked_examples(data: Path, networks: Mapping[str, Path]) -> dict[str, Examp
             image.foci or (),
             image.uncertain_foci,
             1.0,
-            networks,
+            network_for(image),
         )
         for image in read_echogenic_foci_marks(data)
     }
@@ -181,7 +202,7 @@ def known_spacing(spacing: Spacing) -> Spacing | None:
 def simulated_examples(seeds: range) -> list[Example]:
     """Return an example for each of several simulated B-mode scans with foci."""
     return [
-        example(phantom.scan(), targets_of_phantom(phantom), (), PHANTOM_WEIGHT, {})
+        example(phantom.scan(), targets_of_phantom(phantom), (), PHANTOM_WEIGHT, None)
         for phantom in phantom_set("mixed", seeds)
     ]
 
@@ -253,7 +274,6 @@ def operating_point(
 
 def fit_image_score(
     data: Path,
-    networks: Mapping[str, Path],
     models_of_marked: Mapping[str, Logistic],
     model: Logistic,
 ) -> Logistic:
@@ -265,8 +285,6 @@ def fit_image_score(
     Parameters
     ----------
     data : Path
-    networks : mapping of str to Path
-        Mass network by image.
     models_of_marked : mapping of str to Logistic
         Confidence model, by file name, for each image with marks; it is not fitted to that image.
     model : Logistic
@@ -279,7 +297,7 @@ def fit_image_score(
         scan = load(image.path, spacing=image.spacing)
         focus_model = models_of_marked.get(image.name, model)
         confidence = np.concatenate(
-            [focus_confidence(*found, focus_model) for found in find_on(scan, networks)]
+            [focus_confidence(*found, focus_model) for found in find_on(scan, network_for(image))]
         )
         rows.append(image_features(confidence.tolist()))
         labels.append(image.calcification != "none")
@@ -323,14 +341,10 @@ def main() -> None:
         "data", type=Path, help="folder with echogenic-foci-marks and breast-lesions-usg"
     )
     parser.add_argument(
-        "work", type=Path, help="folder with the networks that training.masses fitted"
-    )
-    parser.add_argument(
         "--phantoms", type=int, default=100, help="number of simulated scans to fit to"
     )
     arguments = parser.parse_args()
-    networks = read_held_out_networks(arguments.work)
-    examples_of_marked = marked_examples(arguments.data, networks)
+    examples_of_marked = marked_examples(arguments.data)
     marked = list(examples_of_marked.values())
     simulated = simulated_examples(range(FIRST_SEED, FIRST_SEED + arguments.phantoms))
     examples = marked + simulated
@@ -344,7 +358,7 @@ def main() -> None:
 
     focus_model = calibrated(fit(examples), marked, raw_scores)
     models_of_marked = {name: fold_models[i % FOLDS] for i, name in enumerate(examples_of_marked)}
-    score_model = fit_image_score(arguments.data, networks, models_of_marked, focus_model)
+    score_model = fit_image_score(arguments.data, models_of_marked, focus_model)
     write_models({"focus": focus_model, "image": score_model}, MODELS)
     print(MODELS.read_text(encoding="utf-8"))
 

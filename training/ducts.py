@@ -11,9 +11,9 @@ Writes
 
 No public data set has outlines of ducts. Ducts are therefore drawn into real scans, in whose tissue
 the network must distinguish them from fat, clefts and fasciae; simulated scans have their own. The
-network learns from four folds of five. `training.regions` fits the confidence of a tube to what the
-network finds on the fifth: on real scans as they are, where ducts are rare and tubes count as
-false, on the same scans with ducts drawn into them, and on simulated scans. Seeds are fixed.
+network learns from four folds of five, of all hospitals and of normal breasts too.
+`training.duct_confidence` fits the confidence of a tube to what the network finds on the fifth.
+Seeds are fixed.
 """
 
 from __future__ import annotations
@@ -31,12 +31,27 @@ from training.outlines import PHANTOM
 from training.pictures import Picture, read_pictures
 from training.unet import UNet
 from usmicro.anatomy.ducts import DUCT_PIXEL_MM, NETWORK, WALL_MM
-from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA
+from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA, BUS_UCLM, BUSI
 from usmicro.phantom.random_objects import random_duct
+
+HELD_OUT_FOLD = 1
+"""Fold from which the network does not learn; the confidence of tubes is fitted to it."""
+
+SHARES = {BUS_BRA: 0.25, BUSI: 0.15, BUS_UCLM: 0.2, BREAST_LESIONS_USG: 0.12, PHANTOM: 0.28}
+"""Share of each source in an epoch.
+
+Simulated scans have true ducts, with all that surrounds them; the real ones teach what is not a
+duct. Chosen by judgement; no measurement is recorded.
+"""
+
+COPIES = {BUS_BRA: 1, BUSI: 2, BUS_UCLM: 2, BREAST_LESIONS_USG: 3}
+"""Number of times that other ducts are drawn into a scan, by source. Chosen by judgement."""
 
 PLAN = Plan(
     sizes=((160, 160),),
-    epochs=(24,),
+    epochs=(20,),
+    epoch_size=2000,
+    shares=SHARES,
     batch=16,
     rate=4e-3,
     crop=CropSettings(
@@ -44,15 +59,6 @@ PLAN = Plan(
     ),
     network=UNet,
 )
-
-HELD_OUT_FOLD = 1
-"""Fold from which the network does not learn; the confidence of tubes is fitted to it."""
-
-COPIES = {BUS_BRA: 0.5, BREAST_LESIONS_USG: 3, PHANTOM: 2}
-"""Number of copies of a scan in an epoch, by source; half of BUS-BRA is enough.
-
-Chosen by judgement; no measurement is recorded.
-"""
 
 GREY_PER_DB = 255 / 60
 """Grey levels per dB of the usual dynamic range of 60 dB."""
@@ -130,16 +136,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="number of threads; 0: all")
     options = parser.parse_args()
     generator = np.random.default_rng(0)
-    samples, unseen = [], []
+    samples: list[Sample] = []
+    unseen: list[Sample] = []
     for picture in read_pictures(options.work):
-        is_simulated = picture.source == PHANTOM
-        if picture.fold == HELD_OUT_FOLD:
-            if is_simulated:
-                unseen.append(sample(picture))
-            continue
-        copies = COPIES[picture.source]
-        for _ in range(int(copies) + int(generator.random() < copies % 1)):
-            samples.append(sample(picture if is_simulated else with_ducts(picture, generator)))
+        if picture.source != PHANTOM:
+            if picture.fold != HELD_OUT_FOLD:
+                copies = COPIES[picture.source]
+                samples += [sample(with_ducts(picture, generator)) for _ in range(copies)]
+        else:
+            (unseen if picture.fold == HELD_OUT_FOLD else samples).append(sample(picture))
     fit(samples, PLAN, NETWORK, options.work / "ducts.pt", unseen=unseen, threads=options.threads)
 
 

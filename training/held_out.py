@@ -1,39 +1,69 @@
-"""Scans that the second mass network is not trained on.
+"""The mass networks, and the scans from which each of them does not learn.
 
-Figures and confidences are taken from these scans, because a network does better on scans that it
-has been trained on. This module is not a program.
+Figures and confidences are taken from scans on which a network was not trained, because it does
+better on scans that it has seen. The networks for that purpose lie in `training/networks`. They are
+part of the repository, though not of the package, because whoever measures usmicro on one of the
+public data sets needs a network that has not seen it. This module is not a program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from training.outlines import PHANTOM
 from training.pictures import Picture
-from usmicro.evaluation.datasets import BREAST_LESIONS_USG, write_held_out_networks
+from usmicro.anatomy.masses import NETWORK
+from usmicro.evaluation.datasets import (
+    BREAST_LESIONS_USG,
+    BUS_BRA,
+    BUS_UCLM,
+    BUSI,
+    write_held_out_networks,
+)
 
-HELD_OUT_NETWORK = "masses-unseen.onnx"
-"""File name, in WORK, of the mass network that is not trained on the scans held out."""
+HOSPITALS = (BREAST_LESIONS_USG, BUS_BRA, BUSI, BUS_UCLM)
+"""Data sets of real scans, each from another hospital."""
+
+NETWORKS = Path(__file__).with_name("networks")
+"""Folder of the networks that have not seen some of the scans, with the file unseen.json."""
+
+ALL = "all"
+"""Name of the network that learns from all scans; it is shipped."""
+
+WITHOUT_FOLD = "without-fold"
+"""Name of the network that does not learn from a fifth of the patients of every source."""
 
 HELD_OUT_FOLD = 1
-"""Fold of every source that is held out."""
+"""Fold from which the network `WITHOUT_FOLD` does not learn."""
+
+NAMES = (ALL, *(f"without-{hospital}" for hospital in HOSPITALS), WITHOUT_FOLD)
+"""Names of all mass networks. The others each learn from all hospitals but one."""
 
 
-def is_held_out(picture: Picture) -> bool:
-    """Return True if the second mass network is not trained on a scan.
+def network_file(name: str) -> Path:
+    """Return the file of a mass network."""
+    return NETWORK if name == ALL else NETWORKS / f"masses-{name}.onnx"
 
-    That is one fold of five, for other patients of the same hospitals, and the whole of BrEaST, for
-    another hospital.
+
+def network_without(source: str) -> str:
+    """Return the name of the network that does not learn from a scan of a source.
+
+    For a real scan that is the network that has not seen the hospital. For a simulated scan it is
+    the network that has not seen the fold, so only scans of that fold may be used.
     """
-    return picture.source == BREAST_LESIONS_USG or picture.fold == HELD_OUT_FOLD
+    return WITHOUT_FOLD if source == PHANTOM else f"without-{source}"
 
 
-def write_held_out(work: Path, pictures: Iterable[Picture]) -> None:
-    """Write WORK/unseen.json: the network for each scan of the data sets that is held out."""
+def learns_from(name: str, picture: Picture) -> bool:
+    """Return True if the network of this name learns from a picture."""
+    if name == WITHOUT_FOLD:
+        return picture.fold != HELD_OUT_FOLD
+    return name != network_without(picture.source)
+
+
+def write_held_out() -> None:
+    """Write unseen.json: for each data set, the network that has not seen it."""
     networks = {
-        picture.image: HELD_OUT_NETWORK
-        for picture in pictures
-        if picture.source != PHANTOM and is_held_out(picture)
+        f"{hospital}/*": network_file(network_without(hospital)).name for hospital in HOSPITALS
     }
-    write_held_out_networks(work, networks)
+    write_held_out_networks(NETWORKS, networks)

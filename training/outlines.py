@@ -6,7 +6,7 @@ not a program.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,6 @@ from usmicro.errors import UsageError
 from usmicro.evaluation.datasets import (
     FOLDS,
     LabelledImage,
-    read_breast_lesions_usg,
-    read_bus_bra,
     read_label_image,
 )
 from usmicro.model.arrays import BoolImage, Frame
@@ -31,6 +29,13 @@ from usmicro.preparation import prepare
 
 PHANTOM = "phantom"
 """Source of simulated scans; the source of a real scan is the name of its data set."""
+
+
+LEAST_AREA = 0.3
+"""A view is left out if it has less than this fraction of the tissue of the largest view.
+
+Such a view is an inset or a remnant of text. Chosen by judgement; no measurement is recorded.
+"""
 
 
 @dataclass(frozen=True)
@@ -52,21 +57,33 @@ class OutlinedScan:
     """Nonmass areas, shape of the view; None where they are not known."""
 
 
-def bus_bra_scans(data: Path, folds: Iterable[int] = FOLDS) -> Iterator[OutlinedScan]:
-    """Yield the scans of some folds of BUS-BRA below `data`."""
-    for image in read_bus_bra(data):
+def real_scans(
+    read: Callable[[Path], list[LabelledImage]], data: Path, folds: Iterable[int] = FOLDS
+) -> Iterator[OutlinedScan]:
+    """Yield every view of the images of a data set whose masses are known.
+
+    Parameters
+    ----------
+    read : callable
+        A reader of `usmicro.evaluation.datasets`.
+    data : Path
+        Folder with the data sets.
+    folds : iterable of int
+        Folds whose images are yielded.
+
+    Raises
+    ------
+    UsageError
+        If an image has no fold, or cannot be read.
+    """
+    for image in read(data):
         if image.fold is None:
             raise UsageError(
-                f"{image.path}: found no fold of this image in 5-fold-cv.csv; "
-                "put that file of the data set into the folder bus-bra"
+                f"{image.path}: found no fold of this image; expected the table of the folds "
+                "as it is distributed with the data set (5-fold-cv.csv of BUS-BRA)"
             )
-        if image.fold in folds:
-            yield _outlined(image)
-
-
-def breast_lesions_scans(data: Path) -> Iterator[OutlinedScan]:
-    """Yield the scans of BrEaST-Lesions-USG below `data`."""
-    return map(_outlined, read_breast_lesions_usg(data))
+        if image.fold in folds and image.mass_masks is not None:
+            yield from _outlined(image, image.mass_masks, image.fold)
 
 
 def simulated_scans(
@@ -100,16 +117,17 @@ def simulated_scans(
             )
 
 
-def _outlined(image: LabelledImage) -> OutlinedScan:
-    """Read an image of a data set; its largest tissue region becomes the view."""
-    assert image.fold is not None, f"{image.path}: expected a fold"
-    assert image.mass_masks is not None, f"{image.path}: expected masks"
+def _outlined(image: LabelledImage, masks: Sequence[Path], fold: int) -> Iterator[OutlinedScan]:
+    """Yield the views of an image of a data set that are large enough to learn from."""
     frame = _read_frame(image.path)
-    masses = read_label_image(image.mass_masks, frame.shape[:2]) > 0
+    masses = (read_label_image(masks, frame.shape[:2]) > 0).astype(np.int32)
     views = prepare(frame, spacing=image.spacing)
-    view = max(views, key=lambda view: int(view.tissue.sum()))
-    outline = on_grid(masses.astype(np.int32), view) > 0
-    return OutlinedScan(image.path.stem, image.dataset, image.fold, view, outline)
+    largest = max((int(view.tissue.sum()) for view in views), default=0)
+    for view in views:
+        if view.tissue.sum() >= LEAST_AREA * largest:
+            name = image.path.stem + (f"-{view.number}" if len(views) > 1 else "")
+            outline = on_grid(masses, view) > 0
+            yield OutlinedScan(name, image.dataset, fold, view, outline)
 
 
 def _read_frame(path: Path) -> Frame:

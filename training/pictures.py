@@ -3,8 +3,8 @@
 Run
     python -m training.pictures DATA WORK
 Needs
-    DATA with the folders `bus-bra` and `breast-lesions-usg`, as they are distributed. The other
-    scans are simulated.
+    DATA with the folders `bus-bra`, `breast-lesions-usg`, `busi` and `bus-uclm`. The other scans
+    are simulated.
 Takes
     About 15 minutes of one core (extrapolated from a few scans); the parts use all cores.
 Writes
@@ -28,11 +28,20 @@ import numpy as np
 
 from training.outlines import (
     OutlinedScan,
-    breast_lesions_scans,
-    bus_bra_scans,
+    real_scans,
     simulated_scans,
 )
-from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA, FOLDS
+from usmicro.evaluation.datasets import (
+    BREAST_LESIONS_USG,
+    BUS_BRA,
+    BUS_UCLM,
+    BUSI,
+    FOLDS,
+    read_breast_lesions_usg,
+    read_bus_bra,
+    read_bus_uclm,
+    read_busi,
+)
 from usmicro.model.arrays import BoolImage, ByteImage
 from usmicro.model.view import Grid, ScanLines, View
 
@@ -62,8 +71,10 @@ def _block(first: int, size: int, number: int) -> range:
 
 
 PARTS: dict[str, ScanReader] = {
-    **{f"{BUS_BRA}-{fold}": partial(bus_bra_scans, folds=[fold]) for fold in FOLDS},
-    BREAST_LESIONS_USG: breast_lesions_scans,
+    **{f"{BUS_BRA}-{fold}": partial(real_scans, read_bus_bra, folds=[fold]) for fold in FOLDS},
+    BREAST_LESIONS_USG: partial(real_scans, read_breast_lesions_usg),
+    BUSI: partial(real_scans, read_busi),
+    BUS_UCLM: partial(real_scans, read_bus_uclm),
     **{
         f"phantom-{number}": partial(_simulated, seeds=_block(700_000, 60, number))
         for number in range(5)
@@ -176,7 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, help="folder with bus-bra and breast-lesions-usg")
+    parser.add_argument("data", type=Path, help="folder with the four data sets")
     parser.add_argument("work", type=Path, help="folder for the prepared pictures, some 500 MB")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)

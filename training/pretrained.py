@@ -25,13 +25,19 @@ BLOCKS = (
     (6, 3, 1, 80),
     (6, 3, 1, 80),
     (6, 5, 1, 112),
+    (6, 5, 1, 112),
+    (6, 5, 1, 112),
+    (6, 5, 2, 192),
+    (6, 5, 1, 192),
+    (6, 5, 1, 192),
 )
 """Expansion, kernel size, stride and output channels of each block of the encoder.
 
-These are the blocks of EfficientNet-Lite0 down to a sixteenth of the input.
+These are the blocks of EfficientNet-Lite0 down to a thirty-second of the input, without the last
+two, which hold half of the weights.
 """
 
-SKIP_CHANNELS = {0: 16, 2: 24, 4: 40}
+SKIP_CHANNELS = {0: 16, 2: 24, 4: 40, 10: 64}
 """Blocks whose output the decoder uses, and its number of channels there; the finest first."""
 
 BATCH_NORM_EPSILON = 1e-3
@@ -98,6 +104,7 @@ class PretrainedUNet(nn.Module):  # type: ignore[misc]
         )
         wide, widths = inputs[-1], list(SKIP_CHANNELS.values())[::-1]
         self.gate, self.drop = nn.Conv2d(wide, wide, 1), nn.Dropout2d(0.1)
+        self.any_mass = nn.Conv2d(wide, 1, 1)
         self.narrow = nn.ModuleList(
             nn.Sequential(*convolution(a, b, 1))
             for a, b in zip((wide, *widths), widths, strict=False)
@@ -138,10 +145,11 @@ class PretrainedUNet(nn.Module):  # type: ignore[misc]
         copied["stem.0.weight"] = torch.stack([grey / 2, grey / 2, torch.zeros_like(grey)], dim=1)
         self.load_state_dict(copied, strict=False)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return the logit of each pixel.
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logit of each pixel, and that of a mass anywhere in the image.
 
-        `image` has the shape (n, CHANNELS, rows, columns), the result (n, 1, rows, columns).
+        `image` has the shape (n, CHANNELS, rows, columns), the results (n, 1, rows, columns) and
+        (n, 1, 1, 1).
         """
         image, encoded = self.stem(image), []
         for number, block in enumerate(self.blocks):
@@ -149,9 +157,10 @@ class PretrainedUNet(nn.Module):  # type: ignore[misc]
             if number in SKIP_CHANNELS:
                 encoded.append(image)
         image = self.drop(image * torch.sigmoid(self.gate(image.mean((2, 3), keepdim=True))))
+        any_mass: Tensor = self.any_mass(image.mean((2, 3), keepdim=True))
         for narrow, beside, up, skip in zip(
             self.narrow, self.beside, self.up, encoded[::-1], strict=True
         ):
             image = up(self.grow(narrow(image)) + beside(skip))
         out: Tensor = self.finest(self.head(image))
-        return out
+        return out, any_mass

@@ -91,7 +91,7 @@ def export(model: nn.Module, size: tuple[int, int], file: Path) -> None:
         (example,),
         str(file),
         input_names=["image"],
-        output_names=["logit"],
+        output_names=["logit", "anywhere"][: 2 if isinstance(model(example), tuple) else 1],
         dynamo=False,
         opset_version=17,
     )

@@ -15,8 +15,9 @@ from usmicro.numerics.logistic import read_models
 from usmicro.settings import AnatomySettings
 
 REGION_MODELS = Path(__file__).with_name("regions.json")
-"""Logistic models of the confidence of a region: `masses` and `ducts`, fitted by
-`python -m training.regions`, and `nonmass`, fitted by `python -m training.nonmass`."""
+"""Logistic models of the confidence of a region: `masses`, fitted by `python -m
+training.mass_confidence`, `ducts`, by `training.duct_confidence`, and `nonmass`, by
+`training.nonmass`."""
 NETWORK = Path(__file__).with_name("masses.onnx")
 """The network, trained by `python -m training.masses`."""
 SIZE = (192, 192)
@@ -52,6 +53,7 @@ FEATURES = (
     "fit",
     "border",
     "depth",
+    "anywhere",
 )
 """Names of the inputs of the logistic model of masses."""
 
@@ -142,7 +144,9 @@ def regions(view: View, prediction: Prediction, fine: FloatImage) -> list[Region
                 slice(x + left + columns.start, x + left + columns.stop),
             )
             if inside.sum() >= smallest_area and fine[box][inside].max() >= LEAST_PEAK:
-                out.append(Region(box, inside, _features(view, inside, box, fine, grey, total)))
+                features = _features(view, inside, box, fine, grey, total)
+                features["anywhere"] = prediction.anywhere
+                out.append(Region(box, inside, features))
     return out
 
 

@@ -1,0 +1,176 @@
+"""The regions that a network finds on labelled pictures, to which the confidences are fitted.
+
+This module is not a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.held_out import network_file, network_without
+from training.logistic import fit_logistic
+from training.outlines import PHANTOM
+from training.pictures import Picture, view_of
+from usmicro.anatomy.ducts import predict_ducts, tubes
+from usmicro.anatomy.masses import BORDER, SIZE, regions
+from usmicro.anatomy.network import Prediction, Region, predict
+from usmicro.anatomy.nonmass import areas, predict_nonmass
+from usmicro.evaluation.metrics import dice
+from usmicro.model.arrays import BoolImage
+from usmicro.model.view import View
+from usmicro.numerics.logistic import Logistic
+
+COVERED = 0.3
+"""A true duct or nonmass area is found if more than this fraction of it is covered.
+
+The same fraction as in `benchmarks.accuracy`.
+"""
+
+
+@dataclass(frozen=True)
+class FoundRegions:
+    """The regions that a network finds on one picture. The masks have the shape of `truth`."""
+
+    image: str
+    source: str
+    fold: int
+    regions: list[Region]
+    match: list[float]
+    """Agreement of each region with the truth, 0 to 1."""
+    truth: BoolImage
+    """True inside a mass, a duct or a nonmass area."""
+    shows_none: bool
+    """True if it is a real image of a normal breast."""
+
+
+def predict_masses(picture: Picture, network: str | None = None) -> tuple[View, Prediction]:
+    """Run a mass network, by default the one that has not seen the picture's hospital."""
+    view, name = view_of(picture), network or network_without(picture.source)
+    return view, predict(view, network_file(name), SIZE, border=BORDER)
+
+
+def masses_on(picture: Picture, network: str | None = None) -> FoundRegions:
+    """Find the mass regions; the match is the largest Dice coefficient with one outline.
+
+    Parameters
+    ----------
+    picture : Picture
+    network : str, optional
+        Name of the mass network; by default the one that has not seen the picture's hospital.
+    """
+    view, prediction = predict_masses(picture, network)
+    count, outlines = cv2.connectedComponents(picture.outline.astype(np.uint8))
+    candidates = regions(view, prediction, prediction.probability_on(view))
+    match = []
+    for region in candidates:
+        mask = np.zeros(view.shape, np.bool_)
+        mask[region.box] = region.inside
+        scores = (dice(mask, outlines == number) for number in range(1, count))
+        match.append(max(scores, default=0.0))
+    return FoundRegions(
+        image=picture.image,
+        source=picture.source,
+        fold=picture.fold,
+        regions=candidates,
+        match=match,
+        truth=picture.outline,
+        shows_none=not picture.outline.any(),
+    )
+
+
+def ducts_on(picture: Picture, source: str) -> FoundRegions:
+    """Find tubes with the shipped duct network and the mass network for the picture.
+
+    The match is the fraction of a tube that lies in a true duct.
+    """
+    view, masses = predict_masses(picture)
+    prediction = predict_ducts(view)
+    truth = _reduced(picture.ducts, prediction)
+    candidates = tubes(view, prediction, masses.probability_on(view))
+    return _found_in(picture, source, candidates, truth)
+
+
+def nonmass_on(picture: Picture) -> FoundRegions:
+    """Find areas with the shipped nonmass network.
+
+    The match is the fraction of an area that lies in a true nonmass area.
+    """
+    view = view_of(picture)
+    prediction = predict_nonmass(view)
+    nothing = np.zeros(picture.grey.shape, np.bool_)
+    truth = _reduced(nothing if picture.nonmass is None else picture.nonmass, prediction)
+    return _found_in(picture, picture.source, areas(view, prediction), truth)
+
+
+def _reduced(mask: BoolImage, prediction: Prediction) -> BoolImage:
+    """Resample a mask to the pixels of a network."""
+    size = prediction.rank.shape[::-1]
+    return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5)
+
+
+def _found_in(
+    picture: Picture, source: str, candidates: list[Region], truth: BoolImage
+) -> FoundRegions:
+    """Return the regions with the fraction of each that lies in the truth."""
+    return FoundRegions(
+        image=picture.image,
+        source=source,
+        fold=picture.fold,
+        regions=candidates,
+        match=[float(truth[region.box][region.inside].mean()) for region in candidates],
+        truth=truth,
+        shows_none=not picture.outline.any() and picture.source != PHANTOM,
+    )
+
+
+def count_covered(found: BoolImage, truth: BoolImage) -> tuple[int, int]:
+    """Return the number of true areas that `found` covers, and the number of all true areas."""
+    count, numbered = cv2.connectedComponents(truth.astype(np.uint8))
+    covered = sum(
+        bool((found & (numbered == number)).sum() > COVERED * (numbered == number).sum())
+        for number in range(1, count)
+    )
+    return covered, count - 1
+
+
+def confidences_of(model: Logistic, scan: FoundRegions) -> NDArray[np.float64]:
+    """Return the confidence of each region of a picture."""
+    return np.array([float(model.probability(region.features)) for region in scan.regions])
+
+
+def union_of(scan: FoundRegions, confidence: NDArray[np.float64], threshold: float) -> BoolImage:
+    """Return the union of the regions with at least this confidence."""
+    union = np.zeros(scan.truth.shape, np.bool_)
+    for region, value in zip(scan.regions, confidence, strict=True):
+        if value >= threshold:
+            union[region.box] |= region.inside
+    return union
+
+
+def fit_confidence(
+    scans: Sequence[FoundRegions],
+    names: Sequence[str],
+    shares: Mapping[str, float],
+    least_match: float,
+) -> Logistic:
+    """Fit the probability that the match of a region is above `least_match`.
+
+    Parameters
+    ----------
+    scans : sequence of FoundRegions
+    names : sequence of str
+        Features that the model uses.
+    shares : mapping of str to float
+        Share of each source in the total weight; within a source all regions weigh the same.
+    least_match : float
+    """
+    rows = [region.features for scan in scans for region in scan.regions]
+    target = [match > least_match for scan in scans for match in scan.match]
+    sources = [scan.source for scan in scans for _ in scan.regions]
+    weights = [shares[source] / sources.count(source) for source in sources]
+    return fit_logistic({name: [row[name] for row in rows] for name in names}, target, weights)
