@@ -26,9 +26,10 @@ import numpy as np
 from scipy import ndimage
 
 from training.augmentation import CropSettings
-from training.fitting import Plan, Sample, fit
+from training.fitting import fit
 from training.outlines import PHANTOM
 from training.pictures import Picture, read_pictures
+from training.plan import Plan, Sample
 from training.unet import UNet
 from usmicro.anatomy.ducts import DUCT_PIXEL_MM, NETWORK, WALL_MM
 from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA, BUS_UCLM, BUSI

@@ -26,10 +26,11 @@ from pathlib import Path
 import numpy as np
 
 from training.augmentation import CropSettings
-from training.fitting import Plan, fit
+from training.fitting import fit
 from training.held_out import NAMES, learns_from, network_file, write_held_out
 from training.outlines import PHANTOM
 from training.pictures import Picture, read_pictures
+from training.plan import Plan
 from training.pretrained import PretrainedUNet
 from usmicro.anatomy.masses import SIZE
 from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA, BUS_UCLM, BUSI

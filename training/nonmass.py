@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from training.augmentation import CropSettings
-from training.fitting import Plan, Sample, fit
+from training.fitting import fit
 from training.found_regions import (
     FoundRegions,
     confidences_of,
@@ -36,6 +36,7 @@ from training.found_regions import (
 from training.held_out import HOSPITALS
 from training.outlines import PHANTOM
 from training.pictures import NONMASS_PARTS, PARTS, Picture, read_pictures
+from training.plan import Plan, Sample
 from training.tables import Row, print_table
 from training.unet import UNet
 from usmicro.anatomy.masses import REGION_MODELS

@@ -1,0 +1,55 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from training.held_out import (
+    ALL,
+    HELD_OUT_FOLD,
+    HOSPITALS,
+    NAMES,
+    NETWORKS,
+    WITHOUT_FOLD,
+    learns_from,
+    network_without,
+    write_held_out,
+)
+from training.outlines import PHANTOM
+from training.pictures import Picture
+from usmicro.evaluation.datasets import held_out_network, read_held_out_networks
+
+NOTHING = np.zeros((4, 4), np.bool_)
+PICTURE = Picture("one", HOSPITALS[0], 2, 0.1, NOTHING.astype(np.uint8), ~NOTHING, NOTHING, NOTHING)
+
+
+def test_one_network_learns_from_everything():
+    for source in (*HOSPITALS, PHANTOM):
+        for fold in range(1, 6):
+            assert learns_from(ALL, replace(PICTURE, source=source, fold=fold))
+
+
+@pytest.mark.parametrize("hospital", HOSPITALS)
+def test_a_network_does_not_learn_from_the_hospital_that_it_is_measured_on(hospital):
+    name = network_without(hospital)
+    assert name in NAMES
+    assert not learns_from(name, replace(PICTURE, source=hospital))
+    others = [other for other in (*HOSPITALS, PHANTOM) if other != hospital]
+    assert all(learns_from(name, replace(PICTURE, source=other)) for other in others)
+
+
+def test_one_network_does_not_learn_from_a_fold():
+    assert network_without(PHANTOM) == WITHOUT_FOLD
+    for fold in range(1, 6):
+        learns = learns_from(WITHOUT_FOLD, replace(PICTURE, fold=fold))
+        assert learns == (fold != HELD_OUT_FOLD)
+
+
+def test_the_file_names_a_network_for_each_hospital(tmp_path, monkeypatch):
+    monkeypatch.setattr("training.held_out.NETWORKS", tmp_path)
+    write_held_out()
+    networks = read_held_out_networks(tmp_path)
+    for hospital in HOSPITALS:
+        file = held_out_network(networks, hospital, "any image")
+        assert file is not None
+        assert file.name == f"masses-{network_without(hospital)}.onnx"
+    assert NETWORKS.name == "networks"

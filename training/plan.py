@@ -1,0 +1,75 @@
+"""How a network is fitted, and which pictures each epoch draws. This module is not a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.augmentation import CropSettings
+from training.pictures import Picture
+from usmicro.model.arrays import FloatImage
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Sample = tuple[Picture, FloatImage]
+"""A picture and the target of the network on it, 0 to 1, with the same shape."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network is fitted."""
+
+    sizes: tuple[tuple[int, int], ...]
+    """Rows and columns of the input in each stage; the last is the size of the written network.
+
+    Small inputs first save time.
+    """
+    epochs: tuple[int, ...]
+    """Number of epochs of each stage."""
+    epoch_size: int
+    """Number of pictures in an epoch."""
+    shares: dict[str, float]
+    """Share of each group of pictures in an epoch; if a group is empty, the others keep their
+    ratios."""
+    batch: int
+    """Number of pictures in a step."""
+    rate: float
+    """Largest learning rate; after the warm-up the rate falls along a cosine."""
+    crop: CropSettings
+    """Variation of the pictures."""
+    network: Callable[[], nn.Module]
+    """Makes the network with its initial weights."""
+    group: Callable[[Picture], str] = attrgetter("source")
+    """Gives the group of a picture; by default its source."""
+    weight_decay: float = 1e-3
+    """Weight decay of AdamW."""
+    seed: int = 0
+
+
+def drawn(groups: Sequence[str], plan: Plan, epoch: int) -> list[int]:
+    """Return the indices of the pictures of an epoch, in a random order.
+
+    Each group gets its share of the epoch. Within a group, no picture is drawn a second time before
+    all others have been drawn.
+
+    Parameters
+    ----------
+    groups : sequence of str
+        Group of each picture.
+    plan : Plan
+    epoch : int
+    """
+    generator = np.random.default_rng([plan.seed, epoch])
+    present = {name: share for name, share in plan.shares.items() if name in set(groups)}
+    out: list[int] = []
+    for name, share in present.items():
+        own = np.flatnonzero([group == name for group in groups])
+        number = round(plan.epoch_size * share / sum(present.values()))
+        passes = [generator.permutation(own) for _ in range(-(-number // len(own)))]
+        out += np.concatenate(passes)[:number].tolist()
+    return [int(i) for i in generator.permutation(out)]
