@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from usmicro.model.arrays import BoolImage, ByteImage
 from usmicro.model.view import ColourBar
 from usmicro.preparation.scan_area import find_scan_areas
-from usmicro.preparation.scan_outline import ScanArea
+from usmicro.preparation.scan_outline import Box, ScanArea
 
 LINE_QUANTILE = 0.7
 """Quantile of the brightness of the pixels of an outline above which they are the drawn line, and
@@ -63,8 +63,6 @@ replaces the earlier one.
 Measured on the same cines: the ratio of any two frames is at most 1.15, in a simulated cine of 100
 frames 1.25. A zoom by 2 gives 1.36 to 1.94, a zoom by 1.5 gives 1.20 to 1.57."""
 T = TypeVar("T")
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; right and bottom are one past the last."""
 SpeckleSize = tuple[float, float]
 """Width across and along the beam in grid pixels."""
 

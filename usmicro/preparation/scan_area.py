@@ -3,19 +3,23 @@
 Speckle is nowhere flat. The background of a screen is flat, and text covers little of it. So the
 scan area is where nearly every pixel differs from its neighbours. Its outline is then completed to
 the shape that a transducer scans, a rectangle or a sector, so that black shadows, cysts and dark
-depths at its rim count as tissue.
+depths at its rim count as tissue. So does an anechoic middle that divides the tissue.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cmp_to_key
 from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, ByteImage, bounding_box
+from usmicro.preparation.divided_tissue import with_dark_middles
 from usmicro.preparation.graphics.on_black import find_graphics_on_black
-from usmicro.preparation.scan_outline import LEAST_SIDE, ScanArea, completed
+from usmicro.preparation.scan_outline import LEAST_SIDE, Box, ScanArea, completed
 
 WORKING_SIZE = 400
 """Longest side, in pixels, of the reduced image on which the outline is searched for."""
@@ -38,10 +42,10 @@ eye; no measurement is recorded."""
 LEAST_DENSE_SHARE = 0.1
 """A part of the sparse mask counts if it holds at least this fraction of the dense pixels. Chosen
 by eye; no measurement is recorded."""
-LEAST_AREA, LEAST_RELATIVE_AREA = 0.01, 0.2
+LEAST_AREA, LEAST_RELATIVE_AREA = 0.01, 0.05
 """Smallest area of a component: as a fraction of the reduced image, which the largest component
-must reach, and as a fraction of the largest component. Chosen by eye; no measurement is
-recorded."""
+must reach, and as a fraction of the largest component. The first was chosen by eye; no measurement
+is recorded. Logos and bars on the screens of five data sets reach 0.024 of the second."""
 
 # gaps between the halves of a dual view
 MOSTLY_FLAT = 0.9
@@ -58,11 +62,15 @@ LEAST_HALF = 0.2
 """Smallest width of a half as a fraction of the whole. Chosen by eye; no measurement is
 recorded."""
 
-# components beside one another, and below
+# components beside one another, one above the other, and below
 SHARED_ROWS, SHARED_COLUMNS, LEAST_SECOND_AREA = 0.5, 0.1, 0.35
 """A component lies beside another one if both share more than this fraction of the rows and less
 than this fraction of the columns. It must have this fraction of the area of the largest. Chosen by
 eye; no measurement is recorded."""
+STACKED_END, STACKED_HEIGHT = 0.05, 0.7
+"""A component is a picture above or below another one if their left and their right ends differ by
+at most this fraction of the width, and if the lower of the two heights is at least this fraction
+of the other: a trace below a scan is flatter. Chosen by judgement."""
 BELOW_INSIDE, BELOW_WIDTH = 0.8, 0.8
 """Echoes below a dark band belong to a component if this fraction of their width lies below it and
 if they are narrower than this fraction of it: a wider strip is another display. Chosen by eye; no
@@ -70,12 +78,15 @@ measurement is recorded."""
 BELOW_OVERLAP, BELOW_GAP = 0.2, 0.5
 """They begin at most this fraction of the height above the lower end of the component, and at most
 this fraction below it. Chosen by eye; no measurement is recorded."""
+LEAST_COVERED = 0.5
+"""A component is left out if less than this fraction of it lies in the scan areas. Chosen by
+judgement."""
 
 
 def find_scan_areas(
     grey: ByteImage, *, aspect: float = 1.0, single: bool = False
 ) -> list[ScanArea]:
-    """Find the scan areas of a screen, from left to right.
+    """Find the scan areas of a screen, from left to right, then from top to bottom.
 
     Parameters
     ----------
@@ -88,29 +99,32 @@ def find_scan_areas(
     Returns
     -------
     list of ScanArea
-        Several if dark gaps from top to bottom split the screen (dual view); empty if nothing looks
-        like tissue.
+        Several if dark gaps from top to bottom split the screen (dual view), or if two pictures of
+        equal size lie one above the other; empty if nothing looks like tissue. Other large textured
+        parts of the screen are in `left_out` of the first.
     """
     rows, columns = grey.shape
     if min(rows, columns) < LEAST_SIDE:
         return []
     scale = min(1.0, WORKING_SIZE / max(rows, columns))
     dense = _dense(grey, (max(1, round(columns * scale)), max(1, round(rows * scale))))
+    dense = with_dark_middles(dense, grey, aspect)
     components = _components(dense)
     if not components:
         return []
     if single:
-        components = components[:1]
+        pictures = components[:1]
     else:
         components = [part for component in components for part in _split_at_gaps(component, grey)]
-        components = _side_by_side(components)
-    areas = [
-        completed(
-            _with_depths(component, dense), (rows, columns), aspect, alone=len(components) == 1
-        )
-        for component in components
+        pictures = _pictures(components)
+    found = [
+        completed(_with_depths(picture, dense), (rows, columns), aspect, alone=len(pictures) == 1)
+        for picture in pictures
     ]
-    return sorted((area for area in areas if area is not None), key=lambda area: area.box[0])
+    areas = sorted((area for area in found if area is not None), key=cmp_to_key(_order))
+    if areas and len(components) > len(pictures):
+        areas[0] = replace(areas[0], left_out=_left_out(components, areas))
+    return areas
 
 
 def _textured(grey: ByteImage) -> ByteImage:
@@ -173,7 +187,7 @@ def _components(dense: ByteImage) -> list[BoolImage]:
 
 
 def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
-    """Split a component at columns that are flat from top to bottom, as in a dual view."""
+    """Split a component at columns that are flat or dark from top to bottom, as in a dual view."""
     left, top, right, bottom = bounding_box(component)
     scale = grey.shape[1] / component.shape[1]
     first, last = int(left * scale), int(right * scale)
@@ -189,9 +203,22 @@ def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
     gaps = gaps[(gaps > first + margin) & (gaps < last - margin)]
     if gaps.size == 0:
         return [component]
+    parts = _cut(component, gaps, scale)
+    sizes = np.array([np.count_nonzero(part) for part in parts])
+    if np.count_nonzero(sizes > LEAST_SECOND_AREA * sizes.max()) < 2:
+        # what is left beside one large part is no half of a dual view: a dark lesion at its side
+        parts = _cut(component, gaps[flat[gaps - first] > FLAT_COLUMN], scale)
+    return parts
+
+
+def _cut(component: BoolImage, gaps: NDArray[np.intp], scale: float) -> list[BoolImage]:
+    """Return what is left and right of the gaps, which are columns of the frame."""
+    if gaps.size == 0:
+        return [component]
     starts = [gap for previous, gap in pairwise([-9, *gaps]) if gap > previous + 1]
     ends = [gap + 1 for gap, following in pairwise([*gaps, gaps[-1] + 9]) if following > gap + 1]
-    cuts = [0, *(edge for pair in zip(starts, ends, strict=True) for edge in pair), grey.shape[1]]
+    edges = [edge for pair in zip(starts, ends, strict=True) for edge in pair]
+    cuts = [0, *edges, round(component.shape[1] * scale)]
     parts = []
     for begin, end in zip(cuts[::2], cuts[1::2], strict=True):
         part = np.zeros_like(component)
@@ -202,23 +229,75 @@ def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
     return parts
 
 
-def _side_by_side(components: list[BoolImage]) -> list[BoolImage]:
-    """Return the largest component and those of similar height beside it."""
+def _pictures(components: list[BoolImage]) -> list[BoolImage]:
+    """Return the largest component and those of similar size beside, above and below it."""
     components = sorted(components, key=lambda component: -np.count_nonzero(component))
     kept = [components[0]]
+    least = LEAST_SECOND_AREA * np.count_nonzero(components[0])
     for component in components[1:]:
-        left, top, right, bottom = bounding_box(component)
-        beside = True
-        for other in kept:
-            other_left, other_top, other_right, other_bottom = bounding_box(other)
-            shared_rows = min(bottom, other_bottom) - max(top, other_top)
-            shared_columns = min(right, other_right) - max(left, other_left)
-            beside &= shared_rows > SHARED_ROWS * (other_bottom - other_top)
-            beside &= shared_columns < SHARED_COLUMNS * (right - left)
-        least = LEAST_SECOND_AREA * np.count_nonzero(kept[0])
-        if beside and np.count_nonzero(component) > least:
+        boxes = [(bounding_box(component), bounding_box(other)) for other in kept]
+        if np.count_nonzero(component) > least and all(
+            _beside(*pair) or _stacked(*pair) for pair in boxes
+        ):
             kept.append(component)
     return kept
+
+
+def _beside(box: Box, other: Box) -> bool:
+    """Return True if a component lies beside another one."""
+    shared_columns, shared_rows = _shared(box, other)
+    width, height = box[2] - box[0], other[3] - other[1]
+    return shared_rows > SHARED_ROWS * height and shared_columns < SHARED_COLUMNS * width
+
+
+def _stacked(box: Box, other: Box) -> bool:
+    """Return True if two components are pictures of one size, one above the other."""
+    tolerance = STACKED_END * (other[2] - other[0])
+    heights = sorted((box[3] - box[1], other[3] - other[1]))
+    return (
+        abs(box[0] - other[0]) <= tolerance
+        and abs(box[2] - other[2]) <= tolerance
+        and _shared(box, other)[1] <= 0
+        and heights[0] >= STACKED_HEIGHT * heights[1]
+    )
+
+
+def _shared(box: Box, other: Box) -> tuple[int, int]:
+    """Return the number of columns and of rows that two boxes share, negative for a distance."""
+    return (
+        min(box[2], other[2]) - max(box[0], other[0]),
+        min(box[3], other[3]) - max(box[1], other[1]),
+    )
+
+
+def _order(area: ScanArea, other: ScanArea) -> int:
+    """Compare two scan areas: from left to right, and one above the other from top to bottom."""
+    shared_columns, shared_rows = _shared(area.box, other.box)
+    axis = 1 if shared_columns > shared_rows else 0
+    return area.box[axis] - other.box[axis]
+
+
+def _left_out(components: list[BoolImage], areas: list[ScanArea]) -> tuple[Box, ...]:
+    """Return the boxes, in input pixels, of the large components that lie in no scan area."""
+    covered = np.logical_or.reduce([area.mask for area in areas])
+    rows, columns = components[0].shape
+    scale_y, scale_x = covered.shape[0] / rows, covered.shape[1] / columns
+    share = cv2.resize(covered.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
+    least = LEAST_RELATIVE_AREA * max(np.count_nonzero(part) for part in components)
+    boxes = [
+        bounding_box(part)
+        for part in components
+        if np.count_nonzero(part) >= least and share[part].mean() < LEAST_COVERED
+    ]
+    return tuple(
+        (
+            int(left * scale_x),
+            int(top * scale_y),
+            round(right * scale_x),
+            round(bottom * scale_y),
+        )
+        for left, top, right, bottom in boxes
+    )
 
 
 def _with_depths(component: BoolImage, dense: ByteImage) -> BoolImage:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, FloatImage, bounding_box
 
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; right and bottom are one past the last."""
 LEAST_SIDE = 16
 """Smallest width and height of a scan area in pixels. Chosen by eye; no measurement is recorded."""
 LEAST_SLOPE = 0.08
@@ -63,11 +65,14 @@ class ScanArea:
 
     mask: BoolImage
     """True where the transducer may show an echo, dark or not; shape of the whole frame."""
-    box: tuple[int, int, int, int]
-    """Left, top, right, bottom of the mask; right and bottom are one past the last."""
+    box: Box
+    """Box around the mask."""
     sides: tuple[Side, Side] | None = None
     """Left and right side of a sector or trapezoid, which are slanted apart; None for a
     rectangle."""
+    left_out: tuple[Box, ...] = ()
+    """Boxes around other large textured parts of the screen, which no scan area covers. Only the
+    first scan area has them."""
 
 
 def completed(
@@ -104,8 +109,8 @@ def completed(
     lowest = (bottom - within[::-1].argmax(axis=0)) * scale_y - 0.5
 
     border = BORDER_DISTANCE * scale_x
-    left_side = _slanted_side(row, first, first > border, scale_x, aspect)
-    mirrored = _slanted_side(row, -last, last < columns - 0.5 - border, scale_x, aspect)
+    left_side = slanted_side(row, first, first > border, scale_x, aspect)
+    mirrored = slanted_side(row, -last, last < columns - 0.5 - border, scale_x, aspect)
     y, x = np.arange(rows, dtype=np.float32)[:, None], np.arange(columns, dtype=np.float32)[None, :]
     if left_side is None or mirrored is None:
         box = [
@@ -136,7 +141,7 @@ def completed(
     )
 
 
-def _slanted_side(
+def slanted_side(
     row: NDArray[np.float64],
     edge: NDArray[np.float64],
     free: BoolImage,

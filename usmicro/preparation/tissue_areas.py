@@ -12,9 +12,9 @@ from usmicro.model.regions import TissuePart, described, tissue_parts
 from usmicro.model.scan import Region, Spacing
 from usmicro.model.view import Grid, ScanLines
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
-from usmicro.preparation.cine_cache import Box, ScreenCache
-from usmicro.preparation.scan_area import LEAST_TEXTURE, find_scan_areas
-from usmicro.preparation.scan_outline import ScanArea, Side
+from usmicro.preparation.cine_cache import ScreenCache
+from usmicro.preparation.scan_area import LEAST_COVERED, LEAST_TEXTURE, find_scan_areas
+from usmicro.preparation.scan_outline import Box, ScanArea, Side
 from usmicro.preparation.spacing import pixel_aspect
 
 # regions that do not fit the pixels
@@ -80,7 +80,9 @@ def find_tissue_areas(
     spacing: Spacing,
     cache: ScreenCache | None = None,
 ) -> tuple[list[TissueArea], Sequence[Region]]:
-    """Find the scan areas of a frame, from left to right, with their spacing.
+    """Find the scan areas of a frame with their spacing.
+
+    They are ordered from left to right, and one above the other from top to bottom.
 
     They are searched for in each declared region that shows tissue. They are searched for on the
     whole frame if there is none, or if the regions do not fit the pixels.
@@ -117,6 +119,7 @@ def find_tissue_areas(
     else:
         whole = (0, 0, grey.shape[1], grey.shape[0])
         found = [TissueArea(area, spacing) for area in _search(grey, whole, spacing, cache)]
+    remarks += _of_left_out(found, regions)
     if found and remarks:
         found[0] = replace(found[0], remarks=(*remarks, *found[0].remarks))
     return found, regions
@@ -159,6 +162,28 @@ def _areas_of(
     return found
 
 
+def _of_left_out(found: Sequence[TissueArea], regions: Sequence[Region]) -> list[str]:
+    """Return notes on the parts of the screen that look like tissue and are not used.
+
+    There is none if another scan area, or a region that shows no tissue, covers the part.
+    """
+    notes = []
+    for left, top, right, bottom in (box for area in found for box in area.area.left_out):
+        part = (slice(top, bottom), slice(left, right))
+        used = any(area.mask[part].mean() >= LEAST_COVERED for area in found)
+        declared = np.zeros(found[0].mask.shape, dtype=np.bool_)
+        for region in regions:
+            if region.kind not in ("tissue", "colour flow"):
+                declared[region.top : region.bottom, region.left : region.right] = True
+        if not used and declared[part].mean() < LEAST_COVERED:
+            notes.append(
+                f"the part of the screen in columns {left} to {right - 1}, rows {top} to "
+                f"{bottom - 1} looks like tissue but is not used: it is neither a part of the scan "
+                "nor a second scan of similar size"
+            )
+    return notes
+
+
 def _search(
     grey: ByteImage,
     box: Box,
@@ -183,7 +208,8 @@ def _search(
         mask[top:bottom, left:right] = area.mask
         begin_x, begin_y, end_x, end_y = area.box
         place = (begin_x + left, begin_y + top, end_x + left, end_y + top)
-        moved.append(ScanArea(mask, place, _moved(area.sides, left, top)))
+        left_out = tuple((x + left, y + top, r + left, b + top) for x, y, r, b in area.left_out)
+        moved.append(ScanArea(mask, place, _moved(area.sides, left, top), left_out))
     return moved
 
 

@@ -60,7 +60,8 @@ def prepare(
     Returns
     -------
     list of View
-        One for each tissue region, from left to right; never empty.
+        One for each tissue region, from left to right, those above one another from top to bottom;
+        never empty.
 
     Raises
     ------
