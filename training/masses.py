@@ -5,7 +5,7 @@ Run
 Needs
     WORK with the pictures of `training.pictures`.
 Takes
-    About PLACEHOLDER minutes on one core for each of six networks; `--only` trains one of them. Two
+    About 40 minutes on one core for each of six networks; `--only` trains one of them. Two
     cores train two networks at once if two such programs run side by side. A run that was stopped
     continues from its last epoch.
 Writes

@@ -6,9 +6,9 @@ Needs
     DATA with the folders `bus-bra`, `breast-lesions-usg`, `busi` and `bus-uclm`. The other scans
     are simulated.
 Takes
-    About 15 minutes of one core (extrapolated from a few scans); the parts use all cores.
+    About 6 minutes on two cores.
 Writes
-    WORK/*.pickle, one file per part of the scans, some 500 MB in all. A part whose file exists is
+    WORK/*.pickle, one file per part of the scans, 1.2 GB in all. A part whose file exists is
     not prepared again, so a run that was stopped continues where it was.
 """
 
@@ -188,7 +188,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, help="folder with the four data sets")
-    parser.add_argument("work", type=Path, help="folder for the prepared pictures, some 500 MB")
+    parser.add_argument("work", type=Path, help="folder for the prepared pictures, 1.2 GB")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     write_part = partial(_write_part, data=options.data, work=options.work)

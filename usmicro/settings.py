@@ -150,7 +150,12 @@ class AnatomySettings(Checked):
     """How masses, ducts and nonmass areas are found."""
 
     mass_threshold: float = described(
-        0.1, says="confidence from which a candidate region is listed as a mass", least=0, most=1
+        0.3,
+        says="confidence from which a candidate region is listed as a mass; a higher value lists "
+        "fewer false masses on normal breasts and misses more true ones, by how much is in "
+        "docs/accuracy.md",
+        least=0,
+        most=1,
     )
     nonmass_threshold: float = described(
         0.5,
