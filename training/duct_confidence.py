@@ -19,28 +19,20 @@ fitted to the other sources.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from training.ducts import HELD_OUT_FOLD, with_ducts
-from training.found_regions import (
-    FoundRegions,
-    confidences_of,
-    count_covered,
-    ducts_on,
-    fit_confidence,
-    union_of,
-)
+from training.found_regions import covered_and_false, ducts_on, fit_confidence
 from training.held_out import HOSPITALS
 from training.outlines import PHANTOM
 from training.pictures import read_pictures
-from training.tables import Row, print_table
+from training.tables import print_table
 from usmicro.anatomy.ducts import FEATURES
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.numerics.logistic import Logistic, write_models
+from usmicro.numerics.logistic import write_models
 from usmicro.settings import AnatomySettings
 
 WITH_DUCTS = " with ducts"
@@ -62,23 +54,6 @@ MATCH = 0.4
 
 Chosen by judgement; no measurement is recorded.
 """
-
-
-def measured(scans: Sequence[FoundRegions], model: Logistic, threshold: float) -> Row:
-    """Return the figures of the ducts with at least this confidence."""
-    true_ducts = found_ducts = false_ducts = 0
-    for scan in scans:
-        confidence = confidences_of(model, scan)
-        covered, count = count_covered(union_of(scan, confidence, threshold), scan.truth)
-        found_ducts += covered
-        true_ducts += count
-        false_ducts += int((np.array(scan.match)[confidence >= threshold] <= MATCH).sum())
-    return {
-        "images": len(scans),
-        "true ducts": true_ducts,
-        "found": found_ducts,
-        "false ducts per image": false_ducts / max(len(scans), 1),
-    }
 
 
 def main() -> None:
@@ -104,9 +79,11 @@ def main() -> None:
         hospital = source.removesuffix(WITH_DUCTS)
         others = [scan for scan in scans if scan.source.removesuffix(WITH_DUCTS) != hospital]
         model = fit_confidence(others, FEATURES, SHARES, MATCH)
-        rows[source] = measured(own, model, threshold)
+        rows[source] = covered_and_false(own, model, threshold, MATCH)
         if normal := [scan for scan in own if scan.shows_none]:
-            normal_rows[f"{source}, normal breasts"] = measured(normal, model, threshold)
+            normal_rows[f"{source}, normal breasts"] = covered_and_false(
+                normal, model, threshold, MATCH
+            )
     print_table(f"Ducts, confidence from {threshold} on", rows | normal_rows)
     write_models({"ducts": fit_confidence(scans, FEATURES, SHARES, MATCH)}, REGION_MODELS)
 

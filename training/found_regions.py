@@ -16,6 +16,7 @@ from training.held_out import network_file, network_without
 from training.logistic import fit_logistic
 from training.outlines import PHANTOM
 from training.pictures import Picture, view_of
+from training.tables import Row
 from usmicro.anatomy.ducts import predict_ducts, tubes
 from usmicro.anatomy.masses import BORDER, SIZE, regions
 from usmicro.anatomy.network import Prediction, Region, predict
@@ -150,6 +151,36 @@ def union_of(scan: FoundRegions, confidence: NDArray[np.float64], threshold: flo
         if value >= threshold:
             union[region.box] |= region.inside
     return union
+
+
+def covered_and_false(
+    scans: Sequence[FoundRegions], model: Logistic, threshold: float, least_match: float
+) -> Row:
+    """Return how many true ducts or nonmass areas are found, and the false ones per image.
+
+    Parameters
+    ----------
+    scans : sequence of FoundRegions
+    model : Logistic
+        Gives the confidence of a region.
+    threshold : float
+        Only regions with at least this confidence count.
+    least_match : float
+        A region is false if no more than this fraction of it lies in a true one.
+    """
+    true_areas = found = false = 0
+    for scan in scans:
+        confidence = confidences_of(model, scan)
+        covered, count = count_covered(union_of(scan, confidence, threshold), scan.truth)
+        found += covered
+        true_areas += count
+        false += int((np.array(scan.match)[confidence >= threshold] <= least_match).sum())
+    return {
+        "images": len(scans),
+        "true": true_areas,
+        "found": found,
+        "false per image": false / max(len(scans), 1),
+    }
 
 
 def fit_confidence(

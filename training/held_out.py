@@ -62,8 +62,7 @@ def learns_from(name: str, picture: Picture) -> bool:
 
 
 def write_held_out() -> None:
-    """Write unseen.json: for each data set, the network that has not seen it."""
-    networks = {
-        f"{hospital}/*": network_file(network_without(hospital)).name for hospital in HOSPITALS
-    }
+    """Write unseen.json: for each data set, the network that has not seen it, if it is trained."""
+    files = {hospital: network_file(network_without(hospital)) for hospital in HOSPITALS}
+    networks = {f"{hospital}/*": file.name for hospital, file in files.items() if file.is_file()}
     write_held_out_networks(NETWORKS, networks)

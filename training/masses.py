@@ -87,7 +87,6 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=0, help="number of threads; 0: all")
     options = parser.parse_args()
-    write_held_out()
     samples = [
         (picture, picture.outline.astype(np.float32)) for picture in read_pictures(options.work)
     ]
@@ -100,6 +99,7 @@ def main() -> None:
             unseen=[sample for sample in samples if not learns_from(name, sample[0])],
             threads=options.threads,
         )
+        write_held_out()
 
 
 if __name__ == "__main__":

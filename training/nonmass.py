@@ -18,31 +18,23 @@ confidence of an area is fitted to what the network finds on the fifth. Seeds ar
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from training.augmentation import CropSettings
 from training.fitting import fit
-from training.found_regions import (
-    FoundRegions,
-    confidences_of,
-    count_covered,
-    fit_confidence,
-    nonmass_on,
-    union_of,
-)
+from training.found_regions import covered_and_false, fit_confidence, nonmass_on
 from training.held_out import HOSPITALS
 from training.outlines import PHANTOM
 from training.pictures import NONMASS_PARTS, PARTS, Picture, read_pictures
 from training.plan import Plan, Sample
-from training.tables import Row, print_table
+from training.tables import print_table
 from training.unet import UNet
 from usmicro.anatomy.masses import REGION_MODELS
 from usmicro.anatomy.nonmass import FEATURES, NETWORK, NONMASS_PIXEL_MM
 from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA, BUS_UCLM, BUSI
-from usmicro.numerics.logistic import Logistic, write_models
+from usmicro.numerics.logistic import write_models
 
 HELD_OUT_FOLD = 1
 """Fold from which the network does not learn; the confidence of areas is fitted to it."""
@@ -88,23 +80,6 @@ def sample(picture: Picture) -> Sample:
     return picture, nothing if picture.nonmass is None else picture.nonmass.astype(np.float32)
 
 
-def measured(scans: Sequence[FoundRegions], model: Logistic, threshold: float) -> Row:
-    """Return the figures of the areas with at least this confidence."""
-    true_areas = found_areas = false_areas = 0
-    for scan in scans:
-        confidence = confidences_of(model, scan)
-        covered, count = count_covered(union_of(scan, confidence, threshold), scan.truth)
-        found_areas += covered
-        true_areas += count
-        false_areas += int((np.array(scan.match)[confidence >= threshold] <= MATCH).sum())
-    return {
-        "images": len(scans),
-        "true areas": true_areas,
-        "found": found_areas,
-        "false areas per image": false_areas / max(len(scans), 1),
-    }
-
-
 def main() -> None:
     """Train the network, fit the confidence, print figures and write both into the package."""
     parser = argparse.ArgumentParser(
@@ -126,11 +101,13 @@ def main() -> None:
     write_models({"nonmass": model}, REGION_MODELS)
     for threshold in REPORTED_CONFIDENCES:
         rows = {
-            source: measured([scan for scan in scans if scan.source == source], model, threshold)
+            source: covered_and_false(
+                [scan for scan in scans if scan.source == source], model, threshold, MATCH
+            )
             for source in SHARES
         }
-        rows["normal breasts"] = measured(
-            [scan for scan in scans if scan.shows_none], model, threshold
+        rows["normal breasts"] = covered_and_false(
+            [scan for scan in scans if scan.shows_none], model, threshold, MATCH
         )
         print_table(f"Nonmass areas of fold {HELD_OUT_FOLD}, confidence from {threshold} on", rows)
 

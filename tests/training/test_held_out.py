@@ -44,12 +44,21 @@ def test_one_network_does_not_learn_from_a_fold():
         assert learns == (fold != HELD_OUT_FOLD)
 
 
-def test_the_file_names_a_network_for_each_hospital(tmp_path, monkeypatch):
+def test_the_file_names_the_networks_that_are_trained(tmp_path, monkeypatch):
     monkeypatch.setattr("training.held_out.NETWORKS", tmp_path)
+    *trained, missing = HOSPITALS
+    for hospital in trained:
+        (tmp_path / f"masses-{network_without(hospital)}.onnx").touch()
     write_held_out()
     networks = read_held_out_networks(tmp_path)
-    for hospital in HOSPITALS:
+    for hospital in trained:
         file = held_out_network(networks, hospital, "any image")
         assert file is not None
         assert file.name == f"masses-{network_without(hospital)}.onnx"
-    assert NETWORKS.name == "networks"
+    assert held_out_network(networks, missing, "any image") is None
+
+
+def test_every_network_that_the_file_of_the_repository_names_exists():
+    networks = read_held_out_networks(NETWORKS)
+    assert networks
+    assert all(file.is_file() for file in networks.values())
