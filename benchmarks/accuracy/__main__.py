@@ -106,8 +106,8 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         "--unseen-networks",
         type=Path,
-        metavar="WORK",
-        help="folder of training.masses; each scan is analysed with a network not trained on it",
+        metavar="NETWORKS",
+        help="training/networks; each scan is analysed with a network not trained on its data set",
     )
     add("--peers", action="store_true", help="detectors of general libraries on the marked foci")
     add(
@@ -181,7 +181,7 @@ def documented_command(arguments: Sequence[str]) -> str:
     parser.add_argument("--docs")
     parser.add_argument("--pictures")
     _, rest = parser.parse_known_args(list(arguments))
-    placeholders = iter(("DATA", "WORK"))
+    placeholders = iter(("DATA", "NETWORKS"))
     words = [next(placeholders) if Path(word).is_dir() else word for word in rest]
     return " ".join(["python -m benchmarks.accuracy", *words])
 
