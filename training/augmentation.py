@@ -21,9 +21,6 @@ from usmicro.model.arrays import BoolImage, FloatImage
 Matrix = NDArray[np.float64]
 """Affine map from pixels of a picture to pixels of the input of a network, shape (2, 3)."""
 
-LEAST_VISIBLE = 0.7
-"""Fraction of the target that a crop must show, otherwise another crop is drawn."""
-
 LEAST_TISSUE = 0.8
 """Fraction of a crop without mass that must be tissue."""
 
@@ -46,6 +43,8 @@ class CropSettings:
     """Largest rotation, radians."""
     without_mass: float = 0.08
     """Probability of a crop without any mass."""
+    least_visible: float = 0.7
+    """Fraction of the target that a crop must show, otherwise another crop is drawn."""
 
 
 def augmented(
@@ -196,7 +195,7 @@ def _crop_of_target(
         mapped = matrix @ np.stack([x, y, np.ones(len(x))])
         end = np.array([[size[1]], [size[0]]])
         visible = (mapped >= 0).all(axis=0) & (mapped < end).all(axis=0)
-        if visible.mean() > LEAST_VISIBLE:
+        if visible.mean() > crop.least_visible:
             return matrix
     return _affine_map(picture, middle, whole, angle, mirrored, size)
 

@@ -29,7 +29,7 @@ from training.augmentation import CropSettings
 from training.fitting import fit
 from training.outlines import PHANTOM
 from training.pictures import Picture, read_pictures
-from training.plan import Plan, Sample
+from training.plan import Cycle, Plan, Sample
 from training.unet import UNet
 from usmicro.anatomy.ducts import DUCT_PIXEL_MM, NETWORK, WALL_MM
 from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA, BUS_UCLM, BUSI
@@ -49,15 +49,19 @@ COPIES = {BUS_BRA: 1, BUSI: 2, BUS_UCLM: 2, BREAST_LESIONS_USG: 3}
 """Number of times that other ducts are drawn into a scan, by source. Chosen by judgement."""
 
 PLAN = Plan(
-    sizes=((160, 160),),
-    epochs=(20,),
-    epoch_size=2000,
-    shares=SHARES,
-    batch=16,
-    rate=4e-3,
-    crop=CropSettings(
-        pixel_mm=DUCT_PIXEL_MM, zoom=(-0.25, 0.25), stretch=0.1, tilt=0.2, without_mass=0.0
+    cycles=(
+        Cycle(
+            sizes=((160, 160),),
+            epochs=(20,),
+            shares=SHARES,
+            rate=4e-3,
+            crop=CropSettings(
+                pixel_mm=DUCT_PIXEL_MM, zoom=(-0.25, 0.25), stretch=0.1, tilt=0.2, without_mass=0.0
+            ),
+        ),
     ),
+    epoch_size=2000,
+    batch=16,
     network=UNet,
 )
 

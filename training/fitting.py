@@ -1,12 +1,14 @@
 """Fit a segmentation network. Needs the extra `train`.
 
-The same pictures, plan and machine give the same weights. This module is not a program.
+The same pictures, plan and machine give the same weights, unless a run is interrupted: dropout then
+draws other numbers. This module is not a program.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,13 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from training.augmentation import augmented, resampled
+from training.augmentation import CropSettings, augmented, resampled
 from training.plan import Plan, Sample, drawn
 from training.unet import export
 from usmicro.model.arrays import FloatImage
+
+Input = tuple[NDArray[np.float32], FloatImage]
+"""Input of the network, shape (CHANNELS, rows, columns), and its target, shape (rows, columns)."""
 
 WARM_UP = 0.1
 """Fraction of the steps over which the learning rate rises."""
@@ -116,61 +121,77 @@ def fit(
         model, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / AVERAGED_STEPS), use_buffers=True
     )
     groups = [plan.group(picture) for picture, _ in samples]
-    total, steps = sum(plan.epochs), len(drawn(groups, plan, 0)) // plan.batch
-    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=plan.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, plan.rate, total_steps=total * steps, pct_start=WARM_UP
-    )
-    first, seconds = 0, 0.0
+    state: dict[str, Any] = {"epoch": 0, "seconds": 0.0}
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device)
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        first, seconds = state["epoch"], state["seconds"]
-    for epoch in range(first, total):
-        start = time.perf_counter()
-        stage = int(np.searchsorted(np.cumsum(plan.epochs), epoch, side="right"))
-        order = drawn(groups, plan, epoch)[: steps * plan.batch]
-        losses = []
-        model.train()
-        for first_drawn in range(0, len(order), plan.batch):
-            numbers = range(first_drawn, first_drawn + plan.batch)
-            batch = [
-                augmented(
-                    *samples[order[number]],
-                    plan.sizes[stage],
-                    plan.crop,
-                    np.random.default_rng([plan.seed, epoch, number]),
-                )
-                for number in numbers
-            ]
-            losses.append(_step(model, batch, optimizer, device))
-            schedule.step()
-            average.update_parameters(model)
-        seconds += time.perf_counter() - start
-        state = {
-            "model": model.state_dict(),
-            "average": average.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-        }
-        unfinished = checkpoint.with_suffix(".part")
-        torch.save({**state, "epoch": epoch + 1, "seconds": seconds}, unfinished)
-        unfinished.rename(checkpoint)
-        line = f"{checkpoint.stem} epoch {epoch + 1} of {total}: loss {np.mean(losses):.4f}"
-        line += f", {seconds:.0f} s"
-        if unseen and ((epoch + 1) % REPORT_EVERY == 0 or epoch == total - 1):
-            scores = dice_by_source(average.module, unseen, plan, device)
-            line += "; Dice " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
-        print(line, flush=True)
-    export(average.module, plan.sizes[-1], file)
+    ends = np.cumsum([sum(cycle.epochs) for cycle in plan.cycles]).tolist()
+    for cycle, end in zip(plan.cycles, ends, strict=True):
+        start = end - sum(cycle.epochs)
+        if state["epoch"] >= end:
+            continue
+        steps = len(drawn(groups, plan, cycle.shares, 0)) // plan.batch
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=cycle.rate, weight_decay=plan.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, cycle.rate, total_steps=(end - start) * steps, pct_start=WARM_UP
+        )
+        if state["epoch"] > start:
+            optimizer.load_state_dict(state["optimizer"])
+            schedule.load_state_dict(state["schedule"])
+        for epoch in range(state["epoch"], end):
+            clock = time.perf_counter()
+            stage = int(np.searchsorted(np.cumsum(cycle.epochs), epoch - start, side="right"))
+            order = drawn(groups, plan, cycle.shares, epoch)[: steps * plan.batch]
+            losses = []
+            model.train()
+            for batch in _batches(samples, order, plan, epoch, cycle.sizes[stage], cycle.crop):
+                losses.append(_step(model, batch, optimizer, device))
+                schedule.step()
+                average.update_parameters(model)
+            state = {
+                "model": model.state_dict(),
+                "average": average.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+                "epoch": epoch + 1,
+                "seconds": state["seconds"] + time.perf_counter() - clock,
+            }
+            unfinished = checkpoint.with_suffix(".part")
+            torch.save(state, unfinished)
+            unfinished.rename(checkpoint)
+            line = f"{checkpoint.stem} epoch {epoch + 1} of {ends[-1]}: "
+            line += f"loss {np.mean(losses):.4f}, {state['seconds']:.0f} s"
+            if unseen and ((epoch + 1) % REPORT_EVERY == 0 or epoch + 1 == end):
+                scores = dice_by_source(average.module, unseen, plan, device)
+                line += "; Dice "
+                line += ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
+            print(line, flush=True)
+    export(average.module, plan.size, file)
+
+
+def _batches(
+    samples: Sequence[Sample],
+    order: Sequence[int],
+    plan: Plan,
+    epoch: int,
+    size: tuple[int, int],
+    crop: CropSettings,
+) -> Iterator[list[Input]]:
+    """Yield the batches of an epoch; `order` holds the indices of its samples."""
+    inputs = (
+        augmented(*samples[index], size, crop, np.random.default_rng([plan.seed, epoch, number]))
+        for number, index in enumerate(order)
+    )
+    while batch := list(islice(inputs, plan.batch)):
+        yield batch
 
 
 def _step(
     model: nn.Module,
-    batch: Sequence[tuple[NDArray[np.float32], FloatImage]],
+    batch: Sequence[Input],
     optimizer: Any,
     device: torch.device,
 ) -> float:
@@ -198,7 +219,7 @@ def dice_by_source(
     for picture, target in samples:
         if not target.any():
             continue
-        image, resampled_target = resampled(picture, target, plan.sizes[-1], plan.crop)
+        image, resampled_target = resampled(picture, target, plan.size, plan.cycles[-1].crop)
         out = model(torch.from_numpy(image[None]).to(device))
         logit = out[0] if isinstance(out, tuple) else out
         inside: NDArray[np.bool_] = (logit > 0)[0, 0].cpu().numpy()

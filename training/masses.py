@@ -5,8 +5,8 @@ Run
 Needs
     WORK with the pictures of `training.pictures`.
 Takes
-    About 40 minutes on one core for each of six networks; `--only` trains one of them. Two
-    cores train two networks at once if two such programs run side by side. A run that was stopped
+    About an hour on one core for each of six networks; `--only` trains one of them. Two cores
+    train two networks at once if two such programs run side by side. A run that was stopped
     continues from its last epoch.
 Writes
     usmicro/anatomy/masses.onnx, the other networks and unseen.json in training/networks, and the
@@ -30,7 +30,7 @@ from training.fitting import fit
 from training.held_out import NAMES, learns_from, network_file, write_held_out
 from training.outlines import PHANTOM
 from training.pictures import Picture, read_pictures
-from training.plan import Plan
+from training.plan import Cycle, Plan
 from training.pretrained import PretrainedUNet
 from usmicro.anatomy.masses import SIZE
 from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA, BUS_UCLM, BUSI
@@ -38,36 +38,60 @@ from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA, BUS_UCLM, B
 NORMAL = "normal"
 """Group of the real pictures without a mass."""
 
-SHARES = {
-    BUS_BRA: 0.3,
-    BUSI: 0.2,
-    BUS_UCLM: 0.16,
-    BREAST_LESIONS_USG: 0.12,
-    NORMAL: 0.12,
-    PHANTOM: 0.1,
-}
-"""Share of each group in an epoch.
-
-The small sets get more than their share of the scans, so that no hospital dominates. With the crops
-away from masses, a quarter of the inputs show none. Chosen by judgement.
-"""
-
 
 def group_of(picture: Picture) -> str:
     """Return `NORMAL` for a real picture without a mass, otherwise the source."""
     return NORMAL if picture.source != PHANTOM and not picture.outline.any() else picture.source
 
 
-PLAN = Plan(
+FIRST = Cycle(
     sizes=((128, 128), SIZE),
     epochs=(12, 8),
-    epoch_size=2400,
-    shares=SHARES,
-    group=group_of,
-    batch=16,
+    shares={
+        BUS_BRA: 0.3,
+        BUSI: 0.2,
+        BUS_UCLM: 0.16,
+        BREAST_LESIONS_USG: 0.12,
+        NORMAL: 0.12,
+        PHANTOM: 0.1,
+    },
     rate=2e-3,
     crop=CropSettings(without_mass=0.15, zoom=(-0.5, 0.4), stretch=0.25),
+)
+"""The first cycle.
+
+The small sets get more than their share of the scans, so that no hospital dominates. With the crops
+away from masses, a quarter of the inputs show none. Chosen by judgement.
+"""
+
+SECOND = Cycle(
+    sizes=(SIZE,),
+    epochs=(8,),
+    shares={
+        BUS_BRA: 0.24,
+        BUSI: 0.18,
+        BUS_UCLM: 0.16,
+        BREAST_LESIONS_USG: 0.1,
+        NORMAL: 0.16,
+        PHANTOM: 0.16,
+    },
+    rate=1e-3,
+    crop=CropSettings(without_mass=0.15, zoom=(-0.5, 0.6), stretch=0.25, least_visible=0.5),
+)
+"""The second cycle shows smaller masses, masses cut by the edge of the crop, more normal breasts,
+and more simulated scans.
+
+On patients left out it finds the same share of real masses as the first cycle alone, more simulated
+ones (0.96, before 0.92) and fewer false masses on normal breasts of BUS-UCLM (0.39 per image,
+before 0.55; all regions counted).
+"""
+
+PLAN = Plan(
+    cycles=(FIRST, SECOND),
+    epoch_size=2400,
+    batch=16,
     network=PretrainedUNet,
+    group=group_of,
     weight_decay=0.05,
 )
 

@@ -28,7 +28,7 @@ from training.found_regions import covered_and_false, fit_confidence, nonmass_on
 from training.held_out import HOSPITALS
 from training.outlines import PHANTOM
 from training.pictures import NONMASS_PARTS, PARTS, Picture, read_pictures
-from training.plan import Plan, Sample
+from training.plan import Cycle, Plan, Sample
 from training.tables import print_table
 from training.unet import UNet
 from usmicro.anatomy.masses import REGION_MODELS
@@ -46,15 +46,19 @@ Chosen by judgement; no measurement is recorded.
 """
 
 PLAN = Plan(
-    sizes=((96, 96),),
-    epochs=(30,),
-    epoch_size=1600,
-    shares=SHARES,
-    batch=16,
-    rate=4e-3,
-    crop=CropSettings(
-        pixel_mm=NONMASS_PIXEL_MM, zoom=(-0.2, 0.3), stretch=0.1, tilt=0.1, without_mass=0.0
+    cycles=(
+        Cycle(
+            sizes=((96, 96),),
+            epochs=(30,),
+            shares=SHARES,
+            rate=4e-3,
+            crop=CropSettings(
+                pixel_mm=NONMASS_PIXEL_MM, zoom=(-0.2, 0.3), stretch=0.1, tilt=0.1, without_mass=0.0
+            ),
+        ),
     ),
+    epoch_size=1600,
+    batch=16,
     network=UNet,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -21,27 +21,32 @@ Sample = tuple[Picture, FloatImage]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a network is fitted."""
+class Cycle:
+    """A part of the training, in which the learning rate rises once and falls again."""
 
     sizes: tuple[tuple[int, int], ...]
-    """Rows and columns of the input in each stage; the last is the size of the written network.
-
-    Small inputs first save time.
-    """
+    """Rows and columns of the input in each stage. Small inputs first save time."""
     epochs: tuple[int, ...]
     """Number of epochs of each stage."""
-    epoch_size: int
-    """Number of pictures in an epoch."""
     shares: dict[str, float]
     """Share of each group of pictures in an epoch; if a group is empty, the others keep their
     ratios."""
-    batch: int
-    """Number of pictures in a step."""
     rate: float
     """Largest learning rate; after the warm-up the rate falls along a cosine."""
     crop: CropSettings
     """Variation of the pictures."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network is fitted."""
+
+    cycles: tuple[Cycle, ...]
+    """The cycles, one after the other. The last size of the last cycle is that of the network."""
+    epoch_size: int
+    """Number of pictures in an epoch."""
+    batch: int
+    """Number of pictures in a step."""
     network: Callable[[], nn.Module]
     """Makes the network with its initial weights."""
     group: Callable[[Picture], str] = attrgetter("source")
@@ -50,8 +55,13 @@ class Plan:
     """Weight decay of AdamW."""
     seed: int = 0
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the input of the written network."""
+        return self.cycles[-1].sizes[-1]
 
-def drawn(groups: Sequence[str], plan: Plan, epoch: int) -> list[int]:
+
+def drawn(groups: Sequence[str], plan: Plan, shares: Mapping[str, float], epoch: int) -> list[int]:
     """Return the indices of the pictures of an epoch, in a random order.
 
     Each group gets its share of the epoch. Within a group, no picture is drawn a second time before
@@ -62,10 +72,13 @@ def drawn(groups: Sequence[str], plan: Plan, epoch: int) -> list[int]:
     groups : sequence of str
         Group of each picture.
     plan : Plan
+    shares : mapping of str to float
+        Share of each group in the epoch.
     epoch : int
+        Number of the epoch, counted over all cycles.
     """
     generator = np.random.default_rng([plan.seed, epoch])
-    present = {name: share for name, share in plan.shares.items() if name in set(groups)}
+    present = {name: share for name, share in shares.items() if name in set(groups)}
     out: list[int] = []
     for name, share in present.items():
         own = np.flatnonzero([group == name for group in groups])

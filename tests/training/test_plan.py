@@ -3,23 +3,18 @@ from collections import Counter
 import pytest
 
 from training.augmentation import CropSettings
-from training.plan import Plan, drawn
+from training.plan import Cycle, Plan, drawn
 
 GROUPS = ["large"] * 100 + ["small"] * 7 + ["other"] * 40
 
 
+SHARES = {"large": 0.5, "small": 0.25, "other": 0.25}
+
+
 @pytest.fixture
 def plan():
-    return Plan(
-        sizes=((64, 64),),
-        epochs=(2,),
-        epoch_size=200,
-        shares={"large": 0.5, "small": 0.25, "other": 0.25},
-        batch=8,
-        rate=1e-3,
-        crop=CropSettings(),
-        network=lambda: None,
-    )
+    cycle = Cycle(sizes=((64, 64),), epochs=(2,), shares=SHARES, rate=1e-3, crop=CropSettings())
+    return Plan(cycles=(cycle,), epoch_size=200, batch=8, network=lambda: None)
 
 
 def numbers(indices, groups=GROUPS):
@@ -27,22 +22,22 @@ def numbers(indices, groups=GROUPS):
 
 
 def test_each_group_gets_its_share_of_an_epoch(plan):
-    assert numbers(drawn(GROUPS, plan, 0)) == {"large": 100, "small": 50, "other": 50}
+    assert numbers(drawn(GROUPS, plan, SHARES, 0)) == {"large": 100, "small": 50, "other": 50}
 
 
 def test_a_missing_group_leaves_the_ratio_of_the_others(plan):
     groups = [group for group in GROUPS if group != "other"]
-    of_each = numbers(drawn(groups, plan, 0), groups)
+    of_each = numbers(drawn(groups, plan, SHARES, 0), groups)
     assert sum(of_each.values()) == 200
     assert of_each["large"] / of_each["small"] == pytest.approx(2, rel=0.02)
 
 
 def test_no_picture_is_drawn_again_before_all_others_of_its_group(plan):
-    times = Counter(drawn(GROUPS, plan, 0))
+    times = Counter(drawn(GROUPS, plan, SHARES, 0))
     assert {times[i] for i in range(100)} == {1}
     assert {times[i] for i in range(100, 107)} == {7, 8}
 
 
 def test_epochs_differ_and_can_be_repeated(plan):
-    assert drawn(GROUPS, plan, 3) == drawn(GROUPS, plan, 3)
-    assert drawn(GROUPS, plan, 3) != drawn(GROUPS, plan, 4)
+    assert drawn(GROUPS, plan, SHARES, 3) == drawn(GROUPS, plan, SHARES, 3)
+    assert drawn(GROUPS, plan, SHARES, 3) != drawn(GROUPS, plan, SHARES, 4)
