@@ -24,9 +24,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.ducts import HELD_OUT_FOLD, with_ducts
+from training.drawn_ducts import with_ducts
 from training.found_regions import covered_and_false, ducts_on, fit_confidence
-from training.held_out import HOSPITALS
+from training.held_out import HELD_OUT_FOLD, HOSPITALS
 from training.outlines import PHANTOM
 from training.pictures import read_pictures
 from training.tables import print_table
@@ -80,7 +80,7 @@ def main() -> None:
         others = [scan for scan in scans if scan.source.removesuffix(WITH_DUCTS) != hospital]
         model = fit_confidence(others, FEATURES, SHARES, MATCH)
         rows[source] = covered_and_false(own, model, threshold, MATCH)
-        if normal := [scan for scan in own if scan.shows_none]:
+        if normal := [scan for scan in own if scan.is_normal]:
             normal_rows[f"{source}, normal breasts"] = covered_and_false(
                 normal, model, threshold, MATCH
             )

@@ -6,6 +6,7 @@ draws other numbers. This module is not a program.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -23,13 +24,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.augmentation import CropSettings, augmented, resampled
 from training.plan import Plan, Sample, drawn
 from training.unet import export
+from usmicro.errors import UsageError
 from usmicro.model.arrays import FloatImage
 
 Input = tuple[NDArray[np.float32], FloatImage]
 """Input of the network, shape (CHANNELS, rows, columns), and its target, shape (rows, columns)."""
 
 WARM_UP = 0.1
-"""Fraction of the steps over which the learning rate rises."""
+"""Fraction of the steps of a cycle over which the learning rate rises.
+
+Chosen by judgement; no measurement is recorded.
+"""
 
 AVERAGED_STEPS = 400
 """Number of steps over which the weights are averaged: the written network has the exponential
@@ -51,7 +56,10 @@ Chosen by judgement; no measurement is recorded.
 """
 
 LEAST_TARGET_PX = 20
-"""Number of target pixels from which an input counts as one with a target."""
+"""An input shows a target anywhere if at least this many of its pixels belong to one.
+
+Chosen by judgement; no measurement is recorded.
+"""
 
 REPORT_EVERY = 4
 """Number of epochs after which the Dice coefficients are printed."""
@@ -60,9 +68,10 @@ REPORT_EVERY = 4
 def loss(logit: Tensor, target: Tensor, anywhere: Tensor | None = None) -> Tensor:
     """Return the loss of a batch.
 
-    It is the cross-entropy of the pixels, plus a Dice term, plus the cross-entropy of "is there a
-    target anywhere?" if the network answers that. The Dice term is 1 minus the Dice coefficient,
-    summed over the images that show a target.
+    It is the cross-entropy of the pixels, plus DICE_WEIGHT times a Dice term, plus ANYWHERE_WEIGHT
+    times the cross-entropy of "is there a target anywhere?" if the network answers that. The Dice
+    term of an image is 1 minus the Dice coefficient if the image shows a target, otherwise 0; the
+    batch has the mean over its images.
 
     Parameters
     ----------
@@ -110,6 +119,11 @@ def fit(
         Samples for the Dice coefficients that are printed; the network is not fitted to them.
     threads : int
         Number of threads of PyTorch; 0: its default.
+
+    Raises
+    ------
+    UsageError
+        If the checkpoint is that of other pictures or another plan.
     """
     if threads:
         torch.set_num_threads(threads)
@@ -124,6 +138,11 @@ def fit(
     state: dict[str, Any] = {"epoch": 0, "seconds": 0.0}
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device)
+        if state["fingerprint"] != _fingerprint(samples, plan, state["epoch"]):
+            raise UsageError(
+                f"{checkpoint}: found the state of a network of other pictures or another plan; "
+                "delete it to train anew"
+            )
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
     ends = np.cumsum([sum(cycle.epochs) for cycle in plan.cycles]).tolist()
@@ -157,6 +176,7 @@ def fit(
                 "optimizer": optimizer.state_dict(),
                 "schedule": schedule.state_dict(),
                 "epoch": epoch + 1,
+                "fingerprint": _fingerprint(samples, plan, epoch + 1),
                 "seconds": state["seconds"] + time.perf_counter() - clock,
             }
             unfinished = checkpoint.with_suffix(".part")
@@ -170,6 +190,15 @@ def fit(
                 line += ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
             print(line, flush=True)
     export(average.module, plan.size, file)
+
+
+def _fingerprint(samples: Sequence[Sample], plan: Plan, epoch: int) -> str:
+    """Return a digest of the pictures and of the plan, without the cycles after an epoch."""
+    starts = np.cumsum([0, *(sum(cycle.epochs) for cycle in plan.cycles)])
+    cycles = [cycle for cycle, start in zip(plan.cycles, starts, strict=False) if start < epoch]
+    pictures = [(picture.source, picture.image) for picture, _ in samples]
+    content = (cycles, plan.epoch_size, plan.batch, plan.weight_decay, plan.seed, pictures)
+    return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
 def _batches(
@@ -212,7 +241,8 @@ def dice_by_source(
 ) -> dict[str, float]:
     """Return the mean Dice coefficient at probability 0.5 of the samples of each source.
 
-    Samples without target are left out.
+    Samples without target are left out. The picture fills the whole input, without the border and
+    the mirror image of `usmicro.anatomy`, so the figures only serve to follow the training.
     """
     model.eval()
     scores: dict[str, list[float]] = {}

@@ -27,7 +27,7 @@ from usmicro.model.view import View
 from usmicro.numerics.logistic import Logistic
 
 COVERED = 0.3
-"""A true duct or nonmass area is found if more than this fraction of it is covered.
+"""A true duct or nonmass area is found if at least this fraction of it is covered.
 
 The same fraction as in `benchmarks.accuracy`.
 """
@@ -37,16 +37,16 @@ The same fraction as in `benchmarks.accuracy`.
 class FoundRegions:
     """The regions that a network finds on one picture. The masks have the shape of `truth`."""
 
-    image: str
     source: str
-    fold: int
     regions: list[Region]
     match: list[float]
     """Agreement of each region with the truth, 0 to 1."""
+    matched: list[int]
+    """Number of the true mass with which each region agrees best, from 1; 0 for other targets."""
     truth: BoolImage
     """True inside a mass, a duct or a nonmass area."""
-    shows_none: bool
-    """True if it is a real image of a normal breast."""
+    is_normal: bool
+    """True if it is a real image of a breast without a mass."""
 
 
 def predict_masses(picture: Picture, network: str | None = None) -> tuple[View, Prediction]:
@@ -67,20 +67,20 @@ def masses_on(picture: Picture, network: str | None = None) -> FoundRegions:
     view, prediction = predict_masses(picture, network)
     count, outlines = cv2.connectedComponents(picture.outline.astype(np.uint8))
     candidates = regions(view, prediction, prediction.probability_on(view))
-    match = []
+    match, matched = [], []
     for region in candidates:
         mask = np.zeros(view.shape, np.bool_)
         mask[region.box] = region.inside
-        scores = (dice(mask, outlines == number) for number in range(1, count))
+        scores = [dice(mask, outlines == number) for number in range(1, count)]
         match.append(max(scores, default=0.0))
+        matched.append(int(np.argmax(scores)) + 1 if scores else 0)
     return FoundRegions(
-        image=picture.image,
         source=picture.source,
-        fold=picture.fold,
         regions=candidates,
         match=match,
+        matched=matched,
         truth=picture.outline,
-        shows_none=not picture.outline.any(),
+        is_normal=_is_normal(picture),
     )
 
 
@@ -119,21 +119,24 @@ def _found_in(
 ) -> FoundRegions:
     """Return the regions with the fraction of each that lies in the truth."""
     return FoundRegions(
-        image=picture.image,
         source=source,
-        fold=picture.fold,
         regions=candidates,
         match=[float(truth[region.box][region.inside].mean()) for region in candidates],
+        matched=[0] * len(candidates),
         truth=truth,
-        shows_none=not picture.outline.any() and picture.source != PHANTOM,
+        is_normal=_is_normal(picture),
     )
+
+
+def _is_normal(picture: Picture) -> bool:
+    return not picture.outline.any() and picture.source != PHANTOM
 
 
 def count_covered(found: BoolImage, truth: BoolImage) -> tuple[int, int]:
     """Return the number of true areas that `found` covers, and the number of all true areas."""
     count, numbered = cv2.connectedComponents(truth.astype(np.uint8))
     covered = sum(
-        bool((found & (numbered == number)).sum() > COVERED * (numbered == number).sum())
+        bool((found & (numbered == number)).sum() >= COVERED * (numbered == number).sum())
         for number in range(1, count)
     )
     return covered, count - 1

@@ -1,13 +1,15 @@
 """The mass networks, and the scans from which each of them does not learn.
 
-Figures and confidences are taken from scans on which a network was not trained, because it does
-better on scans that it has seen. The networks for that purpose lie in `training/networks`. They are
-part of the repository, though not of the package, because whoever measures usmicro on one of the
-public data sets needs a network that has not seen it. This module is not a program.
+A network does better on scans on which it was trained. Figures and confidences therefore come from
+networks that have not seen the scan. These networks lie in `training/networks`. They belong to the
+repository but not to the package: whoever measures usmicro on one of the public data sets needs a
+network that has not seen it. This module is not a program.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from training.outlines import PHANTOM
@@ -27,6 +29,9 @@ HOSPITALS = (BREAST_LESIONS_USG, BUS_BRA, BUSI, BUS_UCLM)
 NETWORKS = Path(__file__).with_name("networks")
 """Folder of the networks that have not seen some of the scans, with the file unseen.json."""
 
+TRAINED_ON = NETWORKS / "trained_on.json"
+"""Names of the images on which the networks were trained, by data set."""
+
 ALL = "all"
 """Name of the network that learns from all scans; it is shipped."""
 
@@ -34,10 +39,10 @@ WITHOUT_FOLD = "without-fold"
 """Name of the network that does not learn from a fifth of the patients of every source."""
 
 HELD_OUT_FOLD = 1
-"""Fold from which the network `WITHOUT_FOLD` does not learn."""
+"""Fold from which the network `WITHOUT_FOLD` and the duct and nonmass networks do not learn."""
 
 NAMES = (ALL, *(f"without-{hospital}" for hospital in HOSPITALS), WITHOUT_FOLD)
-"""Names of all mass networks. The others each learn from all hospitals but one."""
+"""Names of all mass networks. Four of them each leave out one hospital."""
 
 
 def network_file(name: str) -> Path:
@@ -59,6 +64,20 @@ def learns_from(name: str, picture: Picture) -> bool:
     if name == WITHOUT_FOLD:
         return picture.fold != HELD_OUT_FOLD
     return name != network_without(picture.source)
+
+
+def write_trained_on(pictures: Iterable[Picture]) -> None:
+    """Write trained_on.json: for each hospital, the names of the images that were trained on.
+
+    The data sets are halves of the published ones. The file tells which of the published images no
+    network has seen.
+    """
+    names: dict[str, set[str]] = {hospital: set() for hospital in HOSPITALS}
+    for picture in pictures:
+        if picture.source in names:
+            names[picture.source].add(picture.image)
+    lines = [f'"{name}": {json.dumps(sorted(images))}' for name, images in sorted(names.items())]
+    TRAINED_ON.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def write_held_out() -> None:

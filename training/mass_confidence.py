@@ -44,6 +44,7 @@ from training.pictures import read_pictures
 from training.tables import Row, print_table
 from usmicro.anatomy.masses import FEATURES, REGION_MODELS
 from usmicro.evaluation.metrics import dice
+from usmicro.evaluation.overlaps import MIN_DICE
 from usmicro.numerics.logistic import Logistic, write_models
 from usmicro.settings import AnatomySettings
 
@@ -54,11 +55,8 @@ The hospitals have the same share, so that the confidence does not follow the la
 Simulated scans have half of it, because their masses are easier. Chosen by judgement.
 """
 
-MATCH = 0.5
-"""A region is a mass if its Dice coefficient with an outline is above this.
-
-The Jaccard index is then above 1/3; the same criterion as `usmicro.evaluation.overlaps`.
-"""
+MATCH = MIN_DICE
+"""A region is a mass if its Dice coefficient with an outline is above this."""
 
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Thresholds of the confidence for which masses found and false masses are printed."""
@@ -71,19 +69,22 @@ def measured(scans: Sequence[FoundRegions], model: Logistic, threshold: float) -
     """Return the figures of the masses with at least this confidence.
 
     The Dice coefficient compares all masses of an image together with all true ones, on images that
-    show a mass. A mass is false if it does not overlap a true one.
+    show a mass. A true mass is found if a region agrees with it. A region is false if it does not
+    overlap a true mass at all.
     """
     scores, lesions, found, false_masses, false_on_normal, normal = [], 0, 0, 0, 0, 0
     for scan in scans:
         confidence = confidences_of(model, scan)
-        match = np.array(scan.match)[confidence >= threshold]
-        if scan.shows_none:
+        listed = confidence >= threshold
+        match, matched = np.array(scan.match)[listed], np.array(scan.matched)[listed]
+        if scan.is_normal:
             normal += 1
             false_on_normal += len(match)
+        if not scan.truth.any():
             continue
         lesions += cv2.connectedComponents(scan.truth.astype(np.uint8))[0] - 1
         scores.append(dice(union_of(scan, confidence, threshold), scan.truth))
-        found += int((match > MATCH).sum())
+        found += len(np.unique(matched[match > MATCH]))
         false_masses += int((match == 0).sum())
     return {
         "images with a mass": len(scores),
@@ -104,7 +105,7 @@ def found_and_false(
     normal: list[FoundRegions] = []
     for source, scans in by_source.items():
         row[f"found, {source}"] = measured(scans, model, threshold)["masses found"]
-        normal += [scan for scan in scans if scan.shows_none and source != PHANTOM]
+        normal += [scan for scan in scans if scan.is_normal]
     return row | {
         "masses per normal image": measured(normal, model, threshold)["masses per normal image"]
     }

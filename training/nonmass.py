@@ -25,7 +25,7 @@ import numpy as np
 from training.augmentation import CropSettings
 from training.fitting import fit
 from training.found_regions import covered_and_false, fit_confidence, nonmass_on
-from training.held_out import HOSPITALS
+from training.held_out import HELD_OUT_FOLD, HOSPITALS
 from training.outlines import PHANTOM
 from training.pictures import NONMASS_PARTS, PARTS, Picture, read_pictures
 from training.plan import Cycle, Plan, Sample
@@ -35,9 +35,6 @@ from usmicro.anatomy.masses import REGION_MODELS
 from usmicro.anatomy.nonmass import FEATURES, NETWORK, NONMASS_PIXEL_MM
 from usmicro.evaluation.datasets import BREAST_LESIONS_USG, BUS_BRA, BUS_UCLM, BUSI
 from usmicro.numerics.logistic import write_models
-
-HELD_OUT_FOLD = 1
-"""Fold from which the network does not learn; the confidence of areas is fitted to it."""
 
 SHARES = {BUS_BRA: 0.14, BUSI: 0.12, BUS_UCLM: 0.14, BREAST_LESIONS_USG: 0.1, PHANTOM: 0.5}
 """Share of each source in an epoch. Only simulated scans show a nonmass area.
@@ -111,7 +108,7 @@ def main() -> None:
             for source in SHARES
         }
         rows["normal breasts"] = covered_and_false(
-            [scan for scan in scans if scan.shows_none], model, threshold, MATCH
+            [scan for scan in scans if scan.is_normal], model, threshold, MATCH
         )
         print_table(f"Nonmass areas of fold {HELD_OUT_FOLD}, confidence from {threshold} on", rows)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from training.augmentation import CropSettings
 from training.pictures import Picture
+from usmicro.errors import UsageError
 from usmicro.model.arrays import FloatImage
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ class Plan:
 def drawn(groups: Sequence[str], plan: Plan, shares: Mapping[str, float], epoch: int) -> list[int]:
     """Return the indices of the pictures of an epoch, in a random order.
 
-    Each group gets its share of the epoch. Within a group, no picture is drawn a second time before
-    all others have been drawn.
+    Each group gets its share of the epoch. No picture of a group is drawn a second time before all
+    others of the group have been drawn.
 
     Parameters
     ----------
@@ -76,7 +77,16 @@ def drawn(groups: Sequence[str], plan: Plan, shares: Mapping[str, float], epoch:
         Share of each group in the epoch.
     epoch : int
         Number of the epoch, counted over all cycles.
+
+    Raises
+    ------
+    UsageError
+        If a group has no share.
     """
+    if unknown := sorted(set(groups) - set(shares)):
+        raise UsageError(
+            f"{', '.join(unknown)}: found no share of an epoch; expected one per group"
+        )
     generator = np.random.default_rng([plan.seed, epoch])
     present = {name: share for name, share in shares.items() if name in set(groups)}
     out: list[int] = []

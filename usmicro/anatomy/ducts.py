@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.network import Prediction, Region, predict_at
+from usmicro.anatomy.network import OUTLINE_PROBABILITY, Prediction, Region, logistic, predict_at
 from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -21,8 +21,6 @@ NETWORK = Path(__file__).with_name("ducts.onnx")
 """The network, trained by `python -m training.ducts`."""
 DUCT_PIXEL_MM = 0.2
 """Pixel size of the input of the network, in mm: less than half the narrowest lumen."""
-OUTLINE_PROBABILITY = 0.5
-"""Duct probability at the outline: inside, a duct is more probable than not."""
 LEAST_PEAK = 0.7
 """A tube is dropped if its highest probability is below this. Chosen by eye on the sample scans; no
 measurement is recorded."""
@@ -124,11 +122,11 @@ def tubes(view: View, prediction: Prediction, mass: FloatImage) -> list[Region]:
     out = []
     for number in range(1, count):
         left, top, width, height, _ = (int(value) for value in stats[number])
-        if np.hypot(width, height) * DUCT_PIXEL_MM < SHORTEST_MM:
+        if np.hypot(width, height) * prediction.pixel_mm(view) < SHORTEST_MM:
             continue
         box = (slice(top, top + height), slice(left, left + width))
         region = numbered[box] == number
-        features = _features(view, prediction, region, box, probability, masses)
+        features = _features(view, prediction, region, box, masses)
         slim = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION)
         if (
             slim
@@ -144,13 +142,12 @@ def _features(
     prediction: Prediction,
     region: BoolImage,
     box: tuple[slice, slice],
-    probability: FloatImage,
     masses: FloatImage,
 ) -> dict[str, float]:
     """Measure the size, shape and contrast of a tube.
 
-    `region` is the tube in its box, `probability` and `masses` are the duct and mass probabilities
-    on the pixels of the network. Of the features, `length` (in mm) and `elongation` are natural
+    `region` is the tube in its box, `masses` is the mass probability on the pixels of the network.
+    Of the features, `length` (in mm) and `elongation` are natural
     logarithms, `width` is in mm and `depth` in cm. `weaker_flank` and `stronger_flank` are the
     differences between the mean ranks of the grey level of the two flanks and of the lumen.
     """
@@ -162,12 +159,14 @@ def _features(
     length = float(region.sum()) / width
     centred = np.column_stack([x - x.mean(), y - y.mean()])
     axis = np.linalg.eigh(centred.T @ centred)[1][:, 1]
-    scale = DUCT_PIXEL_MM / view.grid.pixel_mm
-    middle = ((x.mean() + box[1].start + 0.5) * scale, (y.mean() + box[0].start + 0.5) * scale)
+    # the network sees a whole number of pixels, so that theirs is not exactly DUCT_PIXEL_MM
+    rows, columns = (n / m for n, m in zip(view.shape, prediction.rank.shape, strict=True))
+    pixel_mm = prediction.pixel_mm(view)
+    middle = ((x.mean() + box[1].start + 0.5) * columns, (y.mean() + box[0].start + 0.5) * rows)
     beam_x, beam_y = view.scan_lines.direction(*middle)
     margin = FLANK_REACH_PX + 2
     grown = tuple(slice(max(part.start - margin, 0), part.stop + margin) for part in box)
-    mask = np.zeros(probability.shape, np.uint8)
+    mask = np.zeros(prediction.rank.shape, np.uint8)
     mask[box] = region
     within_gap, within_reach = (
         cv2.dilate(mask[grown], np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)) > 0
@@ -184,12 +183,12 @@ def _features(
         float(prediction.rank[grown][part].mean()) - lumen if part.any() else 0.0
         for part in (ring & (side < 0), ring & (side > 0))
     ]
-    values = probability[box][region]
+    values = logistic(prediction.logit[box][region])
     return {
         "mean": float(values.mean()),
-        "length": float(np.log(length * DUCT_PIXEL_MM)),
+        "length": float(np.log(length * pixel_mm)),
         "elongation": float(np.log(length / width)),
-        "width": width * DUCT_PIXEL_MM,
+        "width": width * pixel_mm,
         "weaker_flank": min(flanks),
         "stronger_flank": max(flanks),
         "lumen": float(prediction.level[box][region].mean()),

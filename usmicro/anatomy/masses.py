@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from usmicro.anatomy.network import Prediction, Region
+from usmicro.anatomy.network import OUTLINE_PROBABILITY, Prediction, Region
 from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -25,8 +25,6 @@ SIZE = (192, 192)
 BORDER = 12
 """Width, in pixels, of the empty border on every side of the input. With it the network finds more
 of the masses at the edge of the view."""
-OUTLINE_PROBABILITY = 0.5
-"""Mass probability at the outline: inside, a mass is more probable than not."""
 LEAST_PEAK = 0.6
 """A region is dropped if its highest probability is below this. Chosen by eye on the sample scans;
 no measurement is recorded."""

@@ -17,7 +17,8 @@ from usmicro.model.view import View
 CHANNELS = 3
 """Number of planes of an input; see `network_input`."""
 INPUT_MULTIPLE = 16
-"""The sides of an input are multiples of this, since the networks halve them four times."""
+"""The sides of an input of `predict_at` are multiples of this, since its networks halve them four
+times."""
 GREY_BINS = 4096
 """Number of bins of the grey histogram: sixteen for each step of an 8-bit display."""
 TAIL_FRACTION = 0.015
@@ -30,6 +31,8 @@ _FileVersion = tuple[int, int, int, int]
 _CACHE: dict[tuple[Path, bool], tuple[_FileVersion, cv2.dnn.Net]] = {}
 """Networks that were read, by file and `plain`, each with the state of the file at that time."""
 _CACHE_LOCK = Lock()
+OUTLINE_PROBABILITY = 0.5
+"""Probability at the outline of a region: inside, the target is more probable than not."""
 LARGEST_LOGIT = 12.0
 """Logits are limited to this magnitude, a probability of 0.999994, so that their exponential cannot
 overflow."""
@@ -69,6 +72,11 @@ class Prediction:
         """Probability, 0 to 1."""
         return logistic(self.logit)
 
+    def pixel_mm(self, view: View) -> float:
+        """Return the side in mm of a square with the area of a pixel of the network."""
+        factor = np.sqrt(view.shape[0] * view.shape[1] / self.logit.size)
+        return float(factor) * view.grid.pixel_mm
+
     def logit_on(self, view: View) -> FloatImage:
         """Resample the logit to the grid of the view.
 
@@ -85,7 +93,7 @@ class Prediction:
         return logistic(self.logit_on(view)) * view.tissue
 
     def outline_on(self, view: View, box: tuple[slice, slice], inside: BoolImage) -> BoolImage:
-        """Return a region on the grid of the view, as far as the probability exceeds one half.
+        """Return a region on the grid of the view, up to OUTLINE_PROBABILITY.
 
         `box` and `inside` are those of a `Region` on the pixels of the network.
         """
@@ -93,7 +101,8 @@ class Prediction:
         region[box] = inside
         near = cv2.dilate(region, np.ones((3, 3), np.uint8))
         near = cv2.resize(near, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_NEAREST)
-        return np.asarray((self.logit_on(view) > 0) & (near > 0))
+        at_outline = np.log(OUTLINE_PROBABILITY / (1 - OUTLINE_PROBABILITY))
+        return np.asarray((self.logit_on(view) > at_outline) & (near > 0))
 
 
 def logistic(logit: FloatImage) -> FloatImage:

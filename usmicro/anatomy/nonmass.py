@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.network import Prediction, Region, predict_at
+from usmicro.anatomy.network import OUTLINE_PROBABILITY, Prediction, Region, predict_at
 from usmicro.model.arrays import BoolImage, LabelImage
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -21,8 +21,6 @@ NETWORK = Path(__file__).with_name("nonmass.onnx")
 """The network, trained by `python -m training.nonmass`."""
 NONMASS_PIXEL_MM = 0.4
 """Pixel size of the input of the network, in mm: about twice the speckle size."""
-OUTLINE_PROBABILITY = 0.5
-"""Probability at the outline: inside, a nonmass area is more probable than not."""
 SMALLEST_MM = 3.0
 """Diameter, in mm, of a circle with the smallest area that is kept. Smaller ones are speckle and
 fat lobules. Chosen by eye on the sample scans; no measurement is recorded."""
@@ -79,7 +77,7 @@ def areas(view: View, prediction: Prediction) -> list[Region]:
     count, numbered, stats, _ = cv2.connectedComponentsWithStats(
         (probability > OUTLINE_PROBABILITY).astype(np.uint8), connectivity=4
     )
-    pixel_mm2 = (view.shape[0] * view.shape[1] / probability.size) * view.grid.pixel_mm**2
+    pixel_mm2 = prediction.pixel_mm(view) ** 2
     total = max(float(probability[prediction.tissue].sum()), 1e-6)
     square = np.ones((2 * RING_PX + 1, 2 * RING_PX + 1), np.uint8)
     out = []
