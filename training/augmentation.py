@@ -22,10 +22,10 @@ Matrix = NDArray[np.float64]
 """Affine map from pixels of a picture to pixels of the input of a network, shape (2, 3)."""
 
 LEAST_TISSUE = 0.8
-"""Fraction of a crop without mass that must be tissue."""
+"""Smallest fraction of a crop without mass that is tissue."""
 
 WINDOW_ATTEMPTS, FREE_ATTEMPTS = 6, 12
-"""Number of crops that are drawn, around the target and without mass, before giving up."""
+"""Number of attempts to draw a crop that shows the target, and one without a mass."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class CropSettings:
     """Pixel size of the input in mm; None: the whole picture is stretched to the input."""
     zoom: tuple[float, float] = (-0.5, 0.12)
     """Range of the natural logarithm of the size of the crop over that of the whole picture, or
-    over the size that gives `pixel_mm`."""
+    over the size that gives `pixel_mm`. Positive values show the picture smaller."""
     stretch: float = 0.18
-    """Largest logarithm of the ratio of height and width, divided by two, to either side."""
+    """The height is multiplied by up to exp(stretch) and the width divided by it, or vice versa."""
     tilt: float = 0.14
     """Largest rotation, radians."""
     without_mass: float = 0.08
@@ -82,7 +82,7 @@ def augmented(
         # twice as fine first: the mean over 2 x 2 pixels avoids aliasing
         fine_size = (2 * size[1], 2 * size[0])
         values = image.astype(np.float32)
-        fine = cv2.warpAffine(values, 2 * matrix[:2], fine_size, flags=cv2.INTER_LINEAR)
+        fine = cv2.warpAffine(values, 2 * matrix, fine_size, flags=cv2.INTER_LINEAR)
         coarse = cv2.resize(fine, size[::-1], interpolation=cv2.INTER_AREA)
         return np.asarray(coarse, dtype=np.float32)
 
@@ -104,7 +104,7 @@ def resampled(
     """
     if crop.pixel_mm is not None:
         rows, columns = (
-            round(n * picture.pixel_mm / crop.pixel_mm / INPUT_MULTIPLE) * INPUT_MULTIPLE
+            max(round(n * picture.pixel_mm / crop.pixel_mm / INPUT_MULTIPLE), 1) * INPUT_MULTIPLE
             for n in picture.grey.shape
         )
         size = (rows, columns)
@@ -221,7 +221,7 @@ def _crop_without_mass(
 
 
 def _random_sector(size: tuple[int, int], generator: np.random.Generator) -> BoolImage:
-    """Return the inside of a random sector, or of oblique lateral edges; shape `size`."""
+    """Return a mask, shape `size`, of a random sector or of a picture with slanted sides."""
     rows, columns = size
     y, x = np.mgrid[:rows, :columns]
     apex = -generator.uniform(0.1, 1.5) * rows

@@ -38,7 +38,7 @@ from usmicro.evaluation.datasets import (
     read_held_out_networks,
     targets_of_phantom,
 )
-from usmicro.evaluation.metrics import auc
+from usmicro.evaluation.metrics import LEAST_DISTANCE_PX, auc
 from usmicro.evaluation.targets import Target
 from usmicro.foci import find_candidates
 from usmicro.foci.confidence import MODELS, focus_confidence, focus_features, image_features
@@ -72,12 +72,6 @@ FOLDS = 10
 
 FIRST_SEED = 50_000
 """First seed of the simulated scans. Tests and benchmarks use other seeds."""
-
-LEAST_DISTANCE = 6.0
-"""A candidate matches a mark within its radius, and always within this many pixels.
-
-The same distance as in `usmicro.evaluation.metrics.match`.
-"""
 
 FALSE_POSITIVES_PER_IMAGE = (1, 3.1)
 """Rates of false positives at which the sensitivity is printed; 3.1 is that of the published
@@ -129,17 +123,17 @@ def matched(
     Returns
     -------
     array, shape (n,)
-        1 for the candidate nearest to a focus, NaN for others near a focus or near an uncertain
-        one, 0 for the rest.
+        1 for the candidate nearest to a focus; NaN for any other candidate near a focus or an
+        uncertain mark; 0 for the rest.
     """
     is_focus = np.zeros(len(x))
     for target in (*uncertain_foci, *foci):
         column, row, diameter = target.at(0)
-        is_focus[np.hypot(x - column, y - row) <= max(diameter / 2, LEAST_DISTANCE)] = np.nan
+        is_focus[np.hypot(x - column, y - row) <= max(diameter / 2, LEAST_DISTANCE_PX)] = np.nan
     for target in foci:
         column, row, diameter = target.at(0)
         distance = np.hypot(x - column, y - row)
-        if len(x) and distance.min() <= max(diameter / 2, LEAST_DISTANCE):
+        if len(x) and distance.min() <= max(diameter / 2, LEAST_DISTANCE_PX):
             is_focus[distance.argmin()] = 1
     return is_focus
 

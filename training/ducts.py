@@ -11,9 +11,8 @@ Writes
 
 No public data set has outlines of ducts. Ducts are therefore drawn into real scans, in whose tissue
 the network must distinguish them from fat, clefts and fasciae; simulated scans have their own. The
-network learns from four folds of five, of all hospitals and of normal breasts too.
-`training.duct_confidence` fits the confidence of a tube to what the network finds on the fifth.
-Seeds are fixed.
+network is trained on folds 2 to 5 of all hospitals, normal breasts included. Fold 1 is held out for
+the confidence (`training.duct_confidence`). Seeds are fixed.
 """
 
 from __future__ import annotations

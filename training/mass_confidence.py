@@ -5,14 +5,15 @@ Run
 Needs
     WORK with the pictures of `training.pictures`, and the networks of `training.masses`.
 Takes
-    About one minute on one core.
+    About four minutes on one core.
 Writes
     The model `masses` in usmicro/anatomy/regions.json. It prints the tables of docs/accuracy.md
     about masses.
 
-The model learns from the regions that a network finds in a hospital that it has not seen and, on
-simulated scans, in the fold that it has not seen. The printed figures of a hospital use a model
-that was fitted without that hospital, so that neither network nor model has seen it.
+On real scans the regions come from a network that has not seen the hospital. On simulated scans
+they come from a network that has not seen the fold. The printed figures of a hospital use a model
+that was fitted without that hospital, so that neither network nor model has seen it. Only the last
+table uses the model that is written.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ Writes
     checkpoint WORK/nonmass.pt. It prints sensitivity and false positives.
 
 No public data set has outlines of nonmass findings. The network learns from simulated ones, and
-from real scans, which rarely have any, as examples without. It learns from four folds of five; the
-confidence of an area is fitted to what the network finds on the fifth. Seeds are fixed.
+from real scans, which rarely have any, as negative examples. It is trained on folds 2 to 5. Fold 1
+is held out for the confidence of an area. Seeds are fixed.
 """
 
 from __future__ import annotations

@@ -33,12 +33,13 @@ BLOCKS = (
 )
 """Expansion, kernel size, stride and output channels of each block of the encoder.
 
-These are the blocks of EfficientNet-Lite0 down to a thirty-second of the input, without the last
-two, which hold half of the weights.
+These are the blocks of EfficientNet-Lite0 without the last two, which hold a third of the weights
+of all blocks.
 """
 
 SKIP_CHANNELS = {0: 16, 2: 24, 4: 40, 10: 64}
-"""Blocks whose output the decoder uses, and its number of channels there; the finest first."""
+"""Number of channels of the decoder at each block of the encoder whose output it uses; the finest
+first."""
 
 BATCH_NORM_EPSILON = 1e-3
 """Epsilon of the batch normalisation of EfficientNet-Lite0."""
@@ -80,8 +81,8 @@ class Block(nn.Module):  # type: ignore[misc]
 class PretrainedUNet(nn.Module):  # type: ignore[misc]
     """U-Net with the encoder of EfficientNet-Lite0 and its ImageNet weights.
 
-    A gate scales the deepest maps by the mean over the whole scan. The decoder adds its maps to
-    those of the encoder.
+    The deepest maps are multiplied by a gate that is computed from their mean over the whole scan
+    (squeeze and excitation). The decoder adds its maps to those of the encoder.
 
     References
     ----------
