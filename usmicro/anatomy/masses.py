@@ -89,7 +89,7 @@ def find_masses(
 
 
 def scored_regions(
-    view: View, prediction: Prediction, fine: FloatImage
+    view: View, prediction: Prediction, probability: FloatImage
 ) -> list[tuple[float, Region]]:
     """Return every region that may be a mass with its confidence, the most confident first.
 
@@ -98,23 +98,23 @@ def scored_regions(
     view : View
     prediction : Prediction
         Output of the mass network.
-    fine : array, shape of the view, float32
+    probability : array, shape of the view, float32
         Its probability on the grid of the view.
     """
     model = read_models(REGION_MODELS)["masses"]
     scored = (
         (float(model.probability(region.features)), region)
-        for region in regions(view, prediction, fine)
+        for region in regions(view, prediction, probability)
     )
     return sorted(scored, key=lambda item: -item[0])
 
 
-def regions(view: View, prediction: Prediction, fine: FloatImage) -> list[Region]:
+def regions(view: View, prediction: Prediction, probability: FloatImage) -> list[Region]:
     """Return every region that may be a mass, on the grid of the view, with its features.
 
     The parameters are those of `scored_regions`.
     """
-    probable = (fine > OUTLINE_PROBABILITY).astype(np.uint8)
+    probable = (probability > OUTLINE_PROBABILITY).astype(np.uint8)
     if not probable.any():
         return []
     # labelling only the box is several times faster
@@ -126,7 +126,7 @@ def regions(view: View, prediction: Prediction, fine: FloatImage) -> list[Region
         cv2.resize(prediction.rank, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR),
         dtype=np.float32,
     )
-    total = float(fine.sum())
+    total = float(probability.sum())
     smallest_area, largest_area = (
         np.pi / 4 * view.grid.pixels(diameter) ** 2 for diameter in (SMALLEST_MM, LARGEST_MM)
     )
@@ -141,8 +141,8 @@ def regions(view: View, prediction: Prediction, fine: FloatImage) -> list[Region
                 slice(y + top + rows.start, y + top + rows.stop),
                 slice(x + left + columns.start, x + left + columns.stop),
             )
-            if inside.sum() >= smallest_area and fine[box][inside].max() >= LEAST_PEAK:
-                features = _features(view, inside, box, fine, grey, total)
+            if inside.sum() >= smallest_area and probability[box][inside].max() >= LEAST_PEAK:
+                features = _features(view, inside, box, probability, grey, total)
                 features["anywhere"] = prediction.anywhere
                 out.append(Region(box, inside, features))
     return out
@@ -195,14 +195,14 @@ def _features(
     view: View,
     inside: BoolImage,
     box: tuple[slice, slice],
-    fine: FloatImage,
+    probability: FloatImage,
     grey: FloatImage,
     total: float,
 ) -> dict[str, float]:
     """Measure the features of a region.
 
-    `fine` and `grey` are the mass probability and the rank of the grey level on the grid of the
-    view, `total` is the sum of `fine`.
+    `probability` and `grey` are the mass probability and the rank of the grey level on the grid of
+    the view, `total` is the sum of `probability`.
     """
     contours, _ = cv2.findContours(
         inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
@@ -224,9 +224,9 @@ def _features(
         & (padded == 0)
         & view.tissue[around]
     )
-    values = fine[box][inside]
+    values = probability[box][inside]
     outside = float(grey[around][ring].mean()) if ring.any() else 0.5
-    beyond = float(fine[around][ring].mean()) if ring.any() else 0.0
+    beyond = float(probability[around][ring].mean()) if ring.any() else 0.0
     rows, columns = inside.shape
     touching = (box[0].start == 0) * inside[0].sum() + (box[0].stop == view.shape[0]) * inside[
         -1
