@@ -80,7 +80,8 @@ def main() -> None:
         others = [scan for scan in scans if scan.source.removesuffix(WITH_DUCTS) != hospital]
         model = fit_confidence(others, FEATURES, SHARES, MATCH)
         rows[source] = covered_and_false(own, model, threshold, MATCH)
-        if normal := [scan for scan in own if scan.is_normal]:
+        normal = [scan for scan in own if scan.is_normal]
+        if normal and source == hospital:
             normal_rows[f"{source}, normal breasts"] = covered_and_false(
                 normal, model, threshold, MATCH
             )

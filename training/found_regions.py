@@ -5,8 +5,10 @@ This module is not a program.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import cv2
 import numpy as np
@@ -38,6 +40,7 @@ class FoundRegions:
     """The regions that a network finds on one picture. The masks have the shape of `truth`."""
 
     source: str
+    fold: int
     regions: list[Region]
     match: list[float]
     """Agreement of each region with the truth, 0 to 1."""
@@ -76,6 +79,7 @@ def masses_on(picture: Picture, network: str | None = None) -> FoundRegions:
         matched.append(int(np.argmax(scores)) + 1 if scores else 0)
     return FoundRegions(
         source=picture.source,
+        fold=picture.fold,
         regions=candidates,
         match=match,
         matched=matched,
@@ -120,6 +124,7 @@ def _found_in(
     """Return the regions with the fraction of each that lies in the truth."""
     return FoundRegions(
         source=source,
+        fold=picture.fold,
         regions=candidates,
         match=[float(truth[region.box][region.inside].mean()) for region in candidates],
         matched=[0] * len(candidates),
@@ -191,6 +196,7 @@ def fit_confidence(
     names: Sequence[str],
     shares: Mapping[str, float],
     least_match: float,
+    group: Callable[[FoundRegions], str] = attrgetter("source"),
 ) -> Logistic:
     """Fit the probability that the match of a region is above `least_match`.
 
@@ -200,11 +206,14 @@ def fit_confidence(
     names : sequence of str
         Features that the model uses.
     shares : mapping of str to float
-        Share of each source in the total weight; within a source all regions weigh the same.
+        Share of each group of scans in the total weight; within a group all regions weigh the same.
     least_match : float
+    group : callable
+        Gives the group of a scan; by default its source.
     """
     rows = [region.features for scan in scans for region in scan.regions]
     target = [match > least_match for scan in scans for match in scan.match]
-    sources = [scan.source for scan in scans for _ in scan.regions]
-    weights = [shares[source] / sources.count(source) for source in sources]
+    groups = [group(scan) for scan in scans for _ in scan.regions]
+    regions_of = Counter(groups)
+    weights = [shares[name] / regions_of[name] for name in groups]
     return fit_logistic({name: [row[name] for row in rows] for name in names}, target, weights)

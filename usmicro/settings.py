@@ -151,9 +151,9 @@ class AnatomySettings(Checked):
 
     mass_threshold: float = described(
         0.3,
-        says="confidence from which a candidate region is listed as a mass; a higher value lists "
-        "fewer false masses on normal breasts and misses more true ones, by how much is in "
-        "docs/accuracy.md",
+        says="confidence from which a candidate region is listed as a mass; in hospitals that the "
+        "networks have not seen, the default finds 0.83 of the masses and lists 0.20 on a normal "
+        "breast; 0.1 finds 0.87 and lists 0.36; 0.45 finds 0.81 and lists 0.14",
         least=0,
         most=1,
     )

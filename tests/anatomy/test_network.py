@@ -93,20 +93,6 @@ def test_the_networks_are_small_enough_to_ship():
     assert sum(file.stat().st_size for file in (NETWORK, DUCTS, NONMASS)) < 8_000_000
 
 
-def test_a_network_may_say_whether_there_is_a_mass_at_all(grey):
-    prediction = predict(view_of(grey), NETWORK, SIZE)
-    assert prediction.anywhere != pytest.approx(prediction.logit.max())
-    y, x = np.mgrid[: grey.shape[0], : grey.shape[1]]
-    dark = np.hypot((x - 40) / 22, (y - 45) / 16) < 1
-    with_cyst = np.where(dark, grey * 0.05, grey + 60).astype(np.float32)
-    assert predict(view_of(with_cyst), NETWORK, SIZE).anywhere > prediction.anywhere + 1
-
-
-def test_without_that_output_the_largest_logit_takes_its_place(grey):
-    prediction = predict(view_of(grey), DUCTS, (96, 80), plain=True)
-    assert prediction.anywhere == pytest.approx(prediction.logit.max())
-
-
 def test_a_network_file_that_is_replaced_is_read_again(grey, tmp_path):
     file = tmp_path / "own.onnx"
     file.write_bytes(DUCTS.read_bytes())

@@ -27,13 +27,14 @@ def region(peak, rows=slice(2, 6), columns=slice(2, 6)):
     return Region((rows, columns), np.ones(shape, np.bool_), {"peak": peak})
 
 
-def found(peaks_and_matches, source="one", *, shows_none=False):
+def found(peaks_and_matches, source="one", *, is_normal=False):
     """Return a picture with a mass in rows and columns 2 to 5, and with these regions."""
     truth = np.zeros((12, 12), np.bool_)
-    truth[2:6, 2:6] = not shows_none
+    truth[2:6, 2:6] = not is_normal
     regions = [region(peak) for peak, _ in peaks_and_matches]
     matches = [match for _, match in peaks_and_matches]
-    return FoundRegions("image", source, 1, regions, matches, truth, shows_none)
+    matched = [int(match > 0) for match in matches]
+    return FoundRegions(source, 1, regions, matches, matched, truth, is_normal)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,21 @@ def test_a_share_moves_the_model_towards_its_source(random_scans):
     assert at_zero[0] > at_zero[1] + 0.1  # the masses of "other" have larger peaks
 
 
+def test_a_group_of_its_own_has_its_own_share(random_scans):
+    normal = [replace(found([(0.0, 0.0)], "one"), is_normal=True)] * 5
+    shares = {"one": 1.0, "other": 1.0, "normal": 1.0}
+
+    def group(scan):
+        return "normal" if scan.is_normal else scan.source
+
+    one, ten = (
+        fit_confidence(random_scans + times * normal, ("peak",), shares, 0.5, group)
+        for times in (1, 10)
+    )
+    assert one.intercept == pytest.approx(ten.intercept, abs=0.05)
+    assert one.intercept < fit_confidence(random_scans, ("peak",), SHARES, 0.5).intercept - 0.3
+
+
 def test_only_confident_regions_are_in_the_union():
     scan = found([(3.0, 1.0)])
     scan = replace(scan, regions=[*scan.regions, region(-3.0, slice(8, 11), slice(8, 11))])
@@ -92,8 +108,8 @@ def test_normal_images_are_measured_apart():
     scans = [
         found([(3.0, 1.0)]),
         found([(-3.0, 1.0)]),
-        found([(3.0, 0.0), (2.0, 0.0)], shows_none=True),
-        found([], shows_none=True),
+        found([(3.0, 0.0), (2.0, 0.0)], is_normal=True),
+        found([], is_normal=True),
     ]
     figures = measured(scans, BY_PEAK, 0.5)
     assert figures["images with a mass"] == 2
@@ -104,6 +120,11 @@ def test_normal_images_are_measured_apart():
     assert figures["masses per normal image"] == pytest.approx(1)
     without_normal = measured(scans[:2], BY_PEAK, 0.5)
     assert without_normal["masses per normal image"] is None
+
+
+def test_a_mass_that_two_regions_find_counts_once():
+    figures = measured([found([(3.0, 0.6), (3.0, 0.6)])], BY_PEAK, 0.5)
+    assert figures["masses found"] == 1
 
 
 def test_a_true_confidence_equals_the_share_of_masses():
@@ -125,4 +146,4 @@ def test_the_mass_of_a_simulated_scan_is_found():
     )
     scan = masses_on(picture, ALL)
     assert max(scan.match) > 0.5
-    assert not scan.shows_none
+    assert not scan.is_normal

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from training.held_out import (
     learns_from,
     network_without,
     write_held_out,
+    write_trained_on,
 )
 from training.outlines import PHANTOM
 from training.pictures import Picture
@@ -42,6 +44,18 @@ def test_one_network_does_not_learn_from_a_fold():
     for fold in range(1, 6):
         learns = learns_from(WITHOUT_FOLD, replace(PICTURE, fold=fold))
         assert learns == (fold != HELD_OUT_FOLD)
+
+
+def test_the_names_of_the_training_images_are_written_by_hospital(tmp_path, monkeypatch):
+    file = tmp_path / "trained_on.json"
+    monkeypatch.setattr("training.held_out.TRAINED_ON", file)
+    first, second, *_ = HOSPITALS
+    write_trained_on(
+        replace(PICTURE, source=source, image=image)
+        for source, image in ((first, "b"), (second, "c"), (first, "a"), (PHANTOM, "d"))
+    )
+    written = json.loads(file.read_text())
+    assert written == {hospital: [] for hospital in HOSPITALS} | {first: ["a", "b"], second: ["c"]}
 
 
 def test_the_file_names_the_networks_that_are_trained(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 
 from training.augmentation import CropSettings
 from training.plan import Cycle, Plan, drawn
+from usmicro.errors import UsageError
 
 GROUPS = ["large"] * 100 + ["small"] * 7 + ["other"] * 40
 
@@ -30,6 +31,11 @@ def test_a_missing_group_leaves_the_ratio_of_the_others(plan):
     of_each = numbers(drawn(groups, plan, SHARES, 0), groups)
     assert sum(of_each.values()) == 200
     assert of_each["large"] / of_each["small"] == pytest.approx(2, rel=0.02)
+
+
+def test_a_group_without_a_share_is_refused(plan):
+    with pytest.raises(UsageError, match="another"):
+        drawn([*GROUPS, "another"], plan, SHARES, 0)
 
 
 def test_no_picture_is_drawn_again_before_all_others_of_its_group(plan):

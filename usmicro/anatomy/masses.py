@@ -51,7 +51,6 @@ FEATURES = (
     "fit",
     "border",
     "depth",
-    "anywhere",
 )
 """Names of the inputs of the logistic model of masses."""
 
@@ -143,7 +142,6 @@ def regions(view: View, prediction: Prediction, probability: FloatImage) -> list
             )
             if inside.sum() >= smallest_area and probability[box][inside].max() >= LEAST_PEAK:
                 features = _features(view, inside, box, probability, grey, total)
-                features["anywhere"] = prediction.anywhere
                 out.append(Region(box, inside, features))
     return out
 

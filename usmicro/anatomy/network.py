@@ -63,9 +63,6 @@ class Prediction:
     """True in the tissue."""
     logit: FloatImage
     """Logit of the probability."""
-    anywhere: float
-    """Logit of the probability that the view shows a target at all. It is the largest logit of a
-    pixel if the network has no output for it."""
 
     @property
     def probability(self) -> FloatImage:
@@ -155,8 +152,8 @@ def predict(
         ) / np.maximum(weight, 0.01)
         tissue = np.asarray(weight > 0.5)
     planes = network_input(grey, tissue)
-    logit, anywhere = _logits(_network(network, plain), network, planes, border, mirrored)
-    return Prediction((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit, anywhere)
+    logit = _logits(_network(network, plain), network, planes, border, mirrored)
+    return Prediction((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
 
 
 def predict_at(view: View, network: Path, pixel_mm: float) -> Prediction:
@@ -263,37 +260,32 @@ def _read_network(file: Path, plain: bool) -> cv2.dnn.Net:
 
 def _logits(
     network: cv2.dnn.Net, file: Path, image: NDArray[np.float32], border: int, mirrored: bool
-) -> tuple[FloatImage, float]:
-    """Return `logit` and `anywhere` of a `Prediction` for an input without its border.
+) -> FloatImage:
+    """Return the logits of an input without its border, shape (rows, columns).
 
-    `image` has the shape (CHANNELS, rows, columns).
+    `image` has the shape (CHANNELS, rows, columns). If the network has several outputs, the largest
+    one has the logits; the others only serve its training.
     """
     image = np.pad(image, ((0, 0), (border, border), (border, border)))
     rows, columns = image.shape[1:]
     total = np.zeros((rows, columns), np.float32)
-    anywhere: list[float] = []
     flips = (slice(None), slice(None, None, -1))[: 1 + mirrored]
     with _ONE_AT_A_TIME:
         names = network.getUnconnectedOutLayersNames()
         for flip in flips:
             try:
                 network.setInput(np.ascontiguousarray(image[None, :, :, flip]))
-                outputs = {out.size: out for out in network.forward(names)}
+                out = max(network.forward(names), key=np.size)
             except cv2.error as error:
                 raise SettingsError(
                     f"{file}: expected a network for inputs of shape {(1, *image.shape)}, "
                     f"found one that refuses them: {error.err}"
                 ) from error
-            out = outputs[max(outputs)]
             if out.shape != (1, 1, *image.shape[1:]):
                 raise SettingsError(
                     f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, "
                     f"found {out.shape}"
                 )
             total += out[0, 0][:, flip]
-            if 1 in outputs:
-                anywhere.append(float(outputs[1].ravel()[0]))
     inner = total[border : rows - border, border : columns - border] / len(flips)
-    logit = np.clip(inner, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.float32)
-    whole = float(np.mean(anywhere)) if anywhere else float(logit.max())
-    return logit, float(np.clip(whole, -LARGEST_LOGIT, LARGEST_LOGIT))
+    return np.clip(inner, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.float32)
