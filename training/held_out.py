@@ -69,8 +69,9 @@ def learns_from(name: str, picture: Picture) -> bool:
 def write_trained_on(pictures: Iterable[Picture]) -> None:
     """Write trained_on.json: for each hospital, the names of the images that were trained on.
 
-    The data sets are halves of the published ones. The file tells which of the published images no
-    network has seen.
+    Three of the data sets are halves of the published ones. The file tells which of the published
+    images no network has seen. An image with several views has one name per view, which ends with
+    the number of the view.
     """
     names: dict[str, set[str]] = {hospital: set() for hospital in HOSPITALS}
     for picture in pictures:

@@ -170,8 +170,8 @@ class AnatomySettings(Checked):
     )
     duct_threshold: float = described(
         0.1,
-        says="confidence from which a dark tube is a duct; 0.1 lists 0.05 false ducts on a normal "
-        "breast, and 0.3 lists 0.03 and misses 3 % more of the true ones",
+        says="confidence from which a dark tube is a duct; 0.1 lists 0.05 to 0.1 false ducts on a "
+        "normal breast; 0.3 lists half as many and misses 3 % more of the true ones",
         least=0,
         most=1,
     )
