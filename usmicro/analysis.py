@@ -16,7 +16,9 @@ from usmicro.doppler.colour_evidence import Colours
 from usmicro.doppler.patches import colour_patch_heads
 from usmicro.errors import ImageError, ScanError
 from usmicro.foci import find_candidates
-from usmicro.foci.confidence import focus_confidence
+from usmicro.foci.confidence import assess_confidence
+from usmicro.foci.models import read_focus_models
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
 from usmicro.model.findings import Candidates, Origin
@@ -43,7 +45,7 @@ from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
 
 NEGLIGIBLE_CONFIDENCE = 0.004
 """Candidates of a cine up to this confidence are not tracked, which saves time, unless
-`foci.minimum_confidence` is as low. Chosen by eye on simulated cines; no measurement is
+foci of such a confidence are listed. Chosen by eye on simulated cines; no measurement is
 recorded."""
 COLOUR_CELL_MM = 0.6
 """Diameter, in mm, assumed for a focus that only its colours show: about that of a colour cell.
@@ -270,15 +272,17 @@ def _analyze_view(
             anatomy = find_anatomy(view, settings.anatomy, user_masks)
     with stage("foci"):
         candidates = find_candidates(view, settings.foci)
-        confidence = focus_confidence(view, candidates, anatomy)
-        if state.cine and settings.foci.minimum_confidence > NEGLIGIBLE_CONFIDENCE:
-            worth_tracking = confidence > NEGLIGIBLE_CONFIDENCE
-            candidates, confidence = candidates.take(worth_tracking), confidence[worth_tracking]
+        models = read_focus_models(settings.foci.models)
+        confidence, reasons = assess_confidence(view, candidates, anatomy, models)
+        followed = np.arange(len(candidates))
+        if state.cine and listing_confidence(settings.foci) > NEGLIGIBLE_CONFIDENCE:
+            followed = np.flatnonzero(confidence > NEGLIGIBLE_CONFIDENCE)
+            candidates, confidence = candidates.take(followed), confidence[followed]
     masses = _follow_masses(view, anatomy, frame, index, state, settings)
     with stage("twinkling"):
         colours = Colours(view, settings.twinkling)
     follower = _FocusFollower(view, anatomy, frame, index, shift, masses, colours, state, settings)
-    follower.follow_echoes(candidates, confidence)
+    follower.follow_echoes(candidates, confidence, lambda which: reasons(followed[which]))
     follower.follow_colour_patches()
     # a long cine repeats the remarks of its views
     of_view: tuple[Remark, ...] = (*view.notes, *view.warnings)
@@ -328,10 +332,16 @@ class _FocusFollower:
     state: _ScanState
     settings: Settings
 
-    def follow_echoes(self, candidates: Candidates, confidence: NDArray[np.float64]) -> None:
+    def follow_echoes(
+        self,
+        candidates: Candidates,
+        confidence: NDArray[np.float64],
+        reasons: Callable[[NDArray[np.int_]], list[str]],
+    ) -> None:
         """Add the foci that an echo shows.
 
-        Shadow and label are measured only of foci that are more confident than before.
+        Shadow and label are measured only of foci that are more confident than before. `reasons`
+        names what decided the confidence of the candidates whose indices it gets.
         """
         view, settings, stage = self.view, self.settings, self.state.timer.stage
         tracks = self._link("echo", candidates.x, candidates.y)
@@ -343,7 +353,13 @@ class _FocusFollower:
             shadows = measure_shadows(view, self.anatomy, chosen, settings.shadow)
         with stage("labels"):
             measured = measure_echoes(
-                view, self.anatomy, self.frame, chosen, shadows, settings.labels
+                view,
+                self.anatomy,
+                self.frame,
+                chosen,
+                shadows,
+                reasons(surpassing),
+                settings.labels,
             )
         self._add(
             "echo",

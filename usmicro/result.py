@@ -49,7 +49,7 @@ class Analysis:
     scan: Scan
     settings: Settings
     foci: Table[Focus]
-    """Foci that reach `foci.minimum_confidence`, the most confident first."""
+    """Foci that are listed, the most confident first; see `FociSettings`."""
     masses: Table[Mass]
     """Masses, by number."""
     summary: Summary

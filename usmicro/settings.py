@@ -137,11 +137,24 @@ class FociSettings(Checked):
         says="diameter from which a focus is coarse; smaller ones are punctate",
         least=0.05,
     )
+    false_positives_per_image: float = described(
+        1.0,
+        says="expected number of false foci on an image with a lesion; decides the confidence from "
+        "which a focus is listed, unless `minimum_confidence` is given",
+        least=0.05,
+        most=20,
+    )
     minimum_confidence: float = described(
-        0.08,
-        says="confidence from which a focus is listed; 0 lists every candidate",
-        least=0,
+        -1.0,
+        says="confidence from which a focus is listed; 0 lists every candidate; a negative number "
+        "leaves the choice to `false_positives_per_image`",
+        least=-1,
         most=1,
+    )
+    models: str = described(
+        "",
+        says="folder of models that replace those of the confidence of foci, see docs/models.md; "
+        "empty uses those of the package",
     )
 
 

@@ -30,6 +30,7 @@ from benchmarks.accuracy.runs import Outcome, run_cases
 from benchmarks.accuracy.scores import score
 from usmicro.errors import UsmicroError
 from usmicro.evaluation.rows import Row
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.settings import Settings, read_settings
 
 PROGRESS_STEP = 50
@@ -163,7 +164,7 @@ def run_with_progress(
 
 def make_section(outcomes: Sequence[Outcome], settings: Settings) -> Section:
     """Return the measures and reliability tables of the outcomes of a pass."""
-    listed = settings.foci.minimum_confidence
+    listed = listing_confidence(settings.foci)
     brier_rows, bins = measure_reliability(outcomes, listed=listed)
     return Section(merge_rows(score(outcomes, listed=listed), brier_rows), bins)
 

@@ -88,6 +88,8 @@ class Case:
     """Posterior feature of the lesion; None if not assessed."""
     mass_network: Path | None = None
     """Mass network that was not trained on the patient; None for that of the package."""
+    focus_models: Path | None = None
+    """Folder of models of foci that were not fitted to the hospital; None for the package's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +105,10 @@ class Truth:
 
 
 def with_unseen_networks(cases: Sequence[Case], folder: Path) -> list[Case]:
-    """Assign to each case a mass network of `folder` that was not trained on it.
+    """Assign to each case a mass network and models of foci of `folder` that have not seen it.
 
-    Cases on which every network was trained are left out. Cases that do not come from the data sets
-    that are used for training keep the network of the package.
+    Cases on which every mass network was trained are left out. Cases that do not come from the data
+    sets that are used for training keep the models of the package.
 
     Raises
     ------
@@ -117,6 +119,9 @@ def with_unseen_networks(cases: Sequence[Case], folder: Path) -> list[Case]:
     kept: list[Case] = []
     for case in cases:
         source = case.source or case.dataset
+        focus_models = folder / f"foci-without-{source}"
+        if focus_models.is_dir():
+            case = replace(case, focus_models=focus_models)
         network = None
         if case.path is not None:
             network = held_out_network(networks, source, case.path.stem)

@@ -123,10 +123,13 @@ def _use_one_thread() -> None:
 
 
 def settings_of(case: Case, settings: Settings) -> Settings:
-    """Return the settings with the mass network of the case, if it has one."""
-    if case.mass_network is None:
-        return settings
-    return replace(settings, anatomy=replace(settings.anatomy, mass_network=str(case.mass_network)))
+    """Return the settings with the mass network and the models of foci of the case."""
+    if case.mass_network is not None:
+        anatomy = replace(settings.anatomy, mass_network=str(case.mass_network))
+        settings = replace(settings, anatomy=anatomy)
+    if case.focus_models is not None:
+        settings = replace(settings, foci=replace(settings.foci, models=str(case.focus_models)))
+    return settings
 
 
 def run_case(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome:

@@ -22,6 +22,7 @@ from usmicro.errors import UsmicroError
 from usmicro.foci.blobs import Blobs
 from usmicro.foci.confidence import focus_confidence
 from usmicro.foci.detection import blob_responses, find_candidates
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.loading import load
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import BoolImage, ByteImage
@@ -89,7 +90,7 @@ class Stages:
     def listed(self) -> Candidates:
         """Candidates that are confident enough to be listed."""
         return self.candidates.take(
-            self.confidence >= self.analysis.settings.foci.minimum_confidence
+            self.confidence >= listing_confidence(self.analysis.settings.foci)
         )
 
 
@@ -217,7 +218,7 @@ def confidence_of_candidates(stages: Stages) -> ByteImage:
     sheet, candidates, least = (
         Sheet(stages.view),
         stages.candidates,
-        stages.analysis.settings.foci.minimum_confidence,
+        listing_confidence(stages.analysis.settings.foci),
     )
     order = np.argsort(stages.confidence, kind="stable")
     for i in order:

@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.doppler.decoding import DecodedFrame, compare_colours
 from usmicro.analysis import analyze
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.findings import Focus
 from usmicro.phantom import Phantom, TrueFocus, random_settings, simulate
 from usmicro.phantom.sets import SetKind
@@ -84,7 +85,7 @@ def run_clip(kind: SetKind, seed: int) -> Clip:
     scan = phantom.scan()
     if seed % 2:
         scan = replace(scan, regions=())
-    listed_from = Settings().foci.minimum_confidence
+    listed_from = listing_confidence(Settings().foci)
     foci = list(analyze(scan, settings=_settings_with(LEAST_CONFIDENCE)).foci)
     listed = [focus for focus in foci if focus.confidence >= listed_from]
     true_foci = [true_focus_at(phantom, focus, focus.frame) for focus in listed]

@@ -1,10 +1,9 @@
-"""Segmentation networks, run by OpenCV."""
+"""Segmentation networks: their input and their output on a view."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from usmicro.errors import SettingsError
 from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import View
+from usmicro.numerics.networks import run_network
 
 CHANNELS = 3
 """Number of planes of an input; see `network_input`."""
@@ -24,13 +24,6 @@ GREY_BINS = 4096
 TAIL_FRACTION = 0.015
 """Fraction of the tissue that counts as darkest, and as brightest, when grey levels are rescaled.
 The networks are trained with it. Chosen by eye; no measurement is recorded."""
-_ONE_AT_A_TIME = Lock()
-"""Lock of all networks: OpenCV stores the input in the network, so that only one thread at a time
-may use it."""
-_FileVersion = tuple[int, int, int, int]
-_CACHE: dict[tuple[Path, bool], tuple[_FileVersion, cv2.dnn.Net]] = {}
-"""Networks that were read, by file and `plain`, each with the state of the file at that time."""
-_CACHE_LOCK = Lock()
 OUTLINE_PROBABILITY = 0.5
 """Probability at the outline of a region: inside, the target is more probable than not."""
 LARGEST_LOGIT = 12.0
@@ -152,7 +145,7 @@ def predict(
         ) / np.maximum(weight, 0.01)
         tissue = np.asarray(weight > 0.5)
     planes = network_input(grey, tissue)
-    logit = _logits(_network(network, plain), network, planes, border, mirrored)
+    logit = _logits(network, planes, border, mirrored, plain)
     return Prediction((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
 
 
@@ -217,49 +210,8 @@ def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatIma
     return rank[bins], np.asarray(level, dtype=np.float32)
 
 
-def check_network(file: Path) -> None:
-    """Try to read a network.
-
-    Raises
-    ------
-    SettingsError
-        If the file is not an ONNX network that OpenCV can read.
-    """
-    _network(file)
-
-
-def _network(file: Path, plain: bool = False) -> cv2.dnn.Net:
-    """Read a network once; read it again if its file has been replaced or changed."""
-    try:
-        status = file.stat()
-        version = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    except OSError as error:
-        raise SettingsError(
-            f"{file}: expected a network as an ONNX file, found no such file or an unreadable one"
-        ) from error
-    with _CACHE_LOCK:
-        cached = _CACHE.get((file, plain))
-        if cached is None or cached[0] != version:
-            cached = _CACHE[file, plain] = (version, _read_network(file, plain))
-    return cached[1]
-
-
-def _read_network(file: Path, plain: bool) -> cv2.dnn.Net:
-    # the engine that is new in OpenCV 5 is faster on depthwise convolutions and slower on plain
-    # ones; OpenCV 4 has only the classic one
-    classic = plain and hasattr(cv2.dnn, "ENGINE_CLASSIC")
-    options = {"engine": cv2.dnn.ENGINE_CLASSIC} if classic else {}
-    try:
-        return cv2.dnn.readNetFromONNX(str(file), **options)
-    except cv2.error as error:
-        raise SettingsError(
-            f"{file}: expected a network as an ONNX file, "
-            f"found one that OpenCV cannot read: {error.err}"
-        ) from error
-
-
 def _logits(
-    network: cv2.dnn.Net, file: Path, image: NDArray[np.float32], border: int, mirrored: bool
+    file: Path, image: NDArray[np.float32], border: int, mirrored: bool, plain: bool
 ) -> FloatImage:
     """Return the logits of an input without its border, shape (rows, columns).
 
@@ -270,22 +222,12 @@ def _logits(
     rows, columns = image.shape[1:]
     total = np.zeros((rows, columns), np.float32)
     flips = (slice(None), slice(None, None, -1))[: 1 + mirrored]
-    with _ONE_AT_A_TIME:
-        names = network.getUnconnectedOutLayersNames()
-        for flip in flips:
-            try:
-                network.setInput(np.ascontiguousarray(image[None, :, :, flip]))
-                out = max(network.forward(names), key=np.size)
-            except cv2.error as error:
-                raise SettingsError(
-                    f"{file}: expected a network for inputs of shape {(1, *image.shape)}, "
-                    f"found one that refuses them: {error.err}"
-                ) from error
-            if out.shape != (1, 1, *image.shape[1:]):
-                raise SettingsError(
-                    f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, "
-                    f"found {out.shape}"
-                )
-            total += out[0, 0][:, flip]
+    for flip in flips:
+        out = max(run_network(file, image[None, :, :, flip], plain=plain), key=np.size)
+        if out.shape != (1, 1, *image.shape[1:]):
+            raise SettingsError(
+                f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}"
+            )
+        total += out[0, 0][:, flip]
     inner = total[border : rows - border, border : columns - border] / len(flips)
     return np.clip(inner, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.float32)

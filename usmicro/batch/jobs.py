@@ -93,6 +93,7 @@ def fingerprint_of(job: Job) -> str:
     OSError, ScanError
         If the input or its masks cannot be read.
     """
+    from usmicro.foci.models import read_focus_models
     from usmicro.loading.masks import find_masks
 
     # what an input may cost and how tables are written does not change its result
@@ -110,6 +111,8 @@ def fingerprint_of(job: Job) -> str:
         files += find_masks(job.masks, job.own_name, None if job.address else job.path)
     if job.settings.anatomy.mass_network:
         files.append(Path(job.settings.anatomy.mass_network))
+    if job.settings.foci.models:
+        files += read_focus_models(job.settings.foci.models).files
     for file in files:
         digest.update(f"{file.name}\n".encode("utf-8", "backslashreplace"))
         digest.update(bytes.fromhex(file_hash(file)))

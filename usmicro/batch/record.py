@@ -15,6 +15,7 @@ from typing import IO, Any
 from usmicro import __version__
 from usmicro.anatomy.user_masks import MaskFunction, function_name
 from usmicro.batch.results import Result
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
 
@@ -143,6 +144,7 @@ class Record:
                 "workers": self.workers or "cluster",
             },
             "settings": _settings_without_folders(self.settings),
+            "listed_from_confidence": listing_confidence(self.settings.foci),
             "remarks": self.remarks,
             "warnings": [_warning_entry(warning) for warning in self.warnings],
             "counts": self.counts,
@@ -194,8 +196,9 @@ def image_details(result: Result) -> dict[str, Any]:
 def _settings_without_folders(settings: Settings) -> dict[str, Any]:
     """Return the settings by group and name.
 
-    A file is given by its name alone, because a folder may name a patient or a user.
+    A file or folder is given by its name alone, because its path may name a patient or a user.
     """
     values = asdict(settings)
     values["anatomy"]["mass_network"] = Path(settings.anatomy.mass_network).name
+    values["foci"]["models"] = Path(settings.foci.models).name
     return values

@@ -138,7 +138,8 @@ def run(
         If there is nothing to analyse, an argument is wrong, or `out` may not be written to. If
         writing fails later, the error is raised when a result is requested.
     SettingsError
-        If a setting is unknown or out of range, or `anatomy.mass_network` cannot be read.
+        If a setting is unknown or out of range, or `anatomy.mass_network` or
+        `foci.models` cannot be read.
     """
     if resume and overwrite:
         raise UsageError(
@@ -169,9 +170,13 @@ def run(
     if settings is None or isinstance(settings, str | Path):
         settings = read_settings(None if settings is None else Path(settings))
     if settings.anatomy.mass_network:
-        from usmicro.anatomy.network import check_network
+        from usmicro.numerics.networks import check_network
 
         check_network(Path(settings.anatomy.mass_network))  # otherwise every input would fail
+    if settings.foci.models:
+        from usmicro.foci.models import check_focus_models
+
+        check_focus_models(settings.foci.models)
     if dicom:
         from usmicro.writing.dicom import check_installed
 

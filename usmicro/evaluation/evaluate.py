@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from usmicro import __version__
 from usmicro.errors import UsageError
@@ -23,6 +24,7 @@ from usmicro.evaluation.run_measures import (
 )
 from usmicro.evaluation.tables import froc_table, images_table, matches_table
 from usmicro.evaluation.truth import read_truth
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.settings import Settings
 from usmicro.writing.files import write_atomically
 from usmicro.writing.report.run import read_run
@@ -66,8 +68,8 @@ def evaluate(
     if not (math.isfinite(least_distance) and least_distance > 0):
         raise UsageError(f"--distance {least_distance:g}: expected a number of pixels above 0")
     run = read_run(Path(results))
-    run_confidence = float(run.record["settings"]["foci"]["minimum_confidence"])
-    listed = max(run_confidence, Settings().foci.minimum_confidence)
+    run_confidence = _listed_from(run.record)
+    listed = max(run_confidence, listing_confidence(Settings().foci))
     comparison = compare(
         run,
         read_truth(Path(truth)),
@@ -94,7 +96,7 @@ def evaluate(
     if curve is not None and not complete:
         comparison.remarks.append(
             "the free-response curve ends where the run stopped listing foci "
-            f"(foci.minimum_confidence = {run_confidence:g}); for the complete curve run "
+            f"(confidence {run_confidence:.3g}); for the complete curve run "
             "usmicro run with --set foci.minimum_confidence=0"
         )
     has_patients = comparison.patient_groups(comparison.images) is not None
@@ -109,6 +111,17 @@ def evaluate(
     if out is not None:
         _write(evaluation, Path(out))
     return evaluation
+
+
+def _listed_from(record: Mapping[str, Any]) -> float:
+    """Return the confidence from which a run listed foci.
+
+    The record of a run of version 0.1.0 has it only as a setting.
+    """
+    confidence = record.get("listed_from_confidence")
+    if confidence is None:
+        confidence = record["settings"]["foci"]["minimum_confidence"]
+    return float(confidence)
 
 
 def _write(evaluation: Evaluation, out: Path) -> None:

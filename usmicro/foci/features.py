@@ -12,6 +12,7 @@ from usmicro.foci.extents import measure_extents, sampled
 from usmicro.foci.scale_space import FWHM, Scale, scale_space
 from usmicro.kernels import extents as extent_kernels
 from usmicro.kernels import foci as kernels
+from usmicro.kernels import focus_patches as patch_kernels
 from usmicro.kernels import levels as level_kernels
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.model.findings import Candidates
@@ -74,6 +75,8 @@ LEAST_RING_SPREAD = 1.0
 
 Where the spread is smaller, the display has cut off the speckle.
 """
+LEAST_STEEPNESS_RADIUS_PX = 1.0
+"""Smallest radius, in grid pixels, of a focus whose steepness is measured."""
 SATURATED_LEVEL = 250
 """Grey level from which a pixel counts as saturated.
 
@@ -128,7 +131,10 @@ def measure_blobs(
         - `elongation`: ratio of the longest to the shortest width at half maximum;
         - `ridge_mm`, `faint_ridge_mm`: length of the ridge through the focus, above a half and
           above a quarter of its height;
-        - `depth_mm`: distance from the transducer face.
+        - `depth_mm`: distance from the transducer face;
+        - `steepness_across`, `steepness_along`: largest difference between adjacent pixels, across
+          and along the beam, times the speckle size in pixels, divided by the grey contrast. An
+          echo is as smooth as the resolution of the scan; burned-in graphics are steeper.
     """
     grid, index = view.grid, blobs.index
     sigma = np.array([scale.sigma for scale in blobs.scales])[index]
@@ -187,6 +193,7 @@ def measure_blobs(
         "ridge_mm": extents.ridge * grid.pixel_mm,
         "faint_ridge_mm": extents.faint_ridge * grid.pixel_mm,
         "depth_mm": view.scan_lines.depth(blobs.x, blobs.y) * grid.pixel_mm,
+        **_steepness(view, x, y, diameter, contrast),
     }
     return Candidates(
         x=x,
@@ -300,6 +307,20 @@ def _coarse_mean(image: FloatImage, size: tuple[int, int], area: float) -> Float
     """Resize an image to `size` (columns, rows); smooth it with the standard deviation `area`."""
     resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.GaussianBlur(resized, (0, 0), area))
+
+
+def _steepness(
+    view: View, x: Array, y: Array, diameter: Array, contrast: Array
+) -> dict[str, Array]:
+    """Return the steepness of each focus across and along the beam."""
+    steps = np.empty((len(x), 2), np.float32)
+    radius = np.maximum(diameter / 2, LEAST_STEEPNESS_RADIUS_PX) + 1
+    patch_kernels.largest_steps(
+        np.ascontiguousarray(view.grey), *(v.astype(np.float32) for v in (x, y, radius)), steps
+    )
+    relative = steps / np.maximum(contrast, LEAST_RING_SPREAD)[:, np.newaxis]
+    across, along = view.speckle_size
+    return {"steepness_across": relative[:, 0] * across, "steepness_along": relative[:, 1] * along}
 
 
 def _saturation(levels: ByteImage, blobs: Blobs, radius: Array) -> Array:

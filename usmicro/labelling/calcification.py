@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.findings import Focus, Label
 from usmicro.settings import Settings
 
@@ -48,5 +49,6 @@ def calcification_of_image(foci: Sequence[Focus], score: float, settings: Settin
     """
     if score < settings.labels.calcification:
         return describe_calcification([])
-    listed = [focus for focus in foci if focus.confidence >= settings.foci.minimum_confidence]
+    least = listing_confidence(settings.foci)
+    listed = [focus for focus in foci if focus.confidence >= least]
     return describe_calcification([focus.label for focus in listed or foci[:1]])

@@ -136,6 +136,8 @@ class Focus:
     """What decided the shadow verdict, or why the shadow is not assessable."""
     twinkling_reason: str
     """What decided the twinkling verdict, or why twinkling is not assessable."""
+    confidence_reason: str
+    """The three measures that raised or lowered the confidence most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

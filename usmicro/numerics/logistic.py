@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ class Logistic:
     """Log odds if all features are 0."""
     weights: dict[str, float]
     """Log odds for one unit of each feature, by name of the feature."""
+    means: dict[str, float] = field(default_factory=dict)
+    """Mean of each feature over the data to which the model was fitted; empty if not needed."""
 
     def probability(self, features: Mapping[str, Any]) -> Any:
         """Return the probability that the model predicts.
@@ -54,5 +56,8 @@ def read_models(file: Path) -> dict[str, Logistic]:
 def write_models(models: Mapping[str, Logistic], file: Path) -> None:
     """Write models, by name, into a JSON file. Other models in the file are kept."""
     stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    stored |= {name: asdict(model) for name, model in models.items()}
+    stored |= {
+        name: {key: value for key, value in asdict(model).items() if value != {}}
+        for name, model in models.items()
+    }
     file.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")

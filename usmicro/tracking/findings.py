@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from usmicro.doppler.twinkling import assess_twinkling
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.labelling.clusters import find_clusters
 from usmicro.model.findings import Focus, Mass, Origin, Twinkling, TwinklingVerdict
 from usmicro.settings import Settings, TwinklingSettings
 from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
+
+ONLY_COLOURS = "No echo of its own was found; the confidence is that of its twinkling."
+"""Reason for the confidence of a focus that only its colours show."""
 
 GIVEN_CONFIDENCE = 1.0
 """Confidence of a mass that the user outlined. Such a mass is reported even if only one frame
@@ -65,8 +69,8 @@ def findings_of(
     analysed : int
         Number of frames of the scan that were analysed.
     settings : Settings
-        Only foci that reach `foci.minimum_confidence` form clusters and count among the foci of a
-        mass.
+        Only foci that reach the confidence from which foci are listed form clusters and count among
+        the foci of a mass.
     cine : bool
         True if the scan has several frames.
 
@@ -79,7 +83,8 @@ def findings_of(
     """
     mass_numbers = _mass_numbers(tracks.masses, analysed)
     reported = _reported(tracks.foci, mass_numbers, analysed, settings, cine=cine)
-    listed = [focus.confidence >= settings.foci.minimum_confidence for focus in reported]
+    least = listing_confidence(settings.foci)
+    listed = [focus.confidence >= least for focus in reported]
     clusters = _clusters(reported, listed, settings)
     masses = [
         _mass_row(
@@ -132,6 +137,7 @@ def _reported(
     """
     verdicts = [assess_twinkling(track.colour, settings.twinkling) for track in tracks]
     support = SUPPORT_IN_CINE if cine else SUPPORT_IN_STILL
+    least = listing_confidence(settings.foci)
     sources = _sources(tracks, verdicts, analysed, support, settings.twinkling)
     reported: list[_ReportedFocus] = []
     for i, (track, twinkling) in enumerate(zip(tracks, verdicts, strict=True)):
@@ -148,7 +154,7 @@ def _reported(
                 confidence = CONFIDENCE_WITHOUT_ECHO * evidence
         elif twinkling.verdict == "yes":
             confidence *= CONFIDENCE_IN_TAIL
-        listed_by_echo = by_echo and echo_confidence >= settings.foci.minimum_confidence
+        listed_by_echo = by_echo and echo_confidence >= least
         reported.append(
             _ReportedFocus(
                 track=track,
@@ -247,6 +253,7 @@ def _focus_row(reported: _ReportedFocus, number: int, *, cluster: int | None, ci
         origin=reported.origin,
         shadow_reason=shadow.reason,
         twinkling_reason=reported.twinkling.reason,
+        confidence_reason=ONLY_COLOURS if echo is None else echo.confidence_reason,
     )
 
 

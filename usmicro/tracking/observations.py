@@ -55,6 +55,7 @@ class Echo:
     contrast: float
     false_alarm: float
     kind: Kind
+    confidence_reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,7 @@ def measure_echoes(
     frame: int,
     candidates: Candidates,
     shadows: Sequence[Shadow],
+    reasons: Sequence[str],
     settings: LabelSettings,
 ) -> list[FocusMeasurement]:
     """Return the measurements of candidates on one view of a frame.
@@ -140,6 +142,8 @@ def measure_echoes(
     candidates : Candidates
     shadows : sequence of Shadow
         One for each candidate.
+    reasons : sequence of str
+        What decided the confidence of each candidate.
     settings : LabelSettings
     """
     grid = view.grid
@@ -151,6 +155,7 @@ def measure_echoes(
             contrast=float(candidates.contrast[i]),
             false_alarm=float(candidates.false_alarm[i]),
             kind="coarse" if candidates.coarse[i] else "punctate",
+            confidence_reason=reasons[i],
         )
         for i in range(len(candidates))
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from usmicro.foci.confidence import calcification_score
+from usmicro.foci.models import read_focus_models
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.labelling.calcification import calcification_of_image
 from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.model.scan import Scan, Spacing
@@ -12,11 +14,11 @@ from usmicro.settings import Settings
 
 
 def listed_foci(foci: Sequence[Focus], settings: Settings) -> list[Focus]:
-    """Return the foci that reach `foci.minimum_confidence`.
+    """Return the foci that reach the confidence from which foci are listed.
 
     A focus whose confidence is not a number is listed, because it cannot be ruled out.
     """
-    least = settings.foci.minimum_confidence
+    least = listing_confidence(settings.foci)
     return [focus for focus in foci if not focus.confidence < least]
 
 
@@ -49,7 +51,8 @@ def summarise(
     spacing_rejected : bool
         True if the spacing of the scan is impossible.
     """
-    score = calcification_score(focus.confidence for focus in foci)
+    models = read_focus_models(settings.foci.models)
+    score = calcification_score((focus.confidence for focus in foci), models)
     labels = [focus.label for focus in listed_foci(foci, settings)]
     spacing = Spacing(source="rejected") if spacing_rejected else scan.spacing
     return Summary(

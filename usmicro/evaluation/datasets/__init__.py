@@ -27,6 +27,7 @@ from usmicro.evaluation.datasets.marks import (
     ECHOGENIC_FOCI_MARKS,
     VISUAL_READINGS,
     read_echogenic_foci_marks,
+    read_readings,
     read_visual_readings,
 )
 from usmicro.evaluation.datasets.masks import (
@@ -63,6 +64,7 @@ __all__ = [
     "read_held_out_networks",
     "read_label_image",
     "read_mask",
+    "read_readings",
     "read_visual_readings",
     "rectangle_area",
     "targets_of_phantom",

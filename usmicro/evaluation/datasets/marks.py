@@ -95,31 +95,77 @@ def read_visual_readings(data: Path) -> list[LabelledImage]:
         If the file of the readings is missing.
     """
     entries = _read_entries(data / VISUAL_READINGS / "readings.json")
-    table = data / BUS_UCLM / "cases.csv"
-    patients = (
-        {image.path: image.patient for image in read_bus_uclm(data)} if table.is_file() else {}
-    )
-    images = []
-    for name, entry in entries.items():
-        path = data / entry["path"]
-        if not path.is_file():
-            continue
-        images.append(
-            LabelledImage(
-                dataset=VISUAL_READINGS,
-                name=name,
-                path=path,
-                source=_SOURCES.get(entry["set"], entry["set"]),
-                patient=entry.get("patient") or patients.get(path),
-                calcified=_both_or_neither(entry["calcified"]),
-                posterior=_posterior_of_largest(entry["lesions"]),
-                foci=_targets(entry["both"]),
-                uncertain_foci=_targets(entry["one"]),
-                lesion_boxes=tuple(map(_rectangle, entry["lesions"])),
-                uncertain_lesion_boxes=tuple(map(_rectangle, entry["lesions_one"])),
-            )
+    patients = _patients(data)
+    return [
+        _read_image(
+            name,
+            data / entry["path"],
+            entry,
+            source=_SOURCES.get(entry["set"], entry["set"]),
+            patient=entry.get("patient") or patients.get(data / entry["path"]),
         )
-    return images
+        for name, entry in entries.items()
+        if (data / entry["path"]).is_file()
+    ]
+
+
+def read_readings(file: Path, data: Path) -> list[LabelledImage]:
+    """List the images of a further file of readings, such as `training/readings.json`.
+
+    Its entries are those of `visual-readings` by the path of the image below `data`. The first
+    folder of the path is the source of the image. Images that `data` lacks are left out.
+
+    Parameters
+    ----------
+    file : Path
+        JSON file.
+    data : Path
+        Folder with the data sets.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing.
+    """
+    patients = _patients(data)
+    return [
+        _read_image(
+            path,
+            data / path,
+            entry,
+            source=Path(path).parts[0],
+            patient=patients.get(data / path),
+        )
+        for path, entry in _read_entries(file)["images"].items()
+        if (data / path).is_file()
+    ]
+
+
+def _patients(data: Path) -> dict[Path, str | None]:
+    """Return the patient of each image of BUS-UCLM; empty without that data set."""
+    table = data / BUS_UCLM / "cases.csv"
+    if not table.is_file():
+        return {}
+    return {image.path: image.patient for image in read_bus_uclm(data)}
+
+
+def _read_image(
+    name: str, path: Path, entry: Mapping[str, Any], *, source: str, patient: str | None
+) -> LabelledImage:
+    """Return an image with what its two readers saw."""
+    return LabelledImage(
+        dataset=VISUAL_READINGS,
+        name=name,
+        path=path,
+        source=source,
+        patient=patient,
+        calcified=_both_or_neither(entry["calcified"]),
+        posterior=_posterior_of_largest(entry["lesions"]),
+        foci=_targets(entry["both"]),
+        uncertain_foci=_targets(entry["one"]),
+        lesion_boxes=tuple(map(_rectangle, entry["lesions"])),
+        uncertain_lesion_boxes=tuple(map(_rectangle, entry["lesions_one"])),
+    )
 
 
 def _both_or_neither(answers: Sequence[str]) -> bool | None:
@@ -136,8 +182,8 @@ def _posterior_of_largest(lesions: Sequence[Mapping[str, Any]]) -> PosteriorFeat
     if not lesions:
         return None
     largest = max(lesions, key=lambda lesion: rectangle_area(_rectangle(lesion)))
-    first, second = largest["posterior"]
-    return first if first == second else None
+    answers: Sequence[PosteriorFeature] = largest.get("posterior", ())
+    return answers[0] if len(set(answers)) == 1 else None
 
 
 def _rectangle(lesion: Mapping[str, float]) -> Rectangle:

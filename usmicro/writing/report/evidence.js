@@ -137,6 +137,7 @@ export function showEvidence(focus) {
   panel.replaceChildren(
     make("h3", {}, icon(focus.label), `Focus ${focus.focus}: ${focus.label}`),
     make("p", {}, focus.label_reason),
+    ...reason("Confidence", focus.confidence_reason),
     ...reason("Shadow", focus.shadow_reason),
     ...reason("Twinkling", focus.twinkling_reason),
     make("dl", {}, ...facts),

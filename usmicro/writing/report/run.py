@@ -34,12 +34,15 @@ NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 TEXT_COLUMNS = frozenset(
     (
         *("image", "status", "error", "label_reason", "shadow_reason", "twinkling_reason"),
-        *("warnings", *DEVICE_COLUMNS),
+        *("confidence_reason", "warnings", *DEVICE_COLUMNS),
     )
 )
 """Columns whose values are text even if they look like a number."""
 LATER_COLUMNS = frozenset(
-    (*("shadow_reason", "twinkling_reason", "source", "warnings"), *DEVICE_COLUMNS)
+    (
+        *("shadow_reason", "twinkling_reason", "confidence_reason", "source", "warnings"),
+        *DEVICE_COLUMNS,
+    )
 )
 """Columns that tables of version 0.1.0 do not have; their values are then unknown."""
 RECORD_KEYS = (
