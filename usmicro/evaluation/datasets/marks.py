@@ -113,6 +113,7 @@ def read_visual_readings(data: Path) -> list[LabelledImage]:
                 patient=entry.get("patient") or patients.get(path),
                 calcified=_both_or_neither(entry["calcified"]),
                 posterior=_posterior_of_largest(entry["lesions"]),
+                lesion_posteriors=tuple(map(_agreed_posterior, entry["lesions"])),
                 foci=_targets(entry["both"]),
                 uncertain_foci=_targets(entry["one"]),
                 lesion_boxes=tuple(map(_rectangle, entry["lesions"])),
@@ -135,8 +136,12 @@ def _posterior_of_largest(lesions: Sequence[Mapping[str, Any]]) -> PosteriorFeat
     """Return the posterior feature of the largest lesion if both readers agree on it."""
     if not lesions:
         return None
-    largest = max(lesions, key=lambda lesion: rectangle_area(_rectangle(lesion)))
-    first, second = largest["posterior"]
+    return _agreed_posterior(max(lesions, key=lambda lesion: rectangle_area(_rectangle(lesion))))
+
+
+def _agreed_posterior(lesion: Mapping[str, Any]) -> PosteriorFeature | None:
+    """Return the posterior feature of a lesion if both readers agree on it."""
+    first, second = lesion["posterior"]
     return first if first == second else None
 
 
