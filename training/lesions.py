@@ -16,12 +16,7 @@ from training.held_out import NETWORKS
 from usmicro.anatomy import find_anatomy
 from usmicro.anatomy.mask_resampling import on_grid
 from usmicro.evaluation.datasets import (
-    BREAST_LESIONS_USG,
-    BUS_BRA,
-    BUS_UCLM,
-    BUSI,
     FOLDS,
-    VISUAL_READINGS,
     LabelledImage,
     Rectangle,
     held_out_network,
@@ -84,8 +79,8 @@ def read_lesions(data: Path) -> Iterator[Lesion]:
     Parameters
     ----------
     data : Path
-        Folder that contains `breast-lesions-usg` and `visual-readings`, and the data sets from which
-        images of the latter come.
+        Folder that contains `breast-lesions-usg` and `visual-readings`, and the data sets from
+        which images of the latter come.
 
     Raises
     ------
@@ -133,6 +128,7 @@ def _lesions_on(
     outlines = read_label_image(image.mass_masks or (), (scan.rows, scan.columns))
     views = prepare(frame, spacing=scan.spacing, regions=scan.regions)
     anatomies = [find_anatomy(view, settings) for view in views]
+    targets: list[tuple[PosteriorFeature | None, BoolImage, Rectangle | None]]
     if reference == RADIOLOGIST:
         areas = np.bincount(outlines.ravel())[1:]
         targets = [(image.posterior, outlines == int(areas.argmax()) + 1, None)]
