@@ -210,18 +210,18 @@ class ShadowSettings(Checked):
         least=2,
     )
     posterior_shadowing: float = described(
-        -0.27,
-        unit="log ratio",
-        says="log of grey level behind a mass over grey level beside it, below which it has "
-        "posterior shadowing",
-        most=0,
+        0.5,
+        unit="probability",
+        says="probability of shadowing behind a mass above which it has posterior shadowing",
+        least=0,
+        most=1,
     )
     posterior_enhancement: float = described(
-        0.35,
-        unit="log ratio",
-        says="log of grey level behind a mass over grey level beside it, above which it has "
-        "posterior enhancement",
+        0.5,
+        unit="probability",
+        says="probability of enhancement behind a mass above which it has posterior enhancement",
         least=0,
+        most=1,
     )
 
 

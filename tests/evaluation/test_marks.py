@@ -97,6 +97,11 @@ def test_the_posterior_feature_is_that_of_the_largest_lesion_if_the_readers_agre
         c=reading("visual-readings", "c", "multirez", lesions=[small, unclear]),
     )
     assert [image.posterior for image in images.values()] == ["shadowing", "shadowing", None]
+    assert [image.lesion_posteriors for image in images.values()] == [
+        ("none", "shadowing"),
+        ("shadowing", "none"),
+        ("none", None),
+    ]
 
 
 def test_source_and_patient_of_an_image_are_named(read_entries, tmp_path):

@@ -77,8 +77,8 @@ class Posterior:
 
     feature: PosteriorFeature
     score: float | None = None
-    """Natural logarithm of the ratio of grey levels behind and beside the mass: negative for
-    shadowing, positive for enhancement."""
+    """Probability of enhancement minus that of shadowing, -1 to 1: negative for shadowing, positive
+    for enhancement."""
 
 
 @dataclass(frozen=True, slots=True)

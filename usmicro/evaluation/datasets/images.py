@@ -77,6 +77,8 @@ class LabelledImage:
     """All other marks. A detection there counts neither as a hit nor as false."""
     lesion_boxes: tuple[Rectangle, ...] | None = None
     """Boxes around the lesions that both readers saw."""
+    lesion_posteriors: tuple[PosteriorFeature | None, ...] = ()
+    """Posterior feature of each of these lesions; None if the readers disagree on it."""
     uncertain_lesion_boxes: tuple[Rectangle, ...] = ()
     """Boxes of only one reader. A mass there counts neither as a hit nor as false."""
 

@@ -161,6 +161,7 @@ def _read_image(
         patient=patient,
         calcified=_both_or_neither(entry["calcified"]),
         posterior=_posterior_of_largest(entry["lesions"]),
+        lesion_posteriors=tuple(map(_agreed_posterior, entry["lesions"])),
         foci=_targets(entry["both"]),
         uncertain_foci=_targets(entry["one"]),
         lesion_boxes=tuple(map(_rectangle, entry["lesions"])),
@@ -181,8 +182,12 @@ def _posterior_of_largest(lesions: Sequence[Mapping[str, Any]]) -> PosteriorFeat
     """Return the posterior feature of the largest lesion if both readers agree on it."""
     if not lesions:
         return None
-    largest = max(lesions, key=lambda lesion: rectangle_area(_rectangle(lesion)))
-    answers: Sequence[PosteriorFeature] = largest.get("posterior", ())
+    return _agreed_posterior(max(lesions, key=lambda lesion: rectangle_area(_rectangle(lesion))))
+
+
+def _agreed_posterior(lesion: Mapping[str, Any]) -> PosteriorFeature | None:
+    """Return the posterior feature of a lesion if its readers named one and agree on it."""
+    answers: Sequence[PosteriorFeature] = lesion.get("posterior", ())
     return answers[0] if len(set(answers)) == 1 else None
 
 

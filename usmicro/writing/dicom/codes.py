@@ -156,7 +156,7 @@ MASS_MEASURED = (
     Measured("area_mm2", Code("42798000", "SCT", "Area"), MM2),
     Measured(
         "posterior_score",
-        own("POSTERIOR_SCORE", "Logarithm of grey level behind over beside the mass"),
+        own("POSTERIOR_SCORE", "Probability of enhancement minus probability of shadowing"),
         NO_UNITS,
     ),
     Measured("foci", own("FOCI_INSIDE", "Echogenic foci in the mass"), FOCI_UNIT),
