@@ -1,329 +1,230 @@
-"""Fit the confidence of foci and the calcification score of images.
+"""Fit the confidence of foci, its operating points and the calcification score of images.
 
 Run
-    python -m training.confidence DATA
+    python -m training.confidence WORK
 Needs
-    DATA with the folders `echogenic-foci-marks` and `breast-lesions-usg`, and the networks of
-    `training.masses`.
+    WORK with the candidates of `training.candidates` and the networks of `training.appearance`.
 Takes
-    About 6 minutes on one core (extrapolated from a few scans).
+    About 3 minutes on one core.
 Writes
-    usmicro/foci/confidence.json. It prints sensitivities and the AUC of the score.
+    confidence.json and curve.json in usmicro/foci, and in training/networks/foci-without-HOSPITAL
+    for each hospital.
 
-The confidence is fitted to the marks of `echogenic-foci-marks` and to simulated scans; the score is
-fitted to the descriptors that radiologists gave for `breast-lesions-usg`. The printed figures are
-cross-validated over images: each image is analysed with a confidence model and a mass network that
-are not fitted to it. The models that are written are fitted to all images.
+The printed figures are cross-validated: each image gets its confidences from a mass network that
+has not seen its hospital, and from a focus network and models that have seen neither its patient
+("patients left out") nor its hospital ("hospital left out"). The models that are written to
+usmicro/foci are fitted to all images.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.held_out import NETWORKS
-from training.logistic import fit_logistic
-from usmicro.anatomy import find_anatomy
-from usmicro.errors import UsageError
-from usmicro.evaluation.datasets import (
-    LabelledImage,
-    held_out_network,
-    read_breast_lesions_usg,
-    read_echogenic_foci_marks,
-    read_held_out_networks,
-    targets_of_phantom,
+from training.appearance import models_folder
+from training.focus_examples import (
+    ALL,
+    MARKED,
+    SIMULATED,
+    WITHOUT_FOLD,
+    WITHOUT_HOSPITAL,
+    ImageCandidates,
+    read_candidates,
 )
-from usmicro.evaluation.metrics import LEAST_DISTANCE_PX, auc
-from usmicro.evaluation.targets import Target
-from usmicro.foci import find_candidates
-from usmicro.foci.confidence import MODELS, focus_confidence, focus_features, image_features
-from usmicro.loading import load
-from usmicro.model.anatomy import Anatomy
-from usmicro.model.findings import Candidates
-from usmicro.model.scan import Scan, Spacing
-from usmicro.model.view import View
+from training.focus_fitting import FittedFoci, appearances, fit_foci, held_out_scores
+from training.logistic import fit_logistic
+from training.marked import SOURCES
+from training.tables import Row, print_table
+from usmicro.evaluation.metrics import auc
+from usmicro.foci.confidence import image_features
+from usmicro.foci.models import CURVE_FILE, LOGISTIC_FILE
 from usmicro.numerics.logistic import Logistic, write_models
-from usmicro.phantom import phantom_set
-from usmicro.preparation import prepare
-from usmicro.settings import AnatomySettings
 
-PHANTOM_WEIGHT = 0.3
-"""Weight of a candidate in a simulated image; one in a real image has the weight 1.
+Floats = NDArray[np.float64]
 
-Chosen by judgement; no measurement is recorded. Simulated images have many more foci.
-"""
-
-RIDGE = 3e-3
-"""Ridge penalty of the confidence model, see `fit_logistic`.
-
-Chosen by judgement; no measurement is recorded.
-"""
-
-CALIBRATION_RIDGE = 1e-7
-"""Ridge penalty of the calibration. Marks are rare, and a larger one would shrink the slope."""
-
-FOLDS = 10
-"""Number of folds of the cross-validation over images."""
-
-FIRST_SEED = 50_000
-"""First seed of the simulated scans. Tests and benchmarks use other seeds."""
-
-FALSE_POSITIVES_PER_IMAGE = (1, 3.1)
-"""Rates of false positives at which the sensitivity is printed; 3.1 is that of the published
+RATES = (0.5, 1.0, 2.0, 3.1)
+"""False positives per image at which the sensitivity is printed; 3.1 is that of the published
 detector in Med. Phys. 40 (2013) 102901."""
 
-FALSE_POSITIVE_RATES = (0.1, 0.15, 0.2)
-"""False-positive rates of the image score at which the sensitivity is printed."""
+CURVE_RATES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.5, 7.0, 10.0, 20.0)
+"""False positives per image of the points of the operating curve."""
+
+BINS = (0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.01)
+"""Limits of the confidence between which the reliability is printed."""
+
+NORMAL_RATE = 0.5
+"""Foci per normal image at which the sensitivity on images with a lesion is printed."""
 
 
-@dataclass(frozen=True)
-class Example:
-    """The candidates of one image, and which of them are foci."""
-
-    features: dict[str, NDArray[np.float64]]
-    """Features by name, one value per candidate."""
-    is_focus: NDArray[np.float64]
-    """1 for a focus, 0 for another candidate, NaN if unclear (marked by one reader only)."""
-    foci: int
-    """Number of foci in the image, found or not."""
-    weight: float
-    """Weight of a candidate."""
-
-
-def find_on(scan: Scan, network: Path | None) -> Iterator[tuple[View, Candidates, Anatomy]]:
-    """Yield each view of the first frame with its candidates and anatomy.
-
-    `network` is the file of the mass network; by default the shipped one.
-    """
-    settings = AnatomySettings(mass_network=str(network)) if network else AnatomySettings()
-    for view in prepare(next(scan.frames()), spacing=scan.spacing, regions=scan.regions):
-        yield view, find_candidates(view), find_anatomy(view, settings)
-
-
-def matched(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    foci: Sequence[Target],
-    uncertain_foci: Sequence[Target],
-) -> NDArray[np.float64]:
-    """Match candidates with marks.
-
-    Parameters
-    ----------
-    x, y : array, shape (n,)
-        Column and row of each candidate in pixels of the image.
-    foci, uncertain_foci : sequence of Target
-        Foci that both readers marked, and all other marks.
-
-    Returns
-    -------
-    array, shape (n,)
-        1 for the candidate nearest to a focus; NaN for any other candidate near a focus or an
-        uncertain mark; 0 for the rest.
-    """
-    is_focus = np.zeros(len(x))
-    for target in (*uncertain_foci, *foci):
-        column, row, diameter = target.at(0)
-        is_focus[np.hypot(x - column, y - row) <= max(diameter / 2, LEAST_DISTANCE_PX)] = np.nan
-    for target in foci:
-        column, row, diameter = target.at(0)
-        distance = np.hypot(x - column, y - row)
-        if len(x) and distance.min() <= max(diameter / 2, LEAST_DISTANCE_PX):
-            is_focus[distance.argmin()] = 1
-    return is_focus
-
-
-def example(
-    scan: Scan,
-    foci: Sequence[Target],
-    uncertain_foci: Sequence[Target],
-    weight: float,
-    network: Path | None,
-) -> Example:
-    """Find the candidates on the first frame of a scan and match them with its foci."""
-    tables, positions = [], []
-    for view, candidates, anatomy in find_on(scan, network):
-        tables.append(focus_features(view, candidates, anatomy))
-        positions.append(np.column_stack(view.grid.to_image(candidates.x, candidates.y)))
-    position = np.concatenate(positions)
-    features = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    is_focus = matched(position[:, 0], position[:, 1], foci, uncertain_foci)
-    return Example(features, is_focus, len(foci), weight)
-
-
-def network_for(image: LabelledImage) -> Path:
-    """Return the mass network that has not seen the hospital of an image.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
-    """
-    source = image.source or image.dataset
-    network = held_out_network(read_held_out_networks(NETWORKS), source, image.path.stem)
-    if network is None:
-        raise UsageError(
-            f"{image.path}: found no network in {NETWORKS} that has not seen {source}; "
-            "train one with `python -m training.masses`"
-        )
-    return network
-
-
-def marked_examples(data: Path) -> dict[str, Example]:
-    """Return an example for each marked image, by its file name, in the order of the marks."""
-    return {
-        image.path.name: example(
-            load(image.path, spacing=known_spacing(image.spacing)),
-            image.foci or (),
-            image.uncertain_foci,
-            1.0,
-            network_for(image),
-        )
-        for image in read_echogenic_foci_marks(data)
-    }
-
-
-def known_spacing(spacing: Spacing) -> Spacing | None:
-    """Return the pixel size, or None if it is unknown."""
-    return spacing if spacing.known else None
-
-
-def simulated_examples(seeds: range) -> list[Example]:
-    """Return an example for each of several simulated B-mode scans with foci."""
+def select(
+    images: Sequence[ImageCandidates],
+    scores: Sequence[Floats | None],
+    wanted: Callable[[ImageCandidates], bool],
+) -> list[tuple[ImageCandidates, Floats]]:
+    """Return the images that are wanted, with their confidences."""
     return [
-        example(phantom.scan(), targets_of_phantom(phantom), (), PHANTOM_WEIGHT, None)
-        for phantom in phantom_set("mixed", seeds)
+        (image, score)
+        for image, score in zip(images, scores, strict=True)
+        if score is not None and wanted(image)
     ]
 
 
-def fit(examples: Sequence[Example]) -> Logistic:
-    """Fit the confidence to examples."""
-    names = list(examples[0].features)
-    features = {name: np.concatenate([e.features[name] for e in examples]) for name in names}
-    is_focus = np.concatenate([e.is_focus for e in examples])
-    weight = np.concatenate([np.full(len(e.is_focus), e.weight) for e in examples])
-    clear = np.isfinite(is_focus)
-    return fit_logistic(
-        {name: values[clear] for name, values in features.items()},
-        is_focus[clear],
-        weight[clear],
-        ridge=RIDGE,
+Scored = Sequence[tuple[ImageCandidates, Floats]]
+"""Images with the confidences of their candidates."""
+
+
+def threshold_at(scored: Scored, false_positives: float) -> float:
+    """Return the confidence above which there are so many false positives per image."""
+    false = np.concatenate([score[image.is_focus == 0] for image, score in scored])
+    allowed = int(false_positives * len(scored))
+    if allowed >= len(false):
+        return 0.0
+    return float(np.sort(false)[::-1][allowed])
+
+
+def sensitivity_above(scored: Scored, confidence: float) -> float:
+    """Return the share of the foci whose candidate is above a confidence."""
+    found = sum(
+        int(((image.is_focus == 1) & (score > confidence)).sum()) for image, score in scored
     )
+    return found / max(sum(image.foci for image, _ in scored), 1)
 
 
-def fit_folds(examples: Sequence[Example]) -> list[Logistic]:
-    """Fit one model per fold, to the examples of all other folds.
+def false_positives_above(scored: Scored, confidence: float) -> float:
+    """Return the false positives per image above a confidence."""
+    false = sum(
+        int(((image.is_focus == 0) & (score > confidence)).sum()) for image, score in scored
+    )
+    return false / max(len(scored), 1)
 
-    The fold of an example is its position in the list modulo `FOLDS`.
+
+def has_lesion(image: ImageCandidates) -> bool:
+    """Return True for an image with a lesion that was not chosen because it is difficult."""
+    return image.read and not image.further and not image.normal and image.source != SIMULATED
+
+
+def operating_curve(scored: Scored) -> list[tuple[float, float]]:
+    """Return pairs of false positives per image and confidence, by rising rate.
+
+    Each hospital has the same weight, however many images it has.
     """
-    return [fit([e for i, e in enumerate(examples) if i % FOLDS != fold]) for fold in range(FOLDS)]
+    by_source = [
+        np.concatenate([score[image.is_focus == 0] for image, score in of_source])
+        for of_source in _by_source(scored).values()
+    ]
+    counts = [len(of_source) for of_source in _by_source(scored).values()]
+    false = np.concatenate(by_source)
+    weight = np.concatenate(
+        [
+            np.full(len(own), 1 / (count * len(counts)))
+            for own, count in zip(by_source, counts, strict=True)
+        ]
+    )
+    order = np.argsort(-false, kind="stable")
+    rate = np.cumsum(weight[order])
+    last = np.searchsorted(rate, CURVE_RATES, side="right")
+    return [
+        (target, round(float(false[order][min(index, len(false) - 1)]), 5))
+        for target, index in zip(CURVE_RATES, last.tolist(), strict=True)
+        if index < len(false)
+    ]
 
 
-def calibrated(
-    model: Logistic, examples: Sequence[Example], scores: Sequence[NDArray[np.float64]]
-) -> Logistic:
-    """Calibrate a model on real scans by Platt scaling; the order of the foci does not change.
+def confidence_at(curve: Sequence[tuple[float, float]], rate: float) -> float:
+    """Return the confidence of a rate of the curve."""
+    return dict(curve)[rate]
 
-    Simulated scans have many more foci than real ones, so the fitted probabilities are too high.
 
-    Parameters
-    ----------
-    model : Logistic
-    examples : sequence of Example
-        Those of the real scans.
-    scores : sequence of array
-        Probabilities of their candidates from models that are not fitted to them.
+def _by_source(scored: Scored) -> dict[str, list[tuple[ImageCandidates, Floats]]]:
+    """Return scored images by data set."""
+    by_source: dict[str, list[tuple[ImageCandidates, Floats]]] = {}
+    for image, score in scored:
+        by_source.setdefault(image.source, []).append((image, score))
+    return by_source
 
-    References
-    ----------
-    Platt, Advances in Large Margin Classifiers (1999) 61.
+
+def sensitivities(scored: Mapping[str, Scored]) -> dict[str, Row]:
+    """Return a table of the sensitivities of several sets of images."""
+    return {
+        name: {
+            "images": len(of_set),
+            "foci": sum(image.foci for image, _ in of_set),
+            **{
+                f"at {rate:g}": sensitivity_above(of_set, threshold_at(of_set, rate))
+                for rate in RATES
+            },
+        }
+        for name, of_set in scored.items()
+        if of_set
+    }
+
+
+def reliability(scored: Scored) -> dict[str, Row]:
+    """Return the expected and the true share of foci among candidates of similar confidence."""
+    score = np.concatenate([own for _, own in scored])
+    is_focus = np.concatenate([image.is_focus for image, _ in scored])
+    score, is_focus = score[np.isfinite(is_focus)], is_focus[np.isfinite(is_focus)]
+    table: dict[str, Row] = {}
+    for low, high in pairwise(BINS):
+        inside = (score >= low) & (score < high)
+        if inside.any():
+            table[f"{low:g} to {min(high, 1):g}"] = {
+                "candidates": int(inside.sum()),
+                "mean confidence": float(score[inside].mean()),
+                "marked": float(is_focus[inside].mean()),
+            }
+    return table
+
+
+def image_table(image: ImageCandidates, score: Floats) -> dict[str, float]:
+    """Return the inputs of the image score."""
+    return image_features(score, image.features["mass_confidence"] > 0)
+
+
+def image_answers(images: Sequence[ImageCandidates]) -> list[bool | None]:
+    """Return whether each image shows calcifications; None if unknown or disputed.
+
+    The answers of the two readers count where they read the image, otherwise the descriptor of the
+    radiologist. A normal breast that nobody read shows none.
     """
-    is_focus = np.concatenate([e.is_focus for e in examples])
-    score = np.clip(np.concatenate(scores), 1e-6, 1 - 1e-6)
-    clear = np.isfinite(is_focus)
-    log_odds = np.log(score / (1 - score))[clear]
-    fitted = fit_logistic({"log_odds": log_odds}, is_focus[clear], ridge=CALIBRATION_RIDGE)
-    slope = fitted.weights["log_odds"]
-    weights = {name: round(slope * weight, 4) for name, weight in model.weights.items()}
-    return Logistic(round(fitted.intercept + slope * model.intercept, 4), weights)
-
-
-def operating_point(
-    examples: Sequence[Example], scores: Sequence[NDArray[np.float64]], false_positives: float
-) -> tuple[float, float]:
-    """Return sensitivity and confidence threshold at a number of false positives per image."""
-    is_focus, score = np.concatenate([e.is_focus for e in examples]), np.concatenate(scores)
-    clear = np.isfinite(is_focus)
-    order = np.argsort(-score[clear], kind="stable")
-    hits, score = is_focus[clear][order], score[clear][order]
-    allowed = np.cumsum(1 - hits) <= false_positives * len(examples)
-    sensitivity = hits[allowed].sum() / sum(e.foci for e in examples)
-    return float(sensitivity), float(score[allowed][-1])
+    answers: list[bool | None] = []
+    for image in images:
+        if image.read and image.calcified is not None:
+            answers.append(image.calcified)
+        elif image.calcification is not None:
+            answers.append(image.calcification != "none")
+        else:
+            answers.append(False if image.normal and not image.read else None)
+    return answers
 
 
 def fit_image_score(
-    data: Path,
-    models_of_marked: Mapping[str, Logistic],
-    model: Logistic,
+    images: Sequence[ImageCandidates], scores: Sequence[Floats], used: Sequence[bool]
 ) -> Logistic:
-    """Fit the calcification score to the images of BrEaST-Lesions-USG, and print its AUC.
-
-    Calcified images together have the same weight as the others together. Images whose
-    calcification was not assessed are left out.
-
-    Parameters
-    ----------
-    data : Path
-    models_of_marked : mapping of str to Logistic
-        Confidence model, by file name, for each image with marks; it is not fitted to that image.
-    model : Logistic
-        Confidence model for all other images.
-    """
-    rows, labels = [], []
-    for image in read_breast_lesions_usg(data):
-        if image.calcification is None:
-            continue
-        scan = load(image.path, spacing=image.spacing)
-        focus_model = models_of_marked.get(image.name, model)
-        confidence = np.concatenate(
-            [focus_confidence(*found, focus_model) for found in find_on(scan, network_for(image))]
-        )
-        rows.append(image_features(confidence.tolist()))
-        labels.append(image.calcification != "none")
-    calcified = np.array(labels)
-    features = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    """Fit the calcification score; images with and without calcification weigh the same."""
+    answers = image_answers(images)
+    chosen = [i for i, use in enumerate(used) if use and answers[i] is not None]
+    tables = [image_table(images[i], scores[i]) for i in chosen]
+    calcified = np.array([bool(answers[i]) for i in chosen])
     weight = np.where(calcified, 1 / calcified.sum(), 1 / (~calcified).sum())
-    score_model = fit_logistic(features, calcified, weight)
-    score = np.asarray(score_model.probability(features))
-    print(
-        f"image score: {len(calcified)} images, {calcified.sum()} calcified; "
-        f"AUC {auc(score, calcified):.3f}"
+    features = {name: np.array([table[name] for table in tables]) for name in tables[0]}
+    return fit_logistic(features, calcified, weight)
+
+
+def write_folder(
+    folder: Path, models: FittedFoci, image: Logistic, curve: Sequence[tuple[float, float]]
+) -> None:
+    """Write the models of a name beside its network."""
+    write_models(
+        {"alone": models.alone, "focus": models.focus, "image": image}, folder / LOGISTIC_FILE
     )
-    for rate in FALSE_POSITIVE_RATES:
-        threshold = np.quantile(score[~calcified], 1 - rate)
-        print(
-            f"  false-positive rate {rate:.0%} at a score of {threshold:.3f}: "
-            f"sensitivity {np.mean(score[calcified] >= threshold):.0%}"
-        )
-    return score_model
-
-
-def report(name: str, examples: Sequence[Example], scores: Sequence[NDArray[np.float64]]) -> None:
-    """Print the number of foci among the candidates, and sensitivities at false-positive rates."""
-    foci = sum(e.foci for e in examples)
-    candidates = sum(int((e.is_focus == 1).sum()) for e in examples)
-    print(f"{name}: {len(examples)} with {foci} foci, {candidates} of them candidates")
-    for rate in FALSE_POSITIVES_PER_IMAGE:
-        sensitivity, confidence = operating_point(examples, scores, rate)
-        print(
-            f"  sensitivity {sensitivity:.2f} at {rate} false positives per image, "
-            f"where the confidence is {confidence:.2f}"
-        )
+    lines = ",\n".join(f" [{rate:g}, {confidence:g}]" for rate, confidence in curve)
+    (folder / CURVE_FILE).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -331,39 +232,121 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "data", type=Path, help="folder with echogenic-foci-marks and breast-lesions-usg"
-    )
-    parser.add_argument(
-        "--phantoms", type=int, default=100, help="number of simulated scans to fit to"
-    )
+    parser.add_argument("work", type=Path, help="folder with the candidates and networks")
+    parser.add_argument("--keep", action="store_true", help="print the figures, write no model")
     arguments = parser.parse_args()
-    examples_of_marked = marked_examples(arguments.data)
-    marked = list(examples_of_marked.values())
-    simulated = simulated_examples(range(FIRST_SEED, FIRST_SEED + arguments.phantoms))
-    examples = marked + simulated
-
-    fold_models = fit_folds(examples)
-    raw_scores = _probabilities(fold_models, marked)
-    fold_models = [calibrated(model, marked, raw_scores) for model in fold_models]
-    scores = _probabilities(fold_models, examples)
-    report("marked scans", marked, scores[: len(marked)])
-    report("simulated scans", simulated, scores[len(marked) :])
-
-    focus_model = calibrated(fit(examples), marked, raw_scores)
-    models_of_marked = {name: fold_models[i % FOLDS] for i, name in enumerate(examples_of_marked)}
-    score_model = fit_image_score(arguments.data, models_of_marked, focus_model)
-    write_models({"focus": focus_model, "image": score_model}, MODELS)
-    print(MODELS.read_text(encoding="utf-8"))
-
-
-def _probabilities(
-    fold_models: Sequence[Logistic], examples: Sequence[Example]
-) -> list[NDArray[np.float64]]:
-    """Return the probabilities of the candidates, each from the model of its fold."""
-    return [
-        np.asarray(fold_models[i % FOLDS].probability(e.features)) for i, e in enumerate(examples)
+    images = [
+        image for part in (MARKED, SIMULATED) for image in read_candidates(arguments.work, part)
     ]
+    log_odds = appearances(arguments.work, images)
+    patients: list[Floats | None] = [None] * len(images)
+    hospital: list[Floats | None] = [None] * len(images)
+    score_of_image: list[float | None] = [None] * len(images)
+    operating: dict[str, Row] = {}
+    for name in (*WITHOUT_FOLD, *WITHOUT_HOSPITAL, ALL):
+        models, scores = fit_foci(name, images, log_odds)
+        held_out = held_out_scores(arguments.work, name, models, images)
+        target = patients if name in WITHOUT_FOLD else hospital
+        for i, score in held_out.items():
+            target[i] = score
+        if name in WITHOUT_FOLD:
+            continue
+        used = [image.source != SIMULATED and i not in held_out for i, image in enumerate(images)]
+        known = [score if use else None for score, use in zip(scores, used, strict=True)]
+        curve = operating_curve(select(images, known, has_lesion))
+        image_model = fit_image_score(images, scores, used)
+        for i, score in held_out.items():
+            score_of_image[i] = float(image_model.probability(image_table(images[i], score)))
+        if name != ALL:
+            operating[name] = _rates_on(select(images, hospital, _of(name)), curve)
+        if not arguments.keep:
+            write_folder(models_folder(name), models, image_model, curve)
+    for title, scores_of in (("patients left out", patients), ("hospital left out", hospital)):
+        print_figures(title, images, scores_of)
+    print_table(
+        "False positives per image that were asked for and found, hospital left out", operating
+    )
+    print_image_score(images, score_of_image)
+
+
+def _of(name: str) -> Callable[[ImageCandidates], bool]:
+    """Return a test for images with a lesion, or normal, of the hospital that a name leaves out."""
+    return lambda image: f"without-{image.source}" == name and image.known
+
+
+def _rates_on(scored: Scored, curve: Sequence[tuple[float, float]]) -> Row:
+    """Return the false positives per image on a hospital at confidences of a curve."""
+    lesions = [(image, score) for image, score in scored if has_lesion(image)]
+    normal = [(image, score) for image, score in scored if image.normal]
+    row: dict[str, float | None] = {"images with a lesion": len(lesions)}
+    for rate in RATES:
+        confidence = confidence_at(curve, rate) if rate in dict(curve) else None
+        if confidence is None:
+            confidence = float(np.interp(rate, *zip(*curve, strict=True)))
+        row[f"at {rate:g}"] = false_positives_above(lesions, confidence)
+    row["normal images"] = len(normal)
+    row["normal, at 1"] = (
+        false_positives_above(normal, confidence_at(curve, 1.0)) if normal else None
+    )
+    return row
+
+
+def print_figures(
+    title: str, images: Sequence[ImageCandidates], scores: Sequence[Floats | None]
+) -> None:
+    """Print sensitivities, false foci on normal images and reliability."""
+    lesions = select(images, scores, has_lesion)
+    normal = select(images, scores, lambda image: image.normal)
+    sets: dict[str, Scored] = {"all with a lesion": lesions}
+    sets |= {source: _by_source(lesions).get(source, []) for source in SOURCES}
+    sets["training/readings.json"] = select(
+        images, scores, lambda image: image.further and not image.normal
+    )
+    sets["simulated"] = select(images, scores, lambda image: image.source == SIMULATED)
+    print_table(f"Sensitivity at false positives per image, {title}", sensitivities(sets))
+    confidence = threshold_at(normal, NORMAL_RATE)
+    at_one = threshold_at(lesions, 1.0)
+    print(
+        f"\nAt {NORMAL_RATE:g} foci per normal image ({len(normal)} images): confidence "
+        f"{confidence:.3f}, sensitivity {sensitivity_above(lesions, confidence):.3f}, "
+        f"{false_positives_above(lesions, confidence):.2f} false positives per image with a lesion."
+        f"\nAt 1 false positive per image with a lesion: confidence {at_one:.3f}, "
+        f"{false_positives_above(normal, at_one):.2f} foci per normal image."
+    )
+    for source, of_source in _by_source(select(images, scores, lambda image: image.known)).items():
+        print_table(f"Reliability, {title}, {source}", reliability(of_source))
+
+
+def print_image_score(images: Sequence[ImageCandidates], score: Sequence[float | None]) -> None:
+    """Print the AUC of the calcification score, hospital left out, and its false alarms."""
+    known = [i for i, value in enumerate(score) if value is not None]
+    readers = [i for i in known if images[i].read and images[i].calcified is not None]
+    standard = [i for i in readers if not images[i].further]
+    breast = [i for i in known if images[i].calcification is not None]
+    normal = [i for i in known if images[i].normal]
+    rows: dict[str, Row] = {}
+    for name, chosen, truth in (
+        ("two readers, visual-readings", standard, [bool(images[i].calcified) for i in standard]),
+        ("two readers, all", readers, [bool(images[i].calcified) for i in readers]),
+        ("radiologist", breast, [images[i].calcification != "none" for i in breast]),
+    ):
+        rows[name] = {
+            "images": len(chosen),
+            "calcified": sum(truth),
+            "AUC": auc([float(score[i] or 0.0) for i in chosen], truth),
+        }
+    print_table("Calcification score, hospital left out", rows)
+    false_alarms: dict[str, Row] = {}
+    calcified = [i for i in readers if images[i].calcified]
+    for rate in (0.05, 0.08, 0.1, 0.15, 0.2):
+        threshold = float(np.quantile([float(score[i] or 0.0) for i in normal], 1 - rate))
+        false_alarms[f"{rate:g} of normal images called calcified"] = {
+            "score": threshold,
+            "sensitivity, readers": float(
+                np.mean([float(score[i] or 0.0) >= threshold for i in calcified])
+            ),
+        }
+    print_table("Threshold of the calcification score", false_alarms)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,10 @@ Chosen by judgement; no measurement is recorded.
 """
 
 NEWTON_STEPS = 50
-"""Number of Newton steps, with which the few features used here converge."""
+"""Largest number of Newton steps."""
+
+CONVERGED = 1e-6
+"""Largest change of a standardised coefficient at which the Newton steps end."""
 
 
 def fit_logistic(
@@ -60,7 +63,10 @@ def fit_logistic(
             + penalty
             + 1e-9 * np.eye(len(solution))
         )
-        solution -= np.linalg.solve(curvature, gradient)
+        step = np.linalg.solve(curvature, gradient)
+        solution -= step
+        if np.abs(step).max() < CONVERGED:
+            break
     slopes = solution[1:] / scale
     weights = {name: round(float(slope), 4) for name, slope in zip(features, slopes, strict=True)}
     return Logistic(round(float(solution[0] - slopes @ mean), 4), weights)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from usmicro.foci.appearance import appearance
 from usmicro.foci.context import context_features
@@ -94,13 +94,17 @@ def assess_confidence(
     return np.asarray(models.focus.probability(features)), reasons
 
 
-def calcification_score(confidences: Iterable[float], models: FocusModels | None = None) -> float:
+def calcification_score(
+    confidences: Sequence[float], in_mass: Sequence[bool], models: FocusModels | None = None
+) -> float:
     """Compute the calcification score of an image as a whole.
 
     Parameters
     ----------
-    confidences : iterable of float
+    confidences : sequence of float
         Confidences of its foci, whether listed or not.
+    in_mass : sequence of bool
+        Whether each of them lies in a mass.
     models : FocusModels, optional
         Those of the package if not given.
 
@@ -110,14 +114,36 @@ def calcification_score(confidences: Iterable[float], models: FocusModels | None
         0 to 1.
     """
     models = models or read_focus_models()
-    return float(models.image.probability(image_features(confidences)))
+    return float(models.image.probability(image_features(confidences, in_mass)))
 
 
-def image_features(confidences: Iterable[float]) -> dict[str, float]:
-    """Return the input of the model `image`: mean log odds of the SCORED_FOCI best foci.
+def image_features(confidences: ArrayLike, in_mass: ArrayLike) -> dict[str, float]:
+    """Return the inputs of the model `image`.
 
-    These are the foci of highest confidence. Missing foci count as confidence 0.
+    Parameters
+    ----------
+    confidences : array_like, shape (n,)
+        Confidences of the foci of an image.
+    in_mass : array_like, shape (n,)
+        Whether each of them lies in a mass.
+
+    Returns
+    -------
+    dict of float
+        - `surest_log_odds`: mean log odds of the SCORED_FOCI foci of highest confidence; missing
+          foci count as confidence 0;
+        - `surest_in_mass`: the same of the foci that lie in a mass.
     """
-    highest = sorted(confidences, reverse=True)[:SCORED_FOCI]
-    padded = highest + [0.0] * (SCORED_FOCI - len(highest))
-    return {"surest_log_odds": float(np.mean(log_odds(np.array(padded))))}
+    confidence, inside = np.asarray(confidences, float), np.asarray(in_mass, bool)
+    return {
+        "surest_log_odds": _surest(confidence),
+        "surest_in_mass": _surest(confidence[inside]),
+    }
+
+
+def _surest(confidence: Floats) -> float:
+    """Return the mean log odds of the SCORED_FOCI highest of some confidences."""
+    highest = np.zeros(SCORED_FOCI)
+    chosen = np.sort(confidence)[::-1][:SCORED_FOCI]
+    highest[: len(chosen)] = chosen
+    return float(np.mean(log_odds(highest)))
