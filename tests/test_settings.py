@@ -64,6 +64,13 @@ def test_assignments_override_the_file(tmp_path):
     )
 
 
+def test_the_confidence_is_left_to_the_number_of_false_positives_unless_it_is_given():
+    assert Settings().foci.minimum_confidence < 0 < Settings().foci.false_positives_per_image
+    assert Settings().foci.models == ""
+    given = read_settings(None, ["foci.minimum_confidence=0", "foci.models='some folder'"]).foci
+    assert (given.minimum_confidence, given.models) == (0, "some folder")
+
+
 def test_a_whole_number_is_accepted_for_a_decimal():
     assert read_settings(None, ["foci.largest=2"]).foci.largest == 2
 
@@ -81,6 +88,11 @@ def test_a_whole_number_is_accepted_for_a_decimal():
         ("loading.keep_truncated=1", "expected bool"),
         ("loading.largest_image=true", "expected int"),
         ("foci.minimum_confidence=1.5", "at most 1"),
+        ("foci.minimum_confidence=-1.5", "at least -1"),
+        ("foci.minimum_confidence=nan", "expected at least"),
+        ("foci.false_positives_per_image=0", "at least 0.05"),
+        ("foci.false_positives_per_image=21", "at most 20"),
+        ("foci.models=3", "expected str"),
     ],
 )
 def test_a_wrong_assignment_is_refused(assignment, message):

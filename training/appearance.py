@@ -35,11 +35,12 @@ from training.focus_examples import (
     ImageCandidates,
     is_held_out,
     learns_from,
+    models_folder,
     read_candidates,
+    work_file,
 )
-from training.held_out import NETWORKS
 from usmicro.foci.appearance import BATCH
-from usmicro.foci.models import NETWORK_FILE, PACKAGE_MODELS
+from usmicro.foci.models import NETWORK_FILE
 from usmicro.foci.patches import GREY_STEPS_MM, PLANES, SIZE
 
 STEPS = 2500
@@ -189,16 +190,6 @@ def export(network: FocusNetwork, file: Path) -> None:
         dynamo=False,
     )
     unfinished.rename(file)
-
-
-def work_file(work: Path, name: str) -> Path:
-    """Return the file of a network below the work folder."""
-    return work / f"appearance-{name}.onnx"
-
-
-def models_folder(name: str) -> Path:
-    """Return the folder of the models of a name that are kept: all, or without a hospital."""
-    return PACKAGE_MODELS if name == ALL else NETWORKS / f"foci-{name}"
 
 
 def main() -> None:

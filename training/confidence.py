@@ -19,14 +19,15 @@ usmicro/foci are fitted to all images.
 from __future__ import annotations
 
 import argparse
+import io
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.appearance import models_folder
 from training.focus_examples import (
     ALL,
     MARKED,
@@ -34,12 +35,13 @@ from training.focus_examples import (
     WITHOUT_FOLD,
     WITHOUT_HOSPITAL,
     ImageCandidates,
+    models_folder,
     read_candidates,
 )
 from training.focus_fitting import FittedFoci, appearances, fit_foci, held_out_scores
 from training.logistic import fit_logistic
 from training.marked import SOURCES
-from training.tables import Row, print_table
+from training.tables import Row, print_table, write_part
 from usmicro.evaluation.metrics import auc
 from usmicro.foci.confidence import image_features
 from usmicro.foci.models import CURVE_FILE, LOGISTIC_FILE
@@ -56,6 +58,12 @@ CURVE_RATES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.5, 7.0, 10
 
 BINS = (0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.01)
 """Limits of the confidence between which the reliability is printed."""
+
+LEAST_CANDIDATES = 10
+"""Smallest number of candidates whose share of foci is printed."""
+
+SHOWN_RATES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.1, 5.0)
+"""False positives per image with a lesion of the printed operating points."""
 
 NORMAL_RATE = 0.5
 """Foci per normal image at which the sensitivity on images with a lesion is printed."""
@@ -164,26 +172,42 @@ def sensitivities(scored: Mapping[str, Scored]) -> dict[str, Row]:
     }
 
 
-def reliability(scored: Scored) -> dict[str, Row]:
-    """Return the expected and the true share of foci among candidates of similar confidence."""
-    score = np.concatenate([own for _, own in scored])
-    is_focus = np.concatenate([image.is_focus for image, _ in scored])
-    score, is_focus = score[np.isfinite(is_focus)], is_focus[np.isfinite(is_focus)]
+def curve_table(lesions: Scored, normal: Scored) -> dict[str, Row]:
+    """Return what a confidence lists on images with a lesion and on normal images."""
     table: dict[str, Row] = {}
-    for low, high in pairwise(BINS):
-        inside = (score >= low) & (score < high)
-        if inside.any():
-            table[f"{low:g} to {min(high, 1):g}"] = {
-                "candidates": int(inside.sum()),
-                "mean confidence": float(score[inside].mean()),
-                "marked": float(is_focus[inside].mean()),
-            }
+    for rate in SHOWN_RATES:
+        confidence = threshold_at(lesions, rate)
+        called = [bool((score > confidence).any()) for _, score in normal]
+        table[f"{rate:g}"] = {
+            "confidence": confidence,
+            "sensitivity": sensitivity_above(lesions, confidence),
+            "foci per normal image": false_positives_above(normal, confidence),
+            "normal images with a focus": float(np.mean(called)),
+        }
     return table
 
 
-def image_table(image: ImageCandidates, score: Floats) -> dict[str, float]:
-    """Return the inputs of the image score."""
-    return image_features(score, image.features["mass_confidence"] > 0)
+def reliability(scored: Scored) -> dict[str, Row]:
+    """Return the share of marked foci among candidates of similar confidence, by data set.
+
+    Shares of fewer than LEAST_CANDIDATES candidates are left out.
+    """
+    by_source = {"all": list(scored)} | _by_source(scored)
+    table: dict[str, Row] = {}
+    for low, high in pairwise(BINS):
+        row: dict[str, float | None] = {}
+        for source in ("all", *SOURCES):
+            of_source = by_source.get(source, [])
+            score = np.concatenate([np.empty(0), *(own for _, own in of_source)])
+            is_focus = np.concatenate([np.empty(0), *(image.is_focus for image, _ in of_source)])
+            inside = (score >= low) & (score < high) & np.isfinite(is_focus)
+            if source == "all":
+                row["candidates"] = int(inside.sum())
+                row["mean confidence"] = float(score[inside].mean()) if inside.any() else None
+            enough = inside.sum() >= LEAST_CANDIDATES
+            row[source] = float(is_focus[inside].mean()) if enough else None
+        table[f"{low:g} to {min(high, 1):g}"] = row
+    return table
 
 
 def image_answers(images: Sequence[ImageCandidates]) -> list[bool | None]:
@@ -209,7 +233,7 @@ def fit_image_score(
     """Fit the calcification score; images with and without calcification weigh the same."""
     answers = image_answers(images)
     chosen = [i for i, use in enumerate(used) if use and answers[i] is not None]
-    tables = [image_table(images[i], scores[i]) for i in chosen]
+    tables = [image_features(scores[i].tolist()) for i in chosen]
     calcified = np.array([bool(answers[i]) for i in chosen])
     weight = np.where(calcified, 1 / calcified.sum(), 1 / (~calcified).sum())
     features = {name: np.array([table[name] for table in tables]) for name in tables[0]}
@@ -233,19 +257,28 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("work", type=Path, help="folder with the candidates and networks")
+    parser.add_argument("--docs", type=Path, metavar="FILE.md", help="update a part of a document")
     parser.add_argument("--keep", action="store_true", help="print the figures, write no model")
     arguments = parser.parse_args()
-    images = [
-        image for part in (MARKED, SIMULATED) for image in read_candidates(arguments.work, part)
-    ]
-    log_odds = appearances(arguments.work, images)
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        fit_all(arguments.work, write=not arguments.keep)
+    print(printed.getvalue())
+    if arguments.docs:
+        write_part(arguments.docs, "python -m training.confidence", printed.getvalue())
+
+
+def fit_all(work: Path, *, write: bool) -> None:
+    """Fit the models of all names, print their figures and write them if `write`."""
+    images = [image for part in (MARKED, SIMULATED) for image in read_candidates(work, part)]
+    log_odds = appearances(work, images)
     patients: list[Floats | None] = [None] * len(images)
     hospital: list[Floats | None] = [None] * len(images)
     score_of_image: list[float | None] = [None] * len(images)
     operating: dict[str, Row] = {}
     for name in (*WITHOUT_FOLD, *WITHOUT_HOSPITAL, ALL):
         models, scores = fit_foci(name, images, log_odds)
-        held_out = held_out_scores(arguments.work, name, models, images)
+        held_out = held_out_scores(work, name, models, images)
         target = patients if name in WITHOUT_FOLD else hospital
         for i, score in held_out.items():
             target[i] = score
@@ -256,10 +289,10 @@ def main() -> None:
         curve = operating_curve(select(images, known, has_lesion))
         image_model = fit_image_score(images, scores, used)
         for i, score in held_out.items():
-            score_of_image[i] = float(image_model.probability(image_table(images[i], score)))
+            score_of_image[i] = float(image_model.probability(image_features(score.tolist())))
         if name != ALL:
             operating[name] = _rates_on(select(images, hospital, _of(name)), curve)
-        if not arguments.keep:
+        if write:
             write_folder(models_folder(name), models, image_model, curve)
     for title, scores_of in (("patients left out", patients), ("hospital left out", hospital)):
         print_figures(title, images, scores_of)
@@ -294,7 +327,7 @@ def _rates_on(scored: Scored, curve: Sequence[tuple[float, float]]) -> Row:
 def print_figures(
     title: str, images: Sequence[ImageCandidates], scores: Sequence[Floats | None]
 ) -> None:
-    """Print sensitivities, false foci on normal images and reliability."""
+    """Print sensitivities, what is listed on normal images, and reliability."""
     lesions = select(images, scores, has_lesion)
     normal = select(images, scores, lambda image: image.normal)
     sets: dict[str, Scored] = {"all with a lesion": lesions}
@@ -304,17 +337,18 @@ def print_figures(
     )
     sets["simulated"] = select(images, scores, lambda image: image.source == SIMULATED)
     print_table(f"Sensitivity at false positives per image, {title}", sensitivities(sets))
-    confidence = threshold_at(normal, NORMAL_RATE)
-    at_one = threshold_at(lesions, 1.0)
-    print(
-        f"\nAt {NORMAL_RATE:g} foci per normal image ({len(normal)} images): confidence "
-        f"{confidence:.3f}, sensitivity {sensitivity_above(lesions, confidence):.3f}, "
-        f"{false_positives_above(lesions, confidence):.2f} false positives per image with a lesion."
-        f"\nAt 1 false positive per image with a lesion: confidence {at_one:.3f}, "
-        f"{false_positives_above(normal, at_one):.2f} foci per normal image."
+    print_table(
+        f"Operating points by false positives per image with a lesion, {title}",
+        curve_table(lesions, normal),
     )
-    for source, of_source in _by_source(select(images, scores, lambda image: image.known)).items():
-        print_table(f"Reliability, {title}, {source}", reliability(of_source))
+    confidence = threshold_at(normal, NORMAL_RATE)
+    print(
+        f"\nAt {NORMAL_RATE:g} foci per normal image ({len(normal)} images, {title}) the "
+        f"sensitivity is {sensitivity_above(lesions, confidence):.2f}, with "
+        f"{false_positives_above(lesions, confidence):.2f} false positives per image with a lesion."
+    )
+    known = select(images, scores, lambda image: image.known and image.source != SIMULATED)
+    print_table(f"Share of marked foci by confidence, {title}", reliability(known))
 
 
 def print_image_score(images: Sequence[ImageCandidates], score: Sequence[float | None]) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.held_out import NETWORKS
 from training.marked import SOURCES
 from usmicro.foci.context import context_features
+from usmicro.foci.models import PACKAGE_MODELS
 
 MARKED, INSERTED, SIMULATED = "marked", "inserted", "simulated"
 """Parts: real images whose foci are known, real images with inserted foci, simulated images."""
@@ -92,6 +94,16 @@ def is_held_out(name: str, image: ImageCandidates) -> bool:
     if image.source == SIMULATED:
         return name == f"without-fold-{image.fold}"
     return name in (f"without-{image.source}", f"without-fold-{image.fold}")
+
+
+def work_file(work: Path, name: str) -> Path:
+    """Return the file of a network below the work folder."""
+    return work / f"appearance-{name}.onnx"
+
+
+def models_folder(name: str) -> Path:
+    """Return the folder of the models of a name that are kept: all, or without a hospital."""
+    return PACKAGE_MODELS if name == ALL else NETWORKS / f"foci-{name}"
 
 
 def part_file(work: Path, part: str) -> Path:

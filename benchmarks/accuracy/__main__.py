@@ -139,12 +139,13 @@ def run_passes(
     sections = {"Whole images": make_section(outcomes, settings)}
     if options.pictures:
         write_worst(outcomes, settings, options.pictures)
+    peer_rows = score_peers(cases, outcomes, options.processes) if options.peers else []
     if options.given_outlines:
         outlined = [case for case in cases if case.outlines]
         outcomes = run_with_progress(outlined, settings, options.processes, given_outlines=True)
         sections["True outlines given"] = make_section(outcomes, settings)
     if options.peers:
-        sections["Other detectors"] = Section(score_peers(cases))
+        sections["usmicro and other detectors on all marked images"] = Section(peer_rows)
     return sections
 
 

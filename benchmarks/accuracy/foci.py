@@ -21,7 +21,7 @@ from usmicro.evaluation.rows import Result, fraction
 from usmicro.evaluation.targets import Target, match_foci
 from usmicro.model.findings import Focus
 
-FALSE_POSITIVE_RATES = (1.0, 3.1)
+FALSE_POSITIVE_RATES = (0.5, 1.0, 2.0, 3.1)
 """False positives per image at which the sensitivity is read from the free-response curve.
 
 3.1 is the rate of a published detector, Medical Physics 40 (2013) 102901; see docs/accuracy.md.
@@ -89,15 +89,21 @@ def measure_foci_in_outlines(outcomes: Sequence[Outcome], listed: float) -> list
     images = [
         match_outcome(outcome, in_outline=True)
         for outcome in outcomes
-        if outcome.targets is not None
-        and outcome.foci_in_outline is not None
-        and outcome.masses is not None
-        and outcome.masses.dice_of_true
-        and not outcome.case.dataset.startswith("phantom")
+        if has_outlined_mass(outcome) and not outcome.case.dataset.startswith("phantom")
     ]
     if not images:
         return []
     return free_response_results(images, None, " in true outlines", rates=FALSE_POSITIVE_RATES)
+
+
+def has_outlined_mass(outcome: Outcome) -> bool:
+    """Return True if the foci of the case are marked and it has an outlined mass."""
+    return bool(
+        outcome.targets is not None
+        and outcome.foci_in_outline is not None
+        and outcome.masses is not None
+        and outcome.masses.dice_of_true
+    )
 
 
 def measure_foci_by_group(outcomes: Sequence[Outcome], listed: float) -> list[Result]:

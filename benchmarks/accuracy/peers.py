@@ -6,6 +6,7 @@ that the free-response curve needs no threshold.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_laplace
 
 from benchmarks.accuracy.cases import Case, open_case
-from benchmarks.accuracy.foci import FALSE_POSITIVE_RATES
-from usmicro.evaluation.datasets import ECHOGENIC_FOCI_MARKS
+from benchmarks.accuracy.foci import FALSE_POSITIVE_RATES, has_outlined_mass, match_outcome
+from benchmarks.accuracy.runs import Outcome
 from usmicro.evaluation.measures import free_response_results
 from usmicro.evaluation.metrics import Detections, match
 from usmicro.evaluation.rows import Row
@@ -131,38 +132,76 @@ scans; no measurement is recorded.
 """
 
 
-def score_peers(cases: Sequence[Case]) -> list[Row]:
-    """Measure the sensitivity of each detector on whole images and within the true masses.
+def is_marked(case: Case) -> bool:
+    """Return True for the real images on which two readers marked foci."""
+    return case.path is not None and case.targets is not None
 
-    Only the images of ECHOGENIC_FOCI_MARKS are used, so that the rows can be compared with those of
-    usmicro on that data set.
+
+def score_peers(cases: Sequence[Case], outcomes: Sequence[Outcome], processes: int) -> list[Row]:
+    """Measure the sensitivity of usmicro and of each detector on all marked images.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    outcomes : sequence of Outcome
+        Those of usmicro for these cases.
+    processes : int
+        Number of worker processes.
+
+    Returns
+    -------
+    list of Row
+        On whole images and within the true masses, the condition of the published detectors.
     """
-    marked = [case for case in cases if case.dataset == ECHOGENIC_FOCI_MARKS]
-    whole: dict[str, list[Detections]] = {name: [] for name in PEERS}
-    inside: dict[str, list[Detections]] = {name: [] for name in PEERS}
-    for case in marked:
-        scan, truth = open_case(case)
-        image = luminance(next(scan.frames()))
-        targets, ignored = (
-            [mark.at(0) for mark in marks] for marks in (case.targets or (), case.ignored)
-        )
-        for name, detect in PEERS.items():
-            points, strength = detect(image)
-            whole[name].append(match(points, strength, targets, ignored))
-            if truth.masses is not None and truth.masses.any():
-                in_mass = truth.masses > 0
-                kept = _are_on(in_mass, points)
-                kept_targets = [
-                    target for target in targets if _are_on(in_mass, np.array([target[:2]]))[0]
-                ]
-                inside[name].append(match(points[kept], strength[kept], kept_targets, ignored))
+    own = [outcome for outcome in outcomes if is_marked(outcome.case) and not outcome.error]
+    found = {
+        "usmicro": [
+            (
+                match_outcome(outcome),
+                match_outcome(outcome, in_outline=True) if has_outlined_mass(outcome) else None,
+            )
+            for outcome in own
+        ]
+    }
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        by_case = pool.map(detect_with_peers, filter(is_marked, cases), chunksize=4)
+    found |= {name: [of_case[name] for of_case in by_case] for name in PEERS}
     rows = []
-    for name in PEERS:
-        for images, where in ((whole[name], ""), (inside[name], " in true outlines")):
-            if images:
-                results = free_response_results(images, None, where, rates=FALSE_POSITIVE_RATES)
+    for name, images in found.items():
+        whole = [image for image, _ in images]
+        inside = [image for _, image in images if image is not None]
+        for matched, where in ((whole, ""), (inside, " in true outlines")):
+            if matched:
+                results = free_response_results(matched, None, where, rates=FALSE_POSITIVE_RATES)
                 rows += [Row(name, *result) for result in results]
     return rows
+
+
+def detect_with_peers(case: Case) -> dict[str, tuple[Detections, Detections | None]]:
+    """Match the points of each detector with the marks of an image.
+
+    Returns
+    -------
+    dict
+        For each detector the matched points of the whole image, and those within the true masses;
+        None if the image has no outlined mass.
+    """
+    scan, truth = open_case(case)
+    image = luminance(next(scan.frames()))
+    targets, ignored = (
+        [mark.at(0) for mark in marks] for marks in (case.targets or (), case.ignored)
+    )
+    found: dict[str, tuple[Detections, Detections | None]] = {}
+    for name, detect in PEERS.items():
+        points, strength = detect(image)
+        inside = None
+        if truth.masses is not None and truth.masses.any():
+            in_mass = truth.masses > 0
+            kept = _are_on(in_mass, points)
+            own = [target for target in targets if _are_on(in_mass, np.array([target[:2]]))[0]]
+            inside = match(points[kept], strength[kept], own, ignored)
+        found[name] = match(points, strength, targets, ignored), inside
+    return found
 
 
 def _are_on(mask: BoolImage, points: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import pytest
 from usmicro.anatomy import find_anatomy
 from usmicro.anatomy.ducts import NETWORK as DUCTS
 from usmicro.anatomy.masses import NETWORK, SIZE
-from usmicro.anatomy.network import CHANNELS, check_network, equalised, network_input, predict
+from usmicro.anatomy.network import CHANNELS, equalised, network_input, predict
 from usmicro.anatomy.nonmass import NETWORK as NONMASS
 from usmicro.errors import SettingsError
 from usmicro.model.view import Grid, ScanLines, View
@@ -91,17 +91,3 @@ def test_a_network_that_cannot_be_used_is_named(grey, tmp_path):
 
 def test_the_networks_are_small_enough_to_ship():
     assert sum(file.stat().st_size for file in (NETWORK, DUCTS, NONMASS)) < 8_000_000
-
-
-def test_a_network_file_that_is_replaced_is_read_again(grey, tmp_path):
-    file = tmp_path / "own.onnx"
-    file.write_bytes(DUCTS.read_bytes())
-    view, settings = view_of(grey), AnatomySettings(mass_network=str(file))
-    ducts = find_anatomy(view, settings).mass_probability
-    file.write_bytes(NETWORK.read_bytes())
-    masses = find_anatomy(view, settings).mass_probability
-    np.testing.assert_array_equal(masses, find_anatomy(view).mass_probability)
-    assert np.abs(masses - ducts).max() > 1e-3
-    file.write_bytes(b"no network")
-    with pytest.raises(SettingsError, match=r"own\.onnx"):
-        check_network(file)

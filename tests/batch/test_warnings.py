@@ -8,6 +8,8 @@ import pytest
 import usmicro
 from usmicro.batch.closing import warning_lines
 from usmicro.cli import main
+from usmicro.foci.models import read_focus_models
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.warnings import EXPLANATIONS, RunWarning, WarningCode
 from usmicro.settings import read_settings
 
@@ -92,6 +94,38 @@ def test_kept_rows_of_other_settings_are_marked(scans, tmp_path):
     # once they are computed again, they are no longer marked
     list(usmicro.run(scans, out=out, workers=1, resume=True, settings=settings))
     assert {row["warnings"] for row in images(out).values()} == {""}
+
+
+@pytest.mark.usefixtures("fake_analysis")
+@pytest.mark.parametrize(
+    ("assignment", "confidence"),
+    [
+        ("foci.minimum_confidence=0", 0),
+        ("foci.minimum_confidence=0.25", 0.25),
+        ("foci.false_positives_per_image=2", None),
+    ],
+)
+def test_the_record_says_from_which_confidence_foci_are_listed(
+    scans, tmp_path, assignment, confidence
+):
+    settings = read_settings(assignments=[assignment])
+    list(usmicro.run(scans, out=tmp_path / "r", workers=1, settings=settings))
+    record = json.loads((tmp_path / "r" / "run.json").read_text(encoding="utf-8"))
+    expected = listing_confidence(settings.foci) if confidence is None else confidence
+    assert record["listed_from_confidence"] == expected
+
+
+@pytest.mark.usefixtures("fake_analysis")
+def test_the_record_names_the_folder_of_models_without_its_path(scans, tmp_path):
+    models = tmp_path / "a patient" / "own"
+    models.mkdir(parents=True)
+    for file in read_focus_models().files:
+        (models / file.name).write_bytes(file.read_bytes())
+    settings = read_settings(assignments=[f"foci.models={str(models)!r}"])
+    list(usmicro.run(scans, out=tmp_path / "r", workers=1, settings=settings))
+    record = (tmp_path / "r" / "run.json").read_text(encoding="utf-8")
+    assert json.loads(record)["settings"]["foci"]["models"] == "own"
+    assert "a patient" not in record
 
 
 def test_control_characters_of_names_do_not_reach_the_terminal():

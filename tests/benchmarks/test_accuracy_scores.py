@@ -201,7 +201,7 @@ def test_every_detector_finds_a_bright_spot(name):
     assert_allclose(points[np.argmax(strength)], [90, 40], atol=2)
 
 
-def test_detectors_are_measured_on_the_marks_of_one_data_set(tmp_path):
+def test_detectors_are_measured_beside_usmicro_on_all_marked_images(tmp_path):
     path = tmp_path / "image.png"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 99, (60, 70), np.uint8))
     marked = Case(
@@ -211,8 +211,14 @@ def test_detectors_are_measured_on_the_marks_of_one_data_set(tmp_path):
         targets=(Target(x=(30,), y=(30,), diameter=5),),
     )
     other = Case(dataset="visual-readings busi", name="y", path=path, targets=marked.targets)
-    assert {row.images for row in score_peers([marked, other])} == {1}
-    assert score_peers([other]) == []
+    unmarked = Case(dataset="busi", name="z", path=path)
+    cases = [marked, other, unmarked]
+    outcomes = [Outcome(case=case, targets=case.targets) for case in cases]
+    found = score_peers(cases, outcomes, processes=1)
+    assert {row.images for row in found} == {2}
+    assert found[0].dataset == "usmicro"
+    assert {row.dataset for row in found} == {"usmicro", *PEERS}
+    assert score_peers([unmarked], outcomes[2:], processes=1) == []
 
 
 def rows():

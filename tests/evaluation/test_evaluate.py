@@ -10,6 +10,8 @@ from tests.helpers.evaluated_run import NAMES, make_run
 from usmicro.cli import main
 from usmicro.errors import UsageError
 from usmicro.evaluation import evaluate, metrics
+from usmicro.foci.operating_point import listing_confidence
+from usmicro.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +23,19 @@ def few_rounds(monkeypatch):
 @pytest.fixture
 def run(tmp_path):
     """A run of four images and one more that failed; see `evaluated_run`."""
-    return make_run(tmp_path / "run")
+    return listing_from(DEFAULT, make_run(tmp_path / "run"))
+
+
+DEFAULT = listing_confidence(Settings().foci)
+"""Confidence from which foci are listed by default."""
+
+
+def listing_from(confidence, run):
+    """Change the confidence from which a run lists foci; return its folder."""
+    record = json.loads((run / "run.json").read_text())
+    record["listed_from_confidence"] = confidence
+    (run / "run.json").write_text(json.dumps(record))
+    return run
 
 
 def write(path, *lines):
@@ -201,10 +215,10 @@ def test_descriptors_of_a_run_of_every_candidate_are_made_from_the_foci_listed_b
 ):
     # a: the extramass focus falls below the default confidence
     # c: both foci do, so the more confident one, which is intramass, is described
-    foci = (run / "foci.csv").read_text().replace(",0.5,", ",0.05,")
+    foci = (run / "foci.csv").read_text().replace(",0.5,", f",{0.7 * DEFAULT:.5f},")
     (run / "foci.csv").write_text(
         "\n".join(
-            line.replace(",0.9,", ",0.06,") if line.startswith("c.png") else line
+            line.replace(",0.9,", f",{0.9 * DEFAULT:.5f},") if line.startswith("c.png") else line
             for line in foci.split("\n")
         )
     )
@@ -218,11 +232,32 @@ def test_descriptors_of_a_run_of_every_candidate_are_made_from_the_foci_listed_b
     )
     descriptors = [image.calcification for image in evaluate(run, truth).comparison.images]
     assert descriptors == ["in a mass", "outside a mass", "none", "none"]  # as in images.csv
-    record = json.loads((run / "run.json").read_text())
-    record["settings"]["foci"]["minimum_confidence"] = 0.0
-    (run / "run.json").write_text(json.dumps(record))
+    listing_from(0.0, run)
     descriptors = [image.calcification for image in evaluate(run, truth).comparison.images]
     assert descriptors == ["in a mass", "in a mass", "none", "none"]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "listed", "complete"),
+    [(0.0, DEFAULT, True), (0.5 * DEFAULT, DEFAULT, False), (0.7, 0.7, False)],
+)
+def test_the_record_says_from_which_confidence_the_run_listed_foci(
+    run, tmp_path, confidence, listed, complete
+):
+    truth = write(tmp_path / "foci.csv", "image,x_px,y_px", "a.png,30,30")
+    evaluation = evaluate(listing_from(confidence, run), truth)
+    assert (evaluation.listed, evaluation.complete) == (listed, complete)
+    remarks = " ".join(evaluation.remarks)
+    assert (f"(confidence {confidence:.3g})" in remarks) == (not complete)
+
+
+def test_the_record_of_version_0_1_0_has_the_confidence_as_a_setting(run, tmp_path):
+    record = json.loads((run / "run.json").read_text())
+    del record["listed_from_confidence"]
+    record["settings"]["foci"] = {"minimum_confidence": 0.4}
+    (run / "run.json").write_text(json.dumps(record))
+    truth = write(tmp_path / "foci.csv", "image,x_px,y_px", "a.png,30,30")
+    assert evaluate(run, truth).listed == 0.4
 
 
 def test_images_without_errors_are_not_among_the_worst(run, tmp_path):

@@ -1,16 +1,18 @@
 """One row for each track; the tracks are made by hand."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from tests.tracking.test_tracks import measured, track_of
+from usmicro.doppler.colour_evidence import NO_COLOUR
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.findings import Focus, Posterior
 from usmicro.settings import Settings, with_values
-from usmicro.tracking.findings import LEAST_MASS_FRAMES, findings_of
-from usmicro.tracking.observations import MassMeasurement
-from usmicro.tracking.tracks import MassTrack, TrackCollection
+from usmicro.tracking.findings import LEAST_MASS_FRAMES, ONLY_COLOURS, findings_of
+from usmicro.tracking.observations import Echo, MassMeasurement, Observation
+from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
 
 
 def collection(foci, masses=()):
@@ -64,6 +66,51 @@ def test_a_row_holds_what_was_measured_on_the_best_frame():
     assert (focus.twinkling, focus.contrast) == ("not assessable", None)
     assert focus.twinkling_reason
     assert all(getattr(focus, field.name) is not np.nan for field in fields(Focus))
+
+
+def echo_track(confidences):
+    """A track of a focus with an echo, whose reason names the frame."""
+    track = FocusTrack(0, "echo")
+    for index, confidence in enumerate(confidences):
+        echo = Echo(
+            diameter_px=5.0,
+            diameter_mm=0.5,
+            contrast=6.0,
+            false_alarm=1e-6,
+            kind="punctate",
+            confidence_reason=f"Raised by frame {index}.",
+        )
+        measurement = replace(measured(frame=index), echo=echo)
+        better = track.is_surpassed_by(confidence)
+        track.add(
+            Observation(
+                index=index, confidence=confidence, measurement=measurement if better else None
+            ),
+            NO_COLOUR,
+        )
+    return track
+
+
+def test_the_reason_for_the_confidence_is_that_of_the_best_frame():
+    ((focus,), _) = findings_of(collection([echo_track([0.2, 0.7, 0.6])]), 3, Settings(), cine=True)
+    assert (focus.frame, focus.confidence_reason) == (1, "Raised by frame 1.")
+
+
+def test_the_reason_says_if_there_is_no_echo():
+    ((focus,), _) = findings_of(collection([track_of([0.9])]), 1, Settings(), cine=False)
+    assert focus.confidence_reason == ONLY_COLOURS
+
+
+@pytest.mark.parametrize(("share", "listed"), [(1.0, True), (0.999, False)])
+def test_foci_count_from_the_confidence_of_the_operating_point_on(share, listed):
+    inside = mass(1.0, 1)
+    least = listing_confidence(Settings().foci)
+    tracks = [track_of([share * least], x) for x in range(3)]
+    for track in tracks:
+        track.mass = inside
+    foci, (row,) = findings_of(collection(tracks, [inside]), 1, Settings(), cine=False)
+    assert row.foci == 3 * listed
+    assert {focus.cluster for focus in foci} == ({1} if listed else {None})
 
 
 @pytest.mark.parametrize(("views", "clusters"), [((0, 0, 0), {1}), ((0, 0, 1), {None})])

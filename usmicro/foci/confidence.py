@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from usmicro.foci.appearance import appearance
 from usmicro.foci.context import context_features
@@ -17,14 +17,6 @@ from usmicro.model.findings import Candidates
 from usmicro.model.view import View
 
 Floats = NDArray[np.float64]
-
-SCORED_FOCI = 3
-"""Number of foci, those of highest confidence, from which the score of an image is computed.
-
-Calcifications occur in groups, false foci alone. With more foci, the score of a long cine would
-grow with the number of its candidates. Chosen by eye; variants that were tried are in
-docs/accuracy.md.
-"""
 
 
 def focus_features(
@@ -94,17 +86,13 @@ def assess_confidence(
     return np.asarray(models.focus.probability(features)), reasons
 
 
-def calcification_score(
-    confidences: Sequence[float], in_mass: Sequence[bool], models: FocusModels | None = None
-) -> float:
+def calcification_score(confidences: Iterable[float], models: FocusModels | None = None) -> float:
     """Compute the calcification score of an image as a whole.
 
     Parameters
     ----------
-    confidences : sequence of float
+    confidences : iterable of float
         Confidences of its foci, whether listed or not.
-    in_mass : sequence of bool
-        Whether each of them lies in a mass.
     models : FocusModels, optional
         Those of the package if not given.
 
@@ -114,36 +102,15 @@ def calcification_score(
         0 to 1.
     """
     models = models or read_focus_models()
-    return float(models.image.probability(image_features(confidences, in_mass)))
+    return float(models.image.probability(image_features(confidences)))
 
 
-def image_features(confidences: ArrayLike, in_mass: ArrayLike) -> dict[str, float]:
-    """Return the inputs of the model `image`.
+def image_features(confidences: Iterable[float]) -> dict[str, float]:
+    """Return the input of the model `image`: the log odds of the most confident focus.
 
-    Parameters
-    ----------
-    confidences : array_like, shape (n,)
-        Confidences of the foci of an image.
-    in_mass : array_like, shape (n,)
-        Whether each of them lies in a mass.
-
-    Returns
-    -------
-    dict of float
-        - `surest_log_odds`: mean log odds of the SCORED_FOCI foci of highest confidence; missing
-          foci count as confidence 0;
-        - `surest_in_mass`: the same of the foci that lie in a mass.
+    The confidence of a focus already depends on the other foci around it, so that more foci, the
+    foci in masses, and the number of masses add nothing (docs/models.md). Without a focus the
+    confidence counts as 0.
     """
-    confidence, inside = np.asarray(confidences, float), np.asarray(in_mass, bool)
-    return {
-        "surest_log_odds": _surest(confidence),
-        "surest_in_mass": _surest(confidence[inside]),
-    }
-
-
-def _surest(confidence: Floats) -> float:
-    """Return the mean log odds of the SCORED_FOCI highest of some confidences."""
-    highest = np.zeros(SCORED_FOCI)
-    chosen = np.sort(confidence)[::-1][:SCORED_FOCI]
-    highest[: len(chosen)] = chosen
-    return float(np.mean(log_odds(highest)))
+    highest = max(confidences, default=0.0)
+    return {"highest_log_odds": float(log_odds(np.array(highest)))}

@@ -52,9 +52,7 @@ def summarise(
         True if the spacing of the scan is impossible.
     """
     models = read_focus_models(settings.foci.models)
-    score = calcification_score(
-        [focus.confidence for focus in foci], [focus.mass is not None for focus in foci], models
-    )
+    score = calcification_score((focus.confidence for focus in foci), models)
     labels = [focus.label for focus in listed_foci(foci, settings)]
     spacing = Spacing(source="rejected") if spacing_rejected else scan.spacing
     return Summary(

@@ -10,11 +10,14 @@ from typing import Any
 from usmicro.errors import UsageError
 from usmicro.evaluation.datasets.images import (
     BREAST_LESIONS_USG,
+    BUS_BRA,
     BUS_UCLM,
     BUSI,
     LabelledImage,
     read_breast_lesions_usg,
+    read_bus_bra,
     read_bus_uclm,
+    read_busi,
 )
 from usmicro.evaluation.datasets.masks import Rectangle, rectangle_area
 from usmicro.evaluation.targets import Target
@@ -81,8 +84,8 @@ def read_visual_readings(data: Path) -> list[LabelledImage]:
     """List the images that two readers read, in the order of `readings.json`.
 
     The pixel size is unknown. Some images lie in the folders of other data sets, which `source`
-    names; those of a data set that `data` lacks are left out. The patients of BUS-UCLM come from
-    its own table.
+    names; those of a data set that `data` lacks are left out. Their patients and the outlines of
+    their masses come from that data set.
 
     Parameters
     ----------
@@ -95,14 +98,14 @@ def read_visual_readings(data: Path) -> list[LabelledImage]:
         If the file of the readings is missing.
     """
     entries = _read_entries(data / VISUAL_READINGS / "readings.json")
-    patients = _patients(data)
+    outlined = _outlined_images(data)
     return [
         _read_image(
             name,
             data / entry["path"],
             entry,
             source=_SOURCES.get(entry["set"], entry["set"]),
-            patient=entry.get("patient") or patients.get(data / entry["path"]),
+            outlined=outlined.get(data / entry["path"]),
         )
         for name, entry in entries.items()
         if (data / entry["path"]).is_file()
@@ -127,38 +130,52 @@ def read_readings(file: Path, data: Path) -> list[LabelledImage]:
     UsageError
         If the file is missing.
     """
-    patients = _patients(data)
+    outlined = _outlined_images(data)
     return [
         _read_image(
             path,
             data / path,
             entry,
             source=Path(path).parts[0],
-            patient=patients.get(data / path),
+            outlined=outlined.get(data / path),
         )
         for path, entry in _read_entries(file)["images"].items()
         if (data / path).is_file()
     ]
 
 
-def _patients(data: Path) -> dict[Path, str | None]:
-    """Return the patient of each image of BUS-UCLM; empty without that data set."""
-    table = data / BUS_UCLM / "cases.csv"
-    if not table.is_file():
-        return {}
-    return {image.path: image.patient for image in read_bus_uclm(data)}
+def _outlined_images(data: Path) -> dict[Path, LabelledImage]:
+    """Return the images of the data sets of `data` that have outlines or patients, by path."""
+    readers = {
+        BREAST_LESIONS_USG: ("cases.csv", read_breast_lesions_usg),
+        BUS_BRA: ("bus_data.csv", read_bus_bra),
+        BUSI: ("cases.csv", read_busi),
+        BUS_UCLM: ("cases.csv", read_bus_uclm),
+    }
+    return {
+        image.path: image
+        for folder, (table, read) in readers.items()
+        if (data / folder / table).is_file()
+        for image in read(data)
+    }
 
 
 def _read_image(
-    name: str, path: Path, entry: Mapping[str, Any], *, source: str, patient: str | None
+    name: str,
+    path: Path,
+    entry: Mapping[str, Any],
+    *,
+    source: str,
+    outlined: LabelledImage | None,
 ) -> LabelledImage:
-    """Return an image with what its two readers saw."""
+    """Return an image with what its two readers saw, and with the labels of its own data set."""
     return LabelledImage(
         dataset=VISUAL_READINGS,
         name=name,
         path=path,
         source=source,
-        patient=patient,
+        patient=entry.get("patient") or (outlined.patient if outlined else None),
+        mass_masks=outlined.mass_masks if outlined else None,
         calcified=_both_or_neither(entry["calcified"]),
         posterior=_posterior_of_largest(entry["lesions"]),
         lesion_posteriors=tuple(map(_agreed_posterior, entry["lesions"])),
