@@ -220,6 +220,13 @@ def test_a_burned_in_square_is_steeper_than_the_echo_of_a_point(width):
     assert np.all(np.array(square) > 1.5 * np.array(spot))
 
 
+def test_the_echo_of_a_point_is_as_steep_as_the_speckle_size_allows():
+    # the flank of a Gaussian with the width w and the height h is at most 1.43 h / w steep
+    known = 2 * np.sqrt(2 * np.log(2)) * np.exp(-0.5)
+    found = steepness(view_of(with_square_and_spot()), 350, 150)
+    np.testing.assert_allclose(found, known, rtol=0.25)
+
+
 def test_the_steepness_of_an_echo_does_not_depend_on_its_brightness_or_the_gain():
     grey = with_square_and_spot()
     known = steepness(view_of(grey), 350, 150)

@@ -116,7 +116,7 @@ def test_the_curve_falls_and_ends_where_all_false_positives_are_listed(hospital_
     assert operating_curve([scored([0.5, 0.2])]) == [
         (rate, 0.5 if rate < 1 else 0.2) for rate in CURVE_RATES if rate < 2
     ]
-    assert confidence_at(curve, rates[3]) == confidences[3]
+    assert confidence_at(curve, rates[3]) == pytest.approx(confidences[3])
 
 
 def test_images_are_chosen_if_they_have_a_score_and_are_wanted(two_images):

@@ -7,6 +7,7 @@ from tests.training.test_focus_examples import image_of
 from training import focus_fitting
 from training.focus_examples import ALL, SIMULATED, WITHOUT_FOLD, is_held_out, work_file
 from training.focus_fitting import appearances, fit_foci, held_out_scores
+from usmicro.evaluation.metrics import auc
 
 HOSPITALS = ("busi", "bus-bra")
 CANDIDATES = 12
@@ -93,6 +94,27 @@ def test_confidences_of_the_written_models_resemble_those_of_the_folds(examples,
         own = models.confidence(image, appearance)
         assert own.shape == score.shape
         assert np.abs(own - score).mean() < 0.1
+
+
+def test_marks_that_follow_nothing_are_not_learned_by_heart():
+    random = np.random.default_rng(3)
+    images = [
+        image_of(
+            random.random(CANDIDATES) < 0.3,
+            {f"noise {k}": random.normal(size=CANDIDATES) for k in range(60)},
+            group=f"patient {number}",
+            position=random.uniform(0, 30, (CANDIDATES, 2)),
+        )
+        for number in range(25)
+    ]
+    appearance = [random.normal(size=CANDIDATES) for _ in images]
+    models, scores = fit_foci(ALL, images, appearance)
+    own = [models.confidence(i, a) for i, a in zip(images, appearance, strict=True)]
+    marks = (np.concatenate([image.is_focus for image in images]) == 1).tolist()
+    learned, left_out = (auc(np.concatenate(s).tolist(), marks) for s in (own, scores))
+    # the calibration learns from the scores of the folds alone, so that it may reverse the order
+    assert abs(learned - 0.5) > 0.25
+    assert abs(left_out - 0.5) < 0.15
 
 
 def changed_marks(images, which):
