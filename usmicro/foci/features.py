@@ -102,8 +102,9 @@ def measure_blobs(
     -------
     Candidates
         `x`, `y` are the centroid of the core, the part above 0.6 of the height of the peak.
-        `diameter` is that of a circle with the area of the focus above half of its height; for a
-        focus that is no larger than a point it is at most the speckle size. `line` is
+        `diameter` is that of a circle with the area of the focus, corrected for the resolution and
+        the compression of the display (`usmicro.foci.extents.true_diameters`); for a focus that is
+        no larger than a point it is at most the speckle size. `line` is
         1 - 2 * width / length, at least 0, with the smallest width and the length of the ridge at
         half maximum: it is 0 up to a length of twice the width. `contrast` is that of the peak at
         half the blob's scale. `features` are arrays of shape (n,), float64; lengths are in mm of
@@ -149,7 +150,8 @@ def measure_blobs(
     region = _quartiles(levels, view.usable, blobs, region_inner, region_outer)
     small, large, angle = _hessian_eigenvalues(_second_differences(blobs))
     small_wide, large_wide, _ = _hessian_eigenvalues(_second_differences(blobs, DOUBLE_SCALE))
-    extents = measure_extents(view, blobs, ring[:, 1], angle)
+    spread = np.maximum(ring[:, 2] - ring[:, 1], LEAST_RING_SPREAD)
+    extents = measure_extents(view, blobs, ring[:, 1], spread, angle)
 
     columns, rows = (
         np.clip(np.round(position).astype(int), 0, size - 1)
@@ -192,7 +194,7 @@ def measure_blobs(
         x=x,
         y=y,
         diameter=diameter,
-        contrast=contrast / np.maximum(ring[:, 2] - ring[:, 1], LEAST_RING_SPREAD),
+        contrast=contrast / spread,
         false_alarm=probability,
         line=np.clip(1 - 2 * shortest / length, 0, 1),
         coarse=resolved & (diameter >= grid.pixels(settings.coarse)),
