@@ -16,6 +16,7 @@ from usmicro.doppler.colour_evidence import Colours
 from usmicro.doppler.patches import colour_patch_heads
 from usmicro.errors import ImageError, ScanError
 from usmicro.foci import find_candidates
+from usmicro.foci.clump_candidates import with_clumps
 from usmicro.foci.confidence import focus_confidence
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
@@ -271,6 +272,7 @@ def _analyze_view(
     with stage("foci"):
         candidates = find_candidates(view, settings.foci)
         confidence = focus_confidence(view, candidates, anatomy)
+        candidates, confidence = with_clumps(view, candidates, confidence, anatomy, settings.foci)
         if state.cine and settings.foci.minimum_confidence > NEGLIGIBLE_CONFIDENCE:
             worth_tracking = confidence > NEGLIGIBLE_CONFIDENCE
             candidates, confidence = candidates.take(worth_tracking), confidence[worth_tracking]

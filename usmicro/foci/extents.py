@@ -63,8 +63,9 @@ EDGE_SHIFT, EDGE_SHIFT_SLOPE, EDGE_CONTRAST = -0.18, 0.40, 3.0
 It is EDGE_SHIFT at the contrast EDGE_CONTRAST and grows by EDGE_SHIFT_SLOPE times the natural
 logarithm of the contrast. At the edge of a wide echo the amplitude is half of the plateau, 6 dB
 below it, whatever the contrast. Half of the height of a log-compressed profile of H dB is H/2 dB
-below its peak: inside the edge for faint foci, outside for bright ones. Fitted to 472 simulated foci of 0.3 to 1 mm, seeds 50000 to 50029 of
-`benchmarks.accuracy.diameters`, by the medians in classes of contrast and diameter.
+below its peak: inside the edge for faint foci, outside for bright ones. Fitted to
+472 simulated foci of 0.3 to 1 mm, seeds 50000 to 50029 of `benchmarks.accuracy.diameters`, by the
+medians in classes of contrast and diameter.
 """
 CONTRAST_RANGE = 1.0, 6.0
 """Contrasts between which that shift depends on the contrast; beyond, the display saturates.

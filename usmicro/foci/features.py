@@ -129,7 +129,10 @@ def measure_blobs(
         - `elongation`: ratio of the longest to the shortest width at half maximum;
         - `ridge_mm`, `faint_ridge_mm`: length of the ridge through the focus, above a half and
           above a quarter of its height;
-        - `depth_mm`: distance from the transducer face.
+        - `depth_mm`: distance from the transducer face;
+        - `clump`, `fill`, `solidity`, `confluence`: 0, 1, 1 and 1 for a round focus. For a clump
+          (`usmicro.foci.clump_candidates`): 1, the bright part of its filled outline, the part of
+          its convex hull that it fills, and the number of candidates in it.
     """
     grid, index = view.grid, blobs.index
     sigma = np.array([scale.sigma for scale in blobs.scales])[index]
@@ -189,6 +192,10 @@ def measure_blobs(
         "ridge_mm": extents.ridge * grid.pixel_mm,
         "faint_ridge_mm": extents.faint_ridge * grid.pixel_mm,
         "depth_mm": view.scan_lines.depth(blobs.x, blobs.y) * grid.pixel_mm,
+        "clump": np.zeros(len(x)),
+        "fill": np.ones(len(x)),
+        "solidity": np.ones(len(x)),
+        "confluence": np.ones(len(x)),
     }
     return Candidates(
         x=x,
@@ -198,6 +205,9 @@ def measure_blobs(
         false_alarm=probability,
         line=np.clip(1 - 2 * shortest / length, 0, 1),
         coarse=resolved & (diameter >= grid.pixels(settings.coarse)),
+        width=diameter,
+        height=diameter,
+        outline=np.full(len(x), None, object),
         features=features,
     )
 

@@ -247,6 +247,7 @@ def _focus_row(reported: _ReportedFocus, number: int, *, cluster: int | None, ci
         origin=reported.origin,
         shadow_reason=shadow.reason,
         twinkling_reason=reported.twinkling.reason,
+        outline_px=None if echo is None else echo.outline_px,
     )
 
 
