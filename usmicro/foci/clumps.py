@@ -86,6 +86,11 @@ SKIN_MM = 2.5
 
 Skin is up to 2 mm thick. Chosen by eye on ten real scans.
 """
+WHOLE_SHARE = 0.9
+"""Share of the pixels above half of the height that are connected, if the clump is in one piece.
+
+Chosen by eye on simulated clumps.
+"""
 MOST_AREAS = 4000
 """Largest number of areas that are measured on a view; real scans have up to 200."""
 
@@ -290,7 +295,7 @@ def _measured(
 
     Lengths are in grid pixels of the view. The result is None if the area is not solid enough.
     """
-    threshold, seed, pixels, left, top, right, bottom, _ = areas.found[index].tolist()
+    threshold, seed, _, left, top, right, bottom, _ = areas.found[index].tolist()
     window = np.empty((bottom - top + 3, right - left + 3), np.uint8)
     kernels.component_mask(
         areas.levels,
@@ -301,6 +306,7 @@ def _measured(
         top - 1,
         window,
     )
+    window = _above_half_height(areas, index, window)
     contours, _ = cv2.findContours(window, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(contours, key=len)
     area = cv2.contourArea(contour) + len(contour) / 2 + 1  # of pixels, not between their centres
@@ -316,7 +322,29 @@ def _measured(
     diameter = 2 * float(np.sqrt(len(rows) / np.pi)) * areas.factor
     corners = _at_pixel_edges(contour[:, 0].astype(np.float64))
     outline = areas.to_view(corners + np.array([left - 1, top - 1]))
-    return (x, y, diameter, pixels / len(rows), solidity, index), outline.astype(np.float32)
+    fill = int(window.sum()) / len(rows)
+    return (x, y, diameter, fill, solidity, index), outline.astype(np.float32)
+
+
+def _above_half_height(areas: _Areas, index: int, window: ByteImage) -> ByteImage:
+    """Return the part of an area above half of its height, or the area if that is in pieces.
+
+    `window` is 1 in the area, and begins one pixel left of and above its box. The height is the
+    upper quartile of the area less the median of its surroundings.
+    """
+    upper, median = areas.measured[index, 2], areas.measured[index, 4]
+    left, top = areas.found[index, 3:5] - 1
+    rows, columns = np.nonzero(window)
+    bright = areas.levels[rows + top, columns + left] >= (upper + median) / 2
+    part = np.zeros_like(window)
+    part[rows[bright], columns[bright]] = 1
+    _, labels, table, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
+    if len(table) < 2:
+        return window
+    largest = 1 + int(np.argmax(table[1:, cv2.CC_STAT_AREA]))
+    if table[largest, cv2.CC_STAT_AREA] < WHOLE_SHARE * int(bright.sum()):
+        return window
+    return np.asarray(labels == largest, dtype=np.uint8)
 
 
 def _at_pixel_edges(corners: Array) -> Array:
