@@ -272,7 +272,9 @@ def _analyze_view(
     with stage("foci"):
         candidates = find_candidates(view, settings.foci)
         confidence = focus_confidence(view, candidates, anatomy)
-        candidates, confidence = with_clumps(view, candidates, confidence, anatomy, settings.foci)
+        candidates, confidence = with_clumps(
+            view, candidates, confidence, anatomy, settings.foci, settings.shadow
+        )
         if state.cine and settings.foci.minimum_confidence > NEGLIGIBLE_CONFIDENCE:
             worth_tracking = confidence > NEGLIGIBLE_CONFIDENCE
             candidates, confidence = candidates.take(worth_tracking), confidence[worth_tracking]

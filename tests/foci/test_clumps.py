@@ -14,7 +14,7 @@ from usmicro.phantom import PhantomSettings, simulate
 from usmicro.phantom.clump_shapes import random_discs
 from usmicro.phantom.scene import FocusShape, MassShape, Outline, Scene
 from usmicro.preparation import prepare
-from usmicro.settings import FociSettings
+from usmicro.settings import FociSettings, ShadowSettings
 
 SETTINGS = FociSettings()
 SHAPE = (400, 400)
@@ -116,7 +116,7 @@ def test_speckle_alone_has_hardly_any_clumps_and_black_has_none():
     assert len(clumps_of(np.zeros(SHAPE, np.float32))) == 0
     view = view_of(speckle_of(7, SHAPE))
     clumps = find_clumps(view, view.grey, SETTINGS)
-    confidence = clump_confidence(view, clumps, anatomy_of(SHAPE, 0.0))
+    confidence = clump_confidence(view, clumps, anatomy_of(SHAPE, 0.0), ShadowSettings())
     assert (confidence > LEAST_CONFIDENCE).sum() <= 1
 
 

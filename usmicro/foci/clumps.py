@@ -7,6 +7,7 @@ kept: the largest that is set off nearly as clearly as the clearest one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,6 +139,10 @@ class Clumps:
         return len(self.x)
 
 
+Choice = Callable[[Array, Array, Array, Array, Array], NDArray[np.bool_]]
+"""See `find_clumps`."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Areas:
     """Nested bright areas of one view, on a reduced grid."""
@@ -160,7 +165,9 @@ class _Areas:
         return np.asarray((position.astype(np.float64) + 0.5) * self.factor - 0.5)
 
 
-def find_clumps(view: View, filled: FloatImage, settings: FociSettings) -> Clumps:
+def find_clumps(
+    view: View, filled: FloatImage, settings: FociSettings, is_worth: Choice | None = None
+) -> Clumps:
     """Find coarse clumps on a view.
 
     Parameters
@@ -170,6 +177,10 @@ def find_clumps(view: View, filled: FloatImage, settings: FociSettings) -> Clump
         Its grey image, filled outside the tissue by `filled_outside`.
     settings : FociSettings
         Clumps are at most `largest_clump` wide and high.
+    is_worth : function, optional
+        Called with x, y, contrast, edge contrast and elongation, each (n,), of areas that may be
+        clumps; returns True for those whose outline is worth measuring, which takes most of the
+        time. The values are those of the area before its outline is drawn at half of its height.
 
     Returns
     -------
@@ -181,28 +192,29 @@ def find_clumps(view: View, filled: FloatImage, settings: FociSettings) -> Clump
     (2004) 761.
     """
     areas = _bright_areas(view, filled, settings)
-    edge_contrast = (areas.measured[:, 0] - areas.measured[:, 6]) / areas.spread
+    measured = areas.measured.astype(np.float64)
+    edge_contrast = (measured[:, 0] - measured[:, 6]) / areas.spread
     chosen = _clearest_of_nests(areas.found[:, 7], edge_contrast, _may_be_clump(areas, view))
     speckle_size = float(np.sqrt(view.speckle_size[0] * view.speckle_size[1]))
+    contrast = _contrast(areas.measured)
+    if is_worth is not None:
+        x, y = (areas.to_view(measured[chosen, axis]) for axis in (8, 9))
+        elongation = _elongation(measured[chosen, 10:])
+        worth = is_worth(x, y, contrast[chosen], edge_contrast[chosen], elongation)
+        chosen = [index for index, kept in zip(chosen, worth.tolist(), strict=True) if kept]
     thin = view.grid.pixels(THIN_MM)
     rows = [row for index in chosen if (row := _measured(areas, index, thin)) is not None]
     outlines = [outline for _, outline in rows]
     table = np.array([values for values, _ in rows], dtype=np.float64).reshape(-1, 7)
     kept = table[:, 5].astype(int)
-    quartile, median, upper = (
-        areas.measured[kept, 2],
-        areas.measured[kept, 4],
-        areas.measured[kept, 5],
-    )
-    contrast = (quartile - median) / np.maximum(upper - median, 1)
     return Clumps(
         x=table[:, 0],
         y=table[:, 1],
-        diameter=true_diameters(table[:, 2], contrast.astype(np.float64), speckle_size),
+        diameter=true_diameters(table[:, 2], contrast[kept], speckle_size),
         width=np.array([float(np.ptp(outline[:, 0])) for outline in outlines]),
         height=np.array([float(np.ptp(outline[:, 1])) for outline in outlines]),
-        edge_contrast=edge_contrast[kept].astype(np.float64),
-        contrast=contrast.astype(np.float64),
+        edge_contrast=edge_contrast[kept],
+        contrast=contrast[kept],
         elongation=table[:, 6],
         fill=table[:, 3],
         solidity=table[:, 4],
@@ -262,8 +274,14 @@ def _elongation(moments: NDArray[Any]) -> Array:
     return np.asarray(np.sqrt((mean + radius) / np.maximum(mean - radius, 1e-3)))
 
 
+def _contrast(measured: NDArray[np.float32]) -> Array:
+    """Return `Clumps.contrast` of areas, (n,)."""
+    inside, median, upper = measured[:, [2, 4, 5]].astype(np.float64).T
+    return np.asarray((inside - median) / np.maximum(upper - median, 1))
+
+
 def _clearest_of_nests(
-    container: NDArray[np.int32], contrast: NDArray[np.float32], suitable: NDArray[np.bool_]
+    container: NDArray[np.int32], contrast: Array, suitable: NDArray[np.bool_]
 ) -> list[int]:
     """Return the indices of the areas that are kept, the clearest nest first.
 
@@ -325,19 +343,19 @@ def _measured(
     if solidity < LEAST_SOLIDITY:
         return None
     filled = cv2.drawContours(np.zeros_like(window), [contour], -1, 1, cv2.FILLED)
-    rows, columns = np.nonzero(filled)
-    x = float(areas.to_view(np.array(columns.mean() + left - 1)))
-    y = float(areas.to_view(np.array(rows.mean() + top - 1)))
-    diameter = 2 * float(np.sqrt(len(rows) / np.pi)) * areas.factor
-    xx, yy = float(np.var(columns)) + 1 / 12, float(np.var(rows)) + 1 / 12
-    xy = float(np.mean((columns - columns.mean()) * (rows - rows.mean())))
-    elongation = float(_elongation(np.array([[xx, yy, xy]]))[0])
+    moments = cv2.moments(filled, binaryImage=True)
+    pixels = moments["m00"]
+    x = float(areas.to_view(np.array(moments["m10"] / pixels + left - 1)))
+    y = float(areas.to_view(np.array(moments["m01"] / pixels + top - 1)))
+    diameter = 2 * float(np.sqrt(pixels / np.pi)) * areas.factor
+    xx, yy, xy = (moments[name] / pixels for name in ("mu20", "mu02", "mu11"))
+    elongation = float(_elongation(np.array([[xx + 1 / 12, yy + 1 / 12, xy]]))[0])
     shorter = diameter / np.sqrt(elongation)  # axis of an ellipse with the same area
     if elongation > (LARGEST_THIN_ELONGATION if shorter < thin else LARGEST_ELONGATION):
         return None
     corners = _at_pixel_edges(contour[:, 0].astype(np.float64))
     outline = areas.to_view(corners + np.array([left - 1, top - 1]))
-    fill = int(window.sum()) / len(rows)
+    fill = cv2.countNonZero(window) / pixels
     return (x, y, diameter, fill, solidity, index, elongation), outline.astype(np.float32)
 
 
