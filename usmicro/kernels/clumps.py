@@ -62,9 +62,12 @@ def components_by_level(
         Number of components; further ones than `found` has rows for are left out.
     """
     rows, columns = image.shape
-    parent = np.full(rows * columns, -1, np.int32)
-    box = np.empty((rows * columns, 5), np.int32)  # pixels, left, top, right, bottom of a root
-    listed = np.full(rows * columns, -1, np.int32)
+    # a border that belongs to no component saves the test whether a neighbour is in the image
+    stride = columns + 2
+    steps = np.array([-stride - 1, -stride, -stride + 1, -1, 1, stride - 1, stride, stride + 1])
+    parent = np.full((rows + 2) * stride, -1, np.int32)
+    box = np.empty((parent.size, 5), np.int32)  # pixels, left, top, right, bottom of a root
+    listed = np.full(parent.size, -1, np.int32)
     # pixels in the order of thresholds, by counting
     order = np.empty(rows * columns, np.int32)
     rank = np.full(256, len(thresholds), np.int32)
@@ -85,36 +88,31 @@ def components_by_level(
         for c in range(columns):
             if usable[r, c]:
                 k = rank[image[r, c]]
-                order[place[k]] = r * columns + c
+                order[place[k]] = (r + 1) * stride + c + 1
                 place[k] += 1
     count, open_from = 0, 0
     for k in range(len(thresholds)):
         for i in range(start[k], start[k + 1]):
             pixel = order[i]
-            r, c = pixel // columns, pixel % columns
+            r, c = pixel // stride - 1, pixel % stride - 1
             parent[pixel] = pixel
             box[pixel, 0] = 1
             box[pixel, 1], box[pixel, 2], box[pixel, 3], box[pixel, 4] = c, r, c, r
             root = pixel
-            for dr in range(-1, 2):
-                for dc in range(-1, 2):
-                    row, column = r + dr, c + dc
-                    if not (0 <= row < rows and 0 <= column < columns):
-                        continue
-                    neighbour = row * columns + column
-                    if parent[neighbour] < 0:
-                        continue
-                    other = _root(parent, neighbour)
-                    if other == root:
-                        continue
-                    if box[other, 0] > box[root, 0]:
-                        root, other = other, root
-                    parent[other] = root
-                    box[root, 0] += box[other, 0]
-                    box[root, 1] = min(box[root, 1], box[other, 1])
-                    box[root, 2] = min(box[root, 2], box[other, 2])
-                    box[root, 3] = max(box[root, 3], box[other, 3])
-                    box[root, 4] = max(box[root, 4], box[other, 4])
+            for step in steps:
+                if parent[pixel + step] < 0 or parent[pixel + step] == root:
+                    continue
+                other = _root(parent, pixel + step)
+                if other == root:
+                    continue
+                if box[other, 0] > box[root, 0]:
+                    root, other = other, root
+                parent[other] = root
+                box[root, 0] += box[other, 0]
+                box[root, 1] = min(box[root, 1], box[other, 1])
+                box[root, 2] = min(box[root, 2], box[other, 2])
+                box[root, 3] = max(box[root, 3], box[other, 3])
+                box[root, 4] = max(box[root, 4], box[other, 4])
         first = count
         # every new or larger component has a pixel of this threshold
         for i in range(start[k], start[k + 1]):
@@ -143,6 +141,7 @@ def components_by_level(
         open_from = still_open
     for e in range(count):
         found[e, 7] = max(found[e, 7], -1)
+        found[e, 1] = (found[e, 1] // stride - 1) * columns + found[e, 1] % stride - 1
     return count
 
 
