@@ -15,13 +15,11 @@ from usmicro.anatomy.user_masks import MaskFunction, MasksLike, user_masks_on_fr
 from usmicro.doppler.colour_evidence import Colours
 from usmicro.doppler.patches import colour_patch_heads
 from usmicro.errors import ImageError, ScanError
-from usmicro.foci import find_candidates
-from usmicro.foci.confidence import assess_confidence
-from usmicro.foci.models import read_focus_models
+from usmicro.foci.assessment import AssessedFoci, assess_foci
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
-from usmicro.model.findings import Candidates, Origin
+from usmicro.model.findings import Origin
 from usmicro.model.scan import Scan, UserMasks
 from usmicro.model.view import View
 from usmicro.model.warnings import Remark, separated
@@ -271,18 +269,15 @@ def _analyze_view(
         else:
             anatomy = find_anatomy(view, settings.anatomy, user_masks)
     with stage("foci"):
-        candidates = find_candidates(view, settings.foci)
-        models = read_focus_models(settings.foci.models)
-        confidence, reasons = assess_confidence(view, candidates, anatomy, models)
-        followed = np.arange(len(candidates))
+        foci = assess_foci(view, anatomy, settings.foci, settings.shadow)
+        confidence_sum = float(foci.confidence.sum())
         if state.cine and listing_confidence(settings.foci) > NEGLIGIBLE_CONFIDENCE:
-            followed = np.flatnonzero(confidence > NEGLIGIBLE_CONFIDENCE)
-            candidates, confidence = candidates.take(followed), confidence[followed]
+            foci = foci.take(np.flatnonzero(foci.confidence > NEGLIGIBLE_CONFIDENCE))
     masses = _follow_masses(view, anatomy, frame, index, state, settings)
     with stage("twinkling"):
         colours = Colours(view, settings.twinkling)
     follower = _FocusFollower(view, anatomy, frame, index, shift, masses, colours, state, settings)
-    follower.follow_echoes(candidates, confidence, lambda which: reasons(followed[which]))
+    follower.follow_echoes(foci)
     follower.follow_colour_patches()
     # a long cine repeats the remarks of its views
     of_view: tuple[Remark, ...] = (*view.notes, *view.warnings)
@@ -290,7 +285,7 @@ def _analyze_view(
     state.spacing_rejected |= view.grid.spacing.source == "rejected"
     state.geometry = state.geometry or view.scan_lines.geometry
     state.colour_flow |= view.colour is not None
-    return float(confidence.sum()), anatomy
+    return confidence_sum, anatomy
 
 
 def _follow_masses(
@@ -332,23 +327,19 @@ class _FocusFollower:
     state: _ScanState
     settings: Settings
 
-    def follow_echoes(
-        self,
-        candidates: Candidates,
-        confidence: NDArray[np.float64],
-        reasons: Callable[[NDArray[np.int_]], list[str]],
-    ) -> None:
+    def follow_echoes(self, foci: AssessedFoci) -> None:
         """Add the foci that an echo shows.
 
-        Shadow and label are measured only of foci that are more confident than before. `reasons`
-        names what decided the confidence of the candidates whose indices it gets.
+        Shadow and label are measured only of foci that are more confident than before.
         """
         view, settings, stage = self.view, self.settings, self.state.timer.stage
+        candidates, confidence = foci.candidates, foci.confidence
         tracks = self._link("echo", candidates.x, candidates.y)
         surpassing = np.array(
             [i for i, track in enumerate(tracks) if track.is_surpassed_by(confidence[i])], int
         )
-        chosen = candidates.take(surpassing)
+        measured_foci = foci.take(surpassing)
+        chosen = measured_foci.candidates
         with stage("shadow"):
             shadows = measure_shadows(view, self.anatomy, chosen, settings.shadow)
         with stage("labels"):
@@ -358,7 +349,7 @@ class _FocusFollower:
                 self.frame,
                 chosen,
                 shadows,
-                reasons(surpassing),
+                measured_foci.reasons(),
                 settings.labels,
             )
         self._add(

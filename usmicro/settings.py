@@ -130,7 +130,14 @@ class FociSettings(Checked):
         least=1e-6,
     )
     smallest: float = described(0.2, unit="mm", says="smallest diameter of a focus", least=0.05)
-    largest: float = described(3.0, unit="mm", says="largest diameter of a focus", least=0.1)
+    largest: float = described(3.0, unit="mm", says="largest diameter of a round focus", least=0.1)
+    largest_clump: float = described(
+        8.0,
+        unit="mm",
+        says="largest width and height of a coarse clump, which may have any shape",
+        least=1,
+        most=20,
+    )
     coarse: float = described(
         0.5,
         unit="mm",

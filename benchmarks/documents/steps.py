@@ -20,6 +20,7 @@ from usmicro.analysis import analyze
 from usmicro.anatomy import find_anatomy
 from usmicro.errors import UsmicroError
 from usmicro.foci.blobs import Blobs
+from usmicro.foci.clump_candidates import with_clumps
 from usmicro.foci.confidence import focus_confidence
 from usmicro.foci.detection import blob_responses, find_candidates
 from usmicro.foci.operating_point import listing_confidence
@@ -81,6 +82,7 @@ class Stages:
         anatomy = find_anatomy(view, settings.anatomy)
         candidates = find_candidates(view, settings.foci)
         confidence = focus_confidence(view, candidates, anatomy)
+        candidates, confidence = with_clumps(view, candidates, confidence, anatomy, settings.foci)
         blobs = blob_responses(view, settings.foci)
         return cls(
             scan, view, anatomy, blobs, candidates, confidence, analyze(scan, settings=settings)
@@ -235,10 +237,12 @@ def shadows(stages: Stages) -> ByteImage:
     """Draw the strip and its two flanks behind each listed focus, with the p value."""
     view, foci, settings = stages.view, stages.listed, stages.analysis.settings.shadow
     sheet = Sheet(view)
-    found = focus_shadows(view, foci.x, foci.y, foci.diameter, settings, stages.anatomy.masses)
+    found = focus_shadows(
+        view, foci.x, foci.y, foci.width, settings, stages.anatomy.masses, foci.height
+    )
     steps = view.grid.pixels(settings.length)
     colours, flank = {"yes": ORANGE, "no": SKY_BLUE, "not assessable": WHITE}, (120, 120, 120)
-    strips = strips_behind(view, foci.x, foci.y, foci.diameter)
+    strips = strips_behind(view, foci.x, foci.y, foci.width, foci.height)
     starts = np.stack([strips.x, strips.y], axis=-1).reshape(*strips.shape, 2)
     ways = np.stack([strips.dx, strips.dy], axis=-1).reshape(*strips.shape, 2)
     for i, shadow in enumerate(found):

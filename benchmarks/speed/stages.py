@@ -7,17 +7,19 @@ from typing import Any
 import cv2
 import numpy as np
 import skimage.feature
-from scipy.ndimage import map_coordinates
+from numpy.typing import NDArray
+from scipy.ndimage import find_objects, label, map_coordinates
 from scipy.spatial import cKDTree
 
 from benchmarks.speed.comparison import Comparison, Peer, check_agreement
 from benchmarks.speed.inputs import SPACING_MM, Inputs
 from benchmarks.speed.peers import import_if_installed
+from usmicro.foci.clumps import find_clumps
 from usmicro.foci.detection import blob_responses
 from usmicro.foci.scale_space import scale_space
-from usmicro.kernels import colour, scan_lines
+from usmicro.kernels import clumps, colour, scan_lines
 from usmicro.kernels import foci as kernels
-from usmicro.model.arrays import FloatImage
+from usmicro.model.arrays import ByteImage, FloatImage
 from usmicro.model.scan import Spacing
 from usmicro.model.view import View
 from usmicro.preparation import prepare
@@ -49,6 +51,12 @@ LINES, SAMPLES = 512, 700
 
 COLOURS, PALETTE = 20000, 256
 """Number of colours, and of colours of the palette."""
+
+AREA_LEVELS = 14
+"""Number of grey levels at which bright areas are cut out."""
+
+LEAST_AREA, LARGEST_SIDE = 30, 50
+"""Smallest number of pixels, and largest width and height in pixels, of a bright area."""
 
 SEED = 3
 """Seed of the places of rings and of the colours."""
@@ -118,6 +126,20 @@ def detectors(inputs: Inputs) -> dict[str, Peer]:
     return peers
 
 
+def areas_in_scipy(levels: ByteImage, thresholds: NDArray[np.int32]) -> set[tuple[int, ...]]:
+    """Return the number of pixels and the box of each bright area, level by level."""
+    out: set[tuple[int, ...]] = set()
+    for threshold in thresholds:
+        labels, _ = label(levels >= threshold, structure=np.ones((3, 3)))
+        counts = np.bincount(labels.ravel())
+        for number, (down, across) in enumerate(find_objects(labels), start=1):
+            height, width = down.stop - down.start, across.stop - across.start
+            if counts[number] >= LEAST_AREA and max(height, width) <= LARGEST_SIDE:
+                box = across.start, down.start, across.stop - 1, down.stop - 1
+                out.add((int(counts[number]), *box))
+    return out
+
+
 def comparisons(inputs: Inputs) -> list[Comparison]:
     """Return the rows of the stages."""
     view = view_of(inputs)
@@ -150,6 +172,18 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             out[i] = np.quantile(levels[r, c][view.usable[r, c]], QUANTILES)
         return out
 
+    smooth = cv2.GaussianBlur(cv2.resize(view.grey, None, fx=0.5, fy=0.5), (0, 0), 2)
+    area_levels = np.clip(smooth, 0, 255).astype(np.uint8)
+    thresholds = np.unique(np.linspace(20, 200, AREA_LEVELS).astype(np.int32))[::-1].copy()
+
+    def areas() -> set[tuple[int, ...]]:
+        found = np.empty((4000, 8), np.int32)
+        every = np.ones(area_levels.shape, bool)
+        count = clumps.components_by_level(
+            area_levels, every, thresholds, LEAST_AREA, LARGEST_SIDE, found
+        )
+        return {tuple(row) for row in found[:count, 2:7].tolist()}
+
     start = np.linspace(2, columns - 3, LINES).astype(np.float32)
     dx, dy = np.linspace(-0.2, 0.2, LINES).astype(np.float32), np.full(LINES, 0.9, np.float32)
     zeros, everywhere = np.zeros(LINES, np.float32), np.ones(view.shape, bool)
@@ -181,6 +215,22 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         ),
         Comparison(
             "focus candidates, whole detection", lambda: blob_responses(view, FociSettings())
+        ),
+        Comparison("clumps, whole detection", lambda: find_clumps(view, view.grey, FociSettings())),
+        Comparison(
+            f"bright areas at {AREA_LEVELS} grey levels",
+            areas,
+            peers={
+                "SciPy label": Peer(
+                    lambda: areas_in_scipy(area_levels, thresholds), remark="each level by itself"
+                )
+            },
+            check=lambda: check_agreement(
+                np.array(sorted(areas())),
+                np.array(sorted(areas_in_scipy(area_levels, thresholds))),
+                within=0,
+                name="SciPy, sizes and boxes",
+            ),
         ),
         Comparison(
             f"quantiles of {RINGS} rings",

@@ -23,6 +23,18 @@ def test_a_shadow_is_found_with_its_sign_and_length():
     assert_allclose(np.median(lengths), 45, atol=8)
 
 
+def test_the_shadow_of_a_clump_is_measured_behind_its_whole_width_and_below_its_lower_edge():
+    grey = darkened(speckle(2), 240, 212, width=50, length=80, decibels=6)
+    wide, narrow = (
+        focus_shadows(view_of(grey), [240], [200], [width], height=[24])[0] for width in (50, 6)
+    )
+    assert wide.verdict == "yes"
+    assert narrow.verdict == "no"  # its flanks lie in the same shadow
+    half = darkened(speckle(2), 228, 212, width=8, length=80, decibels=6)
+    (partial,) = focus_shadows(view_of(half), [240], [200], [50], height=[24])
+    assert partial.drop < 0.5 * wide.drop
+
+
 def test_a_bright_tail_is_not_a_shadow():
     grey = darkened(speckle(1), 240, 200, width=9, length=80, decibels=-9)
     (shadow,) = focus_shadows(view_of(grey), [240], [195], [8])

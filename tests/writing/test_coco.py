@@ -1,11 +1,13 @@
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.helpers.finished_analysis import made_analysis
 from usmicro.model.findings import Mass
+from usmicro.result import Table
 from usmicro.writing.coco import CocoWriter, encode_image
 from usmicro.writing.polygons import divide_among, polygons
 
@@ -53,6 +55,20 @@ def test_foci_are_key_points_with_their_measurements(tmp_path):
         assert annotation["attributes"]["label"] == focus.label
         assert ("depth_mm" in annotation["attributes"]) == (focus.depth_mm is not None)
         assert annotation["attributes"]["shadow_reason"] == focus.shadow_reason
+
+
+def test_a_clump_has_its_outline(tmp_path):
+    analysis = made_analysis()
+    outline = "10.0,10.0 19.0,10.0 19.0,15.0 10.0,15.0"
+    clump = replace(analysis.foci[0], x_px=14.5, y_px=12.5, outline_px=outline)
+    coco = coco_of(tmp_path, replace(analysis, foci=Table([clump])))
+    (annotation,) = [one for one in coco.dataset["annotations"] if "keypoints" in one]
+    assert annotation["bbox"] == [10.5, 10.5, 9.0, 5.0]
+    assert annotation["area"] == 45
+    assert "outline_px" not in annotation["attributes"]
+    rows, columns = np.nonzero(coco.annToMask(annotation))
+    assert abs(columns.mean() - 14.5) < 1
+    assert abs(rows.mean() - 12.5) < 1
 
 
 def test_annotations_are_numbered_and_equal_input_gives_an_equal_file(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from usmicro.result import Table
 from usmicro.writing import draw
-from usmicro.writing.drawing import ORANGE, PURPLE, SKY_BLUE, Pen
+from usmicro.writing.drawing import LABEL_COLOURS, ORANGE, PURPLE, SKY_BLUE, Pen
 from usmicro.writing.legend import scale_bar
 from usmicro.writing.overlays import overlap, write_beside
 
@@ -29,6 +29,25 @@ def test_rings_surround_foci_and_do_not_cover_them(make_analysis):
         here = square_at(picture, focus.x_px, focus.y_px, 3)
         expected = square_at(analysis.image, focus.x_px, focus.y_px, 3)
         np.testing.assert_array_equal(here, np.repeat(expected[..., None], 3, axis=2))
+
+
+def test_a_clump_has_its_outline_instead_of_a_ring(make_analysis):
+    analysis = make_analysis()
+    focus = analysis.foci[0]
+    left, top, right, bottom = (
+        focus.x_px - 25,
+        focus.y_px - 12,
+        focus.x_px + 25,
+        focus.y_px + 12,
+    )
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+    clump = replace(focus, outline_px=" ".join(f"{x:.1f},{y:.1f}" for x, y in corners))
+    bare = replace(analysis, labels=np.zeros_like(analysis.labels), masses=Table())
+    picture, ringed = (draw(replace(bare, foci=Table([one]))) for one in (clump, focus))
+    colour = LABEL_COLOURS[focus.label]
+    assert shows(square_at(picture, left, focus.y_px, 2), colour)
+    assert not shows(square_at(ringed, left, focus.y_px, 2), colour)
+    assert not shows(square_at(picture, focus.x_px, focus.y_px, 9), colour)
 
 
 def test_each_label_has_its_ring_colour(make_analysis):

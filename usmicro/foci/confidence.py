@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,6 @@ from usmicro.foci.appearance import appearance
 from usmicro.foci.context import context_features
 from usmicro.foci.measures import log_odds, measured_features
 from usmicro.foci.models import FocusModels, read_focus_models
-from usmicro.foci.reasons import confidence_reasons
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.findings import Candidates
 from usmicro.model.view import View
@@ -60,30 +59,9 @@ def focus_confidence(
     array, shape (n,), float64
         Probability that a reader would mark the candidate as an echogenic focus.
     """
-    confidence, _ = assess_confidence(view, candidates, anatomy, models or read_focus_models())
-    return confidence
-
-
-def assess_confidence(
-    view: View, candidates: Candidates, anatomy: Anatomy, models: FocusModels
-) -> tuple[Floats, Callable[[NDArray[np.int_]], list[str]]]:
-    """Compute the confidence of each candidate and name what decided it.
-
-    Returns
-    -------
-    confidence : array, shape (n,), float64
-        As `focus_confidence`.
-    reasons : function
-        Returns the texts of `usmicro.foci.reasons.confidence_reasons` for candidates whose indices
-        are given. Few candidates need them.
-    """
+    models = models or read_focus_models()
     features = focus_features(view, candidates, anatomy, models)
-
-    def reasons(which: NDArray[np.int_]) -> list[str]:
-        chosen = {name: values[which] for name, values in features.items()}
-        return confidence_reasons(models.focus, chosen)
-
-    return np.asarray(models.focus.probability(features)), reasons
+    return np.asarray(models.focus.probability(features))
 
 
 def calcification_score(confidences: Iterable[float], models: FocusModels | None = None) -> float:

@@ -293,7 +293,8 @@ def find_foci(
         candidates = find_candidates(view, settings or FociSettings())
         x, y = view.grid.to_image(candidates.x, candidates.y)
         diameter = candidates.diameter * np.sqrt(view.grid.step_x * view.grid.step_y)
-        by_view.append(replace(candidates, x=x, y=y, diameter=diameter))
+        width, height = candidates.width * view.grid.step_x, candidates.height * view.grid.step_y
+        by_view.append(replace(candidates, x=x, y=y, diameter=diameter, width=width, height=height))
     columns = {
         f.name: np.concatenate([getattr(candidates, f.name) for candidates in by_view])
         for f in fields(Candidates)

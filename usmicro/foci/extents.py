@@ -57,6 +57,31 @@ HALF_SCALE, QUARTER_SCALE = -2, -4
 """Steps in the scale space, with a ratio of sqrt(2), from a scale to half and a quarter of it."""
 LEAST_HEIGHT = 1.0
 """Smallest height of a blob over its surroundings, grey levels: one step of the display."""
+EDGE_SHIFT, EDGE_SHIFT_SLOPE, EDGE_CONTRAST = -0.18, 0.40, 3.0
+"""How far the level of half height lies outside the true edges, both sides, in speckle sizes.
+
+It is EDGE_SHIFT at the contrast EDGE_CONTRAST and grows by EDGE_SHIFT_SLOPE times the natural
+logarithm of the contrast. At the edge of a wide echo the amplitude is half of the plateau, 6 dB
+below it, whatever the contrast. Half of the height of a log-compressed profile of H dB is H/2 dB
+below its peak: inside the edge for faint foci, outside for bright ones. Fitted to
+472 simulated foci of 0.3 to 1 mm, seeds 50000 to 50029 of `benchmarks.accuracy.diameters`, by the
+medians in classes of contrast and diameter.
+"""
+CONTRAST_RANGE = 1.0, 6.0
+"""Contrasts between which that shift depends on the contrast; beyond, the display saturates.
+
+From the range of contrasts in the same simulated foci.
+"""
+POINT_SHARE = 0.54
+"""Square of the width of a point, in squares of the speckle size, that is left after the shift.
+
+It is subtracted from the square of the width. From the same fit.
+"""
+LEAST_DIAMETER = 0.5
+"""Smallest diameter that is reported, in speckle sizes: smaller foci are points all the same.
+
+Chosen by eye; no measurement is recorded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +97,35 @@ class Extents:
     widths: Array
     """Full widths at half maximum in evenly spread directions, (n, RADIUS_DIRECTIONS / 2)."""
     diameter: Array
-    """Diameter of the circle with the area of the blob above half of its height."""
+    """Diameter of the echo, corrected for the resolution and the compression of the display."""
     ridge: Array
     """Length of the ridge through it above half of its height."""
     faint_ridge: Array
     """Length of the ridge through it above a quarter of its height."""
 
 
-def measure_extents(view: View, blobs: Blobs, background: Array, angle: Array) -> Extents:
+def measure_extents(
+    view: View, blobs: Blobs, background: Array, spread: Array, angle: Array
+) -> Extents:
     """Measure the extents of blobs.
-
-    `background`, (n,), is the grey level around each blob. `angle`, (n,), is the direction of its
-    ridge, in radians from +x to +y.
 
     Widths and ridges are measured in the image smoothed at half of the blob's scale, which reduces
     speckle and widens the blob little. Diameters are measured at a quarter of the scale, where
     several bright speckle grains that touch are still as large as all of them together.
+    `true_diameters` corrects them.
+
+    Parameters
+    ----------
+    view : View
+    blobs : Blobs
+    background, spread : array, shape (n,), float64
+        Median, and upper quartile less median, of the grey level around each blob.
+    angle : array, shape (n,), float64
+        Direction of the ridge of each blob, radians from +x to +y.
+
+    Returns
+    -------
+    Extents
     """
     count = len(blobs.x)
     finest = Scale(FINEST_SMOOTHING, 1, cv2.GaussianBlur(view.grey, (0, 0), FINEST_SMOOTHING))
@@ -100,7 +138,7 @@ def measure_extents(view: View, blobs: Blobs, background: Array, angle: Array) -
         x, y = scale.from_view(blobs.x[own]), scale.from_view(blobs.y[own])
         peak[own] = sampled(scale.smooth, x, y)
         quarter_scale = _finer_scale(blobs, k, QUARTER_SCALE, finest)
-        diameter[own] = _diameters(quarter_scale, blobs, own, background[own])
+        diameter[own] = _widths_at_half_height(quarter_scale, blobs, own, background[own])
         height = np.maximum(peak[own] - background[own], LEAST_HEIGHT)
         core, half, quarter = (
             (background[own] + share * height).astype(np.float32)
@@ -126,6 +164,8 @@ def measure_extents(view: View, blobs: Blobs, background: Array, angle: Array) -
             lengths,
         )
         ridges[own] = lengths * scale.factor
+    speckle_size = float(np.sqrt(view.speckle_size[0] * view.speckle_size[1]))
+    diameter = true_diameters(diameter, (peak - background) / spread, speckle_size)
     return Extents(centre[:, 0], centre[:, 1], peak, widths, diameter, ridges[:, 0], ridges[:, 1])
 
 
@@ -134,11 +174,42 @@ def _finer_scale(blobs: Blobs, index: int, step: int, finest: Scale) -> Scale:
     return blobs.scales[index + step] if index + step >= 0 else finest
 
 
-def _diameters(scale: Scale, blobs: Blobs, own: NDArray[np.intp], background: Array) -> Array:
-    """Return the diameters, in grid pixels, of the blobs with the indices `own`, (m,).
+def true_diameters(width: Array, contrast: Array, speckle_size: float) -> Array:
+    """Return the diameters of echoes from their widths at half of their height.
 
-    All of them have the same scale. The diameter is that of the circle with the area of the blob
-    above half of its height, corrected for the smoothing of `scale`. Radii are cut as
+    Speckle blurs an echo, and the display shows the logarithm of its amplitude. Half of the height
+    of the displayed profile is therefore not at the edge of the echo: see EDGE_SHIFT.
+
+    Parameters
+    ----------
+    width : array, shape (n,), float64
+        Widths at half height, grid pixels.
+    contrast : array, shape (n,), float64
+        Height over the surroundings divided by their q75 - q50, which is a contrast in dB up to a
+        factor that depends on the kind of speckle.
+    speckle_size : float
+        Grid pixels.
+
+    Returns
+    -------
+    array, shape (n,), float64
+        Grid pixels; at least LEAST_DIAMETER speckle sizes.
+    """
+    shift = EDGE_SHIFT + EDGE_SHIFT_SLOPE * np.log(
+        np.clip(contrast, *CONTRAST_RANGE) / EDGE_CONTRAST
+    )
+    shifted = np.maximum(width - speckle_size * shift, 0)
+    squared = shifted**2 - POINT_SHARE * speckle_size**2
+    return np.asarray(np.sqrt(np.maximum(squared, (LEAST_DIAMETER * speckle_size) ** 2)))
+
+
+def _widths_at_half_height(
+    scale: Scale, blobs: Blobs, own: NDArray[np.intp], background: Array
+) -> Array:
+    """Return the widths, in grid pixels, of the blobs with the indices `own`, (m,).
+
+    All of them have the same scale. The width is the diameter of the circle with the area of the
+    blob above half of its height, corrected for the smoothing of `scale`. Radii are cut as
     LARGEST_RADIUS_RATIO states.
     """
     x, y = scale.from_view(blobs.x[own]), scale.from_view(blobs.y[own])

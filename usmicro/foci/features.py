@@ -105,8 +105,9 @@ def measure_blobs(
     -------
     Candidates
         `x`, `y` are the centroid of the core, the part above 0.6 of the height of the peak.
-        `diameter` is that of a circle with the area of the focus above half of its height; for a
-        focus that is no larger than a point it is at most the speckle size. `line` is
+        `diameter` is that of a circle with the area of the focus, corrected for the resolution and
+        the compression of the display (`usmicro.foci.extents.true_diameters`); for a focus that is
+        no larger than a point it is at most the speckle size. `line` is
         1 - 2 * width / length, at least 0, with the smallest width and the length of the ridge at
         half maximum: it is 0 up to a length of twice the width. `contrast` is that of the peak at
         half the blob's scale. `features` are arrays of shape (n,), float64; lengths are in mm of
@@ -135,6 +136,9 @@ def measure_blobs(
         - `steepness_across`, `steepness_along`: largest difference between adjacent pixels, across
           and along the beam, times the speckle size in pixels, divided by the grey contrast. An
           echo is as smooth as the resolution of the scan; burned-in graphics are steeper.
+        - `clump`, `fill`, `solidity`, `confluence`: 0, 1, 1 and 1 for a round focus. For a clump
+          (`usmicro.foci.clump_candidates`): 1, the bright part of its filled outline, the part of
+          its convex hull that it fills, and the number of candidates in it.
     """
     grid, index = view.grid, blobs.index
     sigma = np.array([scale.sigma for scale in blobs.scales])[index]
@@ -155,7 +159,8 @@ def measure_blobs(
     region = _quartiles(levels, view.usable, blobs, region_inner, region_outer)
     small, large, angle = _hessian_eigenvalues(_second_differences(blobs))
     small_wide, large_wide, _ = _hessian_eigenvalues(_second_differences(blobs, DOUBLE_SCALE))
-    extents = measure_extents(view, blobs, ring[:, 1], angle)
+    spread = np.maximum(ring[:, 2] - ring[:, 1], LEAST_RING_SPREAD)
+    extents = measure_extents(view, blobs, ring[:, 1], spread, angle)
 
     columns, rows = (
         np.clip(np.round(position).astype(int), 0, size - 1)
@@ -194,15 +199,22 @@ def measure_blobs(
         "faint_ridge_mm": extents.faint_ridge * grid.pixel_mm,
         "depth_mm": view.scan_lines.depth(blobs.x, blobs.y) * grid.pixel_mm,
         **_steepness(view, x, y, diameter, contrast),
+        "clump": np.zeros(len(x)),
+        "fill": np.ones(len(x)),
+        "solidity": np.ones(len(x)),
+        "confluence": np.ones(len(x)),
     }
     return Candidates(
         x=x,
         y=y,
         diameter=diameter,
-        contrast=contrast / np.maximum(ring[:, 2] - ring[:, 1], LEAST_RING_SPREAD),
+        contrast=contrast / spread,
         false_alarm=probability,
         line=np.clip(1 - 2 * shortest / length, 0, 1),
         coarse=resolved & (diameter >= grid.pixels(settings.coarse)),
+        width=diameter,
+        height=diameter,
+        outline=np.full(len(x), None, object),
         features=features,
     )
 

@@ -39,6 +39,13 @@ class Candidates:
     """Likeness to a line: 0 for a round point, 1 for a long line."""
     coarse: NDArray[np.bool_]
     """True if larger than the image of a point at the resolution of the scan."""
+    width: NDArray[np.float64]
+    """Extent along the grid columns, grid pixels; the diameter of a round focus."""
+    height: NDArray[np.float64]
+    """Extent along the grid rows, grid pixels; the diameter of a round focus."""
+    outline: NDArray[np.object_]
+    """Corners (m, 2), float32, of the outline of a clump: grid column and row; None for a round
+    focus."""
     features: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     """Further measurements for the confidence, by name; see `usmicro.foci.features`."""
 
@@ -138,6 +145,8 @@ class Focus:
     """What decided the twinkling verdict, or why twinkling is not assessable."""
     confidence_reason: str
     """The three measures that raised or lowered the confidence most."""
+    outline_px: str | None = None
+    """Corners of the outline of a clump, "column,row column,row ..."; None for a round focus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

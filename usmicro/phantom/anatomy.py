@@ -150,9 +150,9 @@ def focus_loss(scene: Scene, probe: Probe) -> FloatImage:
         if focus.shadow_db <= 0:
             continue
         u, d = (float(value) for value in probe.beam(focus.x, focus.z))
-        behind = probe.d - d - focus.diameter / 2
+        behind = probe.d - d - focus.half_height
         # the shadow is as wide as focus and beam together, and fades with depth as the beam widens
-        half = focus.diameter / 2 / probe.line_spacing(max(d, 0)) * LINE_STEP
+        half = focus.half_width / probe.line_spacing(max(d, 0)) * LINE_STEP
         across = np.exp(-0.5 * (np.maximum(np.abs(probe.u - u) - 0.7 * half, 0) / 0.18) ** 2)
         fading = np.minimum(behind / 0.3, 1) * np.exp(-np.maximum(behind, 0) / 14)
         along = np.where(behind > 0, fading, 0)

@@ -7,6 +7,7 @@ import numpy as np
 
 from usmicro.model.arrays import FloatImage
 from usmicro.phantom.anatomy import smooth_noise
+from usmicro.phantom.clump_shapes import distance_to_discs
 from usmicro.phantom.scan_conversion import LINE_STEP, SAMPLE_STEP, Probe
 from usmicro.phantom.scene import FocusShape
 from usmicro.phantom.settings import PhantomSettings
@@ -17,6 +18,9 @@ LOCAL_MEAN_SIGMA = 1.0
 
 SHAPE_ORDERS = (2, 3, 5, 7)
 """Orders of the waves of the irregular outline of a coarse focus."""
+
+RIM_WIDTH = 0.4
+"""Thickness of the calcified edge of a focus with the form of a rim, mm."""
 
 EDGE_WIDTH = 0.05
 """Width of the soft edge of a focus, mm.
@@ -50,8 +54,8 @@ def add_focus(
     spacing = float(probe.line_spacing(d))
 
     # a patch around the focus; x and y are in mm from its centre
-    reach_x = int(focus.diameter / spacing + 4 * lines) + 3
-    reach_y = int(focus.diameter / SAMPLE_STEP + 4 * samples) + 3
+    reach_x = int(2 * focus.half_width / spacing + 4 * lines) + 3
+    reach_y = int(2 * focus.half_height / SAMPLE_STEP + 4 * samples) + 3
     left, top = round(column) - reach_x, round(row) - reach_y
     x = (np.arange(left, left + 2 * reach_x + 1) - column)[None, :] * spacing
     y = (np.arange(top, top + 2 * reach_y + 1) - row)[:, None] * SAMPLE_STEP
@@ -65,11 +69,16 @@ def add_focus(
             raggedness += rng.uniform(0, 0.3 / np.sqrt(order)) * np.cos(
                 order * angle + rng.uniform(0, 2 * np.pi)
             )
-        strength *= np.exp(-0.5 * np.clip(1 + y / radius, 0, 2)) * (
+        strength *= np.exp(-0.5 * np.clip(1 + y / focus.half_height, 0, 2)) * (
             1 + 0.35 * smooth_noise(rng, size, 0.3 / spacing, 0.3 / SAMPLE_STEP)
         )
         surface_phase += 1.1 * smooth_noise(rng, size, 0.4 / spacing, 0.4 / SAMPLE_STEP)
-    from_edge = np.hypot(x, y) - radius * (1 + raggedness)
+    if focus.discs:
+        from_edge = distance_to_discs(focus.discs, x, y) - radius * 0.2 * raggedness
+        if focus.form == "rim":
+            from_edge = np.abs(from_edge + RIM_WIDTH / 2) - RIM_WIDTH / 2
+    else:
+        from_edge = np.hypot(x, y) - radius * (1 + raggedness)
     body = (0.5 - 0.5 * np.tanh(from_edge / EDGE_WIDTH)) * np.maximum(strength, 0)
     source = body * np.exp(1j * (rng.uniform(0, 2 * np.pi) + surface_phase))
     echo = blur(source.astype(np.complex64), lines, samples)

@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from usmicro.model.findings import Label
+from usmicro.phantom.clump_shapes import random_discs
 from usmicro.phantom.scan_conversion import Probe
-from usmicro.phantom.scene import FocusShape, Outline, Scene
+from usmicro.phantom.scene import FocusForm, FocusShape, Outline, Scene
 from usmicro.phantom.settings import PhantomSettings
 
 ATTEMPTS = 200
@@ -21,6 +22,15 @@ ATTEMPTS = 200
 
 LARGEST_INTRADUCTAL = 1.0
 """Largest diameter of a focus in a duct, mm."""
+
+FORMS: tuple[FocusForm, ...] = ("rim", "popcorn", "clump")
+"""Forms of coarse clumps."""
+
+LARGEST_CLUMP = 4.5
+"""Largest diameter of a coarse clump, mm; elongated ones are up to 8 mm long."""
+
+CLUMP_CONTRAST_DB = (14.0, 24.0)
+"""Range of the contrast of coarse clumps, dB, which are the brightest echoes of most scans."""
 
 LARGEST_IN_CLUSTER = 0.8
 """Largest diameter of a focus in a cluster, mm."""
@@ -219,6 +229,52 @@ class FocusPlacer:
                         self.foci.append(replace(focus, diameter=diameter, shadow_db=0.0))
                         break
 
+    def place_coarse_clumps(self) -> None:
+        """Place rims, popcorn shapes and clumps, by turns in solid masses and outside."""
+        rng, scene = self.rng, self.scene
+        solid = [i for i, mass in enumerate(scene.masses) if mass.content == "solid"]
+        for number in range(self.settings.coarse_clumps):
+            focus = self._coarse_clump(FORMS[int(rng.integers(len(FORMS)))])
+            reach = max(focus.half_width, focus.half_height)
+            if solid and number % 2 == 0:
+                index = int(rng.choice(solid))
+                outline = scene.masses[index].outline
+                for _ in range(ATTEMPTS):
+                    x, z = self._draw_near(outline)
+                    fits = outline.distance(x, z) < -reach - 0.4
+                    if fits and self._is_clear(x, z, reach):
+                        self.foci.append(
+                            replace(focus, x=x, z=z, label="intramass", mass=index + 1)
+                        )
+                        break
+            elif (
+                position := self.draw_undisturbed(
+                    reach + 1.5, side=reach + 1, distance=reach + 1, nonmass_gap=None
+                )
+            ) and self._is_clear(*position, reach):
+                x, z = position
+                inside = any(area.outline.distance(x, z) < 0 for area in scene.nonmass)
+                self.foci.append(replace(focus, x=x, z=z, nonmass=inside))
+
+    def _is_clear(self, x: float, z: float, reach: float) -> bool:
+        """Return True inside the image and 1 mm further than `reach` from the edge of any focus."""
+        return self.is_free(x, z, reach + 1) and all(
+            math.hypot(x - focus.x, z - focus.z)
+            > reach + 1 + max(focus.half_width, focus.half_height)
+            for focus in self.foci
+        )
+
+    def _coarse_clump(self, form: FocusForm) -> FocusShape:
+        """Draw the size, the shape and the echoes of a coarse clump at the origin."""
+        rng, settings = self.rng, self.settings
+        diameter = math.exp(rng.uniform(math.log(2.0), math.log(LARGEST_CLUMP)))
+        discs = random_discs(rng, form, diameter)
+        shadow_db = rng.uniform(8, 16) if rng.random() < settings.shadow else 0.0
+        contrast = rng.uniform(*CLUMP_CONTRAST_DB)
+        return FocusShape(
+            0.0, 0.0, diameter, contrast, "extramass", shadow_db, form=form, discs=discs
+        )
+
     def _draw_near(self, outline: Outline) -> tuple[float, float]:
         """Draw a position in the box around the ellipse of an outline."""
         x = outline.x + self.rng.uniform(-1, 1) * outline.half_width
@@ -239,4 +295,5 @@ def random_foci(
     placer.place_in_nonmass_areas()
     placer.place_in_undisturbed_tissue()
     placer.place_clusters()
+    placer.place_coarse_clumps()
     return placer.foci

@@ -17,6 +17,11 @@ from scipy.spatial import cKDTree
 from usmicro.model.findings import Kind, Label, PosteriorFeature
 
 FloatArray = NDArray[np.float64]
+FocusForm = Literal["round", "rim", "popcorn", "clump"]
+"""Form of a focus: round or a lump, or the edge of a disc, lobes around a middle, a chain of lumps;
+see `usmicro.phantom.clump_shapes`."""
+Disc = tuple[float, float, float]
+"""Position x, z and radius of a disc, mm."""
 
 COARSE_DIAMETER = 0.5
 """Diameter in mm from which a focus is coarse: the default of the setting `foci.coarse`."""
@@ -196,6 +201,19 @@ class FocusShape:
     """True in a nonmass area."""
     cluster: int | None = None
     """Number of the cluster of the focus, from 1."""
+    form: FocusForm = "round"
+    discs: tuple[Disc, ...] = ()
+    """Discs that a form other than round consists of, from its centre."""
+
+    @property
+    def half_width(self) -> float:
+        """Half of the extent across, mm; the larger half if the form is not symmetric."""
+        return max((abs(x) + radius for x, _, radius in self.discs), default=self.diameter / 2)
+
+    @property
+    def half_height(self) -> float:
+        """Half of the extent in depth, mm; the larger half if the form is not symmetric."""
+        return max((abs(z) + radius for _, z, radius in self.discs), default=self.diameter / 2)
 
     @property
     def kind(self) -> Kind:

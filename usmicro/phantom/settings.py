@@ -130,6 +130,12 @@ class PhantomSettings(Checked):
     clusters: int = described(
         0, says="number of clusters of four to seven foci outside masses and ducts", least=0
     )
+    coarse_clumps: int = described(
+        0,
+        says="number of coarse calcifications of 2 to 4.5 mm: rims, popcorn shapes and clumps",
+        least=0,
+        most=10,
+    )
     coarse: float = described(
         0.25, says="fraction of the foci that are coarse, 0.5 mm or more", least=0, most=1
     )

@@ -165,8 +165,8 @@ def echoes(
     envelope = np.mean([np.abs(look) for look in tissue], axis=0)
     peaks = []
     for focus, (row, column) in zip(scene.foci, places, strict=True):
-        half_rows = max(int(focus.diameter / 2 / SAMPLE_STEP), 2)
-        half_columns = max(int(focus.diameter / 2 / LINE_STEP), 2)
+        half_rows = max(int(focus.half_height / SAMPLE_STEP), 2)
+        half_columns = max(int(focus.half_width / LINE_STEP), 2)
         around = envelope[
             max(row - half_rows, 0) : row + half_rows + 1,
             max(column - half_columns, 0) : column + half_columns + 1,
@@ -295,6 +295,7 @@ def _true_focus(
         duct=focus.duct,
         nonmass=focus.nonmass,
         cluster=focus.cluster,
+        form=focus.form,
     )
 
 

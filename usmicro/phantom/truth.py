@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from usmicro.model.arrays import BoolImage, LabelImage
 from usmicro.model.findings import Kind, Label, PosteriorFeature
 from usmicro.model.view import Geometry
+from usmicro.phantom.scene import FocusForm
 
 _ARRAYS_OF_COLOUR = ("shown", "velocity")
 """Fields of `TrueColour` that the JSON leaves out."""
@@ -50,6 +51,8 @@ class TrueFocus:
     """True in a nonmass area."""
     cluster: int | None = None
     """Number of the cluster of the focus, from 1."""
+    form: FocusForm = "round"
+    """Form of the focus; the JSON leaves it out for round foci."""
     view: int = 0
     """Index of the tissue region."""
 
@@ -222,7 +225,11 @@ def _without_arrays(colour: TrueColour) -> TrueColour:
 def _plain(value: Any) -> Any:
     """Return values of the types of JSON. Numbers are rounded to four decimal places."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if key not in _ARRAYS_OF_COLOUR}
+        return {
+            key: _plain(item)
+            for key, item in value.items()
+            if key not in _ARRAYS_OF_COLOUR and (key, item) != ("form", "round")
+        }
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return round(value, 4) if isinstance(value, float) else value

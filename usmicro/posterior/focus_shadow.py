@@ -52,6 +52,7 @@ def focus_shadows(
     diameter: ArrayLike,
     settings: ShadowSettings = ShadowSettings(),  # noqa: B008  (frozen)
     masses: LabelImage | None = None,
+    height: ArrayLike | None = None,
 ) -> list[Shadow]:
     """Assess the posterior shadow of each focus.
 
@@ -66,11 +67,13 @@ def focus_shadows(
     ----------
     view : View
     x, y, diameter : array, shape (n,)
-        Positions and full widths at half maximum of the foci, grid pixels.
+        Positions and diameters of the foci, grid pixels; of clumps, their widths.
     settings : ShadowSettings
     masses : array, shape of the view, int32, optional
         Label image of the masses. Samples of strip and flanks are compared only where they lie in
         the same mass, or all outside.
+    height : array, shape (n,), optional
+        Extents in depth, grid pixels; the diameters if not given.
 
     Returns
     -------
@@ -88,7 +91,8 @@ def focus_shadows(
     x, y, diameter = (np.atleast_1d(np.asarray(values, dtype=float)) for values in (x, y, diameter))
     if len(x) == 0:
         return []
-    rays = strips_behind(view, x, y, diameter)
+    extent = diameter if height is None else np.atleast_1d(np.asarray(height, dtype=float))
+    rays = strips_behind(view, x, y, diameter, extent)
     steps = max(round(view.grid.pixels(settings.length)), 1)
     grey = rays.sample(view.grey, view.usable, steps)
     usable = ~np.isnan(grey)

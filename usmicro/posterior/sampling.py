@@ -113,14 +113,18 @@ def rays_from(scan_lines: ScanLines, x: Floats, y: Floats, ahead: Floats | float
     return Rays(flat[0], flat[1], flat[2], flat[3], x.shape)
 
 
-def strips_behind(view: View, x: Floats, y: Floats, diameter: Floats) -> Rays:
+def strips_behind(
+    view: View, x: Floats, y: Floats, diameter: Floats, height: Floats | None = None
+) -> Rays:
     """Return the rays of a strip behind each focus and of the two flanks beside it.
 
     Parameters
     ----------
     view : View
     x, y, diameter : array, shape (n,), float64
-        Positions and full widths at half maximum of the foci, grid pixels.
+        Positions and diameters of the foci, grid pixels; of clumps, their widths.
+    height : array, shape (n,), float64, optional
+        Extents in depth, grid pixels; the diameters if not given.
 
     Returns
     -------
@@ -139,7 +143,8 @@ def strips_behind(view: View, x: Floats, y: Floats, diameter: Floats) -> Rays:
     dx, dy = view.scan_lines.direction(x, y)
     start_x = x[:, None, None] + offsets * dy[:, None, None]
     start_y = y[:, None, None] - offsets * dx[:, None, None]
-    return rays_from(view.scan_lines, start_x, start_y, (diameter / 2 + along)[:, None, None])
+    ahead = (diameter if height is None else height) / 2 + along
+    return rays_from(view.scan_lines, start_x, start_y, ahead[:, None, None])
 
 
 def independent_length(view: View) -> float:

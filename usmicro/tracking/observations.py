@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -23,6 +24,11 @@ from usmicro.posterior.focus_shadow import focus_shadows
 from usmicro.posterior.mass_features import posterior_feature
 from usmicro.settings import LabelSettings, ShadowSettings
 
+OUTLINE_TOLERANCE = 1.0
+"""Largest distance in grid pixels between the outline of a clump and the polygon in the tables.
+
+It is half of a pixel on which the outline is found.
+"""
 NO_ECHO = "No echo of its own was found; only its colours show it."
 """Reason for which the shadow of a focus without an echo is not assessable."""
 
@@ -56,6 +62,8 @@ class Echo:
     false_alarm: float
     kind: Kind
     confidence_reason: str
+    outline_px: str | None = None
+    """Outline of a clump in pixels of the input image, see `Focus.outline_px`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +126,13 @@ def measure_shadows(
     if not len(candidates):
         return []
     return focus_shadows(
-        view, candidates.x, candidates.y, candidates.diameter, settings, anatomy.masses
+        view,
+        candidates.x,
+        candidates.y,
+        candidates.width,
+        settings,
+        anatomy.masses,
+        candidates.height,
     )
 
 
@@ -156,6 +170,7 @@ def measure_echoes(
             false_alarm=float(candidates.false_alarm[i]),
             kind="coarse" if candidates.coarse[i] else "punctate",
             confidence_reason=reasons[i],
+            outline_px=_outline_px(view, candidates.outline[i]),
         )
         for i in range(len(candidates))
     ]
@@ -163,6 +178,15 @@ def measure_echoes(
     return _measurements(
         view, anatomy, frame, candidates.x, candidates.y, diameters, echoes, shadows, settings
     )
+
+
+def _outline_px(view: View, outline: NDArray[np.float32] | None) -> str | None:
+    """Return the outline (m, 2) of a clump in pixels of the input image, as text."""
+    if outline is None:
+        return None
+    few = cv2.approxPolyDP(outline[:, None], OUTLINE_TOLERANCE, True)[:, 0].astype(float)
+    x, y = view.grid.to_image(few[:, 0], few[:, 1])
+    return " ".join(f"{column:.1f},{row:.1f}" for column, row in zip(x, y, strict=True))
 
 
 def measure_colour_patches(

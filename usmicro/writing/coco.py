@@ -16,7 +16,7 @@ from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.writing.drawing import rgb_of
 from usmicro.writing.masks import encode_png
-from usmicro.writing.polygons import Polygon, divide_among, polygons
+from usmicro.writing.polygons import Polygon, divide_among, outline_corners, polygons
 from usmicro.writing.tables import cell, plain
 
 FOCUS_CATEGORY = {"intramass": 4, "extramass": 5, "intraductal": 6}
@@ -176,18 +176,27 @@ def _polygon_area(outline: Polygon) -> float:
 
 
 def _focus(focus: Focus) -> dict[str, Any]:
-    """Return the annotation of a focus: a key point and a box."""
+    """Return the annotation of a focus: a key point and a box; of a clump, also its outline."""
     side = focus.diameter_px or 0.0  # a focus without an echo has no diameter: the box is a point
-    return {
-        "category_id": FOCUS_CATEGORY[focus.label],
+    attributes = _rounded(plain(focus))
+    keypoint = {
         "keypoints": [round(focus.x_px, 2), round(focus.y_px, 2), VISIBLE],
         "num_keypoints": 1,
+    }
+    if focus.outline_px is not None:
+        del attributes["outline_px"]
+        corners = outline_corners(focus.outline_px) + 0.5
+        category = FOCUS_CATEGORY[focus.label]
+        return _area(category, [corners], _polygon_area(corners), attributes) | keypoint
+    return {
+        "category_id": FOCUS_CATEGORY[focus.label],
+        **keypoint,
         "bbox": [
             round(value, 2)
             for value in (focus.x_px + 0.5 - side / 2, focus.y_px + 0.5 - side / 2, side, side)
         ],
         "area": round(np.pi / 4 * side * side, 2),
-        "attributes": _rounded(plain(focus)),
+        "attributes": attributes,
     }
 
 

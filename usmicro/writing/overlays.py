@@ -28,7 +28,7 @@ from usmicro.writing.drawing import (
     scaled,
 )
 from usmicro.writing.legend import legend
-from usmicro.writing.polygons import mass_tops
+from usmicro.writing.polygons import mass_tops, outline_corners
 
 if TYPE_CHECKING:
     from usmicro.writing.protocols import AnalysisLike
@@ -97,7 +97,11 @@ def draw(analysis: AnalysisLike) -> ByteImage:
     centres = [scaled((focus.x_px, focus.y_px), scale) for focus in foci]
     radii = [_ring_radius(focus, scale, pen.unit) for focus in foci]
     for focus, centre, radius in zip(foci, centres, radii, strict=True):
-        draw_focus(pen, focus, centre, radius, dotted=focus.frame != analysis.frame)
+        shown = focus.frame == analysis.frame
+        if shown and focus.outline_px is not None:
+            corners = (outline_corners(focus.outline_px) + 0.5) * scale - 0.5
+            pen.line(corners, LABEL_COLOURS[focus.label], closed=True)
+        draw_focus(pen, focus, centre, radius, dotted=not shown)
     taken = [
         square(centre, RESERVED_SHARE * radius)
         for centre, radius in zip(centres, radii, strict=True)
@@ -117,8 +121,14 @@ def draw(analysis: AnalysisLike) -> ByteImage:
 
 
 def _ring_radius(focus: Focus, scale: float, unit: float) -> float:
-    """Return the radius of the ring around a focus, pixels of the picture."""
+    """Return the radius of the ring around a focus, pixels of the picture.
+
+    The ring of a clump surrounds its outline.
+    """
     radius = (focus.diameter_px or 0.0) / 2 * scale
+    if focus.outline_px is not None:
+        corners = outline_corners(focus.outline_px) - (focus.x_px, focus.y_px)
+        radius = float(np.hypot(*corners.T).max()) * scale
     return max(LEAST_RING_RADIUS * unit, radius + RING_MARGIN * unit)
 
 
@@ -131,10 +141,12 @@ def square(centre: Point, half_side: float) -> Box:
 def draw_focus(pen: Pen, focus: Focus, centre: Point, radius: float, *, dotted: bool) -> None:
     """Draw a ring around a focus, a tick below for a shadow, and a diamond for twinkling.
 
-    The diamond lies to the left; it is open if twinkling is only possible.
+    The diamond lies to the left; it is open if twinkling is only possible. A clump whose outline is
+    drawn has no ring.
     """
     x, y = centre
-    pen.ring(centre, radius, LABEL_COLOURS[focus.label], dotted=dotted)
+    if dotted or focus.outline_px is None:
+        pen.ring(centre, radius, LABEL_COLOURS[focus.label], dotted=dotted)
     if focus.shadow == "yes":
         start, end = (y + radius + distance * pen.unit for distance in (TICK_START, TICK_END))
         pen.line([(x, start), (x, end)], YELLOW)

@@ -20,6 +20,11 @@ Polygon = NDArray[np.float64]
 left pixel covers 0 to 1."""
 
 
+def outline_corners(outline_px: str) -> Polygon:
+    """Return the corners (m, 2) of `Focus.outline_px`: column and row of the input image."""
+    return np.array([corner.split(",") for corner in outline_px.split()], dtype=np.float64)
+
+
 def polygons(area: BoolImage) -> list[Polygon]:
     """Return the outer outlines of the connected parts of an area.
 
