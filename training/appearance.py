@@ -76,7 +76,7 @@ WIDTH = 16
 SEED = 0
 
 
-class FocusNetwork(nn.Module):
+class FocusNetwork(nn.Module):  # type: ignore[misc]
     """Three convolutions and two dense layers: some 40,000 weights."""
 
     def __init__(self) -> None:
@@ -151,7 +151,8 @@ def train(
         if step >= STEPS // 2:
             average.update_parameters(network)
     averaged: FocusNetwork = average.module
-    return averaged.eval()
+    averaged.eval()
+    return averaged
 
 
 Group = tuple[NDArray[np.float16], int, bool]

@@ -33,7 +33,7 @@ from usmicro.evaluation.datasets import targets_of_phantom
 from usmicro.evaluation.metrics import LEAST_DISTANCE_PX
 from usmicro.evaluation.targets import Target
 from usmicro.foci import find_candidates
-from usmicro.foci.confidence import measured_features
+from usmicro.foci.measures import measured_features
 from usmicro.foci.patches import focus_patches
 from usmicro.loading import load
 from usmicro.model.anatomy import Anatomy

@@ -135,17 +135,18 @@ def operating_curve(scored: Scored) -> list[tuple[float, float]]:
     )
     order = np.argsort(-false, kind="stable")
     rate = np.cumsum(weight[order])
-    last = np.searchsorted(rate, CURVE_RATES, side="right")
+    allowed = np.searchsorted(rate, CURVE_RATES, side="right")
     return [
-        (target, round(float(false[order][min(index, len(false) - 1)]), 5))
-        for target, index in zip(CURVE_RATES, last.tolist(), strict=True)
-        if index < len(false)
+        (target, round(float(false[order][count - 1]), 6))
+        for target, count in zip(CURVE_RATES, allowed.tolist(), strict=True)
+        if 0 < count < len(false)
     ]
 
 
 def confidence_at(curve: Sequence[tuple[float, float]], rate: float) -> float:
-    """Return the confidence of a rate of the curve."""
-    return dict(curve)[rate]
+    """Return the confidence of a rate, interpolated as `listing_confidence` does."""
+    rates, confidences = zip(*curve, strict=True)
+    return float(np.exp(np.interp(np.log(rate), np.log(rates), np.log(confidences))))
 
 
 def _by_source(scored: Scored) -> dict[str, list[tuple[ImageCandidates, Floats]]]:
@@ -313,10 +314,7 @@ def _rates_on(scored: Scored, curve: Sequence[tuple[float, float]]) -> Row:
     normal = [(image, score) for image, score in scored if image.normal]
     row: dict[str, float | None] = {"images with a lesion": len(lesions)}
     for rate in RATES:
-        confidence = confidence_at(curve, rate) if rate in dict(curve) else None
-        if confidence is None:
-            confidence = float(np.interp(rate, *zip(*curve, strict=True)))
-        row[f"at {rate:g}"] = false_positives_above(lesions, confidence)
+        row[f"at {rate:g}"] = false_positives_above(lesions, confidence_at(curve, rate))
     row["normal images"] = len(normal)
     row["normal, at 1"] = (
         false_positives_above(normal, confidence_at(curve, 1.0)) if normal else None

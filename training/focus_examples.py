@@ -78,7 +78,11 @@ class ImageCandidates:
         """Return the context of each candidate, given their confidences without context."""
         ends = np.cumsum(self.counts)
         by_view = [
-            context_features(*self.position[end - count : end].T, alone[end - count : end])
+            context_features(
+                self.position[end - count : end, 0],
+                self.position[end - count : end, 1],
+                alone[end - count : end],
+            )
             for count, end in zip(self.counts, ends, strict=True)
         ]
         return {name: np.concatenate([view[name] for view in by_view]) for name in by_view[0]}

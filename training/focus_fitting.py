@@ -108,7 +108,8 @@ def fit_foci(
     -------
     models : FittedFoci
     scores : list of array
-        Calibrated confidences of all images, each from models that have not seen its fold.
+        Calibrated confidences of all images, each from logistic models that were fitted without its
+        fold. The calibration, which has two numbers, is fitted to all folds.
     """
     learned = [learns_from(name, image) for image in images]
     tables: list[Table] = [

@@ -26,8 +26,8 @@ It covers the contrast of nine tenths of the marked foci.
 """
 
 ROUGHNESS = 0.25
-"""Standard deviation of the factor by which the grey level of a focus varies from pixel to pixel,
-after it is smoothed by the resolution of the scan. Chosen by eye."""
+"""Standard deviation of the amplitude of a wave by which the grey level of a focus varies across
+it. Chosen by eye."""
 
 MARGIN_MM = 1.0
 """Smallest distance between an inserted focus and the edge of the image, in mm."""

@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from usmicro.analysis import analyze
 from usmicro.anatomy import find_anatomy
 from usmicro.errors import UsmicroError
+from usmicro.foci.assessment import assess_foci
 from usmicro.foci.blobs import Blobs
-from usmicro.foci.clump_candidates import with_clumps
-from usmicro.foci.confidence import focus_confidence
-from usmicro.foci.detection import blob_responses, find_candidates
+from usmicro.foci.detection import blob_responses
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.loading import load
 from usmicro.model.anatomy import Anatomy
@@ -80,13 +79,10 @@ class Stages:
             settings=settings.preparation,
         )[0]
         anatomy = find_anatomy(view, settings.anatomy)
-        candidates = find_candidates(view, settings.foci)
-        confidence = focus_confidence(view, candidates, anatomy)
-        candidates, confidence = with_clumps(view, candidates, confidence, anatomy, settings.foci)
+        foci = assess_foci(view, anatomy, settings.foci, settings.shadow)
         blobs = blob_responses(view, settings.foci)
-        return cls(
-            scan, view, anatomy, blobs, candidates, confidence, analyze(scan, settings=settings)
-        )
+        analysis = analyze(scan, settings=settings)
+        return cls(scan, view, anatomy, blobs, foci.candidates, foci.confidence, analysis)
 
     @property
     def listed(self) -> Candidates:

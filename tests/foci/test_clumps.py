@@ -140,7 +140,7 @@ def test_a_clump_replaces_the_round_candidates_in_it(irregular):
     candidates = find_candidates(view)
     confidence = np.full(len(candidates), 0.01)
     anatomy = anatomy_of(view.shape, 0.9)
-    joined, of_joined = with_clumps(view, candidates, confidence, anatomy, SETTINGS)
+    joined, of_joined, source = with_clumps(view, candidates, confidence, anatomy, SETTINGS)
     is_clump = joined.features["clump"] > 0
     clumps = find_clumps(view, view.grey, SETTINGS)
     outline = clumps.outline[at(clumps, 180, 195)]
@@ -155,6 +155,7 @@ def test_a_clump_replaces_the_round_candidates_in_it(irregular):
     assert joined.coarse[k]
     assert of_joined[k] > LEAST_CONFIDENCE
     assert joined.features["confluence"].sum() - is_clump.sum() == len(candidates) - is_clump.sum()
+    np.testing.assert_array_equal(candidates.x[source[~is_clump]], joined.x[~is_clump])
     round_ones = joined.take(~is_clump)
     assert all(outline is None for outline in round_ones.outline)
     assert (round_ones.width == round_ones.diameter).all()
@@ -164,13 +165,13 @@ def test_a_clump_takes_the_confidence_of_a_part_of_its_size_and_leaves_a_small_f
     view, anatomy = view_of(irregular), anatomy_of(SHAPE, 0.9)
     candidates = find_candidates(view)
     confidence = np.full(len(candidates), 0.01)
-    whole, of_whole = with_clumps(view, candidates, confidence, anatomy, SETTINGS)
+    whole, of_whole, _ = with_clumps(view, candidates, confidence, anatomy, SETTINGS)
     own = of_whole[whole.features["clump"] > 0].max()
     sure = np.full(len(candidates), 1.0)
     # only the conspicuous clump: others of the speckle may be listed with this anatomy
     for diameter, is_replaced in ((60.0, True), (4.0, False)):
         sized = replace(candidates, diameter=np.full(len(candidates), diameter))
-        joined, confidences = with_clumps(view, sized, sure, anatomy, SETTINGS)
+        joined, confidences, _ = with_clumps(view, sized, sure, anatomy, SETTINGS)
         assert (joined.features["clump"] > 0).any() == is_replaced
         assert confidences.max() == 1.0 > own
 
@@ -179,9 +180,12 @@ def test_without_a_conspicuous_clump_nothing_changes():
     view = view_of(speckle_of(7, SHAPE))
     candidates = find_candidates(view)
     confidence = np.linspace(0, 1, len(candidates))
-    joined, same = with_clumps(view, candidates, confidence, anatomy_of(SHAPE, 0.0), SETTINGS)
+    joined, same, source = with_clumps(
+        view, candidates, confidence, anatomy_of(SHAPE, 0.0), SETTINGS
+    )
     assert joined is candidates
     assert same is confidence
+    np.testing.assert_array_equal(source, np.arange(len(candidates)))
 
 
 @pytest.mark.parametrize("form", ["popcorn", "clump"])

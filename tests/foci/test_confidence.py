@@ -6,7 +6,6 @@ import pytest
 from tests.foci.test_models import write_folder
 from usmicro.foci import find_candidates
 from usmicro.foci.confidence import (
-    assess_confidence,
     calcification_score,
     focus_confidence,
     focus_features,
@@ -124,21 +123,6 @@ def test_a_confident_neighbour_matters_through_the_context(candidates_of_phantom
     both = replace(both, x=np.append(one.x, beside.x))
     (alone,) = focus_confidence(view, one, anatomy(view, 0.5), models)
     assert focus_confidence(view, both, anatomy(view, 0.5), models)[0] > alone
-
-
-def test_there_is_a_reason_for_each_chosen_candidate(candidates_of_phantom):
-    view, candidates = candidates_of_phantom
-    models = read_focus_models()
-    confidence, reasons = assess_confidence(view, candidates, anatomy(view, 0.5), models)
-    np.testing.assert_array_equal(
-        confidence, focus_confidence(view, candidates, anatomy(view, 0.5), models)
-    )
-    texts = reasons(np.arange(len(candidates)))
-    assert len(texts) == len(candidates)
-    assert all(text.endswith(".") and text[0].isupper() for text in texts)
-    chosen = np.array([4, 0, 2])
-    assert reasons(chosen) == [texts[i] for i in chosen]
-    assert reasons(chosen[:0]) == []
 
 
 def test_the_score_of_an_image_rises_with_the_highest_confidence():

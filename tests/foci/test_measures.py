@@ -51,6 +51,9 @@ def candidates_at(x, y, **measures):
         false_alarm=np.full(x.shape, 1e-6),
         line=np.zeros(x.shape),
         coarse=np.zeros(x.shape, bool),
+        width=np.full(x.shape, 6.0),
+        height=np.full(x.shape, 6.0),
+        outline=np.full(x.shape, None, object),
         features=features,
     )
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 import usmicro
+from usmicro.anatomy.ducts import NETWORK as DUCTS
 from usmicro.errors import SettingsError
 from usmicro.foci.models import (
     CURVE_FILE,
@@ -93,12 +94,27 @@ def test_a_missing_folder_is_refused_with_its_name(tmp_path):
         (CURVE_FILE, b"[[1, 0.2, 3]]"),
         (CURVE_FILE, b'[["one", "half"]]'),
         (CURVE_FILE, b"[[null, null]]"),
+        (LOGISTIC_FILE, b"[]"),
+        (CURVE_FILE, b"[]"),
+        (CURVE_FILE, b"[[0, 0.2], [1, 0.1]]"),
+        (CURVE_FILE, b"[[1, 0.2], [2, 0]]"),
+        (CURVE_FILE, b"[[1, 0.2], [2, NaN]]"),
+        (CURVE_FILE, b"[[2, 0.2], [1, 0.1]]"),
+        (CURVE_FILE, b"[[1, 0.1], [2, 0.2]]"),
         (NETWORK_FILE, b"no network"),
     ],
 )
 def test_a_damaged_file_is_refused_with_the_name_of_the_folder(tmp_path, file, content):
     folder = write_folder(tmp_path / "own")
     (folder / file).write_bytes(content)
+    with pytest.raises(SettingsError) as raised:
+        check_focus_models(str(folder))
+    assert str(folder) in str(raised.value)
+
+
+def test_a_network_for_another_purpose_is_refused(tmp_path):
+    folder = write_folder(tmp_path / "own")
+    (folder / NETWORK_FILE).write_bytes(DUCTS.read_bytes())
     with pytest.raises(SettingsError) as raised:
         check_focus_models(str(folder))
     assert str(folder) in str(raised.value)

@@ -39,6 +39,9 @@ CALCIFICATIONS = {
 FOCI = ((30.0, 30.0, 0.9, "intramass"), (60.0, 40.0, 0.5, "extramass"))
 """Foci of each image: column and row in pixels, confidence, label."""
 
+LISTED_FROM = 0.08
+"""Confidence from which the run lists foci."""
+
 MASS = slice(20, 40)
 """Rows and columns of the mass of each image."""
 
@@ -68,6 +71,7 @@ def make_run(folder, names=NAMES, shape=(80, 100)):
     keys = ("images", "versions", "seconds", "options", "decoders", "platform")
     record: dict[str, Any] = {key: {} for key in keys}
     record |= {"usmicro": usmicro.__version__, "complete": True, "settings": asdict(Settings())}
+    record["listed_from_confidence"] = LISTED_FROM
     (folder / "run.json").write_text(json.dumps(record))
     return folder
 

@@ -41,6 +41,7 @@ FOCUS = Focus(
     origin="echo",
     shadow_reason="Darker than both flanks by 1.5 times their spread (p = 0.001).",
     twinkling_reason="No colour Doppler covers the focus.",
+    confidence_reason="Raised by appearance and contrast; lowered by depth.",
 )
 MASS = Mass(
     frame=0,

@@ -51,7 +51,8 @@ def test_columns_do_not_change():
         "image,frame,focus,x_px,y_px,x_mm,depth_mm,diameter_mm,diameter_px,contrast,false_alarm,"
         "confidence,kind,label,label_confidence,label_reason,mass,duct,nonmass,"
         "distance_to_mass_mm,cluster,shadow,shadow_drop,shadow_p,shadow_length_mm,twinkling,"
-        "twinkling_score,track,seen_frames,origin,shadow_reason,twinkling_reason,outline_px"
+        "twinkling_score,track,seen_frames,origin,shadow_reason,twinkling_reason,"
+        "confidence_reason,outline_px"
     )
     assert (
         ",".join(CLUSTERS_COLUMNS)

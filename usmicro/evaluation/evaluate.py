@@ -69,7 +69,7 @@ def evaluate(
         raise UsageError(f"--distance {least_distance:g}: expected a number of pixels above 0")
     run = read_run(Path(results))
     run_confidence = _listed_from(run.record)
-    listed = max(run_confidence, listing_confidence(Settings().foci))
+    listed = run_confidence or listing_confidence(Settings().foci)
     comparison = compare(
         run,
         read_truth(Path(truth)),

@@ -133,9 +133,10 @@ def measure_blobs(
         - `ridge_mm`, `faint_ridge_mm`: length of the ridge through the focus, above a half and
           above a quarter of its height;
         - `depth_mm`: distance from the transducer face;
-        - `steepness_across`, `steepness_along`: largest difference between adjacent pixels, across
-          and along the beam, times the speckle size in pixels, divided by the grey contrast. An
-          echo is as smooth as the resolution of the scan; burned-in graphics are steeper.
+        - `steepness_across`, `steepness_along`: largest difference between adjacent pixels of a
+          row and of a column, times the speckle size across and along the beam in pixels, divided
+          by the grey contrast. An echo is as smooth as the resolution of the scan; burned-in
+          graphics are steeper;
         - `clump`, `fill`, `solidity`, `confluence`: 0, 1, 1 and 1 for a round focus. For a clump
           (`usmicro.foci.clump_candidates`): 1, the bright part of its filled outline, the part of
           its convex hull that it fills, and the number of candidates in it.
@@ -328,7 +329,11 @@ def _steepness(
     steps = np.empty((len(x), 2), np.float32)
     radius = np.maximum(diameter / 2, LEAST_STEEPNESS_RADIUS_PX) + 1
     patch_kernels.largest_steps(
-        np.ascontiguousarray(view.grey), *(v.astype(np.float32) for v in (x, y, radius)), steps
+        np.ascontiguousarray(view.grey),
+        x.astype(np.float32),
+        y.astype(np.float32),
+        radius.astype(np.float32),
+        steps,
     )
     relative = steps / np.maximum(contrast, LEAST_RING_SPREAD)[:, np.newaxis]
     across, along = view.speckle_size

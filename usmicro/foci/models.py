@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from usmicro.errors import SettingsError
-from usmicro.numerics.logistic import Logistic, read_models
-from usmicro.numerics.networks import check_network
+from usmicro.foci.appearance import network_log_odds
+from usmicro.foci.patches import PLANES, SIZE
+from usmicro.numerics.logistic import Logistic, models_in
 
 PACKAGE_MODELS = Path(__file__).parent
 """Folder of the models of the package, fitted by `python -m training.confidence`."""
 LOGISTIC_FILE, NETWORK_FILE, CURVE_FILE = "confidence.json", "appearance.onnx", "curve.json"
+FILES = (LOGISTIC_FILE, NETWORK_FILE, CURVE_FILE)
 """Names of the files in a folder of models."""
 
 
@@ -49,7 +55,8 @@ def read_focus_models(folder: str = "") -> FocusModels:
     SettingsError
         If the folder lacks a file, or a file is not what it should be.
     """
-    return _read(Path(folder) if folder else PACKAGE_MODELS)
+    path = Path(folder) if folder else PACKAGE_MODELS
+    return _read(path, tuple(_state(path / name) for name in FILES))
 
 
 def check_focus_models(folder: str) -> None:
@@ -60,25 +67,46 @@ def check_focus_models(folder: str) -> None:
     SettingsError
         If the folder lacks a file, or a file is not what it should be.
     """
-    check_network(read_focus_models(folder).network)
+    network_log_odds(
+        np.zeros((1, PLANES, SIZE, SIZE), np.float32), read_focus_models(folder).network
+    )
 
 
-@cache
-def _read(folder: Path) -> FocusModels:
+def _state(file: Path) -> tuple[int, int] | None:
+    """Return what changes if a file is replaced; None if there is none."""
     try:
-        logistic = read_models(folder / LOGISTIC_FILE)
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _read(folder: Path, state: tuple[tuple[int, int] | None, ...]) -> FocusModels:
+    """Read the models; `state` makes that they are read again after a file was replaced."""
+    try:
+        logistic = models_in(folder / LOGISTIC_FILE)
         curve = json.loads((folder / CURVE_FILE).read_text(encoding="utf-8"))
         return FocusModels(
-            files=tuple(folder / name for name in (LOGISTIC_FILE, NETWORK_FILE, CURVE_FILE)),
+            files=tuple(folder / name for name in FILES),
             network=folder / NETWORK_FILE,
             alone=logistic["alone"],
             focus=logistic["focus"],
             image=logistic["image"],
-            curve=tuple((float(rate), float(confidence)) for rate, confidence in curve),
+            curve=_checked_curve(curve),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(
             f"{folder}: expected {LOGISTIC_FILE}, {NETWORK_FILE} and {CURVE_FILE} as "
             f"`python -m training.confidence` writes them, found {type(error).__name__}: {error}; "
             "correct the setting foci.models, or leave it empty for the models of the package"
         ) from error
+
+
+def _checked_curve(points: Any) -> tuple[tuple[float, float], ...]:
+    """Return the points of a curve; raise ValueError if their logarithms cannot be interpolated."""
+    curve = tuple((float(rate), float(confidence)) for rate, confidence in points)
+    positive = all(rate > 0 and 0 < confidence <= 1 for rate, confidence in curve)
+    if not (curve and positive and all(a[0] < b[0] and a[1] >= b[1] for a, b in pairwise(curve))):
+        raise ValueError(f"expected rising rates and falling confidences above 0, found {curve}")
+    return curve

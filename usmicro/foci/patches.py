@@ -76,7 +76,9 @@ def _quantiles(view: View) -> NDArray[np.float64]:
     Every third row and column is enough.
     """
     values = view.grey[::3, ::3][view.tissue[::3, ::3]]
-    return np.quantile(values if values.size else view.grey, (LOW, MIDDLE, HIGH))
+    return np.asarray(
+        np.quantile(values if values.size else view.grey, (LOW, MIDDLE, HIGH)), dtype=float
+    )
 
 
 def _sampled(

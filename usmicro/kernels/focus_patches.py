@@ -37,10 +37,10 @@ def beam_patches(
     rows, columns = image.shape
     size = out.shape[1]
     last_row, last_column = np.float32(rows - 1), np.float32(columns - 1)
-    step = np.float32(step)
+    distance = np.float32(step)
     half = np.float32(0.5 * (size - 1))
     for i in range(x.size):
-        down_x, down_y = beam_x[i] * step, beam_y[i] * step
+        down_x, down_y = beam_x[i] * distance, beam_y[i] * distance
         for r in range(size):
             along = np.float32(r) - half
             start_x = x[i] + along * down_x - half * down_y

@@ -49,6 +49,11 @@ class Logistic:
 @cache
 def read_models(file: Path) -> dict[str, Logistic]:
     """Read the models in a JSON file, by name. They are read once in each process."""
+    return models_in(file)
+
+
+def models_in(file: Path) -> dict[str, Logistic]:
+    """Read the models in a JSON file, by name, as it is now."""
     models = json.loads(file.read_text(encoding="utf-8"))
     return {name: Logistic(**model) for name, model in models.items()}
 
@@ -57,7 +62,7 @@ def write_models(models: Mapping[str, Logistic], file: Path) -> None:
     """Write models, by name, into a JSON file. Other models in the file are kept."""
     stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     stored |= {
-        name: {key: value for key, value in asdict(model).items() if value != {}}
+        name: {key: value for key, value in asdict(model).items() if key != "means" or value}
         for name, model in models.items()
     }
     file.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from tests.foci.test_confidence import anatomy
+from usmicro.foci.assessment import CLUMP_REASON, assess_foci
+from usmicro.foci.confidence import focus_confidence
+from usmicro.foci.detection import find_candidates
+from usmicro.phantom import simulate
+from usmicro.preparation import prepare
+from usmicro.settings import FociSettings, ShadowSettings
+
+
+@pytest.fixture(scope="module")
+def view():
+    phantom = simulate(7)
+    return prepare(phantom.frames[0], spacing=phantom.spacing, regions=phantom.regions)[0]
+
+
+@pytest.fixture(scope="module")
+def foci(view):
+    return assess_foci(view, anatomy(view, 0.5), FociSettings(), ShadowSettings())
+
+
+def test_round_foci_have_the_confidence_of_their_candidates(view, foci):
+    candidates = find_candidates(view)
+    expected = focus_confidence(view, candidates, anatomy(view, 0.5))
+    is_round = foci.candidates.features["clump"] == 0
+    assert is_round.any()
+    np.testing.assert_array_equal(foci.confidence[is_round], expected[foci.source[is_round]])
+
+
+def test_there_is_a_reason_for_each_chosen_focus(foci):
+    texts = foci.reasons()
+    assert len(texts) == len(foci.candidates)
+    assert all(text.endswith(".") and text[0].isupper() for text in texts)
+    chosen = np.array([4, 0, 2])
+    assert foci.take(chosen).reasons() == [texts[i] for i in chosen]
+    assert foci.take(chosen[:0]).reasons() == []
+
+
+def test_the_reason_of_a_clump_is_its_own(foci):
+    foci.candidates.features["clump"][1] = 1
+    try:
+        assert foci.reasons()[1] == CLUMP_REASON
+        assert CLUMP_REASON not in foci.reasons()[:1]
+    finally:
+        foci.candidates.features["clump"][1] = 0
