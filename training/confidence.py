@@ -65,6 +65,9 @@ LEAST_CANDIDATES = 10
 SHOWN_RATES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.1, 5.0)
 """False positives per image with a lesion of the printed operating points."""
 
+PATIENTS, HOSPITAL = "patients left out", "hospital left out"
+"""Titles of the two kinds of cross-validation."""
+
 NORMAL_RATE = 0.5
 """Foci per normal image at which the sensitivity on images with a lesion is printed."""
 
@@ -275,7 +278,9 @@ def fit_all(work: Path, *, write: bool) -> None:
     log_odds = appearances(work, images)
     patients: list[Floats | None] = [None] * len(images)
     hospital: list[Floats | None] = [None] * len(images)
-    score_of_image: list[float | None] = [None] * len(images)
+    image_scores: dict[str, list[float | None]] = {
+        title: [None] * len(images) for title in (PATIENTS, HOSPITAL)
+    }
     operating: dict[str, Row] = {}
     for name in (*WITHOUT_FOLD, *WITHOUT_HOSPITAL, ALL):
         models, scores = fit_foci(name, images, log_odds)
@@ -283,24 +288,27 @@ def fit_all(work: Path, *, write: bool) -> None:
         target = patients if name in WITHOUT_FOLD else hospital
         for i, score in held_out.items():
             target[i] = score
+        used = [image.source != SIMULATED and i not in held_out for i, image in enumerate(images)]
+        image_model = fit_image_score(images, scores, used)
+        title = PATIENTS if name in WITHOUT_FOLD else HOSPITAL
+        for i, score in held_out.items():
+            features = image_features(score.tolist())
+            image_scores[title][i] = float(image_model.probability(features))
         if name in WITHOUT_FOLD:
             continue
-        used = [image.source != SIMULATED and i not in held_out for i, image in enumerate(images)]
         known = [score if use else None for score, use in zip(scores, used, strict=True)]
         curve = operating_curve(select(images, known, has_lesion))
-        image_model = fit_image_score(images, scores, used)
-        for i, score in held_out.items():
-            score_of_image[i] = float(image_model.probability(image_features(score.tolist())))
         if name != ALL:
             operating[name] = _rates_on(select(images, hospital, _of(name)), curve)
         if write:
             write_folder(models_folder(name), models, image_model, curve)
-    for title, scores_of in (("patients left out", patients), ("hospital left out", hospital)):
+    for title, scores_of in ((PATIENTS, patients), (HOSPITAL, hospital)):
         print_figures(title, images, scores_of)
     print_table(
         "False positives per image that were asked for and found, hospital left out", operating
     )
-    print_image_score(images, score_of_image)
+    for title, scores_of_images in image_scores.items():
+        print_image_score(title, images, scores_of_images)
 
 
 def _of(name: str) -> Callable[[ImageCandidates], bool]:
@@ -349,7 +357,9 @@ def print_figures(
     print_table(f"Share of marked foci by confidence, {title}", reliability(known))
 
 
-def print_image_score(images: Sequence[ImageCandidates], score: Sequence[float | None]) -> None:
+def print_image_score(
+    title: str, images: Sequence[ImageCandidates], score: Sequence[float | None]
+) -> None:
     """Print the AUC of the calcification score, hospital left out, and its false alarms."""
     known = [i for i, value in enumerate(score) if value is not None]
     readers = [i for i in known if images[i].read and images[i].calcified is not None]
@@ -367,7 +377,7 @@ def print_image_score(images: Sequence[ImageCandidates], score: Sequence[float |
             "calcified": sum(truth),
             "AUC": auc([float(score[i] or 0.0) for i in chosen], truth),
         }
-    print_table("Calcification score, hospital left out", rows)
+    print_table(f"Calcification score, {title}", rows)
     false_alarms: dict[str, Row] = {}
     calcified = [i for i in readers if images[i].calcified]
     for rate in (0.05, 0.08, 0.1, 0.15, 0.2):
@@ -378,7 +388,7 @@ def print_image_score(images: Sequence[ImageCandidates], score: Sequence[float |
                 np.mean([float(score[i] or 0.0) >= threshold for i in calcified])
             ),
         }
-    print_table("Threshold of the calcification score", false_alarms)
+    print_table(f"Threshold of the calcification score, {title}", false_alarms)
 
 
 if __name__ == "__main__":

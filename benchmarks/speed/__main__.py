@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.speed import filters, pipeline, preparation, stages
+from benchmarks.speed import confidence, filters, pipeline, preparation, stages
 from benchmarks.speed.comparison import measure
 from benchmarks.speed.inputs import make_inputs
 from benchmarks.speed.machine import measure_machine
@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *filters.comparisons(inputs),
         *preparation.comparisons(inputs),
         *stages.comparisons(inputs),
+        *confidence.comparisons(inputs),
     ]
     chosen = [
         row

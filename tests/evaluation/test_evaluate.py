@@ -239,7 +239,7 @@ def test_descriptors_of_a_run_of_every_candidate_are_made_from_the_foci_listed_b
 
 @pytest.mark.parametrize(
     ("confidence", "listed", "complete"),
-    [(0.0, DEFAULT, True), (0.5 * DEFAULT, DEFAULT, False), (0.7, 0.7, False)],
+    [(0.0, DEFAULT, True), (0.5 * DEFAULT, 0.5 * DEFAULT, False), (0.7, 0.7, False)],
 )
 def test_the_record_says_from_which_confidence_the_run_listed_foci(
     run, tmp_path, confidence, listed, complete
