@@ -34,13 +34,14 @@ NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 TEXT_COLUMNS = frozenset(
     (
         *("image", "status", "error", "label_reason", "shadow_reason", "twinkling_reason"),
-        *("confidence_reason", "warnings", *DEVICE_COLUMNS),
+        *("confidence_reason", "outline_px", "warnings", *DEVICE_COLUMNS),
     )
 )
 """Columns whose values are text even if they look like a number."""
 LATER_COLUMNS = frozenset(
     (
-        *("shadow_reason", "twinkling_reason", "confidence_reason", "source", "warnings"),
+        *("shadow_reason", "twinkling_reason", "confidence_reason", "outline_px"),
+        *("source", "warnings"),
         *DEVICE_COLUMNS,
     )
 )

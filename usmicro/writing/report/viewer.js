@@ -216,6 +216,15 @@ function ringPath(label, radius) {
   return `M0 ${top}L${right} ${bottom}H${left}z`;
 }
 
+/** Return the outline of a clump around its centre as an SVG path, in pixels of the screen. */
+function outlinePath(focus) {
+  const corners = focus.outline_px.split(" ").map((corner) => {
+    const [x, y] = corner.split(",").map(Number);
+    return `${((x - focus.x_px) * view.scale).toFixed(1)} ${((y - focus.y_px) * view.scale).toFixed(1)}`;
+  });
+  return `M${corners.join("L")}z`;
+}
+
 // ---- zoom ----
 
 /** Place the picture and everything on it for the current view. */
@@ -227,7 +236,7 @@ function updateView() {
     `${left} ${top} ${width / view.scale} ${height / view.scale}`);
   for (const { focus, group, text, parts } of markers) {
     const radius = Math.max(LEAST_RADIUS, (focus.diameter_px / 2) * view.scale + 5);
-    const path = ringPath(focus.label, radius);
+    const path = focus.outline_px ? outlinePath(focus) : ringPath(focus.label, radius);
     placeGroup(group, focus.x_px, focus.y_px);
     parts.hit.setAttribute("r", radius + 4);
     parts.rim.setAttribute("d", path);
