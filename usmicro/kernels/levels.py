@@ -175,6 +175,6 @@ def values_of_whole_levels(grey: Float2D, mask: Bool2D, chosen: Bool1D, out: Flo
 
 
 @jit
-def _whole_level(value: np.float32) -> int:
+def _whole_level(value: np.float32) -> np.int32:
     """Return the whole part of a grey level, limited to 0 to 255."""
     return np.int32(min(max(value, np.float32(0)), np.float32(255)))

@@ -72,7 +72,7 @@ def ranks_at_equal_depth(
 
 
 @jit
-def _bin_of(value: np.float32) -> int:
+def _bin_of(value: np.float32) -> np.int32:
     """Return the bin of a grey level; those below 0 and above 255 are in the first and last bin."""
     return np.int32(min(max(value * BINS_PER_LEVEL, np.float32(0)), np.float32(BINS - 1)))
 
@@ -91,9 +91,9 @@ def _sort_into_bins(samples: Float1D, binned: Float1D, end: NDArray[np.int64]) -
             total += value
             count += 1
     start = 0
-    for b in range(BINS):  # `end` becomes the start of each bin, and moves to its end below
-        size = end[b]
-        end[b] = start
+    for i in range(BINS):  # `end` becomes the start of each bin, and moves to its end below
+        size = end[i]
+        end[i] = start
         start += size
     for value in samples:
         if not np.isnan(value):

@@ -215,7 +215,8 @@ def _sample(view: View, mass: BoolImage, length: float, half_window: int) -> _Sa
     margin = half_window + int(SMOOTHING_REACH * SIGMA_OF_CELL * cell) + 2
     first = max(int(behind.min()) - margin, 0)
     rays = rays_from(scan_lines, x, y, float(first))
-    to_edge = int(((view.shape[0] - rays.y) / rays.dy).max()) + margin
+    # below the image there is nothing to sample; a ray may run sideways
+    to_edge = int(((view.shape[0] - rays.y) / np.maximum(rays.dy, 1e-3)).max()) + margin
     steps = min(int(np.ceil(to_bottom + cell + max(length, width))) - first, to_edge)
     grey = rays.sample(view.grey, view.usable, steps)
     smooth = _smoothed(grey, view.speckle_size)
@@ -233,12 +234,10 @@ def _pixels_of(mass: BoolImage) -> tuple[Floats, Floats]:
     left, top, width, height = cv2.boundingRect(np.ascontiguousarray(mass).view(np.uint8))
     # searching the whole image would take longer
     rows, columns = np.nonzero(mass[top : top + height, left : left + width])
-    return rows + float(top), columns + float(left)
+    return (rows + top).astype(float), (columns + left).astype(float)
 
 
-def _smoothed(
-    grey: NDArray[np.float32], speckle_size: tuple[float, float]
-) -> NDArray[np.float32]:
+def _smoothed(grey: NDArray[np.float32], speckle_size: tuple[float, float]) -> NDArray[np.float32]:
     """Average grey levels over one resolution cell; NaN stays NaN and does not spread."""
     across, along = (SIGMA_OF_CELL * size for size in speckle_size)
     hidden = np.isnan(grey)
@@ -272,10 +271,11 @@ def _ranks(samples: _Samples, behind: Bools, half_window: int) -> tuple[Floats, 
     reference : array, shape (steps,)
         Mean grey level of the flanks; NaN where there is no rank.
     """
-    # the kernel reads all lines of one step after another
-    values, ranked, left, right = (
-        np.ascontiguousarray(lines.T) for lines in (samples.smooth, behind, *samples.flanks)
+    # transposed, so that the kernel finds all samples of a window side by side
+    values, left, right = (
+        np.ascontiguousarray(lines.T) for lines in (samples.smooth, *samples.flanks)
     )
+    ranked = np.ascontiguousarray(behind.T)
     rank, reference = np.empty(values.shape), np.empty(len(values))
     kernels.ranks_at_equal_depth(
         values, ranked, left, right, half_window, LEAST_REFERENCE, rank, reference
