@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label, map_coordinates
 from scipy.spatial import cKDTree
 
-from benchmarks.speed.comparison import Comparison, Peer, check_agreement
+from benchmarks.speed.comparison import Comparison, Function, Peer, check_agreement
 from benchmarks.speed.inputs import SPACING_MM, Inputs
 from benchmarks.speed.peers import import_if_installed
 from usmicro.foci.clumps import find_clumps
 from usmicro.foci.detection import blob_responses
 from usmicro.foci.scale_space import scale_space
-from usmicro.kernels import clumps, colour, scan_lines
+from usmicro.kernels import clumps, colour, ranks, scan_lines
 from usmicro.kernels import foci as kernels
 from usmicro.model.arrays import ByteImage, FloatImage
 from usmicro.model.scan import Spacing
 from usmicro.model.view import View
+from usmicro.posterior.mass_profile import mass_profile
 from usmicro.preparation import prepare
-from usmicro.settings import FociSettings
+from usmicro.settings import FociSettings, ShadowSettings
 
 feature: Any = skimage.feature
 """The module, whose functions have no type hints."""
@@ -58,8 +59,18 @@ AREA_LEVELS = 14
 LEAST_AREA, LARGEST_SIDE = 30, 50
 """Smallest number of pixels, and largest width and height in pixels, of a bright area."""
 
+MASS_MM = (15.0, 10.5)
+"""Width and height of the mass behind which tissue is assessed, mm."""
+
+MASS_CENTRE = (0.5, 0.4)
+"""Centre of this mass, as fractions of the width and height of the view."""
+
+RANKED, FLANK, DEPTHS, HALF_WINDOW = 112, 84, 210, 2
+"""Number of scan lines that are ranked, of lines of a flank, and of depths, and half of the window:
+those behind this mass."""
+
 SEED = 3
-"""Seed of the places of rings and of the colours."""
+"""Seed of the places of rings, of the colours and of the ranked samples."""
 
 
 def view_of(inputs: Inputs) -> View:
@@ -138,6 +149,47 @@ def areas_in_scipy(levels: ByteImage, thresholds: NDArray[np.int32]) -> set[tupl
                 box = across.start, down.start, across.stop - 1, down.stop - 1
                 out.add((int(counts[number]), *box))
     return out
+
+
+def profile_of_mass(view: View) -> Function:
+    """Return a function that measures the tissue behind a mass in the scan."""
+    width, height = (view.grid.pixels(size) for size in MASS_MM)
+    y, x = np.indices(view.shape)
+    across = (x - MASS_CENTRE[0] * view.shape[1]) / width
+    down = (y - MASS_CENTRE[1] * view.shape[0]) / height
+    mass = np.asarray(across**2 + down**2 <= 0.25)
+    return lambda: mass_profile(view, mass, ShadowSettings())
+
+
+def ranks_comparison(rng: np.random.Generator) -> Comparison:
+    """Return the row of the ranks behind a mass."""
+    values, left, right = (
+        rng.normal(90, 20, (DEPTHS, lines)).astype(np.float32) for lines in (RANKED, FLANK, FLANK)
+    )
+    everywhere = np.ones(values.shape, bool)
+
+    def ours() -> NDArray[np.float64]:
+        rank, level = np.empty(values.shape), np.empty(DEPTHS)
+        ranks.ranks_at_equal_depth(values, everywhere, left, right, HALF_WINDOW, 1, rank, level)
+        return rank
+
+    def in_numpy() -> NDArray[np.float64]:
+        rank = np.zeros(values.shape)
+        for step in range(DEPTHS):
+            window = slice(max(step - HALF_WINDOW, 0), step + HALF_WINDOW + 1)
+            for flank in (left, right):
+                reference = np.sort(flank[window], axis=None)
+                for side in ("left", "right"):
+                    rank[step] += np.searchsorted(reference, values[step], side) / reference.size
+        return rank / 4
+
+    return Comparison(
+        "ranks behind a mass",
+        ours,
+        peers={"NumPy": Peer(in_numpy, remark="sorts each window")},
+        bytes_moved=DEPTHS * (RANKED * 13 + 2 * FLANK * 4),
+        check=lambda: check_agreement(ours(), in_numpy(), within=1e-9, name="NumPy"),
+    )
 
 
 def comparisons(inputs: Inputs) -> list[Comparison]:
@@ -280,4 +332,6 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
                 palette_distances(), cKDTree(palette).query(colours)[0], within=1e-3, name="SciPy"
             ),
         ),
+        ranks_comparison(rng),
+        Comparison(f"tissue behind a mass of {MASS_MM[0]:g} mm", profile_of_mass(view)),
     ]

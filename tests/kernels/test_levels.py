@@ -60,13 +60,16 @@ def test_saturated_shares_equal_their_numpy_twin():
         assert out[i] == np.mean(levels[window] >= 200)
 
 
-def test_values_of_ranks_hold_these_and_count_those_below():
+def test_counts_and_values_of_whole_levels_equal_their_numpy_twins():
     rng = np.random.default_rng(5)
-    grey, mask = rng.normal(90, 60, (30, 40)).astype(np.float32), rng.random((30, 40)) < 0.6
-    ordered = np.sort(grey[mask])
-    for lower in (0, 5, len(ordered) // 2, len(ordered) - 1):
-        upper = min(lower + 1, len(ordered) - 1)
-        values, below = kernels.values_around_ranks(grey, mask, lower, upper)
-        np.testing.assert_array_equal(np.sort(values), ordered[below : below + len(values)])
-        assert below <= lower
-        assert upper < below + len(values)
+    grey, mask = rng.normal(90, 90, (30, 40)).astype(np.float32), rng.random((30, 40)) < 0.6
+    values = grey[mask]
+    whole = np.clip(values, 0, 255).astype(int)
+    histogram = np.empty(256, np.int64)
+    kernels.count_whole_levels(grey, mask, histogram)
+    np.testing.assert_array_equal(histogram, np.bincount(whole, minlength=256))
+    for levels in ([0], [255], [17, 90, 91], range(256), []):
+        chosen = np.isin(np.arange(256), levels)
+        out = np.empty(histogram[chosen].sum(), np.float32)
+        kernels.values_of_whole_levels(grey, mask, chosen, out)
+        np.testing.assert_array_equal(out, values[chosen[whole]])

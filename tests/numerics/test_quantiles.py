@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from usmicro.numerics.quantiles import masked_quantile, quantile
+from usmicro.numerics.quantiles import masked_quantile, masked_quantiles, quantile
 
 SHARES = [0.0, 0.01, 0.25, 0.5, 0.75, 0.95, 1.0]
 
@@ -30,3 +30,13 @@ def test_masked_quantiles_are_those_of_numpy(share):
         assert masked_quantile(grey, mask, share) == pytest.approx(
             np.quantile(grey[mask], share), rel=1e-6, abs=1e-6
         )
+
+
+@pytest.mark.parametrize("count", [1, 2, 2000])
+def test_several_quantiles_in_any_order_are_those_taken_one_by_one(count):
+    rng = np.random.default_rng(3)
+    grey, mask = rng.normal(90, 80, (40, 50)).astype(np.float32), np.zeros((40, 50), bool)
+    mask.flat[:count] = True
+    shares = [0.95, 0.0, 0.5, 0.5, 1.0, 0.01]
+    expected = tuple(masked_quantile(grey, mask, share) for share in shares)
+    assert masked_quantiles(grey, mask, shares) == expected

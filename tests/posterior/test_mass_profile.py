@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tests.posterior.masses import ellipse, scan_with_mass
-from tests.posterior.scans import view_of
+from tests.posterior.scans import sector_of, view_of
 from usmicro.posterior.mass_profile import mass_profile
 from usmicro.settings import ShadowSettings
 
@@ -100,3 +100,21 @@ def test_a_mass_too_near_to_the_lower_edge_is_none_and_a_longer_demand_too():
     demanding = replace(SETTINGS, least_cells=1000.0)
     assert mass_profile(view_of(grey), mass, demanding) is None
     assert mass_profile(view_of(grey[:210]), mass[:210], SETTINGS) is None
+
+
+@pytest.mark.parametrize("turn", [0, 100, 300])
+def test_what_is_above_the_mass_changes_nothing(turn):
+    grey, mask = scan_with_mass(28, behind=((160, 321, -9),))
+    other = grey.copy()
+    other[:80] = np.roll(grey[:80], turn, axis=1)  # the grey levels of the view stay the same
+    assert measures(view_of(other), mask) == measures(view_of(grey), mask)
+
+
+def test_a_mass_in_every_place_of_a_sector_is_measured_or_none():
+    polar, _ = scan_with_mass(29)
+    view, _ = sector_of(np.clip(polar, 0, 255), face=100.0)
+    rows, columns = view.shape
+    for y in (0, 20, rows // 2, rows - 1):
+        for x in (0, columns // 2, columns - 1):
+            profile = mass_profile(view, ellipse(view.shape, x, y, 70, 40), SETTINGS)
+            assert profile is None or np.isfinite(list(asdict(profile).values())).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.kernels._jit import Bool2D, Float1D, Float2D, jit
+from usmicro.kernels._jit import Bool1D, Bool2D, Float1D, Float2D, jit
 
 
 @jit
@@ -137,42 +137,44 @@ def saturated_fractions(
 
 
 @jit
-def values_around_ranks(grey: Float2D, mask: Bool2D, lower: int, upper: int) -> tuple[Float1D, int]:
-    """Return the few values under a mask that include those of given ranks.
-
-    A histogram of the whole parts shows which grey levels contain the ranks, so that only the
-    values of these levels have to be sorted. Whole parts are limited to 0 to 255.
+def count_whole_levels(grey: Float2D, mask: Bool2D, histogram: NDArray[np.int64]) -> None:
+    """Count the whole parts of the grey levels under a mask; they are limited to 0 to 255.
 
     Parameters
     ----------
     grey : array, shape (rows, columns), float32
     mask : array, shape (rows, columns), bool
-    lower, upper : int
-        First and last rank, counted from 0 for the smallest value under the mask.
-
-    Returns
-    -------
-    values : array, shape (n,), float32
-        All values with the whole parts of those of ranks `lower` to `upper`, in no order.
-    below : int
-        Number of values under the mask with smaller whole parts.
+    histogram : array, shape (256,), int64
+        Receives the numbers.
     """
     values, inside = grey.ravel(), mask.ravel()
-    histogram = np.zeros(256, np.int64)
+    histogram[:] = 0
     for i in range(values.size):
-        histogram[np.int32(min(max(values[i], np.float32(0)), np.float32(255)))] += inside[i]
-    below, first = 0, 0
-    while first < 255 and below + histogram[first] <= lower:
-        below += histogram[first]
-        first += 1
-    last, many = first, histogram[first]
-    while last < 255 and below + many <= upper:
-        last += 1
-        many += histogram[last]
-    out, count = np.empty(many, np.float32), 0
+        histogram[_whole_level(values[i])] += inside[i]
+
+
+@jit
+def values_of_whole_levels(grey: Float2D, mask: Bool2D, chosen: Bool1D, out: Float1D) -> None:
+    """Take the grey levels under a mask with chosen whole parts, which are limited to 0 to 255.
+
+    Parameters
+    ----------
+    grey : array, shape (rows, columns), float32
+    mask : array, shape (rows, columns), bool
+    chosen : array, shape (256,), bool
+        Whole parts of which values are taken.
+    out : array, shape (n,), float32
+        Receives the values in the order of the pixels. Their number must be n.
+    """
+    values, inside = grey.ravel(), mask.ravel()
+    count = 0
     for i in range(values.size):
-        level = np.int32(min(max(values[i], np.float32(0)), np.float32(255)))
-        if inside[i] and level >= first and level <= last:
+        if inside[i] and chosen[_whole_level(values[i])]:
             out[count] = values[i]
             count += 1
-    return out, below
+
+
+@jit
+def _whole_level(value: np.float32) -> np.int32:
+    """Return the whole part of a grey level, limited to 0 to 255."""
+    return np.int32(min(max(value, np.float32(0)), np.float32(255)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,9 +28,16 @@ def quantile(values: NDArray[np.floating], share: float) -> float:
 
 
 def masked_quantile(grey: FloatImage, mask: BoolImage, share: float) -> float:
-    """Return `np.quantile(grey[mask], share)`.
+    """Return `np.quantile(grey[mask], share)`: see `masked_quantiles`."""
+    return masked_quantiles(grey, mask, (share,))[0]
 
-    Only the values of the one or two whole grey levels that contain the quantile are sorted.
+
+def masked_quantiles(
+    grey: FloatImage, mask: BoolImage, shares: Sequence[float]
+) -> tuple[float, ...]:
+    """Return `np.quantile(grey[mask], shares)`.
+
+    Only the values of the few whole grey levels that contain the quantiles are sorted.
 
     Parameters
     ----------
@@ -36,16 +45,27 @@ def masked_quantile(grey: FloatImage, mask: BoolImage, share: float) -> float:
         Grey levels.
     mask : array, shape (rows, columns), bool
         At least one pixel must be True.
-    share : float
-        Quantile to compute, 0 to 1.
+    shares : sequence of float
+        Quantiles to compute, 0 to 1.
     """
     grey, mask = np.ascontiguousarray(grey), np.ascontiguousarray(mask)
-    count = int(np.count_nonzero(mask))
-    rank, fraction = _rank(count, share)
-    next_rank = min(rank + 1, count - 1)
-    values, below = kernels.values_around_ranks(grey, mask, rank, next_rank)
+    histogram = np.empty(256, np.int64)
+    kernels.count_whole_levels(grey, mask, histogram)
+    up_to = np.cumsum(histogram)
+    positions = [_rank(int(up_to[-1]), share) for share in shares]
+    ranks = np.array([(rank, min(rank + 1, int(up_to[-1]) - 1)) for rank, _ in positions])
+    levels = np.searchsorted(up_to, ranks, "right")
+    chosen = np.zeros(256, np.bool_)
+    chosen[levels] = True
+    values = np.empty(int(histogram[chosen].sum()), np.float32)
+    kernels.values_of_whole_levels(grey, mask, chosen, values)
     values.sort()
-    return _interpolated(values[rank - below], values[next_rank - below], fraction)
+    left_out = np.cumsum(np.where(chosen, 0, histogram))  # up to each level
+    around = values[ranks - left_out[levels]]
+    return tuple(
+        _interpolated(lower, upper, fraction)
+        for (lower, upper), (_, fraction) in zip(around, positions, strict=True)
+    )
 
 
 def _rank(count: int, share: float) -> tuple[int, float]:

@@ -6,17 +6,23 @@ neither gain nor offset, and little on the grey map.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.kernels import ranks as kernels
 from usmicro.model.arrays import BoolImage
 from usmicro.model.view import View
-from usmicro.numerics.quantiles import masked_quantile
-from usmicro.posterior.sampling import Bools, Floats, at_noise_floor, independent_length, rays_from
+from usmicro.numerics.quantiles import masked_quantiles
+from usmicro.posterior.sampling import (
+    NOISE_FLOOR_QUANTILE,
+    Bools,
+    Floats,
+    independent_length,
+    rays_from,
+)
 from usmicro.settings import ShadowSettings
 
 MIDDLE = 0.3
@@ -56,13 +62,15 @@ BLACK = 0.15
 """Level below which a pixel counts as black, as a fraction of the range of the grey levels of the
 view, which are taken from the 5th to the 95th percentile. With 0.1 and 0.2 the log loss was the
 same within 0.001."""
-LEAST_FALL = np.float64(1.0)
+LEAST_FALL = 1.0
 """Smallest difference, in grey levels, between the noise floor and assessable tissue beside a mass.
 
 It is the smallest step of an 8-bit display.
 """
 SIGMA_OF_CELL = 1 / 2.355
 """Standard deviation of a Gaussian of full width at half maximum 1."""
+SMOOTHING_REACH = 4.0
+"""Half of the width, in standard deviations, to which OpenCV cuts off a Gaussian of float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,33 +112,36 @@ def mass_profile(view: View, mass: BoolImage, settings: ShadowSettings) -> MassP
     """
     if not mass.any():
         return None
-    length = view.grid.pixels(settings.length)
-    samples = _sample(view, mass, length)
-    behind = (samples.beyond >= 0) & ~np.isnan(samples.grey)
-    rank, reference = _ranks(samples, behind, max(round(view.speckle_size[1] / 2), 1))
+    length, near_end = view.grid.pixels(settings.length), view.grid.pixels(NEAR_MM)
+    half_window = max(round(view.speckle_size[1] / 2), 1)
+    samples = _sample(view, mass, length, half_window)
+    if samples is None:
+        return None
+    beyond = samples.beyond
+    behind = (beyond >= 0) & (beyond < max(length, samples.width, near_end))
+    rank, reference = _ranks(samples, behind & ~np.isnan(samples.grey), half_window)
     ranked = ~np.isnan(rank)
-    over_length = ranked & (samples.beyond < length)
-    crossing = samples.crossing
-    least_samples = settings.least_cells * independent_length(view)
-    assessed = crossing & (over_length.sum(axis=1) >= least_samples)
-    if 2 * assessed.sum() < crossing.sum() or not assessed.any():
+    over_length = ranked & (beyond < length)
+    on_line = over_length.sum(axis=1)
+    assessed = on_line >= settings.least_cells * independent_length(view)
+    if 2 * assessed.sum() < len(assessed):
         return None
+    floor, low, high = masked_quantiles(view.grey, view.usable, (NOISE_FLOOR_QUANTILE, 0.05, 0.95))
     at_depth = np.broadcast_to(reference, rank.shape)[over_length & assessed[:, None]]
-    if at_noise_floor(view, np.median(at_depth), LEAST_FALL):
+    if np.median(at_depth) - floor < LEAST_FALL:
         return None
-    near = ranked & (samples.beyond < view.grid.pixels(NEAR_MM))
-    deep = ranked & (samples.beyond < samples.width)
+    near, deep = ranked & (beyond < near_end), ranked & (beyond < samples.width)
     if not near.any() or not deep.any():
         return None
-    lines = [float(rank[i][over_length[i]].mean()) for i in np.flatnonzero(assessed)]
-    low, high = (masked_quantile(view.grey, view.usable, q) for q in (0.05, 0.95))
+    lines = rank.sum(axis=1, where=over_length)[assessed] / on_line[assessed]
     black = low + BLACK * (high - low)
+    over_length_rank = rank[over_length]
     return MassProfile(
         near=float(rank[near].mean()),
         deep=float(rank[deep].mean()),
         spread=float(np.std(lines)),
-        bright=float((rank[over_length] > BRIGHT).mean()),
-        dark=float((rank[over_length] < DARK).mean()),
+        bright=float((over_length_rank > BRIGHT).mean()),
+        dark=float((over_length_rank < DARK).mean()),
         black=float((samples.grey[over_length] < black).mean()),
     )
 
@@ -139,32 +150,42 @@ def mass_profile(view: View, mass: BoolImage, settings: ShadowSettings) -> MassP
 class _Samples:
     """Samples along the scan lines through a mass and its flanks.
 
-    The scan lines are one pixel apart at the mean depth of the mass. They run from the upper end of
-    the mass to beyond its lower end.
+    The scan lines are one pixel apart at the mean depth of the mass. The samples start shortly
+    before the first that is ranked.
     """
 
     grey: NDArray[np.float32]
-    """Grey levels behind the middle of the mass, (lines, steps); NaN where no grey echo shows."""
+    """Grey levels on the scan lines that cross the middle of the mass, (lines, steps); NaN where no
+    grey echo shows."""
     beyond: Floats
-    """Distance of these from one resolution cell below the mass, (lines, steps), in samples; NaN on
-    scan lines that do not cross the mass."""
-    flanks: tuple[Floats, Floats]
+    """Distance of these from one resolution cell below the mass, (lines, steps), in samples."""
+    flanks: tuple[NDArray[np.float32], NDArray[np.float32]]
     """Grey levels of the left and right flank, smoothed, (lines, steps)."""
-    smooth: Floats
+    smooth: NDArray[np.float32]
     """`grey`, smoothed."""
     width: float
     """Width of the mass in grid pixels."""
 
-    @property
-    def crossing(self) -> Bools:
-        """True for scan lines that cross the mass, (lines,)."""
-        return ~np.isnan(self.beyond[:, 0])
 
+def _sample(view: View, mass: BoolImage, length: float, half_window: int) -> _Samples | None:
+    """Sample the scan lines through a mass and its flanks.
 
-def _sample(view: View, mass: BoolImage, length: float) -> _Samples:
-    """Sample the scan lines through a mass and its flanks; `length` is in grid pixels."""
+    Parameters
+    ----------
+    view : View
+    mass : array, shape of the view, bool
+    length : float
+        Distance behind the mass that is sampled at least, grid pixels.
+    half_window : int
+        Number of samples that are needed above the first that is ranked.
+
+    Returns
+    -------
+    _Samples or None
+        None if no scan line crosses the middle of the mass.
+    """
     scan_lines = view.scan_lines
-    rows, columns = (indices.astype(float) for indices in np.nonzero(mass))
+    rows, columns = _pixels_of(mass)
     if scan_lines.geometry == "linear":
         across, depth = columns, rows
     else:
@@ -180,35 +201,56 @@ def _sample(view: View, mass: BoolImage, length: float) -> _Samples:
         angle = line / depth.mean()
         x = scan_lines.apex_x + top * np.sin(angle)
         y = scan_lines.apex_y + top * np.cos(angle)
-    longest = max(length, width)
-    steps = int(np.ceil(depth.max() - top + 1 + view.speckle_size[1] + longest))
-    rays = rays_from(scan_lines, x, y)
-    grey = rays.sample(view.grey, view.usable, steps)
-    smooth = _smoothed(grey, view.speckle_size)
     offset = line - (left + right) / 2
     middle = np.abs(offset) <= max(MIDDLE * width, 0.5)
     beside = np.abs(offset) >= width / 2 + FLANK_START * width
-    inside = rays.labels(mass, steps)[middle] == 1
-    lower_end = steps - np.argmax(inside[:, ::-1], axis=1, keepdims=True)
-    beyond = np.arange(steps) - lower_end - view.speckle_size[1]
+    to_bottom = depth.max() - top + 1
+    inside_steps = int(np.ceil(to_bottom)) + 1
+    inside = rays_from(scan_lines, x[middle], y[middle]).labels(mass, inside_steps) == 1
+    crossing = inside.any(axis=1)
+    if not crossing.any():
+        return None
+    cell = view.speckle_size[1]
+    behind = inside_steps - np.argmax(inside[crossing, ::-1], axis=1, keepdims=True) + cell
+    margin = half_window + int(SMOOTHING_REACH * SIGMA_OF_CELL * cell) + 2
+    first = max(int(behind.min()) - margin, 0)
+    rays = rays_from(scan_lines, x, y, float(first))
+    # below the image there is nothing to sample; a ray may run sideways
+    to_edge = int(((view.shape[0] - rays.y) / np.maximum(rays.dy, 1e-3)).max()) + margin
+    steps = min(int(np.ceil(to_bottom + cell + max(length, width))) - first, to_edge)
+    grey = rays.sample(view.grey, view.usable, steps)
+    smooth = _smoothed(grey, view.speckle_size)
     return _Samples(
-        grey=grey[middle],
-        beyond=np.where(inside.any(axis=1, keepdims=True), beyond, np.nan),
+        grey=grey[middle][crossing],
+        beyond=first + np.arange(steps) - behind,
         flanks=(smooth[beside & (offset < 0)], smooth[beside & (offset > 0)]),
-        smooth=smooth[middle],
+        smooth=smooth[middle][crossing],
         width=float(width),
     )
 
 
-def _smoothed(grey: NDArray[np.float32], speckle_size: tuple[float, float]) -> Floats:
+def _pixels_of(mass: BoolImage) -> tuple[Floats, Floats]:
+    """Return the rows and columns of the pixels of a mass."""
+    left, top, width, height = cv2.boundingRect(np.ascontiguousarray(mass).view(np.uint8))
+    # searching the whole image would take longer
+    rows, columns = np.nonzero(mass[top : top + height, left : left + width])
+    return (rows + top).astype(float), (columns + left).astype(float)
+
+
+def _smoothed(grey: NDArray[np.float32], speckle_size: tuple[float, float]) -> NDArray[np.float32]:
     """Average grey levels over one resolution cell; NaN stays NaN and does not spread."""
     across, along = (SIGMA_OF_CELL * size for size in speckle_size)
-    valid = ~np.isnan(grey)
-    total, weight = (
-        cv2.GaussianBlur(image, (0, 0), sigmaX=along, sigmaY=across)
-        for image in (np.where(valid, grey, 0), valid.astype(np.float32))
-    )
-    return np.where(valid, total / np.maximum(weight, 1e-6), np.nan)
+    hidden = np.isnan(grey)
+    if not hidden.any():
+        return _blurred(grey, across, along)
+    total = _blurred(np.where(hidden, np.float32(0), grey), across, along)
+    weight = _blurred((~hidden).astype(np.float32), across, along)
+    return np.where(hidden, np.float32(np.nan), total / np.maximum(weight, 1e-6))
+
+
+def _blurred(image: NDArray[np.float32], across: float, along: float) -> NDArray[np.float32]:
+    """Apply a Gaussian with standard deviations across and along the lines, (lines, steps)."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigmaX=along, sigmaY=across))
 
 
 def _ranks(samples: _Samples, behind: Bools, half_window: int) -> tuple[Floats, Floats]:
@@ -229,31 +271,13 @@ def _ranks(samples: _Samples, behind: Bools, half_window: int) -> tuple[Floats, 
     reference : array, shape (steps,)
         Mean grey level of the flanks; NaN where there is no rank.
     """
-    rank = np.full(behind.shape, np.nan)
-    reference = np.full(behind.shape[1], np.nan)
-    for step in np.flatnonzero(behind.any(axis=0)).tolist():
-        ranked = behind[:, step]
-        sides = list(_references(samples.flanks, step, half_window))
-        if sides:
-            values = samples.smooth[ranked, step]
-            rank[ranked, step] = np.mean([_rank(values, side) for side in sides], axis=0)
-            reference[step] = np.mean([side.mean() for side in sides])
-    return rank, reference
-
-
-def _references(
-    flanks: tuple[Floats, Floats], step: int, half_window: int
-) -> Iterator[NDArray[np.float64]]:
-    """Yield the sorted samples around a depth of each flank that shows enough of them."""
-    for flank in flanks:
-        values = flank[:, max(step - half_window, 0) : step + half_window + 1]
-        values = values[~np.isnan(values)]
-        if len(values) >= LEAST_REFERENCE:
-            yield np.sort(values)
-
-
-def _rank(values: Floats, reference: Floats) -> Floats:
-    """Return the fraction of a sorted reference below each value; a tie counts one half."""
-    below = np.searchsorted(reference, values, "left")
-    not_above = np.searchsorted(reference, values, "right")
-    return (below + not_above) / (2 * len(reference))
+    # transposed, so that the kernel finds all samples of a window side by side
+    values, left, right = (
+        np.ascontiguousarray(lines.T) for lines in (samples.smooth, *samples.flanks)
+    )
+    ranked = np.ascontiguousarray(behind.T)
+    rank, reference = np.empty(values.shape), np.empty(len(values))
+    kernels.ranks_at_equal_depth(
+        values, ranked, left, right, half_window, LEAST_REFERENCE, rank, reference
+    )
+    return np.ascontiguousarray(rank.T), reference
