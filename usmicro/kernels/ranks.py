@@ -10,8 +10,9 @@ from usmicro.kernels._jit import Bool2D, Float1D, Float2D, jit
 BINS, BINS_PER_LEVEL = 1024, np.float32(4)
 """Number of bins, and of bins for each grey level.
 
-Behind 149 lesions the median time of the kernel with 1, 2, 4 and 8 bins for each level was 0.48,
-0.50, 0.51 and 0.58 ms, the longest 7.1, 5.4, 4.1 and 3.5 ms. No program repeats this comparison.
+Behind 148 outlined or found masses in real scans, the median time of the kernel with 1, 2, 4 and 8
+bins for each level was 0.48, 0.50, 0.51 and 0.58 ms, the longest 7.1, 5.4, 4.1 and 3.5 ms. No
+program repeats this comparison.
 """
 
 
