@@ -186,3 +186,102 @@ def take_pixels(
             for k in range(channels):
                 for c in range(columns.size):
                     target[c, k] = source[columns[c], k]
+
+
+@jit
+def sharp_steps(
+    grey: NDArray[np.uint8],
+    inside: NDArray[np.uint8],
+    least: int,
+    fraction: float,
+    reach: int,
+    out: Int2D,
+) -> int:
+    """List the steps between lateral neighbours that make up most of the contrast around them.
+
+    Parameters
+    ----------
+    grey : array, shape (rows, columns), uint8
+    inside : array, shape (rows, columns), uint8
+        Not 0 where steps are searched for.
+    least : int
+        Smallest step, grey levels.
+    fraction : float
+        Smallest step as a fraction of the range of the grey levels in the window around it.
+    reach : int
+        The window has this number of rows and columns on each side of the left neighbour.
+    out : array, shape (n, 4), int32
+        Receives row, column of the left neighbour, step (negative where the grey level falls to the
+        right) and range of the first n steps, in the order of the rows.
+
+    Returns
+    -------
+    int
+        Number of steps written to `out`.
+    """
+    rows, columns = grey.shape
+    count = 0
+    for r in range(rows):
+        row, valid = grey[r], inside[r]
+        steepest = np.int16(0)  # most rows of a scan have no such step and are finished here
+        for c in range(columns - 1):
+            steepest = max(steepest, abs(np.int16(row[c + 1]) - np.int16(row[c])))
+        if steepest < least:
+            continue
+        for c in range(columns - 1):
+            step = np.int32(row[c + 1]) - np.int32(row[c])
+            if abs(step) < least or valid[c] == 0:
+                continue
+            lowest, highest = np.uint8(255), np.uint8(0)
+            for i in range(max(r - reach, 0), min(r + reach + 1, rows)):
+                for j in range(max(c - reach, 0), min(c + reach + 1, columns)):
+                    lowest = min(lowest, grey[i, j])
+                    highest = max(highest, grey[i, j])
+            contrast = np.int32(highest) - np.int32(lowest)
+            if abs(step) >= fraction * contrast and count < out.shape[0]:
+                out[count, 0] = r
+                out[count, 1] = c
+                out[count, 2] = step
+                out[count, 3] = contrast
+                count += 1
+    return count
+
+
+@jit
+def group_points(points: Int2D, rows: int, columns: int, out: NDArray[np.int32]) -> int:
+    """Group points that are connected by short distances.
+
+    Parameters
+    ----------
+    points : array, shape (n, at least 2), int32
+        Row and column of each point, in the order of the rows.
+    rows, columns : int
+        Largest distance of two points that are connected, along each axis.
+    out : array, shape (n,), int32
+        Receives the number of the group of each point, from 0, in the order of their first points.
+
+    Returns
+    -------
+    int
+        Number of groups.
+    """
+    for n in range(points.shape[0]):
+        out[n] = n
+        other = n - 1
+        while other >= 0 and points[n, 0] - points[other, 0] <= rows:
+            if abs(points[n, 1] - points[other, 1]) <= columns:
+                first, second = n, other
+                while out[first] != first:
+                    first = out[first]
+                while out[second] != second:
+                    second = out[second]
+                out[max(first, second)] = min(first, second)
+            other -= 1
+    count = 0
+    for n in range(points.shape[0]):
+        if out[n] == n:
+            out[n] = count
+            count += 1
+        else:
+            out[n] = out[out[n]]
+    return count
