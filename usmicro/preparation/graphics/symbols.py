@@ -38,8 +38,8 @@ class Rule:
 
 
 SMALL = Rule(fraction=0.38, step=30.0, grain=2.0, steps=2, contrast=64)
-LARGE = Rule(fraction=0.31, step=30.0, grain=2.0, steps=4, contrast=90)
-DIGIT = Rule(fraction=0.33, step=25.0, grain=1.5, steps=3, contrast=64)
+LARGE = Rule(fraction=0.30, step=30.0, grain=2.0, steps=4, contrast=90)
+DIGIT = Rule(fraction=0.33, step=25.0, grain=1.5, steps=2, contrast=64)
 RULES = (SMALL, LARGE, DIGIT)
 
 BLOCK, REACH_OF_CALIPER = 4, 4
@@ -68,8 +68,6 @@ def find_symbols(
     least = min(_least_step(rule, grain) for rule in rules)
     fraction = min(rule.fraction for rule in rules)
     steps = steps[: sharp_steps(grey, inside, int(least), fraction, WINDOW, steps)]
-    if near is not None:
-        steps = steps[~calipers[steps[:, 0], steps[:, 1]]]
     for rule in rules:
         sharp = np.abs(steps[:, 2]) >= np.maximum(
             _least_step(rule, grain),
@@ -78,7 +76,9 @@ def find_symbols(
         )
         if rule is DIGIT:
             sharp &= near[steps[:, 0] // BLOCK, steps[:, 1] // BLOCK] > 0
-        _draw(steps[sharp], rule, thin, level)
+        elif near is not None:
+            sharp &= ~calipers[steps[:, 0], steps[:, 1]]
+        _draw(steps[sharp], rule, thin, level, calipers)
     return level
 
 
@@ -102,7 +102,7 @@ def _near(calipers: BoolImage) -> ByteImage:
     return cv2.dilate(blocks, np.ones((side, side), np.uint8))
 
 
-def _draw(steps: Steps, rule: Rule, thin: ByteImage, level: ByteImage) -> None:
+def _draw(steps: Steps, rule: Rule, thin: ByteImage, level: ByteImage, calipers) -> None:
     if len(steps) < 2 * rule.steps:
         return
     group = np.empty(len(steps), np.int32)
@@ -111,6 +111,10 @@ def _draw(steps: Steps, rule: Rule, thin: ByteImage, level: ByteImage) -> None:
     falling = np.bincount(group, weights=steps[:, 2] < 0, minlength=groups)
     for number in np.flatnonzero(np.minimum(rising, falling) >= rule.steps):
         own = steps[group == number]
+        if rule is DIGIT:
+            own = own[~calipers[own[:, 0], own[:, 1]]]
+            if len(own) < 3 or np.ptp(own[:, 0]) < 3:
+                continue
         y, x = own[:, 0], own[:, 1]
         contrast = max(int(thin[y, x].max()), int(thin[y, x + 1].max()))
         if contrast < rule.contrast:
