@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,8 @@ Int2D = NDArray[np.int32]
 LANES = 8
 """Number of float32 values in a vector register of 256 bits. Templates are padded to a multiple of
 this width."""
+BLOCK = 64
+"""Number of columns that are tested at once."""
 
 
 @jit
@@ -222,28 +226,40 @@ def sharp_steps(
     rows, columns = grey.shape
     count = 0
     for r in range(rows):
-        row, valid = grey[r], inside[r]
-        steepest = np.int16(0)  # most rows of a scan have no such step and are finished here
-        for c in range(columns - 1):
-            steepest = max(steepest, abs(np.int16(row[c + 1]) - np.int16(row[c])))
-        if steepest < least:
-            continue
-        for c in range(columns - 1):
-            step = np.int32(row[c + 1]) - np.int32(row[c])
-            if abs(step) < least or valid[c] == 0:
+        for begin in range(0, columns - 1, BLOCK):
+            end = min(begin + BLOCK, columns - 1)
+            steepest = np.uint8(0)  # most blocks of a scan have no such step and are finished here
+            for c in range(begin, end):
+                left, right = grey[r, c], grey[r, c + 1]
+                steepest = max(steepest, max(left, right) - min(left, right))
+            if steepest < least:
                 continue
-            lowest, highest = np.uint8(255), np.uint8(0)
-            for i in range(max(r - reach, 0), min(r + reach + 1, rows)):
-                for j in range(max(c - reach, 0), min(c + reach + 1, columns)):
-                    lowest = min(lowest, grey[i, j])
-                    highest = max(highest, grey[i, j])
-            contrast = np.int32(highest) - np.int32(lowest)
-            if abs(step) >= fraction * contrast and count < out.shape[0]:
-                out[count, 0] = r
-                out[count, 1] = c
-                out[count, 2] = step
-                out[count, 3] = contrast
-                count += 1
+            for c in range(begin, end):
+                left, right = np.int32(grey[r, c]), np.int32(grey[r, c + 1])
+                if abs(right - left) < least or inside[r, c] == 0 or count == out.shape[0]:
+                    continue
+                # an echo has a larger range already in this row or the next, so that few are left
+                largest = np.int32(math.floor(abs(right - left) / fraction))
+                contrast = abs(right - left)
+                lowest, highest = min(left, right), max(left, right)
+                first, last = max(c - reach, 0), min(c + reach + 1, columns)
+                for away in range(reach + 1):
+                    for i in (r - away, r + away):
+                        if i < 0 or i >= rows:
+                            continue
+                        for j in range(first, last):
+                            value = np.int32(grey[i, j])
+                            lowest = min(lowest, value)
+                            highest = max(highest, value)
+                    contrast = highest - lowest
+                    if contrast > largest:
+                        break
+                if contrast <= largest:
+                    out[count, 0] = r
+                    out[count, 1] = c
+                    out[count, 2] = right - left
+                    out[count, 3] = contrast
+                    count += 1
     return count
 
 
@@ -285,3 +301,27 @@ def group_points(points: Int2D, rows: int, columns: int, out: NDArray[np.int32])
         else:
             out[n] = out[out[n]]
     return count
+
+
+@jit
+def raise_boxes(
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    values: NDArray[np.uint8],
+    out: NDArray[np.uint8],
+) -> None:
+    """Raise an image to at least a value in each box.
+
+    Parameters
+    ----------
+    first, last : array, shape (n, 2), int
+        First and last row and column of each box, which may reach beyond the image.
+    values : array, shape (n,), uint8
+    out : array, shape (rows, columns), uint8
+        Changed in place.
+    """
+    rows, columns = out.shape
+    for n in range(first.shape[0]):
+        for r in range(max(first[n, 0], 0), min(last[n, 0] + 1, rows)):
+            for c in range(max(first[n, 1], 0), min(last[n, 1] + 1, columns)):
+                out[r, c] = max(out[r, c], values[n])
