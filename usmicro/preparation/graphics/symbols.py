@@ -31,6 +31,8 @@ class Limits:
 
     fraction: float
     """Smallest step as a fraction of the contrast around it."""
+    ratio: float
+    """The same as a multiple of the lateral step ratio of the speckle."""
     step: float
     """Smallest step in grey levels. Ripples of lossy coding stay below it on most images."""
     grain: float
@@ -41,11 +43,11 @@ class Limits:
     """Smallest contrast of the symbol against its wider surroundings, in grey levels."""
 
 
-SMALL = Limits(fraction=0.38, step=30, grain=2.0, steps=2, contrast=64)
+SMALL = Limits(fraction=0.38, ratio=1.0, step=30, grain=2.0, steps=2, contrast=64)
 """Of any symbol, down to a dot of two pixels. The fraction of marked foci reaches 0.35."""
-LARGE = Limits(fraction=0.30, step=30, grain=2.0, steps=4, contrast=90)
+LARGE = Limits(fraction=0.30, ratio=0.75, step=30, grain=2.0, steps=4, contrast=90)
 """Of a symbol with long edges, such as a blurred digit. No marked focus has so many steps."""
-DIGIT = Limits(fraction=0.33, step=25, grain=1.5, steps=2, contrast=64)
+DIGIT = Limits(fraction=0.33, ratio=0.0, step=25, grain=1.5, steps=2, contrast=64)
 """Of a digit beside a caliper, which may touch it: steps of both count."""
 LEAST_BESIDE = 3
 """Smallest number of steps of a digit outside the box of its caliper, and of the rows that they
@@ -59,6 +61,11 @@ pixels, and both of its sides."""
 GAP = (2, 5)
 """Largest distance, in rows and columns, of two steps of one symbol. With 6 columns a marked focus
 beside a dot is taken for a part of it."""
+BAND = 64
+"""Number of rows over which the lateral steps of the speckle are averaged."""
+BORDER = 3
+"""Further distance of a step from the border of the scan area, along both axes, in pixels: the mask
+of a sector is that uncertain. Chosen by eye on simulated sectors."""
 RIM = 2
 """Distance from a step, in pixels, up to which bright pixels belong to its symbol."""
 LARGEST = 40
@@ -102,16 +109,19 @@ def find_symbols(
     least = min(_least_step(limits, grain) for limits in used)
     fraction = min(limits.fraction for limits in used)
     steps = steps[: sharp_steps(grey, inside, least, fraction, WINDOW, steps)]
+    steps = steps[_off_the_border(steps, inside)]
     if len(steps) < 2 * SMALL.steps:
         return level
     # on fine speckle, single steps of echoes are as sharp as the edges of symbols
-    clear = max(SMALL.fraction, _lateral_step_ratio(grey, tissue))
+    ratio = _lateral_step_ratio(grey, tissue)[steps[:, 0]]
     hidden = calipers[steps[:, 0], steps[:, 1]]
-    _draw(_at_least(steps[~hidden], SMALL, clear, grain), SMALL, thin, level)
-    _draw(_at_least(steps[~hidden], LARGE, LARGE.fraction, grain), LARGE, thin, level)
+    for limits in (SMALL, LARGE):
+        sharp = ~hidden & _reach(steps, limits, ratio, grain)
+        _draw(steps[sharp], limits, thin, level)
     if beside is not None:
-        near = steps[beside[steps[:, 0] // BLOCK, steps[:, 1] // BLOCK]]
-        _draw(_at_least(near, DIGIT, DIGIT.fraction, grain), DIGIT, thin, level, calipers)
+        sharp = beside[steps[:, 0] // BLOCK, steps[:, 1] // BLOCK]
+        sharp &= _reach(steps, DIGIT, ratio, grain)
+        _draw(steps[sharp], DIGIT, thin, level, calipers)
     return level
 
 
@@ -119,24 +129,51 @@ def _least_step(limits: Limits, grain: float) -> int:
     return int(np.ceil(max(limits.step, limits.grain * grain)))
 
 
-def _at_least(steps: Steps, limits: Limits, fraction: float, grain: float) -> Steps:
-    """Return the steps that reach the fraction of the contrast and the smallest step."""
+def _off_the_border(steps: Steps, inside: ByteImage) -> NDArray[np.bool_]:
+    """Tell which steps lie in the scan area with the corners of a square around them."""
+    found = np.ones(len(steps), dtype=bool)
+    for down in (-BORDER, BORDER):
+        for over in (-BORDER, BORDER):
+            row = np.clip(steps[:, 0] + down, 0, inside.shape[0] - 1)
+            column = np.clip(steps[:, 1] + over, 0, inside.shape[1] - 1)
+            found &= inside[row, column] > 0
+    return found
+
+
+def _reach(
+    steps: Steps, limits: Limits, ratio: NDArray[np.float32], grain: float
+) -> NDArray[np.bool_]:
+    """Tell which steps reach the limits; `ratio` is that of the lateral steps around each."""
     size = np.abs(steps[:, 2])
-    return steps[(size >= fraction * steps[:, 3]) & (size >= _least_step(limits, grain))]
+    fraction = np.maximum(limits.fraction, limits.ratio * ratio)
+    return np.asarray((size >= fraction * steps[:, 3]) & (size >= _least_step(limits, grain)))
 
 
-def _lateral_step_ratio(grey: ByteImage, tissue: BoolImage) -> float:
+def _lateral_step_ratio(grey: ByteImage, tissue: BoolImage) -> NDArray[np.float32]:
     """Return the mean step to the next pixel as a fraction of the mean step over four pixels.
 
-    It is 0.3 on coarse speckle and 0.45 on speckle that is hardly wider than a pixel.
+    It is about 0.3 on coarse speckle and 0.45 on speckle that is hardly wider than a pixel. It is
+    given for each row, since the speckle of a sector is finer near the probe.
     """
     # a quarter of the rows is enough for a mean
-    rows, within = grey[::4], tissue[::4].view(np.uint8)
+    rows, within = grey[::4], np.ascontiguousarray(tissue[::4]).view(np.uint8)
     near, far = (
-        cv2.mean(cv2.absdiff(rows[:, columns:], rows[:, :-columns]), within[:, columns:])[0]
+        cv2.boxFilter(
+            cv2.reduce(
+                cv2.multiply(
+                    cv2.absdiff(rows[:, columns:], rows[:, :-columns]), within[:, columns:]
+                ),
+                1,
+                cv2.REDUCE_SUM,
+                dtype=cv2.CV_32F,
+            ),
+            -1,
+            (1, BAND // 4),
+            borderType=cv2.BORDER_REPLICATE,
+        )[:, 0]
         for columns in (1, 4)
     )
-    return float(near / far) if far > 0 else 0.0
+    return np.repeat(near / np.maximum(far, 1), 4)[: len(grey)]
 
 
 def _blocks_beside(calipers: BoolImage) -> BoolImage:
