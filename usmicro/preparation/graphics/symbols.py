@@ -34,7 +34,7 @@ class Limits:
     ratio: float
     """The same as a multiple of the lateral step ratio of the speckle."""
     step: float
-    """Smallest step in grey levels. Ripples of lossy coding stay below it on most images."""
+    """Smallest step in grey levels. Ripples of lossy coding stay below 28 on most images."""
     grain: float
     """Smallest step as a multiple of the grain of the image."""
     steps: int
@@ -44,9 +44,10 @@ class Limits:
 
 
 SMALL = Limits(fraction=0.38, ratio=1.0, step=30, grain=2.0, steps=2, contrast=64)
-"""Of any symbol, down to a dot of two pixels. The fraction of marked foci reaches 0.35."""
+"""Of any symbol, down to a dot of two pixels. Two steps of marked foci reach 0.35."""
 LARGE = Limits(fraction=0.30, ratio=0.75, step=30, grain=2.0, steps=4, contrast=90)
-"""Of a symbol with long edges, such as a blurred digit. No marked focus has so many steps."""
+"""Of a symbol with long edges, such as a blurred digit. No marked focus has so many steps. Where
+speckle is fine, the factor of the ratio keeps that of simulated scans from being a symbol."""
 DIGIT = Limits(fraction=0.33, ratio=0.0, step=25, grain=1.5, steps=2, contrast=64)
 """Of a digit beside a caliper, which may touch it: steps of both count."""
 LEAST_BESIDE = 3
@@ -157,23 +158,14 @@ def _lateral_step_ratio(grey: ByteImage, tissue: BoolImage) -> NDArray[np.float3
     """
     # a quarter of the rows is enough for a mean
     rows, within = grey[::4], np.ascontiguousarray(tissue[::4]).view(np.uint8)
-    near, far = (
-        cv2.boxFilter(
-            cv2.reduce(
-                cv2.multiply(
-                    cv2.absdiff(rows[:, columns:], rows[:, :-columns]), within[:, columns:]
-                ),
-                1,
-                cv2.REDUCE_SUM,
-                dtype=cv2.CV_32F,
-            ),
-            -1,
-            (1, BAND // 4),
-            borderType=cv2.BORDER_REPLICATE,
-        )[:, 0]
-        for columns in (1, 4)
-    )
-    return np.repeat(near / np.maximum(far, 1), 4)[: len(grey)]
+    means = []
+    for columns in (1, 4):
+        step = cv2.absdiff(rows[:, columns:], rows[:, :-columns])
+        step = cv2.multiply(step, within[:, columns:])
+        total = cv2.reduce(step, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)
+        means.append(cv2.blur(total, (1, BAND // 4), borderType=cv2.BORDER_REPLICATE)[:, 0])
+    near, far = means
+    return np.asarray(np.repeat(near / np.maximum(far, 1), 4)[: len(grey)])
 
 
 def _blocks_beside(calipers: BoolImage) -> BoolImage:
@@ -219,7 +211,8 @@ def _draw(
     if calipers is not None:
         drawn &= (lengths >= LEAST_BESIDE) & (sides[:, 0] >= LEAST_BESIDE)
     whole = drawn & (sides.max(axis=1) < LARGEST)
-    raise_boxes(lowest[whole] - RIM, highest[whole] + (RIM, RIM + 1), contrast[whole], level)
+    rims = np.array([RIM, RIM + 1])  # a step lies between its pixel and the next
+    raise_boxes(lowest[whole] - RIM, highest[whole] + rims, contrast[whole], level)
     part = np.repeat(drawn & ~whole, lengths)
-    corners = np.column_stack([y, x])[part]
-    raise_boxes(corners - RIM, corners + (RIM, RIM + 1), np.repeat(contrast, lengths)[part], level)
+    single = np.column_stack([y, x])[part]
+    raise_boxes(single - RIM, single + rims, np.repeat(contrast, lengths)[part], level)

@@ -3,7 +3,7 @@
 The lateral resolution of a scan is several pixels. So no echo is a bright vertical stroke of one or
 two pixels that stands out against both sides two pixels away. Letters, digits, crosses, cursors and
 the dots between calipers have such strokes. They are the seeds. Thin bright pixels around a seed
-belong to its graphic.
+belong to its graphic. `symbols` finds what has sharp edges but no such strokes.
 """
 
 from __future__ import annotations
