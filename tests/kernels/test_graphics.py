@@ -90,27 +90,29 @@ def test_taken_pixels_equal_their_numpy_twin(channels):
     np.testing.assert_array_equal(out, image[rows][:, columns])
 
 
-def sharp_steps_in_numpy(grey, inside, least, fraction, reach):
+def sharp_steps_in_numpy(grey, inside, least, fraction, height, reach):
     grey = grey.astype(int)
     found = []
     for r, c in np.argwhere(inside[:, :-1] > 0):
         window = grey[max(r - reach, 0) : r + reach + 1, max(c - reach, 0) : c + reach + 1]
         step, contrast = grey[r, c + 1] - grey[r, c], window.max() - window.min()
-        if abs(step) >= max(least, fraction * contrast):
+        high = max(grey[r, c : c + 2]) - window.min() >= height * contrast
+        if abs(step) >= max(least, fraction * contrast) and high:
             found.append((r, c, step, contrast))
     return np.array(found)
 
 
 @pytest.mark.parametrize("fraction", [0.2, 0.375, 0.6])
-def test_sharp_steps_equal_their_numpy_twin(fraction):
+@pytest.mark.parametrize("height", [0.0, 0.6])
+def test_sharp_steps_equal_their_numpy_twin(fraction, height):
     random = np.random.default_rng(6)
     grey = random.integers(0, 256, (40, 150), dtype=np.uint8)
     inside = (random.random(grey.shape) > 0.2).view(np.uint8)
     out = np.empty((grey.size, 4), np.int32)
-    expected = sharp_steps_in_numpy(grey, inside, 60, fraction, 3)
-    count = sharp_steps(grey, inside, 60, fraction, 3, out)
+    expected = sharp_steps_in_numpy(grey, inside, 60, fraction, height, 3)
+    count = sharp_steps(grey, inside, 60, fraction, height, 3, out)
     np.testing.assert_array_equal(out[:count], expected)
-    assert sharp_steps(grey, inside, 60, fraction, 3, out[:5]) == min(5, len(expected))
+    assert sharp_steps(grey, inside, 60, fraction, height, 3, out[:5]) == min(5, len(expected))
 
 
 def group_points_in_numpy(points, rows, columns):

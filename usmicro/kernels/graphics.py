@@ -198,6 +198,7 @@ def sharp_steps(
     inside: NDArray[np.uint8],
     least: int,
     fraction: float,
+    height: float,
     reach: int,
     out: Int2D,
 ) -> int:
@@ -212,6 +213,9 @@ def sharp_steps(
         Smallest step, grey levels.
     fraction : float
         Smallest step as a fraction of the range of the grey levels in the window around it.
+    height : float
+        Smallest height of the brighter pixel above the darkest pixel of the window, as a fraction of
+        the same range: the sides of a dark spot are not high.
     reach : int
         The window has this number of rows and columns on each side of the left neighbour.
     out : array, shape (n, 4), int32
@@ -254,7 +258,7 @@ def sharp_steps(
                     contrast = highest - lowest
                     if contrast > largest:
                         break
-                if contrast <= largest:
+                if contrast <= largest and max(left, right) - lowest >= height * contrast:
                     out[count, 0] = r
                     out[count, 1] = c
                     out[count, 2] = right - left

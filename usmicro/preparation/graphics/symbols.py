@@ -36,16 +36,17 @@ class Limits:
     step: float
     """Smallest step in grey levels. Ripples of lossy coding stay below 28 on most images."""
     grain: float
-    """Smallest step as a multiple of the grain of the image."""
+    """Smallest step as a multiple of the grain of the image. With a factor of 2.0, points of raw
+    simulated speckle are symbols."""
     steps: int
     """Smallest number of rising steps, and of falling steps."""
     contrast: int
     """Smallest contrast of the symbol against its wider surroundings, in grey levels."""
 
 
-SMALL = Limits(fraction=0.38, ratio=1.0, step=30, grain=2.0, steps=2, contrast=64)
+SMALL = Limits(fraction=0.38, ratio=1.0, step=30, grain=2.5, steps=2, contrast=64)
 """Of any symbol, down to a dot of two pixels. Two steps of marked foci reach 0.35."""
-LARGE = Limits(fraction=0.30, ratio=0.75, step=30, grain=2.0, steps=4, contrast=90)
+LARGE = Limits(fraction=0.30, ratio=0.75, step=30, grain=2.5, steps=4, contrast=90)
 """Of a symbol with long edges, such as a blurred digit. No marked focus has so many steps. Where
 speckle is fine, the factor of the ratio keeps that of simulated scans from being a symbol."""
 DIGIT = Limits(fraction=0.33, ratio=0.0, step=25, grain=1.5, steps=2, contrast=64)
@@ -56,6 +57,9 @@ span. With fewer, echoes that touch a caliper count as digits."""
 BLOCK, REACH = 4, 4
 """Side of a block in pixels, and number of blocks beside a caliper in which its digit lies: digits
 on BUS-BRA begin up to 12 pixels away."""
+HEIGHT = 0.5
+"""Smallest height of the brighter of the two pixels of a step above its surroundings, as a fraction
+of the contrast: symbols are bright, while the sharpest edges of speckle are those of dark spots."""
 WINDOW = 3
 """Rows and columns on each side of a step over which the contrast is measured: a stroke of two
 pixels, and both of its sides."""
@@ -109,7 +113,7 @@ def find_symbols(
     steps = np.empty((grey.size // 16, 4), np.int32)
     least = min(_least_step(limits, grain) for limits in used)
     fraction = min(limits.fraction for limits in used)
-    steps = steps[: sharp_steps(grey, inside, least, fraction, WINDOW, steps)]
+    steps = steps[: sharp_steps(grey, inside, least, fraction, HEIGHT, WINDOW, steps)]
     steps = steps[_off_the_border(steps, inside)]
     if len(steps) < 2 * SMALL.steps:
         return level
@@ -190,7 +194,10 @@ def _draw(
     count = group_points(steps, *GAP, group)
     rising = np.bincount(group[steps[:, 2] > 0], minlength=count)
     falling = np.bincount(group[steps[:, 2] < 0], minlength=count)
-    own = (np.minimum(rising, falling) >= limits.steps)[group]
+    # the sum of steps times columns is minus the sum of the brightness between the steps
+    centre = np.bincount(group, weights=steps[:, 1], minlength=count) / (rising + falling)
+    moment = np.bincount(group, weights=steps[:, 2] * (steps[:, 1] - centre[group]))
+    own = ((np.minimum(rising, falling) >= limits.steps) & (moment < 0))[group]
     if calipers is not None:
         own &= ~calipers[steps[:, 0], steps[:, 1]]
     if not own.any():
