@@ -214,7 +214,7 @@ def sharp_steps(
     fraction : float
         Smallest step as a fraction of the range of the grey levels in the window around it.
     height : float
-        Smallest height of the brighter pixel above the darkest pixel of the window, as a fraction of
+        Smallest height of the brighter pixel above the darkest one in the window, as a fraction of
         the same range: the sides of a dark spot are not high.
     reach : int
         The window has this number of rows and columns on each side of the left neighbour.
