@@ -3,8 +3,11 @@ import pytest
 
 from usmicro.kernels.graphics import (
     fill_between_edges,
+    group_points,
     mark_touched_pixels,
     match_template,
+    raise_boxes,
+    sharp_steps,
     take_pixels,
 )
 
@@ -85,3 +88,59 @@ def test_taken_pixels_equal_their_numpy_twin(channels):
     out = np.empty((12, 50, channels), np.uint8)
     take_pixels(image, rows, columns, out)
     np.testing.assert_array_equal(out, image[rows][:, columns])
+
+
+def sharp_steps_in_numpy(grey, inside, least, fraction, height, reach):
+    grey = grey.astype(int)
+    found = []
+    for r, c in np.argwhere(inside[:, :-1] > 0):
+        window = grey[max(r - reach, 0) : r + reach + 1, max(c - reach, 0) : c + reach + 1]
+        step, contrast = grey[r, c + 1] - grey[r, c], window.max() - window.min()
+        high = max(grey[r, c : c + 2]) - window.min() >= height * contrast
+        if abs(step) >= max(least, fraction * contrast) and high:
+            found.append((r, c, step, contrast))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.375, 0.6])
+@pytest.mark.parametrize("height", [0.0, 0.6])
+def test_sharp_steps_equal_their_numpy_twin(fraction, height):
+    random = np.random.default_rng(6)
+    grey = random.integers(0, 256, (40, 150), dtype=np.uint8)
+    inside = (random.random(grey.shape) > 0.2).view(np.uint8)
+    out = np.empty((grey.size, 4), np.int32)
+    expected = sharp_steps_in_numpy(grey, inside, 60, fraction, height, 3)
+    count = sharp_steps(grey, inside, 60, fraction, height, 3, out)
+    np.testing.assert_array_equal(out[:count], expected)
+    assert sharp_steps(grey, inside, 60, fraction, height, 3, out[:5]) == min(5, len(expected))
+
+
+def group_points_in_numpy(points, rows, columns):
+    group = np.arange(len(points))
+    near = (np.abs(points[:, None] - points) <= (rows, columns)).all(axis=2)
+    for _ in points:
+        group = np.where(near, group, len(points)).min(axis=1)
+    return np.unique(group, return_inverse=True)[1]
+
+
+def test_grouped_points_equal_their_numpy_twin():
+    for seed in range(20):
+        points = np.argwhere(np.random.default_rng(seed).random((40, 50)) < 0.04).astype(np.int32)
+        out = np.empty(len(points), np.int32)
+        expected = group_points_in_numpy(points, 2, 5)
+        assert group_points(points, 2, 5, out) == expected.max() + 1
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_raised_boxes_equal_their_numpy_twin():
+    random = np.random.default_rng(7)
+    first = random.integers(-4, 30, (25, 2))
+    last = first + random.integers(0, 9, first.shape)
+    values = random.integers(0, 256, 25, dtype=np.uint8)
+    out = random.integers(0, 99, (20, 25), dtype=np.uint8)
+    expected = out.copy()
+    for (top, left), (bottom, right), value in zip(first, last, values, strict=True):
+        box = expected[max(top, 0) : max(bottom + 1, 0), max(left, 0) : max(right + 1, 0)]
+        np.maximum(box, value, out=box)
+    raise_boxes(first, last, values, out)
+    np.testing.assert_array_equal(out, expected)

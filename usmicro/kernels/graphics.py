@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,8 @@ Int2D = NDArray[np.int32]
 LANES = 8
 """Number of float32 values in a vector register of 256 bits. Templates are padded to a multiple of
 this width."""
+BLOCK = 64
+"""Number of columns that are tested at once."""
 
 
 @jit
@@ -186,3 +190,142 @@ def take_pixels(
             for k in range(channels):
                 for c in range(columns.size):
                     target[c, k] = source[columns[c], k]
+
+
+@jit
+def sharp_steps(
+    grey: NDArray[np.uint8],
+    inside: NDArray[np.uint8],
+    least: int,
+    fraction: float,
+    height: float,
+    reach: int,
+    out: Int2D,
+) -> int:
+    """List the steps between lateral neighbours that make up most of the contrast around them.
+
+    Parameters
+    ----------
+    grey : array, shape (rows, columns), uint8
+    inside : array, shape (rows, columns), uint8
+        Not 0 where steps are searched for.
+    least : int
+        Smallest step, grey levels.
+    fraction : float
+        Smallest step as a fraction of the range of the grey levels in the window around it.
+    height : float
+        Smallest height of the brighter pixel above the darkest one in the window, as a fraction of
+        the same range: the sides of a dark spot are not high.
+    reach : int
+        The window has this number of rows and columns on each side of the left neighbour.
+    out : array, shape (n, 4), int32
+        Receives row, column of the left neighbour, step (negative where the grey level falls to the
+        right) and range of the first n steps, in the order of the rows.
+
+    Returns
+    -------
+    int
+        Number of steps written to `out`.
+    """
+    rows, columns = grey.shape
+    count = 0
+    for r in range(rows):
+        for begin in range(0, columns - 1, BLOCK):
+            end = min(begin + BLOCK, columns - 1)
+            steepest = np.uint8(0)  # most blocks of a scan have no such step and are finished here
+            for c in range(begin, end):
+                left, right = grey[r, c], grey[r, c + 1]
+                steepest = max(steepest, max(left, right) - min(left, right))
+            if steepest < least:
+                continue
+            for c in range(begin, end):
+                left, right = np.int32(grey[r, c]), np.int32(grey[r, c + 1])
+                if abs(right - left) < least or inside[r, c] == 0 or count == out.shape[0]:
+                    continue
+                # an echo has a larger range already in this row or the next, so that few are left
+                largest = np.int32(math.floor(abs(right - left) / fraction))
+                contrast = abs(right - left)
+                lowest, highest = min(left, right), max(left, right)
+                first, last = max(c - reach, 0), min(c + reach + 1, columns)
+                for away in range(reach + 1):
+                    for i in (r - away, r + away):
+                        if i < 0 or i >= rows:
+                            continue
+                        for j in range(first, last):
+                            value = np.int32(grey[i, j])
+                            lowest = min(lowest, value)
+                            highest = max(highest, value)
+                    contrast = highest - lowest
+                    if contrast > largest:
+                        break
+                if contrast <= largest and max(left, right) - lowest >= height * contrast:
+                    out[count, 0] = r
+                    out[count, 1] = c
+                    out[count, 2] = right - left
+                    out[count, 3] = contrast
+                    count += 1
+    return count
+
+
+@jit
+def group_points(points: Int2D, rows: int, columns: int, out: NDArray[np.int32]) -> int:
+    """Group points that are connected by short distances.
+
+    Parameters
+    ----------
+    points : array, shape (n, at least 2), int32
+        Row and column of each point, in the order of the rows.
+    rows, columns : int
+        Largest distance of two points that are connected, along each axis.
+    out : array, shape (n,), int32
+        Receives the number of the group of each point, from 0, in the order of their first points.
+
+    Returns
+    -------
+    int
+        Number of groups.
+    """
+    for n in range(points.shape[0]):
+        out[n] = n
+        other = n - 1
+        while other >= 0 and points[n, 0] - points[other, 0] <= rows:
+            if abs(points[n, 1] - points[other, 1]) <= columns:
+                first, second = n, other
+                while out[first] != first:
+                    first = out[first]
+                while out[second] != second:
+                    second = out[second]
+                out[max(first, second)] = min(first, second)
+            other -= 1
+    count = 0
+    for n in range(points.shape[0]):
+        if out[n] == n:
+            out[n] = count
+            count += 1
+        else:
+            out[n] = out[out[n]]
+    return count
+
+
+@jit
+def raise_boxes(
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    values: NDArray[np.uint8],
+    out: NDArray[np.uint8],
+) -> None:
+    """Raise an image to at least a value in each box.
+
+    Parameters
+    ----------
+    first, last : array, shape (n, 2), int
+        First and last row and column of each box, which may reach beyond the image.
+    values : array, shape (n,), uint8
+    out : array, shape (rows, columns), uint8
+        Changed in place.
+    """
+    rows, columns = out.shape
+    for n in range(first.shape[0]):
+        for r in range(max(first[n, 0], 0), min(last[n, 0] + 1, rows)):
+            for c in range(max(first[n, 1], 0), min(last[n, 1] + 1, columns)):
+                out[r, c] = max(out[r, c], values[n])

@@ -3,7 +3,7 @@
 The lateral resolution of a scan is several pixels. So no echo is a bright vertical stroke of one or
 two pixels that stands out against both sides two pixels away. Letters, digits, crosses, cursors and
 the dots between calipers have such strokes. They are the seeds. Thin bright pixels around a seed
-belong to its graphic.
+belong to its graphic. `symbols` finds what has sharp edges but no such strokes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from usmicro.preparation.graphics.calipers import find_calipers
 from usmicro.preparation.graphics.depth_scale import find_depth_scales
 from usmicro.preparation.graphics.on_black import find_graphics_on_black
 from usmicro.preparation.graphics.panels import find_panels
+from usmicro.preparation.graphics.symbols import find_symbols
 
 LEAST_STROKE = 40
 """Smallest contrast, in grey levels, of a stroke of 1 to 2 pixels against both sides. Echoes on the
@@ -163,7 +164,10 @@ def find_graphics(
     if min(grey.shape) < LEAST_SIDE:
         return np.zeros(grey.shape, dtype=bool)
     thin = np.asarray(cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8)))
-    strokes, faint, solid = _seeds(grey, tissue, thin)
+    # the border of the scan area is as sharp as a stroke
+    inside = cv2.erode(tissue.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1)
+    grain = _grain(grey, tissue)
+    strokes, faint, solid = _seeds(grey, inside, thin, grain)
     text = cv2.max(_lines(faint, thin), _lines(solid.view(np.bool_), thin))
     del faint  # arrays are freed early, since each needs as much memory as the image
     known = find_calipers(grey, tissue) if calipers is None else calipers
@@ -171,6 +175,7 @@ def find_graphics(
     solids |= find_graphics_on_black(grey) | find_panels(grey)
     del solid
     level = cv2.max(cv2.max(_singles(strokes, thin), text), find_depth_scales(grey, thin))
+    level = cv2.max(level, find_symbols(grey, tissue, inside, thin, known, grain))
     if not level.any():
         return np.asarray(solids)
     # a graphic has one grey level, so that its fainter parts are blurred edges
@@ -182,20 +187,23 @@ def find_graphics(
     return np.asarray((mask > 0) | solids)
 
 
+def _grain(grey: ByteImage, tissue: BoolImage) -> float:
+    """Return how large the steps of the speckle are: 3 + the mean step over four pixels.
+
+    It shows how sharp the echoes are: fine speckle has large steps.
+    """
+    step = cv2.absdiff(grey[:, 4:], grey[:, :-4])
+    return 3 + float(cv2.mean(step, tissue[:, 4:].view(np.uint8))[0])
+
+
 def _seeds(
-    grey: ByteImage, tissue: BoolImage, thin: ByteImage
+    grey: ByteImage, inside: ByteImage, thin: ByteImage, grain: float
 ) -> tuple[BoolImage, BoolImage, ByteImage]:
     """Return the seeds of graphics.
 
     These are strokes and dots that are graphics anywhere, strokes that are graphics in a line of
     text, and solids (0 or 1).
     """
-    # the border of the scan area is as sharp as a stroke
-    inside = cv2.erode(tissue.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1)
-    # the mean step over four pixels shows how sharp the echoes are: fine speckle has large steps
-    grain = 3 + float(
-        cv2.mean(cv2.absdiff(grey[:, 4:], grey[:, :-4]), tissue[:, 4:].view(np.uint8))[0]
-    )
     vertical = _vertical(grey, 2, 3)
     vertical *= inside
     faint = vertical >= max(LEAST_STROKE_IN_TEXT, GRAIN_FACTORS[1] * grain)
