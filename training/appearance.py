@@ -44,7 +44,7 @@ from usmicro.foci.models import NETWORK_FILE
 from usmicro.foci.patches import GREY_STEPS_MM, PLANES, SIZE
 
 STEPS = 2500
-"""Number of batches. 1,200 gave a sensitivity that is lower by 0.01 to 0.04; see docs/models.md."""
+"""Number of batches. 1,200 gave a sensitivity that is lower by 0.01 to 0.04 (docs/accuracy.md)."""
 
 FOCI, OTHERS, SIMULATED_FOCI, SIMULATED_OTHERS, INSERTED_FOCI = 40, 160, 12, 36, 12
 """Numbers of candidates of each kind in a batch.
@@ -64,7 +64,7 @@ WITHOUT_ANATOMY = 0.1
 miss a mass."""
 
 SMOOTHED = 0.02
-"""Label smoothing, since readers disagree."""
+"""Label smoothing of foci, since readers disagree; that of other candidates is half as large."""
 
 AVERAGED_STEPS = 200
 """The weights are averaged over about so many of the last batches."""
@@ -199,7 +199,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("work", type=Path, help="folder with the candidates")
-    parser.add_argument("--only", nargs="*", default=NAMES, help="names of networks to train")
+    parser.add_argument(
+        "--only", nargs="*", choices=NAMES, default=NAMES, help="names of networks to train"
+    )
     parser.add_argument("--threads", type=int, default=1, help="number of threads")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import argparse
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,6 +176,8 @@ def candidates_of_inserted(numbered: tuple[int, MarkedImage]) -> ImageCandidates
         foci=int(clear.sum()),
         known=False,
         read=False,
+        further=False,
+        normal=False,
         position=position[clear],
         counts=[int(clear.sum())],
     )
@@ -196,6 +199,10 @@ def candidates_of_simulated(seed: int) -> ImageCandidates:
         patches=patches,
         is_focus=matched(*_places_in_image(found), targets, ()),
         foci=len(targets),
+        known=True,
+        read=False,
+        further=False,
+        normal=False,
         position=position,
         counts=counts,
     )
@@ -245,7 +252,9 @@ def main() -> None:
         print(f"{part}: {len(images)} images with {count} candidates", flush=True)
 
 
-def _computed(function, items, processes: int) -> list[ImageCandidates]:  # type: ignore[no-untyped-def]
+def _computed(
+    function: Callable[[Any], ImageCandidates], items: Iterable[Any], processes: int
+) -> list[ImageCandidates]:
     """Apply a function to each item in several processes."""
     with ProcessPoolExecutor(processes) as pool:
         return list(pool.map(function, items, chunksize=8))

@@ -11,8 +11,10 @@ Writes
     for each hospital.
 
 The printed figures are cross-validated: each image gets its confidences from a mass network that
-has not seen its hospital, and from a focus network and models that have seen neither its patient
-("patients left out") nor its hospital ("hospital left out"). The models that are written to
+has not seen its hospital, and from a focus network and models that have not seen its patient
+("patients left out") or its hospital ("hospital left out"). The duct network and the model of the
+confidence of masses have seen all hospitals. The logistic models are fitted to outputs of networks
+that may have seen other images of the hospital that is left out. The models that are written to
 usmicro/foci are fitted to all images.
 """
 
@@ -115,7 +117,7 @@ def false_positives_above(scored: Scored, confidence: float) -> float:
 
 
 def has_lesion(image: ImageCandidates) -> bool:
-    """Return True for an image with a lesion that was not chosen because it is difficult."""
+    """Return True for a read image that is not normal, outside training/readings.json."""
     return image.read and not image.further and not image.normal and image.source != SIMULATED
 
 
@@ -215,9 +217,9 @@ def reliability(scored: Scored) -> dict[str, Row]:
 
 
 def image_answers(images: Sequence[ImageCandidates]) -> list[bool | None]:
-    """Return whether each image shows calcifications; None if unknown or disputed.
+    """Return whether each image shows calcifications; None if unknown.
 
-    The answers of the two readers count where they read the image, otherwise the descriptor of the
+    The answers of the two readers count where they agree, otherwise the descriptor of the
     radiologist. A normal breast that nobody read shows none.
     """
     answers: list[bool | None] = []
@@ -360,7 +362,7 @@ def print_figures(
 def print_image_score(
     title: str, images: Sequence[ImageCandidates], score: Sequence[float | None]
 ) -> None:
-    """Print the AUC of the calcification score, hospital left out, and its false alarms."""
+    """Print the AUC of the calcification score, and its false alarms."""
     known = [i for i, value in enumerate(score) if value is not None]
     readers = [i for i in known if images[i].read and images[i].calcified is not None]
     standard = [i for i in readers if not images[i].further]
@@ -368,7 +370,11 @@ def print_image_score(
     normal = [i for i in known if images[i].normal]
     rows: dict[str, Row] = {}
     for name, chosen, truth in (
-        ("two readers, visual-readings", standard, [bool(images[i].calcified) for i in standard]),
+        (
+            "two readers, without training/readings.json",
+            standard,
+            [bool(images[i].calcified) for i in standard],
+        ),
         ("two readers, all", readers, [bool(images[i].calcified) for i in readers]),
         ("radiologist", breast, [images[i].calcification != "none" for i in breast]),
     ):

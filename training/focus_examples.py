@@ -56,13 +56,13 @@ class ImageCandidates:
     """Column and row of each candidate in mm of the grid of its view, shape (n, 2)."""
     counts: list[int]
     """Number of candidates of each view, in the order of the candidates."""
-    known: bool = True
+    known: bool
     """True if all foci of the image are known, so that its false positives can be counted."""
-    read: bool = True
+    read: bool
     """True if two readers read the image."""
-    further: bool = False
-    """True for the images of training/readings.json, many of which were chosen as difficult."""
-    normal: bool = False
+    further: bool
+    """True for the images of training/readings.json; 166 were chosen for a high score."""
+    normal: bool
     """True if the data set says that the breast is normal."""
     calcified: bool | None = None
     """Answer of both readers; None if they disagree or did not answer."""

@@ -51,7 +51,7 @@ and 0.76 for patients left out, and at 1 false positive per image there were 0.5
 CALIBRATION_RIDGE = 1e-7
 """Ridge penalty of the calibration. Marks are rare, and a larger one would shrink the slope."""
 
-CALIBRATION_BINS = 1e-6
+LEAST_PROBABILITY = 1e-6
 """Probabilities are cut so far from 0 and 1 before the calibration."""
 
 
@@ -216,7 +216,7 @@ def _calibration(pairs: Sequence[tuple[Floats, Floats]]) -> Logistic:
 
 
 def _log_odds(score: Floats) -> Floats:
-    within = np.clip(score, CALIBRATION_BINS, 1 - CALIBRATION_BINS)
+    within = np.clip(score, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     return np.asarray(np.log(within / (1 - within)))
 
 

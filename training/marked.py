@@ -8,6 +8,7 @@ descriptor, from which the score of the image learns.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class MarkedImage:
     read: bool
     """True if two readers read the image."""
     further: bool
-    """True for the images of READINGS, of which many were chosen because they are difficult."""
+    """True for the images of READINGS, 166 of which were chosen for a high calcification score."""
     normal: bool
     """True if the data set says that the breast is normal."""
     calcification: str | None
@@ -126,7 +127,9 @@ def marked_images(data: Path) -> list[MarkedImage]:
 def _key(image: LabelledImage) -> str:
     """Return a key that is the same for all readings of an image."""
     source = image.source or image.dataset
-    return f"{source} {image.path.stem.removeprefix('busi_')}"
+    # the copies of BUSI are named normal_035.jpg and busi_normal_35.png
+    stem = re.sub(r"_0+(?=\d)", "_", image.path.stem.removeprefix("busi_"))
+    return f"{source} {stem}"
 
 
 def _groups(images: Sequence[LabelledImage], by_path: dict[Path, LabelledImage]) -> list[str]:

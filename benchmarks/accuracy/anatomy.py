@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 
 from benchmarks.accuracy.boxes import LEAST_IOU, STRICT_IOU, BoxOverlap
-from benchmarks.accuracy.runs import Outcome
+from benchmarks.accuracy.foci import match_outcome
+from benchmarks.accuracy.runs import Outcome, listed_from
 from usmicro.evaluation.rows import Result, fraction, result_over_images, without_interval
 
 
@@ -85,9 +86,10 @@ def measure_boxes(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
 
 
 def measure_images_without_mass(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
-    """Measure ducts and nonmass areas on whole real images on which nothing is outlined.
+    """Measure foci, ducts and nonmass areas on whole real images on which nothing is outlined.
 
-    Parts beside a lesion are left out, because ducts and altered tissue may really lie there.
+    Parts beside a lesion are left out, because ducts and altered tissue may really lie there. Foci
+    that readers marked are not counted.
     """
     normal = [
         outcome
@@ -105,10 +107,27 @@ def measure_images_without_mass(outcomes: Sequence[Outcome], listed: float) -> l
     def ducts(drawn: list[Outcome]) -> float:
         return float(np.mean([outcome.found_ducts for outcome in drawn]))
 
+    def foci(drawn: list[Outcome]) -> float:
+        return float(np.mean([_listed_foci(outcome, listed) for outcome in drawn]))
+
+    def calcified(drawn: list[Outcome]) -> float:
+        return float(np.mean([outcome.calcification != "none" for outcome in drawn]))
+
     return [
+        result_over_images(normal, foci, "listed foci per image without a mass"),
+        result_over_images(normal, calcified, "images without a mass that are called calcified"),
         result_over_images(normal, nonmass_areas, "nonmass areas per image without a mass"),
         result_over_images(normal, ducts, "false-positive ducts per image without a mass"),
     ]
+
+
+def _listed_foci(outcome: Outcome, listed: float) -> int:
+    """Return the number of listed foci that lie on no mark."""
+    least = listed_from(outcome, listed)
+    if outcome.targets is None:
+        return sum(focus.confidence >= least for focus in outcome.foci)
+    detections = match_outcome(outcome)
+    return int((detections.false_positive & (detections.confidence >= least)).sum())
 
 
 def measure_ducts(outcomes: Sequence[Outcome], listed: float) -> list[Result]:

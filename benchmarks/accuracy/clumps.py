@@ -31,7 +31,7 @@ from usmicro.phantom.sets import random_settings
 from usmicro.phantom.simulation import Phantom
 from usmicro.phantom.truth import TrueFocus
 from usmicro.result import Analysis
-from usmicro.settings import AnatomySettings, Settings
+from usmicro.settings import AnatomySettings, FociSettings, Settings
 
 FIRST_SEED, SCENES = 61000, 60
 """First seed and number of the simulated scans; the rules were chosen on others."""
@@ -145,10 +145,15 @@ def normal_table(data: Path) -> str:
 
 
 def _analysis(image: LabelledImage, networks: dict[str, Path]) -> Analysis:
-    """Analyse a scan with the mass network that has not seen its data set."""
-    network = held_out_network(networks, image.source or image.dataset, image.path.stem)
+    """Analyse a scan with the mass network and the models of foci that have not seen its data."""
+    source = image.source or image.dataset
+    network = held_out_network(networks, source, image.path.stem)
+    models = HELD_OUT_NETWORKS / f"foci-without-{source}"
     scan: Scan = usmicro.load(image.path)
-    settings = Settings(anatomy=AnatomySettings(mass_network=str(network or "")))
+    settings = Settings(
+        anatomy=AnatomySettings(mass_network=str(network or "")),
+        foci=FociSettings(models=str(models) if models.is_dir() else ""),
+    )
     return usmicro.analyze(scan, settings=settings)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.accuracy.runs import Outcome
+from benchmarks.accuracy.runs import Outcome, listed_from
 from usmicro.evaluation.measures import free_response_results, per_image
 from usmicro.evaluation.metrics import (
     Detections,
@@ -26,6 +27,9 @@ FALSE_POSITIVE_RATES = (0.5, 1.0, 2.0, 3.1)
 
 3.1 is the rate of a published detector, Medical Physics 40 (2013) 102901; see docs/accuracy.md.
 """
+
+TINY = 1e-12
+"""Smallest confidence by which others are divided."""
 
 GROUP_RATE = 1.0
 """False positives per image at which the sensitivity of groups of foci is read."""
@@ -77,8 +81,19 @@ def listed_hits(outcome: Outcome, listed: float) -> list[Hit]:
 
 def measure_foci(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     """Measure foci on whole images."""
-    images = [match_outcome(outcome) for outcome in outcomes if outcome.targets is not None]
-    return free_response_results(images, listed, rates=FALSE_POSITIVE_RATES) if images else []
+    marked = [outcome for outcome in outcomes if outcome.targets is not None]
+    if not marked:
+        return []
+    images = [match_outcome(outcome) for outcome in marked]
+    # the confidence relative to that from which foci of the case are listed
+    relative = [
+        replace(image, confidence=image.confidence / max(listed_from(outcome, listed), TINY))
+        for image, outcome in zip(images, marked, strict=True)
+    ]
+    return [
+        *free_response_results(images, None, rates=FALSE_POSITIVE_RATES),
+        *free_response_results(relative, 1.0, rates=()),
+    ]
 
 
 def measure_foci_in_outlines(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
@@ -166,7 +181,7 @@ def measure_hits(outcomes: Sequence[Outcome], listed: float) -> list[Result]:
     Colour clips are left out; only their twinkling is measured.
     """
     hits_by_image = [
-        listed_hits(outcome, listed)
+        listed_hits(outcome, listed_from(outcome, listed))
         for outcome in outcomes
         if any(target.label and target.twinkling is None for target in outcome.targets or ())
     ]

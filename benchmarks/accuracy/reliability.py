@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.foci import listed_hits, match_outcome
-from benchmarks.accuracy.runs import Outcome
+from benchmarks.accuracy.runs import Outcome, listed_from
 from usmicro.evaluation.metrics import Estimate, bootstrap
 from usmicro.evaluation.rows import Row, fraction
 
@@ -50,7 +50,7 @@ def label_statements(outcome: Outcome, listed: float) -> list[Statement]:
     """Return `label_confidence` of the listed foci that hit a target."""
     return [
         (focus.label_confidence, focus.label == target.label)
-        for focus, target in listed_hits(outcome, listed)
+        for focus, target in listed_hits(outcome, listed_from(outcome, listed))
     ]
 
 

@@ -18,6 +18,7 @@ from usmicro.errors import UsmicroError
 from usmicro.evaluation.datasets import Rectangle, rectangle_area
 from usmicro.evaluation.overlaps import connected_parts, match_areas
 from usmicro.evaluation.targets import Target
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.labelling.calcification import calcification_of_image
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, LabelImage
@@ -90,6 +91,9 @@ class Outcome:
     """Reported descriptor of the calcifications, at the default confidence."""
     score: float = float("nan")
     """Calcification score, 0 to 1."""
+    listed_from: float | None = None
+    """Confidence from which foci are listed, with the models of the case; None for that of the
+    package."""
     seconds: float = float("nan")
     """Time of the analysis."""
     anatomy_seconds: float = float("nan")
@@ -120,6 +124,11 @@ def run_cases(
 
 def _use_one_thread() -> None:
     cv2.setNumThreads(1)
+
+
+def listed_from(outcome: Outcome, listed: float) -> float:
+    """Return the confidence from which foci of a case are listed; `listed` is the default."""
+    return listed if outcome.listed_from is None else outcome.listed_from
 
 
 def settings_of(case: Case, settings: Settings) -> Settings:
@@ -157,6 +166,7 @@ def run_case(case: Case, *, settings: Settings, given_outlines: bool) -> Outcome
         targets=truth.targets,
         calcification=calcification_of_image(analysis.foci, score, settings),
         score=score,
+        listed_from=listing_confidence(settings.foci),
         seconds=seconds,
         anatomy_seconds=analysis.seconds["anatomy"] / analysis.summary.frames,
     )

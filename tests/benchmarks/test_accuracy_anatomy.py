@@ -110,11 +110,13 @@ def test_ducts_and_nonmass_areas_are_measured_on_whole_images_without_a_finding(
         replace(normal, part=(0, 0, 9, 9)),
     ]
     outcomes = [
-        Outcome(case=normal, found_ducts=2),
-        Outcome(case=normal, found_ducts=1, found_nonmass=1),
+        Outcome(case=normal, found_ducts=2, calcification="none"),
+        Outcome(case=normal, found_ducts=1, found_nonmass=1, calcification="in a mass"),
         *(Outcome(case=case, found_ducts=9, found_nonmass=9) for case in left_out),
     ]
     assert values(measure_images_without_mass(outcomes, 0.5)) == {
+        "listed foci per image without a mass": (0.0, 2),
+        "images without a mass that are called calcified": (0.5, 2),
         "nonmass areas per image without a mass": (0.5, 2),
         "false-positive ducts per image without a mass": (1.5, 2),
     }

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,10 +40,9 @@ def test_there_is_a_reason_for_each_chosen_focus(foci):
     assert foci.take(chosen[:0]).reasons() == []
 
 
-def test_the_reason_of_a_clump_is_its_own(foci):
-    foci.candidates.features["clump"][1] = 1
-    try:
-        assert foci.reasons()[1] == CLUMP_REASON
-        assert CLUMP_REASON not in foci.reasons()[:1]
-    finally:
-        foci.candidates.features["clump"][1] = 0
+def test_a_clump_has_the_reason_of_its_rule_unless_a_part_is_as_confident(foci):
+    features = foci.candidates.features | {"clump": np.ones(len(foci.candidates))}
+    clumps = replace(foci, candidates=replace(foci.candidates, features=features))
+    assert clumps.reasons() == foci.reasons()
+    more_confident = replace(clumps, confidence=clumps.confidence + 1e-6)
+    assert set(more_confident.reasons()) == {CLUMP_REASON}

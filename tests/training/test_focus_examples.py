@@ -41,7 +41,7 @@ def image_of(is_focus, features=None, *, group="patient", position=None, counts=
         foci=fields.pop("foci", int(np.nansum(is_focus))),
         position=np.zeros((count, 2)) if position is None else position,
         counts=[count] if counts is None else counts,
-        **fields,
+        **{"known": True, "read": True, "further": False, "normal": False, **fields},
     )
 
 

@@ -22,7 +22,10 @@ CLUMP_REASON = (
     "A clump: its contrast, the contrast at its edge, its elongation, its shadow and the mass "
     "probability decided."
 )
-"""Reason for the confidence of a clump, which has a rule of its own."""
+"""Reason for the confidence of a clump that comes from its own rule.
+
+A clump with a more confident part has the confidence and the reason of this part.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class AssessedFoci:
     candidates: Candidates
     """Round candidates and clumps."""
     confidence: NDArray[np.float64]
-    """Probability that a reader would mark each, shape (n,)."""
+    """Probability that two readers would both mark each, shape (n,)."""
     source: NDArray[np.intp]
     """Index in `features` of each; that of its most confident part for a clump. Shape (n,)."""
     features: Mapping[str, NDArray[np.float64]]
@@ -52,11 +55,12 @@ class AssessedFoci:
     def reasons(self) -> list[str]:
         """Name what decided the confidence of each focus."""
         chosen = {name: values[self.source] for name, values in self.features.items()}
-        is_clump = self.candidates.features["clump"] > 0
+        of_source = np.asarray(self.models.focus.probability(chosen))
+        by_rule = (self.candidates.features["clump"] > 0) & (self.confidence > of_source)
         return [
-            CLUMP_REASON if clump else reason
-            for clump, reason in zip(
-                is_clump, confidence_reasons(self.models.focus, chosen), strict=True
+            CLUMP_REASON if is_by_rule else reason
+            for is_by_rule, reason in zip(
+                by_rule, confidence_reasons(self.models.focus, chosen), strict=True
             )
         ]
 

@@ -228,10 +228,12 @@ def _bright_areas(view: View, filled: FloatImage, settings: FociSettings) -> _Ar
     pixel_mm = factor * view.grid.pixel_mm
     rows, columns = view.shape
     size = (max(1, columns // factor), max(1, rows // factor))
-    reduced = cv2.resize(filled, size, interpolation=cv2.INTER_AREA)
+    # the last rows and columns that do not fill a pixel are left out
+    used = slice(size[1] * factor), slice(size[0] * factor)
+    reduced = cv2.resize(filled[used], size, interpolation=cv2.INTER_AREA)
     smooth = cv2.GaussianBlur(reduced, (0, 0), SMOOTHING_MM / pixel_mm)
     levels = np.clip(np.rint(smooth), 0, 255).astype(np.uint8)
-    mask = cv2.resize(view.usable.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(view.usable[used].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     usable = mask > 0
     darker = np.cumsum(np.bincount(levels[usable], minlength=256))
     low, median, upper, high = np.searchsorted(

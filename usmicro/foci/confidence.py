@@ -1,4 +1,4 @@
-"""Confidence of each focus, and what decided it; the score of the whole image."""
+"""Confidence of each focus, and the calcification score of an image."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def focus_confidence(
     Returns
     -------
     array, shape (n,), float64
-        Probability that a reader would mark the candidate as an echogenic focus.
+        Probability that two readers would both mark the candidate as an echogenic focus.
     """
     models = models or read_focus_models()
     features = focus_features(view, candidates, anatomy, models)
@@ -87,7 +87,7 @@ def image_features(confidences: Iterable[float]) -> dict[str, float]:
     """Return the input of the model `image`: the log odds of the most confident focus.
 
     The confidence of a focus already depends on the other foci around it, so that more foci, the
-    foci in masses, and the number of masses add nothing (docs/models.md). Without a focus the
+    foci in masses, and the number of masses add nothing (docs/accuracy.md). Without a focus the
     confidence counts as 0.
     """
     highest = max(confidences, default=0.0)

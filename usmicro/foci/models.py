@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -14,11 +15,16 @@ import numpy as np
 from usmicro.errors import SettingsError
 from usmicro.foci.appearance import network_log_odds
 from usmicro.foci.patches import PLANES, SIZE
+from usmicro.foci.reasons import GROUPS
 from usmicro.numerics.logistic import Logistic, models_in
 
 PACKAGE_MODELS = Path(__file__).parent
-"""Folder of the models of the package, fitted by `python -m training.confidence`."""
+"""Folder of the models of the package, from `training.appearance` and `training.confidence`."""
 LOGISTIC_FILE, NETWORK_FILE, CURVE_FILE = "confidence.json", "appearance.onnx", "curve.json"
+INPUTS = frozenset(name for names in GROUPS.values() for name in names)
+"""Inputs that a model of the confidence may have."""
+IMAGE_INPUTS = frozenset(("highest_log_odds",))
+"""Inputs that a model of the image score may have."""
 FILES = (LOGISTIC_FILE, NETWORK_FILE, CURVE_FILE)
 """Names of the files in a folder of models."""
 
@@ -83,10 +89,12 @@ def _state(file: Path) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=8)
 def _read(folder: Path, state: tuple[tuple[int, int] | None, ...]) -> FocusModels:
-    """Read the models; `state` makes that they are read again after a file was replaced."""
+    """Read the models; A new `state` makes the cache read them again."""
     try:
         logistic = models_in(folder / LOGISTIC_FILE)
         curve = json.loads((folder / CURVE_FILE).read_text(encoding="utf-8"))
+        _check_names({**logistic["alone"].weights, **logistic["focus"].weights}, INPUTS)
+        _check_names(logistic["image"].weights, IMAGE_INPUTS)
         return FocusModels(
             files=tuple(folder / name for name in FILES),
             network=folder / NETWORK_FILE,
@@ -98,9 +106,17 @@ def _read(folder: Path, state: tuple[tuple[int, int] | None, ...]) -> FocusModel
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(
             f"{folder}: expected {LOGISTIC_FILE}, {NETWORK_FILE} and {CURVE_FILE} as "
-            f"`python -m training.confidence` writes them, found {type(error).__name__}: {error}; "
+            "`training.appearance` and `training.confidence` write them, "
+            f"found {type(error).__name__}: {error}; "
             "correct the setting foci.models, or leave it empty for the models of the package"
         ) from error
+
+
+def _check_names(names: Iterable[str], known: Collection[str]) -> None:
+    """Raise ValueError if a model has an input that is not measured."""
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise ValueError(f"unknown inputs {', '.join(unknown)}")
 
 
 def _checked_curve(points: Any) -> tuple[tuple[float, float], ...]:

@@ -144,7 +144,7 @@ class Focus:
     twinkling_reason: str
     """What decided the twinkling verdict, or why twinkling is not assessable."""
     confidence_reason: str
-    """The three measures that raised or lowered the confidence most."""
+    """The measures, up to three, that raised or lowered the confidence on the best frame most."""
     outline_px: str | None = None
     """Corners of the outline of a clump, "column,row column,row ..."; None for a round focus."""
 
