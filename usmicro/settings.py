@@ -286,7 +286,7 @@ class LabelSettings(Checked):
     )
     cluster_size: int = described(3, says="least number of foci in a cluster", least=2)
     calcification: float = described(
-        0.64,
+        0.65,
         says="calcification_score from which an image has a calcification; below it has none; 8 % "
         "of normal breasts reach the default",
         least=0,

@@ -220,7 +220,8 @@ function ringPath(label, radius) {
 function outlinePath(focus) {
   const corners = focus.outline_px.split(" ").map((corner) => {
     const [x, y] = corner.split(",").map(Number);
-    return `${((x - focus.x_px) * view.scale).toFixed(1)} ${((y - focus.y_px) * view.scale).toFixed(1)}`;
+    const dx = (x - focus.x_px) * view.scale, dy = (y - focus.y_px) * view.scale;
+    return `${dx.toFixed(1)} ${dy.toFixed(1)}`;
   });
   return `M${corners.join("L")}z`;
 }
