@@ -40,16 +40,25 @@ def measured(x=0.0, y=0.0, frame=0):
     )
 
 
+def observed(index, confidence, x=0.0, y=0.0, better=True):
+    """A focus at a place in mm on one frame."""
+    measurement = measured(x, y, index)
+    return Observation(
+        index=index,
+        frame=index,
+        position=measurement.position,
+        confidence=confidence,
+        measurement=measurement if better else None,
+    )
+
+
 def track_of(confidences, x=0.0, y=0.0, view=0):
     """A track with an observation on each frame that has a confidence; None where it is hidden."""
     track = FocusTrack(view, "echo")
     for index, confidence in enumerate(confidences):
         if confidence is not None:
             better = track.is_surpassed_by(confidence)
-            measurement = measured(x, y, index) if better else None
-            track.add(
-                Observation(index=index, confidence=confidence, measurement=measurement), NO_COLOUR
-            )
+            track.add(observed(index, confidence, x, y, better), NO_COLOUR)
     return track
 
 
@@ -108,7 +117,7 @@ def test_a_focus_keeps_its_track_and_one_that_disappears_is_hidden_for_a_while(v
     first = tracks.link_foci(view, "echo", 0, [10.0, 60.0], [10.0, 60.0], None)
     assert len(tracks.foci) == 2
     for track in first:
-        track.add(Observation(index=0, confidence=0.5, measurement=measured()), NO_COLOUR)
+        track.add(observed(0, 0.5), NO_COLOUR)
     again = tracks.link_foci(view, "echo", 1, [11.0], [10.0], (0.0, 0.0))
     assert again == [first[0]]
     assert list(tracks.hidden_foci(view, "echo")) == [(first[1], 60.0, 60.0)]

@@ -10,7 +10,14 @@ import numpy as np
 from usmicro.doppler.twinkling import assess_twinkling
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.labelling.clusters import find_clusters
-from usmicro.model.findings import Focus, Mass, Origin, Twinkling, TwinklingVerdict
+from usmicro.model.findings import (
+    Focus,
+    Mass,
+    Origin,
+    TrackPoint,
+    Twinkling,
+    TwinklingVerdict,
+)
 from usmicro.settings import Settings, TwinklingSettings
 from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
 
@@ -59,8 +66,13 @@ class _ReportedFocus:
 
 
 def findings_of(
-    tracks: TrackCollection, analysed: int, settings: Settings, *, cine: bool
-) -> tuple[list[Focus], list[Mass]]:
+    tracks: TrackCollection,
+    analysed: int,
+    settings: Settings,
+    *,
+    cine: bool,
+    frame_times: Sequence[float] = (),
+) -> tuple[list[Focus], list[Mass], list[TrackPoint]]:
     """Build the rows of the tables of foci and masses.
 
     Parameters
@@ -73,6 +85,8 @@ def findings_of(
         the foci of a mass.
     cine : bool
         True if the scan has several frames.
+    frame_times : sequence of float
+        Time of each frame of the scan in s; empty if unknown.
 
     Returns
     -------
@@ -80,6 +94,8 @@ def findings_of(
         Every focus, the most confident first.
     masses : list of Mass
         Every mass that was seen on enough frames or outlined by the user, by frame and position.
+    points : list of TrackPoint
+        Every listed focus of a cine on every frame that shows it, by focus and frame.
     """
     mass_numbers = _mass_numbers(tracks.masses, analysed)
     reported = _reported(tracks.foci, mass_numbers, analysed, settings, cine=cine)
@@ -103,11 +119,35 @@ def findings_of(
         position = best.position
         return -reported[index].confidence, best.frame, position.y_px, position.x_px
 
+    ordered = sorted(range(len(reported)), key=order)
     foci = [
         _focus_row(reported[index], number, cluster=clusters[index], cine=cine)
-        for number, index in enumerate(sorted(range(len(reported)), key=order), start=1)
+        for number, index in enumerate(ordered, start=1)
     ]
-    return foci, masses
+    points = [
+        point
+        for number, index in enumerate(ordered, start=1)
+        if cine and listed[index]
+        for point in _points(reported[index].track, number, frame_times)
+    ]
+    return foci, masses, points
+
+
+def _points(track: FocusTrack, number: int, frame_times: Sequence[float]) -> list[TrackPoint]:
+    """Build the rows of tracks.csv of one focus."""
+    return [
+        TrackPoint(
+            focus=number,
+            frame=seen.frame,
+            time_s=frame_times[seen.frame] if seen.frame < len(frame_times) else None,
+            x_px=seen.x_px,
+            y_px=seen.y_px,
+            x_mm=seen.x_mm,
+            depth_mm=seen.depth_mm,
+            confidence=seen.confidence,
+        )
+        for seen in track.seen
+    ]
 
 
 def _mass_numbers(tracks: Sequence[MassTrack], analysed: int) -> dict[MassTrack, int]:
@@ -249,7 +289,7 @@ def _focus_row(reported: _ReportedFocus, number: int, *, cluster: int | None, ci
         twinkling=reported.twinkling.verdict,
         twinkling_score=reported.twinkling.score,
         track=reported.number if cine else None,
-        seen_frames=len(track.observations) if cine else None,
+        seen_frames=track.frames_seen if cine else None,
         origin=reported.origin,
         shadow_reason=shadow.reason,
         twinkling_reason=reported.twinkling.reason,
