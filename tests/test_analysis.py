@@ -126,7 +126,8 @@ def test_what_one_frame_of_many_shows_is_less_sure(phantom, analysis):
         Scan.of_array(frames, spacing=phantom.spacing), settings=every_candidate()
     )
     best = max(glimpsed.foci, key=lambda focus: focus.confidence)
-    assert best.confidence < 0.5 * analysis.foci[0].confidence
+    odds, odds_of_still = (c / (1 - c) for c in (best.confidence, analysis.foci[0].confidence))
+    assert odds < 0.1 * odds_of_still
 
 
 def test_frames_without_tissue_are_noted_and_a_scan_without_any_fails(phantom):

@@ -28,6 +28,7 @@ from usmicro.numerics.timing import StageTimer
 from usmicro.preparation import ScreenCache, prepare
 from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
+from usmicro.tracking.confidence import frame_rate_of
 from usmicro.tracking.findings import findings_of
 from usmicro.tracking.motion import reduced_tissue, tissue_shift
 from usmicro.tracking.observations import (
@@ -140,7 +141,12 @@ def analyze(
         cine=cine,
         remarks=[*scan.notes, *scan.warnings, *of_masks],
         screen=ScreenCache() if cine else None,
-        tracks=TrackCollection(least_confidence=listing_confidence(settings.foci)),
+        tracks=TrackCollection(
+            least_confidence=listing_confidence(settings.foci),
+            frame_rate=frame_rate_of(
+                scan.frame_times, settings.loading.frames or scan.declared_frames
+            ),
+        ),
     )
     key_frame: _KeyFrame | None = None
     without_tissue: list[int] = []
@@ -315,6 +321,7 @@ def _follow_masses(
                 track = state.tracks.add_mass(view, number, measurement)
             track.best = measurement
         track.frames_seen += 1
+        track.confidence_sum += confidence
         tracks[mass] = track
     return tracks
 

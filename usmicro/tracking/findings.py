@@ -98,7 +98,7 @@ def findings_of(
         Every listed focus of a cine on every frame that shows it, by focus and frame.
     """
     mass_numbers = _mass_numbers(tracks.masses, analysed)
-    reported = _reported(tracks.foci, mass_numbers, analysed, settings, cine=cine)
+    reported = _reported(tracks, mass_numbers, analysed, settings, cine=cine)
     least = listing_confidence(settings.foci)
     listed = [focus.confidence >= least for focus in reported]
     clusters = _clusters(reported, listed, settings)
@@ -163,7 +163,7 @@ def _mass_numbers(tracks: Sequence[MassTrack], analysed: int) -> dict[MassTrack,
 
 
 def _reported(
-    tracks: Sequence[FocusTrack],
+    tracks: TrackCollection,
     mass_numbers: Mapping[MassTrack, int],
     analysed: int,
     settings: Settings,
@@ -175,16 +175,17 @@ def _reported(
     All tracks with an echo are reported. A track without an echo is reported if it is the source
     of twinkling; others are mostly vessels.
     """
-    verdicts = [assess_twinkling(track.colour, settings.twinkling) for track in tracks]
+    foci = tracks.foci
+    verdicts = [assess_twinkling(track.colour, settings.twinkling) for track in foci]
     support = SUPPORT_IN_CINE if cine else SUPPORT_IN_STILL
     least = listing_confidence(settings.foci)
-    sources = _sources(tracks, verdicts, analysed, support, settings.twinkling)
+    sources = _sources(foci, verdicts, analysed, support, settings.twinkling)
     reported: list[_ReportedFocus] = []
-    for i, (track, twinkling) in enumerate(zip(tracks, verdicts, strict=True)):
+    for i, (track, twinkling) in enumerate(zip(foci, verdicts, strict=True)):
         by_echo = track.origin == "echo"
         if not by_echo and i not in sources:
             continue
-        echo_confidence = confidence = track.mean_confidence(analysed)
+        echo_confidence = confidence = track.confidence(analysed, tracks.frame_rate)
         if i in sources:
             # twinkling supports a calcification; its absence does not count against one
             evidence = support.get(twinkling.verdict, 0.0) * (twinkling.score or 0.0)

@@ -15,6 +15,7 @@ from usmicro.model.arrays import LabelImage
 from usmicro.model.findings import Origin
 from usmicro.model.view import View
 from usmicro.settings import TwinklingSettings
+from usmicro.tracking.confidence import ASSUMED_FRAME_RATE, LEAST_FRAMES, track_confidence
 from usmicro.tracking.linking import Tracker
 from usmicro.tracking.mass_linking import MassLinker
 from usmicro.tracking.observations import FocusMeasurement, MassMeasurement, Observation
@@ -25,10 +26,6 @@ away begins a new track. Chosen by eye on simulated cines; no measurement is rec
 KNOWN_SHIFT_GATE_MM = 0.6
 """Smaller value of FOCUS_GATE_MM, used if the motion of the tissue is known. A weak focus beside a
 lost one then begins its own track. Chosen by eye on simulated cines; no measurement is recorded."""
-LEAST_FRAMES = 6
-"""The confidence of a focus in a cine is averaged over at least this many frames, so that one that
-appears only once or twice is not listed. Chosen by eye on simulated cines; no measurement is
-recorded."""
 
 
 SEEN_FIELDS = 7
@@ -59,6 +56,8 @@ class MassTrack:
     """The measurement on the frame on which the confidence is highest."""
     frames_seen: int = 0
     """Number of frames that show the mass."""
+    confidence_sum: float = 0.0
+    """Sum of its confidences over these frames."""
 
 
 @dataclass(slots=True, eq=False)
@@ -156,9 +155,30 @@ class FocusTrack:
         analysed : int
             Number of frames of the scan that were analysed.
         """
-        seen = self.seen
-        frames = seen[-1].index - seen[0].index + 1
+        frames = int(self._seen[-SEEN_FIELDS] - self._seen[0]) + 1
         return self._confidence_sum / max(frames, min(LEAST_FRAMES, analysed))
+
+    def confidence(self, analysed: int, frame_rate: float) -> float:
+        """Confidence over the frames of a cine; that of the frame in a still.
+
+        Parameters
+        ----------
+        analysed : int
+            Number of frames of the scan that were analysed.
+        frame_rate : float
+            Frames that are analysed per second.
+        """
+        if analysed == 1:
+            return self._confidence_sum
+        last, first = self._seen[-SEEN_FIELDS], self._seen[0]
+        return track_confidence(
+            self._best_confidence,
+            self._confidence_sum,
+            seen=self.frames_seen,
+            span=int(last - first) + 1,
+            analysed=analysed,
+            frame_rate=frame_rate,
+        )
 
     def distance_mm(self, other: FocusTrack) -> float:
         """Distance to another track in mm of the grid; infinite if they lie on different views."""
@@ -198,6 +218,8 @@ class TrackCollection:
     least_confidence: float = 0.0
     """Tracks that have ended below this confidence are forgotten, unless colours were seen at them,
     so that a long cine needs little memory. 0 keeps all."""
+    frame_rate: float = ASSUMED_FRAME_RATE
+    """Frames that are analysed per second."""
     _highest: float = 0.0
     """Highest confidence of the tracks that have ended."""
 
@@ -294,7 +316,8 @@ class TrackCollection:
 
     def _is_kept(self, track: FocusTrack) -> bool:
         """True if a track that has ended may be reported, or decides the score of the image."""
-        confidence = track.mean_confidence(LEAST_FRAMES)
+        frames = int(track.seen[-1].index) + 1
+        confidence = track.confidence(max(frames, LEAST_FRAMES), self.frame_rate)
         kept = confidence >= self.least_confidence or confidence > self._highest
         self._highest = max(confidence, self._highest)
         return kept or any(colour is not NO_COLOUR for colour in track.colour)
