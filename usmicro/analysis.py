@@ -320,8 +320,7 @@ def _follow_masses(
             if track is None:
                 track = state.tracks.add_mass(view, number, measurement)
             track.best = measurement
-        track.frames_seen += 1
-        track.confidence_sum += confidence
+        track.add(index, confidence)
         tracks[mass] = track
     return tracks
 

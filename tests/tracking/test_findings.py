@@ -37,7 +37,8 @@ def mass(x, frames, confidence=0.8):
             source="found",
         )
     )
-    track.frames_seen = frames
+    for index in range(frames):
+        track.add(index, confidence)
     return track
 
 
@@ -133,12 +134,33 @@ def test_foci_that_are_not_listed_form_no_cluster_and_do_not_count_in_a_mass():
 
 
 def test_masses_are_numbered_by_position_and_need_some_frames_unless_given():
-    seen, glimpsed = mass(50.0, LEAST_MASS_FRAMES), mass(10.0, LEAST_MASS_FRAMES - 1)
+    seen = mass(50.0, LEAST_MASS_FRAMES, confidence=0.95)
+    glimpsed = mass(10.0, LEAST_MASS_FRAMES - 1, confidence=0.95)
+    weak = mass(30.0, LEAST_MASS_FRAMES, confidence=0.6)
     given = mass(20.0, 1, confidence=1.0)
     in_glimpsed = track_of([0.9])
     in_glimpsed.mass = glimpsed
     (focus,), masses, _ = findings_of(
-        collection([in_glimpsed], [seen, glimpsed, given]), 9, Settings(), cine=True
+        collection([in_glimpsed], [seen, glimpsed, given, weak]), 9, Settings(), cine=True
     )
     assert [(row.mass, row.x_px) for row in masses] == [(1, 20.0), (2, 50.0)]
     assert focus.mass is None
+
+
+def test_a_weak_mass_on_which_the_plane_rests_is_reported():
+    weak = mass(30.0, 40, confidence=0.6)
+    _, masses, _ = findings_of(collection([], [weak]), 100, Settings(), cine=True)
+    assert [row.x_px for row in masses] == [30.0]
+
+
+def test_tracks_have_a_row_for_each_frame_of_a_listed_focus():
+    tracks = collection([track_of([0.9, None, 0.8], 1, 2), track_of([0.01] * 3)])
+    foci, _, points = findings_of(tracks, 3, Settings(), cine=True, frame_times=(0.0, 0.5, 1.0))
+    assert {point.focus for point in points} == {foci[0].focus}
+    assert [(point.frame, point.time_s, point.confidence) for point in points] == [
+        (0, 0.0, 0.9),
+        (2, 1.0, 0.8),
+    ]
+    _, _, without_times = findings_of(tracks, 3, Settings(), cine=True)
+    assert {point.time_s for point in without_times} == {None}
+    assert findings_of(collection([track_of([0.9])]), 1, Settings(), cine=False)[2] == []

@@ -12,7 +12,7 @@ from usmicro.phantom.anatomy import TissueMaps, render
 from usmicro.phantom.random_layers import random_lines
 from usmicro.phantom.random_scene import random_scene
 from usmicro.phantom.scan_conversion import Probe
-from usmicro.phantom.scene import Curve, DuctShape, FocusShape, Line, MassShape, Scene
+from usmicro.phantom.scene import Curve, DuctShape, FocusShape, Line, MassShape, Outline, Scene
 from usmicro.phantom.settings import PhantomSettings
 from usmicro.phantom.speckle import ComplexImage, scatterer_power, scatterers
 
@@ -54,6 +54,12 @@ class SweepTissue:
         self._layers = scenes[0]
         placed = [_place(rng, scene, SEGMENT * (i + 0.5)) for i, scene in enumerate(scenes)]
         self.masses = [mass for segment in placed for mass in segment.masses]
+        self.lobules = [
+            (lobule, SEGMENT * (i + float(rng.uniform(0, 1))), float(rng.uniform(4, 10)))
+            for i, scene in enumerate(scenes)
+            for lobule in scene.lobules
+        ]
+        """Fat lobules, each with the elevation of its centre and its semi-axis in elevation."""
         self.ducts = [duct for segment in placed for duct in segment.ducts]
         self.foci = [focus for segment in placed for focus in segment.foci]
         self.states = rng.integers(2**63, size=len(self.foci))
@@ -109,6 +115,11 @@ class SweepTissue:
             fat=fat,
             muscle=muscle,
             lines=tuple(self._lines),
+            lobules=tuple(
+                _resized(lobule, size)
+                for lobule, centre, axis in self.lobules
+                if (size := section_size(elevation, centre, axis)) > SMALLEST_SECTION
+            ),
             masses=tuple(masses),
             ducts=tuple(duct for duct, y in self.ducts if abs(y - elevation) < 1.5 * KEY_STEP),
             nonmass=(),
@@ -146,12 +157,15 @@ def section_size(elevation: float, centre: float, axis: float) -> float:
 
 
 def _section(mass: MassShape, size: float) -> MassShape:
-    outline = replace(
-        mass.outline,
-        half_width=mass.outline.half_width * size,
-        half_height=mass.outline.half_height * size,
+    return replace(
+        mass, outline=_resized(mass.outline, size), posterior_db=mass.posterior_db * size
     )
-    return replace(mass, outline=outline, posterior_db=mass.posterior_db * size)
+
+
+def _resized(outline: Outline, size: float) -> Outline:
+    return replace(
+        outline, half_width=outline.half_width * size, half_height=outline.half_height * size
+    )
 
 
 class ScattererSlices:

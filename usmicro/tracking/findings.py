@@ -28,8 +28,8 @@ GIVEN_CONFIDENCE = 1.0
 """Confidence of a mass that the user outlined. Such a mass is reported even if only one frame
 shows it."""
 LEAST_MASS_FRAMES = 3
-"""A mass in a cine is reported if at least this many frames show it. Chosen by eye on simulated
-cines; no measurement is recorded."""
+"""A mass in a cine is reported only if at least this many frames show it. Chosen by eye on
+simulated cines; no measurement is recorded."""
 CONFIDENCE_IN_TAIL = 0.2
 """Factor on the confidence of a focus that twinkles but is not the source of the twinkling. It is
 usually the edge of the colours of the source. Chosen by eye on simulated clips; no measurement is
@@ -97,7 +97,7 @@ def findings_of(
     points : list of TrackPoint
         Every listed focus of a cine on every frame that shows it, by focus and frame.
     """
-    mass_numbers = _mass_numbers(tracks.masses, analysed)
+    mass_numbers = _mass_numbers(tracks, analysed, settings.anatomy.mass_threshold)
     reported = _reported(tracks, mass_numbers, analysed, settings, cine=cine)
     least = listing_confidence(settings.foci)
     listed = [focus.confidence >= least for focus in reported]
@@ -150,13 +150,19 @@ def _points(track: FocusTrack, number: int, frame_times: Sequence[float]) -> lis
     ]
 
 
-def _mass_numbers(tracks: Sequence[MassTrack], analysed: int) -> dict[MassTrack, int]:
+def _mass_numbers(
+    tracks: TrackCollection, analysed: int, least_confidence: float
+) -> dict[MassTrack, int]:
     """Number the masses that are reported, by frame and position."""
     least = min(LEAST_MASS_FRAMES, analysed)
     kept = [
         track
-        for track in tracks
-        if track.frames_seen >= least or track.best.confidence == GIVEN_CONFIDENCE
+        for track in tracks.masses
+        if track.best.confidence == GIVEN_CONFIDENCE
+        or (
+            track.frames_seen >= least
+            and track.confidence(analysed, tracks.frame_rate) >= least_confidence
+        )
     ]
     kept.sort(key=lambda track: (track.best.frame, track.best.x_px, track.best.y_px))
     return {track: number for number, track in enumerate(kept, start=1)}

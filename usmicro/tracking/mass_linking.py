@@ -12,10 +12,11 @@ from usmicro.model.arrays import BoolImage, LabelImage, bounding_box
 LEAST_OVERLAP = 0.3
 """Two outlines are one mass if they share at least this fraction of the smaller one. The section of
 a mass grows and shrinks while the plane crosses it, so that the smaller one counts. Chosen by
-judgement; on simulated sweeps 0.2 to 0.5 give the same number of masses."""
-LOST_FRAMES = 20
-"""Number of frames for which a mass continues without an outline: about one second of a sweep. The
-confidence of an outline often falls below its threshold in between. Chosen by judgement."""
+judgement."""
+LOST_FRAMES = 8
+"""Number of frames for which a mass continues without an outline: about 0.4 s of a sweep. The
+confidence of an outline often falls below its threshold in between. With 20 frames, masses that lie
+behind one another in a simulated sweep became one. Chosen by judgement."""
 
 
 @dataclass(slots=True)

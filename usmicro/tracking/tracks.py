@@ -58,6 +58,30 @@ class MassTrack:
     """Number of frames that show the mass."""
     confidence_sum: float = 0.0
     """Sum of its confidences over these frames."""
+    first: int = 0
+    """Index of the first of these frames among the frames that are analysed."""
+    last: int = 0
+    """Index of the last one."""
+
+    def add(self, index: int, confidence: float) -> None:
+        """Count the next frame that shows the mass."""
+        self.first = self.first if self.frames_seen else index
+        self.last = index
+        self.frames_seen += 1
+        self.confidence_sum += confidence
+
+    def confidence(self, analysed: int, frame_rate: float) -> float:
+        """Confidence over the frames of a cine, as for a focus; that of the frame in a still."""
+        if analysed == 1:
+            return self.confidence_sum
+        return track_confidence(
+            self.best.confidence,
+            self.confidence_sum,
+            seen=self.frames_seen,
+            span=self.last - self.first + 1,
+            analysed=analysed,
+            frame_rate=frame_rate,
+        )
 
 
 @dataclass(slots=True, eq=False)
