@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -137,10 +137,9 @@ def rates(measured: Sequence[Measured], confidence: float) -> dict[str, float | 
             for one in marked
         ]
         found = sum(len(set(true) & set(one.shown)) for true, one in zip(hits, marked, strict=True))
-        numbers = sum(len(true) for true in hits)
-        different = sum(len(set(true)) for true in hits)
+        numbers = [count for true in hits for count in Counter(true).values()]
         out[f"sensitivity, {kind}"] = ratio(found, sum(len(one.shown) for one in marked))
-        out[f"found foci with one number, {kind}"] = ratio(2 * different - numbers, different)
+        out[f"found foci with one number, {kind}"] = ratio(numbers.count(1), len(numbers))
     resting = [one for one in measured if one.resting and one.normal]
     out["false foci per normal clip at rest"] = ratio(
         sum(focus.confidence >= confidence for one in resting for focus in one.foci), len(resting)

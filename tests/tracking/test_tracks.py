@@ -1,6 +1,7 @@
 """Tracks gather observations; known truth on constructed positions."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,3 +124,45 @@ def test_a_focus_keeps_its_track_and_one_that_disappears_is_hidden_for_a_while(v
     assert again == [first[0]]
     assert list(tracks.hidden_foci(view, "echo")) == [(first[1], 60.0, 60.0)]
     assert tracks.link_foci(view, "twinkling", 0, [10.0], [10.0], None)[0] not in first
+
+
+def test_the_number_of_tracks_does_not_grow_with_the_length_of_a_cine(view):
+    tracks = TrackCollection(least_confidence=0.06)
+    rng = np.random.default_rng(3)
+    sizes = []
+    for index in range(120):
+        x, y = rng.uniform(0, 120, 5), rng.uniform(0, 100, 5)
+        for track in tracks.link_foci(view, "echo", index, x, y, (0.0, 0.0)):
+            confidence = float(rng.uniform(0.004, 0.3))
+            better = track.is_surpassed_by(confidence)
+            track.add(observed(index, confidence, better=better), NO_COLOUR)
+        sizes.append(len(tracks.foci))
+    assert max(sizes[60:]) < max(sizes[:60]) + 10
+    assert sizes[-1] < 60
+
+
+def test_a_track_that_ends_is_kept_if_it_is_sure_or_showed_colours(view):
+    tracks = TrackCollection(least_confidence=0.06)
+    x, y = [10.0, 50.0, 90.0], [20.0, 20.0, 20.0]
+    coloured = replace(NO_COLOUR)
+    for track, confidence, colour in zip(
+        tracks.link_foci(view, "echo", 0, x, y, None),
+        (0.9, 0.01, 0.01),
+        (NO_COLOUR, NO_COLOUR, coloured),
+        strict=True,
+    ):
+        track.add(observed(0, confidence), colour)
+    tracks.link_foci(view, "echo", 50, [], [], None)
+    assert len(tracks.foci) == 2
+
+
+def test_an_array_keeps_the_observations_exactly():
+    track = track_of([0.25, None, 0.75], 1, 2)
+    assert [(seen.index, seen.confidence, seen.x_px, seen.depth_mm) for seen in track.seen] == [
+        (0, 0.25, 10, 2),
+        (2, 0.75, 10, 2),
+    ]
+    without_spacing = replace(observed(0, 0.5).position, x_mm=None, depth_mm=None)
+    unknown = FocusTrack(0, "echo")
+    unknown.add(replace(observed(0, 0.5), position=without_spacing), NO_COLOUR)
+    assert (unknown.seen[0].x_mm, unknown.seen[0].depth_mm) == (None, None)
