@@ -46,7 +46,7 @@ class StillSweep:
 
 
 def normal_stills(data: Path) -> list[LabelledImage]:
-    """Return the normal images of BUS-UCLM without Doppler and without calipers."""
+    """Return the normal images of BUS-UCLM without Doppler, at their common size."""
     return [
         image
         for image in read_bus_uclm(data)
