@@ -13,6 +13,7 @@ from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.numerics.quantiles import masked_quantile
 from usmicro.preparation.colour.separation import GREY_CHROMA, is_grey
 from usmicro.preparation.graphics.calipers import DRAWINGS, find_calipers
+from usmicro.preparation.graphics.symbols import find_symbols
 from usmicro.preparation.inpainting import inpainted
 
 SEED = 5
@@ -20,6 +21,10 @@ SEED = 5
 
 TINT = (6.0, -9.0)
 """Red and blue chroma of the tinted frame: red minus green and blue minus green, grey levels."""
+
+GRAIN = 11.0
+"""Grain of a usual scan in grey levels: the median of 200 scans of BUS-BRA and 100 of the visual
+readings."""
 
 FLOW = (slice(300, 420), slice(400, 620))
 """Rows and columns of a red patch in the tinted frame."""
@@ -63,6 +68,8 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
     frame = tinted_frame(inputs)
     pixels = inputs.grey.size
     hidden, everywhere = hidden_pixels(inputs.grey.shape), np.ones(inputs.grey.shape, bool)
+    inside = everywhere.view(np.uint8)
+    thin = np.asarray(cv2.morphologyEx(inputs.bytes, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8)))
     usable = ~hidden
     red, blue = (np.full(256, chroma, np.float32) for chroma in TINT)
     ybr = np.ascontiguousarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]])
@@ -181,6 +188,10 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
                     remark="without the high-pass filter",
                 )
             },
+        ),
+        Comparison(
+            "hard-edged symbols",
+            lambda: find_symbols(inputs.bytes, everywhere, inside, thin, ~everywhere, GRAIN),
         ),
         Comparison(
             f"inpainting of {100 * hidden.mean():.0f} % of the pixels",

@@ -50,7 +50,7 @@ tissue can be listed. The best of -7, -4 and -2.5 in that fit, cross-validated o
 LEAST_CONFIDENCE = 0.08
 """Confidence from which a clump replaces the round candidates inside it; others are left out.
 
-It is the default of `foci.minimum_confidence` that the intercept was chosen for.
+It is about the confidence from which foci are listed by default; the intercept was chosen for it.
 """
 MOST_CONFIDENCE = 0.35
 """Largest confidence that the rule gives: about a third of the clumps that it lists in scans with
