@@ -8,6 +8,7 @@ import pytest
 import usmicro
 from usmicro.analysis import is_analysed
 from usmicro.errors import ImageError, ScanError
+from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.scan import Scan, UserMasks
 from usmicro.phantom import phantom_set, simulate
 from usmicro.settings import Settings, with_values
@@ -126,7 +127,8 @@ def test_what_one_frame_of_many_shows_is_less_sure(phantom, analysis):
         Scan.of_array(frames, spacing=phantom.spacing), settings=every_candidate()
     )
     best = max(glimpsed.foci, key=lambda focus: focus.confidence)
-    assert best.confidence < 0.5 * analysis.foci[0].confidence
+    odds, odds_of_still = (c / (1 - c) for c in (best.confidence, analysis.foci[0].confidence))
+    assert odds < 0.1 * odds_of_still
 
 
 def test_frames_without_tissue_are_noted_and_a_scan_without_any_fails(phantom):
@@ -257,3 +259,39 @@ def test_scans_may_be_analysed_side_by_side_in_threads(phantom, analysis):
         )
     assert all(one.foci.to_rows() == analysis.foci.to_rows() for one in together)
     assert all(one.masses.to_rows() == analysis.masses.to_rows() for one in together)
+
+
+def test_a_cine_lists_each_focus_on_each_frame(phantom, analysis):
+    three = replace(
+        Scan.of_array(np.repeat(phantom.frames, 3, axis=0), spacing=phantom.spacing),
+        frame_times=(0.0, 0.1, 0.2),
+    )
+    cine = usmicro.analyze(three)
+    assert len(cine.tracks) == sum(focus.seen_frames for focus in cine.foci) > 0
+    for focus in cine.foci:
+        points = [point for point in cine.tracks if point.focus == focus.focus]
+        assert [point.time_s for point in points] == [0.1 * point.frame for point in points]
+        best = next(point for point in points if point.frame == focus.frame)
+        assert (best.x_px, best.y_px, best.depth_mm) == (focus.x_px, focus.y_px, focus.depth_mm)
+    assert [frame.frame for frame in cine.frames] == [0, 1, 2]
+    by_frame = [point for frame in cine.frames for point in frame.foci]
+    assert by_frame == sorted(cine.tracks, key=lambda point: point.frame)
+    assert not analysis.tracks
+    assert len(analysis.frames) == 1
+    assert len(analysis.frames[0].foci) == len(analysis.foci)
+
+
+def test_what_ends_below_the_listing_confidence_is_forgotten(phantom):
+    rng = np.random.default_rng(1)
+    frames = rng.integers(30, 90, (40, *phantom.frames.shape[1:]), dtype=np.uint8)
+    frames[::13] = phantom.frames[0]
+    scan = Scan.of_array(frames, spacing=phantom.spacing)
+    cine = usmicro.analyze(scan)
+    everything = usmicro.analyze(
+        scan, settings=with_values(Settings(), {"foci": {"minimum_confidence": 0.005}}, source="")
+    )
+    least = listing_confidence(Settings().foci)
+    assert [focus.confidence for focus in cine.foci] == [
+        focus.confidence for focus in everything.foci if focus.confidence >= least
+    ]
+    assert cine.summary.calcification_score == everything.summary.calcification_score

@@ -28,6 +28,7 @@ from usmicro.numerics.timing import StageTimer
 from usmicro.preparation import ScreenCache, prepare
 from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
+from usmicro.tracking.confidence import frame_rate_of
 from usmicro.tracking.findings import findings_of
 from usmicro.tracking.motion import reduced_tissue, tissue_shift
 from usmicro.tracking.observations import (
@@ -37,6 +38,7 @@ from usmicro.tracking.observations import (
     measure_echoes,
     measure_mass,
     measure_shadows,
+    positions_of,
 )
 from usmicro.tracking.summary import listed_foci, summarise
 from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
@@ -139,6 +141,12 @@ def analyze(
         cine=cine,
         remarks=[*scan.notes, *scan.warnings, *of_masks],
         screen=ScreenCache() if cine else None,
+        tracks=TrackCollection(
+            least_confidence=listing_confidence(settings.foci),
+            frame_rate=frame_rate_of(
+                scan.frame_times, settings.loading.frames or scan.declared_frames
+            ),
+        ),
     )
     key_frame: _KeyFrame | None = None
     without_tissue: list[int] = []
@@ -201,13 +209,16 @@ def analyze(
             f"{analysed} of {number} frames were analysed, "
             f"because loading.frames = {settings.loading.frames}"
         )
-    foci, masses = findings_of(state.tracks, analysed, settings, cine=number > 1)
+    foci, masses, points = findings_of(
+        state.tracks, analysed, settings, cine=number > 1, frame_times=scan.frame_times
+    )
     notes, warnings = separated(state.remarks)
     return Analysis(
         scan=scan,
         settings=settings,
         foci=Table(listed_foci(foci, settings)),
         masses=Table(masses),
+        tracks=Table(points),
         summary=summarise(
             scan,
             foci,
@@ -273,7 +284,7 @@ def _analyze_view(
         confidence_sum = float(foci.confidence.sum())
         if state.cine and listing_confidence(settings.foci) > NEGLIGIBLE_CONFIDENCE:
             foci = foci.take(np.flatnonzero(foci.confidence > NEGLIGIBLE_CONFIDENCE))
-    masses = _follow_masses(view, anatomy, frame, index, state, settings)
+    masses = _follow_masses(view, anatomy, frame, index, shift, state, settings)
     with stage("twinkling"):
         colours = Colours(view, settings.twinkling)
     follower = _FocusFollower(view, anatomy, frame, index, shift, masses, colours, state, settings)
@@ -289,14 +300,19 @@ def _analyze_view(
 
 
 def _follow_masses(
-    view: View, anatomy: Anatomy, frame: int, index: int, state: _ScanState, settings: Settings
+    view: View,
+    anatomy: Anatomy,
+    frame: int,
+    index: int,
+    shift: tuple[float, float] | None,
+    state: _ScanState,
+    settings: Settings,
 ) -> dict[int, MassTrack]:
     """Add the masses of a view to their tracks; return the track of each mass, by number."""
-    centroids = anatomy.mass_centroids
-    x, y = [[centroid[axis] for centroid in centroids.values()] for axis in (0, 1)]
-    links = state.tracks.link_masses(view, index, x, y)
+    masses = list(anatomy.mass_centroids)
+    links = state.tracks.link_masses(view, index, anatomy.masses, masses, shift)
     tracks: dict[int, MassTrack] = {}
-    for mass, (number, track) in zip(centroids, links, strict=True):
+    for mass, (number, track) in zip(masses, links, strict=True):
         confidence = anatomy.mass_confidence[mass - 1]
         if track is None or confidence > track.best.confidence:
             with state.timer.stage("shadow"):
@@ -304,7 +320,7 @@ def _follow_masses(
             if track is None:
                 track = state.tracks.add_mass(view, number, measurement)
             track.best = measurement
-        track.frames_seen += 1
+        track.add(index, confidence)
         tracks[mass] = track
     return tracks
 
@@ -367,7 +383,7 @@ class _FocusFollower:
             x, y = colour_patch_heads(view, self.settings.twinkling)
         diameter = view.grid.pixels(COLOUR_CELL_MM)
         tracks = self._link("twinkling", x, y)
-        new = np.array([i for i, track in enumerate(tracks) if not track.observations], int)
+        new = np.array([i for i, track in enumerate(tracks) if not track.frames_seen], int)
         with stage("labels"):
             measured = measure_colour_patches(
                 view, self.anatomy, self.frame, x[new], y[new], diameter, self.settings.labels
@@ -399,13 +415,18 @@ class _FocusFollower:
         `places` has shape (n, 3): grid column, grid row and diameter in grid pixels of the focus
         of each track. `measured` has the measurements of some of the tracks, by index.
         """
+        positions = positions_of(self.view, places[:, 0], places[:, 1])
         with self.state.timer.stage("twinkling"):
             for i, track in enumerate(tracks):
                 measurement = measured.get(i)
                 mass = None if measurement is None else measurement.label.mass
                 track.add(
                     Observation(
-                        index=self.index, confidence=float(confidence[i]), measurement=measurement
+                        index=self.index,
+                        frame=self.frame,
+                        position=positions[i],
+                        confidence=float(confidence[i]),
+                        measurement=measurement,
                     ),
                     self.colours.at(*places[i].tolist()),
                     mass=None if mass is None else self.masses[mass],

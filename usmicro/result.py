@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from usmicro.labelling.clusters import measure_clusters
 from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Cluster, Focus, Mass, Summary
+from usmicro.model.findings import Cluster, Focus, Mass, Summary, TrackPoint
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 from usmicro.settings import Settings
@@ -16,7 +16,7 @@ from usmicro.settings import Settings
 if TYPE_CHECKING:
     import pandas
 
-Row = TypeVar("Row", bound=Focus | Mass | Cluster)
+Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint)
 
 
 class Table(list[Row], Generic[Row]):
@@ -43,6 +43,17 @@ class Table(list[Row], Generic[Row]):
 
 
 @dataclass(frozen=True)
+class FrameFindings:
+    """The listed foci on one frame."""
+
+    frame: int
+    """Index of the frame in the scan."""
+    time_s: float | None
+    """Time since the first frame in s; None if the file does not give it."""
+    foci: Table[TrackPoint] = field(default_factory=Table)
+
+
+@dataclass(frozen=True)
 class Analysis:
     """The findings of usmicro on one scan."""
 
@@ -62,6 +73,8 @@ class Analysis:
     labels: ByteImage = field(repr=False)
     """Label image of the key frame, shape (rows, columns), uint8: 0 tissue, 1 mass, 2 duct,
     3 nonmass area, 255 not tissue (`usmicro.model.anatomy.AreaLabel`)."""
+    tracks: Table[TrackPoint] = field(default_factory=Table, repr=False)
+    """Of a cine, each listed focus on each frame that shows it, by focus and frame."""
     notes: tuple[str, ...] = ()
     """Fallbacks and other facts that a reader of the results must know."""
     warnings: tuple[ScanWarning, ...] = ()
@@ -73,6 +86,20 @@ class Analysis:
     def clusters(self) -> Table[Cluster]:
         """Clusters that the foci form, by number."""
         return Table(measure_clusters(self.foci))
+
+    @property
+    def frames(self) -> list[FrameFindings]:
+        """The listed foci frame by frame; the index is that of the frame in the scan."""
+        points = self.tracks if self.summary.frames > 1 else _points_of_still(self.foci)
+        count = max([self.scan.declared_frames, *(point.frame + 1 for point in points)])
+        times: Sequence[float | None] = self.scan.frame_times
+        frames = [
+            FrameFindings(frame, times[frame] if frame < len(times) else None)
+            for frame in range(count)
+        ]
+        for point in points:
+            frames[point.frame].foci.append(point)
+        return frames
 
     def overlay(self) -> ByteImage:
         """Draw the findings on the key frame.
@@ -102,3 +129,20 @@ class Analysis:
         from usmicro.writing import encode_png
 
         return encode_png(self.overlay())
+
+
+def _points_of_still(foci: Iterable[Focus]) -> list[TrackPoint]:
+    """Return the foci of a single frame in the form of tracks."""
+    return [
+        TrackPoint(
+            focus=focus.focus,
+            frame=focus.frame,
+            time_s=None,
+            x_px=focus.x_px,
+            y_px=focus.y_px,
+            x_mm=focus.x_mm,
+            depth_mm=focus.depth_mm,
+            confidence=focus.confidence,
+        )
+        for focus in foci
+    ]

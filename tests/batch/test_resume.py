@@ -98,10 +98,11 @@ def test_overwrite_deletes_only_files_of_runs(scans, tmp_path):
         "report.html",
         "run.json",
         "run.sqlite",
+        "tracks.csv",
     }
     ours |= {
         f"{name}.parquet"
-        for name in ("clusters", "foci", "images", "masses")
+        for name in ("clusters", "foci", "images", "masses", "tracks")
         if find_spec("pyarrow")
     }
     ours |= {"report/images/a.jpg", "report/images/deep/c.jpg"}

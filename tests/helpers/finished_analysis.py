@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from usmicro.model.findings import Focus, Mass, Summary
+from usmicro.model.findings import Focus, Mass, Summary, TrackPoint
 from usmicro.model.scan import Scan
 from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
@@ -106,4 +106,20 @@ def made_analysis(
         calcification="in a mass+intraductal",
         calcification_score=0.9,
     )
-    return Analysis(scan, Settings(), Table(foci), Table([mass]), summary, 0, image, labels)
+    tracks = [
+        TrackPoint(
+            focus=focus.focus,
+            frame=frame,
+            time_s=None,
+            x_px=focus.x_px,
+            y_px=focus.y_px,
+            x_mm=focus.x_mm,
+            depth_mm=focus.depth_mm,
+            confidence=focus.confidence,
+        )
+        for focus in foci
+        for frame in range(frames)
+        if frames > 1
+    ]
+    analysis = Analysis(scan, Settings(), Table(foci), Table([mass]), summary, 0, image, labels)
+    return replace(analysis, tracks=Table(tracks))

@@ -5,13 +5,13 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from tests.tracking.test_tracks import measured, track_of
+from tests.tracking.test_tracks import measured, observed, track_of
 from usmicro.doppler.colour_evidence import NO_COLOUR
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.findings import Focus, Posterior
 from usmicro.settings import Settings, with_values
 from usmicro.tracking.findings import LEAST_MASS_FRAMES, ONLY_COLOURS, findings_of
-from usmicro.tracking.observations import Echo, MassMeasurement, Observation
+from usmicro.tracking.observations import Echo, MassMeasurement
 from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
 
 
@@ -37,12 +37,13 @@ def mass(x, frames, confidence=0.8):
             source="found",
         )
     )
-    track.frames_seen = frames
+    for index in range(frames):
+        track.add(index, confidence)
     return track
 
 
 def test_foci_are_numbered_from_the_most_confident_on():
-    foci, _ = findings_of(
+    foci, *_ = findings_of(
         collection([track_of([c], x) for x, c in enumerate((0.3, 0.9, 0.6))]),
         1,
         Settings(),
@@ -58,7 +59,7 @@ def test_foci_are_numbered_from_the_most_confident_on():
 
 def test_a_row_holds_what_was_measured_on_the_best_frame():
     track = track_of([0.1, 0.9, 0.4], 3, 4)
-    ((focus,), _) = findings_of(collection([track]), 3, Settings(), cine=True)
+    ((focus,), *_) = findings_of(collection([track]), 3, Settings(), cine=True)
     best = measured(3, 4, frame=1)
     assert (focus.frame, focus.seen_frames, focus.track) == (1, 3, 1)
     assert (focus.x_mm, focus.depth_mm) == (best.position.x_mm, best.position.depth_mm)
@@ -83,21 +84,21 @@ def echo_track(confidences):
         measurement = replace(measured(frame=index), echo=echo)
         better = track.is_surpassed_by(confidence)
         track.add(
-            Observation(
-                index=index, confidence=confidence, measurement=measurement if better else None
-            ),
+            replace(observed(index, confidence), measurement=measurement if better else None),
             NO_COLOUR,
         )
     return track
 
 
 def test_the_reason_for_the_confidence_is_that_of_the_best_frame():
-    ((focus,), _) = findings_of(collection([echo_track([0.2, 0.7, 0.6])]), 3, Settings(), cine=True)
+    ((focus,), *_) = findings_of(
+        collection([echo_track([0.2, 0.7, 0.6])]), 3, Settings(), cine=True
+    )
     assert (focus.frame, focus.confidence_reason) == (1, "Raised by frame 1.")
 
 
 def test_the_reason_says_if_there_is_no_echo():
-    ((focus,), _) = findings_of(collection([track_of([0.9])]), 1, Settings(), cine=False)
+    ((focus,), *_) = findings_of(collection([track_of([0.9])]), 1, Settings(), cine=False)
     assert focus.confidence_reason == ONLY_COLOURS
 
 
@@ -108,7 +109,7 @@ def test_foci_count_from_the_confidence_of_the_operating_point_on(share, listed)
     tracks = [track_of([share * least], x) for x in range(3)]
     for track in tracks:
         track.mass = inside
-    foci, (row,) = findings_of(collection(tracks, [inside]), 1, Settings(), cine=False)
+    foci, (row,), _ = findings_of(collection(tracks, [inside]), 1, Settings(), cine=False)
     assert row.foci == 3 * listed
     assert {focus.cluster for focus in foci} == ({1} if listed else {None})
 
@@ -116,7 +117,7 @@ def test_foci_count_from_the_confidence_of_the_operating_point_on(share, listed)
 @pytest.mark.parametrize(("views", "clusters"), [((0, 0, 0), {1}), ((0, 0, 1), {None})])
 def test_foci_of_one_view_form_clusters(views, clusters):
     tracks = [track_of([0.9], x, view=view) for x, view in enumerate(views)]
-    foci, _ = findings_of(collection(tracks), 1, Settings(), cine=False)
+    foci, *_ = findings_of(collection(tracks), 1, Settings(), cine=False)
     assert {focus.cluster for focus in foci} == clusters
 
 
@@ -126,19 +127,40 @@ def test_foci_that_are_not_listed_form_no_cluster_and_do_not_count_in_a_mass():
     tracks = [track_of([c], x) for x, c in enumerate((0.9, 0.9, 0.2))]
     for track in tracks:
         track.mass = inside
-    foci, (row,) = findings_of(collection(tracks, [inside]), 1, settings, cine=False)
+    foci, (row,), _ = findings_of(collection(tracks, [inside]), 1, settings, cine=False)
     assert [focus.cluster for focus in foci] == [None] * 3
     assert [focus.mass for focus in foci] == [1] * 3
     assert row.foci == 2
 
 
 def test_masses_are_numbered_by_position_and_need_some_frames_unless_given():
-    seen, glimpsed = mass(50.0, LEAST_MASS_FRAMES), mass(10.0, LEAST_MASS_FRAMES - 1)
+    seen = mass(50.0, LEAST_MASS_FRAMES, confidence=0.95)
+    glimpsed = mass(10.0, LEAST_MASS_FRAMES - 1, confidence=0.95)
+    weak = mass(30.0, LEAST_MASS_FRAMES, confidence=0.6)
     given = mass(20.0, 1, confidence=1.0)
     in_glimpsed = track_of([0.9])
     in_glimpsed.mass = glimpsed
-    (focus,), masses = findings_of(
-        collection([in_glimpsed], [seen, glimpsed, given]), 9, Settings(), cine=True
+    (focus,), masses, _ = findings_of(
+        collection([in_glimpsed], [seen, glimpsed, given, weak]), 9, Settings(), cine=True
     )
     assert [(row.mass, row.x_px) for row in masses] == [(1, 20.0), (2, 50.0)]
     assert focus.mass is None
+
+
+def test_a_weak_mass_on_which_the_plane_rests_is_reported():
+    weak = mass(30.0, 40, confidence=0.6)
+    _, masses, _ = findings_of(collection([], [weak]), 100, Settings(), cine=True)
+    assert [row.x_px for row in masses] == [30.0]
+
+
+def test_tracks_have_a_row_for_each_frame_of_a_listed_focus():
+    tracks = collection([track_of([0.9, None, 0.8], 1, 2), track_of([0.01] * 3)])
+    foci, _, points = findings_of(tracks, 3, Settings(), cine=True, frame_times=(0.0, 0.5, 1.0))
+    assert {point.focus for point in points} == {foci[0].focus}
+    assert [(point.frame, point.time_s, point.confidence) for point in points] == [
+        (0, 0.0, 0.9),
+        (2, 1.0, 0.8),
+    ]
+    _, _, without_times = findings_of(tracks, 3, Settings(), cine=True)
+    assert {point.time_s for point in without_times} == {None}
+    assert findings_of(collection([track_of([0.9])]), 1, Settings(), cine=False)[2] == []

@@ -1,6 +1,7 @@
 """Tracks gather observations; known truth on constructed positions."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from usmicro.model.findings import Shadow
 from usmicro.model.scan import Spacing
 from usmicro.model.view import Grid, ScanLines, View
 from usmicro.settings import TwinklingSettings
+from usmicro.tracking.confidence import LEAST_FRAMES
 from usmicro.tracking.observations import FocusMeasurement, Observation, Position
-from usmicro.tracking.tracks import LEAST_FRAMES, FocusTrack, TrackCollection
+from usmicro.tracking.tracks import FocusTrack, TrackCollection
 
 
 def measured(x=0.0, y=0.0, frame=0):
@@ -40,16 +42,25 @@ def measured(x=0.0, y=0.0, frame=0):
     )
 
 
+def observed(index, confidence, x=0.0, y=0.0, better=True):
+    """A focus at a place in mm on one frame."""
+    measurement = measured(x, y, index)
+    return Observation(
+        index=index,
+        frame=index,
+        position=measurement.position,
+        confidence=confidence,
+        measurement=measurement if better else None,
+    )
+
+
 def track_of(confidences, x=0.0, y=0.0, view=0):
     """A track with an observation on each frame that has a confidence; None where it is hidden."""
     track = FocusTrack(view, "echo")
     for index, confidence in enumerate(confidences):
         if confidence is not None:
             better = track.is_surpassed_by(confidence)
-            measurement = measured(x, y, index) if better else None
-            track.add(
-                Observation(index=index, confidence=confidence, measurement=measurement), NO_COLOUR
-            )
+            track.add(observed(index, confidence, x, y, better), NO_COLOUR)
     return track
 
 
@@ -108,8 +119,50 @@ def test_a_focus_keeps_its_track_and_one_that_disappears_is_hidden_for_a_while(v
     first = tracks.link_foci(view, "echo", 0, [10.0, 60.0], [10.0, 60.0], None)
     assert len(tracks.foci) == 2
     for track in first:
-        track.add(Observation(index=0, confidence=0.5, measurement=measured()), NO_COLOUR)
+        track.add(observed(0, 0.5), NO_COLOUR)
     again = tracks.link_foci(view, "echo", 1, [11.0], [10.0], (0.0, 0.0))
     assert again == [first[0]]
     assert list(tracks.hidden_foci(view, "echo")) == [(first[1], 60.0, 60.0)]
     assert tracks.link_foci(view, "twinkling", 0, [10.0], [10.0], None)[0] not in first
+
+
+def test_the_number_of_tracks_does_not_grow_with_the_length_of_a_cine(view):
+    tracks = TrackCollection(least_confidence=0.06)
+    rng = np.random.default_rng(3)
+    sizes = []
+    for index in range(120):
+        x, y = rng.uniform(0, 120, 5), rng.uniform(0, 100, 5)
+        for track in tracks.link_foci(view, "echo", index, x, y, (0.0, 0.0)):
+            confidence = float(rng.uniform(0.004, 0.3))
+            better = track.is_surpassed_by(confidence)
+            track.add(observed(index, confidence, better=better), NO_COLOUR)
+        sizes.append(len(tracks.foci))
+    assert max(sizes[60:]) < max(sizes[:60]) + 10
+    assert sizes[-1] < 60
+
+
+def test_a_track_that_ends_is_kept_if_it_is_sure_or_showed_colours(view):
+    tracks = TrackCollection(least_confidence=0.06)
+    x, y = [10.0, 50.0, 90.0], [20.0, 20.0, 20.0]
+    coloured = replace(NO_COLOUR)
+    for track, confidence, colour in zip(
+        tracks.link_foci(view, "echo", 0, x, y, None),
+        (0.9, 0.01, 0.01),
+        (NO_COLOUR, NO_COLOUR, coloured),
+        strict=True,
+    ):
+        track.add(observed(0, confidence), colour)
+    tracks.link_foci(view, "echo", 50, [], [], None)
+    assert len(tracks.foci) == 2
+
+
+def test_an_array_keeps_the_observations_exactly():
+    track = track_of([0.25, None, 0.75], 1, 2)
+    assert [(seen.index, seen.confidence, seen.x_px, seen.depth_mm) for seen in track.seen] == [
+        (0, 0.25, 10, 2),
+        (2, 0.75, 10, 2),
+    ]
+    without_spacing = replace(observed(0, 0.5).position, x_mm=None, depth_mm=None)
+    unknown = FocusTrack(0, "echo")
+    unknown.add(replace(observed(0, 0.5), position=without_spacing), NO_COLOUR)
+    assert (unknown.seen[0].x_mm, unknown.seen[0].depth_mm) == (None, None)

@@ -9,6 +9,7 @@ from usmicro.writing.tables import (
     FOCI_COLUMNS,
     IMAGES_COLUMNS,
     MASSES_COLUMNS,
+    TRACKS_COLUMNS,
     cell,
     not_finite,
     plain,
@@ -34,6 +35,7 @@ def test_columns_are_those_of_the_documentation(contract):
         "masses.csv": MASSES_COLUMNS,
         "foci.csv": FOCI_COLUMNS,
         "clusters.csv": CLUSTERS_COLUMNS,
+        "tracks.csv": TRACKS_COLUMNS,
     }
 
 
@@ -58,6 +60,7 @@ def test_columns_do_not_change():
         ",".join(CLUSTERS_COLUMNS)
         == "image,frame,cluster,foci,x_px,y_px,x_mm,depth_mm,width_mm,height_mm,label"
     )
+    assert ",".join(TRACKS_COLUMNS) == "image,focus,frame,time_s,x_px,y_px,x_mm,depth_mm,confidence"
 
 
 def test_a_focus_is_read_back_from_the_table(focus):

@@ -141,6 +141,7 @@ def _analyse_local(
         summary=analysis.summary,
         foci=analysis.foci,
         masses=analysis.masses,
+        tracks=analysis.tracks,
         key_frame=analysis.frame,
         notes=(
             *(without_paths(note, job) for note in notes),

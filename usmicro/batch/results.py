@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from usmicro.errors import ScanError
 from usmicro.labelling.clusters import measure_clusters
 from usmicro.model.arrays import ByteImage
-from usmicro.model.findings import Cluster, Focus, Mass, Summary
+from usmicro.model.findings import Cluster, Focus, Mass, Summary, TrackPoint
 from usmicro.model.scan import Device
 from usmicro.model.warnings import ScanWarning, WarningCode
 from usmicro.result import Table
+
+TRACK_FIELDS = tuple(item.name for item in fields(TrackPoint))
+"""Names of the values of a row of tracks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,8 @@ class Result:
     foci: Table[Focus] = field(default_factory=Table)
     """Listed foci, the most confident first."""
     masses: Table[Mass] = field(default_factory=Table)
+    tracks: Table[TrackPoint] = field(default_factory=Table)
+    """Of a cine, each listed focus on each frame that shows it."""
     key_frame: int = 0
     """Number of the frame that overlay and mask show, from 0."""
     notes: tuple[str, ...] = ()
@@ -102,6 +107,8 @@ class Result:
                 "summary": None if self.summary is None else plain(self.summary),
                 "foci": [plain(focus) for focus in self.foci],
                 "masses": [plain(mass) for mass in self.masses],
+                # values only: a long cine has many rows
+                "tracks": [list(plain(point).values()) for point in self.tracks],
                 "key_frame": self.key_frame,
                 "notes": self.notes,
                 "warnings": [asdict(warning) for warning in self.warnings],
@@ -134,6 +141,9 @@ class Result:
         stored["summary"] = Summary(**stored["summary"]) if ok else None
         stored["foci"] = Table(Focus(**row) for row in stored["foci"])
         stored["masses"] = Table(Mass(**row) for row in stored["masses"])
+        stored["tracks"] = Table(
+            TrackPoint(**dict(zip(TRACK_FIELDS, row, strict=True))) for row in stored["tracks"]
+        )
         stored["optional_files"] = stored.pop("extras")
         stored["warnings"] = tuple(
             ScanWarning(WarningCode(warning["code"]), warning["text"])

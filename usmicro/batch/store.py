@@ -21,7 +21,7 @@ from usmicro.writing.report.page import PAGES, remove_report
 
 DATABASE, RECORD = "run.sqlite", "run.json"
 """Names of the database and of the record of a run in the output folder."""
-TABLES = ("images.csv", "masses.csv", "foci.csv", "clusters.csv")
+TABLES = ("images.csv", "masses.csv", "foci.csv", "clusters.csv", "tracks.csv")
 """Names of the tables in the output folder."""
 PARQUET = tuple(name.replace(".csv", ".parquet") for name in TABLES)
 """Names of the tables as Parquet files."""
@@ -32,7 +32,7 @@ FOLDERS = ("overlays", "masks", "dicom", "images", PAGES)
 APPLICATION_ID = 0x75736D63
 """Application number in the header of the SQLite database, "usmc" in ASCII. It shows that the
 database was made by this program."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version of the tables in the database."""
 HEADER_BYTES = 72
 """Length of the part of the SQLite header that ends with the application number (SQLite file

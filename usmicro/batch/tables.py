@@ -24,6 +24,7 @@ from usmicro.writing.tables import (
     FOCI_COLUMNS,
     IMAGES_COLUMNS,
     MASSES_COLUMNS,
+    TRACKS_COLUMNS,
     plain,
     table_writer,
     warning_codes,
@@ -67,9 +68,15 @@ def _write_tables(
 ) -> None:
     """Write the CSV tables and run.json."""
     mark = codecs.BOM_UTF8 if record.settings.tables.byte_order_mark else b""
-    columns_of_tables = (IMAGES_COLUMNS, MASSES_COLUMNS, FOCI_COLUMNS, CLUSTERS_COLUMNS)
+    columns_of_tables = (
+        IMAGES_COLUMNS,
+        MASSES_COLUMNS,
+        FOCI_COLUMNS,
+        CLUSTERS_COLUMNS,
+        TRACKS_COLUMNS,
+    )
     with ExitStack() as stack:
-        add_image, add_mass, add_focus, add_cluster = (
+        add_image, add_mass, add_focus, add_cluster, add_point = (
             _new_table(stack, store.out / name, columns, mark)
             for name, columns in zip(TABLES, columns_of_tables, strict=True)
         )
@@ -89,6 +96,8 @@ def _write_tables(
                 add_focus({"image": result.image, **plain(focus)})
             for cluster in result.clusters:
                 add_cluster({"image": result.image, **plain(cluster)})
+            for point in result.tracks:
+                add_point({"image": result.image, **plain(point)})
             record.add(result)
     record.finished = datetime.now(UTC)
     with replacing(store.out / RECORD, durable=True) as file:

@@ -192,6 +192,24 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrackPoint:
+    """One focus on one frame of a cine that shows it: a row of tracks.csv.
+
+    The fields are the columns; docs/outputs.md explains each.
+    """
+
+    focus: int
+    frame: int
+    time_s: float | None
+    x_px: float
+    y_px: float
+    x_mm: float | None
+    depth_mm: float | None
+    confidence: float
+    """Confidence on this frame alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """Findings on the image as a whole: a row of images.csv.
 

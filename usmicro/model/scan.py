@@ -106,6 +106,8 @@ class Scan:
     warnings: tuple[ScanWarning, ...] = ()
     """What may be wrong with the results."""
     device: Device = field(default_factory=Device)
+    frame_times: tuple[float, ...] = ()
+    """Time of each frame since the first in s, as the file gives it; empty if it does not."""
 
     @classmethod
     def of_array(

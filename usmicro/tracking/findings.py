@@ -10,7 +10,14 @@ import numpy as np
 from usmicro.doppler.twinkling import assess_twinkling
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.labelling.clusters import find_clusters
-from usmicro.model.findings import Focus, Mass, Origin, Twinkling, TwinklingVerdict
+from usmicro.model.findings import (
+    Focus,
+    Mass,
+    Origin,
+    TrackPoint,
+    Twinkling,
+    TwinklingVerdict,
+)
 from usmicro.settings import Settings, TwinklingSettings
 from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
 
@@ -21,8 +28,8 @@ GIVEN_CONFIDENCE = 1.0
 """Confidence of a mass that the user outlined. Such a mass is reported even if only one frame
 shows it."""
 LEAST_MASS_FRAMES = 3
-"""A mass in a cine is reported if at least this many frames show it. Chosen by eye on simulated
-cines; no measurement is recorded."""
+"""A mass in a cine is reported only if at least this many frames show it. Chosen by eye on
+simulated cines; no measurement is recorded."""
 CONFIDENCE_IN_TAIL = 0.2
 """Factor on the confidence of a focus that twinkles but is not the source of the twinkling. It is
 usually the edge of the colours of the source. Chosen by eye on simulated clips; no measurement is
@@ -59,8 +66,13 @@ class _ReportedFocus:
 
 
 def findings_of(
-    tracks: TrackCollection, analysed: int, settings: Settings, *, cine: bool
-) -> tuple[list[Focus], list[Mass]]:
+    tracks: TrackCollection,
+    analysed: int,
+    settings: Settings,
+    *,
+    cine: bool,
+    frame_times: Sequence[float] = (),
+) -> tuple[list[Focus], list[Mass], list[TrackPoint]]:
     """Build the rows of the tables of foci and masses.
 
     Parameters
@@ -73,6 +85,8 @@ def findings_of(
         the foci of a mass.
     cine : bool
         True if the scan has several frames.
+    frame_times : sequence of float
+        Time of each frame of the scan in s; empty if unknown.
 
     Returns
     -------
@@ -80,9 +94,11 @@ def findings_of(
         Every focus, the most confident first.
     masses : list of Mass
         Every mass that was seen on enough frames or outlined by the user, by frame and position.
+    points : list of TrackPoint
+        Every listed focus of a cine on every frame that shows it, by focus and frame.
     """
-    mass_numbers = _mass_numbers(tracks.masses, analysed)
-    reported = _reported(tracks.foci, mass_numbers, analysed, settings, cine=cine)
+    mass_numbers = _mass_numbers(tracks, analysed, settings.anatomy.mass_threshold)
+    reported = _reported(tracks, mass_numbers, analysed, settings, cine=cine)
     least = listing_confidence(settings.foci)
     listed = [focus.confidence >= least for focus in reported]
     clusters = _clusters(reported, listed, settings)
@@ -103,27 +119,57 @@ def findings_of(
         position = best.position
         return -reported[index].confidence, best.frame, position.y_px, position.x_px
 
+    ordered = sorted(range(len(reported)), key=order)
     foci = [
         _focus_row(reported[index], number, cluster=clusters[index], cine=cine)
-        for number, index in enumerate(sorted(range(len(reported)), key=order), start=1)
+        for number, index in enumerate(ordered, start=1)
     ]
-    return foci, masses
+    points = [
+        point
+        for number, index in enumerate(ordered, start=1)
+        if cine and listed[index]
+        for point in _points(reported[index].track, number, frame_times)
+    ]
+    return foci, masses, points
 
 
-def _mass_numbers(tracks: Sequence[MassTrack], analysed: int) -> dict[MassTrack, int]:
+def _points(track: FocusTrack, number: int, frame_times: Sequence[float]) -> list[TrackPoint]:
+    """Build the rows of tracks.csv of one focus."""
+    return [
+        TrackPoint(
+            focus=number,
+            frame=seen.frame,
+            time_s=frame_times[seen.frame] if seen.frame < len(frame_times) else None,
+            x_px=seen.x_px,
+            y_px=seen.y_px,
+            x_mm=seen.x_mm,
+            depth_mm=seen.depth_mm,
+            confidence=seen.confidence,
+        )
+        for seen in track.seen
+    ]
+
+
+def _mass_numbers(
+    tracks: TrackCollection, analysed: int, least_confidence: float
+) -> dict[MassTrack, int]:
     """Number the masses that are reported, by frame and position."""
     least = min(LEAST_MASS_FRAMES, analysed)
     kept = [
         track
-        for track in tracks
-        if track.frames_seen >= least or track.best.confidence == GIVEN_CONFIDENCE
+        for track in tracks.masses
+        if track.best.confidence == GIVEN_CONFIDENCE
+        or (
+            track.frames_seen >= least
+            and track.confidence(analysed, tracks.frame_rate) >= least_confidence
+        )
     ]
     kept.sort(key=lambda track: (track.best.frame, track.best.x_px, track.best.y_px))
     return {track: number for number, track in enumerate(kept, start=1)}
 
 
 def _reported(
-    tracks: Sequence[FocusTrack],
+    tracks: TrackCollection,
     mass_numbers: Mapping[MassTrack, int],
     analysed: int,
     settings: Settings,
@@ -135,16 +181,17 @@ def _reported(
     All tracks with an echo are reported. A track without an echo is reported if it is the source
     of twinkling; others are mostly vessels.
     """
-    verdicts = [assess_twinkling(track.colour, settings.twinkling) for track in tracks]
+    foci = tracks.foci
+    verdicts = [assess_twinkling(track.colour, settings.twinkling) for track in foci]
     support = SUPPORT_IN_CINE if cine else SUPPORT_IN_STILL
     least = listing_confidence(settings.foci)
-    sources = _sources(tracks, verdicts, analysed, support, settings.twinkling)
+    sources = _sources(foci, verdicts, analysed, support, settings.twinkling)
     reported: list[_ReportedFocus] = []
-    for i, (track, twinkling) in enumerate(zip(tracks, verdicts, strict=True)):
+    for i, (track, twinkling) in enumerate(zip(foci, verdicts, strict=True)):
         by_echo = track.origin == "echo"
         if not by_echo and i not in sources:
             continue
-        echo_confidence = confidence = track.mean_confidence(analysed)
+        echo_confidence = confidence = track.confidence(analysed, tracks.frame_rate)
         if i in sources:
             # twinkling supports a calcification; its absence does not count against one
             evidence = support.get(twinkling.verdict, 0.0) * (twinkling.score or 0.0)
@@ -249,7 +296,7 @@ def _focus_row(reported: _ReportedFocus, number: int, *, cluster: int | None, ci
         twinkling=reported.twinkling.verdict,
         twinkling_score=reported.twinkling.score,
         track=reported.number if cine else None,
-        seen_frames=len(track.observations) if cine else None,
+        seen_frames=track.frames_seen if cine else None,
         origin=reported.origin,
         shadow_reason=shadow.reason,
         twinkling_reason=reported.twinkling.reason,

@@ -51,7 +51,9 @@ class Tracker:
         self.gate = float(gate)
         self.lost_frames = lost_frames
         self._last_seen: dict[int, int] = {}
-        """Index of the last frame with a position, for each track so far, by number."""
+        """Index of the last frame with a position, for each live track, by number."""
+        self._count = 0
+        """Number of tracks so far."""
         self._frame: int | None = None
         self._expected: dict[int, tuple[float, float]] = {}
         """Expected position of each live track on the current frame, by number, in order."""
@@ -105,6 +107,7 @@ class Tracker:
         else:
             expected += np.asarray(shift, dtype=float)
         numbers = list(live)
+        self._last_seen = {number: self._last_seen[number] for number in numbers}
         self._expected = {
             number: (float(position[0]), float(position[1]))
             for number, position in zip(numbers, expected, strict=True)
@@ -114,10 +117,15 @@ class Tracker:
             linked[point] = numbers[track]
         for i, (point_x, point_y) in enumerate(points.tolist()):
             if not linked[i]:
-                linked[i] = len(self._last_seen) + 1
+                self._count += 1
+                linked[i] = self._count
             self._last_seen[linked[i]] = frame
             self._expected[linked[i]] = (point_x, point_y)
         return linked
+
+    def live(self) -> frozenset[int]:
+        """Return the numbers of the tracks that the next frame may continue."""
+        return frozenset(self._expected)
 
     def unseen(self) -> list[tuple[int, float, float]]:
         """Return the live tracks without a position on the current frame.

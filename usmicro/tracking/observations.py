@@ -93,6 +93,9 @@ class Observation:
 
     index: int
     """Index of the frame among the frames that are analysed."""
+    frame: int
+    """Index of the frame in the scan."""
+    position: Position
     confidence: float
     measurement: FocusMeasurement | None
     """Measured only where the confidence is higher than on all frames before."""
@@ -233,7 +236,7 @@ def _measurements(
         return []
     grid = view.grid
     labels = label_foci(view, anatomy, x, y, settings)
-    positions = _positions(view, x, y)
+    positions = positions_of(view, x, y)
     return [
         FocusMeasurement(
             frame=frame,
@@ -252,7 +255,7 @@ def _measurements(
     ]
 
 
-def _positions(view: View, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Position]:
+def positions_of(view: View, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Position]:
     """Return positions in all units, given grid columns and rows, both of shape (n,)."""
     grid, scan_lines = view.grid, view.scan_lines
     x_px, y_px = grid.to_image(x, y)

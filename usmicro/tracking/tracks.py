@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from usmicro.doppler.colour_evidence import ColourEvidence
+from usmicro.doppler.colour_evidence import NO_COLOUR, ColourEvidence
+from usmicro.model.arrays import LabelImage
 from usmicro.model.findings import Origin
 from usmicro.model.view import View
 from usmicro.settings import TwinklingSettings
+from usmicro.tracking.confidence import ASSUMED_FRAME_RATE, LEAST_FRAMES, track_confidence
 from usmicro.tracking.linking import Tracker
+from usmicro.tracking.mass_linking import MassLinker
 from usmicro.tracking.observations import FocusMeasurement, MassMeasurement, Observation
 
 FOCUS_GATE_MM = 1.5
@@ -21,14 +26,26 @@ away begins a new track. Chosen by eye on simulated cines; no measurement is rec
 KNOWN_SHIFT_GATE_MM = 0.6
 """Smaller value of FOCUS_GATE_MM, used if the motion of the tissue is known. A weak focus beside a
 lost one then begins its own track. Chosen by eye on simulated cines; no measurement is recorded."""
-MASS_GATE_MM = 6.0
-"""Largest distance, in mm, between the centroid of a mass and the expected position of its track.
-It is larger than for a focus, since outlines change from frame to frame. Chosen by eye on simulated
-cines; no measurement is recorded."""
-LEAST_FRAMES = 6
-"""The confidence of a focus in a cine is averaged over at least this many frames, so that one that
-appears only once or twice is not listed. Chosen by eye on simulated cines; no measurement is
-recorded."""
+
+
+SEEN_FIELDS = 7
+"""Number of fields of `SeenFocus`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFocus:
+    """One focus on one frame that shows it."""
+
+    index: int
+    """Index of the frame among the frames that are analysed."""
+    frame: int
+    """Index of the frame in the scan."""
+    confidence: float
+    """Confidence on this frame alone."""
+    x_px: float
+    y_px: float
+    x_mm: float | None
+    depth_mm: float | None
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +56,32 @@ class MassTrack:
     """The measurement on the frame on which the confidence is highest."""
     frames_seen: int = 0
     """Number of frames that show the mass."""
+    confidence_sum: float = 0.0
+    """Sum of its confidences over these frames."""
+    first: int = 0
+    """Index of the first of these frames among the frames that are analysed."""
+    last: int = 0
+    """Index of the last one."""
+
+    def add(self, index: int, confidence: float) -> None:
+        """Count the next frame that shows the mass."""
+        self.first = self.first if self.frames_seen else index
+        self.last = index
+        self.frames_seen += 1
+        self.confidence_sum += confidence
+
+    def confidence(self, analysed: int, frame_rate: float) -> float:
+        """Confidence over the frames of a cine, as for a focus; that of the frame in a still."""
+        if analysed == 1:
+            return self.confidence_sum
+        return track_confidence(
+            self.best.confidence,
+            self.confidence_sum,
+            seen=self.frames_seen,
+            span=self.last - self.first + 1,
+            analysed=analysed,
+            frame_rate=frame_rate,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -49,8 +92,9 @@ class FocusTrack:
     """Number of the view that shows it."""
     origin: Origin
     """Evidence that shows it: "echo", or "twinkling" if only colours show it."""
-    observations: list[Observation] = field(default_factory=list)
-    """One for each frame that shows the focus, in order."""
+    _seen: array[float] = field(default_factory=lambda: array("d"))
+    """Numbers of the frames that show the focus, in order: `SEEN_FIELDS` for each. An array needs a
+    tenth of the memory of objects, which counts in a long cine."""
     colour: list[ColourEvidence] = field(default_factory=list)
     """Colours at the focus on each frame since the first that shows it, including frames on which
     its echo is hidden."""
@@ -65,6 +109,28 @@ class FocusTrack:
         """The measurement on the frame on which the confidence is highest."""
         assert self._best is not None, "a track begins with an observation that is measured"
         return self._best
+
+    @property
+    def frames_seen(self) -> int:
+        """Number of frames that show the focus."""
+        return len(self._seen) // SEEN_FIELDS
+
+    @property
+    def seen(self) -> list[SeenFocus]:
+        """The focus on each frame that shows it, in order."""
+        values = np.array(self._seen).reshape(-1, SEEN_FIELDS)
+        return [
+            SeenFocus(
+                index=int(index),
+                frame=int(frame),
+                confidence=confidence,
+                x_px=x_px,
+                y_px=y_px,
+                x_mm=None if math.isnan(x_mm) else x_mm,
+                depth_mm=None if math.isnan(depth_mm) else depth_mm,
+            )
+            for index, frame, confidence, x_px, y_px, x_mm, depth_mm in values.tolist()
+        ]
 
     def is_surpassed_by(self, confidence: float) -> bool:
         """True if the focus is new, or if the confidence is higher than on all frames before."""
@@ -84,7 +150,18 @@ class FocusTrack:
         mass : MassTrack, optional
             The mass in which the focus lies, for an observation with a measurement.
         """
-        self.observations.append(observation)
+        position = observation.position
+        self._seen.extend(
+            (
+                observation.index,
+                observation.frame,
+                observation.confidence,
+                position.x_px,
+                position.y_px,
+                math.nan if position.x_mm is None else position.x_mm,
+                math.nan if position.depth_mm is None else position.depth_mm,
+            )
+        )
         self.colour.append(colour)
         self._confidence_sum += observation.confidence
         if observation.measurement is not None:
@@ -102,8 +179,30 @@ class FocusTrack:
         analysed : int
             Number of frames of the scan that were analysed.
         """
-        frames = self.observations[-1].index - self.observations[0].index + 1
+        frames = int(self._seen[-SEEN_FIELDS] - self._seen[0]) + 1
         return self._confidence_sum / max(frames, min(LEAST_FRAMES, analysed))
+
+    def confidence(self, analysed: int, frame_rate: float) -> float:
+        """Confidence over the frames of a cine; that of the frame in a still.
+
+        Parameters
+        ----------
+        analysed : int
+            Number of frames of the scan that were analysed.
+        frame_rate : float
+            Frames that are analysed per second.
+        """
+        if analysed == 1:
+            return self._confidence_sum
+        last, first = self._seen[-SEEN_FIELDS], self._seen[0]
+        return track_confidence(
+            self._best_confidence,
+            self._confidence_sum,
+            seen=self.frames_seen,
+            span=int(last - first) + 1,
+            analysed=analysed,
+            frame_rate=frame_rate,
+        )
 
     def distance_mm(self, other: FocusTrack) -> float:
         """Distance to another track in mm of the grid; infinite if they lie on different views."""
@@ -139,7 +238,14 @@ class TrackCollection:
     _masses: dict[tuple[int, int], MassTrack] = field(default_factory=dict)
     """Tracks by number of the view, and number that the tracker gives."""
     _focus_trackers: dict[tuple[int, Origin], Tracker] = field(default_factory=dict)
-    _mass_trackers: dict[int, Tracker] = field(default_factory=dict)
+    _mass_linkers: dict[int, MassLinker] = field(default_factory=dict)
+    least_confidence: float = 0.0
+    """Tracks that have ended below this confidence are forgotten, unless colours were seen at them,
+    so that a long cine needs little memory. 0 keeps all."""
+    frame_rate: float = ASSUMED_FRAME_RATE
+    """Frames that are analysed per second."""
+    _highest: float = 0.0
+    """Highest confidence of the tracks that have ended."""
 
     @property
     def foci(self) -> list[FocusTrack]:
@@ -152,7 +258,12 @@ class TrackCollection:
         return list(self._masses.values())
 
     def link_masses(
-        self, view: View, index: int, x: Sequence[float], y: Sequence[float]
+        self,
+        view: View,
+        index: int,
+        labels: LabelImage,
+        numbers: Sequence[int],
+        shift: tuple[float, float] | None,
     ) -> list[tuple[int, MassTrack | None]]:
         """Link the masses of one view of a frame to tracks.
 
@@ -161,21 +272,22 @@ class TrackCollection:
         view : View
         index : int
             Index of the frame among the frames that are analysed.
-        x, y : sequence of float, length n
-            Grid columns and rows of the centroids.
+        labels : array, shape (rows, columns)
+            0 outside masses, else the number of the mass on this frame.
+        numbers : sequence of int, length n
+            Numbers of the masses.
+        shift : (x, y) or None
+            Motion of the tissue since the last frame in grid pixels; None if unknown.
 
         Returns
         -------
         list of (number, track), length n
             Number of the track on this view, for `add_mass`, and the track; None if it is new.
         """
-        if not len(x):
-            return []
-        gate = view.grid.pixels(MASS_GATE_MM)
-        tracker = self._mass_trackers.setdefault(view.number, Tracker(gate))
+        linker = self._mass_linkers.setdefault(view.number, MassLinker())
         return [
             (number, self._masses.get((view.number, number)))
-            for number in tracker.update(index, x, y)
+            for number in linker.update(index, labels, numbers, shift)
         ]
 
     def add_mass(self, view: View, number: int, measurement: MassMeasurement) -> MassTrack:
@@ -216,10 +328,23 @@ class TrackCollection:
         # the head of a colour patch changes from one colour cell to another between frames
         precise = shift is not None and origin == "echo"
         gate = view.grid.pixels(KNOWN_SHIFT_GATE_MM) if precise else None
+        before = tracker.live()
+        numbers = tracker.update(index, x, y, shift=shift, gate=gate)
+        for number in before - tracker.live():
+            if not self._is_kept(self._foci[view.number, origin, number]):
+                del self._foci[view.number, origin, number]
         return [
             self._foci.setdefault((view.number, origin, number), FocusTrack(view.number, origin))
-            for number in tracker.update(index, x, y, shift=shift, gate=gate)
+            for number in numbers
         ]
+
+    def _is_kept(self, track: FocusTrack) -> bool:
+        """True if a track that has ended may be reported, or decides the score of the image."""
+        frames = int(track.seen[-1].index) + 1
+        confidence = track.confidence(max(frames, LEAST_FRAMES), self.frame_rate)
+        kept = confidence >= self.least_confidence or confidence > self._highest
+        self._highest = max(confidence, self._highest)
+        return kept or any(colour is not NO_COLOUR for colour in track.colour)
 
     def hidden_foci(self, view: View, origin: Origin) -> Iterator[tuple[FocusTrack, float, float]]:
         """Yield the live tracks that the current frame does not show.

@@ -7,16 +7,29 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from usmicro.model.findings import Cluster, Focus, Mass, Summary
+from usmicro.model.findings import Cluster, Focus, Mass, Summary, TrackPoint
 from usmicro.writing.files import cannot_write, replacing
-from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, IMAGES_COLUMNS, MASSES_COLUMNS
+from usmicro.writing.tables import (
+    CLUSTERS_COLUMNS,
+    FOCI_COLUMNS,
+    IMAGES_COLUMNS,
+    MASSES_COLUMNS,
+    TRACKS_COLUMNS,
+)
 
-ROWS_OF = {"images": Summary, "masses": Mass, "foci": Focus, "clusters": Cluster}
+ROWS_OF = {
+    "images": Summary,
+    "masses": Mass,
+    "foci": Focus,
+    "clusters": Cluster,
+    "tracks": TrackPoint,
+}
 COLUMNS = {
     "images": IMAGES_COLUMNS,
     "masses": MASSES_COLUMNS,
     "foci": FOCI_COLUMNS,
     "clusters": CLUSTERS_COLUMNS,
+    "tracks": TRACKS_COLUMNS,
 }
 LEFT_OUT = "seconds"
 """Column that is left out: a measured time, which differs between equal runs."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import IO, Any
 
-from usmicro.model.findings import Cluster, Focus, Mass, Summary
+from usmicro.model.findings import Cluster, Focus, Mass, Summary, TrackPoint
 from usmicro.model.scan import Device
 from usmicro.model.warnings import ScanWarning
 
@@ -23,9 +23,10 @@ IMAGES_COLUMNS = (
 MASSES_COLUMNS = ("image", *(field.name for field in fields(Mass)))
 FOCI_COLUMNS = ("image", *(field.name for field in fields(Focus)))
 CLUSTERS_COLUMNS = ("image", *(field.name for field in fields(Cluster)))
+TRACKS_COLUMNS = ("image", *(field.name for field in fields(TrackPoint)))
 
 
-def plain(finding: Focus | Mass | Cluster | Summary) -> dict[str, Any]:
+def plain(finding: Focus | Mass | Cluster | Summary | TrackPoint) -> dict[str, Any]:
     """Return a finding as a dictionary of Python's own types; NaN and infinity become None."""
     row = {}
     for field in fields(finding):

@@ -19,6 +19,7 @@ from usmicro.writing.tables import cell
 highdicom = pytest.importorskip("highdicom", reason='needs highdicom: pip install "usmicro[dicom]"')
 
 from usmicro.writing.dicom import codes, write_results  # noqa: E402
+from usmicro.writing.dicom.measurements import frames_text  # noqa: E402
 
 IDENTITY = {
     "PatientName": "Müller^Änne",
@@ -295,6 +296,8 @@ def test_the_report_is_read_back_exactly(written):
         assert group.tracking_identifier.startswith(f"focus {focus.focus}")
         (reason,) = [item for item in group[0].ContentSequence if item.name == codes.REASON]
         assert (reason.value_type.value, reason.value) == ("TEXT", focus.label_reason)
+        shown = [item.value for item in group[0].ContentSequence if item.name == codes.FRAMES]
+        assert shown == ([f"1-{analysis.summary.frames}"] if analysis.tracks else [])
     (mass_group,) = content.get_planar_roi_measurement_groups(finding_type=codes.MASS)
     check_values(mass_group, analysis.masses[0], codes.MASS_MEASURED, codes.MASS_STATED)
     check_frame(mass_group, analysis.frame or None)
@@ -455,3 +458,9 @@ def test_an_archive_stores_and_returns_the_results(written, orthanc):
         search_filters={"StudyInstanceUID": image.StudyInstanceUID}
     )
     assert study["00100020"]["Value"] == [IDENTITY["PatientID"]]
+
+
+def test_frame_numbers_are_written_as_ranges():
+    assert frames_text([1, 2, 3, 7, 9, 10]) == "1-3, 7, 9-10"
+    assert frames_text([4]) == "4"
+    assert frames_text([]) == ""

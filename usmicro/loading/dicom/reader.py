@@ -20,6 +20,7 @@ from usmicro.loading.dicom.fragments import (
     inflate,
     is_deflated,
 )
+from usmicro.loading.dicom.frame_times import frame_times
 from usmicro.loading.dicom.frames import declared_frames, find_frames, tissue_frames
 from usmicro.loading.dicom.header import (
     body_part_remarks,
@@ -50,6 +51,7 @@ _KEYWORDS = """
     BodyPartExamined AnatomicRegionSequence
     SequenceOfUltrasoundRegions PixelSpacing NominalScannedPixelSpacing PixelAspectRatio
     SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence NumberOfFrames
+    FrameTime FrameTimeVector CineRate
     SamplesPerPixel PhotometricInterpretation PlanarConfiguration Rows Columns BitsAllocated
     BitsStored HighBit PixelRepresentation
     WindowCenter WindowWidth VOILUTFunction RescaleSlope RescaleIntercept ModalityLUTSequence
@@ -161,6 +163,7 @@ def load_dicom(path: Path, *, name: str, settings: LoadingSettings) -> Scan:
         notes,
         warnings,
         device,
+        frame_times(header, count),
     )
 
 

@@ -46,6 +46,8 @@ _COPY_BLOCK_BYTES = 2**20
 _MOST_DECLARED_FRAMES = 1e9
 """A declared number of frames above this is ignored: a stream without a duration can give any
 number. Chosen by eye; no measurement is recorded."""
+_HIGHEST_FRAME_RATE = 1000.0
+"""A frame rate above this is ignored: streams without one give any number. Chosen by judgement."""
 _FRAMES_AFTER_REPETITION = 50
 """Number of frames after the first repeated one that are checked for their conversion. A frame that
 is not converted repeats the one before. Chosen by judgement."""
@@ -76,6 +78,8 @@ class VideoProperties:
     """True if the stream has no colour."""
     aspect: float | None
     """Height of a pixel over its width according to container or codec; None if they do not say."""
+    frame_rate: float | None = None
+    """Frames per second; None if unknown."""
     is_in_doubt: bool = False
     """True if it could not be found out whether OpenCV converts the frames to RGB."""
 
@@ -144,6 +148,7 @@ def probe(stream: VideoStream, largest_image: int, *, truncated: bool = False) -
             f"{_four_characters(video.get(cv2.CAP_PROP_FOURCC))}",
             is_grey=pixel_format in _GREY_PIXEL_FORMATS,
             aspect=_aspect(video),
+            frame_rate=_frame_rate(video),
         )
     if checks_frames and (first_repeated or frames == 1):
         unconverted = _has_unconverted_frames(stream, first_repeated + _FRAMES_AFTER_REPETITION)
@@ -304,6 +309,14 @@ def _quiet_opencv() -> Iterator[None]:
         yield
     finally:
         module.setLogLevel(level)
+
+
+def _frame_rate(video: Any) -> float | None:
+    """Return the frames per second of an open video; None if unknown."""
+    import cv2
+
+    rate = float(video.get(cv2.CAP_PROP_FPS))
+    return rate if 0 < rate <= _HIGHEST_FRAME_RATE else None
 
 
 def _aspect(video: Any) -> float | None:

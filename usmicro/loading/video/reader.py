@@ -131,6 +131,11 @@ def load_video(path: Path, file_format: str, *, name: str, settings: LoadingSett
         decoder=video.decoder,
         notes=notes,
         warnings=warnings,
+        frame_times=(
+            ()
+            if video.frame_rate is None or count < 2
+            else tuple(frame / video.frame_rate for frame in range(count))
+        ),
     )
 
 

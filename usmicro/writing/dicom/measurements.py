@@ -5,6 +5,7 @@ It has one measurement group for the image, one for each focus and one for each 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,10 @@ def structured_report(
     """
     algorithm = AlgorithmIdentification("usmicro", __version__)
     groups: list[Any] = [_image_group(analysis, source, fingerprint, algorithm)]
+    frames: defaultdict[int, list[int]] = defaultdict(list)
+    for seen in analysis.tracks:
+        if (frame := source.frame_number(seen.frame)) is not None:
+            frames[seen.focus].append(frame)
     for focus in analysis.foci:
         point = np.array([[focus.x_px + 0.5, focus.y_px + 0.5]])
         name = (
@@ -101,6 +106,10 @@ def structured_report(
         group[0].ContentSequence.append(
             TextContentItem(codes.REASON, focus.label_reason, RelationshipTypeValues.CONTAINS)
         )
+        if shown := frames_text(frames[focus.focus]):
+            group[0].ContentSequence.append(
+                TextContentItem(codes.FRAMES, shown, RelationshipTypeValues.CONTAINS)
+            )
         groups.append(group)
     for mass, outline in zip(analysis.masses, _outlines(areas, analysis.masses), strict=True):
         kind = "POINT" if len(outline) == 1 else "POLYLINE"
@@ -144,6 +153,17 @@ def structured_report(
         is_complete=True,
         specific_character_set="ISO_IR 192",
     )
+
+
+def frames_text(numbers: Iterable[int]) -> str:
+    """Return rising frame numbers as a text with ranges, such as "1-3, 7"."""
+    ranges: list[tuple[int, int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1] = ranges[-1][0], number
+        else:
+            ranges.append((number, number))
+    return ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in ranges)
 
 
 def _image_group(analysis: AnalysisLike, source: Source, fingerprint: str, algorithm: Any) -> Any:

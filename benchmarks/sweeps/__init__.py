@@ -1,0 +1,1 @@
+"""Measure tracks in B-mode sweeps: `python -m benchmarks.sweeps`."""
