@@ -129,6 +129,40 @@ def test_power_doppler_is_possible_at_most():
     assert "power Doppler has no phase" in twinkling.reason
 
 
+def test_power_doppler_of_one_frame_is_not_assessable_if_the_focus_has_colour():
+    rng = np.random.default_rng(0)
+    coloured = assess([view_of(random_cells(rng), tail(), power=True)])
+    assert (coloured.verdict, coloured.score) == ("not assessable", None)
+    assert "Power Doppler has no phase" in coloured.reason
+    assert assess([view_of(random_cells(rng), nothing(), power=True)]).verdict == "no"
+
+
+@pytest.mark.parametrize("peak", [2.0, 4.5, 7.0])
+@pytest.mark.parametrize("radius", [4, 7, 10])
+def test_one_frame_of_a_small_round_vessel_does_not_twinkle(radius, peak):
+    rows, columns = np.indices((SIZE, SIZE))
+    squared = ((rows - 122) ** 2 + (columns - 150) ** 2) / radius**2
+    phase = np.angle(np.exp(1j * peak * (1 - squared)))
+    assert assess([view_of(phase, squared < 1)]).verdict == "no"
+
+
+def test_one_frame_needs_many_cells_and_several_frames_do_not():
+    short = tail()
+    short[133:] = False  # the same random cells without most of the tail
+    rng = np.random.default_rng(3)
+    views = [view_of(random_cells(rng), short) for _ in range(6)]
+    still = assess(views[:1])
+    assert still.verdict == "no"
+    assert still.reason.startswith("The colour is too small or too sparse")
+    assert assess(views).verdict == "yes"
+
+
+def test_patch_cells_are_extrapolated_from_the_zone():
+    evidence = ColourEvidence(in_box=True, cells=6.0, outside_fraction=0.5)
+    assert evidence.patch_cells == 12
+    assert ColourEvidence(in_box=True).patch_cells is None
+
+
 def test_coherence_needs_pairs():
     assert coherence([]) is None
     assert coherence([ColourEvidence(in_box=True)]) is None

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.tracking.test_tracks import measured, observed, track_of
-from usmicro.doppler.colour_evidence import NO_COLOUR
+from usmicro.doppler.colour_evidence import NO_COLOUR, ColourEvidence
+from usmicro.doppler.twinkling import assess_twinkling
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.findings import Focus, Posterior
 from usmicro.settings import Settings, with_values
@@ -40,6 +41,36 @@ def mass(x, frames, confidence=0.8):
     for index in range(frames):
         track.add(index, confidence)
     return track
+
+
+def patch_head(zone_fraction):
+    """A track of a head of a colour patch, with the evidence of one frame."""
+    evidence = ColourEvidence(
+        in_box=True,
+        zone_fraction=zone_fraction,
+        head_fraction=0.9,
+        box_fraction=0.05,
+        outside_fraction=0.2,
+        cells=10.0,
+        mean_resultant_length=0.2,
+        mean_phase=0.0,
+        pairs=(40,) * 8,
+        cosines=(0.0,) * 8,
+    )
+    track = FocusTrack(0, "twinkling")
+    track.add(Observation(index=0, confidence=0.0, measurement=measured()), evidence)
+    return track
+
+
+@pytest.mark.parametrize(("zone_fraction", "listed"), [(0.9, True), (0.65, False), (0.4, False)])
+def test_a_place_without_an_echo_is_listed_from_a_still_only_if_it_is_clear(zone_fraction, listed):
+    track = patch_head(zone_fraction)
+    foci, *_ = findings_of(collection([track]), 1, Settings(), cine=False)
+    assert [(focus.origin, focus.twinkling) for focus in foci] == [
+        ("twinkling", "possible")
+    ] * listed
+    verdict = assess_twinkling(track.colour).verdict
+    assert verdict == ("possible" if zone_fraction > 0.5 else "no")
 
 
 def test_foci_are_numbered_from_the_most_confident_on():

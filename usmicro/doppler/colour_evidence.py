@@ -112,6 +112,16 @@ class ColourEvidence:
     opposed_fraction: float | None = None
     """Fraction of the pairs whose phases differ by more than a quarter turn; 0.5 if random."""
 
+    @property
+    def patch_cells(self) -> float | None:
+        """Number of colour cells in the colour patches that reach into the zone; None if unknown.
+
+        It is extrapolated from the number in the zone. Twinkling may be wider than its focus.
+        """
+        if self.cells is None or self.outside_fraction is None or self.outside_fraction >= 1:
+            return None
+        return self.cells / (1 - self.outside_fraction)
+
 
 NO_COLOUR = ColourEvidence(in_box=False)
 """Evidence where the frame has no colour Doppler data at the focus."""

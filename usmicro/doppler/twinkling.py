@@ -65,6 +65,22 @@ STABILITY_FRAMES = 3
 
 Two random phasors seldom cancel.
 """
+COHERENCE_IN_STILL = Threshold(0.32, 0.04)
+"""The same as `COHERENCE` with too few frames for the verdict "yes".
+
+Without the frames, this term must exclude flow by itself. Curved vessels of BUS-UCLM reach 0.40,
+wide simulated twinkling 0.30. Chosen like `FILLED_CELLS`.
+"""
+FILLED_CELLS = Threshold(5.0, 0.5)
+"""Colour cells in the patches at the focus, times the square of the coloured fraction of the zone.
+
+It is used with too few frames for "yes"; twinkling lies above it. The phases of a vessel that is
+one to three cells wide differ as well, since its velocity falls to zero at the wall: a few cells
+cannot tell it from twinkling. Twinkling has many, and fills the tail behind the focus. Chosen on
+the 18 Doppler frames of BUS-UCLM, where vessels with incoherent phases have 3.4 at most, and on
+simulated frames, seeds 60000 to 60089 of `benchmarks.doppler.stills`. The results on other seeds
+are in docs/accuracy.md, "Single Doppler frames".
+"""
 NOT_MEASURED = 0.5
 """Value of a term that cannot be measured: evidence neither for nor against twinkling."""
 LARGEST_PAIRS_RATIO = 5
@@ -72,6 +88,13 @@ LARGEST_PAIRS_RATIO = 5
 
 A mean of few cosines is unsteady, and the largest mean over the directions is used.
 """
+
+POWER_IN_STILL = (
+    "Power Doppler has no phase; one or two frames cannot tell twinkling from a vessel."
+)
+"""Reason why colour at a focus is not assessable with power Doppler and few frames."""
+SMALL_IN_STILL = "The colour is too small or too sparse to tell twinkling from a small vessel."
+"""Reason why a focus with little colour does not twinkle, with few frames."""
 
 
 def assess_twinkling(
@@ -82,8 +105,11 @@ def assess_twinkling(
     The score is a product of four logistic terms, each near 1 for twinkling. The first is the
     presence of colour at the focus, beyond the background. The second is the phase incoherence of
     neighbouring cells. The third is localisation: the colour is limited to the focus and its tail.
-    The fourth is phase instability over the frames. A single frame, or power Doppler, gives
-    "possible" at most, because such colours may come from a vessel that aliases.
+    The fourth is phase instability over the frames. With fewer than `settings.frames` frames,
+    which cannot show instability, the score has another term: many colour cells fill the tail. It
+    is then "possible" at most, because a vessel that aliases may look the same. Power Doppler,
+    which has no phase, is "possible" at most over several frames; with fewer, colour at the focus
+    is "not assessable".
 
     Parameters
     ----------
@@ -106,10 +132,14 @@ def assess_twinkling(
         return Twinkling("no", 0.0, "Colour fills the colour box: a flash artefact.")
     terms = {
         _absence(steady): _presence(steady),
-        "The colours are smooth, like those of flow.": _incoherence(steady),
+        "The colours are smooth, like those of flow.": _incoherence(steady, settings),
         "The colour reaches beyond the focus and its tail.": _localisation(steady),
         "The phase hardly changes between frames, like that of flow.": _instability(steady),
     }
+    if len(steady) < settings.frames:
+        if terms[_absence(steady)] >= settings.possible and all(item.power for item in steady):
+            return Twinkling("not assessable", reason=POWER_IN_STILL)
+        terms[SMALL_IN_STILL] = _extent(steady)
     score = float(np.prod(list(terms.values())))
     if score < settings.possible:
         return Twinkling("no", score, min(terms, key=lambda reason: terms[reason]))
@@ -179,10 +209,17 @@ def _presence(evidence: Sequence[ColourEvidence]) -> float:
     return PRESENCE.above(float(np.quantile(excess, PRESENCE_QUANTILE)))
 
 
-def _incoherence(evidence: Sequence[ColourEvidence]) -> float:
+def _incoherence(evidence: Sequence[ColourEvidence], settings: TwinklingSettings) -> float:
     """Return the term for independent phases of neighbouring cells."""
     measured = coherence(evidence)
-    return NOT_MEASURED if measured is None else COHERENCE.below(measured)
+    threshold = COHERENCE_IN_STILL if len(evidence) < settings.frames else COHERENCE
+    return NOT_MEASURED if measured is None else threshold.below(measured)
+
+
+def _extent(evidence: Sequence[ColourEvidence]) -> float:
+    """Return the term for many colour cells that fill the tail, in a few frames."""
+    filled = [(item.patch_cells or 0.0) * item.zone_fraction**2 for item in evidence]
+    return FILLED_CELLS.above(float(np.mean(filled)))
 
 
 def _localisation(evidence: Sequence[ColourEvidence]) -> float:

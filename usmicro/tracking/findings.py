@@ -40,6 +40,10 @@ cine. A "possible" verdict does not count, since it is based on a few frames."""
 SUPPORT_IN_STILL: Mapping[TwinklingVerdict, float] = {"possible": 0.5}
 """Factor on the twinkling score in a still image, where the verdict is "possible" at most. Chosen
 by eye on simulated stills; no measurement is recorded."""
+LEAST_SCORE_WITHOUT_ECHO = 0.75
+"""Smallest twinkling score, in a still image, from which twinkling alone lists a focus whose echo
+is too weak or missing. Chosen on the 18 Doppler frames of BUS-UCLM, where no place has a third of
+it, and on simulated frames; see docs/accuracy.md, "Single Doppler frames"."""
 HEAD_DISTANCE_MM = 1.0
 """Largest distance, in mm, between the head of a colour patch and the echo of the focus that causes
 the patch. It is about the length of a colour cell along the beam. Chosen by eye on simulated clips;
@@ -189,10 +193,13 @@ def _reported(
     reported: list[_ReportedFocus] = []
     for i, (track, twinkling) in enumerate(zip(foci, verdicts, strict=True)):
         by_echo = track.origin == "echo"
-        if not by_echo and i not in sources:
-            continue
         echo_confidence = confidence = track.confidence(analysed, tracks.frame_rate)
-        if i in sources:
+        listed_by_echo = by_echo and echo_confidence >= least
+        sure = cine or listed_by_echo or (twinkling.score or 0.0) >= LEAST_SCORE_WITHOUT_ECHO
+        is_source = i in sources and sure
+        if not by_echo and not is_source:
+            continue
+        if is_source:
             # twinkling supports a calcification; its absence does not count against one
             evidence = support.get(twinkling.verdict, 0.0) * (twinkling.score or 0.0)
             if by_echo:
@@ -201,13 +208,12 @@ def _reported(
                 confidence = CONFIDENCE_WITHOUT_ECHO * evidence
         elif twinkling.verdict == "yes":
             confidence *= CONFIDENCE_IN_TAIL
-        listed_by_echo = by_echo and echo_confidence >= least
         reported.append(
             _ReportedFocus(
                 track=track,
                 number=len(reported) + 1,
                 confidence=confidence,
-                origin="twinkling" if i in sources and not listed_by_echo else "echo",
+                origin="twinkling" if is_source and not listed_by_echo else "echo",
                 mass=None if track.mass is None else mass_numbers.get(track.mass),
                 twinkling=twinkling,
             )

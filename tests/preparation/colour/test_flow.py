@@ -82,6 +82,27 @@ def test_a_logo_and_a_body_mark_on_the_tissue_are_no_colour_flow(quality):
 
 
 @pytest.mark.parametrize("quality", [None, 92])
+@pytest.mark.parametrize("second", [(0, 230, 60), (0, 220, 220)])
+def test_calipers_of_two_colours_are_no_colour_flow(second, quality):
+    frame = screen(corners=None, bar=None).frame
+    draw_measurement(frame, (250, 250, 40), right=400)
+    draw_measurement(frame, second, row=146, left=236, right=394)  # touches the first
+    found = separate_colour(jpeg(frame, quality))
+    assert not found.box.any()
+    assert not found.mask.any()
+
+
+@pytest.mark.parametrize("colour", [(52, 60, 138), (22, 79, 99), (60, 75, 120)])
+def test_a_dull_blue_logo_at_the_corner_of_the_tissue_is_no_colour_flow(colour):
+    frame = screen(corners=None, bar=None).frame
+    cv2.circle(frame, (112, 45), 6, colour, -1)
+    for row in range(40, 51):  # shaded, so that it is not one colour
+        frame[row, 104:121] = np.clip(frame[row, 104:121] * (0.7 + 0.05 * (row - 40)), 0, 255)
+    found = separate_colour(jpeg(frame, 92))
+    assert found is None or not found.box.any()
+
+
+@pytest.mark.parametrize("quality", [None, 92])
 def test_flow_beside_a_logo_is_found_without_it(quality):
     drawn = screen(bar=None)
     draw_logo(drawn.frame)

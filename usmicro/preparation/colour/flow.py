@@ -32,9 +32,20 @@ measurement is recorded."""
 DARK_FLOW = 130.0
 """Largest brightest channel of a patch of one saturated colour that is flow nevertheless: the
 slowest flow of a small vessel has one dark red or blue, (0, 0, 89) on BUS-UCLM. Ink is brighter."""
-LEAST_SATURATION = 0.45
+LEAST_SATURATION = 0.65
 """Smallest mean saturation of a patch of flow, as evidence that a screen without a colour bar shows
-flow. The lilac body marks of BUS-UCLM have 0.2 to 0.4, flow has 0.6 and more."""
+flow. The lilac body marks of BUS-UCLM have 0.2 to 0.4, the blue logos of Multi-REZ 0.5 to 0.62,
+patches of flow of at least 20 pixels on BUS-UCLM and BUSI 0.84 and more."""
+MOST_INK = 0.75
+"""Largest fraction of the core of a patch of flow that has a hue in INK_HUES, on a screen without a
+colour bar. Calipers of two colours, dotted lines and text in cyan have 0.83 and more, vessels of
+BUS-UCLM and BUSI 0.31 at most."""
+DULL_HUES = 180.0, 210.0
+"""Mean hues of light blue, degrees, which the blue side of a map reaches where it is brighter than
+DARK_FLOW. Without a colour bar, a dark patch of such a hue is a logo, as on Multi-REZ."""
+LARGEST_GRAPHIC = 400
+"""Largest number of pixels in the core of a patch that is a graphic by its hue alone. Calipers,
+words and logos of Multi-REZ have 264 at most. Some colour maps show a large vessel in green."""
 OVER_ECHOES = 0.5
 """Smallest fraction of a patch of flow that lies over echoes. Chosen by eye; no measurement is
 recorded."""
@@ -127,12 +138,36 @@ def echo_field(frame: ByteImage, drawn: BoolImage) -> BoolImage:
     )
 
 
+def _has_hue_of_graphics(
+    pixels: ByteImage,
+    number: NDArray[np.int64],
+    area: NDArray[np.int64],
+    brightness: NDArray[np.float64],
+) -> BoolImage:
+    """Return True for each patch whose hue is that of calipers, text or logos, not that of flow.
+
+    `pixels`, shape (n, 3), are RGB values, and `number`, shape (n,), the patch of each. `area` and
+    `brightness` have one value for each patch.
+    """
+    hue = _hues(pixels)
+    inky = np.zeros(len(hue), dtype=bool)
+    for first, last in INK_HUES:
+        inky |= (hue >= first) & (hue <= last)
+    of_ink = np.bincount(number, inky, len(area)) > MOST_INK * area
+    # no patch crosses red, where hues wrap, and has a mean hue of light blue by that
+    mean = np.bincount(number, hue, len(area)) / area
+    light = np.bincount(number, (hue >= DULL_HUES[0]) & (hue <= DULL_HUES[1]), len(area))
+    dull = (mean >= DULL_HUES[0]) & (mean <= DULL_HUES[1]) & (light > area / 2)
+    return np.asarray((of_ink | (dull & (brightness <= DARK_FLOW))) & (area <= LARGEST_GRAPHIC))
+
+
 def flow_patches(frame: ByteImage, coloured: BoolImage, *, anywhere: bool) -> BoolImage:
     """Return the patches of colour that are thick and uneven; empty if there are too few pixels.
 
     Measured colours are thick, saturated and uneven, drawn ones are not. Only patches over echoes
-    count. If there are none, `anywhere` allows others, since flow may lie over a dark B-mode image;
-    it also allows pale ones, since flow may be transparent.
+    count. If there are none, `anywhere` allows others, since flow may lie over a dark B-mode image.
+    It also allows pale ones, since flow may be transparent, and those in the hues of drawn
+    graphics, since the colour bar shows which colours are flow.
     """
     import cv2
 
@@ -154,12 +189,14 @@ def flow_patches(frame: ByteImage, coloured: BoolImage, *, anywhere: bool) -> Bo
     saturation = np.bincount(number, 1 - darkest / np.maximum(brightest, 1), count) / area
     pale = saturation < LEAST_SATURATION
     drawn = (one_colour > ONE_COLOUR * area) & (pale | (brightness > DARK_FLOW))
+    if not anywhere:
+        drawn |= pale | _has_hue_of_graphics(pixels, number, area, brightness)
     patch = (area >= LEAST_PATCH) & ~drawn
     drawn[0] = patch[0] = False
     over_echoes = (
         np.bincount(number, echo_field(frame, drawn[labels])[where], count) >= OVER_ECHOES * area
     )
-    choices = [patch & over_echoes, patch] if anywhere else [patch & over_echoes & ~pale]
+    choices = [patch & over_echoes, patch] if anywhere else [patch & over_echoes]
     for chosen in choices:
         if area[chosen].sum() >= LEAST_FLOW:
             return chosen[labels]
