@@ -29,7 +29,9 @@ def test_the_curve_of_the_package_falls_strictly():
 
 
 def test_the_curve_of_the_package_has_a_point_at_the_default_rate():
-    assert listing_confidence(FociSettings()) == pytest.approx(dict(read_focus_models().curve)[0.75])
+    assert listing_confidence(FociSettings()) == pytest.approx(
+        dict(read_focus_models().curve)[0.75]
+    )
 
 
 @pytest.mark.parametrize(("rate", "confidence"), CURVE)

@@ -58,7 +58,7 @@ def patch_head(zone_fraction):
         cosines=(0.0,) * 8,
     )
     track = FocusTrack(0, "twinkling")
-    track.add(Observation(index=0, confidence=0.0, measurement=measured()), evidence)
+    track.add(observed(0, 0.0), evidence)
     return track
 
 
