@@ -41,7 +41,8 @@ Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Column and row, pixels, shape (n, 2), and strength, shape (n,)."""
 
 MOST_POINTS = 60
-"""Largest number of points of a detector that are measured on an image, the strongest ones.
+"""Largest number of points of a detector that are measured on an image or in its masses, the
+strongest ones.
 
 No more than 3.1 false positives per image are of interest. More points make the intervals slow.
 """
@@ -199,14 +200,15 @@ def detect_with_peers(case: Case) -> dict[str, tuple[Detections, Detections | No
     )
     found: dict[str, tuple[Detections, Detections | None]] = {}
     for name, detect in PEERS.items():
-        points, strength = _strongest(*detect(image))
+        points, strength = detect(image)
         inside = None
         if truth.masses is not None and truth.masses.any():
             in_mass = truth.masses > 0
-            kept = _are_on(in_mass, points)
+            on_mass = _are_on(in_mass, points)
+            kept, kept_strength = _strongest(points[on_mass], strength[on_mass])
             own = [target for target in targets if _are_on(in_mass, np.array([target[:2]]))[0]]
-            inside = match(points[kept], strength[kept], own, ignored)
-        found[name] = match(points, strength, targets, ignored), inside
+            inside = match(kept, kept_strength, own, ignored)
+        found[name] = match(*_strongest(points, strength), targets, ignored), inside
     return found
 
 
