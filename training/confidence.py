@@ -47,6 +47,7 @@ from training.tables import Row, print_table, write_part
 from usmicro.evaluation.metrics import auc
 from usmicro.foci.confidence import image_features
 from usmicro.foci.models import CURVE_FILE, LOGISTIC_FILE
+from usmicro.foci.operating_point import confidence_at
 from usmicro.numerics.logistic import Logistic, write_models
 
 Floats = NDArray[np.float64]
@@ -146,12 +147,6 @@ def operating_curve(scored: Scored) -> list[tuple[float, float]]:
         for target, count in zip(CURVE_RATES, allowed.tolist(), strict=True)
         if 0 < count < len(false)
     ]
-
-
-def confidence_at(curve: Sequence[tuple[float, float]], rate: float) -> float:
-    """Return the confidence of a rate, interpolated as `listing_confidence` does."""
-    rates, confidences = zip(*curve, strict=True)
-    return float(np.exp(np.interp(np.log(rate), np.log(rates), np.log(confidences))))
 
 
 def _by_source(scored: Scored) -> dict[str, list[tuple[ImageCandidates, Floats]]]:
@@ -363,7 +358,8 @@ def print_image_score(
     title: str, images: Sequence[ImageCandidates], score: Sequence[float | None]
 ) -> None:
     """Print the AUC of the calcification score, and its false alarms."""
-    known = [i for i, value in enumerate(score) if value is not None]
+    of_image = {i: value for i, value in enumerate(score) if value is not None}
+    known = list(of_image)
     readers = [i for i in known if images[i].read and images[i].calcified is not None]
     standard = [i for i in readers if not images[i].further]
     breast = [i for i in known if images[i].calcification is not None]
@@ -381,18 +377,16 @@ def print_image_score(
         rows[name] = {
             "images": len(chosen),
             "calcified": sum(truth),
-            "AUC": auc([float(score[i] or 0.0) for i in chosen], truth),
+            "AUC": auc([of_image[i] for i in chosen], truth),
         }
     print_table(f"Calcification score, {title}", rows)
     false_alarms: dict[str, Row] = {}
     calcified = [i for i in readers if images[i].calcified]
     for rate in (0.05, 0.08, 0.1, 0.15, 0.2):
-        threshold = float(np.quantile([float(score[i] or 0.0) for i in normal], 1 - rate))
+        threshold = float(np.quantile([of_image[i] for i in normal], 1 - rate))
         false_alarms[f"{rate:g} of normal images called calcified"] = {
             "score": threshold,
-            "sensitivity, readers": float(
-                np.mean([float(score[i] or 0.0) >= threshold for i in calcified])
-            ),
+            "sensitivity, readers": float(np.mean([of_image[i] >= threshold for i in calcified])),
         }
     print_table(f"Threshold of the calcification score, {title}", false_alarms)
 

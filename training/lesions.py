@@ -6,7 +6,7 @@ This module is not a program.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -22,9 +22,6 @@ from usmicro.evaluation.datasets import (
     held_out_network,
     intersection_over_union,
     read_breast_lesions_usg,
-    read_bus_bra,
-    read_bus_uclm,
-    read_busi,
     read_held_out_networks,
     read_label_image,
     read_visual_readings,
@@ -92,19 +89,11 @@ def read_lesions(data: Path) -> Iterator[Lesion]:
         if image.posterior is not None and image.mass_masks:
             settings = _settings(image, networks)
             yield from _lesions_on(image, RADIOLOGIST, image.fold or 1, settings)
-    outlined = {
-        image.path: image
-        for read in (read_bus_bra, read_busi, read_bus_uclm)
-        for image in read(data)
-    }
     images = read_visual_readings(data)
     folds = _folds_of_patients(images)
     for image in images:
-        own = outlined.get(image.path)
-        fold = (own.fold if own is not None else None) or folds[image.patient or image.name]
-        masks = own.mass_masks if own is not None else None
-        settings = _settings(image, networks)
-        yield from _lesions_on(replace(image, mass_masks=masks), READERS, fold, settings)
+        fold = image.fold or folds[image.patient or image.name]
+        yield from _lesions_on(image, READERS, fold, _settings(image, networks))
 
 
 def _settings(image: LabelledImage, networks: dict[str, Path]) -> AnatomySettings:

@@ -8,7 +8,6 @@ from tests.training.test_focus_examples import image_of
 from training.confidence import (
     CURVE_RATES,
     LEAST_CANDIDATES,
-    confidence_at,
     curve_table,
     false_positives_above,
     fit_image_score,
@@ -25,6 +24,7 @@ from training.focus_examples import SIMULATED
 from training.focus_fitting import FittedFoci
 from usmicro.foci.confidence import image_features
 from usmicro.foci.models import CURVE_FILE, read_focus_models
+from usmicro.foci.operating_point import confidence_at
 
 
 def scored(false, true=(), *, missed=0, unclear=(), **fields):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from usmicro.foci.models import read_focus_models
@@ -23,6 +25,20 @@ def listing_confidence(settings: FociSettings) -> float:
     """
     if settings.minimum_confidence >= 0:
         return settings.minimum_confidence
-    rates, confidences = zip(*read_focus_models(settings.models).curve, strict=True)
-    rate = np.log(settings.false_positives_per_image)
-    return float(np.exp(np.interp(rate, np.log(rates), np.log(confidences))))
+    return confidence_at(
+        read_focus_models(settings.models).curve, settings.false_positives_per_image
+    )
+
+
+def confidence_at(curve: Sequence[tuple[float, float]], rate: float) -> float:
+    """Return the confidence that gives a rate of false positives per image.
+
+    Parameters
+    ----------
+    curve : sequence of (float, float)
+        Pairs of false positives per image and confidence, by rising rate; all are above 0.
+    rate : float
+        False positives per image.
+    """
+    rates, confidences = zip(*curve, strict=True)
+    return float(np.exp(np.interp(np.log(rate), np.log(rates), np.log(confidences))))

@@ -19,7 +19,6 @@ from usmicro.writing.tables import cell
 highdicom = pytest.importorskip("highdicom", reason='needs highdicom: pip install "usmicro[dicom]"')
 
 from usmicro.writing.dicom import codes, write_results  # noqa: E402
-from usmicro.writing.dicom.measurements import frames_text  # noqa: E402
 
 IDENTITY = {
     "PatientName": "Müller^Änne",
@@ -458,9 +457,3 @@ def test_an_archive_stores_and_returns_the_results(written, orthanc):
         search_filters={"StudyInstanceUID": image.StudyInstanceUID}
     )
     assert study["00100020"]["Value"] == [IDENTITY["PatientID"]]
-
-
-def test_frame_numbers_are_written_as_ranges():
-    assert frames_text([1, 2, 3, 7, 9, 10]) == "1-3, 7, 9-10"
-    assert frames_text([4]) == "4"
-    assert frames_text([]) == ""

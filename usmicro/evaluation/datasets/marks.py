@@ -175,6 +175,7 @@ def _read_image(
         path=path,
         source=source,
         patient=entry.get("patient") or (outlined.patient if outlined else None),
+        fold=outlined.fold if outlined else None,
         mass_masks=outlined.mass_masks if outlined else None,
         calcified=_both_or_neither(entry["calcified"]),
         posterior=_posterior_of_largest(entry["lesions"]),

@@ -45,7 +45,8 @@ class Limits:
 
 
 SMALL = Limits(fraction=0.38, ratio=1.0, step=30, grain=2.5, steps=2, contrast=64)
-"""Of any symbol, down to a dot of two pixels. Two steps of marked foci reach 0.35."""
+"""Of any symbol, down to a dot of two pixels. The two sharpest steps of any
+marked focus are at most 0.35."""
 LARGE = Limits(fraction=0.30, ratio=0.75, step=30, grain=2.5, steps=4, contrast=90)
 """Of a symbol with long edges, such as a blurred digit. No marked focus has so many steps. Where
 speckle is fine, the factor of the ratio keeps that of simulated scans from being a symbol."""
