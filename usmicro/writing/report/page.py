@@ -31,6 +31,8 @@ from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMN
 SCRIPTS = ("dom.js", "gallery.js", "viewer.js", "layers.js", "evidence.js", "tables.js")
 """Scripts of the page, in this order. They are modules; `joined_scripts` makes one script of them,
 since browsers load no modules from a local file."""
+STYLES = ("report.css",)
+"""Style sheets of the page, in this order."""
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|let|function)", re.MULTILINE)
 REPORT, PAGES, PICTURES = "report.html", "report", "report/images"
@@ -232,7 +234,7 @@ def _html(run: Run, body: str, gallery: str, *, title: str, home: str = "") -> b
     page = Template(_asset("report.html")).substitute(
         title=escape(title),
         version=escape(str(run.record["usmicro"])),
-        style=_asset("report.css"),
+        style="".join(_asset(name) for name in STYLES),
         navigation=report_summary.navigation(
             gallery=bool(gallery),
             home=home,

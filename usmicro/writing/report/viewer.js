@@ -32,6 +32,18 @@ export let markers = [];
 /** Position at the middle of the stage, image pixels, and screen pixels per image pixel. */
 export let view = { x: 0, y: 0, scale: 1 };
 
+/**
+ * Tells other scripts what happens in the viewer: "open" (an image is shown), "draw" (its findings
+ * were drawn anew), "move" (the view has changed) and "close".
+ */
+export const viewerEvents = new EventTarget();
+/** Functions that are given a focus and return true if it may be drawn; all must agree. */
+export const focusFilters = [];
+/**
+ * What the pointer does on the picture instead of moving it, or null: an object with the functions
+ * `down`, `move` and `up`, which are given the position in image pixels and the event.
+ */
+let tool = null;
 let massTexts = []; // numbers of masses and the image pixels where they are written
 let isFitted = true; // true if the whole picture is shown
 let stageSize = "";
@@ -56,6 +68,31 @@ export function openImage(image) {
   fit();
   stageSize = sizeOfStage();
   stage.focus();
+  viewerEvents.dispatchEvent(new Event("open"));
+}
+
+/** Draw the findings again, after the foci that may be drawn have changed. */
+export function redraw() {
+  drawAreas();
+  drawMarkers();
+  showLayers();
+  updateView();
+  viewerEvents.dispatchEvent(new Event("draw"));
+}
+
+/** Give the pointer another task on the picture, or null for moving the picture. */
+export function setTool(newTool) {
+  tool = newTool;
+  stage.classList.toggle("with-tool", tool !== null);
+}
+
+/** Return the position of a pointer event in image pixels. */
+export function imagePoint(event) {
+  const { left, top, width, height } = stage.getBoundingClientRect();
+  return {
+    x: view.x + (event.clientX - left - width / 2) / view.scale,
+    y: view.y + (event.clientY - top - height / 2) / view.scale,
+  };
 }
 
 /** Return the facts below the name of an image. */
@@ -151,7 +188,8 @@ function shadowStrip(focus) {
 
 /** Draw the markers of the foci. */
 function drawMarkers() {
-  markers = foci.map(makeMarker);
+  const drawn = foci.filter((focus) => focusFilters.every((passes) => passes(focus)));
+  markers = drawn.map(makeMarker);
   byId("markers").replaceChildren(...markers.map((marker) => marker.group));
 }
 
@@ -252,6 +290,7 @@ function updateView() {
   const least = fittingScale();
   byId("zoom-out").disabled = byId("zoom-fit").disabled = view.scale <= least * NEARLY;
   byId("zoom-in").disabled = view.scale >= least * MOST_ZOOM / NEARLY;
+  viewerEvents.dispatchEvent(new Event("move"));
 }
 
 /** Move a group to an image pixel; its content keeps its size on the screen. */
@@ -339,13 +378,20 @@ function grip() {
 
 stage.addEventListener("pointerdown", (event) => {
   const onMarker = event.pointerType !== "touch" && event.target.closest(".marker");
-  if (event.button !== 0 || onMarker || event.target.closest("button")) return;
+  if (event.button !== 0 || event.target.closest("button")) return;
+  if (tool && !pointers.size) {
+    stage.setPointerCapture(event.pointerId);
+    tool.down(imagePoint(event), event);
+    return;
+  }
+  if (onMarker) return;
   pointers.set(event.pointerId, event);
   // a touch on a marker is left to the marker, whose click selects it
   if (!event.target.closest(".marker")) stage.setPointerCapture(event.pointerId);
   stage.classList.add("dragging");
 });
 stage.addEventListener("pointermove", (event) => {
+  if (tool && !pointers.size) tool.move(imagePoint(event), event);
   if (!pointers.has(event.pointerId)) return;
   const before = grip();
   pointers.set(event.pointerId, event);
@@ -358,6 +404,7 @@ stage.addEventListener("pointermove", (event) => {
 });
 for (const end of ["pointerup", "pointercancel"]) {
   stage.addEventListener(end, (event) => {
+    if (tool && !pointers.size) tool.up(imagePoint(event), event);
     pointers.delete(event.pointerId);
     if (!pointers.size) stage.classList.remove("dragging");
   });
@@ -404,4 +451,5 @@ byId("viewer").addEventListener("close", () => {
   const cards = [...byId("cards").children];
   const opened = cards.find((item) => item.dataset.image === current.image);
   opened?.querySelector("button")?.focus();
+  viewerEvents.dispatchEvent(new Event("close"));
 });
