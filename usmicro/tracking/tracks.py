@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from usmicro.doppler.colour_evidence import ColourEvidence
 from usmicro.doppler.evidence_series import EvidenceSeries
-from usmicro.doppler.twinkling import assess_twinkling
+from usmicro.doppler.twinkling import assess_twinkling, frame_evidence
 from usmicro.model.arrays import LabelImage
 from usmicro.model.findings import Origin, Twinkling
 from usmicro.model.view import View
@@ -130,6 +130,8 @@ class FocusTrack:
     _confidence_sum: float = 0.0
     _twinkling: Twinkling | None = None
     """Twinkling of a track that has ended."""
+    _twinkling_by_frame: list[tuple[int, float]] = field(default_factory=list)
+    """The same as `twinkling_by_frame` returns, of a track that has ended."""
 
     @property
     def best(self) -> FocusMeasurement:
@@ -168,11 +170,24 @@ class FocusTrack:
         """Assess twinkling over all frames of the track so far."""
         return self._twinkling or assess_twinkling(list(self.colour), settings)
 
-    def end(self, settings: TwinklingSettings) -> Twinkling:
+    def twinkling_by_frame(self, settings: TwinklingSettings) -> list[tuple[int, float]]:
+        """Return the evidence for twinkling on each frame that has colour data at the focus.
+
+        Returns
+        -------
+        list of (frame, evidence)
+            Index in the scan, and `usmicro.doppler.twinkling.frame_evidence`.
+        """
+        return self._twinkling_by_frame or [
+            (frame, frame_evidence(evidence, settings))
+            for frame, evidence in zip(self.colour.frames, self.colour, strict=True)
+        ]
+
+    def end(self, settings: TwinklingSettings) -> None:
         """Assess twinkling for the last time, and forget the colours it was assessed from."""
         self._twinkling = self.twinkling(settings)
+        self._twinkling_by_frame = self.twinkling_by_frame(settings)
         self.colour = EvidenceSeries()
-        return self._twinkling
 
     def is_surpassed_by(self, confidence: float) -> bool:
         """True if the focus is new, or if the confidence is higher than on all frames before."""
@@ -204,7 +219,7 @@ class FocusTrack:
                 math.nan if position.depth_mm is None else position.depth_mm,
             )
         )
-        self.colour.append(colour)
+        self.colour.append(colour, observation.frame)
         self._confidence_sum += observation.confidence
         if observation.measurement is not None:
             self._best, self.mass = observation.measurement, mass
@@ -397,7 +412,7 @@ class TrackCollection:
         """
         track = self._foci[key]
         in_box = len(track.colour) > 0
-        twinkles = track.end(self.twinkling).verdict == "yes"
+        twinkles = track.twinkling(self.twinkling).verdict == "yes"
         frames = track.last_index + 1
         confidence = track.confidence(max(frames, LEAST_FRAMES), self.frame_rate)
         settled = frames >= resting_frames(self.frame_rate)
@@ -417,7 +432,9 @@ class TrackCollection:
             del self._foci[key]
             if in_box and track.origin == "echo":
                 self._forgotten.append(track.appearance)
-        elif settled and not twinkles and track.origin == "echo":
+            return
+        track.end(self.twinkling)
+        if settled and not twinkles and track.origin == "echo":
             self._highest_settled = max(confidence, self._highest_settled)
 
     def forgotten_before(self, track: FocusTrack) -> int:
