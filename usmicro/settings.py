@@ -324,6 +324,17 @@ class TableSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class CocoSettings(Checked):
+    """What coco.json holds, which `--coco` writes."""
+
+    frames: bool = described(
+        False,
+        says="of a cine, one picture for each frame that shows listed foci or masses, instead of "
+        "the key frame alone",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by stage."""
 
@@ -336,6 +347,7 @@ class Settings:
     labels: LabelSettings = field(default_factory=LabelSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     tables: TableSettings = field(default_factory=TableSettings)
+    coco: CocoSettings = field(default_factory=CocoSettings)
 
 
 def with_values(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,7 @@ def _analyse_local(
     from usmicro.analysis import analyze
     from usmicro.loading import load
     from usmicro.loading.masks import read_masks
+    from usmicro.loading.second_reading import frames_at
     from usmicro.writing import encode_labels, encode_with_drawing
     from usmicro.writing.optional_outputs import OptionalOutputs
     from usmicro.writing.report.pictures import encode_picture
@@ -106,8 +108,13 @@ def _analyse_local(
             scan=None if job.address else job.path,
             frames=scan.declared_frames,
         )
+    each_frame = job.settings.coco.frames and scan.declared_frames > 1
     optional = OptionalOutputs(
-        job.optional_files, job.path, fingerprint, given=user_masks is not None
+        job.optional_files,
+        job.path,
+        fingerprint,
+        given=user_masks is not None,
+        coco_frames=(job.out / "images", job.stem) if each_frame else None,
     )
     analysis = analyze(
         scan if on_progress is None else with_progress(scan, on_progress),
@@ -124,7 +131,9 @@ def _analyse_local(
     hashes = tuple(
         write_and_hash(content, file) for content, file in zip(contents, job.files, strict=True)
     )
-    optional_files, optional_notes = optional.write(analysis)
+    optional_files, optional_notes = optional.write(
+        analysis, partial(frames_at, with_sign_of_life(scan, on_progress))
+    )
     end = time.perf_counter()
     findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
     left_empty = dict.fromkeys(name for finding in findings for name in not_finite(finding))
@@ -204,6 +213,21 @@ def with_progress(scan: Scan, on_progress: OnProgress) -> Scan:
         for done, frame in enumerate(scan.read(), 1):
             yield frame
             on_progress(done, max(done, scan.declared_frames))
+
+    return replace(scan, read=read)
+
+
+def with_sign_of_life(scan: Scan, on_progress: OnProgress | None) -> Scan:
+    """Return a scan with the same frames that reports all as done after each frame is used.
+
+    A worker that reports nothing for limits.seconds ends, also while it writes pictures of frames.
+    """
+
+    def read() -> Iterator[Frame]:
+        for frame in scan.read():
+            yield frame
+            if on_progress is not None:
+                on_progress(scan.declared_frames, scan.declared_frames)
 
     return replace(scan, read=read)
 

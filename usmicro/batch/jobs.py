@@ -82,7 +82,20 @@ class Job:
         """Paths of the files of each optional output; some inputs have none, such as no DICOM."""
         from usmicro.writing.optional_outputs import optional_files
 
-        return {name: optional_files(self.out, self.stem, name) for name in self.optional_outputs}
+        frames = self.settings.coco.frames
+        return {
+            name: optional_files(self.out, self.stem, name, coco_frames=frames)
+            for name in self.optional_outputs
+        }
+
+    @property
+    def coco_folder(self) -> Path | None:
+        """Path of the folder for the frames of a cine in coco.json; None if none are written."""
+        from usmicro.writing.optional_outputs import coco_folder
+
+        if "coco" not in self.optional_outputs or not self.settings.coco.frames:
+            return None
+        return coco_folder(self.out, self.stem)
 
 
 def fingerprint_of(job: Job) -> str:

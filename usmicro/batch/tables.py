@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -114,12 +115,22 @@ def _new_table(
 
 
 def _write_coco(jobs: list[Job], store: ResultStore) -> None:
+    """Write coco.json: the picture of each input, or the frames of a cine that have one."""
+    images = store.out / "images"
     with replacing(store.out / COCO) as file, CocoWriter(file) as coco:
         for job in jobs:
             result = store.result(job)
-            if result is not None and result.summary is not None:
-                picture = job.optional_files["coco"][0].relative_to(store.out).as_posix()
+            if result is None or result.summary is None:
+                continue
+            files = result.optional_files.get("coco", {})
+            frames = next((name for name in files if name.endswith(".jsonl")), None)
+            if frames is None:
+                picture = job.optional_files["coco"][0].relative_to(images).as_posix()
                 coco.add(picture, result.image, result.labels, result)
+                continue
+            with open(store.out / frames, "rb") as lines:
+                for line in lines:
+                    coco.add_annotated(**json.loads(line))
 
 
 def _results_so_far(
