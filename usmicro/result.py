@@ -17,6 +17,7 @@ from usmicro.model.findings import (
     TrackPoint,
     TwinklingPoint,
 )
+from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 from usmicro.settings import Settings
@@ -88,6 +89,9 @@ class Analysis:
     twinkling: Table[TwinklingPoint] = field(default_factory=Table, repr=False)
     """Of a colour cine, how much the colours at each listed focus look like twinkling, by focus and
     frame."""
+    outlines: FrameOutlines | None = field(default=None, repr=False, compare=False)
+    """Of a cine, the outlines of masses, ducts and nonmass areas on every frame, simplified, and
+    the tissue; None for a still."""
     notes: tuple[str, ...] = ()
     """Fallbacks and other facts that a reader of the results must know."""
     warnings: tuple[ScanWarning, ...] = ()
@@ -125,6 +129,32 @@ class Analysis:
         from usmicro.writing.overlays import draw
 
         return draw(self)
+
+    def contact_sheet(self) -> ByteImage | None:
+        """Draw each listed focus of a cine on the frame that shows it best, with its surroundings.
+
+        The scan is read a second time for these frames. The sheet shows at most the 60 foci of the
+        highest confidence, and says how many there are.
+
+        Returns
+        -------
+        array, shape (rows, columns, 3), uint8 RGB, or None
+            None for a still, and for a cine without listed foci.
+
+        Raises
+        ------
+        ScanError
+            If the scan cannot be read again.
+        """
+        from usmicro.loading.second_reading import frames_at
+        from usmicro.writing.contact_sheet import ContactSheet
+
+        if self.outlines is None or not self.foci:
+            return None
+        sheet = ContactSheet(self, self.outlines)
+        for number, frame in frames_at(self.scan, sheet.frames):
+            sheet.add(number, frame)
+        return sheet.picture
 
     def __repr__(self) -> str:
         from usmicro.writing.notebook import analysis_text

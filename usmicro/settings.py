@@ -335,6 +335,18 @@ class CocoSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class ReportSettings(Checked):
+    """What a run stores for the report."""
+
+    frames: int = described(
+        100,
+        says="greatest number of frames of a cine that are stored for the report, of those that "
+        "show listed foci or masses; 0 stores none",
+        least=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by stage."""
 
@@ -348,6 +360,7 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     tables: TableSettings = field(default_factory=TableSettings)
     coco: CocoSettings = field(default_factory=CocoSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
 
 
 def with_values(

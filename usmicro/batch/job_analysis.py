@@ -89,6 +89,7 @@ def _analyse_local(
     from usmicro.loading.second_reading import frames_at
     from usmicro.writing import encode_labels, encode_with_drawing
     from usmicro.writing.optional_outputs import OptionalOutputs
+    from usmicro.writing.report.cine import write_cine
     from usmicro.writing.report.pictures import encode_picture
     from usmicro.writing.tables import not_finite
 
@@ -131,8 +132,14 @@ def _analyse_local(
     hashes = tuple(
         write_and_hash(content, file) for content, file in zip(contents, job.files, strict=True)
     )
-    optional_files, optional_notes = optional.write(
-        analysis, partial(frames_at, with_sign_of_life(scan, on_progress))
+    read_again = partial(frames_at, with_sign_of_life(scan, on_progress))
+    optional_files, optional_notes = optional.write(analysis, read_again)
+    cine_files = write_cine(
+        analysis,
+        read_again,
+        sheet=job.contact_sheet_file,
+        folder=job.frames_folder,
+        most=job.settings.report.frames,
     )
     end = time.perf_counter()
     findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
@@ -175,7 +182,7 @@ def _analyse_local(
         mask_file=job.mask_file,
         optional_files={
             name: {file.relative_to(job.out).as_posix(): file_hash(file) for file in files}
-            for name, files in optional_files.items()
+            for name, files in {**optional_files, "cine": cine_files}.items()
         },
     )
 

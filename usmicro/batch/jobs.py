@@ -73,6 +73,18 @@ class Job:
         return picture_file(self.out, self.stem)
 
     @property
+    def contact_sheet_file(self) -> Path:
+        """Path of the contact sheet of a cine; a still has none."""
+        return self.out / "contact_sheets" / f"{self.stem}.png"
+
+    @property
+    def frames_folder(self) -> Path:
+        """Path of the folder for the frames of a cine, which the report shows."""
+        from usmicro.writing.report.cine import frames_folder
+
+        return frames_folder(self.out, self.stem)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Paths of the files that are written for every input."""
         return self.overlay_file, self.mask_file, self.picture_file

@@ -16,8 +16,8 @@ from pathlib import Path
 from usmicro.batch.jobs import Job
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError
-from usmicro.writing.coco_frames import remove_frames
 from usmicro.writing.files import UNFINISHED
+from usmicro.writing.frame_files import remove_frames
 from usmicro.writing.report.page import PAGES, remove_report
 
 DATABASE, RECORD = "run.sqlite", "run.json"
@@ -28,7 +28,7 @@ PARQUET = tuple(name.replace(".csv", ".parquet") for name in TABLES)
 """Names of the tables as Parquet files."""
 COCO = "coco.json"
 """Name of the COCO file in the output folder."""
-FOLDERS = ("overlays", "masks", "dicom", "images", "coco", PAGES)
+FOLDERS = ("overlays", "masks", "dicom", "images", "coco", "contact_sheets", PAGES)
 """Folders that a run makes in its output folder."""
 APPLICATION_ID = 0x75736D63
 """Application number in the header of the SQLite database, "usmc" in ASCII. It shows that the
@@ -168,13 +168,18 @@ class ResultStore:
             files = (
                 path.relative_to(self.out).as_posix()
                 for job in jobs
-                for path in (*job.files, *(f for own in job.optional_files.values() for f in own))
+                for path in (
+                    *job.files,
+                    job.contact_sheet_file,
+                    *(file for own in job.optional_files.values() for file in own),
+                )
             )
             # a folder ends with a slash; its files get their names during the analysis
             folders = (
-                f"{job.coco_folder.relative_to(self.out).as_posix()}/"
+                f"{folder.relative_to(self.out).as_posix()}/"
                 for job in jobs
-                if job.coco_folder is not None
+                for folder in (job.coco_folder, job.frames_folder)
+                if folder is not None
             )
             self._database.executemany(
                 "INSERT OR IGNORE INTO files VALUES (?)",
@@ -205,12 +210,12 @@ class ResultStore:
     def clear(self) -> None:
         """Delete the files that former runs wrote into the folder, and no others."""
         with database_errors(self.out):
-            files = [row[0] for row in self._database.execute("SELECT path FROM files")]
+            names = [row[0] for row in self._database.execute("SELECT path FROM files")]
             remove_unfinished(self.out)
-            for name in files:
+            for name in names:
                 if name.endswith("/"):
                     remove_frames(self.out / name)
-            files = [name for name in files if not name.endswith("/")]
+            files = [name for name in names if not name.endswith("/")]
             for name in (*files, *TABLES, *PARQUET, COCO, RECORD):
                 try:
                     (self.out / name).unlink(missing_ok=True)
@@ -219,7 +224,7 @@ class ResultStore:
                         f"{self.out / name}: cannot be deleted ({error.strerror}), as --overwrite "
                         "requires; make the file writable or give --out another folder"
                     ) from error
-            folders = {parent for file in files for parent in Path(file).parents} - {Path()}
+            folders = {parent for name in names for parent in Path(name).parents} - {Path()}
             for folder in sorted(folders, reverse=True):
                 path = self.out / folder
                 if path.is_dir() and not any(path.iterdir()):

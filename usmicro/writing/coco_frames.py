@@ -7,10 +7,8 @@ their number.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from usmicro.errors import UsageError
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, Frame, LabelImage
 from usmicro.model.findings import Focus, Mass, MassPoint, TrackPoint
@@ -31,6 +28,7 @@ from usmicro.writing.coco import (
     mass_annotations,
 )
 from usmicro.writing.files import replacing, write_atomically
+from usmicro.writing.frame_files import remove_frames
 from usmicro.writing.polygons import divide_among
 
 if TYPE_CHECKING:
@@ -38,42 +36,11 @@ if TYPE_CHECKING:
 
 STORED = (*ANATOMY, AreaLabel.NOT_TISSUE)
 """Values of the label image of a frame that are stored until the frames are written."""
-_PICTURE = re.compile(r"\d{6,}\.png")
-"""Name of the picture of a frame: its index in the scan."""
 
 
 def frames_folder(images: Path, stem: str) -> Path:
     """Return the folder for the frames of a cine below the folder of the pictures."""
     return images / f"{stem}.frames"
-
-
-def remove_frames(folder: Path) -> None:
-    """Delete the frames that a former run wrote into a folder, and the folder if it is then empty.
-
-    Raises
-    ------
-    UsageError
-        If a frame cannot be deleted.
-    """
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        if _PICTURE.fullmatch(path.name):
-            try:
-                path.unlink()
-            except OSError as error:
-                raise UsageError(
-                    f"{path}: cannot be deleted ({error.strerror}); make it writable"
-                ) from error
-    with suppress(OSError):  # other files are in it
-        folder.rmdir()
-
-
-def shown_frames(analysis: AnalysisLike) -> list[int]:
-    """Return the frames that show listed foci or masses, and the key frame, in order."""
-    foci = {point.frame for point in analysis.tracks}
-    masses = {point.frame for point in analysis.mass_tracks}
-    return sorted({analysis.frame} | foci | masses)
 
 
 def write_frames(

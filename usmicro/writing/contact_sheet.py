@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import BoolImage, ByteImage, Frame
-from usmicro.model.findings import Focus
-from usmicro.writing.drawing import LABEL_COLOURS, WHITE, Pen, rgb_of
+from usmicro.model.arrays import ByteImage, Frame
+from usmicro.model.findings import Focus, Summary
+from usmicro.model.frame_outlines import Corners, FrameOutlines
+from usmicro.writing.drawing import LABEL_COLOURS, ORANGE, WHITE, Pen, rgb_of
 from usmicro.writing.legend import STRIP
 from usmicro.writing.overlays import draw_focus, ring_radius
 from usmicro.writing.polygons import outline_corners
@@ -41,42 +42,54 @@ CROP_SHARE = 0.25
 of a depth of 45 mm."""
 
 
-def frames_of_foci(analysis: AnalysisLike) -> list[int]:
-    """Return the indices of the frames that the contact sheet shows, in order."""
-    return sorted({focus.frame for focus in analysis.foci[:MOST_CROPS]})
+class ContactSheet:
+    """Draws each listed focus of a cine on the frame on which its confidence is highest.
 
-
-def contact_sheet(analysis: AnalysisLike, frames: Mapping[int, Frame]) -> ByteImage:
-    """Draw each listed focus of a cine on the frame on which its confidence is highest.
-
-    Pixels that are no tissue on the key frame are black.
+    Frames are added one at a time, so that they need not be in memory together. Pixels that are no
+    tissue on their frame are black.
 
     Parameters
     ----------
     analysis : AnalysisLike
         Foci are in order of their confidence.
-    frames : mapping of int to array
-        The frames of `frames_of_foci`, by index in the scan.
-
-    Returns
-    -------
-    array, shape (rows, columns, 3), uint8 RGB
+    outlines : FrameOutlines
+        Outlines of masses, and the tissue, on each frame.
     """
-    foci = analysis.foci[:MOST_CROPS]
-    rows = -(-len(foci) // COLUMNS)
-    cell = TILE + GAP, TILE + CAPTION_LINES * LINE + GAP
-    shape = LINE + 2 * GAP + rows * cell[1], COLUMNS * cell[0] + GAP, 3
-    pen = Pen(np.full(shape, STRIP, np.uint8))
-    pen.text(_heading(analysis, len(foci)), GAP, GAP + LINE - 5, WHITE)
-    outside = analysis.labels == AreaLabel.NOT_TISSUE
-    for index, focus in enumerate(foci):
-        left = GAP + index % COLUMNS * cell[0]
-        top = LINE + 2 * GAP + index // COLUMNS * cell[1]
-        crop = _crop(analysis, focus, frames[focus.frame], outside)
-        pen.picture[top : top + TILE, left : left + TILE] = crop
-        for line, text in enumerate(_caption(analysis, focus), start=1):
-            pen.text(text, left, top + TILE + line * LINE - 5, WHITE)
-    return pen.picture
+
+    def __init__(self, analysis: AnalysisLike, outlines: FrameOutlines) -> None:
+        self._analysis, self._outlines = analysis, outlines
+        self._foci = analysis.foci[:MOST_CROPS]
+        rows = -(-len(self._foci) // COLUMNS)
+        self._cell = TILE + GAP, TILE + CAPTION_LINES * LINE + GAP
+        shape = LINE + 2 * GAP + rows * self._cell[1], COLUMNS * self._cell[0] + GAP, 3
+        self._pen = Pen(np.full(shape, STRIP, np.uint8))
+        self._pen.text(_heading(analysis, len(self._foci)), GAP, GAP + LINE - 5, WHITE)
+
+    @property
+    def frames(self) -> list[int]:
+        """Indices of the frames that must be added, in order."""
+        return sorted({focus.frame for focus in self._foci})
+
+    @property
+    def picture(self) -> ByteImage:
+        """The sheet, shape (rows, columns, 3), uint8 RGB."""
+        return self._pen.picture
+
+    def add(self, number: int, frame: Frame) -> None:
+        """Draw the foci that a frame shows best; `number` is its index in the scan."""
+        shown = [(i, focus) for i, focus in enumerate(self._foci) if focus.frame == number]
+        if not shown:
+            return
+        picture = rgb_of(frame)
+        picture[~self._outlines.tissue(number)] = 0
+        masses = self._outlines.of_frame(number).get(AreaLabel.MASS, [])
+        for index, focus in shown:
+            left = GAP + index % COLUMNS * self._cell[0]
+            top = LINE + 2 * GAP + index // COLUMNS * self._cell[1]
+            crop = _crop(self._analysis.summary, focus, picture, masses)
+            self.picture[top : top + TILE, left : left + TILE] = crop
+            for line, text in enumerate(_caption(self._analysis, focus), start=1):
+                self._pen.text(text, left, top + TILE + line * LINE - 5, WHITE)
 
 
 def _heading(analysis: AnalysisLike, shown: int) -> str:
@@ -100,30 +113,37 @@ def _caption(analysis: AnalysisLike, focus: Focus) -> tuple[str, str]:
     )
 
 
-def _crop(analysis: AnalysisLike, focus: Focus, frame: Frame, outside: BoolImage) -> ByteImage:
-    """Return the surroundings of a focus at the size of a tile, with its ring."""
-    summary = analysis.summary
+def _crop(
+    summary: Summary, focus: Focus, picture: ByteImage, masses: Sequence[Corners]
+) -> ByteImage:
+    """Return the surroundings of a focus at the size of a tile, with its ring.
+
+    Parameters
+    ----------
+    summary : Summary
+    focus : Focus
+    picture : array, shape (rows, columns, 3), uint8 RGB
+        The frame, black outside the tissue.
+    masses : sequence of array, shape (n, 2)
+        Outlines of the masses on the frame.
+    """
     if summary.spacing_x_mm is None or summary.spacing_y_mm is None:
-        width = height = CROP_SHARE * min(outside.shape)
+        width = height = CROP_SHARE * min(picture.shape[:2])
     else:
         width, height = CROP_MM / summary.spacing_x_mm, CROP_MM / summary.spacing_y_mm
-    scale_x, scale_y = TILE / width, TILE / height
+    scale = np.array([TILE / width, TILE / height])
     # pixel centres lie at whole numbers in both pictures
-    to_tile = np.array(
-        [
-            [scale_x, 0, TILE / 2 - 0.5 - scale_x * focus.x_px],
-            [0, scale_y, TILE / 2 - 0.5 - scale_y * focus.y_px],
-        ]
-    )
-    picture = rgb_of(frame)
-    picture[outside] = 0
+    offset = TILE / 2 - 0.5 - scale * (focus.x_px, focus.y_px)
+    to_tile = np.column_stack([np.diag(scale), offset])
     tile = np.asarray(
         cv2.warpAffine(picture, to_tile, (TILE, TILE), flags=cv2.INTER_LINEAR), np.uint8
     )
     pen = Pen(tile)
+    for corners in masses:
+        pen.line(corners * scale + offset, ORANGE, closed=True)
     if focus.outline_px is not None:
-        corners = outline_corners(focus.outline_px) * (scale_x, scale_y) + to_tile[:, 2]
-        pen.line(corners, LABEL_COLOURS[focus.label], closed=True)
+        clump = outline_corners(focus.outline_px)
+        pen.line(clump * scale + offset, LABEL_COLOURS[focus.label], closed=True)
     centre = TILE / 2 - 0.5
-    draw_focus(pen, focus, (centre, centre), ring_radius(focus, scale_x, pen.unit))
+    draw_focus(pen, focus, (centre, centre), ring_radius(focus, float(scale[0]), pen.unit))
     return tile

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Focus, Mass, MassPoint, Summary, TrackPoint
+from usmicro.model.findings import Focus, Mass, MassPoint, Summary, TrackPoint, TwinklingPoint
+from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 
@@ -35,6 +36,10 @@ class AnalysisLike(Protocol):
         """Masses of a cine on each frame that shows them, by mass and frame."""
 
     @property
+    def twinkling(self) -> Sequence[TwinklingPoint]:
+        """Evidence for twinkling at each listed focus of a colour cine, by focus and frame."""
+
+    @property
     def summary(self) -> Summary:
         """Findings on the image as a whole."""
 
@@ -49,6 +54,10 @@ class AnalysisLike(Protocol):
     @property
     def labels(self) -> ByteImage:
         """Label image of the key frame, shape (rows, columns); see `AreaLabel`."""
+
+    @property
+    def outlines(self) -> FrameOutlines | None:
+        """Outlines and tissue of every frame of a cine; None for a still."""
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -23,7 +23,9 @@ from typing import Any
 from usmicro.model.findings import Mass
 from usmicro.model.warnings import EXPLANATIONS
 from usmicro.writing.files import cannot_write, write_atomically
+from usmicro.writing.frame_files import CINE
 from usmicro.writing.report import summary as report_summary
+from usmicro.writing.report.cine import FRAMES, read_cine
 from usmicro.writing.report.pictures import read_picture
 from usmicro.writing.report.run import Row, Run, read_run
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMNS
@@ -199,6 +201,7 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         "picture": run.file(PICTURES, name, ".jpg"),
         "overlay": run.file("overlays", name, ".png"),
         "mask": run.file("masks", name, ".png"),
+        "contact_sheet": run.file("contact_sheets", name, ".png"),
     }
     masses = [
         Mass(**{column: mass[column] for column in SHOWN["masses"]}) for mass in findings["masses"]
@@ -210,6 +213,9 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         for kind, rows in findings.items()
     }
     links = {kind: run.link(file) for kind, file in files.items()}
+    cine_file = run.file(FRAMES, name, f"/{CINE}")
+    if cine := read_cine(cine_file):
+        entry["cine"] = {**cine, "folder": run.link(cine_file).removesuffix(f"/{CINE}")}
     return {
         **entry,
         "key_frame": key_frame,
