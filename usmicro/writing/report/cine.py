@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 FRAMES = "report/frames"
 """Folder of the frames in the output folder of a run."""
-POSITION_DIGITS, CONFIDENCE_DIGITS = 1, 3
-"""Decimal places of positions in pixels, and of confidences and evidence: finer than the player can
-show, and a third of the bytes of all digits."""
+POSITION_DIGITS, CONFIDENCE_DIGITS, TIME_DIGITS = 1, 3, 4
+"""Decimal places of positions in pixels, of confidences and evidence, and of times in s: finer than
+the player can show, and a third of the bytes of all digits."""
 
 
 def frames_folder(out: Path, stem: str) -> Path:
@@ -101,7 +101,7 @@ def write_frames(
         entries.append(
             {
                 "frame": number,
-                "time_s": times[number] if number < len(times) else None,
+                "time_s": round(times[number], TIME_DIGITS) if number < len(times) else None,
                 "picture": picture.name,
                 "foci": [
                     [

@@ -48,6 +48,8 @@ recorded."""
 MOST_FOCI_AN_IMAGE = 2000
 """Number of foci of an image that the report lists, the most confident first. Chosen by eye; no
 measurement is recorded."""
+BYTES_OF_FOCUS = 400
+"""Size of a focus in a page, bytes: about the mean of the samples."""
 THREADS = 4
 """Number of threads that read pictures. Chosen by eye; no measurement is recorded."""
 SHOWN = {"masses": MASSES_COLUMNS[1:], "foci": FOCI_COLUMNS[1:], "clusters": CLUSTERS_COLUMNS[1:]}
@@ -127,11 +129,16 @@ def remove_report(folder: Path) -> None:
 
 
 def paginate(run: Run) -> list[Page]:
-    """Divide the images into pages of neither too many images nor too many foci."""
+    """Divide the images into pages of neither too many images nor too many foci.
+
+    The frames of a cine count as foci that need as much space in the page.
+    """
     most = MOST_ON_ONE if len(run.images) <= MOST_ON_ONE else PAGE_SIZE
     starts, page_foci = [0], 0
     for index, row in enumerate(run.images):
         foci = min(len(run.foci.get(row["image"], ())), MOST_FOCI_AN_IMAGE)
+        if (row["frames"] or 0) > 1 and (cine := _cine_file(run, row["image"])).is_file():
+            foci += cine.stat().st_size // BYTES_OF_FOCUS
         if index > starts[-1] and (index - starts[-1] >= most or page_foci + foci > MOST_FOCI):
             starts.append(index)
             page_foci = 0
@@ -213,9 +220,12 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         for kind, rows in findings.items()
     }
     links = {kind: run.link(file) for kind, file in files.items()}
-    cine_file = run.file(FRAMES, name, f"/{CINE}")
+    tops = picture.tops
+    cine_file = _cine_file(run, name)
     if cine := read_cine(cine_file):
         entry["cine"] = {**cine, "folder": run.link(cine_file).removesuffix(f"/{CINE}")}
+        # masses.csv does not say where a mass lies on the key frame
+        tops = next((f["tops"] for f in cine["frames"] if f["frame"] == key_frame), tops)
     return {
         **entry,
         "key_frame": key_frame,
@@ -224,9 +234,14 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         "box": picture.box or (0, 0, row["columns"], row["rows"]),
         "thumbnail": picture.thumbnail,
         "outlines": dict(picture.outlines),
-        "tops": picture.tops,
+        "tops": tops,
         "apex": picture.apex,
     }
+
+
+def _cine_file(run: Run, image: str) -> Path:
+    """Return the path of the file on the frames of a cine; a still has none."""
+    return run.file(FRAMES, image, f"/{CINE}")
 
 
 def _warning_text(code: str, text: str) -> str:
