@@ -335,6 +335,18 @@ class CocoSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class ReportSettings(Checked):
+    """What the report holds."""
+
+    frames: int = described(
+        100,
+        says="largest number of frames of a cine that the report plays, of those with listed foci "
+        "or masses; about 30 kB each; 0 for none",
+        least=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by stage."""
 
@@ -348,6 +360,7 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     tables: TableSettings = field(default_factory=TableSettings)
     coco: CocoSettings = field(default_factory=CocoSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
 
 
 def with_values(

@@ -23,7 +23,7 @@ from usmicro.batch.memory import is_lack_of_memory, memory_used
 from usmicro.batch.pseudonyms import without_names
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError, UsmicroError
-from usmicro.model.arrays import Frame
+from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 
@@ -88,6 +88,7 @@ def _analyse_local(
     from usmicro.loading.masks import read_masks
     from usmicro.loading.second_reading import frames_at
     from usmicro.writing import encode_labels, encode_with_drawing
+    from usmicro.writing.cine_outputs import CineOutputs
     from usmicro.writing.optional_outputs import OptionalOutputs
     from usmicro.writing.report.pictures import encode_picture
     from usmicro.writing.tables import not_finite
@@ -116,11 +117,24 @@ def _analyse_local(
         given=user_masks is not None,
         coco_frames=(job.out / "images", job.stem) if each_frame else None,
     )
+    cine = None
+    if scan.declared_frames > 1:
+        cine = CineOutputs(job.out, job.stem, job.settings.report.frames)
+    collectors = [
+        collect
+        for collect in (optional.each_frame, None if cine is None else cine.each_frame)
+        if collect is not None
+    ]
+
+    def collect_frame(frame: int, labels: ByteImage) -> None:
+        for collect in collectors:
+            collect(frame, labels)
+
     analysis = analyze(
         scan if on_progress is None else with_progress(scan, on_progress),
         settings=job.settings,
         masks=user_masks,
-        each_frame=optional.each_frame,
+        each_frame=collect_frame if collectors else None,
     )
     analysed = time.perf_counter()
     contents = (
@@ -131,9 +145,10 @@ def _analyse_local(
     hashes = tuple(
         write_and_hash(content, file) for content, file in zip(contents, job.files, strict=True)
     )
-    optional_files, optional_notes = optional.write(
-        analysis, partial(frames_at, with_sign_of_life(scan, on_progress))
-    )
+    read_again = partial(frames_at, with_sign_of_life(scan, on_progress))
+    optional_files, optional_notes = optional.write(analysis, read_again)
+    if cine is not None:
+        optional_files["cine"] = cine.write(analysis, read_again)
     end = time.perf_counter()
     findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
     left_empty = dict.fromkeys(name for finding in findings for name in not_finite(finding))

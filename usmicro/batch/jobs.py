@@ -97,6 +97,13 @@ class Job:
             return None
         return coco_folder(self.out, self.stem)
 
+    @property
+    def cine_files(self) -> tuple[Path, Path]:
+        """Paths of the contact sheet of a cine, and of the folder for the frames of its film."""
+        from usmicro.writing.cine_outputs import contact_sheet_file, film_folder
+
+        return contact_sheet_file(self.out, self.stem), film_folder(self.out, self.stem)
+
 
 def fingerprint_of(job: Job) -> str:
     """Return a hash of everything that the result of a job depends on.

@@ -16,6 +16,7 @@ from pathlib import Path
 from usmicro.batch.jobs import Job
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError
+from usmicro.writing.cine_outputs import CONTACT_SHEETS
 from usmicro.writing.coco_frames import remove_frames
 from usmicro.writing.files import UNFINISHED
 from usmicro.writing.report.page import PAGES, remove_report
@@ -28,7 +29,7 @@ PARQUET = tuple(name.replace(".csv", ".parquet") for name in TABLES)
 """Names of the tables as Parquet files."""
 COCO = "coco.json"
 """Name of the COCO file in the output folder."""
-FOLDERS = ("overlays", "masks", "dicom", "images", "coco", PAGES)
+FOLDERS = ("overlays", "masks", "dicom", "images", "coco", CONTACT_SHEETS, PAGES)
 """Folders that a run makes in its output folder."""
 APPLICATION_ID = 0x75736D63
 """Application number in the header of the SQLite database, "usmc" in ASCII. It shows that the
@@ -168,13 +169,18 @@ class ResultStore:
             files = (
                 path.relative_to(self.out).as_posix()
                 for job in jobs
-                for path in (*job.files, *(f for own in job.optional_files.values() for f in own))
+                for path in (
+                    *job.files,
+                    job.cine_files[0],
+                    *(f for own in job.optional_files.values() for f in own),
+                )
             )
             # a folder ends with a slash; its files get their names during the analysis
             folders = (
-                f"{job.coco_folder.relative_to(self.out).as_posix()}/"
+                f"{folder.relative_to(self.out).as_posix()}/"
                 for job in jobs
-                if job.coco_folder is not None
+                for folder in (job.coco_folder, job.cine_files[1])
+                if folder is not None
             )
             self._database.executemany(
                 "INSERT OR IGNORE INTO files VALUES (?)",

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 STORED = (*ANATOMY, AreaLabel.NOT_TISSUE)
 """Values of the label image of a frame that are stored until the frames are written."""
-_PICTURE = re.compile(r"\d{6,}\.png")
-"""Name of the picture of a frame: its index in the scan."""
+_FRAME_FILE = re.compile(r"\d{6,}\.(png|jpg)|cine\.json")
+"""Name of the picture of a frame, which is its index in the scan, or of the record of a film."""
 
 
 def frames_folder(images: Path, stem: str) -> Path:
@@ -58,7 +58,7 @@ def remove_frames(folder: Path) -> None:
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        if _PICTURE.fullmatch(path.name):
+        if _FRAME_FILE.fullmatch(path.name):
             try:
                 path.unlink()
             except OSError as error:
