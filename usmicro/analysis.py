@@ -30,7 +30,7 @@ from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
 from usmicro.tracking.collection import TrackCollection
 from usmicro.tracking.confidence import frame_rate_of
-from usmicro.tracking.findings import findings_of, mass_points
+from usmicro.tracking.findings import findings_of
 from usmicro.tracking.motion import reduced_tissue, tissue_shift
 from usmicro.tracking.observations import (
     FocusMeasurement,
@@ -211,21 +211,22 @@ def analyze(
             f"{analysed} of {number} frames were analysed, "
             f"because loading.frames = {settings.loading.frames}"
         )
-    foci, masses, points = findings_of(
+    findings = findings_of(
         state.tracks, analysed, settings, cine=number > 1, frame_times=scan.frame_times
     )
     notes, warnings = separated(state.remarks)
     return Analysis(
         scan=scan,
         settings=settings,
-        foci=Table(listed_foci(foci, settings)),
-        masses=Table(masses),
-        tracks=Table(points),
-        mass_tracks=Table(mass_points(state.tracks, analysed, settings)) if number > 1 else Table(),
+        foci=Table(listed_foci(findings.foci, settings)),
+        masses=Table(findings.masses),
+        tracks=Table(findings.tracks),
+        mass_tracks=Table(findings.mass_tracks),
+        twinkling=Table(findings.twinkling),
         summary=summarise(
             scan,
-            foci,
-            masses,
+            findings.foci,
+            findings.masses,
             settings,
             frames=analysed,
             geometry=state.geometry,
@@ -436,4 +437,5 @@ class _FocusFollower:
                     mass=None if mass is None else self.masses[mass],
                 )
             for track, x, y in self.state.tracks.hidden_foci(self.view, origin):
-                track.colour.append(self.colours.at(x, y, track.best.diameter))
+                colours = self.colours.at(x, y, track.best.diameter)
+                track.colour.append(colours, self.frame)

@@ -202,7 +202,7 @@ def test_a_series_gives_back_the_evidence_that_was_added():
     ]
     series = EvidenceSeries()
     for one in evidence:
-        series.append(one)
+        series.append(one, 3)
     assert list(series) == [one for one in evidence if one.in_box]
 
 

@@ -29,9 +29,11 @@ class EvidenceSeries:
     colour box says nothing about twinkling and is not kept.
     """
 
-    __slots__ = ("_cosines", "_numbers", "_pairs", "_power")
+    __slots__ = ("_cosines", "_numbers", "_pairs", "_power", "frames")
 
     def __init__(self) -> None:
+        self.frames = array("i")
+        """Index in the scan of each frame."""
         self._power = array("b")
         """1 for power Doppler, 0 otherwise, by frame."""
         self._numbers = array("d")
@@ -44,10 +46,11 @@ class EvidenceSeries:
     def __len__(self) -> int:
         return len(self._power)
 
-    def append(self, evidence: ColourEvidence) -> None:
-        """Add the evidence on the next frame."""
+    def append(self, evidence: ColourEvidence, frame: int) -> None:
+        """Add the evidence on the next frame, `frame` in the scan."""
         if not evidence.in_box:
             return
+        self.frames.append(frame)
         self._power.append(evidence.power)
         values = (getattr(evidence, name) for name in NUMBERS)
         self._numbers.extend(math.nan if value is None else value for value in values)

@@ -151,7 +151,7 @@ class TrackCollection:
         """
         track = self._foci[key]
         in_box = len(track.colour) > 0
-        twinkles = track.end(self.twinkling).verdict == "yes"
+        twinkles = track.twinkling(self.twinkling).verdict == "yes"
         frames = track.last_index + 1
         confidence = track.confidence(max(frames, LEAST_FRAMES), self.frame_rate)
         settled = frames >= resting_frames(self.frame_rate)
@@ -171,7 +171,9 @@ class TrackCollection:
             del self._foci[key]
             if in_box and track.origin == "echo":
                 self._forgotten.append(track.appearance)
-        elif settled and not twinkles and track.origin == "echo":
+            return
+        track.end(self.twinkling)
+        if settled and not twinkles and track.origin == "echo":
             self._highest_settled = max(confidence, self._highest_settled)
 
     def forgotten_before(self, track: FocusTrack) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from usmicro.doppler.colour_evidence import ColourEvidence
 from usmicro.doppler.evidence_series import EvidenceSeries
-from usmicro.doppler.twinkling import assess_twinkling
+from usmicro.doppler.twinkling import assess_twinkling, frame_evidence
 from usmicro.model.findings import Origin, Twinkling
 from usmicro.settings import TwinklingSettings
 from usmicro.tracking.confidence import (
@@ -119,6 +119,8 @@ class FocusTrack:
     _confidence_sum: float = 0.0
     _twinkling: Twinkling | None = None
     """Twinkling of a track that has ended."""
+    _twinkling_by_frame: list[tuple[int, float]] = field(default_factory=list)
+    """The same as `twinkling_by_frame` returns, of a track that has ended."""
 
     @property
     def best(self) -> FocusMeasurement:
@@ -157,11 +159,24 @@ class FocusTrack:
         """Assess twinkling over all frames of the track so far."""
         return self._twinkling or assess_twinkling(list(self.colour), settings)
 
-    def end(self, settings: TwinklingSettings) -> Twinkling:
+    def twinkling_by_frame(self, settings: TwinklingSettings) -> list[tuple[int, float]]:
+        """Return the evidence for twinkling on each frame that has colour data at the focus.
+
+        Returns
+        -------
+        list of (frame, evidence)
+            Index in the scan, and `usmicro.doppler.twinkling.frame_evidence`.
+        """
+        return self._twinkling_by_frame or [
+            (frame, frame_evidence(evidence, settings))
+            for frame, evidence in zip(self.colour.frames, self.colour, strict=True)
+        ]
+
+    def end(self, settings: TwinklingSettings) -> None:
         """Assess twinkling for the last time, and forget the colours it was assessed from."""
         self._twinkling = self.twinkling(settings)
+        self._twinkling_by_frame = self.twinkling_by_frame(settings)
         self.colour = EvidenceSeries()
-        return self._twinkling
 
     def is_surpassed_by(self, confidence: float) -> bool:
         """True if the focus is new, or if the confidence is higher than on all frames before."""
@@ -193,7 +208,7 @@ class FocusTrack:
                 math.nan if position.depth_mm is None else position.depth_mm,
             )
         )
-        self.colour.append(colour)
+        self.colour.append(colour, observation.frame)
         self._confidence_sum += observation.confidence
         if observation.measurement is not None:
             self._best, self.mass = observation.measurement, mass
