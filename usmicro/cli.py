@@ -111,8 +111,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="a scan, a folder of scans (searched through), a glob pattern in quotes, "
-        "an address such as s3://bucket/folder, or the DICOMweb address of a study or series",
+        help="a scan, a folder or zip archive of scans (searched through), a glob pattern in "
+        "quotes, an address such as s3://bucket/folder, or the DICOMweb address of a study or "
+        "series",
     )
     option(
         "--out",

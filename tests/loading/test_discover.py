@@ -223,7 +223,7 @@ def test_files_of_types_that_are_not_read_are_counted_in_a_warning(tree):
     tree("d.npy", content=b"\x93NUMPY\x01\0v\0{}")
     tree("jane", "v.Doe", content=b"\0\1\2\3")
     tree("empty", content=b"")
-    tree("scan.zip", content=b"PK\x03\x04")
+    tree("scan.zip", content=b"\0\1\2\3")
     root = tree("ok.png")
     search = search_scans([root])
     assert [scan.name for scan in search.scans] == ["ok.png"]
@@ -392,3 +392,10 @@ def test_all_scans_of_the_labelled_data_are_found(data_folder):
 )
 def test_quotations_are_removed_from_messages_of_libraries(message, expected):
     assert without_quotations(message).removesuffix("'") == expected.removesuffix("'")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names that only POSIX has")
+def test_colons_in_names_are_kept(tree):
+    root = tree("a:b.png", "ab.png")
+    assert names(root) == ["a:b.png", "ab.png"]
+    assert names(root / "a:b.png", root / "ab.png") == ["a:b.png", "ab.png"]

@@ -102,6 +102,7 @@ def make_jobs(
                 mask_function=function,
                 mask_function_hash=mask_function_hash,
                 real_name=item.name if key else "",
+                member=item.member,
                 address=item.address,
                 optional_outputs=optional_outputs,
             )
@@ -117,7 +118,10 @@ def _mask_warnings(folder: Path, found: list[Input], *, with_names: bool) -> lis
     UsageError
         If the folder cannot be read.
     """
-    images = ((item.name, None if item.address else item.path) for item in found)
+    images = (
+        (item.name, None if item.address or item.member is not None else item.path)
+        for item in found
+    )
     try:
         matches = match_masks(folder, images)
     except OSError as error:

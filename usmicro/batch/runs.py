@@ -88,8 +88,8 @@ def run(
     Parameters
     ----------
     inputs : path or sequence of paths
-        Files, folders (searched through), glob patterns, addresses such as s3://bucket/folder, or
-        DICOMweb addresses of studies and series.
+        Files, folders and zip archives (searched through), glob patterns, addresses such as
+        s3://bucket/folder, or DICOMweb addresses of studies and series.
     out : path
         Folder for the results, or its address. It must be empty or new unless `resume` or
         `overwrite` is given.

@@ -56,6 +56,7 @@ def load(
         VIDEO_FORMATS,
         detect_format,
     )
+    from usmicro.loading.zip_archive import is_zip, zip_members
 
     path = Path(path)
     settings = LoadingSettings() if settings is None else settings
@@ -75,6 +76,12 @@ def load(
         from usmicro.loading.raster import load_raster
 
         scan = load_raster(path, file_format, name=name or path.name, settings=settings)
+    elif is_zip(path):
+        zip_members(path)  # the error of a damaged archive says so
+        raise ScanError(
+            f"{path}: expected one scan, found a zip archive; give it to `usmicro run`, which "
+            "reads the scans in archives on this machine, or unpack it"
+        )
     else:
         words = {"empty": "an empty file", "unknown": "a file of an unknown format"}
         found = words.get(file_format, file_format)

@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 from usmicro.errors import ScanError
 from usmicro.loading.dicom.references import read_image_uid, read_summary
-from usmicro.loading.discover import is_result
 from usmicro.loading.formats import (
     DICOM_SUFFIXES,
     SCAN_SUFFIXES,
@@ -19,6 +18,7 @@ from usmicro.loading.formats import (
     UNSUPPORTED_SUFFIXES,
     detect_format,
 )
+from usmicro.loading.local_files import is_result
 from usmicro.loading.mask_names import (
     PICTURE_SUFFIXES,
     is_named_like_mask,

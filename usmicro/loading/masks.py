@@ -7,9 +7,9 @@ from pathlib import Path
 
 from usmicro.loading.dicom.references import read_image_uid
 from usmicro.loading.dicom.segmentation import Segmentation, Structure, read_segmentation
-from usmicro.loading.discover import is_result
 from usmicro.loading.formats import detect_format
 from usmicro.loading.frame_masks import FrameMasks
+from usmicro.loading.local_files import is_result
 from usmicro.loading.mask_names import structure_in_name
 from usmicro.loading.mask_pictures import LABELS, read_picture
 from usmicro.loading.mask_search import MaskMatches, match_masks, search_masks
