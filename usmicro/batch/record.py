@@ -22,6 +22,7 @@ from usmicro.settings import Settings
 PACKAGES = (
     "numpy", "scipy", "scikit-image", "tifffile", "opencv-python-headless", "pillow", "pydicom",
     "numba", "python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "highdicom", "pyarrow",
+    "SimpleITK",
 )  # fmt: skip
 """Packages that results may depend on."""
 SUMMED = ("frames", "foci", "intramass", "extramass", "intraductal", "masses")
