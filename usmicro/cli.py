@@ -25,6 +25,8 @@ STATUS = """\
 exit status: 0 all inputs done; 1 some failed (images.csv has the reason of each, the rest is
 complete); 2 wrong usage; 130 interrupted"""
 
+GROUP_HELP = "a table (image, patient or study, and group); also write groups.csv with counts"
+
 
 def folder_or_address(text: str) -> Path | str:
     """Return a folder as a path, but an address as text: a path would lose one of its slashes."""
@@ -150,6 +152,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="PNG or DICOM SEG masks of masses, ducts and nonmass areas, by file name or UID",
     )
+    option("--group", type=Path, metavar="TABLE.csv", help=GROUP_HELP)
     former_results = parser.add_mutually_exclusive_group()
     resume = "continue a run: keep results whose input and settings are unchanged"
     former_results.add_argument("--resume", action="store_true", help=resume)
@@ -198,6 +201,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         cluster=arguments.cluster,
         spacing=arguments.spacing,
         masks=arguments.masks,
+        group=arguments.group,
         pseudonyms=arguments.pseudonyms,
         resume=arguments.resume,
         overwrite=arguments.overwrite,

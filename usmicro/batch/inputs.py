@@ -13,6 +13,7 @@ from usmicro.batch.pseudonyms import pseudonym
 from usmicro.errors import UsageError
 from usmicro.loading.dicom.web import find_instances, is_dicomweb
 from usmicro.loading.discover import Input, search_scans
+from usmicro.loading.groups import Groups, read_groups
 from usmicro.loading.masks import match_masks
 from usmicro.loading.spacing import read_spacing
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
@@ -29,6 +30,7 @@ def make_jobs(
     settings: Settings,
     spacing: str | float | Path | None = None,
     masks: str | Path | MaskFunction | None = None,
+    group: str | Path | None = None,
     key: bytes | None = None,
     optional_outputs: tuple[str, ...] = (),
 ) -> tuple[list[Job], list[str], list[RunWarning]]:
@@ -36,7 +38,7 @@ def make_jobs(
 
     Parameters
     ----------
-    inputs, spacing, masks
+    inputs, spacing, masks, group
         As given to `usmicro.run`.
     out : path
         Output folder.
@@ -58,7 +60,8 @@ def make_jobs(
     Raises
     ------
     UsageError
-        If there is no input, two inputs have the same name, or `spacing` or `masks` is wrong.
+        If there is no input, two inputs have the same name, or `spacing`, `masks` or `group` is
+        wrong.
     """
     found, remarks, warnings = _find_inputs(
         [inputs] if isinstance(inputs, str | Path) else list(inputs), with_names=key is None
@@ -82,6 +85,9 @@ def make_jobs(
         )
     if folder is not None:
         warnings += _mask_warnings(folder, found, with_names=key is None)
+    groups = None if group is None else read_groups(group, [item.name for item in found])
+    if groups is not None:
+        warnings += _group_warnings(groups, with_names=key is None)
     named = [(pseudonym(item.name, key) if key else item.name, item) for item in found]
     named.sort(key=lambda pair: pair[0])
     stems = file_stems([name for name, _ in named])
@@ -102,6 +108,7 @@ def make_jobs(
                 mask_function=function,
                 mask_function_hash=mask_function_hash,
                 real_name=item.name if key else "",
+                group=None if groups is None else groups.of_image.get(item.name, ""),
                 member=item.member,
                 address=item.address,
                 optional_outputs=optional_outputs,
@@ -130,6 +137,19 @@ def _mask_warnings(folder: Path, found: list[Input], *, with_names: bool) -> lis
         (WarningCode.MASK_WITHOUT_SCAN, matches.without_scan),
         (WarningCode.MASK_SHARED, matches.shared),
         (WarningCode.MASK_MISSING, matches.images_without),
+    )
+    return [
+        RunWarning(code, len(names), names[:MOST_EXAMPLES] if with_names else ())
+        for code, names in counted
+        if names
+    ]
+
+
+def _group_warnings(groups: Groups, *, with_names: bool) -> list[RunWarning]:
+    """Return the warnings about rows of groups without an image and images without a group."""
+    counted = (
+        (WarningCode.GROUP_WITHOUT_SCAN, groups.unused),
+        (WarningCode.GROUP_MISSING, groups.without),
     )
     return [
         RunWarning(code, len(names), names[:MOST_EXAMPLES] if with_names else ())

@@ -50,6 +50,8 @@ class Job:
     address: str = ""
     """Address of an input that is not a local file: of a DICOMweb instance, or one that fsspec
     reads. Otherwise empty."""
+    group: str | None = None
+    """Group of the image in groups.csv; empty if it has none, None if no groups are given."""
     optional_outputs: tuple[str, ...] = ()
     """Outputs to write in addition to overlay and mask: "dicom", "coco"."""
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from usmicro.batch.groups import GROUPS
 from usmicro.batch.jobs import Job
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError
@@ -199,7 +200,7 @@ class ResultStore:
         with database_errors(self.out):
             files = [row[0] for row in self._database.execute("SELECT path FROM files")]
             remove_unfinished(self.out)
-            for name in (*files, *TABLES, *PARQUET, COCO, RECORD):
+            for name in (*files, *TABLES, *PARQUET, COCO, GROUPS, RECORD):
                 try:
                     (self.out / name).unlink(missing_ok=True)
                 except OSError as error:
