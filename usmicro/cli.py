@@ -25,8 +25,6 @@ STATUS = """\
 exit status: 0 all inputs done; 1 some failed (images.csv has the reason of each, the rest is
 complete); 2 wrong usage; 130 interrupted"""
 
-GROUP_HELP = "a table (image, patient or study, and group); also write groups.csv with counts"
-
 
 def folder_or_address(text: str) -> Path | str:
     """Return a folder as a path, but an address as text: a path would lose one of its slashes."""
@@ -83,6 +81,8 @@ def make_parser() -> argparse.ArgumentParser:
     added.add_argument("truth", type=Path, metavar="TRUTH", help=truth)
     out = "folder for the evaluation; RESULTS/evaluation if not given"
     added.add_argument("--out", type=Path, metavar="DIR", help=out)
+    group = "a table (image, patient or study, and group); also measure each group on its own"
+    added.add_argument("--group", type=Path, metavar="TABLE.csv", help=group)
     distance = "a focus hits a mark that is within its radius, or within this distance; default 6"
     added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
 
@@ -152,7 +152,8 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="PNG or DICOM SEG masks of masses, ducts and nonmass areas, by file name or UID",
     )
-    option("--group", type=Path, metavar="TABLE.csv", help=GROUP_HELP)
+    group = "a table (image, patient or study, and group); also write groups.csv with counts"
+    option("--group", type=Path, metavar="TABLE.csv", help=group)
     former_results = parser.add_mutually_exclusive_group()
     resume = "continue a run: keep results whose input and settings are unchanged"
     former_results.add_argument("--resume", action="store_true", help=resume)
@@ -301,7 +302,11 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
 
     out = arguments.results / "evaluation" if arguments.out is None else arguments.out
     evaluation = evaluate(
-        arguments.results, arguments.truth, out=out, least_distance=arguments.distance
+        arguments.results,
+        arguments.truth,
+        out=out,
+        group=arguments.group,
+        least_distance=arguments.distance,
     )
     width = max(len(row.measure) for row in evaluation.rows)
     for row in evaluation.rows:
@@ -310,6 +315,8 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
         print(f"{row.measure:{width}}  {value.value:6.3f}  {interval}")
     for remark in evaluation.remarks:
         print(f"note: {remark}")
+    if evaluation.groups:
+        print(f"measures of each group in {out / 'groups.csv'}")
     print(f"95 % intervals over {evaluation.resampled}; plots and tables in {out}")
     return DONE
 
