@@ -340,6 +340,26 @@ def test_gif_is_read(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("delays_ms", "times"),
+    [
+        (40, [0, 0.04, 0.08, 0.12, 0.16, 0.2]),
+        ([10, 20, 30, 40, 50, 60], [0, 0.01, 0.03, 0.06, 0.1, 0.15]),
+    ],
+)
+def test_times_of_a_gif_are_read(tmp_path, delays_ms, times):
+    first, *others = map(Image.fromarray, STACK)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=delays_ms)
+    assert load(tmp_path / "a.gif").frame_times == pytest.approx(times)
+
+
+def test_gif_without_times_has_none(tmp_path):
+    path = write_gif(tmp_path / "a.gif", STACK[:2], (b"", b""), RAMP)
+    assert (load(path).declared_frames, load(path).frame_times) == (2, ())
+    Image.fromarray(STACK[0]).save(tmp_path / "b.gif", duration=40)
+    assert load(tmp_path / "b.gif").frame_times == ()
+
+
 RAMP = bytes(np.repeat(np.arange(256, dtype=np.uint8), 3))
 INVERSE = RAMP[::-1]
 RED = bytes(value for level in range(256) for value in (level, 0, 0))

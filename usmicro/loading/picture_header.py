@@ -36,6 +36,8 @@ _KINDS = {
 """Kinds of JPEG that Pillow does not decode."""
 _GIF_EXTENSION, _GIF_IMAGE = b"\x21", b"\x2c"
 """First bytes of the blocks of a GIF file."""
+_GIF_CONTROL = b"\xf9"
+"""Second byte of the extension with the delay of an image."""
 _GIF_HAS_TABLE = 0x80
 """Flag of a header that a colour table follows."""
 _DISPLAY_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.03
@@ -173,21 +175,39 @@ def is_label_image(path: Path) -> bool:
     return is_png and png_chunk(path, b"tEXt").endswith(LABEL_IMAGE_TEXT)
 
 
-def has_grey_palettes(path: Path) -> bool:
-    """Return True if all palettes of a GIF file are grey, and no image is without one.
+@dataclass(frozen=True, slots=True)
+class GifBlocks:
+    """What the blocks of a GIF file say besides the pixels."""
+
+    is_grey: bool
+    """True if all palettes are grey, and no image is without one."""
+    delays: tuple[float, ...]
+    """Time for which each image is shown, s; 0 if the file does not say."""
+
+    def frame_times(self, frames: int) -> tuple[float, ...]:
+        """Return the time of each of `frames` frames since the first, s; empty if unknown."""
+        if frames < 2 or len(self.delays) != frames or min(self.delays[:-1]) <= 0:
+            return ()
+        return tuple(sum(self.delays[:number], 0.0) for number in range(frames))
+
+
+def gif_blocks(path: Path) -> GifBlocks:
+    """Read the palettes and delays of a GIF file.
 
     References
     ----------
     Graphics Interchange Format, version 89a, sections 18 to 25.
     """
+    is_grey, delay, delays = True, 0.0, []
     with path.open("rb") as file:
-        header = file.read(13)
-        flags = header.ljust(13, b"\0")[10]
+        flags = file.read(13).ljust(13, b"\0")[10]
         is_common_grey = bool(flags & _GIF_HAS_TABLE) and _is_next_table_grey(file, flags)
-        is_grey = True
         while (block := file.read(1)) in (_GIF_EXTENSION, _GIF_IMAGE):
             if block == _GIF_EXTENSION:
-                file.seek(1, os.SEEK_CUR)
+                if file.read(1) == _GIF_CONTROL:
+                    # size of the block, flags, and the delay in hundredths of a second
+                    delay = int.from_bytes(file.read(4)[2:4], "little") / 100
+                    file.seek(-4, os.SEEK_CUR)
             else:
                 flags = file.read(9).ljust(9, b"\0")[8]
                 if flags & _GIF_HAS_TABLE:
@@ -195,11 +215,13 @@ def has_grey_palettes(path: Path) -> bool:
                 else:
                     is_grey = is_grey and is_common_grey
                 file.seek(1, os.SEEK_CUR)
+                delays.append(delay)
+                delay = 0.0
             while length := file.read(1):
                 if length == b"\0":
                     break
                 file.seek(length[0], os.SEEK_CUR)
-    return is_grey
+    return GifBlocks(is_grey, tuple(delays))
 
 
 def _is_next_table_grey(file: BinaryIO, flags: int) -> bool:

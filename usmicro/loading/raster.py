@@ -15,7 +15,7 @@ from usmicro.errors import ScanError
 from usmicro.loading.formats import check_frame_count, check_image_size, scan_errors
 from usmicro.loading.picture_header import (
     check_jpeg,
-    has_grey_palettes,
+    gif_blocks,
     orientation_of,
     pixel_shape,
     png_notes,
@@ -123,7 +123,8 @@ def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSet
     if is_16_bit_colour and file_format == "png":
         found, remarks = _without_animation(found, remarks)
     turn = turn_of_orientation(orientation)
-    is_grey = file_format == "gif" and has_grey_palettes(path)
+    blocks = gif_blocks(path) if file_format == "gif" else None
+    is_grey = blocks is not None and blocks.is_grey
     raster = Raster(
         path,
         file_format,
@@ -152,6 +153,7 @@ def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSet
         decoder=raster.decoder,
         notes=notes,
         warnings=warnings,
+        frame_times=blocks.frame_times(len(found.frames)) if blocks else (),
     )
 
 

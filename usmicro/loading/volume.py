@@ -134,6 +134,8 @@ def load_volume(path: Path, file_format: str, *, name: str, settings: LoadingSet
         dtype = _dtype(sitk, path, reader.GetPixelID())
         if file_format == "nifti":
             _check_nifti_size(path, file, size, components, dtype)
+        elif file_format == "metaimage":
+            _check_metaimage_size(path, size, components, dtype)
     columns, rows, frames = _layout(path, size)
     if components not in (1, 3):
         raise ScanError(
@@ -321,6 +323,33 @@ def _check_nifti_size(
     if file.stat().st_size < needed:
         raise ScanError(
             f"{path}: expected {needed} bytes, found {file.stat().st_size}; {TRUNCATED}"
+        )
+
+
+def _check_metaimage_size(
+    path: Path, size: tuple[int, ...], components: int, dtype: np.dtype[Any]
+) -> None:
+    """Refuse a truncated MetaImage file, for which the library prints a message of its own.
+
+    Raises
+    ------
+    ScanError
+    """
+    with path.open("rb") as file:
+        head = file.read(_LONGEST_TEXT_HEADER)
+    end = _END_OF_HEADER["metaimage"].search(head)
+    fields = dict(
+        re.findall(rb"^\s*(\w+)\s*[=:]\s*(\S*)", head[: end.end() if end else 0], re.MULTILINE)
+    )
+    if fields.get(b"BinaryData", b"True").lower() == b"false" or b"HeaderSize" in fields:
+        return
+    needed = int(np.prod(size, dtype=np.uint64)) * components * dtype.itemsize
+    if fields.get(b"CompressedData", b"False").lower() == b"true":
+        needed = int(fields.get(b"CompressedDataSize", b"0"))
+    needed += end.end() if end else 0
+    if path.stat().st_size < needed:
+        raise ScanError(
+            f"{path}: expected {needed} bytes, found {path.stat().st_size}; {TRUNCATED}"
         )
 
 
