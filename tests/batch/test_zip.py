@@ -116,3 +116,35 @@ def test_files_above_the_limit_are_rows_with_a_reason(tmp_path, write_scan):
 def test_load_refuses_an_archive(scans, tmp_path):
     with pytest.raises(ScanError, match="found a zip archive; give it to `usmicro run`"):
         usmicro.load(zipped(scans, tmp_path / "a.zip"))
+
+
+def test_segmentations_of_files_in_an_archive_are_found_by_uid(tmp_path):
+    import pydicom
+
+    from benchmarks.reliability.scans import write_small
+    from tests.loading.dicom.test_segmentation import IMAGE_UID, segmentation
+
+    write_small(tmp_path / "all", 4)
+    scan = next((tmp_path / "all").rglob("*.dcm"))
+    dataset = pydicom.dcmread(scan)
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = IMAGE_UID
+    (tmp_path / "scans").mkdir()
+    dataset.save_as(tmp_path / "scans" / "IM0001")
+    outlines = segmentation([(np.ones((39, 61), bool), 1, None)])
+    outlines.Rows, outlines.Columns = dataset.Rows, dataset.Columns
+    area = np.zeros((dataset.Rows, dataset.Columns), bool)
+    area[10:30, 10:30] = True
+    outlines.PixelData = pydicom.pixels.pack_bits(area)
+    (tmp_path / "masks").mkdir()
+    outlines.save_as(tmp_path / "masks" / "1.2.99", enforce_file_format=True)
+    archive = zipped(tmp_path / "scans", tmp_path / "a.zip")
+    run = usmicro.run(archive, out=tmp_path / "r", workers=1, masks=tmp_path / "masks")
+    (result,) = run
+    assert [mass.source for mass in result.masses] == ["given"]
+    assert not {str(warning.code) for warning in run.warnings} & {
+        "mask-missing", "mask-without-scan", "mask-not-used"
+    }  # fmt: skip
+    again = usmicro.run(
+        tmp_path / "scans", out=tmp_path / "here", workers=1, masks=tmp_path / "masks"
+    )
+    assert next(again).fingerprint == result.fingerprint

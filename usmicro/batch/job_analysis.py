@@ -104,6 +104,7 @@ def _analyse_local(
             job.own_name,
             (scan.rows, scan.columns),
             scan=job.scan_file,
+            uid=job.image_uid or None,
             frames=scan.declared_frames,
         )
     optional = OptionalOutputs(

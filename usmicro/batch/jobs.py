@@ -47,6 +47,9 @@ class Job:
     """Path of the input below INPUT if `name` is a pseudonym; otherwise empty."""
     member: ZipMember | None = None
     """File in the zip archive `path` that is the scan; None if `path` is the scan itself."""
+    image_uid: str = ""
+    """SOPInstanceUID of a DICOM file in a zip archive, by which its masks are found; empty without
+    a folder of masks."""
     address: str = ""
     """Address of an input that is not a local file: of a DICOMweb instance, or one that fsspec
     reads. Otherwise empty."""
@@ -129,7 +132,7 @@ def fingerprint_of(job: Job) -> str:
     else:
         files.append(job.path)
     if job.masks is not None:
-        files += find_masks(job.masks, job.own_name, job.scan_file)
+        files += find_masks(job.masks, job.own_name, job.scan_file, uid=job.image_uid or None)
     if job.settings.anatomy.mass_network:
         files.append(Path(job.settings.anatomy.mass_network))
     if job.settings.foci.models:
