@@ -178,8 +178,9 @@ def _simpleitk(path: Path, file_format: str) -> Any:
             f"{path}: reading {_NAMES[file_format]} needs SimpleITK, which is not installed; "
             'run `pip install "usmicro[volumes]"`'
         ) from error
-    SimpleITK.ProcessObject_SetGlobalWarningDisplay(False)
-    return SimpleITK
+    module: Any = SimpleITK
+    module.ProcessObject_SetGlobalWarningDisplay(False)
+    return module
 
 
 def _reader(sitk: Any, file: Path, file_format: str) -> Any:
