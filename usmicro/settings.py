@@ -96,7 +96,8 @@ class LoadingSettings(Checked):
     largest_inflated: int = described(
         2048,
         unit="MB",
-        says="greatest size of a deflated DICOM file once inflated; larger files are refused",
+        says="greatest size of a deflated DICOM file once inflated, and of a file in a zip archive "
+        "once unpacked; larger files are refused",
         least=1,
     )
     frames: int = described(

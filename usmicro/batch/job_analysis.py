@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -106,7 +106,8 @@ def _analyse_local(
             job.masks,
             job.own_name,
             (scan.rows, scan.columns),
-            scan=None if job.address else job.path,
+            scan=job.scan_file,
+            uid=job.image_uid or None,
             frames=scan.declared_frames,
         )
     each_frame = job.settings.coco.frames and scan.declared_frames > 1
@@ -206,19 +207,31 @@ def without_mask_names(note: str, user_masks: MasksLike | MaskFunction | None) -
 
 @contextmanager
 def local_copy(job: Job) -> Iterator[Job]:
-    """Yield the job with its input as a local file; an input at an address is fetched first."""
-    if not job.address:
+    """Yield the job with its input as a local file.
+
+    An input at an address is fetched first, and one in a zip archive is unpacked.
+    """
+    if job.scan_file is not None:
         yield job
         return
-    from usmicro.loading import remote
-    from usmicro.loading.dicom import web as dicomweb
-
-    fetch = dicomweb.local_copy if dicomweb.is_dicomweb(job.address) else remote.local_copy
-    with fetch(job.address) as copy:
+    with _copy_of(job) as copy:
         try:
             yield replace(job, path=copy)
         except UsmicroError as error:
             raise type(error)(str(error).replace(str(copy), job.name)) from error
+
+
+def _copy_of(job: Job) -> AbstractContextManager[Path]:
+    """Return a context that gives a temporary copy of an input that is not a local file."""
+    from usmicro.loading import remote
+    from usmicro.loading.dicom import web as dicomweb
+    from usmicro.loading.zip_archive import unpacked
+
+    if job.member is not None:
+        return unpacked(job.path, job.member, largest_mb=job.settings.loading.largest_inflated)
+    if dicomweb.is_dicomweb(job.address):
+        return dicomweb.local_copy(job.address)
+    return remote.local_copy(job.address)
 
 
 def with_progress(scan: Scan, on_progress: OnProgress) -> Scan:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from usmicro.batch.groups import GROUPS
 from usmicro.batch.jobs import Job
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError
@@ -217,7 +218,7 @@ class ResultStore:
                 if name.endswith("/"):
                     remove_frames(self.out / name)
             files = [name for name in files if not name.endswith("/")]
-            for name in (*files, *TABLES, *PARQUET, COCO, RECORD):
+            for name in (*files, *TABLES, *PARQUET, COCO, GROUPS, RECORD):
                 try:
                     (self.out / name).unlink(missing_ok=True)
                 except OSError as error:
