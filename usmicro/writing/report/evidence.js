@@ -2,10 +2,14 @@
 
 import { byId, count, formatNumber, hasValue, icon, make } from "./dom.js";
 import { showLayer } from "./layers.js";
-import { MOST_ZOOM, current, fittingScale, foci, markers, move, stage, view } from "./viewer.js";
+import { markers } from "./markers.js";
+import { MOST_ZOOM, current, fittingScale, foci, move, stage, view } from "./viewer.js";
 
 const FOCUS_ZOOM = 3; // a focus that is found is enlarged by at least this factor
 const tip = byId("tip");
+
+/** The focus that is selected, or null. */
+export let selectedFocus = null;
 
 // explanations that the browser shows at a name; docs/outputs.md has more
 const MEANINGS = {
@@ -125,6 +129,7 @@ export function hideTip() {
 
 /** Show all measurements of a focus in the panel, or a hint if no focus is selected. */
 export function showEvidence(focus) {
+  selectedFocus = focus;
   const panel = byId("evidence");
   panel.hidden = !foci.length;
   if (!focus) {

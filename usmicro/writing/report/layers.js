@@ -84,9 +84,6 @@ export function showLayers() {
   if (foci.some((focus) => focus.twinkling === "possible")) {
     legend.push("open diamond: possible twinkling");
   }
-  if (document.querySelector(".marker.other-frame")) {
-    legend.push("dashed: measured on another frame");
-  }
   byId("legend").textContent = legend.join(" \u00b7 ");
   applyLayers();
 }

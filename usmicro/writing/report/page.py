@@ -28,7 +28,10 @@ from usmicro.writing.report.pictures import read_picture
 from usmicro.writing.report.run import Row, Run, read_run
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMNS
 
-SCRIPTS = ("dom.js", "gallery.js", "viewer.js", "layers.js", "evidence.js", "tables.js")
+SCRIPTS = (
+    *("dom.js", "gallery.js", "viewer.js", "markers.js", "player.js"),
+    *("layers.js", "evidence.js", "tables.js"),
+)
 """Scripts of the page, in this order. They are modules; `joined_scripts` makes one script of them,
 since browsers load no modules from a local file."""
 STYLES = ("report.css",)
