@@ -3,7 +3,8 @@
 import { byId, count, formatNumber, hasValue, icon, make } from "./dom.js";
 import { showLayer } from "./layers.js";
 import { markers } from "./markers.js";
-import { MOST_ZOOM, current, fittingScale, foci, move, stage, view } from "./viewer.js";
+import { goToFocus, isPlaying, shownFrame } from "./player.js";
+import { current, foci, lookAt, stage, viewerEvents } from "./viewer.js";
 
 const FOCUS_ZOOM = 3; // a focus that is found is enlarged by at least this factor
 const tip = byId("tip");
@@ -106,9 +107,14 @@ function allFacts(focus) {
 }
 
 /** Show the main measurements of a focus beside its marker. */
-export function showTip({ focus, group }) {
-  const facts = mainFacts(focus).flatMap(([name, text]) =>
-    [make("dt", {}, name), make("dd", {}, text)]);
+export function showTip({ focus, confidence, group }) {
+  if (isPlaying) return; // the marker will have moved before it is read
+  const pairs = mainFacts(focus);
+  if (current.frames > 1 && focus.frame !== shownFrame()) {
+    pairs.push(["On this frame", `confidence ${formatNumber(confidence, 2)}`],
+      ["Measured on", `frame ${focus.frame}`]);
+  }
+  const facts = pairs.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
   tip.replaceChildren(make("strong", {}, `Focus ${focus.focus}: ${focus.label}`),
     make("p", {}, focus.label_reason), make("dl", {}, ...facts));
   tip.hidden = false;
@@ -130,6 +136,7 @@ export function hideTip() {
 /** Show all measurements of a focus in the panel, or a hint if no focus is selected. */
 export function showEvidence(focus) {
   selectedFocus = focus;
+  viewerEvents.dispatchEvent(new Event("select"));
   const panel = byId("evidence");
   panel.hidden = !foci.length;
   if (!focus) {
@@ -154,7 +161,7 @@ function reason(name, text) {
   return text ? [make("p", {}, make("strong", {}, `${name}: `), text)] : [];
 }
 
-/** Select a focus. With `find`, also move it to the middle of the picture. */
+/** Select a focus. With `find`, also go to its best frame and move it to the middle. */
 export function selectFocus(focus, find) {
   showLayer(focus.label);
   for (const marker of markers) marker.group.classList.toggle("selected", marker.focus === focus);
@@ -163,8 +170,8 @@ export function selectFocus(focus, find) {
   }
   showEvidence(focus);
   if (find) {
-    const scale = Math.max(view.scale, Math.min(fittingScale() * FOCUS_ZOOM, MOST_ZOOM));
-    move(focus.x_px - view.x, focus.y_px - view.y, scale);
+    const spot = goToFocus(focus);
+    if (spot) lookAt(spot, FOCUS_ZOOM); // else no frame shows it
   } else {
     byId("panel").scrollTop = 0; // the measurements are at its top
   }

@@ -8,7 +8,7 @@ import { drawFindings, placeFindings } from "./markers.js";
 import { openFilm, pictureFailed, shownPicture } from "./player.js";
 import { showTables } from "./tables.js";
 
-export const MOST_ZOOM = 40; // largest zoom relative to the picture that fits
+const MOST_ZOOM = 40; // largest zoom relative to the picture that fits
 const ARROW_STEP = 60; // an arrow key moves the picture by this many screen pixels
 const KEY_ZOOM = 1.4, BUTTON_ZOOM = 1.5, CLICK_ZOOM = 2; // factors of one step of zoom
 const WHEEL_ZOOM = 0.003, MOST_WHEEL = 100; // logarithm of zoom per unit of the wheel; most units
@@ -34,8 +34,8 @@ export let view = { x: 0, y: 0, scale: 1 };
 
 /**
  * Tells other scripts what happens in the viewer: "open" (an image is shown), "frame" (another
- * frame of a cine is shown), "draw" (the findings were drawn anew), "move" (the view has changed)
- * and "close".
+ * frame of a cine is shown), "select" (another focus is selected, or none), "draw" (the findings
+ * were drawn anew), "move" (the view has changed) and "close".
  */
 export const viewerEvents = new EventTarget();
 /** Functions that are given a focus and return true if it may be drawn; all must agree. */
@@ -184,7 +184,7 @@ function showScaleBar(width) {
 }
 
 /** Return the scale at which the whole picture fits into the stage. */
-export function fittingScale() {
+function fittingScale() {
   const { width, height } = stage.getBoundingClientRect();
   return Math.min(width / current.box[2], height / current.box[3]) || 1;
 }
@@ -210,7 +210,7 @@ function zoom(factor, x = null, y = null) {
 }
 
 /** Move the middle of the view by image pixels, but not out of the picture. */
-export function move(dx, dy, scale = view.scale) {
+function move(dx, dy, scale = view.scale) {
   const [left, top, width, height] = current.box;
   view = {
     x: limit(view.x + dx, left, left + width),
@@ -219,6 +219,12 @@ export function move(dx, dy, scale = view.scale) {
   };
   isFitted = false;
   updateView();
+}
+
+/** Move a position to the middle of the stage, enlarged by at least a factor. */
+export function lookAt({ x, y }, factor = 1) {
+  const scale = Math.max(view.scale, Math.min(fittingScale() * factor, MOST_ZOOM));
+  move(x - view.x, y - view.y, scale);
 }
 
 /** Limit a value to a range. */

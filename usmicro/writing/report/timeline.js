@@ -1,0 +1,270 @@
+// The timeline of a cine: its stored frames, a bar for each track of a focus, and an axis.
+
+import { byId, formatNumber, icon, make } from "./dom.js";
+import { selectFocus, selectedFocus } from "./evidence.js";
+import { shareOf, stretches, timeAt } from "./film.js";
+import { film, goToFocus, showNearest, shownFrame, stepFrame } from "./player.js";
+import { twinklingPlot, updateTwinkling } from "./twinkling.js";
+import { current, focusFilters, foci, lookAt, stage, view, viewerEvents } from "./viewer.js";
+
+const ROW = 22; // height of a row of bars, pixels of the screen
+const NUMBER_WIDTH = 38; // width that is kept free for the number beside a bar, pixels
+const THUMB = 16; // width of the thumb of the slider, as in player.css
+const TICK_WIDTH = 90; // width that the text of a tick needs, pixels of the screen
+const NEAR = 0.7; // ticks nearer to an end than this share of their distance are left out
+const TICK_STEPS = [1, 2, 5];
+const LEAST_DRAG = 4; // a pointer that moves by fewer pixels clicks, and does not drag
+const SLIDER_STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
+const BAR_STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+
+let trackButtons = []; // focus and button of each track, in the order of their first frames
+
+/** Return a share of the width as a percentage. */
+function percentOf(share) {
+  return `${(100 * share).toFixed(3)}%`;
+}
+
+/** Return the left side and the width of a stretch of frames on the time axis. */
+function frameExtent(first, last) {
+  const frames = film.last - film.first + 1;
+  return { left: (first - film.first) / frames, width: (last - first + 1) / frames };
+}
+
+/** Make an element that covers a stretch of frames. */
+function stretchElement(name, [first, last]) {
+  const element = make("span", { class: name });
+  const { left, width } = frameExtent(first, last);
+  Object.assign(element.style, { left: percentOf(left), width: percentOf(width) });
+  return element;
+}
+
+/** Make the timeline of the film. */
+export function buildTimeline() {
+  const stored = stretches(film);
+  const body = make("div", { id: "timeline", class: "timeline" },
+    make("div", { class: "gaps", "aria-hidden": "true" },
+      ...gapsBetween(stored).map((gap) => stretchElement("gap", gap))),
+    make("div", { class: "stored", title: "Frames that are stored; hatched: frames left out" },
+      ...stored.map((frames) => stretchElement("run", frames))),
+    ...trackBars(), ...twinklingPlot(),
+    make("div", { id: "film-axis", class: "film-axis", "aria-hidden": "true" }),
+    make("div", { id: "playhead", class: "playhead" }));
+  body.addEventListener("pointerdown", startDrag);
+  timelineResize.disconnect();
+  timelineResize.observe(body);
+  return make("div", { class: "film-time" }, body);
+}
+
+const timelineResize = new ResizeObserver(() => {
+  if (!film) return;
+  const tracks = byId("tracks");
+  const scrollBar = tracks ? tracks.offsetWidth - tracks.clientWidth : 0;
+  byId("viewer").style.setProperty("--gutter", `${scrollBar}px`);
+  byId("film-axis").replaceChildren(...ticks());
+});
+
+/** Return the stretches of frames that are not stored. */
+function gapsBetween(stored) {
+  const starts = [film.first, ...stored.map(([, last]) => last + 1)];
+  const ends = [...stored.map(([first]) => first - 1), film.last];
+  return starts.map((start, index) => [start, ends[index]]).filter(([start, end]) => end >= start);
+}
+
+/** Make the slider. Its thumb lies above the frame on the time axis. */
+export function frameSlider() {
+  const element = make("input", { type: "range", id: "film-slider", "aria-label": "Frame",
+    min: film.first, max: film.last, step: 1 });
+  const half = shareOf(film, film.first);
+  element.style.width = `calc(${percentOf(1 - 2 * half)} + ${THUMB}px)`;
+  element.style.marginLeft = `calc(${percentOf(half)} - ${THUMB / 2}px)`;
+  element.addEventListener("input", () => showNearest(Number(element.value)));
+  element.addEventListener("keydown", (event) => {
+    const by = SLIDER_STEPS[event.key];
+    if (!by) return;
+    event.preventDefault(); // the browser would stop at the next frame that is not stored
+    stepFrame(by);
+  });
+  return make("div", { class: "film-time" }, make("div", { class: "film-slider" }, element));
+}
+
+/** Make the ticks of the axis. */
+function ticks() {
+  const most = Math.max(1, Math.floor(byId("film-axis").clientWidth / TICK_WIDTH));
+  return tickFrames(most).map((frame) => {
+    const seconds = timeAt(film, frame);
+    const time = seconds === null ? "" : ` (${formatNumber(seconds, 1)} s)`;
+    const tick = make("span", { class: "tick" }, `${frame}${time}`);
+    const share = shareOf(film, frame);
+    tick.style.left = percentOf(share);
+    tick.style.transform = `translateX(${(-100 * share).toFixed(1)}%)`; // stays inside at both ends
+    return tick;
+  });
+}
+
+/** Return the frames with a tick: the first, the last, and round numbers between them. */
+function tickFrames(most) {
+  const span = film.last - film.first;
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, span / most)));
+  const apart = TICK_STEPS.map((factor) => factor * power)
+    .find((size) => span / size <= most) ?? 10 * power;
+  const round = [];
+  for (let frame = Math.ceil(film.first / apart) * apart; frame <= film.last; frame += apart) {
+    // round numbers beside the first or last frame would be printed over it
+    if (Math.min(frame - film.first, film.last - frame) > NEAR * apart) round.push(frame);
+  }
+  return span ? [film.first, ...round, film.last] : [film.first];
+}
+
+// ---- bars ----
+
+/** Make the bars of the tracks in rows; empty if there are none. */
+function trackBars() {
+  const listed = new Map(foci.map((focus) => [focus.focus, focus]));
+  const tracks = film.cine.tracks.filter(({ focus }) => listed.has(focus));
+  tracks.sort((one, other) => one.first - other.first || one.focus - other.focus);
+  const numberShare = NUMBER_WIDTH / stage.clientWidth; // as wide as the timeline
+  const ends = []; // share of the width at which each row is free again
+  trackButtons = tracks.map((track) => {
+    const { left, width } = frameExtent(track.first, track.last);
+    const atRight = left + width <= 1 - numberShare; // else the number stands at the left
+    const start = atRight ? left : left - numberShare;
+    const free = ends.findIndex((end) => end <= start);
+    const row = free < 0 ? ends.length : free;
+    ends[row] = atRight ? left + width + numberShare : 1;
+    return { focus: listed.get(track.focus), element: trackBar(track, listed, row, atRight) };
+  });
+  if (!trackButtons.length) return [];
+  trackButtons[0].element.tabIndex = 0;
+  const lanes = make("div", { class: "lanes" }, ...trackButtons.map(({ element }) => element));
+  lanes.style.height = `${ROW * ends.length}px`;
+  const group = make("div", { id: "tracks", class: "tracks", role: "group",
+    "aria-label": "Foci over the frames; arrow keys go from one to the next" }, lanes);
+  group.addEventListener("keydown", moveAmongBars);
+  return [group];
+}
+
+/** Make the bar of a track: a button with the stretches of frames that show its focus. */
+function trackBar(track, listed, row, atRight) {
+  const { focus, label, first, last, best } = track;
+  const spans = track.frames.length === 1 ? "" : ` in ${track.frames.length} stretches`;
+  const name = `Focus ${focus}, ${label}, frames ${first} to ${last}${spans}, best on frame `
+    + `${best}, confidence ${formatNumber(listed.get(focus).confidence, 2)}`;
+  const element = make("button", { type: "button", tabindex: -1, class: `track ${label}`,
+    "data-track": focus, title: name, "aria-label": name });
+  const whole = frameExtent(first, last);
+  element.style.left = percentOf(whole.left);
+  element.style.width = percentOf(whole.width);
+  element.style.top = `${ROW * row}px`;
+  const inside = (frame) => (frame - first) / (last - first + 1);
+  for (const [start, end] of track.frames) {
+    const part = make("span", { class: "seen" });
+    part.style.left = percentOf(inside(start));
+    part.style.width = percentOf(inside(end + 1) - inside(start));
+    element.append(part);
+  }
+  const mark = icon(label);
+  mark.style.left = percentOf(inside(best + 0.5));
+  element.append(mark,
+    make("span", { class: `track-number ${atRight ? "right" : "left"}` }, String(focus)));
+  element.addEventListener("mousedown", (event) => event.preventDefault());
+  element.addEventListener("click", () => chooseBar(listed.get(focus)));
+  return element;
+}
+
+/** Select the focus of a bar, on its best frame, and move it into the view. */
+function chooseBar(focus) {
+  selectFocus(focus, false);
+  const spot = goToFocus(focus);
+  if (!spot) return;
+  const { width, height } = stage.getBoundingClientRect();
+  const dx = spot.x - view.x, dy = spot.y - view.y;
+  const isVisible = Math.abs(dx) * view.scale < width / 2 && Math.abs(dy) * view.scale < height / 2;
+  if (!isVisible) lookAt(spot);
+}
+
+/** Move the keyboard from one bar to the next. */
+function moveAmongBars(event) {
+  const by = BAR_STEPS[event.key];
+  if (!by) return;
+  event.preventDefault();
+  const shown = trackButtons.filter(({ element }) => !element.hidden);
+  const index = shown.findIndex(({ element }) => element === document.activeElement);
+  const next = shown[index + by]?.element;
+  if (!next) return;
+  next.focus();
+}
+
+/** Let the Tab key reach one bar only: the one that had the keyboard last. */
+document.addEventListener("focusin", (event) => {
+  const focused = trackButtons.find(({ element }) => element === event.target);
+  if (!focused) return;
+  for (const { element } of trackButtons) element.tabIndex = element === event.target ? 0 : -1;
+});
+
+/** Show which bars belong to foci of the shown frame, are selected, or are left out by a filter. */
+function updateBars() {
+  if (!film) return;
+  const frame = film.frames.find((stored) => stored.frame === shownFrame());
+  const here = new Set(frame.foci.map(([number]) => number));
+  for (const { focus, element } of trackButtons) {
+    element.hidden = !focusFilters.every((passes) => passes(focus));
+    element.classList.toggle("here", here.has(focus.focus));
+    element.classList.toggle("selected", focus === selectedFocus);
+    element.setAttribute("aria-pressed", focus === selectedFocus);
+  }
+  const shown = trackButtons.filter(({ element }) => !element.hidden);
+  if (shown.length && !shown.some(({ element }) => element.tabIndex === 0)) {
+    shown[0].element.tabIndex = 0;
+  }
+}
+
+// ---- the shown frame ----
+
+/** Move the slider and the line of the timeline to a frame. */
+export function moveTimeline(frame, text) {
+  byId("film-slider").value = frame;
+  byId("film-slider").setAttribute("aria-valuetext", text);
+  byId("playhead").style.setProperty("--share", shareOf(film, frame));
+}
+
+/** Return the frame at a position of the pointer. */
+function frameAt(event) {
+  const { left, width } = byId("timeline").querySelector(".stored").getBoundingClientRect();
+  const share = (event.clientX - left) / width;
+  return Math.floor(film.first + share * (film.last - film.first + 1));
+}
+
+/** Show the frame at the pointer until it is released. A click on a bar is left to the bar. */
+function startDrag(event) {
+  const body = byId("timeline");
+  const { right } = body.querySelector(".stored").getBoundingClientRect();
+  if (event.button !== 0 || event.clientX > right) return; // right of it is the scroll bar
+  const onBar = event.target.closest(".track");
+  let isDragged = false;
+  if (!onBar) showNearest(frameAt(event));
+  const follow = (moved) => {
+    if (!isDragged && Math.abs(moved.clientX - event.clientX) < LEAST_DRAG) return;
+    isDragged = true;
+    body.setPointerCapture(event.pointerId); // from here on, the bar gets no click
+    showNearest(frameAt(moved));
+  };
+  const end = () => {
+    body.removeEventListener("pointermove", follow);
+    for (const kind of ["pointerup", "pointercancel"]) body.removeEventListener(kind, end);
+  };
+  body.addEventListener("pointermove", follow);
+  for (const kind of ["pointerup", "pointercancel"]) body.addEventListener(kind, end);
+}
+
+viewerEvents.addEventListener("open", () => {
+  updateBars();
+  if (film) updateTwinkling();
+});
+viewerEvents.addEventListener("draw", updateBars);
+viewerEvents.addEventListener("select", () => {
+  if (!film || !current) return;
+  updateBars();
+  updateTwinkling();
+  const selected = trackButtons.find(({ focus }) => focus === selectedFocus);
+  selected?.element.scrollIntoView({ block: "nearest", inline: "nearest" });
+});
