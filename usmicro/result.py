@@ -126,9 +126,9 @@ class Analysis:
 
     def _repr_png_(self) -> bytes:
         """Return the PNG that a program without HTML shows."""
-        from usmicro.writing import encode_png
+        from usmicro.writing import encode_with_drawing
 
-        return encode_png(self.overlay())
+        return encode_with_drawing(self.overlay())
 
 
 def _points_of_still(foci: Iterable[Focus]) -> list[TrackPoint]:

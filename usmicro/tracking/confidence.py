@@ -15,7 +15,7 @@ PASSING_SECONDS, RESTING_SECONDS = 0.4, 0.9
 """A focus that is seen for at most the first time counts as passed by the plane; one that is seen
 for at least the second one counts as in a still. In a sweep of 10 mm/s a focus is visible for
 0.3 s. The false foci and the sensitivity hardly depend on them (`python -m benchmarks.sweeps`)."""
-PASSING_PENALTY = 3.2
+PASSING_PENALTY = 2.7
 """Log odds that a focus loses if the plane has only passed it. Chosen so that normal tissue gives
 about 10 false foci per minute of sweep, by `python -m benchmarks.sweeps`."""
 ASSUMED_FRAME_RATE = 20.0

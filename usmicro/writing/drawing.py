@@ -78,7 +78,7 @@ def rgb_of(frame: Frame) -> ByteImage:
 
 
 def enlarge(picture: ByteImage) -> tuple[ByteImage, float]:
-    """Enlarge a picture by a whole number, or shrink it if it is too large to write.
+    """Enlarge a picture that is too narrow to draw on, or shrink it if it is too large to write.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def enlarge(picture: ByteImage) -> tuple[ByteImage, float]:
         New size divided by old size.
     """
     rows, columns = picture.shape[:2]
-    scale = float(max(1, -(-LEAST_WIDTH // columns)))
+    scale = max(1.0, LEAST_WIDTH / columns)
     if max(rows, columns) * scale > MOST_SIDE:
         scale = MOST_SIDE / max(rows, columns)
     if scale != 1:
