@@ -509,7 +509,15 @@ def test_a_key_frame_that_is_not_stored_is_added_from_its_picture(page):
     assert [frame["address"] for frame in film["frames"]] == ["key.jpg", "f/5.jpg", "f/6.jpg"]
 
 
-# ---- phone ----
+# ---- small windows ----
+
+
+def test_the_picture_stays_large_in_a_low_window(cine):
+    cine.resize(1280, 720)
+    cine.wait_for("stage.clientHeight > 300")
+    assert cine.get("document.getElementById('timeline').closest('#panel') !== null")
+    cine.resize(1400, 1000)
+    cine.wait_for("document.getElementById('timeline').closest('#film') !== null")
 
 
 def test_the_player_works_by_touch_on_a_phone(cine):

@@ -31,9 +31,9 @@ let filmPictures = new Map();
 const missingNote = make("p", { class: "missing-picture", role: "status", hidden: "" });
 const filmMessage = make("p", { id: "film-message", class: "film-message", role: "status" });
 stage.append(missingNote, filmMessage); // over the picture, which would else move
-const timeSlot = make("div", { class: "film" }); // for the timeline where the window is narrow
+const timeSlot = make("div", { class: "film" }); // holds the timeline
 byId("panel").prepend(timeSlot);
-const narrowWindow = matchMedia("(max-width: 900px)"); // as in the style sheets
+const smallWindow = matchMedia("(max-width: 900px), (max-height: 820px)"); // too small for both
 
 // ---- what is shown ----
 
@@ -107,12 +107,12 @@ export function openFilm() {
   updateControls();
 }
 
-/** Place the timeline below the picture, or in the panel where the window is narrow. */
+/** Place the timeline below the picture, or in the panel where the window is small. */
 function placeTimeline() {
-  if (narrowWindow.matches) byId("panel").prepend(timeSlot);
+  if (smallWindow.matches) byId("panel").prepend(timeSlot);
   else byId("film").append(timeSlot);
 }
-narrowWindow.addEventListener("change", placeTimeline);
+smallWindow.addEventListener("change", placeTimeline);
 
 /** Return the note on how much of the cine is stored. */
 function filmNote() {
