@@ -22,6 +22,7 @@ export let film = null;
 let filmIndex = 0; // index of the stored frame that is shown
 export let isPlaying = false;
 let isLooping = true, filmSpeed = 1;
+let tickRequest = 0; // the frame of the screen that is waited for
 let usesPointer = false; // true if the pointer was used after the keys that move the keyboard
 let shownSince = 0; // when the frame was due, ms
 let messageSince = 0; // when the last message was written, ms
@@ -214,7 +215,8 @@ function play() {
   else showBase();
   shownSince = performance.now();
   updateControls();
-  requestAnimationFrame(tick);
+  cancelAnimationFrame(tickRequest); // after a quick pause, the last one is still waited for
+  tickRequest = requestAnimationFrame(tick);
 }
 
 /** Stop playing. */
@@ -243,7 +245,7 @@ function tick(now) {
     if (now - shownSince > 1000 * MOST_LAG) shownSince = now;
   }
   if (index !== filmIndex) showIndex(index, text);
-  requestAnimationFrame(tick);
+  tickRequest = requestAnimationFrame(tick);
 }
 
 /** Return for how long a frame is shown, in ms. */

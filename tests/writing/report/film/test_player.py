@@ -1,61 +1,22 @@
 """The player of the report: the stored frames of a cine, with real events in Chromium."""
 
-import json
-
 import pytest
 
-from tests.helpers.chromium import BROWSER, MISSING, Chromium
-from tests.helpers.finished_analysis import made_analysis
-from tests.helpers.made_cine import FOLDER, KEY, LAST, RATE, STORED, make_cine
-from tests.helpers.made_run import make_run
-from usmicro.writing.report.page import write_report
+from tests.helpers.chromium import BROWSER, MISSING
+from tests.helpers.made_cine import FOLDER, KEY, LAST, RATE, STORED
+from tests.writing.report.film.conftest import (
+    CINE,
+    FRAME,
+    MARKERS,
+    SAID,
+    SELECTED,
+    STILL,
+    VIEW,
+    card,
+)
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=MISSING)
-
-CINE, CROWDED, STILL = "plain/00000.png", "plain/00001.png", "plain/00002.png"
-FRAME = "shownFrame()"
-MARKERS = "[...document.querySelectorAll('.marker')].map((marker) => marker.dataset.focus).join()"
-SAID = "document.getElementById('film-message').textContent"
 NOTE = "document.querySelector('#viewer .film .note:last-child').textContent"
-SELECTED = "document.querySelector('tr.selected')?.dataset.focus"
-VIEW = "[view.x, view.y, view.scale]"
-TITLE = "document.getElementById('twinkling-title').textContent"
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    folder = make_run(tmp_path_factory.mktemp("run") / "r", made_analysis(), copies=3)
-    page = write_report(folder)
-    make_cine(page, CINE)
-    make_cine(page, CROWDED, copies=200)
-    return page
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    browser = Chromium()
-    yield browser
-    browser.close()
-
-
-def card(image):
-    return f"#cards > li[data-image={json.dumps(image)}] button"
-
-
-@pytest.fixture
-def page(chromium, report):
-    """The report; nothing may be on the console afterwards."""
-    chromium.resize(1400, 1000)
-    chromium.open(report)
-    yield chromium
-    assert chromium.console_messages() == []
-
-
-@pytest.fixture
-def cine(page):
-    """The report with the cine open."""
-    page.click(card(CINE))
-    return page
 
 
 def record_frames(page):
@@ -280,7 +241,8 @@ def test_the_next_pictures_are_loaded_before_they_are_shown(cine):
     cine.wait_for("[...filmPictures.values()].every(({ state }) => state === 'ready')")
     cine.get(
         """window.unready = []; viewerEvents.addEventListener("frame", () => {
-          if (isPlaying && loadPicture(filmIndex).state !== "ready") window.unready.push(shownFrame());
+          const { state } = loadPicture(filmIndex);
+          if (isPlaying && state !== "ready") window.unready.push(shownFrame());
         }); null"""
     )
     record_frames(cine)
@@ -325,115 +287,7 @@ def test_keys_are_left_to_a_field_in_which_the_reader_writes(cine):
     assert (cine.get(FRAME), cine.get("byId('field').value")) == (KEY, " .")
 
 
-# ---- tracks ----
-
-
-def test_a_bar_selects_its_focus_and_shows_its_best_frame(cine):
-    before = cine.get(VIEW)
-    cine.click("[data-track='1']")
-    assert (cine.get(FRAME), cine.get(SELECTED), cine.get(SAID)) == (12, "1", "")
-    assert cine.get(VIEW) == before  # the focus was in the view
-    assert cine.get("document.querySelector('.marker.selected').dataset.focus") == "1"
-    cine.click("[data-track='3']")
-    assert (cine.get(FRAME), cine.get(SELECTED)) == (47, "3")
-    assert (
-        cine.get(SAID) == "Frame 50, the best of focus 3, is not stored. The nearest is frame 47."
-    )
-
-
-def test_a_row_of_the_table_shows_the_best_frame_of_its_focus(cine):
-    cine.key("End")
-    cine.click("tr[data-focus='1'] button")
-    assert cine.get(FRAME) == 12
-    spot = cine.get("(({ x, y }) => [x, y])(markers.find(({ focus }) => focus.focus === 1))")
-    assert cine.get(VIEW)[:2] == pytest.approx(spot)
-
-
-def test_a_focus_that_no_stored_frame_shows_is_not_drawn(page):
-    page.get(
-        f"""images.find(({{ image }}) => image === '{CINE}').cine.frames.forEach((frame) => {{
-          frame.foci = frame.foci.filter(([focus]) => focus !== 3);
-        }})"""
-    )
-    page.click(card(CINE))
-    page.click("[data-track='3']")
-    assert page.get(FRAME) == 47
-    assert page.get(MARKERS) == ""
-    assert page.get(SAID).endswith("The nearest is frame 47, which does not show focus 3.")
-
-
-def test_bars_lie_at_their_frames_and_have_names(cine):
-    stored = cine.get("document.querySelector('.stored').getBoundingClientRect().toJSON()")
-    for focus, (first, last, best) in {1: (10, 18, 12), 2: (15, 29, 20), 3: (42, 55, 50)}.items():
-        box, mark = cine.get(
-            f"""["", " .icon"].map((part) => document.querySelector("[data-track='{focus}']" + part)
-              .getBoundingClientRect().toJSON())"""
-        )
-        frame = stored["width"] / (LAST + 1)
-        assert box["left"] == pytest.approx(stored["left"] + first * frame, abs=1)
-        assert box["right"] == pytest.approx(stored["left"] + (last + 1) * frame, abs=1)
-        assert mark["left"] + mark["width"] / 2 == pytest.approx(
-            stored["left"] + (best + 0.5) * frame, abs=1
-        )
-    name = cine.get("document.querySelector(\"[data-track='3']\").getAttribute('aria-label')")
-    assert name == "Focus 3, intraductal, frames 42 to 55, best on frame 50, confidence 0.88"
-    gaps = cine.get("[...document.querySelectorAll('.gap')].map((gap) => gap.style.left)")
-    assert [round(float(left[:-1]) * (LAST + 1) / 100) for left in gaps] == [0, 30, 48, 56]
-
-
-def test_bars_are_reached_by_keyboard(cine):
-    for _ in range(30):
-        cine.key("Tab")
-        if cine.get("document.activeElement.matches('.track')"):
-            break
-    assert cine.get("document.activeElement.dataset.track") == "1"
-    cine.key("ArrowDown")
-    cine.key("ArrowRight")
-    assert cine.get("document.activeElement.dataset.track") == "3"
-    cine.key("Enter")
-    assert (cine.get(FRAME), cine.get(SELECTED)) == (47, "3")
-    cine.key("Tab")
-    assert not cine.get("document.activeElement.matches('.track')")
-
-
-def test_many_tracks_scroll_inside_a_fixed_height(page):
-    page.click(card(CROWDED))
-    height, inside = page.get("(({ clientHeight: a, scrollHeight: b }) => [a, b])(byId('tracks'))")
-    assert height <= 112
-    assert inside > 3 * height
-    stops = "document.querySelectorAll('.track[tabindex=\"0\"]').length"
-    assert (page.get("trackButtons.length"), page.get(stops)) == (203, 1)
-    overlaps = page.get(
-        """(() => {
-          const boxes = trackButtons.map(({ element }) => element.getBoundingClientRect());
-          const meet = (a, b) => a.top === b.top && a.left < b.right - 0.1 && b.left < a.right - 0.1;
-          return boxes.filter((a, index) => boxes.slice(index + 1).some((b) => meet(a, b))).length;
-        })()"""
-    )
-    assert overlaps == 0
-    page.click("tr[data-focus='150'] button")
-    seen = "(({ top, bottom }) => [top, bottom])(document.querySelector('.track.selected').getBoundingClientRect())"
-    top, bottom = page.get(seen)
-    area = page.get("(({ top, bottom }) => [top, bottom])(byId('tracks').getBoundingClientRect())")
-    assert area[0] - 1 <= top < bottom <= area[1] + 1
-
-
-# ---- twinkling, size, missing pictures ----
-
-
-def test_the_evidence_for_twinkling_is_plotted_over_the_frames(cine):
-    dots = "[...document.querySelectorAll('.twinkling-line .dots')].map((p) => p.getAttribute('d'))"
-    assert cine.get(TITLE) == "Twinkling of 2 foci: evidence, 0 to 1"
-    assert len(cine.get(dots)) == 2
-    cine.click("[data-track='1']")
-    assert cine.get(TITLE) == "Twinkling of focus 1: evidence, 0 to 1"
-    (path,) = cine.get(dots)
-    expected = [f"M{frame} {1 - (0.5 + 0.04 * (frame - 10)):.3f}h0" for frame in range(10, 19)]
-    assert path == "".join(expected)
-    name = cine.get("document.getElementById('twinkling-plot').getAttribute('aria-label')")
-    assert name == "Focus 1: evidence on 9 frames, highest 0.82 on frame 18."
-    cine.click("[data-track='3']")
-    assert cine.get(TITLE).endswith("focus 3 has none")
+# ---- size, missing pictures ----
 
 
 def test_the_size_of_the_film_is_stated(cine):
@@ -456,92 +310,3 @@ def test_a_missing_picture_is_said(chromium, report, tmp_path):
     chromium.key(" ")  # the film goes on all the same
     chromium.wait_for("shownFrame() > 25")
     chromium.key(" ")
-
-
-# ---- times and order of the frames ----
-
-
-def film_of(page, cine, key_frame=0):
-    """Return what `filmOf` makes of stored frames."""
-    image = {
-        "key_frame": key_frame,
-        "cine": {"folder": "f", "first_frame": 0, "last_frame": 99, "frame_rate": None, **cine},
-        "links": {"picture": "key.jpg"},
-        "outlines": {},
-        "tops": [],
-    }
-    film = f"filmOf({json.dumps(image)}, [])"
-    return page.get(f"(({{ cine, ...film }}) => ({{ ...film, rate: rateOf({film}) }}))({film})")
-
-
-def stored_frame(frame, time=None):
-    return {
-        **{"frame": frame, "time_s": time, "picture": f"{frame}.jpg"},
-        **{"foci": [], "outlines": {}, "tops": []},
-    }
-
-
-def test_a_film_of_every_third_frame_plays_in_real_time(page):
-    frames = [stored_frame(frame) for frame in (0, 3, 6, 9, 30, 33)]
-    film = film_of(page, {"frames": frames, "frame_rate": 30.0})
-    assert film["usual"] == 3
-    assert film["seconds"] == pytest.approx([0.1] * 6)
-    assert page.get(f"stretches({json.dumps(film)})") == [[0, 9], [30, 33]]
-
-
-def test_times_of_the_file_count_more_than_the_frame_rate(page):
-    times = {0: 0.0, 1: 0.1, 2: 0.4, 50: 9.0, 51: 9.1}
-    frames = [stored_frame(*item) for item in times.items()]
-    film = film_of(page, {"frames": frames, "frame_rate": 20.0})
-    assert film["seconds"] == pytest.approx([0.1, 0.3, 0.05, 0.1, 0.05])
-
-
-def test_a_film_without_times_has_an_assumed_rate_and_says_so(page):
-    frames = [stored_frame(frame) for frame in range(4)]
-    film = film_of(page, {"frames": frames})
-    assert film["seconds"] == pytest.approx([0.1] * 4)
-    assert page.get("hasAssumedRate({ cine: {}, frames: [{ time_s: null }] })")
-
-
-def test_a_key_frame_that_is_not_stored_is_added_from_its_picture(page):
-    film = film_of(page, {"frames": [stored_frame(5), stored_frame(6)]}, key_frame=2)
-    assert [frame["frame"] for frame in film["frames"]] == [2, 5, 6]
-    assert [frame["address"] for frame in film["frames"]] == ["key.jpg", "f/5.jpg", "f/6.jpg"]
-
-
-# ---- small windows ----
-
-
-def test_the_picture_stays_large_in_a_low_window(cine):
-    cine.resize(1280, 720)
-    cine.wait_for("stage.clientHeight > 300")
-    assert cine.get("document.getElementById('timeline').closest('#panel') !== null")
-    cine.resize(1400, 1000)
-    cine.wait_for("document.getElementById('timeline').closest('#film') !== null")
-
-
-def test_the_player_works_by_touch_on_a_phone(cine):
-    cine.resize(390, 800)
-    cine.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=1)
-    cine.get("new Promise((done) => setTimeout(done, 200))")
-    for target, done in (
-        ("[data-track='1'] .seen", f"{FRAME} === 12 && {SELECTED} === '1'"),
-        ("#film-forward", f"{FRAME} === 13"),
-        ("#film-play", "isPlaying"),
-        ("#film-play", "!isPlaying"),
-    ):
-        x, y = cine.point(target)
-        cine.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
-        cine.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
-        cine.wait_for(done)
-    assert cine.get("document.documentElement.scrollWidth") <= 390
-    over = """[...document.querySelectorAll('.picture-side > *')].filter((element) => {
-      const { height, bottom } = element.getBoundingClientRect();
-      return height && bottom > document.querySelector('.panel').getBoundingClientRect().top + 1;
-    }).map((element) => element.id || element.className)"""
-    assert cine.get(over) == []
-    assert cine.get("stage.clientHeight") >= 150
-    wide = """[...document.querySelectorAll('.film *')].filter((element) =>
-      element.getBoundingClientRect().right > 390).length"""
-    assert cine.get(wide) == 0
-    cine.call("Emulation.setTouchEmulationEnabled", enabled=False)
