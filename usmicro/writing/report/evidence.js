@@ -9,8 +9,8 @@ import { current, foci, lookAt, stage, viewerEvents } from "./viewer.js";
 const FOCUS_ZOOM = 3; // a focus that is found is enlarged by at least this factor
 const tip = byId("tip");
 
-/** The focus that is selected, or null. */
-export let selectedFocus = null;
+/** The focus that was selected last, or null. */
+export let chosenFocus = null;
 
 // explanations that the browser shows at a name; docs/outputs.md has more
 const MEANINGS = {
@@ -135,8 +135,13 @@ export function hideTip() {
 
 /** Show all measurements of a focus in the panel, or a hint if no focus is selected. */
 export function showEvidence(focus) {
-  selectedFocus = focus;
-  viewerEvents.dispatchEvent(new Event("select"));
+  chosenFocus = focus;
+  fillEvidence(focus);
+  viewerEvents.dispatchEvent(new CustomEvent("select", { detail: focus }));
+}
+
+/** Fill the panel with all measurements of a focus, or with a hint. */
+function fillEvidence(focus) {
   const panel = byId("evidence");
   panel.hidden = !foci.length;
   if (!focus) {

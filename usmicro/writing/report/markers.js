@@ -1,7 +1,7 @@
 // The findings on the picture: markers of foci, outlines of areas, and numbers of masses.
 
 import { byId, draw, formatNumber, hasValue, setAttributes } from "./dom.js";
-import { hideTip, selectFocus, selectedFocus, showTip } from "./evidence.js";
+import { hideTip, selectFocus, chosenFocus, showTip } from "./evidence.js";
 import { shownFindings, shownFrame } from "./player.js";
 import { current, focusFilters, stage, view } from "./viewer.js";
 
@@ -78,7 +78,7 @@ function makeMarker({ focus, x, y, confidence }) {
   const number = String(focus.focus);
   const text = draw("text", { class: "marker-text", "data-layer": "numbers" }, number);
   const group = draw("g", {
-    class: `marker ${focus.label}${focus === selectedFocus ? " selected" : ""}`,
+    class: `marker ${focus.label}${focus.focus === chosenFocus?.focus ? " selected" : ""}`,
     tabindex: 0,
     role: "button",
     "data-layer": focus.label,

@@ -3,7 +3,8 @@
 import { byId, count, data, draw, hasValue, isTyping, make } from "./dom.js";
 import { ASSUMED_RATE, filmOf, hasAssumedRate, nearestIndex, timeAt } from "./film.js";
 import { buildTimeline, frameSlider, moveTimeline } from "./timeline.js";
-import { base, current, foci, redraw, showBase, stage, viewerEvents } from "./viewer.js";
+import { base, current, foci, focusFilters, redrawFrame, showBase } from "./viewer.js";
+import { stage, viewerEvents } from "./viewer.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const AHEAD = 12; // number of frames that are loaded before they are shown
@@ -83,6 +84,12 @@ export function shownFindings() {
   return { spots, outlines, tops };
 }
 
+/** Return the foci that may be drawn on any frame, by their number. */
+export function drawableFoci() {
+  const drawable = foci.filter((focus) => focusFilters.every((passes) => passes(focus)));
+  return new Map(drawable.map((focus) => [focus.focus, focus]));
+}
+
 /** Return the kinds of areas that are outlined on any frame of the current image. */
 export function outlinedKinds() {
   const frames = film ? film.frames : [current];
@@ -148,7 +155,7 @@ function showIndex(index, text = null) {
   if (index === before) return;
   missingNote.hidden = true;
   showBase();
-  redraw();
+  redrawFrame();
   preload();
   updateControls();
   viewerEvents.dispatchEvent(new Event("frame"));
@@ -184,7 +191,7 @@ export function showNearest(frame) {
 
 /** Return a focus with its position on the frame that is shown, or null if it is not on it. */
 function spotOf(focus) {
-  return shownFindings().spots.find((spot) => spot.focus === focus) ?? null;
+  return shownFindings().spots.find((spot) => spot.focus.focus === focus.focus) ?? null;
 }
 
 /**

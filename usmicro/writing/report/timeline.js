@@ -1,23 +1,25 @@
 // The timeline of a cine: its stored frames, a bar for each track of a focus, and an axis.
 
 import { byId, formatNumber, icon, make } from "./dom.js";
-import { selectFocus, selectedFocus } from "./evidence.js";
+import { selectFocus, chosenFocus } from "./evidence.js";
 import { shareOf, stretches, timeAt } from "./film.js";
-import { film, goToFocus, showNearest, shownFrame, stepFrame } from "./player.js";
+import { drawableFoci, film, goToFocus, shownFindings } from "./player.js";
+import { showNearest, stepFrame } from "./player.js";
 import { twinklingPlot, updateTwinkling } from "./twinkling.js";
-import { current, focusFilters, foci, lookAt, stage, view, viewerEvents } from "./viewer.js";
+import { current, lookAt, stage, view, viewerEvents } from "./viewer.js";
 
 const ROW = 22; // height of a row of bars, pixels of the screen
 const NUMBER_WIDTH = 38; // width that is kept free for the number beside a bar, pixels
 const THUMB = 16; // width of the thumb of the slider, as in player.css
 const TICK_WIDTH = 90; // width that the text of a tick needs, pixels of the screen
 const NEAR = 0.7; // ticks nearer to an end than this share of their distance are left out
-const TICK_STEPS = [1, 2, 5];
+const AXIS_STEPS = [1, 2, 5];
 const LEAST_DRAG = 4; // a pointer that moves by fewer pixels clicks, and does not drag
 const SLIDER_STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
 const BAR_STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
-let trackButtons = []; // focus and button of each track, in the order of their first frames
+let trackButtons = []; // each track and its button, in the order of their first frames
+let visibleTracks = ""; // numbers of the foci whose bars are not hidden
 
 /** Return a share of the width as a percentage. */
 function percentOf(share) {
@@ -105,7 +107,7 @@ function ticks() {
 function tickFrames(most) {
   const span = film.last - film.first;
   const power = 10 ** Math.floor(Math.log10(Math.max(1, span / most)));
-  const apart = TICK_STEPS.map((factor) => factor * power)
+  const apart = AXIS_STEPS.map((factor) => factor * power)
     .find((size) => span / size <= most) ?? 10 * power;
   const round = [];
   for (let frame = Math.ceil(film.first / apart) * apart; frame <= film.last; frame += apart) {
@@ -117,44 +119,53 @@ function tickFrames(most) {
 
 // ---- bars ----
 
-/** Make the bars of the tracks in rows; empty if there are none. */
+/** Make the bars of the tracks; empty if there are none. */
 function trackBars() {
-  const listed = new Map(foci.map((focus) => [focus.focus, focus]));
-  const tracks = film.cine.tracks.filter(({ focus }) => listed.has(focus));
+  const tracks = [...film.cine.tracks];
   tracks.sort((one, other) => one.first - other.first || one.focus - other.focus);
-  const numberShare = NUMBER_WIDTH / stage.clientWidth; // as wide as the timeline
-  const ends = []; // share of the width at which each row is free again
-  trackButtons = tracks.map((track) => {
-    const { left, width } = frameExtent(track.first, track.last);
-    const atRight = left + width <= 1 - numberShare; // else the number stands at the left
-    const start = atRight ? left : left - numberShare;
-    const free = ends.findIndex((end) => end <= start);
-    const row = free < 0 ? ends.length : free;
-    ends[row] = atRight ? left + width + numberShare : 1;
-    return { focus: listed.get(track.focus), element: trackBar(track, listed, row, atRight) };
-  });
-  if (!trackButtons.length) return [];
-  trackButtons[0].element.tabIndex = 0;
+  trackButtons = tracks.map((track) => ({ track, element: trackBar(track) }));
+  visibleTracks = "";
+  if (!tracks.length) return [];
   const lanes = make("div", { class: "lanes" }, ...trackButtons.map(({ element }) => element));
-  lanes.style.height = `${ROW * ends.length}px`;
   const group = make("div", { id: "tracks", class: "tracks", role: "group",
     "aria-label": "Foci over the frames; arrow keys go from one to the next" }, lanes);
   group.addEventListener("keydown", moveAmongBars);
   return [group];
 }
 
+/** Place the bars that are not hidden in rows. */
+function packBars() {
+  const ends = []; // share of the width at which each row is free again
+  const numberShare = NUMBER_WIDTH / stage.clientWidth; // as wide as the timeline
+  for (const { track, element } of shownBars()) {
+    const { left, width } = frameExtent(track.first, track.last);
+    const atRight = left + width <= 1 - numberShare; // else the number stands at the left
+    const start = atRight ? left : left - numberShare;
+    const free = ends.findIndex((end) => end <= start);
+    const row = free < 0 ? ends.length : free;
+    ends[row] = atRight ? left + width + numberShare : 1;
+    element.style.top = `${ROW * row}px`;
+    element.classList.toggle("number-left", !atRight);
+  }
+  byId("tracks").firstChild.style.height = `${ROW * ends.length}px`;
+}
+
+/** Return the bars that are not hidden. */
+function shownBars() {
+  return trackButtons.filter(({ element }) => !element.hidden);
+}
+
 /** Make the bar of a track: a button with the stretches of frames that show its focus. */
-function trackBar(track, listed, row, atRight) {
+function trackBar(track) {
   const { focus, label, first, last, best } = track;
   const spans = track.frames.length === 1 ? "" : ` in ${track.frames.length} stretches`;
   const name = `Focus ${focus}, ${label}, frames ${first} to ${last}${spans}, best on frame `
-    + `${best}, confidence ${formatNumber(listed.get(focus).confidence, 2)}`;
+    + best;
   const element = make("button", { type: "button", tabindex: -1, class: `track ${label}`,
     "data-track": focus, title: name, "aria-label": name });
   const whole = frameExtent(first, last);
   element.style.left = percentOf(whole.left);
   element.style.width = percentOf(whole.width);
-  element.style.top = `${ROW * row}px`;
   const inside = (frame) => (frame - first) / (last - first + 1);
   for (const [start, end] of track.frames) {
     const part = make("span", { class: "seen" });
@@ -164,15 +175,15 @@ function trackBar(track, listed, row, atRight) {
   }
   const mark = icon(label);
   mark.style.left = percentOf(inside(best + 0.5));
-  element.append(mark,
-    make("span", { class: `track-number ${atRight ? "right" : "left"}` }, String(focus)));
+  element.append(mark, make("span", { class: "track-number" }, String(focus)));
   element.addEventListener("mousedown", (event) => event.preventDefault());
-  element.addEventListener("click", () => chooseBar(listed.get(focus)));
+  element.addEventListener("click", () => chooseBar(focus));
   return element;
 }
 
 /** Select the focus of a bar, on its best frame, and move it into the view. */
-function chooseBar(focus) {
+function chooseBar(number) {
+  const focus = drawableFoci().get(number);
   selectFocus(focus, false);
   const spot = goToFocus(focus);
   if (!spot) return;
@@ -187,7 +198,7 @@ function moveAmongBars(event) {
   const by = BAR_STEPS[event.key];
   if (!by) return;
   event.preventDefault();
-  const shown = trackButtons.filter(({ element }) => !element.hidden);
+  const shown = shownBars();
   const index = shown.findIndex(({ element }) => element === document.activeElement);
   const next = shown[index + by]?.element;
   if (!next) return;
@@ -201,21 +212,24 @@ document.addEventListener("focusin", (event) => {
   for (const { element } of trackButtons) element.tabIndex = element === event.target ? 0 : -1;
 });
 
-/** Show which bars belong to foci of the shown frame, are selected, or are left out by a filter. */
+/** Show which bars belong to foci of the shown frame, are selected, or may not be drawn. */
 function updateBars() {
   if (!film) return;
-  const frame = film.frames.find((stored) => stored.frame === shownFrame());
-  const here = new Set(frame.foci.map(([number]) => number));
-  for (const { focus, element } of trackButtons) {
-    element.hidden = !focusFilters.every((passes) => passes(focus));
-    element.classList.toggle("here", here.has(focus.focus));
-    element.classList.toggle("selected", focus === selectedFocus);
-    element.setAttribute("aria-pressed", focus === selectedFocus);
+  const drawable = drawableFoci();
+  const here = new Set(shownFindings().spots.map(({ focus }) => focus.focus));
+  for (const { track: { focus }, element } of trackButtons) {
+    element.hidden = !drawable.has(focus);
+    element.classList.toggle("here", here.has(focus));
+    element.classList.toggle("selected", focus === chosenFocus?.focus);
+    element.setAttribute("aria-pressed", focus === chosenFocus?.focus);
   }
-  const shown = trackButtons.filter(({ element }) => !element.hidden);
-  if (shown.length && !shown.some(({ element }) => element.tabIndex === 0)) {
-    shown[0].element.tabIndex = 0;
-  }
+  const shown = shownBars(), numbers = shown.map(({ track }) => track.focus).join();
+  if (numbers === visibleTracks) return;
+  visibleTracks = numbers;
+  packBars();
+  updateTwinkling();
+  const isReached = shown.some(({ element }) => element.tabIndex === 0);
+  if (shown.length && !isReached) shown[0].element.tabIndex = 0;
 }
 
 // ---- the shown frame ----
@@ -265,6 +279,6 @@ viewerEvents.addEventListener("select", () => {
   if (!film || !current) return;
   updateBars();
   updateTwinkling();
-  const selected = trackButtons.find(({ focus }) => focus === selectedFocus);
+  const selected = trackButtons.find(({ track }) => track.focus === chosenFocus?.focus);
   selected?.element.scrollIntoView({ block: "nearest", inline: "nearest" });
 });

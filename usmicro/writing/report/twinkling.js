@@ -1,9 +1,8 @@
 // The evidence for twinkling over the frames of a cine.
 
 import { byId, count, draw, make } from "./dom.js";
-import { selectedFocus } from "./evidence.js";
-import { film } from "./player.js";
-import { foci } from "./viewer.js";
+import { chosenFocus } from "./evidence.js";
+import { drawableFoci, film } from "./player.js";
 
 /** Make the plot of the evidence, below the bars; empty if no focus has any. */
 export function twinklingPlot() {
@@ -22,21 +21,23 @@ export function twinklingPlot() {
 export function updateTwinkling() {
   const plot = byId("twinkling-plot");
   if (!plot) return;
-  const series = Object.entries(film.cine.twinkling);
-  const chosen = series.filter(([focus]) => Number(focus) === selectedFocus?.focus);
+  const drawable = drawableFoci();
+  const series = Object.entries(film.cine.twinkling)
+    .map(([focus, points]) => [drawable.get(Number(focus)), points]).filter(([focus]) => focus);
+  plot.closest(".twinkling").hidden = !series.length;
+  const chosen = series.filter(([focus]) => focus.focus === chosenFocus?.focus);
   const shown = chosen.length ? chosen : series;
-  const labels = new Map(foci.map((focus) => [String(focus.focus), focus.label]));
   const grid = [0, 0.5, 1].map((value) => draw("path",
     { class: "twinkling-grid", d: `M${film.first - 0.5} ${1 - value}H${film.last + 0.5}` }));
   plot.replaceChildren(...grid,
-    ...shown.map(([focus, points]) => evidenceLine(labels.get(focus), points)));
-  const whose = chosen.length ? `focus ${chosen[0][0]}`
+    ...shown.map(([focus, points]) => evidenceLine(focus.label, points)));
+  const whose = chosen.length ? `focus ${chosenFocus.focus}`
     : count(series.length, "focus", "foci");
-  const none = selectedFocus && !chosen.length ? `; focus ${selectedFocus.focus} has none` : "";
+  const none = chosenFocus && !chosen.length ? `; focus ${chosenFocus.focus} has none` : "";
   byId("twinkling-title").textContent = `Twinkling of ${whose}: evidence, 0 to 1${none}`;
   plot.setAttribute("aria-label", shown.map(([focus, points]) => {
     const [frame, highest] = points.reduce((one, other) => (other[1] > one[1] ? other : one));
-    return `Focus ${focus}: evidence on ${count(points.length, "frame", "frames")}, highest `
+    return `Focus ${focus.focus}: evidence on ${count(points.length, "frame", "frames")}, highest `
       + `${highest.toFixed(2)} on frame ${frame}.`;
   }).join(" "));
 }
@@ -48,7 +49,7 @@ function evidenceLine(label, points) {
     return `${isNext ? "L" : "M"}${frame} ${(1 - value).toFixed(3)}`;
   });
   const dots = points.map(([frame, value]) => `M${frame} ${(1 - value).toFixed(3)}h0`);
-  return draw("g", { class: `twinkling-line ${label ?? ""}` },
+  return draw("g", { class: `twinkling-line ${label}` },
     draw("path", { class: "joined", d: steps.join("") }),
     draw("path", { class: "dots", d: dots.join("") }));
 }

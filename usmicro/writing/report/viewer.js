@@ -34,8 +34,8 @@ export let view = { x: 0, y: 0, scale: 1 };
 
 /**
  * Tells other scripts what happens in the viewer: "open" (an image is shown), "frame" (another
- * frame of a cine is shown), "select" (another focus is selected, or none), "draw" (the findings
- * were drawn anew), "move" (the view has changed) and "close".
+ * frame of a cine is shown), "select" (`detail` is the focus in the panel or null), "draw" (the
+ * findings were drawn anew), "move" (the view has changed) and "close".
  */
 export const viewerEvents = new EventTarget();
 /** Functions that are given a focus and return true if it may be drawn; all must agree. */
@@ -71,8 +71,14 @@ export function openImage(image) {
   viewerEvents.dispatchEvent(new Event("open"));
 }
 
-/** Draw the findings again, after the frame or the foci that may be drawn have changed. */
+/** Draw the findings again, after the foci that may be drawn have changed. */
 export function redraw() {
+  showLayers();
+  redrawFrame();
+}
+
+/** Draw the findings again, after another frame was shown. */
+export function redrawFrame() {
   drawFindings();
   applyLayers();
   updateView();

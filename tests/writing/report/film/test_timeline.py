@@ -67,7 +67,7 @@ def test_bars_lie_at_their_frames_and_have_names(cine):
             stored["left"] + (best + 0.5) * frame, abs=1
         )
     name = cine.get("document.querySelector(\"[data-track='3']\").getAttribute('aria-label')")
-    assert name == "Focus 3, intraductal, frames 42 to 55, best on frame 50, confidence 0.88"
+    assert name == "Focus 3, intraductal, frames 42 to 55, best on frame 50"
     gaps = cine.get("[...document.querySelectorAll('.gap')].map((gap) => gap.style.left)")
     assert [round(float(left[:-1]) * (LAST + 1) / 100) for left in gaps] == [0, 30, 48, 56]
 
@@ -112,6 +112,25 @@ def test_many_tracks_scroll_inside_a_fixed_height(page):
         for name in (".track.selected", "#tracks")
     )
     assert area[0] - 1 <= top < bottom <= area[1] + 1
+
+
+def test_bars_and_evidence_follow_the_foci_that_may_be_drawn(cine):
+    shown = "[...document.querySelectorAll('.track:not([hidden])')].map((b) => b.dataset.track)"
+    tops = "[...document.querySelectorAll('.track:not([hidden])')].map((b) => b.style.top)"
+    assert (cine.get(shown), cine.get(tops)) == (["1", "2", "3"], ["0px", "22px", "0px"])
+    cine.click("[data-track='1']")
+    cine.get("focusFilters.push(({ focus }) => focus !== 1); redraw()")
+    assert (cine.get(shown), cine.get(tops)) == (["2", "3"], ["0px", "0px"])
+    assert cine.get(TITLE) == "Twinkling of 1 focus: evidence, 0 to 1; focus 1 has none"
+    cine.get("focusFilters.push(() => false); redraw()")
+    assert cine.get(shown) == []
+    assert cine.get("document.querySelector('.twinkling').hidden")
+    cine.get("focusFilters.length = 0; foci = tableRows(current, 'foci').slice(1); redraw()")
+    assert cine.get(shown) == ["2", "3"]
+    cine.get("foci = tableRows(current, 'foci'); redraw()")
+    cine.click("[data-track='1']")
+    assert (cine.get(FRAME), cine.get(SELECTED)) == (12, "1")
+    assert cine.get("document.querySelector('.marker.selected').dataset.focus") == "1"
 
 
 def test_all_controls_have_names(page):
