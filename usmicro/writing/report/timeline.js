@@ -139,13 +139,16 @@ function packBars() {
   const numberShare = NUMBER_WIDTH / stage.clientWidth; // as wide as the timeline
   for (const { track, element } of shownBars()) {
     const { left, width } = frameExtent(track.first, track.last);
-    const atRight = left + width <= 1 - numberShare; // else the number stands at the left
-    const start = atRight ? left : left - numberShare;
+    let place = "right"; // of the number
+    if (left + width > 1 - numberShare) place = left >= numberShare ? "left" : "inside";
+    const start = place === "left" ? left - numberShare : left;
     const free = ends.findIndex((end) => end <= start);
     const row = free < 0 ? ends.length : free;
-    ends[row] = atRight ? left + width + numberShare : 1;
+    ends[row] = left + width + (place === "right" ? numberShare : 0);
     element.style.top = `${ROW * row}px`;
-    element.classList.toggle("number-left", !atRight);
+    element.dataset.number = place;
+    // inside, at the end of the bar that is farther from the symbol of the best frame
+    element.classList.toggle("number-last", 2 * track.best < track.first + track.last);
   }
   byId("tracks").firstChild.style.height = `${ROW * ends.length}px`;
 }

@@ -216,7 +216,7 @@ function zoom(factor, x = null, y = null) {
 }
 
 /** Move the middle of the view by image pixels, but not out of the picture. */
-function move(dx, dy, scale = view.scale) {
+export function move(dx, dy, scale = view.scale) {
   const [left, top, width, height] = current.box;
   view = {
     x: limit(view.x + dx, left, left + width),

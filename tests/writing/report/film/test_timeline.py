@@ -72,6 +72,25 @@ def test_bars_lie_at_their_frames_and_have_names(cine):
     assert [round(float(left[:-1]) * (LAST + 1) / 100) for left in gaps] == [0, 30, 48, 56]
 
 
+def test_the_number_of_every_bar_is_in_the_picture(page):
+    page.get(
+        f"""(({{ tracks }}) => {{
+          Object.assign(tracks[0], {{ first: 0, last: 59 }});
+          Object.assign(tracks[1], {{ first: 30, last: 59 }});
+        }})(images.find(({{ image }}) => image === '{CINE}').cine)"""
+    )
+    page.click(card(CINE))
+    places = page.get("trackButtons.map(({ element }) => element.dataset.number)")
+    assert places == ["inside", "left", "right"]
+    outside = page.get(
+        """(({ left, right }) => [...document.querySelectorAll(".track-number")]
+          .map((number) => number.getBoundingClientRect())
+          .filter((box) => box.left < left || box.right > right).length)(
+            document.querySelector(".stored").getBoundingClientRect())"""
+    )
+    assert outside == 0
+
+
 def test_bars_are_reached_by_keyboard(cine):
     for _ in range(30):
         cine.key("Tab")
