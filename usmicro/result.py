@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from usmicro.labelling.clusters import measure_clusters
 from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Cluster, Focus, Mass, Summary, TrackPoint
+from usmicro.model.findings import (
+    Candidate,
+    Cluster,
+    Focus,
+    Mass,
+    Summary,
+    TrackPoint,
+    column_names,
+)
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 from usmicro.settings import Settings
@@ -16,7 +24,7 @@ from usmicro.settings import Settings
 if TYPE_CHECKING:
     import pandas
 
-Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint)
+Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint | Candidate)
 
 
 class Table(list[Row], Generic[Row]):
@@ -27,7 +35,7 @@ class Table(list[Row], Generic[Row]):
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one dictionary for each finding; values that were not measured are None."""
-        return [asdict(row) for row in self]
+        return [{name: getattr(row, name) for name in column_names(type(row))} for row in self]
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a pandas data frame; needs pandas, which usmicro does not install."""
@@ -75,6 +83,9 @@ class Analysis:
     3 nonmass area, 255 not tissue (`usmicro.model.anatomy.AreaLabel`)."""
     tracks: Table[TrackPoint] = field(default_factory=Table, repr=False)
     """Of a cine, each listed focus on each frame that shows it, by focus and frame."""
+    candidates: Table[Candidate] = field(default_factory=Table, repr=False)
+    """Every candidate for a focus on the key frame with what was measured of it, the most confident
+    first, and why it is listed or not."""
     notes: tuple[str, ...] = ()
     """Fallbacks and other facts that a reader of the results must know."""
     warnings: tuple[ScanWarning, ...] = ()

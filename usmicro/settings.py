@@ -324,6 +324,18 @@ class TableSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class ReportSettings(Checked):
+    """What a run stores for the report."""
+
+    details: int = described(
+        100,
+        says="greatest number of candidates that are not listed, and of shadow profiles, that are "
+        "stored of an image for the report; the most confident are taken; 0 stores none",
+        least=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by stage."""
 
@@ -336,6 +348,7 @@ class Settings:
     labels: LabelSettings = field(default_factory=LabelSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     tables: TableSettings = field(default_factory=TableSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
 
 
 def with_values(

@@ -106,6 +106,7 @@ def test_overwrite_deletes_only_files_of_runs(scans, tmp_path):
         if find_spec("pyarrow")
     }
     ours |= {"report/images/a.jpg", "report/images/deep/c.jpg"}
+    ours |= {"report/details/a.js", "report/details/deep/c.js"}
     theirs = {"notes.txt", "overlays/mine.png"}
     assert kept == ours | theirs | {
         f"{kind}/{name}.png" for kind in ("overlays", "masks") for name in ("a", "deep/c")

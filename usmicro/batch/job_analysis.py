@@ -25,6 +25,7 @@ from usmicro.errors import UsageError, UsmicroError
 from usmicro.model.arrays import Frame
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
+from usmicro.result import Table
 
 if TYPE_CHECKING:
     from usmicro.model.findings import Focus, Mass, Summary
@@ -87,6 +88,7 @@ def _analyse_local(
     from usmicro.loading.masks import read_masks
     from usmicro.writing import encode_labels, encode_png
     from usmicro.writing.optional_outputs import OptionalOutputs
+    from usmicro.writing.report.details import encode_details
     from usmicro.writing.report.pictures import encode_picture
     from usmicro.writing.tables import not_finite
 
@@ -120,6 +122,7 @@ def _analyse_local(
         encode_png(analysis.overlay()),
         encode_labels(analysis.labels),
         encode_picture(analysis.image, analysis.labels),
+        encode_details(analysis, job.settings.report.details),
     )
     hashes = tuple(
         write_and_hash(content, file) for content, file in zip(contents, job.files, strict=True)
@@ -139,7 +142,7 @@ def _analyse_local(
         image=job.name,
         status="ok",
         summary=analysis.summary,
-        foci=analysis.foci,
+        foci=Table(replace(focus, shadow_profile=None) for focus in analysis.foci),
         masses=analysis.masses,
         tracks=analysis.tracks,
         key_frame=analysis.frame,

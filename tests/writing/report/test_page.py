@@ -16,7 +16,8 @@ import usmicro
 from tests.helpers.made_run import HOSTILE, make_run, report_data, tables
 from usmicro.errors import UsageError
 from usmicro.writing.report import page as report
-from usmicro.writing.report.page import remove_report, safe_json, write_report
+from usmicro.writing.report.embedding import safe_json
+from usmicro.writing.report.page import remove_report, write_report
 from usmicro.writing.report.pictures import (
     encode_picture,
     outline_path,
@@ -444,6 +445,6 @@ def test_resumed_runs_have_a_complete_report_and_stopped_runs_none(scans, tmp_pa
         for path in (tmp_path / "r" / "report").rglob("*")
         if path.is_file()
     )
-    assert left == ["report/images/mass_linear.jpg"]
+    assert left == ["report/details/mass_linear.js", "report/images/mass_linear.jpg"]
     with open(tmp_path / "r" / "images.csv", encoding="utf-8", newline="") as lines:
         assert [row["image"] for row in csv.DictReader(lines)] == ["mass_linear.png"]

@@ -13,18 +13,21 @@ function highest(values) {
   return known.length ? Math.max(...known) : null;
 }
 
-const FOCI_COLUMNS = Object.fromEntries(data.columns.foci.map((name, index) => [name, index]));
-const images = data.images.map((image, index) => {
+export const FOCI_COLUMNS = Object.fromEntries(
+  data.columns.foci.map((name, index) => [name, index]));
+export const images = data.images.map((image, index) =>
+  Object.assign(image, { index, lowerName: image.image.toLowerCase() }, fociFacts(image)));
+
+/** Return what filters and order need to know of the foci of an image. */
+export function fociFacts(image) {
   const foci = image.tables?.foci ?? [];
   const column = (name) => foci.map((row) => row[FOCI_COLUMNS[name]]);
-  return Object.assign(image, {
-    index,
-    lowerName: image.image.toLowerCase(),
+  return {
     highestConfidence: highest(column("confidence")),
     shadow: column("shadow").includes("yes"),
     twinkling: column("twinkling").some((verdict) => ["yes", "possible"].includes(verdict)),
-  });
-});
+  };
+}
 
 const FOCI_FILTERS = {
   "": () => true,
@@ -51,6 +54,36 @@ let cardCount = 0;
 
 /** Filter and sort the images, and show the first cards. */
 function updateGallery() {
+  chooseImages();
+  byId("cards").replaceChildren();
+  cardCount = 0;
+  showMoreCards();
+}
+
+/** Filter and sort anew after some images have changed; keep the cards of the others. */
+export function refreshGallery(changed) {
+  const before = filtered.slice(0, cardCount);
+  const old = new Map(before.map((image, index) => [image, byId("cards").children[index]]));
+  chooseImages();
+  cardCount = Math.min(filtered.length, Math.max(cardCount, CARDS_STEP));
+  const shown = filtered.slice(0, cardCount);
+  const cards = shown.map((image) => (changed.has(image) ? null : old.get(image)) ?? card(image));
+  const hadFocus = document.activeElement?.closest(".card")?.dataset.image;
+  if (shown.length === before.length && shown.every((image, index) => image === before[index])) {
+    const places = [...byId("cards").children];
+    cards.forEach((item, index) => places[index] === item || places[index].replaceWith(item));
+  } else {
+    byId("cards").replaceChildren(...cards);
+  }
+  if (hadFocus && !document.activeElement?.closest(".card")) {
+    const again = cards.find((item) => item.dataset.image === hadFocus);
+    again?.querySelector("button")?.focus({ preventScroll: true });
+  }
+  showCardCount();
+}
+
+/** Filter and sort the images. */
+function chooseImages() {
   const text = byId("name-filter").value.trim().toLowerCase();
   const status = STATUS_FILTERS[byId("status-filter").value];
   const mass = byId("mass-filter").value;
@@ -60,9 +93,6 @@ function updateGallery() {
   filtered = images.filter((image) => image.lowerName.includes(text)
     && status(image) && passesFoci(image) && passesMass(image));
   filtered.sort(comparison(byId("sort").value, byId("order").value === "down" ? -1 : 1));
-  byId("cards").replaceChildren();
-  cardCount = 0;
-  showMoreCards();
 }
 
 /** Return a comparison of images by a value, or by "image", the name; unknown values go last. */
@@ -81,6 +111,11 @@ function showMoreCards() {
   const first = cardCount;
   cardCount = Math.min(filtered.length, cardCount + CARDS_STEP);
   byId("cards").append(...filtered.slice(first, cardCount).map(card));
+  showCardCount();
+}
+
+/** Write how many cards are shown. */
+function showCardCount() {
   const shown = cardCount < filtered.length ? `${cardCount.toLocaleString("en")} of ` : "";
   const all = images.length.toLocaleString("en");
   const total = filtered.length < images.length ? ` (of ${all})` : "";
