@@ -39,6 +39,11 @@ def test_resume_computes_only_what_changed(bad_scans, tmp_path, computed):
     assert [row["image"] for row in table(tmp_path / "r" / "images.csv")].count("b.png") == 0
 
     computed.clear()
+    (tmp_path / "r" / "report" / "details" / "z.js").write_text("damaged")
+    run(bad_scans, tmp_path / "r", resume=True)
+    assert computed == ["broken.png", "refused.png", "text.dcm", "z.bmp"]
+
+    computed.clear()
     run(
         bad_scans,
         tmp_path / "r",

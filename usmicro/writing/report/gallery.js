@@ -5,6 +5,7 @@ import { openImage } from "./viewer.js";
 
 const CARDS_STEP = 100; // number of cards that are added at a time
 const MOST_DOTS = 60; // number of foci that are drawn on a thumbnail
+const RENEWING_MS = 12; // cards are made anew for at most this time at once
 const DOT_SHARE = 16; // the longer side of a thumbnail divided by the size of a focus on it
 
 /** Return the highest of the values that are known, or null. */
@@ -51,35 +52,70 @@ const STATUS_FILTERS = {
 /** The images that pass the filters, in the chosen order. */
 export let filtered = images;
 let cardCount = 0;
+const outdated = new Set(); // images whose card does not show their present foci
+let renewing = null; // timer of `renewCards`
 
 /** Filter and sort the images, and show the first cards. */
 function updateGallery() {
   chooseImages();
+  outdated.clear();
   byId("cards").replaceChildren();
   cardCount = 0;
   showMoreCards();
 }
 
-/** Filter and sort anew after some images have changed; keep the cards of the others. */
+/**
+ * Filter and sort anew after some images have changed, and make their cards anew: those that can be
+ * seen at once, the others little by little, since a page may have thousands.
+ */
 export function refreshGallery(changed) {
-  const before = filtered.slice(0, cardCount);
-  const old = new Map(before.map((image, index) => [image, byId("cards").children[index]]));
+  const before = filtered.slice(0, cardCount), places = [...byId("cards").children];
+  const old = new Map(before.map((image, index) => [image, places[index]]));
   chooseImages();
   cardCount = Math.min(filtered.length, Math.max(cardCount, CARDS_STEP));
   const shown = filtered.slice(0, cardCount);
-  const cards = shown.map((image) => (changed.has(image) ? null : old.get(image)) ?? card(image));
-  const hadFocus = document.activeElement?.closest(".card")?.dataset.image;
-  if (shown.length === before.length && shown.every((image, index) => image === before[index])) {
-    const places = [...byId("cards").children];
-    cards.forEach((item, index) => places[index] === item || places[index].replaceWith(item));
-  } else {
-    byId("cards").replaceChildren(...cards);
+  if (shown.length !== before.length || shown.some((image, index) => image !== before[index])) {
+    byId("cards").replaceChildren(...shown.map((image) => old.get(image) ?? card(image)));
   }
-  if (hadFocus && !document.activeElement?.closest(".card")) {
-    const again = cards.find((item) => item.dataset.image === hadFocus);
-    again?.querySelector("button")?.focus({ preventScroll: true });
+  for (const image of changed) outdated.add(image);
+  if (!byId("viewer").open) {
+    const cards = [...byId("cards").children];
+    const near = shown.map((image, index) => [image, cards[index]])
+      .filter(([image, item]) => outdated.has(image) && isNearWindow(item));
+    for (const [image, item] of near) renewCard(image, item);
   }
+  clearTimeout(renewing);
+  renewing = setTimeout(renewCards);
   showCardCount();
+}
+
+/** Return true if an element is less than the height of the window away from it. */
+function isNearWindow(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return bottom > -innerHeight && top < 2 * innerHeight;
+}
+
+/** Make a card anew. */
+function renewCard(image, old) {
+  const hasFocus = old.contains(document.activeElement);
+  const item = card(image);
+  old.replaceWith(item);
+  outdated.delete(image);
+  if (hasFocus) item.querySelector("button")?.focus({ preventScroll: true });
+}
+
+/** Make outdated cards anew for a short time, and go on after the browser had time for others. */
+function renewCards() {
+  const end = performance.now() + RENEWING_MS;
+  const cards = [...byId("cards").children];
+  for (let index = 0; index < cardCount && outdated.size; index += 1) {
+    if (!outdated.has(filtered[index])) continue;
+    renewCard(filtered[index], cards[index]);
+    if (performance.now() < end) continue;
+    renewing = setTimeout(renewCards);
+    return;
+  }
+  outdated.clear(); // the others have no card
 }
 
 /** Filter and sort the images. */

@@ -30,13 +30,13 @@ export function showFrom(confidence) {
   const changed = new Set(images.filter(showFociOf));
   for (const slider of sliders) placeSlider(slider);
   if (!changed.size) return;
-  refreshGallery(changed);
-  showTotals();
   if (byId("viewer").open && changed.has(current)) {
     const selected = selectedFocus;
     refreshFoci();
     selectFocusAgain(selected);
   }
+  refreshGallery(changed);
+  showTotals();
 }
 
 /** Keep the shown foci of an image in its tables and counts; return false if nothing changes. */

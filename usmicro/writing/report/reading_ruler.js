@@ -101,11 +101,13 @@ addTool({
     heldRuler.ruler.ends[heldRuler.end] = withinPicture(point);
     drawRulers();
   },
-  up: () => {
+  up: (point, event) => {
     if (!heldRuler) return;
+    if (event.type === "pointerup") heldRuler.ruler.ends[heldRuler.end] = withinPicture(point);
     const [one, other] = heldRuler.ruler.ends;
     const length = Math.hypot(other.x - one.x, other.y - one.y) * view.scale;
     if (length < LEAST_LENGTH) removeRuler(heldRuler.ruler);
+    else drawRulers();
     heldRuler = null;
   },
 }, "Ruler", "L", "Measure: drag from point to point; drag an end to correct it");
