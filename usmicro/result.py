@@ -13,6 +13,7 @@ from usmicro.model.findings import (
     Cluster,
     Focus,
     Mass,
+    MassPoint,
     Summary,
     TrackPoint,
     column_names,
@@ -24,7 +25,7 @@ from usmicro.settings import Settings
 if TYPE_CHECKING:
     import pandas
 
-Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint | Candidate)
+Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint | MassPoint | Candidate)
 
 
 class Table(list[Row], Generic[Row]):
@@ -83,6 +84,8 @@ class Analysis:
     3 nonmass area, 255 not tissue (`usmicro.model.anatomy.AreaLabel`)."""
     tracks: Table[TrackPoint] = field(default_factory=Table, repr=False)
     """Of a cine, each listed focus on each frame that shows it, by focus and frame."""
+    mass_tracks: Table[MassPoint] = field(default_factory=Table, repr=False)
+    """Of a cine, each mass on each frame that shows it, by mass and frame."""
     candidates: Table[Candidate] = field(default_factory=Table, repr=False)
     """Every candidate for a focus on the key frame with what was measured of it, the most confident
     first, and why it is listed or not."""
@@ -137,9 +140,9 @@ class Analysis:
 
     def _repr_png_(self) -> bytes:
         """Return the PNG that a program without HTML shows."""
-        from usmicro.writing import encode_png
+        from usmicro.writing import encode_with_drawing
 
-        return encode_png(self.overlay())
+        return encode_with_drawing(self.overlay())
 
 
 def _points_of_still(foci: Iterable[Focus]) -> list[TrackPoint]:

@@ -22,6 +22,8 @@ from usmicro.posterior.sampling import (
 )
 from usmicro.settings import ShadowSettings
 
+FloatArray = NDArray[np.float32]
+
 CORRELATED_CELLS = 3
 """Number of resolution cells over which differences along a scan line may be correlated.
 
@@ -117,6 +119,7 @@ def focus_shadows(
     at_floor = at_noise_floor(view, median, spread)
     few_cells = iter(_few_cells_reasons(rays.take(~enough), view, usable[~enough], settings))
     shadows = []
+    depths = _depths(view, steps)  # shared, since a long cine keeps very many profiles
     for i in range(len(x)):
         if not enough[i]:
             shadows.append(Shadow("not assessable", reason=next(few_cells)))
@@ -126,24 +129,28 @@ def focus_shadows(
         else:
             fall = falls[i].mean(axis=0)
             drop = float(fall.sum() / compared[i].sum() / spread[i])
-            profile = _profile(view, level[i], compared[i])
+            profile = _profile(depths, level[i], compared[i])
             shadows.append(_assessed(view, fall, drop, float(p[i]), settings, profile))
     return shadows
 
 
-def _profile(view: View, level: NDArray[np.generic], compared: NDArray[np.bool_]) -> ShadowProfile:
-    """Return the profile of a focus; `level`, (3, steps), is of left flank, strip, right flank."""
+def _depths(view: View, steps: int) -> tuple[FloatArray, FloatArray | None]:
+    """Return the depths of a profile in pixels of the input image, and in mm if these are known."""
     grid = view.grid
     # the strips begin one resolution cell below the lower edge of the focus
-    depth = (np.arange(compared.size) + view.speckle_size[1]).astype(np.float32)
+    depth = (np.arange(steps) + view.speckle_size[1]).astype(np.float32)
+    in_mm = depth * np.float32(grid.pixel_mm) if grid.spacing.known else None
+    return depth * np.float32(np.sqrt(grid.step_x * grid.step_y)), in_mm
+
+
+def _profile(
+    depths: tuple[FloatArray, FloatArray | None],
+    level: NDArray[np.generic],
+    compared: NDArray[np.bool_],
+) -> ShadowProfile:
+    """Return the profile of a focus; `level`, (3, steps), is of left flank, strip, right flank."""
     left, strip, right = np.where(compared, level, np.nan).astype(np.float32)
-    return ShadowProfile(
-        depth_px=depth * np.float32(np.sqrt(grid.step_x * grid.step_y)),
-        depth_mm=depth * np.float32(grid.pixel_mm) if grid.spacing.known else None,
-        strip=strip,
-        left=left,
-        right=right,
-    )
+    return ShadowProfile(*depths, strip=strip, left=left, right=right)
 
 
 def _assessed(
