@@ -466,6 +466,25 @@ def test_hidden_foci_are_candidates_too_and_a_drag_moves_the_picture(page):
     assert page.get("view.x") > before
 
 
+def test_a_tap_describes_a_candidate_in_the_panel_of_a_phone(page):
+    page.click(FIRST)
+    page.resize(390, 800)
+    page.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=1)
+    page.get("new Promise((done) => setTimeout(done, 200))")
+    page.key("p")
+    page.wait_for("document.querySelector('#candidates path')")
+    touch(page, "touchStart", on_screen(page, *AT))
+    touch(page, "touchEnd")
+    page.wait_for(f"!{CARD}.hidden")
+    assert "Lowered most by" in page.get(f"{CARD}.textContent")
+    assert page.get(f"{CARD}.parentElement.id") == "panel"
+    touch(page, "touchStart", on_screen(page, 128, 300))  # a focus, which is not selected
+    touch(page, "touchEnd")
+    page.wait_for(f"{CARD}.textContent.includes('Focus 3')")
+    assert page.get("document.querySelector('tr.selected')") is None
+    page.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
 def test_a_moved_page_says_that_the_candidates_are_missing(chromium, report, tmp_path):
     moved = tmp_path / "report.html"
     moved.write_bytes(report.read_bytes())

@@ -1,6 +1,7 @@
 // The candidates near the pointer, with the reason why they are not shown.
 
-import { draw, formatNumber, hasValue, make, tableRows } from "./dom.js";
+import { byId, draw, formatNumber, hasValue, make, tableRows } from "./dom.js";
+import { hideTip } from "./evidence.js";
 import { detailsOf } from "./reading_details.js";
 import { addTool, isActive } from "./reading_tools.js";
 import { current, foci, move, scene, stage, view, viewerEvents } from "./viewer.js";
@@ -8,6 +9,7 @@ import { current, foci, move, scene, stage, view, viewerEvents } from "./viewer.
 const REACH = 22; // candidates are found within this many screen pixels
 const MOST_NEAR = 3; // number of candidates that are described
 const CLICK_DISTANCE = 4; // a drag of more screen pixels moves the picture
+const SMALL = matchMedia("(max-width: 900px)"); // where the panel is below the picture
 const CROSS = 4; // half of the size of a cross, screen pixels
 const crosses = draw("g", { id: "candidates" });
 const candidateCard = make("div", { class: "candidate-card", role: "status" });
@@ -61,14 +63,11 @@ function drawCrosses() {
 /** Show what is known of the candidates near a position, or that there are none. */
 function describeNear(point) {
   const distance = ({ x_px: x, y_px: y }) => Math.hypot(x - point.x, y - point.y) * view.scale;
-  const near = candidates.filter((candidate) => distance(candidate) <= REACH);
+  const near = [...foci, ...candidates].filter((item) => distance(item) <= REACH);
   near.sort((one, other) => distance(one) - distance(other));
-  const listed = foci.filter((focus) => distance(focus) <= REACH);
-  const parts = [
-    ...listed.map((focus) => describeCandidate(`Focus ${focus.focus}`, focus,
-      `Listed. ${focus.confidence_reason ?? ""}`)),
-    ...near.slice(0, MOST_NEAR).map((one) => describeCandidate("Candidate", one, one.reason)),
-  ];
+  const parts = near.slice(0, MOST_NEAR).map((item) => (foci.includes(item)
+    ? describeCandidate(`Focus ${item.focus}`, item, `Listed. ${item.confidence_reason ?? ""}`)
+    : describeCandidate("Candidate", item, item.reason)));
   if (!parts.length) {
     const rest = omitted
       ? ` The ${omitted.toLocaleString("en")} least confident candidates are not stored.` : "";
@@ -89,10 +88,17 @@ function describeCandidate(name, item, reason) {
     make("p", {}, reason));
 }
 
-/** Show the card over the picture. */
+/** Show the card over the picture, or in the panel where the picture is small. */
 function showCard(content) {
+  hideTip();
   candidateCard.replaceChildren(...content);
   candidateCard.hidden = false;
+  if (!SMALL.matches) {
+    stage.append(candidateCard);
+    return;
+  }
+  byId("panel").prepend(candidateCard);
+  byId("panel").scrollTop = 0;
 }
 
 const candidatesTool = {
