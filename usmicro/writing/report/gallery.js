@@ -6,6 +6,7 @@ import { openImage } from "./viewer.js";
 const CARDS_STEP = 100; // number of cards that are added at a time
 const MOST_DOTS = 60; // number of foci that are drawn on a thumbnail
 const RENEWING_MS = 12; // cards are made anew for at most this time at once
+const PAUSE_MS = 400; // and only after this pause while the viewer covers them
 const DOT_SHARE = 16; // the longer side of a thumbnail divided by the size of a focus on it
 
 /** Return the highest of the values that are known, or null. */
@@ -85,7 +86,8 @@ export function refreshGallery(changed) {
     for (const [image, item] of near) renewCard(image, item);
   }
   clearTimeout(renewing);
-  renewing = setTimeout(renewCards);
+  // below the viewer the cards can wait until the slider rests
+  renewing = setTimeout(renewCards, byId("viewer").open ? PAUSE_MS : 0);
   showCardCount();
 }
 
