@@ -337,12 +337,18 @@ class CocoSettings(Checked):
 
 @dataclass(frozen=True, slots=True)
 class ReportSettings(Checked):
-    """What the report holds."""
+    """What a run stores for the report."""
 
     frames: int = described(
         100,
         says="largest number of frames of a cine that the report plays, of those with listed foci "
         "or masses; about 30 kB each; 0 for none",
+        least=0,
+    )
+    details: int = described(
+        100,
+        says="greatest number of candidates that are not listed, and of shadow profiles, that are "
+        "stored of an image for the report; the most confident are taken; 0 stores none",
         least=0,
     )
 
