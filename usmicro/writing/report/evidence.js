@@ -2,7 +2,8 @@
 
 import { byId, count, formatNumber, hasValue, icon, make } from "./dom.js";
 import { showLayer } from "./layers.js";
-import { MOST_ZOOM, current, fittingScale, foci, markers, move, stage, view } from "./viewer.js";
+import { MOST_ZOOM, current, fittingScale, foci, markers, move, stage } from "./viewer.js";
+import { view, viewerEvents } from "./viewer.js";
 
 const FOCUS_ZOOM = 3; // a focus that is found is enlarged by at least this factor
 const tip = byId("tip");
@@ -163,4 +164,5 @@ export function selectFocus(focus, find) {
   } else {
     byId("panel").scrollTop = 0; // the measurements are at its top
   }
+  viewerEvents.dispatchEvent(new CustomEvent("select", { detail: focus }));
 }

@@ -4,6 +4,7 @@ import { byId, data, draw, formatNumber, hasValue, setAttributes, tableRows } fr
 import { hideTip, selectFocus, showEvidence, showTip } from "./evidence.js";
 import { filtered } from "./gallery.js";
 import { showLayers, toggleFindings } from "./layers.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { showTables } from "./tables.js";
 
 export const MOST_ZOOM = 40; // largest zoom relative to the picture that fits
@@ -34,7 +35,8 @@ export let view = { x: 0, y: 0, scale: 1 };
 
 /**
  * Tells other scripts what happens in the viewer: "open" (an image is shown), "draw" (its findings
- * were drawn anew), "move" (the view has changed) and "close".
+ * were drawn anew), "move" (the view has changed), "select" (the focus in `detail` is selected),
+ * "tool" (the pointer has another task) and "close".
  */
 export const viewerEvents = new EventTarget();
 /** Functions that are given a focus and return true if it may be drawn; all must agree. */
@@ -43,7 +45,7 @@ export const focusFilters = [];
  * What the pointer does on the picture instead of moving it, or null: an object with the functions
  * `down`, `move` and `up`, which are given the position in image pixels and the event.
  */
-let tool = null;
+export let tool = null;
 let massTexts = []; // numbers of masses and the image pixels where they are written
 let isFitted = true; // true if the whole picture is shown
 let stageSize = "";
@@ -53,11 +55,11 @@ export function openImage(image) {
   current = image;
   foci = tableRows(image, "foci");
   byId("viewer-title").textContent = image.image;
-  byId("viewer-facts").textContent = imageFacts(image).join(" \u00b7 ");
   const index = filtered.indexOf(image);
   byId("previous").disabled = !neighbour(index, -1);
   byId("next").disabled = !neighbour(index, 1);
   if (!byId("viewer").open) byId("viewer").showModal();
+  showFacts();
   showBase();
   drawAreas();
   drawMarkers();
@@ -73,6 +75,7 @@ export function openImage(image) {
 
 /** Draw the findings again, after the foci that may be drawn have changed. */
 export function redraw() {
+  showFacts();
   drawAreas();
   drawMarkers();
   showLayers();
@@ -84,6 +87,7 @@ export function redraw() {
 export function setTool(newTool) {
   tool = newTool;
   stage.classList.toggle("with-tool", tool !== null);
+  viewerEvents.dispatchEvent(new Event("tool"));
 }
 
 /** Return the position of a pointer event in image pixels. */
@@ -93,6 +97,11 @@ export function imagePoint(event) {
     x: view.x + (event.clientX - left - width / 2) / view.scale,
     y: view.y + (event.clientY - top - height / 2) / view.scale,
   };
+}
+
+/** Show the facts below the name of the image. */
+function showFacts() {
+  byId("viewer-facts").textContent = imageFacts(current).join(" \u00b7 ");
 }
 
 /** Return the facts below the name of an image. */
@@ -108,6 +117,7 @@ function imageFacts(image) {
     facts.push(`${image.frames} frames analysed; frame ${image.key_frame} shown (counted from 0)`);
   }
   if (image.colour_flow === "yes") facts.push("colour flow");
+  if (findingsAreHidden(image)) return facts;
   const calcification = image.calcification.replaceAll("+", ", ");
   const score = formatNumber(image.calcification_score, 2);
   facts.push(`calcification: ${calcification} (score ${score})`);
@@ -122,7 +132,7 @@ function neighbour(start, step) {
 }
 
 /** Open the previous (-1) or next (1) image of the gallery. */
-function openNeighbour(step) {
+export function openNeighbour(step) {
   const image = neighbour(filtered.indexOf(current), step);
   if (image) openImage(image);
 }
@@ -155,6 +165,11 @@ base.addEventListener("error", () => {
 
 /** Draw outlines, extents of shadows, and numbers of masses. */
 function drawAreas() {
+  if (findingsAreHidden(current)) {
+    massTexts = [];
+    byId("areas").replaceChildren();
+    return;
+  }
   const outlines = Object.entries(current.outlines).map(([kind, d]) =>
     draw("path", { d, class: `area ${kind.split(" ")[0]}`, "data-layer": kind }));
   const strips = foci.map(shadowStrip).filter(Boolean).map((d) =>
