@@ -1,6 +1,6 @@
 // What a reader can do with the findings of the image that is shown: select, decide, change, add.
 
-import { data, hasValue, tableRows } from "./dom.js";
+import { byId, data, hasValue, tableRows } from "./dom.js";
 import { selectFocus, showEvidence } from "./evidence.js";
 import { findingsAreHidden } from "./reviewblind.js";
 import { VERDICTS, centroid, isNear, rounded } from "./reviewcsv.js";
@@ -93,6 +93,10 @@ export function selectFinding(finding, find = false) {
     return;
   }
   for (const marker of markers) marker.group.classList.remove("selected");
+  const isChosen = (row) => finding?.kind === "mass" && Number(row.dataset.mass) === finding.key;
+  for (const row of byId("tables").querySelectorAll("tr.selectable")) {
+    row.classList.toggle("selected", isChosen(row));
+  }
   showEvidence(null);
   const values = finding && find && valuesOf(finding);
   if (values) move(values.x - view.x, values.y - view.y);

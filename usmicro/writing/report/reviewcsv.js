@@ -168,7 +168,7 @@ export function readReviewCsv(text) {
     const [reader, image] = JSON.parse(key);
     return { reader, image, after: tidyRecord(record) };
   });
-  const readers = [...new Set(changes.map(({ reader }) => reader))];
+  const readers = [...new Set(changes.map(({ reader }) => reader))].toSorted();
   return { changes, decisions, readers, remarks };
 }
 

@@ -16,6 +16,8 @@ import { current, openImage, openNeighbour, stage, viewerEvents } from "./viewer
 import { filtered } from "./gallery.js";
 
 const CONFIRM_SECONDS = 4; // time in which B must be pressed again to leave blind mode
+const LEAST_SHOWN = 80; // height of the measurements that is to be in view, pixels
+const CHOSEN_MARGIN = 24; // paddings between the controls of a finding, pixels
 const VERDICT_NAMES = { label: "Label", shadow: "Shadow", twinkling: "Twinkling" };
 const ANSWERS = ["yes", "no", "unsure"];
 const KEY_HELP = [
@@ -60,46 +62,47 @@ function choiceRow(name, values, id, choose) {
     make("span", {}, name), ...buttons);
 }
 
+const actionsRow = make("div", { id: "review-actions", class: "review choices" },
+  reviewButton("Accept", "Accept (A)", () => decideSelected("accepted"),
+    { id: "review-accept", "aria-pressed": "false" }),
+  reviewButton("Reject", "Reject (R)", () => decideSelected("rejected"),
+    { id: "review-reject", "aria-pressed": "false" }),
+  reviewButton("Clear", "Take back the decision, or remove your mark (Backspace)", clearSelected,
+    { id: "review-clear" }),
+  reviewButton("Next", "Next finding without a decision, then the next image (N)", goOn,
+    { id: "review-next" }),
+  reviewButton("Undo", "Undo (U)", () => stepBack(false), { id: "review-undo" }));
 const chosenPart = make("div", { class: "review-finding", id: "review-finding" },
   make("strong", { id: "review-selected" }),
-  make("div", { class: "choices" },
-    reviewButton("Accept", "Accept (A)", () => decideSelected("accepted"),
-      { id: "review-accept", "aria-pressed": "false" }),
-    reviewButton("Reject", "Reject (R)", () => decideSelected("rejected"),
-      { id: "review-reject", "aria-pressed": "false" }),
-    reviewButton("Clear", "Take back the decision, or remove your mark (Backspace)", clearSelected,
-      { id: "review-clear" })),
-  ...Object.entries(VERDICTS).map(([column, values]) =>
-    choiceRow(VERDICT_NAMES[column], values, `review-${column}`,
-      (value) => setVerdict(selectedFinding, column, value))));
+  make("div", { class: "verdicts" },
+    ...Object.entries(VERDICTS).map(([column, values]) =>
+      choiceRow(VERDICT_NAMES[column], values, `review-${column}`,
+        (value) => setVerdict(selectedFinding, column, value)))));
 const commentField = make("textarea", { id: "review-comment", rows: 1, maxlength: 2000,
   placeholder: "Comment on the image (C)", "aria-label": "Comment on the image" });
-byId("evidence").before(make("section", { id: "review", class: "review", "aria-label": "Review" },
-  make("p", { id: "review-progress", class: "note" }),
-  make("div", { class: "choices" },
-    reviewButton("Next undecided", "Next finding without a decision (N)", goOn,
-      { id: "review-next" }),
-    reviewButton("Undo", "Undo (U)", () => stepBack(false), { id: "review-undo" }),
-    reviewButton("Redo", "Redo (Shift+U)", () => stepBack(true), { id: "review-redo" }),
-    reviewButton("Keys", "All keys (?)", showKeys, { id: "review-keys" })),
-  make("div", { class: "choices" },
-    reviewButton("Move", "Drag findings (E)", () => toggleTool("edit"), { "data-tool": "edit" }),
-    reviewButton("Add focus", "Add a missed focus (M)", () => toggleTool("focus"),
-      { "data-tool": "focus" }),
-    reviewButton("Add mass", "Add a missed mass (G)", () => toggleTool("mass"),
-      { "data-tool": "mass" }),
-    reviewButton("Close outline", "Close the outline (Enter)", closePolygon,
-      { id: "review-close-outline" })),
+const toolsRow = make("div", { class: "choices" },
+  reviewButton("Move", "Drag findings (E)", () => toggleTool("edit"), { "data-tool": "edit" }),
+  reviewButton("Add focus", "Add a missed focus (M)", () => toggleTool("focus"),
+    { "data-tool": "focus" }),
+  reviewButton("Add mass", "Add a missed mass (G)", () => toggleTool("mass"),
+    { "data-tool": "mass" }),
+  reviewButton("Close outline", "Close the outline (Enter)", closePolygon,
+    { id: "review-close-outline" }),
+  reviewButton("Redo", "Redo (Shift+U)", () => stepBack(true), { id: "review-redo" }),
+  reviewButton("Keys", "All keys (?)", showKeys, { id: "review-keys" }));
+const answerRow = choiceRow("Calcification", ANSWERS, "review-calcification", (value) =>
+  setAnswer("calcification", currentRecord().calcification === value ? "" : value));
+answerRow.append(reviewButton("Reviewed", "This image is reviewed (V)", toggleReviewed,
+  { id: "review-done", "aria-pressed": "false" }));
+byId("evidence").before(actionsRow, make("section",
+  { id: "review", class: "review", "aria-label": "Review" },
+  toolsRow,
   reviewButton("My marks are complete: show the findings", "Show the findings (F)", reveal,
     { id: "review-reveal" }),
-  chosenPart,
-  choiceRow("Calcification", ANSWERS, "review-calcification", (value) =>
-    setAnswer("calcification", currentRecord().calcification === value ? "" : value)),
-  make("div", { class: "choices" },
-    reviewButton("Reviewed", "This image is reviewed (V)", toggleReviewed,
-      { id: "review-done", "aria-pressed": "false" }),
-    commentField),
-  make("p", { id: "review-message", class: "note", role: "status" })));
+  answerRow, commentField,
+  make("p", { id: "review-message", class: "note", role: "status" }),
+  make("p", { id: "review-progress", class: "note" }),
+  chosenPart));
 const keysDialog = make("dialog", { id: "review-help", "aria-label": "Keys" },
   make("h2", {}, "Keys"),
   make("dl", {}, ...KEY_HELP.flatMap(([key, text]) => [make("dt", {}, key), make("dd", {}, text)])),
@@ -127,7 +130,10 @@ function decideSelected(decision) {
   decide(selectedFinding, decision);
   const next = nextUndecided();
   if (next) selectFinding(next, true);
-  else tell("All findings of this image are decided. V: reviewed, N: next image.");
+  else {
+    byId("panel").scrollTop = 0; // where the image as a whole is answered
+    tell("All findings of this image are decided. V: reviewed, N: next image.");
+  }
 }
 
 /** Select the next finding without a decision, or open the next image if there is none. */
@@ -223,20 +229,20 @@ function updatePanel() {
   byId("review-progress").textContent = progressText();
   chosenPart.hidden = !values;
   if (values) {
-    const decision = decisionOn(selectedFinding);
     const isFocus = ["focus", "added"].includes(selectedFinding.kind);
+    chosenPart.querySelector(".verdicts").hidden = !isFocus;
     byId("review-selected").textContent = `${findingName(selectedFinding)}: ${
-      decision || "not decided"}`;
-    for (const [id, value] of [["review-accept", "accepted"], ["review-reject", "rejected"]]) {
-      byId(id).hidden = !isListed(selectedFinding);
-      byId(id).setAttribute("aria-pressed", String(decision === value));
-    }
-    byId("review-clear").textContent = isListed(selectedFinding) ? "Clear" : "Remove";
-    for (const column of Object.keys(VERDICTS)) {
-      byId(`review-${column}`).hidden = !isFocus;
-      pressChoice(`review-${column}`, values[column]);
-    }
+      decisionOn(selectedFinding) || "not decided"}`;
+    for (const column of Object.keys(VERDICTS)) pressChoice(`review-${column}`, values[column]);
   }
+  const decision = values ? decisionOn(selectedFinding) : "";
+  const canDecide = Boolean(values) && isListed(selectedFinding);
+  for (const [id, value] of [["review-accept", "accepted"], ["review-reject", "rejected"]]) {
+    byId(id).disabled = !canDecide;
+    byId(id).setAttribute("aria-pressed", String(decision === value));
+  }
+  byId("review-clear").disabled = !decision;
+  byId("review-clear").textContent = decision === "added" ? "Remove" : "Clear";
   pressChoice("review-calcification", record.calcification);
   byId("review-done").setAttribute("aria-pressed", String(Boolean(record.reviewed)));
   if (document.activeElement !== commentField) commentField.value = record.comment ?? "";
@@ -244,10 +250,19 @@ function updatePanel() {
   const { canUndo, canRedo } = undoState();
   byId("review-undo").disabled = !canUndo;
   byId("review-redo").disabled = !canRedo;
-  for (const button of byId("review").querySelectorAll("[data-tool]")) {
+  for (const button of toolsRow.querySelectorAll("[data-tool]")) {
     button.setAttribute("aria-pressed", String(button.dataset.tool === reviewTool));
   }
   byId("review-close-outline").hidden = reviewTool !== "mass";
+}
+
+/** Scroll the panel of a small screen, so that the selected finding has its measurements below. */
+function showChosen() {
+  const frame = byId("panel").getBoundingClientRect();
+  const { top } = byId("evidence").getBoundingClientRect();
+  if (!selectedFinding || top < frame.bottom - LEAST_SHOWN) return;
+  const above = actionsRow.offsetHeight + chosenPart.offsetHeight + CHOSEN_MARGIN;
+  byId("panel").scrollTop += top - frame.top - above;
 }
 
 /** Return the name of a finding. */
@@ -338,6 +353,7 @@ for (const name of ["open", "draw", "select", "tool"]) {
   viewerEvents.addEventListener(name, updatePanel);
 }
 viewerEvents.addEventListener("open", () => tell(""));
+viewerEvents.addEventListener("select", showChosen);
 for (const name of ["change", "reader", "settings"]) {
   reviewEvents.addEventListener(name, updatePanel);
 }
