@@ -115,7 +115,7 @@ def random_places(seed, names):
 
 def test_the_random_order_follows_from_the_seed(review):
     by_name = review.get(NAMES)
-    orders = {}
+    orders: dict[str, list[str]] = {}
     for seed in ("7", "8", "7"):
         review.get("byId('seed').value = ''")
         review.click("#seed")

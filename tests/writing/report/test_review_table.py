@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +11,8 @@ from tests.helpers.finished_analysis import made_analysis
 from tests.helpers.made_run import HOSTILE, make_run
 from tests.writing.report.conftest import ReviewPage
 from usmicro.writing.report import page as report_page
-from usmicro.writing.report.page import read_run, run_id, write_report
+from usmicro.writing.report.page import run_id, write_report
+from usmicro.writing.report.run import read_run
 
 IMAGE, NEXT_IMAGE = "plain/00000.png", "plain/00001.png"
 CONTRACT = (
@@ -95,6 +98,21 @@ def test_the_saved_table_holds_every_decision_and_is_loaded_again(decided, tmp_p
     assert decided.rows() == []
     decided.get("undoReview(true)")
     assert decided.get("reviewCsv()") == content
+
+
+def test_the_columns_are_those_of_the_documentation(review):
+    text = (Path(__file__).parents[3] / "docs" / "outputs.md").read_text(encoding="utf-8")
+    section = text.split("\n## review.csv\n")[1].split("\n## ")[0]
+    lines = section.splitlines()
+    described = [line.split("`")[1] for line in lines if line.startswith("| `")]
+    assert review.get("CSV_COLUMNS") == described
+    example = section.split("```text\n")[1].split("\n```")[0]
+    assert example.splitlines()[0] == ",".join(described)
+    rows = json.dumps(example.replace("0123456789ab", review.get("data.review.run")))
+    found = review.get(
+        f"(({{ decisions, remarks }}) => [decisions, remarks])(readReviewCsv({rows}))"
+    )
+    assert found == [7, []]
 
 
 def test_only_the_rows_of_the_reader_are_saved_by_default(decided, tmp_path):

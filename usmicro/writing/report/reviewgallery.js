@@ -87,6 +87,8 @@ make("div", { class: "controls" },
   pageButton("Load review.csv", "load-review", () => fileField.click()),
   pageButton("Keys", "page-keys", showKeys), fileField),
 make("p", { id: "progress", class: "note", role: "status" }),
+make("p", { class: "note" }, "Decisions are stored in this browser and sent nowhere. ",
+  "Save review.csv to keep them."),
 make("p", { id: "review-file-message", class: "note", role: "status" })));
 byId("reset").before(make("label", {}, "Review", make("select", { id: "review-filter" },
   ...Object.entries(FILTER_NAMES).map(([value, text]) => make("option", { value }, text)))));

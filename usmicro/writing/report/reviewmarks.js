@@ -45,10 +45,11 @@ export function drawReview() {
 /** Show the decision on a listed focus at its marker. */
 function showState({ focus, group, parts }) {
   const finding = { kind: "focus", key: focus.focus };
-  const decision = decisionOn(finding), label = valuesOf(finding)?.label ?? "";
+  const decision = decisionOn(finding);
+  const label = decision === "accepted" ? valuesOf(finding).label ?? "" : focus.label;
   group.classList.toggle("accepted", decision === "accepted");
   group.classList.toggle("rejected", decision === "rejected");
-  group.dataset.relabelled = decision === "accepted" && label !== focus.label ? label : "";
+  group.dataset.relabelled = label === focus.label ? "" : label;
   if ((group.dataset.decision ?? "") === decision) return;
   group.dataset.decision = decision;
   parts.decision?.remove();
