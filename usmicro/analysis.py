@@ -29,7 +29,7 @@ from usmicro.preparation import ScreenCache, prepare
 from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
 from usmicro.tracking.confidence import frame_rate_of
-from usmicro.tracking.findings import findings_of
+from usmicro.tracking.findings import findings_of, mass_points
 from usmicro.tracking.motion import reduced_tissue, tissue_shift
 from usmicro.tracking.observations import (
     FocusMeasurement,
@@ -146,6 +146,7 @@ def analyze(
             frame_rate=frame_rate_of(
                 scan.frame_times, settings.loading.frames or scan.declared_frames
             ),
+            twinkling=settings.twinkling,
         ),
     )
     key_frame: _KeyFrame | None = None
@@ -219,6 +220,7 @@ def analyze(
         foci=Table(listed_foci(foci, settings)),
         masses=Table(masses),
         tracks=Table(points),
+        mass_tracks=Table(mass_points(state.tracks, analysed, settings)) if number > 1 else Table(),
         summary=summarise(
             scan,
             foci,
@@ -320,7 +322,8 @@ def _follow_masses(
             if track is None:
                 track = state.tracks.add_mass(view, number, measurement)
             track.best = measurement
-        track.add(index, confidence)
+        x_px, y_px = view.grid.to_image(*anatomy.mass_centroids[mass])
+        track.add(index, confidence, (frame, float(x_px), float(y_px)))
         tracks[mass] = track
     return tracks
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from usmicro.labelling.clusters import measure_clusters
 from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Cluster, Focus, Mass, Summary, TrackPoint
+from usmicro.model.findings import Cluster, Focus, Mass, MassPoint, Summary, TrackPoint
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 from usmicro.settings import Settings
@@ -16,7 +16,7 @@ from usmicro.settings import Settings
 if TYPE_CHECKING:
     import pandas
 
-Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint)
+Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint | MassPoint)
 
 
 class Table(list[Row], Generic[Row]):
@@ -75,6 +75,8 @@ class Analysis:
     3 nonmass area, 255 not tissue (`usmicro.model.anatomy.AreaLabel`)."""
     tracks: Table[TrackPoint] = field(default_factory=Table, repr=False)
     """Of a cine, each listed focus on each frame that shows it, by focus and frame."""
+    mass_tracks: Table[MassPoint] = field(default_factory=Table, repr=False)
+    """Of a cine, each mass on each frame that shows it, by mass and frame."""
     notes: tuple[str, ...] = ()
     """Fallbacks and other facts that a reader of the results must know."""
     warnings: tuple[ScanWarning, ...] = ()
@@ -126,9 +128,9 @@ class Analysis:
 
     def _repr_png_(self) -> bytes:
         """Return the PNG that a program without HTML shows."""
-        from usmicro.writing import encode_png
+        from usmicro.writing import encode_with_drawing
 
-        return encode_png(self.overlay())
+        return encode_with_drawing(self.overlay())
 
 
 def _points_of_still(foci: Iterable[Focus]) -> list[TrackPoint]:

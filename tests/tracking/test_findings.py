@@ -69,7 +69,7 @@ def test_a_place_without_an_echo_is_listed_from_a_still_only_if_it_is_clear(zone
     assert [(focus.origin, focus.twinkling) for focus in foci] == [
         ("twinkling", "possible")
     ] * listed
-    verdict = assess_twinkling(track.colour).verdict
+    verdict = assess_twinkling(list(track.colour)).verdict
     assert verdict == ("possible" if zone_fraction > 0.5 else "no")
 
 

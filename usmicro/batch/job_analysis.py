@@ -85,7 +85,7 @@ def _analyse_local(
     from usmicro.analysis import analyze
     from usmicro.loading import load
     from usmicro.loading.masks import read_masks
-    from usmicro.writing import encode_labels, encode_png
+    from usmicro.writing import encode_labels, encode_with_drawing
     from usmicro.writing.optional_outputs import OptionalOutputs
     from usmicro.writing.report.pictures import encode_picture
     from usmicro.writing.tables import not_finite
@@ -117,7 +117,7 @@ def _analyse_local(
     )
     analysed = time.perf_counter()
     contents = (
-        encode_png(analysis.overlay()),
+        encode_with_drawing(analysis.overlay()),
         encode_labels(analysis.labels),
         encode_picture(analysis.image, analysis.labels),
     )

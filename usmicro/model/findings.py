@@ -210,6 +210,20 @@ class TrackPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MassPoint:
+    """The centroid of one mass on one frame of a cine that shows it."""
+
+    mass: int
+    """Number in masses.csv."""
+    frame: int
+    """Index of the frame in the scan."""
+    x_px: float
+    """Column in the input image."""
+    y_px: float
+    """Row in the input image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """Findings on the image as a whole: a row of images.csv.
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from usmicro.doppler.twinkling import assess_twinkling
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.labelling.clusters import find_clusters
 from usmicro.model.findings import (
     Focus,
     Mass,
+    MassPoint,
     Origin,
     TrackPoint,
     Twinkling,
@@ -137,6 +137,24 @@ def findings_of(
     return foci, masses, points
 
 
+def mass_points(tracks: TrackCollection, analysed: int, settings: Settings) -> list[MassPoint]:
+    """Return every mass of the table on every frame that shows it, by mass and frame.
+
+    Parameters
+    ----------
+    tracks : TrackCollection
+    analysed : int
+        Number of frames of the scan that were analysed.
+    settings : Settings
+    """
+    numbers = _mass_numbers(tracks, analysed, settings.anatomy.mass_threshold)
+    return [
+        MassPoint(mass=number, frame=int(frame), x_px=x_px, y_px=y_px)
+        for track, number in numbers.items()
+        for frame, x_px, y_px in np.reshape(track.centres, (-1, 3)).tolist()
+    ]
+
+
 def _points(track: FocusTrack, number: int, frame_times: Sequence[float]) -> list[TrackPoint]:
     """Build the rows of tracks.csv of one focus."""
     return [
@@ -186,7 +204,7 @@ def _reported(
     of twinkling; others are mostly vessels.
     """
     foci = tracks.foci
-    verdicts = [assess_twinkling(track.colour, settings.twinkling) for track in foci]
+    verdicts = [track.twinkling(settings.twinkling) for track in foci]
     support = SUPPORT_IN_CINE if cine else SUPPORT_IN_STILL
     least = listing_confidence(settings.foci)
     sources = _sources(foci, verdicts, analysed, support, settings.twinkling)
@@ -211,7 +229,7 @@ def _reported(
         reported.append(
             _ReportedFocus(
                 track=track,
-                number=len(reported) + 1,
+                number=len(reported) + tracks.forgotten_before(track) + 1,
                 confidence=confidence,
                 origin="twinkling" if is_source and not listed_by_echo else "echo",
                 mass=None if track.mass is None else mass_numbers.get(track.mass),

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from usmicro.writing.masks import encode_png
+from usmicro.writing.indexed_png import encode_with_drawing
 from usmicro.writing.overlays import draw
 from usmicro.writing.tables import cell
 
@@ -68,7 +68,7 @@ def analysis_text(analysis: AnalysisLike) -> str:
 
 def analysis_html(analysis: AnalysisLike) -> str:
     """Describe an analysis as HTML: text, overlay, and the tables of masses and foci."""
-    picture = base64.b64encode(encode_png(draw(analysis))).decode()
+    picture = base64.b64encode(encode_with_drawing(draw(analysis))).decode()
     return (
         f"<pre>{escape(analysis_text(analysis))}</pre>"
         f'<img alt="The key frame of {escape(analysis.scan.name, quote=True)} with its findings" '
