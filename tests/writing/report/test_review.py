@@ -202,6 +202,26 @@ def test_the_gallery_is_filtered_by_the_review(review):
     assert IMAGE not in shown["no"]
 
 
+def test_a_decision_in_another_tab_is_seen(review):
+    review.show(IMAGE)
+    review.keys("n")
+    review.get(
+        "dispatchEvent(new StorageEvent('storage', { key: storageKey('', current.image), "
+        """newValue: '{"foci":{"2":{"decision":"rejected","frame":0,"x":512,"y":160}}}' }))"""
+    )
+    assert review.get(DECISIONS) == ",rejected,"
+    review.keys("a")
+    assert review.text("review-selected") == "Focus 3: not decided"
+
+
+def test_filtered_foci_are_not_decided(review):
+    """Another script may hide foci, such as those of a low confidence."""
+    review.show(IMAGE)
+    review.get("focusFilters.push((focus) => focus.focus !== 2), redraw()")
+    review.keys("naA")
+    assert sorted(decisions(review)) == [1, 3]
+
+
 def test_a_full_storage_gives_a_warning(review):
     review.get(
         "Storage.prototype.setItem = () => { "

@@ -91,6 +91,30 @@ def test_blind_mode_is_left_only_on_a_second_press(review):
     assert review.rows() == []
 
 
+def test_an_image_may_be_reviewed_without_its_findings(review):
+    review.click("#blind")
+    review.show(IMAGE)
+    review.keys("yyv")
+    (row,) = review.rows()
+    assert (row["calcification"], row["reviewed"], row["blind"]) == ("no", "yes", "yes")
+    assert review.get("document.querySelectorAll('.marker').length") == 0
+    review.keys("v")
+    assert review.rows()[0]["blind"] == ""
+
+
+def test_a_blind_mark_joins_its_focus_even_if_the_findings_were_not_asked_for(review):
+    review.click("#blind")
+    review.show(IMAGE)
+    review.keys("m")
+    review.browser.click_at(*review.at(514, 163))
+    review.keys("1mbb")
+    review.click("tr[data-focus='2']")
+    review.keys("a")
+    (row,) = review.rows()
+    assert (row["focus"], row["label"], row["blind"]) == ("2", "intramass", "yes")
+    assert abs(float(row["x_px"]) - 514) < 0.7
+
+
 def random_places(seed, names):
     """Return the place of each name in the random order: the hash of reviewblind.js."""
 
@@ -128,6 +152,8 @@ def test_the_random_order_follows_from_the_seed(review):
         assert order == sorted(by_name, key=places.__getitem__)
     assert orders["7"] != orders["8"]
     assert orders["7"] != by_name
+    review.open()
+    assert review.get(NAMES) == orders["7"]
     review.get("byId('order').value = 'down', byId('order').dispatchEvent(new Event('input'))")
     assert review.get(NAMES) == orders["7"]
 
@@ -140,3 +166,12 @@ def test_the_random_order_is_uniform():
         first[names.index(min(names, key=places.__getitem__))] += 1
     # binomial with p = 1/4: standard deviation 19
     assert all(abs(number - 500) < 80 for number in first)
+
+
+def test_the_reset_button_ends_the_random_order(review):
+    by_name = review.get(NAMES)
+    review.get("changeSettings({ random: true })")
+    assert review.get(NAMES) != by_name
+    review.click("#reset")
+    review.browser.wait_for("!reviewSettings.random")
+    assert review.get(NAMES) == by_name

@@ -121,9 +121,9 @@ export function decide(finding, decision) {
   changeRecord(current.image, (record) => putDecision(record, finding, decision));
 }
 
-/** Accept or reject all listed findings that are not decided yet. */
+/** Accept or reject all listed findings that are not decided yet and that no filter hides. */
 export function decideRemaining(decision) {
-  const remaining = allFindings().filter((finding) => !decisionOn(finding));
+  const remaining = allFindings().filter(isReachable).filter((finding) => !decisionOn(finding));
   changeRecord(current.image, (record) => {
     for (const finding of remaining) putDecision(record, finding, decision);
   });
@@ -135,13 +135,25 @@ function putDecision(record, { kind, key }, decision) {
   const table = kind === "focus" ? "foci" : "masses";
   const listed = listedValues({ kind, key }), own = record[table]?.[key];
   const kept = tidyRecord({ comment: own?.comment, blind: own?.blind });
-  let values = { ...listed, ...own, ...kept };
+  let values = { ...listed, ...(own ?? takeBlindMark(record, { kind, key })), ...kept };
   if (decision === "rejected") {
     // what is no focus has no label, and lies where the program put it
     const { frame, x, y, diameter } = listed;
     values = { frame, x, y, diameter, ...kept };
   }
   record[table] = { ...record[table], [key]: tidyRecord({ ...values, decision }) };
+}
+
+/**
+ * Take the mark that the reader made blind on a focus out of a record, and return it. Returns null
+ * if there is none, as usual: `revealFindings` has dealt with the marks, unless it was not asked.
+ */
+function takeBlindMark(record, { kind, key }) {
+  const focus = kind === "focus" && foci.find((other) => other.focus === key);
+  const mark = focus && record.added?.find((other) => other.blind && isNear(other, focus));
+  if (!mark) return null;
+  record.added = record.added.filter((other) => other !== mark);
+  return mark;
 }
 
 /** Set the label, shadow or twinkling of a focus; a listed focus is thereby accepted. */
@@ -274,6 +286,12 @@ export function revealFindings() {
 /** Set the calcification, comment or reviewed mark of the image that is shown. */
 export function setAnswer(name, value) {
   changeRecord(current.image, (record) => { record[name] = value; });
+}
+
+/** Mark the image as reviewed or not; without its findings, it was read blind. */
+export function setReviewed(reviewed) {
+  const blind = reviewed && findingsAreHidden(current);
+  changeRecord(current.image, (record) => Object.assign(record, { reviewed, blind }));
 }
 
 /** Return the next finding that is not decided, after the selected one, or null. */

@@ -48,9 +48,9 @@ function compareTexts(one, other) {
 function recordRows({ reader, image, record }) {
   const rows = [];
   const add = (cells) => rows.push({ image, reader, run: data.review.run, ...cells });
-  const { calcification, reviewed, comment, revealed } = record;
-  if (calcification || reviewed || comment || revealed) {
-    add({ calcification, comment, reviewed: flagCell(reviewed), blind: flagCell(revealed) });
+  const { calcification, reviewed, comment } = record, blind = record.revealed || record.blind;
+  if (calcification || reviewed || comment || blind) {
+    add({ calcification, comment, reviewed: flagCell(reviewed), blind: flagCell(blind) });
   }
   for (const [number, focus] of numbered(record.foci)) add({ focus: number, ...focusCells(focus) });
   for (const focus of record.added ?? []) add({ ...focusCells(focus), decision: "added" });

@@ -134,6 +134,7 @@ function clearFindingFields() {
 /** Put the settings of the review into effect in the gallery. */
 function applySettings() {
   if (reviewSettings.blind) clearFindingFields();
+  if (reviewSettings.random) byId("sort").value = "random";
   imageOrders.random = randomOrder();
   showReviewState();
   updateGallery();
@@ -181,10 +182,14 @@ fileField.addEventListener("change", async () => {
 readerField.addEventListener("change", () => changeReader(readerField.value.trim()));
 blindField.addEventListener("change", () => changeSettings({ blind: blindField.checked }));
 seedField.addEventListener("change", () => {
-  changeSettings({ seed: seedField.value.trim() });
-  byId("sort").value = "random";
-  updateGallery();
+  changeSettings({ seed: seedField.value.trim(), random: true });
 });
+byId("sort").addEventListener("input", () => {
+  changeSettings({ random: byId("sort").value === "random" });
+});
+// the fields are reset after this event
+byId("controls").addEventListener("reset", () => setTimeout(() =>
+  changeSettings({ random: false })));
 byId("review-filter").addEventListener("input", updateGallery);
 imageFilters.push((image) => {
   const wanted = byId("review-filter").value;

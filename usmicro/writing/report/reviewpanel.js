@@ -5,7 +5,7 @@ import { addFocusInMiddle, closePolygon, removeCorner } from "./reviewtools.js";
 import { allFindings, currentRecord, cycleVerdict, decide } from "./reviewactions.js";
 import { decideRemaining, decisionOn, nextUndecided, removeDecision } from "./reviewactions.js";
 import { revealFindings, selectFinding, selectedFinding } from "./reviewactions.js";
-import { setAnswer, setVerdict, valuesOf } from "./reviewactions.js";
+import { setAnswer, setReviewed, setVerdict, valuesOf } from "./reviewactions.js";
 import { findingsAreHidden } from "./reviewblind.js";
 import { VERDICTS } from "./reviewcsv.js";
 import { progressText } from "./reviewgallery.js";
@@ -187,7 +187,7 @@ function reveal() {
 /** Mark the image as reviewed, or take the mark back. */
 function toggleReviewed() {
   const reviewed = !currentRecord().reviewed;
-  setAnswer("reviewed", reviewed);
+  setReviewed(reviewed);
   const open = allFindings().filter((finding) => !decisionOn(finding)).length;
   if (!reviewed) tell("Not reviewed.");
   else if (findingsAreHidden(current)) tell("Reviewed without the findings. N: next image.");

@@ -5,14 +5,14 @@ import { data } from "./dom.js";
 // The prefix keeps the runs apart, since browsers share one storage between all local files.
 const STORE_PREFIX = `usmicro-review ${data.review.run} `;
 const SETTINGS_KEY = `usmicro-review-settings ${data.review.run}`;
-const DEFAULT_SETTINGS = { reader: "", blind: false, seed: "1" };
+const DEFAULT_SETTINGS = { reader: "", blind: false, random: false, seed: "1" };
 
 /**
  * Tells what happens to the review: "change" (decisions on the images in `detail` have changed),
  * "reader" (another reader works), "settings" and "unstored" (the browser could not store).
  */
 export const reviewEvents = new EventTarget();
-/** Name of the reader who works, whether blind mode is on, and the seed of the random order. */
+/** Name of the reader who works, blind mode, and whether the order is random, with its seed. */
 export const reviewSettings = { ...DEFAULT_SETTINGS };
 
 const records = new Map(); // reader, then image, to the decisions on this image
@@ -24,8 +24,8 @@ export let storageProblem = "";
 
 /**
  * Return the decisions of a reader on an image. An object with any of: `calcification`,
- * `reviewed`, `comment`, `revealed` (read blind, findings shown since), `foci` and `masses` (by
- * number), `added` (foci) and `drawn` (masses). Never change it; use `changeRecord`.
+ * `reviewed`, `comment`, `revealed` (read blind, findings shown since), `blind` (reviewed without
+ * the findings), `foci` and `masses` (by number), `added` (foci) and `drawn` (masses). Never change it; use `changeRecord`.
  */
 export function recordOf(image, reader = reviewSettings.reader) {
   return records.get(reader)?.get(image) ?? EMPTY_RECORD;
