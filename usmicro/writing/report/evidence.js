@@ -2,8 +2,8 @@
 
 import { byId, count, formatNumber, hasValue, icon, make } from "./dom.js";
 import { showLayer } from "./layers.js";
-import { MOST_ZOOM, current, fittingScale, foci, markers, move, stage } from "./viewer.js";
-import { view, viewerEvents } from "./viewer.js";
+import { MOST_ZOOM, current, fittingScale, foci, markers, move, stage, view } from "./viewer.js";
+import { viewerEvents } from "./viewer.js";
 
 const FOCUS_ZOOM = 3; // a focus that is found is enlarged by at least this factor
 const tip = byId("tip");
@@ -126,6 +126,12 @@ export function hideTip() {
 
 /** Show all measurements of a focus in the panel, or a hint if no focus is selected. */
 export function showEvidence(focus) {
+  fillEvidence(focus);
+  viewerEvents.dispatchEvent(new CustomEvent("select", { detail: focus }));
+}
+
+/** Fill the panel with all measurements of a focus, or with a hint. */
+function fillEvidence(focus) {
   const panel = byId("evidence");
   panel.hidden = !foci.length;
   if (!focus) {
@@ -164,5 +170,4 @@ export function selectFocus(focus, find) {
   } else {
     byId("panel").scrollTop = 0; // the measurements are at its top
   }
-  viewerEvents.dispatchEvent(new CustomEvent("select", { detail: focus }));
 }

@@ -100,7 +100,6 @@ export function selectFinding(finding, find = false) {
   showEvidence(null);
   const values = finding && find && valuesOf(finding);
   if (values) move(values.x - view.x, values.y - view.y);
-  viewerEvents.dispatchEvent(new CustomEvent("select", { detail: null }));
 }
 
 // the viewer selects a focus by a click on its marker or on its row

@@ -197,10 +197,10 @@ imageFilters.push((image) => {
 });
 
 let touched = new Set(); // images whose cards are to be made anew when the viewer closes
-const imagesByName = new Map(data.images.map((image) => [image.image, image]));
+const reviewedImages = new Map(data.images.map((image) => [image.image, image]));
 
 /** Make the cards of the touched images anew; the filter may pass other images now. */
-function refreshGallery() {
+function refreshReviewed() {
   if (!touched.size) return;
   if (byId("review-filter").value || touched.size > MOST_REFRESHED) updateGallery();
   else for (const image of touched) refreshCard(image);
@@ -208,12 +208,12 @@ function refreshGallery() {
 }
 
 reviewEvents.addEventListener("change", ({ detail: images }) => {
-  for (const name of images) touched.add(imagesByName.get(name));
+  for (const name of images) touched.add(reviewedImages.get(name));
   touched.delete(undefined); // an image of another page
   showReviewState();
-  if (!byId("viewer").open) refreshGallery();
+  if (!byId("viewer").open) refreshReviewed();
 });
-viewerEvents.addEventListener("close", refreshGallery);
+viewerEvents.addEventListener("close", refreshReviewed);
 reviewEvents.addEventListener("unstored", showReviewState);
 for (const name of ["reader", "settings"]) {
   reviewEvents.addEventListener(name, applySettings);

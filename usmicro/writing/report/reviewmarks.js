@@ -11,7 +11,7 @@ import { current, focusFilters, markers, redraw, view, viewerEvents } from "./vi
 
 const LEAST_MARK_RADIUS = 7; // smallest radius of a mark of the reader, screen pixels
 const MARK_MARGIN = 3; // distance of the ring from the edge of the focus, screen pixels
-const TICK = "M-6 0l4 5 8-10";
+const TICK_PATH = "M-6 0l4 5 8-10";
 const BADGE_RADIUS = 11; // of the sign beside the number of a mass, screen pixels
 const BADGE_OFFSET = 34; // distance of this sign from the top of its mass, screen pixels
 
@@ -29,6 +29,12 @@ export function drawReview() {
   wasHidden = isHidden;
   byId("viewer").classList.toggle("blind", isHidden);
   for (const marker of markers) showState(marker);
+  drawMarks(isHidden);
+  markRows();
+}
+
+/** Draw the marks of the reader and the signs of the masses, which differ if they are selected. */
+function drawMarks(isHidden) {
   placedMarks = [];
   const record = currentRecord();
   const masses = isHidden ? [] : listedMasses().flatMap((mass) => massSigns(mass));
@@ -39,7 +45,6 @@ export function drawReview() {
     ownFocus({ kind: "added", key }, focus, `+${key + 1}`));
   reviewLayer.replaceChildren(...masses, ...drawn, ...moved, ...added);
   placeReview();
-  markRows();
 }
 
 /** Show the decision on a listed focus at its marker. */
@@ -47,10 +52,11 @@ function showState({ focus, group, parts }) {
   const finding = { kind: "focus", key: focus.focus };
   const decision = decisionOn(finding);
   const label = decision === "accepted" ? valuesOf(finding).label ?? "" : focus.label;
+  if (parts.state === decision + label) return; // most of very many foci do not change
+  parts.state = decision + label;
   group.classList.toggle("accepted", decision === "accepted");
   group.classList.toggle("rejected", decision === "rejected");
   group.dataset.relabelled = label === focus.label ? "" : label;
-  if ((group.dataset.decision ?? "") === decision) return;
   group.dataset.decision = decision;
   parts.decision?.remove();
   parts.decision = decision ? draw("path", { class: "decision-sign" }) : null;
@@ -81,7 +87,7 @@ function massSigns({ mass }) {
 
 /** Return the sign of a decision as an SVG path around its middle. */
 function signPath(decision) {
-  if (decision === "accepted") return TICK;
+  if (decision === "accepted") return TICK_PATH;
   if (decision === "rejected") return "M-5-5L5 5M5-5L-5 5";
   return "M-1 0h2";
 }
@@ -173,7 +179,7 @@ function placeReview() {
     if (!parts.decision) continue;
     const radius = Number(parts.hit.getAttribute("r")) - 2;
     if (group.dataset.decision === "accepted") {
-      setAttributes(parts.decision, { d: TICK,
+      setAttributes(parts.decision, { d: TICK_PATH,
         transform: `translate(${-radius - 3} ${-radius - 1})` });
     } else {
       const end = 0.8 * radius;
@@ -195,9 +201,8 @@ export function markRows() {
 }
 
 focusFilters.push(() => !findingsAreHidden(current));
-for (const name of ["open", "draw", "frame", "select"]) {
-  viewerEvents.addEventListener(name, drawReview);
-}
+for (const name of ["open", "draw", "frame"]) viewerEvents.addEventListener(name, drawReview);
+viewerEvents.addEventListener("select", () => drawMarks(findingsAreHidden(current)));
 viewerEvents.addEventListener("move", placeReview);
 reviewEvents.addEventListener("change", ({ detail: images }) => {
   if (!current || !images.includes(current.image)) return;

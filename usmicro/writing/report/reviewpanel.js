@@ -353,7 +353,8 @@ for (const name of ["open", "draw", "select", "tool"]) {
   viewerEvents.addEventListener(name, updatePanel);
 }
 viewerEvents.addEventListener("open", () => tell(""));
-viewerEvents.addEventListener("select", showChosen);
+// after the viewer has scrolled the panel
+viewerEvents.addEventListener("select", () => queueMicrotask(showChosen));
 for (const name of ["change", "reader", "settings"]) {
   reviewEvents.addEventListener(name, updatePanel);
 }

@@ -25,7 +25,8 @@ export let storageProblem = "";
 /**
  * Return the decisions of a reader on an image. An object with any of: `calcification`,
  * `reviewed`, `comment`, `revealed` (read blind, findings shown since), `blind` (reviewed without
- * the findings), `foci` and `masses` (by number), `added` (foci) and `drawn` (masses). Never change it; use `changeRecord`.
+ * the findings), `foci` and `masses` (by number), `added` (foci) and `drawn` (masses).
+ * Never change it; use `changeRecord`.
  */
 export function recordOf(image, reader = reviewSettings.reader) {
   return records.get(reader)?.get(image) ?? EMPTY_RECORD;

@@ -4,7 +4,7 @@ import { byId, draw } from "./dom.js";
 import { addFocus, addMass, allFindings, frameShown, isSame } from "./reviewactions.js";
 import { moveFinding, selectFinding, selectedFinding, valuesOf } from "./reviewactions.js";
 import { draftLayer, polygonPath, ringRadius } from "./reviewmarks.js";
-import { move, setTool, stage, tool, view, viewerEvents } from "./viewer.js";
+import { move, setTool, stage, view, viewerEvents } from "./viewer.js";
 
 const CLICK_SLOP = 5; // a pointer that moves less, in screen pixels, clicks
 const GRAB_REACH = 12; // distance from a mark at which the pointer grabs it, screen pixels
@@ -160,11 +160,7 @@ function endDrag() {
 
 /** Use a tool of the review, or none for an empty name. */
 export function useTool(name) {
-  endDrag();
-  reviewTool = name;
-  if (name) setTool(TOOLS[name]);
-  else if (Object.values(TOOLS).includes(tool)) setTool(null);
-  stage.dataset.reviewTool = name;
+  if (name || reviewTool) setTool(TOOLS[name] ?? null);
 }
 
 /** Leave the tool after what it does once. */
@@ -200,13 +196,11 @@ stage.addEventListener("dblclick", (event) => {
   event.stopImmediatePropagation();
   closePolygon();
 }, { capture: true });
-viewerEvents.addEventListener("tool", () => {
-  // another script has taken the pointer
-  if (reviewTool && tool !== TOOLS[reviewTool]) {
-    endDrag();
-    reviewTool = "";
-    stage.dataset.reviewTool = "";
-  }
+// other scripts have tools of the pointer too
+viewerEvents.addEventListener("tool", ({ detail: tool }) => {
+  endDrag();
+  reviewTool = Object.keys(TOOLS).find((name) => TOOLS[name] === tool) ?? "";
+  stage.dataset.reviewTool = reviewTool;
 });
 viewerEvents.addEventListener("open", () => useTool(""));
 byId("viewer").addEventListener("cancel", (event) => {

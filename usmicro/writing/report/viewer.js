@@ -35,8 +35,8 @@ export let view = { x: 0, y: 0, scale: 1 };
 
 /**
  * Tells other scripts what happens in the viewer: "open" (an image is shown), "draw" (its findings
- * were drawn anew), "move" (the view has changed), "select" (the focus in `detail` is selected),
- * "tool" (the pointer has another task) and "close".
+ * were drawn anew), "move" (the view has changed), "tool" (`detail` is the new tool of the pointer
+ * or null), "select" (`detail` is the focus in the panel or null) and "close".
  */
 export const viewerEvents = new EventTarget();
 /** Functions that are given a focus and return true if it may be drawn; all must agree. */
@@ -45,7 +45,7 @@ export const focusFilters = [];
  * What the pointer does on the picture instead of moving it, or null: an object with the functions
  * `down`, `move` and `up`, which are given the position in image pixels and the event.
  */
-export let tool = null;
+let tool = null;
 let massTexts = []; // numbers of masses and the image pixels where they are written
 let isFitted = true; // true if the whole picture is shown
 let stageSize = "";
@@ -87,7 +87,7 @@ export function redraw() {
 export function setTool(newTool) {
   tool = newTool;
   stage.classList.toggle("with-tool", tool !== null);
-  viewerEvents.dispatchEvent(new Event("tool"));
+  viewerEvents.dispatchEvent(new CustomEvent("tool", { detail: tool }));
 }
 
 /** Return the position of a pointer event in image pixels. */
