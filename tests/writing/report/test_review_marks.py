@@ -176,3 +176,21 @@ def test_a_finger_adds_a_focus(opened):
     browser.call("Emulation.setTouchEmulationEnabled", enabled=False)
     (row,) = opened.rows()
     assert numbers(row, "x_px", "y_px") == pytest.approx([400, 120], abs=0.7)
+
+
+def test_marks_in_a_cine_belong_to_the_frame_that_is_shown(opened):
+    opened.get("current.frames = 5, current.key_frame = 3")
+    opened.keys("m")
+    opened.browser.click_at(*opened.at(400, 120))
+    opened.keys("g")
+    opened.browser.drag(opened.at(380, 240), opened.at(460, 300))
+    opened.get("moveFinding({ kind: 'focus', key: 2 }, { x: 520, y: 170, diameter: 8 })")
+    opened.click("tr[data-focus='3']")
+    opened.keys("a")
+    frames = {(row["focus"], row["decision"], row["mass"]): row["frame"] for row in opened.rows()}
+    assert frames == {
+        ("", "added", ""): "3",
+        ("", "", "accepted"): "3",
+        ("2", "accepted", ""): "3",  # moved on this frame
+        ("3", "accepted", ""): "0",  # where the program measured it
+    }
