@@ -3,6 +3,7 @@ import re
 import pytest
 
 from tests.helpers.evaluated_run import make_run
+from tests.helpers.reviews import focus_review, write_review
 from usmicro.errors import UsageError
 from usmicro.evaluation.review import read_review
 from usmicro.evaluation.review_cells import REVIEW_COLUMNS
@@ -15,35 +16,19 @@ def run(tmp_path_factory):
     return read_run(make_run(tmp_path_factory.mktemp("review") / "run"))
 
 
-def written(path, *rows, columns=REVIEW_COLUMNS, end="\n"):
-    """Write a review; each row is a dictionary of its cells that are not empty."""
-    lines = [",".join(columns), *(",".join(str(r.get(c, "")) for c in columns) for r in rows)]
-    path.write_bytes(("\n".join(lines) + end).encode())
-    return path
-
-
-def focus(number, x, y, decision="accepted", image="a.png", **cells):
-    return {
-        "image": image,
-        "frame": 0,
-        "focus": number,
-        "x_px": x,
-        "y_px": y,
-        "decision": decision,
-    } | cells
-
-
 def texts(review):
     return [problem.text for problem in review.problems]
 
 
 def test_the_kind_of_a_row_follows_from_its_cells(run, tmp_path):
-    file = written(
+    file = write_review(
         tmp_path / "review.csv",
         {"image": "a.png", "calcification": "yes", "reader": "AB", "reviewed": "yes", "blind": ""},
-        focus(1, 31.5, 30, label="intramass", shadow="no", twinkling="possible", diameter_px=4.5),
-        focus(2, 60, 40, "rejected"),
-        focus("", 10, 12.25, "added", reader="AB", label="intraductal", blind="yes"),
+        focus_review(
+            1, 31.5, 30, label="intramass", shadow="no", twinkling="possible", diameter_px=4.5
+        ),
+        focus_review(2, 60, 40, "rejected"),
+        focus_review("", 10, 12.25, "added", reader="AB", label="intraductal", blind="yes"),
         {"image": "a.png", "x_px": 29.5, "y_px": 29.5, "mass": "rejected", "mass_number": 1},
         {
             **{"image": "a.png", "x_px": 55, "y_px": 55, "mass": "accepted"},
@@ -72,7 +57,7 @@ def test_the_kind_of_a_row_follows_from_its_cells(run, tmp_path):
 
 
 def test_a_byte_order_mark_and_other_line_ends_are_accepted(run, tmp_path):
-    file = written(tmp_path / "review.csv", focus(1, 30, 30, reader="AB"))
+    file = write_review(tmp_path / "review.csv", focus_review(1, 30, 30, reader="AB"))
     plain = read_review(file, run)
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
     assert read_review(file, run) == plain
@@ -80,9 +65,9 @@ def test_a_byte_order_mark_and_other_line_ends_are_accepted(run, tmp_path):
 
 def test_a_file_without_the_later_columns_counts_its_images_as_read(run, tmp_path):
     columns = REVIEW_COLUMNS[:14]
-    file = written(
+    file = write_review(
         tmp_path / "review.csv",
-        focus(1, 30, 30),
+        focus_review(1, 30, 30),
         {"image": "c.png", "calcification": "no"},
         columns=columns,
     )
@@ -97,13 +82,16 @@ def test_a_file_without_the_later_columns_counts_its_images_as_read(run, tmp_pat
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (focus(1, 1, 1, image="x.png"), "image that the run does not have; row not used"),
-        (focus(1, 1, 1, "perhaps"), "column decision: expected accepted, rejected, added"),
-        (focus("one", 1, 1), "column focus: expected a whole number of at least 1"),
-        (focus("", 1, 1), "column focus: expected a number for an accepted or rejected focus"),
-        (focus(1, "left", 1), "column x_px: expected a number of pixels; row not used"),
-        (focus(1, 1, ""), "column y_px: expected a number of pixels; row not used"),
-        (focus(1, 1, 400), "expected a position in the image; row not used"),
+        (focus_review(1, 1, 1, image="x.png"), "image that the run does not have; row not used"),
+        (focus_review(1, 1, 1, "perhaps"), "column decision: expected accepted, rejected, added"),
+        (focus_review("one", 1, 1), "column focus: expected a whole number of at least 1"),
+        (
+            focus_review("", 1, 1),
+            "column focus: expected a number for an accepted or rejected focus",
+        ),
+        (focus_review(1, "left", 1), "column x_px: expected a number of pixels; row not used"),
+        (focus_review(1, 1, ""), "column y_px: expected a number of pixels; row not used"),
+        (focus_review(1, 1, 400), "expected a position in the image; row not used"),
         (
             {"image": "a.png", "mass": "accepted", "x_px": 1, "y_px": 1, "outline_px": '"1,1 2,2"'},
             "column outline_px: expected at least three corners",
@@ -112,7 +100,7 @@ def test_a_file_without_the_later_columns_counts_its_images_as_read(run, tmp_pat
     ],
 )
 def test_a_row_that_cannot_be_used_is_named_and_the_others_are_used(run, tmp_path, row, message):
-    file = written(tmp_path / "review.csv", row, focus(2, 60, 40))
+    file = write_review(tmp_path / "review.csv", row, focus_review(2, 60, 40))
     review = read_review(file, run)
     assert [row.focus for row in review.foci] == [2]
     (text,) = texts(review)
@@ -130,7 +118,9 @@ def test_a_row_that_cannot_be_used_is_named_and_the_others_are_used(run, tmp_pat
     ],
 )
 def test_a_cell_that_cannot_be_used_counts_as_empty(run, tmp_path, cells, message):
-    review = read_review(written(tmp_path / "review.csv", focus(1, 30, 30, **cells)), run)
+    review = read_review(
+        write_review(tmp_path / "review.csv", focus_review(1, 30, 30, **cells)), run
+    )
     (row,) = review.foci
     assert (row.label, row.shadow, row.twinkling, row.diameter_px) == (None, None, None, None)
     (text,) = texts(review)
@@ -139,8 +129,10 @@ def test_a_cell_that_cannot_be_used_counts_as_empty(run, tmp_path, cells, messag
 
 
 def test_problems_of_one_kind_are_counted_with_examples(run, tmp_path):
-    rows = [focus(1, 1, 1, image=f"{name}.png") for name in "pqrst"]
-    (text,) = texts(read_review(written(tmp_path / "r.csv", *rows, focus(2, 60, 40)), run))
+    rows = [focus_review(1, 1, 1, image=f"{name}.png") for name in "pqrst"]
+    (text,) = texts(
+        read_review(write_review(tmp_path / "r.csv", *rows, focus_review(2, 60, 40)), run)
+    )
     assert "5 rows" in text
     assert "p.png" in text
     assert "t.png" not in text
@@ -148,8 +140,10 @@ def test_problems_of_one_kind_are_counted_with_examples(run, tmp_path):
 
 @pytest.mark.parametrize("length", [1, 8, 30])
 def test_a_file_that_is_cut_off_loses_only_its_last_row(run, tmp_path, length):
-    file = written(
-        tmp_path / "review.csv", focus(1, 30, 30), focus(2, 60, 40, comment='"cut, off"')
+    file = write_review(
+        tmp_path / "review.csv",
+        focus_review(1, 30, 30),
+        focus_review(2, 60, 40, comment='"cut, off"'),
     )
     content = file.read_bytes()
     file.write_bytes(content[: content.rindex(b"a.png") + length])
@@ -163,7 +157,7 @@ def test_a_file_that_is_cut_off_loses_only_its_last_row(run, tmp_path, length):
 
 
 def test_a_row_with_other_cells_does_not_end_the_reading(run, tmp_path):
-    file = written(tmp_path / "review.csv", focus(1, 30, 30), focus(2, 60, 40))
+    file = write_review(tmp_path / "review.csv", focus_review(1, 30, 30), focus_review(2, 60, 40))
     lines = file.read_text().split("\n")
     lines.insert(1, "a.png,0,1")
     file.write_text("\n".join(lines))
@@ -173,8 +167,12 @@ def test_a_row_with_other_cells_does_not_end_the_reading(run, tmp_path):
 
 
 def test_the_last_of_two_rows_about_one_focus_is_used(run, tmp_path):
-    rows = (focus(1, 30, 30), focus(1, 30, 30, "rejected"), focus(1, 30, 30, reader="CD"))
-    review = read_review(written(tmp_path / "review.csv", *rows), run)
+    rows = (
+        focus_review(1, 30, 30),
+        focus_review(1, 30, 30, "rejected"),
+        focus_review(1, 30, 30, reader="CD"),
+    )
+    review = read_review(write_review(tmp_path / "review.csv", *rows), run)
     assert [(row.reader, row.decision) for row in review.foci] == [
         ("", "rejected"),
         ("CD", "accepted"),
@@ -186,8 +184,12 @@ def test_the_last_of_two_rows_about_one_focus_is_used(run, tmp_path):
 
 def test_foci_of_another_run_are_found_by_their_position(run, tmp_path):
     # here focus 7 is at the place of focus 2 of the run, and focus 8 where it has none
-    rows = (focus(7, 61, 41), focus(8, 10, 70, "rejected"), focus(1, 60, 40, image="c.png"))
-    review = read_review(written(tmp_path / "review.csv", *rows), run)
+    rows = (
+        focus_review(7, 61, 41),
+        focus_review(8, 10, 70, "rejected"),
+        focus_review(1, 60, 40, image="c.png"),
+    )
+    review = read_review(write_review(tmp_path / "review.csv", *rows), run)
     assert not review.fits
     assert [row.focus for row in review.foci] == [2, None, 2]
     (text,) = texts(review)
@@ -196,14 +198,15 @@ def test_foci_of_another_run_are_found_by_their_position(run, tmp_path):
 
 
 def test_a_moved_focus_keeps_its_number(run, tmp_path):
-    review = read_review(written(tmp_path / "review.csv", focus(1, 60, 41)), run)
+    review = read_review(write_review(tmp_path / "review.csv", focus_review(1, 60, 41)), run)
     assert review.fits
     assert review.foci[0].focus == 1
 
 
 def test_files_of_several_readers_are_read_together(run, tmp_path):
     files = [
-        written(tmp_path / f"{reader}.csv", focus(1, 30, 30, reader=reader)) for reader in "AB"
+        write_review(tmp_path / f"{reader}.csv", focus_review(1, 30, 30, reader=reader))
+        for reader in "AB"
     ]
     review = read_review(files, run)
     assert review.readers == ["A", "B"]
@@ -230,6 +233,6 @@ def test_the_error_for_a_file_that_is_no_review_says_what_is_expected(
 
 
 def test_the_error_for_a_review_of_other_images_names_them(run, tmp_path):
-    file = written(tmp_path / "review.csv", focus(1, 1, 1, image="elsewhere.png"))
+    file = write_review(tmp_path / "review.csv", focus_review(1, 1, 1, image="elsewhere.png"))
     with pytest.raises(UsageError, match=r"(?s)no row of the review.*such as a.png.*elsewhere.png"):
         read_review(file, run)
