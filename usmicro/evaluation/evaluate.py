@@ -70,7 +70,7 @@ def evaluate(
     if not (math.isfinite(least_distance) and least_distance > 0):
         raise UsageError(f"--distance {least_distance:g}: expected a number of pixels above 0")
     run = read_run(Path(results))
-    run_confidence = _listed_from(run.record)
+    run_confidence = listed_from(run.record)
     default = listing_confidence(Settings().foci)
     listed = run_confidence or default
     labels = read_labels(Path(truth), run, listed=default, least_distance=least_distance)
@@ -130,7 +130,7 @@ def evaluate(
     return evaluation
 
 
-def _listed_from(record: Mapping[str, Any]) -> float:
+def listed_from(record: Mapping[str, Any]) -> float:
     """Return the confidence from which a run listed foci.
 
     The record of a run of version 0.1.0 has it only as a setting.

@@ -218,13 +218,13 @@ class Galleries:
             false = set(image.detections.index[image.detections.false_positive].tolist())
         for index, focus in enumerate(image.foci):
             shown = focus.confidence >= self._evaluation.listed or focus.focus == number
-            if shown and focus.frame == frame and _is_inside(box, focus.x_px, focus.y_px):
+            if shown and focus.frame == frame and is_inside(box, focus.x_px, focus.y_px):
                 kind = "false" if index in false else "found"
                 is_subject = focus.focus == number
                 yield Ring(kind, focus.x_px, focus.y_px, focus.diameter_px or 0.0, is_subject)
         for index, target in enumerate(image.targets):
             x, y, diameter = target.at(frame)
-            if _is_inside(box, x, y):
+            if is_inside(box, x, y):
                 yield Ring("true", x, y, diameter, is_subject=index + 1 == mark)
 
     def _mass_tile(self, dice: float, image: ComparedImage) -> str:
@@ -249,7 +249,8 @@ class Galleries:
         return int(self._evaluation.run.image_record(image).get("key_frame") or 0)
 
 
-def _is_inside(box: Box, x: float, y: float) -> bool:
+def is_inside(box: Box, x: float, y: float) -> bool:
+    """Return True if a position lies in a part of an image."""
     return box[0] <= x < box[0] + box[2] and box[1] <= y < box[1] + box[3]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -243,6 +243,9 @@ class Estimate:
     value: float
     low: float
     high: float
+    draws: Floats | None = field(default=None, compare=False, repr=False)
+    """Value in each draw of the bootstrap, NaN where it has none. The draws of two estimates over
+    the same images are the same images, so that their difference is a paired one."""
 
 
 def bootstrap(
@@ -288,7 +291,14 @@ def bootstrap(
         return np.concatenate([groups[i] for i in random.integers(len(groups), size=len(groups))])
 
     drawn = np.array([statistic(draw()) for _ in range(rounds)]) if count else np.empty(0)
-    drawn = drawn[np.isfinite(drawn)]
-    low, high = np.percentile(drawn, (2.5, 97.5)) if len(drawn) else (np.nan, np.nan)
     value = float(statistic(np.arange(count))) if count else float("nan")
-    return Estimate(value, float(low), float(high))
+    return Estimate(value, *percentile_interval(drawn), drawn)
+
+
+def percentile_interval(drawn: Floats) -> tuple[float, float]:
+    """Return the 2.5 and 97.5 % percentiles of the draws that are finite; NaN without any."""
+    finite = drawn[np.isfinite(drawn)]
+    if not len(finite):
+        return float("nan"), float("nan")
+    low, high = np.percentile(finite, (2.5, 97.5))
+    return float(low), float(high)

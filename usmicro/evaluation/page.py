@@ -94,7 +94,7 @@ def _measures(rows: Sequence[Row]) -> str:
         numbers = (f"{row.estimate.value:.3f}", interval, f"{row.images}")
         cells = "".join(f'<td class="number">{number}</td>' for number in numbers)
         lines.append(f"<tr><td>{escape(row.measure)}</td>{cells}</tr>")
-    return _table(("measure", "value", "95 % interval", "images"), lines)
+    return table(("measure", "value", "95 % interval", "images"), lines)
 
 
 def _readers(evaluation: Evaluation) -> str:
@@ -113,9 +113,9 @@ def _readers(evaluation: Evaluation) -> str:
             row = rows.get((one, other, measure))
             cells += f'<td class="number">{_with_interval(row) if row else ""}</td>'
         lines.append(f"<tr><td>{escape(one)}</td><td>{escape(other)}</td>{cells}</tr>")
-    table = _table(("measured", "against", *measures), lines)
+    readers = table(("measured", "against", *measures), lines)
     note = "In brackets: 95 % interval, and number of images."
-    return f'<h2>Readers</h2>{table}<p class="note">{note}</p>'
+    return f'<h2>Readers</h2>{readers}<p class="note">{note}</p>'
 
 
 def _with_interval(row: Row) -> str:
@@ -124,7 +124,7 @@ def _with_interval(row: Row) -> str:
     return f"{row.estimate.value:.2f} ({interval}{row.images})"
 
 
-def _table(columns: Sequence[str], lines: Sequence[str]) -> str:
+def table(columns: Sequence[str], lines: Sequence[str]) -> str:
     """Return a table; each line is a row as HTML."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     return (
@@ -202,8 +202,8 @@ def _worst_images(evaluation: Evaluation) -> str:
     note = "images.csv lists all images"
     if evaluation.froc is not None:
         note += ", foci.csv every mark and focus"
-    table = _table([name.replace("_", " ") for name in columns], lines)
-    return f'{table}<p class="note">{note}.</p>'
+    worst = table([name.replace("_", " ") for name in columns], lines)
+    return f'{worst}<p class="note">{note}.</p>'
 
 
 def _error_sum(row: Cells) -> float:

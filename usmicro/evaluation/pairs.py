@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from usmicro.evaluation.metrics import LEAST_DISTANCE_PX
+from usmicro.evaluation.metrics import LEAST_DISTANCE_PX, Floats
 
 Spot = tuple[float, float, float]
 """Column, row and diameter, pixels."""
@@ -16,7 +17,6 @@ def match_pairs(
     one: Sequence[Spot],
     other: Sequence[Spot],
     *,
-    allowed: Sequence[Sequence[bool]] | None = None,
     least_distance: float = LEAST_DISTANCE_PX,
 ) -> list[tuple[int, int]]:
     """Match the spots of two lists one to one, the nearest pair first.
@@ -27,8 +27,6 @@ def match_pairs(
     ----------
     one, other : sequence of (float, float, float)
         Column, row and diameter, pixels.
-    allowed : (len(one), len(other)) bool, optional
-        Pairs that may be matched; all if not given.
     least_distance : float
         Two spots are within reach up to half the larger diameter, and always up to this distance
         in pixels.
@@ -43,12 +41,43 @@ def match_pairs(
     distance = np.hypot(
         first[:, None, 0] - second[None, :, 0], first[:, None, 1] - second[None, :, 1]
     )
-    reach = np.maximum(np.maximum(first[:, None, 2], second[None, :, 2]) / 2, least_distance)
-    near = distance <= reach
-    if allowed is not None:
-        near &= np.asarray(allowed, dtype=bool).reshape(near.shape)
-    rows, columns = np.nonzero(near)
-    free_rows, free_columns = np.ones(len(first), bool), np.ones(len(second), bool)
+    return match_nearest(distance, reach(first[:, 2], second[:, 2], least_distance))
+
+
+def reach(one: ArrayLike, other: ArrayLike, least_distance: float) -> Floats:
+    """Return up to which distance two spots are matched, for each pair of diameters.
+
+    Parameters
+    ----------
+    one, other : array, shape (n,) and (m,)
+        Diameters, pixels.
+    least_distance : float
+        Smallest reach, pixels.
+
+    Returns
+    -------
+    array, shape (n, m)
+    """
+    larger = np.maximum(np.asarray(one)[:, None], np.asarray(other)[None, :])
+    return np.asarray(np.maximum(larger / 2, least_distance), dtype=float)
+
+
+def match_nearest(distance: Floats, most: Floats) -> list[tuple[int, int]]:
+    """Match one to one, the nearest pair first.
+
+    Parameters
+    ----------
+    distance : array, shape (n, m)
+    most : array, shape (n, m)
+        Largest distance at which a pair is matched.
+
+    Returns
+    -------
+    list of (int, int)
+        Row and column of each pair, by rising row.
+    """
+    rows, columns = np.nonzero(distance <= most)
+    free_rows, free_columns = np.ones(distance.shape[0], bool), np.ones(distance.shape[1], bool)
     pairs = []
     # ties by the smaller and then the larger index, so that the order of the lists does not matter
     order = np.lexsort(
