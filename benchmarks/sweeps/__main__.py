@@ -100,6 +100,7 @@ def _measure(made: StillSweep, normal: bool, name: str) -> Measured:
         normal=normal,
         foci=made.foci,
         uncertain=made.uncertain,
+        masses=() if normal else None,
     )
 
 
@@ -118,14 +119,15 @@ def print_tables(kind: str, measured: Sequence[Measured]) -> None:
     moving = [one for one in measured if not one.resting]
     for normal in (True, False):
         group = [one for one in moving if one.normal == normal]
-        print(
+        line = (
             f"{'normal' if normal else 'other'} sweeps: {len(group)}, "
             f"{60 * sum(one.minutes for one in group):.0f} s, "
-            f"masses listed {sum(one.masses for one in group)}, "
-            f"true {sum(one.true_masses for one in group)}, "
-            f"found {sum(one.masses_found for one in group)}, "
-            f"false {sum(one.masses_false for one in group)}"
+            f"masses listed {sum(one.masses for one in group)}"
         )
+        true = [one.true_masses for one in group if one.true_masses is not None]
+        if len(true) == len(group):
+            line += f", true {sum(true)}, found {sum(one.masses_found for one in group)}"
+        print(line)
     print(f"ms per frame: {1000 * np.median([one.seconds_per_frame for one in measured]):.0f}")
 
 

@@ -48,12 +48,10 @@ class Measured:
     """Indices of the true foci that the plane reaches."""
     masses: int
     """Number of masses that are listed."""
-    true_masses: int
-    """Number of true masses that the plane reaches."""
+    true_masses: int | None
+    """Number of true masses that the plane reaches; None if they are not known."""
     masses_found: int
-    """Number of true masses at which a mass is listed."""
-    masses_false: int
-    """Number of listed masses that lie at no true mass."""
+    """Number of true masses at which a mass is listed; 0 if they are not known."""
     seconds_per_frame: float
 
 
@@ -65,9 +63,9 @@ def measure(
     normal: bool,
     foci: Sequence[Shown],
     uncertain: Sequence[Shown] = (),
-    masses: Sequence[SweepMass] = (),
+    masses: Sequence[SweepMass] | None = (),
 ) -> Measured:
-    """Analyse one sweep."""
+    """Analyse one sweep; `masses` is None if the true masses are not known."""
     settings = Settings()
     low = replace(settings.foci, minimum_confidence=LEAST_CONFIDENCE)
     times = tuple(i / sweep.frame_rate for i in range(scan.declared_frames))
@@ -84,7 +82,7 @@ def measure(
             true_focus(track, uncertain, LEAST_HIT_MM / spacing) is not None
         )
         listed.append(ListedFocus(focus.confidence, true, doubtful, len(track)))
-    at_mass = [_true_mass(mass, masses, spacing) for mass in analysis.masses]
+    at_mass = [_true_mass(mass, masses or (), spacing) for mass in analysis.masses]
     return Measured(
         name=name,
         normal=normal,
@@ -93,9 +91,8 @@ def measure(
         foci=tuple(listed),
         shown=tuple(were_shown(foci)),
         masses=len(at_mass),
-        true_masses=sum(max(mass.radius_mm) > 0 for mass in masses),
+        true_masses=None if masses is None else sum(max(mass.radius_mm) > 0 for mass in masses),
         masses_found=len({true for true in at_mass if true is not None}),
-        masses_false=sum(true is None for true in at_mass),
         seconds_per_frame=sum(analysis.seconds.values()) / scan.declared_frames,
     )
 

@@ -34,7 +34,6 @@ def measured(normal, foci, minutes=0.5, resting=False):
         masses=0,
         true_masses=0,
         masses_found=0,
-        masses_false=0,
         seconds_per_frame=0.1,
     )
 

@@ -1,5 +1,6 @@
 import base64
 import re
+import shutil
 from html import unescape
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from usmicro.evaluation.crops import Crops, Ring
 from usmicro.evaluation.links import ReportLinks
 from usmicro.model.anatomy import AreaLabel
 from usmicro.writing import encode_png, write_atomically
+from usmicro.writing.report.film import FILMS
 from usmicro.writing.report.page import PICTURES, write_report
 from usmicro.writing.report.pictures import encode_picture
 from usmicro.writing.report.run import read_run
@@ -122,7 +124,7 @@ def test_a_crop_shows_the_place_that_its_ring_marks(tmp_path, shape):
     row = next(row for row in run.images if row["image"] == "a.png")
     crops = Crops(run)
     box = crops.around_focus(row, 62, 43, 5.0)
-    svg = crops.draw("a.png", box, [Ring("false", 62, 43, 5.0)], title="t")
+    svg = crops.draw("a.png", 0, box, [Ring("false", 62, 43, 5.0)], title="t")
     x, y, width, height = (
         float(re.findall(rf'<image [^>]*\b{name}="([^"]+)"', svg)[0])
         for name in ("x", "y", "width", "height")
@@ -147,12 +149,18 @@ def test_without_stored_pictures_the_tile_says_so_and_still_links(run, tmp_path)
     assert "#image=a.png" in tile
 
 
-def test_a_focus_on_another_frame_than_the_stored_one_has_no_picture(run, tmp_path):
+def test_a_focus_on_another_frame_is_shown_if_the_film_has_the_frame(run, tmp_path):
     text = (run / "foci.csv").read_text(encoding="utf-8")
     (run / "foci.csv").write_text(text.replace("a.png,0,1,", "a.png,7,1,"), encoding="utf-8")
     first, second = tiles(page_of(run, tmp_path, "a.png,,,"), "False foci")
     assert "Frame 7 is not stored" in first
-    assert "svg" in second
+    assert "<svg" not in first
+    assert "<svg" in second
+    (run / FILMS / "a").mkdir(parents=True)
+    shutil.copy(run / PICTURES / "a.jpg", run / FILMS / "a" / "000007.jpg")
+    first, second = tiles(page_of(run, tmp_path, "a.png,,,"), "False foci")
+    assert "<svg" in first
+    assert "frame 7" in first
 
 
 def test_links_lead_to_the_page_of_a_large_report(run, tmp_path, monkeypatch):

@@ -216,8 +216,7 @@ class ImageComparer:
         """
         overlap = np.zeros((len(masses_a), len(masses_b)))
         image = a["image"]
-        keys = [run.image_record(image).get("key_frame") or 0 for run in (self._a, self._b)]
-        if keys[0] != keys[1]:
+        if self._a.key_frame(image) != self._b.key_frame(image):
             return overlap
         (shares_a, shown_a), (shares_b, shown_b) = (
             outlined_masses(run, row) for run, row in ((self._a, a), (self._b, b))

@@ -18,6 +18,7 @@ from usmicro.evaluation.links import ReportLinks
 from usmicro.evaluation.page import STYLE, table
 from usmicro.evaluation.run_areas import read_label_image
 from usmicro.model.anatomy import AreaLabel
+from usmicro.model.arrays import BoolImage
 from usmicro.writing.report.pictures import Box, outline_path
 from usmicro.writing.report.run import Run
 
@@ -219,33 +220,25 @@ class _Galleries:
         """Return a crop; from the first run if the finding is lost, else from the second."""
         side = "a" if row.change == "lost" else "b"
         run, crops = self._runs[side], self._crops[side]
-        if row.frame != int(run.image_record(row.image).get("key_frame") or 0):
-            return ""
-        image_row, frame = self._rows[side][row.image], row.frame
+        image_row = self._rows[side][row.image]
+        frame = run.key_frame(row.image) if row.frame is None else row.frame
         x, y = row.x_px or 0.0, row.y_px or 0.0
         if row.kind == "focus":
             box = crops.around_focus(image_row, x, y, self._diameter(row, side))
-            return crops.draw(row.image, box, list(self._rings(row, box)), title=title)
+            rings = list(self._rings(row, box))
+            return crops.draw(row.image, frame, box, rings, title=title)
         outlines, bounds = [], []
         for kind in ("a", "b"):
-            record = self._runs[kind].image_record(row.image)
-            if int(record.get("key_frame") or 0) == frame:
+            if self._runs[kind].key_frame(row.image) == frame:
                 labels = read_label_image(self._runs[kind], self._rows[kind][row.image])
                 area = labels == AreaLabel.MASS
                 outlines.append(Outline(kind, outline_path(area)))
                 bounds.append(area)
-        shown = np.logical_or.reduce(bounds)
-        rows, columns = np.nonzero(shown)
-        whole = (0, 0, image_row["columns"], image_row["rows"])
-        corners = whole
-        if len(rows):
-            corners = (
-                int(columns.min()),
-                int(rows.min()),
-                int(np.ptp(columns)) + 1,
-                int(np.ptp(rows)) + 1,
-            )
-        return crops.draw(row.image, crops.around(image_row, corners), (), outlines, title=title)
+        corners: Box = (0, 0, image_row["columns"], image_row["rows"])
+        if bounds and np.any(bounds):
+            corners = _box_of(np.logical_or.reduce(bounds))
+        box = crops.around(image_row, corners)
+        return crops.draw(row.image, frame, box, (), outlines, title=title)
 
     def _diameter(self, row: Difference, side: str) -> float | None:
         number = row.a if side == "a" else row.b
@@ -273,6 +266,17 @@ class _Galleries:
             for focus in foci
             if focus["frame"] == frame and is_inside(box, focus["x_px"], focus["y_px"])
         ]
+
+
+def _box_of(area: BoolImage) -> Box:
+    """Return the bounding box of an area that is not empty."""
+    rows, columns = np.nonzero(area)
+    return (
+        int(columns.min()),
+        int(rows.min()),
+        int(np.ptp(columns)) + 1,
+        int(np.ptp(rows)) + 1,
+    )
 
 
 def _description(row: Difference) -> str:

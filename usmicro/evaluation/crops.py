@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from usmicro.model.arrays import ByteImage
+from usmicro.writing.report.film import FILMS
 from usmicro.writing.report.page import PICTURES
 from usmicro.writing.report.pictures import Box, read_image, tissue_box
 from usmicro.writing.report.run import Run
@@ -56,13 +57,20 @@ class Outline:
 
 
 class Crops:
-    """The pictures of a run; the last one that was read is kept."""
+    """The pictures of a run; the last one that was read is kept.
+
+    A run stores the key frame of each image, and further frames of a cine for the film of its
+    report. All show the same part of the image.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._name: str | None = None
+        self._frame: int | None = None
         self._picture: ByteImage | None = None
         self._box: Box = (0, 0, 0, 0)
+        self._is_known = False
+        """False if the label image is missing, so that the part that pictures show is unknown."""
 
     def around_focus(
         self, row: Mapping[str, Any], x_px: float, y_px: float, diameter_px: float | None
@@ -81,7 +89,7 @@ class Crops:
 
     def _inside(self, row: Mapping[str, Any], part: tuple[float, float, float, float]) -> Box:
         """Return whole pixels within the part of the image that the stored picture shows."""
-        self._read(row["image"])
+        self._read_box(row["image"])
         shown_left, shown_top, shown_width, shown_height = self._box
         left = int(np.clip(round(part[0]), shown_left, shown_left + shown_width - 1))
         top = int(np.clip(round(part[1]), shown_top, shown_top + shown_height - 1))
@@ -92,14 +100,15 @@ class Crops:
     def draw(
         self,
         image: str,
+        frame: int,
         box: Box,
         rings: Sequence[Ring] = (),
         outlines: Sequence[Outline] = (),
         *,
         title: str,
     ) -> str:
-        """Return a part of a picture with rings and outlines as SVG; empty without a picture."""
-        self._read(image)
+        """Return a part of a frame with rings and outlines as SVG; empty if it is not stored."""
+        self._read(image, frame)
         if self._picture is None:
             return ""
         left, top, width, height = box
@@ -127,18 +136,29 @@ class Crops:
             f'preserveAspectRatio="none" href="{_data_uri(part)}"/>{shapes}</svg>'
         )
 
-    def _read(self, image: str) -> None:
-        """Read the picture of an image and the part of the image that it shows."""
+    def _read(self, image: str, frame: int) -> None:
+        """Read the picture of a frame."""
+        self._read_box(image)
+        if self._frame == frame:
+            return
+        self._frame, self._picture = frame, None
+        if self._is_known:
+            if frame == self._run.key_frame(image):
+                file = self._run.file(PICTURES, image, ".jpg")
+            else:
+                file = self._run.file(FILMS, image, f"/{frame:06d}.jpg")
+            self._picture = read_image(file, cv2.IMREAD_COLOR)
+
+    def _read_box(self, image: str) -> None:
+        """Find the part of an image that its pictures show."""
         if self._name == image:
             return
-        self._name = image
         row = next(row for row in self._run.images if row["image"] == image)
         labels = read_image(self._run.file("masks", image, ".png"), cv2.IMREAD_GRAYSCALE)
-        self._box = (0, 0, row["columns"] or 1, row["rows"] or 1)
-        self._picture = None
-        if labels is not None:
-            self._box = tissue_box(labels)
-            self._picture = read_image(self._run.file(PICTURES, image, ".jpg"), cv2.IMREAD_COLOR)
+        whole = (0, 0, row["columns"] or 1, row["rows"] or 1)
+        self._name, self._frame, self._picture = image, None, None
+        self._box = whole if labels is None else tissue_box(labels)
+        self._is_known = labels is not None
 
 
 def _circle(ring: Ring) -> str:

@@ -181,7 +181,7 @@ class Galleries:
         text = f"mark {missed.mark}" + (f", {target.label}" if target.label else "")
         if candidate is not None:
             text += f"; candidate {candidate.focus} of confidence {candidate.confidence:.2f}"
-        key_frame = self._key_frame(missed.image.name)
+        key_frame = self._evaluation.run.key_frame(missed.image.name)
         return self._focus_tile(
             missed.image,
             target.at(key_frame),
@@ -201,13 +201,14 @@ class Galleries:
         mark: int | None = None,
     ) -> str:
         link = self._links.link(image.name, number)
-        if frame != self._key_frame(image.name):
+        missing = ""
+        if frame != self._evaluation.run.key_frame(image.name):
             text += f", frame {frame}"
-            return _tile(image.name, text, link, "", missing=f"Frame {frame} is not stored.")
+            missing = f"Frame {frame} is not stored."
         box = self._crops.around_focus(self._rows[image.name], *place)
         rings = list(self._rings(image, box, number, mark, frame))
-        picture = self._crops.draw(image.name, box, rings, title=f"{image.name}, {text}")
-        return _tile(image.name, text, link, picture)
+        picture = self._crops.draw(image.name, frame, box, rings, title=f"{image.name}, {text}")
+        return _tile(image.name, text, link, picture, missing=missing)
 
     def _rings(
         self, image: ComparedImage, box: Box, number: int | None, mark: int | None, frame: int
@@ -234,6 +235,7 @@ class Galleries:
         box = _bounds((found, image.true_masses), (row["rows"], row["columns"]))
         picture = self._crops.draw(
             image.name,
+            self._evaluation.run.key_frame(image.name),
             self._crops.around(row, box),
             outlines=[Outline("found", found), Outline("true", image.true_masses)],
             title=f"Masses of {image.name}, found and true",
@@ -244,9 +246,6 @@ class Galleries:
         elif not found:
             text += ", none found"
         return _tile(image.name, text, self._links.link(image.name), picture, wide=True)
-
-    def _key_frame(self, image: str) -> int:
-        return int(self._evaluation.run.image_record(image).get("key_frame") or 0)
 
 
 def is_inside(box: Box, x: float, y: float) -> bool:

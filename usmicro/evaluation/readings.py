@@ -168,7 +168,7 @@ def _masks(run: Run, row: Mapping[str, Any], masses: list[MassReview]) -> UserMa
     shares, listed = outlined_masses(run, row)
     true = np.zeros(shares.shape, np.int32)
     share_of = {mass.mass: number for number, mass in enumerate(listed, start=1)}
-    key_frame = int(run.image_record(row["image"]).get("key_frame") or 0)
+    key_frame = run.key_frame(row["image"])
     for number, mass in enumerate(masses, start=1):
         if mass.decision == "rejected":
             continue

@@ -59,7 +59,7 @@ def outlined_masses(run: Run, row: Mapping[str, Any]) -> tuple[LabelImage, list[
         A mass may have no pixel if its outline is missing.
     """
     area = read_label_image(run, row) == AreaLabel.MASS
-    key_frame = int(run.image_record(row["image"]).get("key_frame") or 0)
+    key_frame = run.key_frame(row["image"])
 
     def is_shown(mass: Mass) -> bool:
         y, x = round(mass.y_px), round(mass.x_px)

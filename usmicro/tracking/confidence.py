@@ -15,7 +15,7 @@ PASSING_SECONDS, RESTING_SECONDS = 0.4, 0.9
 """A focus that is seen for at most the first time counts as passed by the plane; one that is seen
 for at least the second one counts as in a still. In a sweep of 10 mm/s a focus is visible for
 0.3 s. The false foci and the sensitivity hardly depend on them (`python -m benchmarks.sweeps`)."""
-PASSING_PENALTY = 3.2
+PASSING_PENALTY = 2.7
 """Log odds that a focus loses if the plane has only passed it. Chosen so that normal tissue gives
 about 10 false foci per minute of sweep, by `python -m benchmarks.sweeps`."""
 ASSUMED_FRAME_RATE = 20.0
@@ -41,6 +41,11 @@ def frame_rate_of(times: Sequence[float], analysed: int) -> float:
     return (len(times) - 1) / (times[-1] - times[0]) * min(analysed / len(times), 1.0)
 
 
+def resting_frames(frame_rate: float) -> float:
+    """Return the number of frames from which a focus counts as steady, at frames per second."""
+    return max(frame_rate * RESTING_SECONDS, LEAST_FRAMES)
+
+
 def track_confidence(
     highest: float, total: float, *, seen: int, span: int, analysed: int, frame_rate: float
 ) -> float:
@@ -60,7 +65,7 @@ def track_confidence(
     frame_rate : float
         Frames that are analysed per second.
     """
-    resting = min(max(frame_rate * RESTING_SECONDS, LEAST_FRAMES), analysed)
+    resting = min(resting_frames(frame_rate), analysed)
     passing = resting * PASSING_SECONDS / RESTING_SECONDS
     steadiness = min(max((seen - passing) / (resting - passing), 0.0), 1.0)
     passed = _log_odds(highest) - PASSING_PENALTY

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from usmicro.doppler.colour_evidence import NO_COLOUR, ColourEvidence
-from usmicro.model.arrays import LabelImage
-from usmicro.model.findings import Origin
-from usmicro.model.view import View
+from usmicro.doppler.colour_evidence import ColourEvidence
+from usmicro.doppler.evidence_series import EvidenceSeries
+from usmicro.doppler.twinkling import assess_twinkling, frame_evidence
+from usmicro.model.findings import Origin, Twinkling
 from usmicro.settings import TwinklingSettings
-from usmicro.tracking.confidence import ASSUMED_FRAME_RATE, LEAST_FRAMES, track_confidence
-from usmicro.tracking.linking import Tracker
-from usmicro.tracking.mass_linking import MassLinker
+from usmicro.tracking.confidence import (
+    LEAST_FRAMES,
+    track_confidence,
+)
 from usmicro.tracking.observations import FocusMeasurement, MassMeasurement, Observation
 
 FOCUS_GATE_MM = 1.5
 """Largest distance, in mm, between a focus and the expected position of its track. A focus further
 away begins a new track. Chosen by eye on simulated cines; no measurement is recorded."""
-KNOWN_SHIFT_GATE_MM = 0.6
-"""Smaller value of FOCUS_GATE_MM, used if the motion of the tissue is known. A weak focus beside a
-lost one then begins its own track. Chosen by eye on simulated cines; no measurement is recorded."""
 
 
 SEEN_FIELDS = 7
@@ -62,9 +58,25 @@ class MassTrack:
     """Index of the first of these frames among the frames that are analysed."""
     last: int = 0
     """Index of the last one."""
+    centres: array[float] = field(default_factory=lambda: array("d"))
+    """Index in the scan of each of these frames, and column and row of its centroid in the input
+    image."""
 
-    def add(self, index: int, confidence: float) -> None:
-        """Count the next frame that shows the mass."""
+    def add(
+        self, index: int, confidence: float, centre: tuple[int, float, float] | None = None
+    ) -> None:
+        """Count the next frame that shows the mass.
+
+        Parameters
+        ----------
+        index : int
+            Index of the frame among the frames that are analysed.
+        confidence : float
+        centre : (frame, x, y), optional
+            Index of the frame in the scan, and column and row of the centroid in the input image.
+        """
+        if centre is not None:
+            self.centres.extend(centre)
         self.first = self.first if self.frames_seen else index
         self.last = index
         self.frames_seen += 1
@@ -92,17 +104,23 @@ class FocusTrack:
     """Number of the view that shows it."""
     origin: Origin
     """Evidence that shows it: "echo", or "twinkling" if only colours show it."""
+    appearance: int = 0
+    """Number of tracks that began before it."""
     _seen: array[float] = field(default_factory=lambda: array("d"))
     """Numbers of the frames that show the focus, in order: `SEEN_FIELDS` for each. An array needs a
     tenth of the memory of objects, which counts in a long cine."""
-    colour: list[ColourEvidence] = field(default_factory=list)
+    colour: EvidenceSeries = field(default_factory=EvidenceSeries)
     """Colours at the focus on each frame since the first that shows it, including frames on which
-    its echo is hidden."""
+    its echo is hidden. Empty once the track has ended."""
     mass: MassTrack | None = None
     """The mass in which the focus lies on the frame of `best`."""
     _best: FocusMeasurement | None = None
     _best_confidence: float = 0.0
     _confidence_sum: float = 0.0
+    _twinkling: Twinkling | None = None
+    """Twinkling of a track that has ended."""
+    _twinkling_by_frame: list[tuple[int, float]] = field(default_factory=list)
+    """The same as `twinkling_by_frame` returns, of a track that has ended."""
 
     @property
     def best(self) -> FocusMeasurement:
@@ -131,6 +149,34 @@ class FocusTrack:
             )
             for index, frame, confidence, x_px, y_px, x_mm, depth_mm in values.tolist()
         ]
+
+    @property
+    def last_index(self) -> int:
+        """Index of the last frame that shows the focus among the frames that are analysed."""
+        return int(self._seen[-SEEN_FIELDS])
+
+    def twinkling(self, settings: TwinklingSettings) -> Twinkling:
+        """Assess twinkling over all frames of the track so far."""
+        return self._twinkling or assess_twinkling(list(self.colour), settings)
+
+    def twinkling_by_frame(self, settings: TwinklingSettings) -> list[tuple[int, float]]:
+        """Return the evidence for twinkling on each frame that has colour data at the focus.
+
+        Returns
+        -------
+        list of (frame, evidence)
+            Index in the scan, and `usmicro.doppler.twinkling.frame_evidence`.
+        """
+        return self._twinkling_by_frame or [
+            (frame, frame_evidence(evidence, settings))
+            for frame, evidence in zip(self.colour.frames, self.colour, strict=True)
+        ]
+
+    def end(self, settings: TwinklingSettings) -> None:
+        """Assess twinkling for the last time, and forget the colours it was assessed from."""
+        self._twinkling = self.twinkling(settings)
+        self._twinkling_by_frame = self.twinkling_by_frame(settings)
+        self.colour = EvidenceSeries()
 
     def is_surpassed_by(self, confidence: float) -> bool:
         """True if the focus is new, or if the confidence is higher than on all frames before."""
@@ -162,7 +208,7 @@ class FocusTrack:
                 math.nan if position.depth_mm is None else position.depth_mm,
             )
         )
-        self.colour.append(colour)
+        self.colour.append(colour, observation.frame)
         self._confidence_sum += observation.confidence
         if observation.measurement is not None:
             self._best, self.mass = observation.measurement, mass
@@ -179,7 +225,7 @@ class FocusTrack:
         analysed : int
             Number of frames of the scan that were analysed.
         """
-        frames = int(self._seen[-SEEN_FIELDS] - self._seen[0]) + 1
+        frames = self.last_index - int(self._seen[0]) + 1
         return self._confidence_sum / max(frames, min(LEAST_FRAMES, analysed))
 
     def confidence(self, analysed: int, frame_rate: float) -> float:
@@ -194,12 +240,11 @@ class FocusTrack:
         """
         if analysed == 1:
             return self._confidence_sum
-        last, first = self._seen[-SEEN_FIELDS], self._seen[0]
         return track_confidence(
             self._best_confidence,
             self._confidence_sum,
             seen=self.frames_seen,
-            span=int(last - first) + 1,
+            span=self.last_index - int(self._seen[0]) + 1,
             analysed=analysed,
             frame_rate=frame_rate,
         )
@@ -227,132 +272,3 @@ class FocusTrack:
             abs(across) <= radius + settings.margin + FOCUS_GATE_MM
             and -FOCUS_GATE_MM <= along <= settings.tail + radius
         )
-
-
-@dataclass(slots=True)
-class TrackCollection:
-    """All tracks of a scan: masses, foci with an echo, and foci that only colours show."""
-
-    _foci: dict[tuple[int, Origin, int], FocusTrack] = field(default_factory=dict)
-    """Tracks by number of the view, origin, and number that the tracker gives."""
-    _masses: dict[tuple[int, int], MassTrack] = field(default_factory=dict)
-    """Tracks by number of the view, and number that the tracker gives."""
-    _focus_trackers: dict[tuple[int, Origin], Tracker] = field(default_factory=dict)
-    _mass_linkers: dict[int, MassLinker] = field(default_factory=dict)
-    least_confidence: float = 0.0
-    """Tracks that have ended below this confidence are forgotten, unless colours were seen at them,
-    so that a long cine needs little memory. 0 keeps all."""
-    frame_rate: float = ASSUMED_FRAME_RATE
-    """Frames that are analysed per second."""
-    _highest: float = 0.0
-    """Highest confidence of the tracks that have ended."""
-
-    @property
-    def foci(self) -> list[FocusTrack]:
-        """Tracks of foci, in order of appearance."""
-        return list(self._foci.values())
-
-    @property
-    def masses(self) -> list[MassTrack]:
-        """Tracks of masses, in order of appearance."""
-        return list(self._masses.values())
-
-    def link_masses(
-        self,
-        view: View,
-        index: int,
-        labels: LabelImage,
-        numbers: Sequence[int],
-        shift: tuple[float, float] | None,
-    ) -> list[tuple[int, MassTrack | None]]:
-        """Link the masses of one view of a frame to tracks.
-
-        Parameters
-        ----------
-        view : View
-        index : int
-            Index of the frame among the frames that are analysed.
-        labels : array, shape (rows, columns)
-            0 outside masses, else the number of the mass on this frame.
-        numbers : sequence of int, length n
-            Numbers of the masses.
-        shift : (x, y) or None
-            Motion of the tissue since the last frame in grid pixels; None if unknown.
-
-        Returns
-        -------
-        list of (number, track), length n
-            Number of the track on this view, for `add_mass`, and the track; None if it is new.
-        """
-        linker = self._mass_linkers.setdefault(view.number, MassLinker())
-        return [
-            (number, self._masses.get((view.number, number)))
-            for number in linker.update(index, labels, numbers, shift)
-        ]
-
-    def add_mass(self, view: View, number: int, measurement: MassMeasurement) -> MassTrack:
-        """Begin the track of a mass that `link_masses` found to be new."""
-        track = self._masses[view.number, number] = MassTrack(measurement)
-        return track
-
-    def link_foci(
-        self,
-        view: View,
-        origin: Origin,
-        index: int,
-        x: ArrayLike,
-        y: ArrayLike,
-        shift: tuple[float, float] | None,
-    ) -> list[FocusTrack]:
-        """Link the foci of one view of a frame to tracks; begin a track for each new focus.
-
-        Parameters
-        ----------
-        view : View
-        origin : "echo" or "twinkling"
-        index : int
-            Index of the frame among the frames that are analysed.
-        x, y : array, shape (n,)
-            Grid columns and rows.
-        shift : (x, y) or None
-            Motion of the tissue since the last frame in grid pixels; None if unknown.
-
-        Returns
-        -------
-        list of FocusTrack, length n
-            An observation must be added to each of them.
-        """
-        tracker = self._focus_trackers.setdefault(
-            (view.number, origin), Tracker(view.grid.pixels(FOCUS_GATE_MM))
-        )
-        # the head of a colour patch changes from one colour cell to another between frames
-        precise = shift is not None and origin == "echo"
-        gate = view.grid.pixels(KNOWN_SHIFT_GATE_MM) if precise else None
-        before = tracker.live()
-        numbers = tracker.update(index, x, y, shift=shift, gate=gate)
-        for number in before - tracker.live():
-            if not self._is_kept(self._foci[view.number, origin, number]):
-                del self._foci[view.number, origin, number]
-        return [
-            self._foci.setdefault((view.number, origin, number), FocusTrack(view.number, origin))
-            for number in numbers
-        ]
-
-    def _is_kept(self, track: FocusTrack) -> bool:
-        """True if a track that has ended may be reported, or decides the score of the image."""
-        frames = int(track.seen[-1].index) + 1
-        confidence = track.confidence(max(frames, LEAST_FRAMES), self.frame_rate)
-        kept = confidence >= self.least_confidence or confidence > self._highest
-        self._highest = max(confidence, self._highest)
-        return kept or any(colour is not NO_COLOUR for colour in track.colour)
-
-    def hidden_foci(self, view: View, origin: Origin) -> Iterator[tuple[FocusTrack, float, float]]:
-        """Yield the live tracks that the current frame does not show.
-
-        Yields
-        ------
-        (track, x, y)
-            The track, and the grid column and row where the focus is expected.
-        """
-        for number, x, y in self._focus_trackers[view.number, origin].unseen():
-            yield self._foci[view.number, origin, number], x, y

@@ -1,6 +1,7 @@
 """Writing: findings to files. Knows findings only, nothing of how scans are read."""
 
 from usmicro.writing.files import write_atomically
+from usmicro.writing.indexed_png import encode_with_drawing
 from usmicro.writing.masks import encode_labels, encode_png
 from usmicro.writing.overlays import draw
 from usmicro.writing.tables import (
@@ -19,6 +20,7 @@ __all__ = [
     "draw",
     "encode_labels",
     "encode_png",
+    "encode_with_drawing",
     "table_writer",
     "write_atomically",
 ]

@@ -1,0 +1,68 @@
+"""Pictures with coloured drawings, as PNG files with a palette."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from usmicro.writing import encode_png, encode_with_drawing
+from usmicro.writing.drawing import ORANGE, SKY_BLUE, Pen
+
+
+@pytest.fixture(scope="module")
+def drawing():
+    """Speckle with an outline, a ring and a text."""
+    noise = np.random.default_rng(1).gamma(0.3, 300.0, (300, 400))
+    speckle = cv2.GaussianBlur(noise, (0, 0), 2).clip(0, 255).astype(np.uint8)
+    picture = np.repeat(speckle[..., None], 3, axis=2)
+    pen = Pen(picture)
+    pen.line([(50, 40), (200, 60), (150, 220)], ORANGE, closed=True)
+    pen.ring((250, 120), 12, SKY_BLUE)
+    pen.diamond((300, 250), 6, ORANGE, filled=True)
+    pen.text("12", 270, 125, SKY_BLUE)
+    return picture
+
+
+def decoded(content):
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
+
+
+def test_greys_hardly_change(drawing):
+    difference = abs(decoded(encode_with_drawing(drawing)) - drawing)
+    grey = (drawing == drawing[..., :1]).all(axis=2)
+    assert difference[grey].max() <= 1
+    assert (decoded(encode_with_drawing(drawing))[grey].std(axis=1) == 0).all(), "greys stay grey"
+
+
+def test_drawn_colours_are_kept(drawing):
+    coloured = (drawing != drawing[..., :1]).any(axis=2)
+    difference = abs(decoded(encode_with_drawing(drawing)) - drawing)[coloured]
+    assert np.percentile(difference, 95) < 16
+    full = (drawing == np.array(ORANGE)).all(axis=2)
+    assert full.any()
+    assert abs(decoded(encode_with_drawing(drawing))[full] - np.array(ORANGE)).max() == 0
+
+
+def test_file_is_smaller_and_has_a_palette(drawing):
+    content = encode_with_drawing(drawing)
+    assert len(content) < 0.8 * len(encode_png(drawing))
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.load()  # Pillow checks the sums of the chunks
+        assert (picture.mode, picture.size) == ("P", (400, 300))
+
+
+def test_equal_pixels_give_equal_bytes(drawing):
+    assert encode_with_drawing(drawing) == encode_with_drawing(drawing.copy())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 3)])
+def test_small_grey_pictures(shape):
+    picture = np.full((*shape, 3), 77, np.uint8)
+    assert abs(decoded(encode_with_drawing(picture)) - 77).max() <= 1
+
+
+def test_colour_flow_is_kept_exactly():
+    picture = np.random.default_rng(2).integers(0, 255, (40, 50, 3)).astype(np.uint8)
+    assert (decoded(encode_with_drawing(picture)) == picture).all()
