@@ -11,7 +11,7 @@ import numpy as np
 
 from usmicro.comparison.tracks import Places
 from usmicro.errors import UsageError
-from usmicro.evaluation.metrics import dice
+from usmicro.evaluation.metrics import Floats, dice
 from usmicro.evaluation.overlaps import MIN_DICE
 from usmicro.evaluation.pairs import match_nearest, reach
 from usmicro.evaluation.run_areas import masses_of, outlined_masses
@@ -143,12 +143,7 @@ class ImageComparer:
     def _add_foci(self, found: ImageDifferences) -> None:
         foci_a = self._a.foci.get(found.image, [])
         foci_b = self._b.foci.get(found.image, [])
-        distance = np.full((len(foci_a), len(foci_b)), np.inf)
-        places_a = [_places(self._tracks_a, found.image, focus) for focus in foci_a]
-        places_b = [_places(self._tracks_b, found.image, focus) for focus in foci_b]
-        for i, one in enumerate(places_a):
-            for j, other in enumerate(places_b):
-                distance[i, j] = _distance(one, other)
+        distance = self._focus_distances(found.image, foci_a, foci_b)
         diameters_a = [focus["diameter_px"] or 0.0 for focus in foci_a]
         diameters_b = [focus["diameter_px"] or 0.0 for focus in foci_b]
         pairs = match_nearest(distance, reach(diameters_a, diameters_b, self._least_distance))
@@ -171,6 +166,23 @@ class ImageComparer:
                 if before[word] != focus[word]:
                     words = before[word], focus[word]
                     found.rows.append(_focus_row(word, found.image, before, focus, words=words))
+
+    def _focus_distances(
+        self, image: str, foci_a: Sequence[Mapping[str, Any]], foci_b: Sequence[Mapping[str, Any]]
+    ) -> Floats:
+        """Return the distance of each pair of foci, pixels."""
+        if len({focus["frame"] for focus in (*foci_a, *foci_b)}) <= 1:  # quicker; all still images
+            one, other = (
+                np.array([(focus["x_px"], focus["y_px"]) for focus in foci]).reshape(-1, 2)
+                for foci in (foci_a, foci_b)
+            )
+            apart = one[:, None] - other[None, :]
+            return np.asarray(np.hypot(apart[..., 0], apart[..., 1]), dtype=float)
+        places_a = [_places(self._tracks_a, image, focus) for focus in foci_a]
+        places_b = [_places(self._tracks_b, image, focus) for focus in foci_b]
+        return np.array(
+            [[_distance(place, other) for other in places_b] for place in places_a]
+        ).reshape(len(foci_a), len(foci_b))
 
     # ---- masses ----
 
@@ -208,7 +220,7 @@ class ImageComparer:
         b: Mapping[str, Any],
         masses_a: Sequence[Mass],
         masses_b: Sequence[Mass],
-    ) -> np.ndarray[Any, np.dtype[np.float64]]:
+    ) -> Floats:
         """Return the Dice coefficient of each pair of masses; 0 where an outline is not stored.
 
         The label images of a cine show its key frame. If the runs chose different key frames, no
