@@ -77,13 +77,30 @@ def make_parser() -> argparse.ArgumentParser:
     added.add_argument(
         "results", type=Path, metavar="RESULTS", help="the --out folder of a finished run"
     )
-    truth = "a CSV table of foci or image labels, or a folder of tables and masks"
+    truth = (
+        "a CSV table of foci or image labels, a review.csv that report.html exported, or a folder "
+        "of tables and masks, or of reviews"
+    )
     added.add_argument("truth", type=Path, metavar="TRUTH", help=truth)
     out = "folder for the evaluation; RESULTS/evaluation if not given"
     added.add_argument("--out", type=Path, metavar="DIR", help=out)
     group = "a table (image, patient or study, and group); also measure each group on its own"
     added.add_argument("--group", type=Path, metavar="TABLE.csv", help=group)
     distance = "a focus hits a mark that is within its radius, or within this distance; default 6"
+    added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
+
+    added = command(
+        "compare",
+        compare_command,
+        "compare two finished runs of the same images: what was gained, lost, moved or relabelled",
+    )
+    added.add_argument("a", type=Path, metavar="A", help="the --out folder of a finished run")
+    added.add_argument("b", type=Path, metavar="B", help="that of another, usually the newer one")
+    truth = "labels as for evaluate; the measures of both runs are then compared too"
+    added.add_argument("--truth", type=Path, metavar="TRUTH", help=truth)
+    out = "folder for the comparison; B/comparison if not given"
+    added.add_argument("--out", type=Path, metavar="DIR", help=out)
+    distance = "foci of both runs are the same within their radius, or this distance; default 6"
     added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
 
     added = command(
@@ -318,6 +335,35 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
     if evaluation.groups:
         print(f"measures of each group in {out / 'groups.csv'}")
     print(f"95 % intervals over {evaluation.resampled}; plots and tables in {out}")
+    return DONE
+
+
+def compare_command(arguments: argparse.Namespace) -> int:
+    """Compare two runs."""
+    import math
+
+    from usmicro.comparison import compare
+
+    out = arguments.b / "comparison" if arguments.out is None else arguments.out
+    comparison = compare(
+        arguments.a,
+        arguments.b,
+        truth=arguments.truth,
+        out=out,
+        least_distance=arguments.distance,
+    )
+    print("\n".join(comparison.lines()))
+    width = max((len(measure.name) for measure in comparison.measures), default=0)
+    for measure in comparison.measures:
+        low, high = measure.difference.low, measure.difference.high
+        interval = "" if math.isnan(low) else f"{low:+.3f} to {high:+.3f}, "
+        print(
+            f"{measure.name:{width}}  A {measure.a:6.3f}  B {measure.b:6.3f}  "
+            f"difference {measure.difference.value:+.3f} ({interval}{measure.images} images)"
+        )
+    for remark in comparison.remarks:
+        print(f"note: {remark}")
+    print(f"page and tables in {out}")
     return DONE
 
 

@@ -15,9 +15,10 @@ from usmicro.evaluation.group_measures import froc_of, measure_groups, measures_
 from usmicro.evaluation.matching import compare
 from usmicro.evaluation.metrics import LEAST_DISTANCE_PX
 from usmicro.evaluation.page import page
+from usmicro.evaluation.readers import agreement
 from usmicro.evaluation.result import Cells, Evaluation
+from usmicro.evaluation.sources import read_labels
 from usmicro.evaluation.tables import froc_table, images_table, matches_table
-from usmicro.evaluation.truth import read_truth
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.settings import Settings
 from usmicro.writing.files import write_atomically
@@ -43,7 +44,8 @@ def evaluate(
     results : path
         The --out folder of a finished run.
     truth : path
-        A CSV table, or a folder with tables and masks; see docs/evaluate.md.
+        A CSV table, a review that report.html exported, or a folder with tables and masks, or with
+        reviews of several readers; see docs/evaluate.md.
     out : path, optional
         Folder for evaluation.html, evaluation.json and tables. If not given, nothing is written.
     group : path, optional
@@ -66,11 +68,13 @@ def evaluate(
     if not (math.isfinite(least_distance) and least_distance > 0):
         raise UsageError(f"--distance {least_distance:g}: expected a number of pixels above 0")
     run = read_run(Path(results))
-    run_confidence = _listed_from(run.record)
-    listed = run_confidence or listing_confidence(Settings().foci)
+    run_confidence = listed_from(run.record)
+    default = listing_confidence(Settings().foci)
+    listed = run_confidence or default
+    labels = read_labels(Path(truth), run, listed=default, least_distance=least_distance)
     comparison = compare(
         run,
-        read_truth(Path(truth)),
+        labels.truth,
         least_distance=least_distance,
         # a run that lists every candidate lists foci everywhere, so that its own descriptors would
         # name every place on each image with calcifications
@@ -90,6 +94,17 @@ def evaluate(
             f"(confidence {run_confidence:.3g}); for the complete curve run "
             "usmicro run with --set foci.minimum_confidence=0"
         )
+    readers = []
+    if labels.together is not None:
+        patients = {image.name: image.truth.patient for image in comparison.images}
+        readers = agreement(
+            run,
+            labels.readings,
+            labels.together,
+            patients=patients.get,
+            least_distance=least_distance,
+            listed=listed,
+        )
     groups = []
     if group is not None:
         groups = measure_groups(Path(group), run, comparison, listed, complete=complete)
@@ -101,6 +116,8 @@ def evaluate(
         listed=listed,
         complete=complete,
         resampled="patients" if has_patients else "images",
+        readers=readers,
+        run=run,
         groups=groups,
     )
     if out is not None:
@@ -108,7 +125,7 @@ def evaluate(
     return evaluation
 
 
-def _listed_from(record: Mapping[str, Any]) -> float:
+def listed_from(record: Mapping[str, Any]) -> float:
     """Return the confidence from which a run listed foci.
 
     The record of a run of version 0.1.0 has it only as a setting.
@@ -126,18 +143,21 @@ def _write(evaluation: Evaluation, out: Path) -> None:
         "measures": evaluation.to_rows(),
         "intervals": f"95 %, percentile bootstrap over {evaluation.resampled}",
         "listed_from_confidence": evaluation.listed,
+        "readers": evaluation.reader_rows(),
         "groups": evaluation.group_rows(),
         "remarks": evaluation.remarks,
     }
     write_atomically(out / "evaluation.json", (json.dumps(content, indent=1) + "\n").encode())
     write_atomically(out / "measures.csv", as_csv(evaluation.to_rows()))
+    if evaluation.readers:
+        write_atomically(out / "readers.csv", as_csv(evaluation.reader_rows()))
     if evaluation.groups:
         write_atomically(out / "groups.csv", as_csv(evaluation.group_rows()))
     write_atomically(out / "images.csv", as_csv(images_table(evaluation)))
     if evaluation.froc is not None:
         write_atomically(out / "froc.csv", as_csv(froc_table(evaluation.froc)))
         write_atomically(out / "foci.csv", as_csv(matches_table(evaluation)))
-    write_atomically(out / "evaluation.html", page(evaluation).encode())
+    write_atomically(out / "evaluation.html", page(evaluation, out).encode())
 
 
 def as_csv(rows: Sequence[Cells]) -> bytes:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from usmicro.evaluation.group_measures import GroupRow
 from usmicro.evaluation.matching import Comparison
 from usmicro.evaluation.metrics import FreeResponse
+from usmicro.evaluation.readers import ReaderRow
 from usmicro.evaluation.rows import Row, finite
+from usmicro.writing.report.run import Run
 
 Cells = dict[str, str | float | int | None]
 """One row of a table, by column."""
@@ -29,6 +31,10 @@ class Evaluation:
     """True if the run listed every candidate, so that the free-response curve is complete."""
     resampled: str
     """What was resampled for the intervals: "images" or "patients"."""
+    run: Run
+    """The run that was evaluated."""
+    readers: list[ReaderRow] = field(default_factory=list)
+    """Agreement of several readers with one another and with the program."""
     groups: list[GroupRow] = field(default_factory=list)
     """The measures of each group of images."""
 
@@ -40,6 +46,13 @@ class Evaluation:
     def to_rows(self) -> list[Cells]:
         """Return the measures as dictionaries; a missing bound of an interval is None."""
         return [_cells(row) for row in self.rows]
+
+    def reader_rows(self) -> list[Cells]:
+        """Return the agreement of the readers likewise, each measure with who is compared."""
+        return [
+            {"one": reader.one, "other": reader.other, **_cells(reader.row)}
+            for reader in self.readers
+        ]
 
     def group_rows(self) -> list[Cells]:
         """Return the measures of each group likewise, with the group."""

@@ -124,6 +124,10 @@ class Run:
         entry: dict[str, Any] = self.record["images"].get(image, {})
         return entry
 
+    def key_frame(self, image: str) -> int:
+        """Return the index of the frame that the label image and the picture show."""
+        return int(self.image_record(image).get("key_frame") or 0)
+
 
 def read_run(folder: Path) -> Run:
     """Read the tables and the record of a run.
