@@ -14,6 +14,7 @@ from usmicro.errors import UsageError
 from usmicro.evaluation.matching import compare
 from usmicro.evaluation.metrics import LEAST_DISTANCE_PX, free_response
 from usmicro.evaluation.page import page
+from usmicro.evaluation.readers import agreement
 from usmicro.evaluation.result import Cells, Evaluation
 from usmicro.evaluation.rows import Row
 from usmicro.evaluation.run_measures import (
@@ -22,8 +23,8 @@ from usmicro.evaluation.run_measures import (
     measure_foci,
     measure_hits,
 )
+from usmicro.evaluation.sources import read_labels
 from usmicro.evaluation.tables import froc_table, images_table, matches_table
-from usmicro.evaluation.truth import read_truth
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.settings import Settings
 from usmicro.writing.files import write_atomically
@@ -48,7 +49,8 @@ def evaluate(
     results : path
         The --out folder of a finished run.
     truth : path
-        A CSV table, or a folder with tables and masks; see docs/evaluate.md.
+        A CSV table, a review that report.html exported, or a folder with tables and masks, or with
+        reviews of several readers; see docs/evaluate.md.
     out : path, optional
         Folder for evaluation.html, evaluation.json and tables. If not given, nothing is written.
     least_distance : float
@@ -69,10 +71,12 @@ def evaluate(
         raise UsageError(f"--distance {least_distance:g}: expected a number of pixels above 0")
     run = read_run(Path(results))
     run_confidence = _listed_from(run.record)
-    listed = run_confidence or listing_confidence(Settings().foci)
+    default = listing_confidence(Settings().foci)
+    listed = run_confidence or default
+    labels = read_labels(Path(truth), run, listed=default, least_distance=least_distance)
     comparison = compare(
         run,
-        read_truth(Path(truth)),
+        labels.truth,
         least_distance=least_distance,
         # a run that lists every candidate lists foci everywhere, so that its own descriptors would
         # name every place on each image with calcifications
@@ -99,6 +103,17 @@ def evaluate(
             f"(confidence {run_confidence:.3g}); for the complete curve run "
             "usmicro run with --set foci.minimum_confidence=0"
         )
+    readers = []
+    if labels.together is not None:
+        patients = {image.name: image.truth.patient for image in comparison.images}
+        readers = agreement(
+            run,
+            labels.readings,
+            labels.together,
+            patients=patients.get,
+            least_distance=least_distance,
+            listed=listed,
+        )
     has_patients = comparison.patient_groups(comparison.images) is not None
     evaluation = Evaluation(
         rows=rows,
@@ -107,6 +122,8 @@ def evaluate(
         listed=listed,
         complete=complete,
         resampled="patients" if has_patients else "images",
+        readers=readers,
+        run=run,
     )
     if out is not None:
         _write(evaluation, Path(out))
@@ -131,15 +148,18 @@ def _write(evaluation: Evaluation, out: Path) -> None:
         "measures": evaluation.to_rows(),
         "intervals": f"95 %, percentile bootstrap over {evaluation.resampled}",
         "listed_from_confidence": evaluation.listed,
+        "readers": evaluation.reader_rows(),
         "remarks": evaluation.remarks,
     }
     write_atomically(out / "evaluation.json", (json.dumps(content, indent=1) + "\n").encode())
     write_atomically(out / "measures.csv", as_csv(evaluation.to_rows()))
+    if evaluation.readers:
+        write_atomically(out / "readers.csv", as_csv(evaluation.reader_rows()))
     write_atomically(out / "images.csv", as_csv(images_table(evaluation)))
     if evaluation.froc is not None:
         write_atomically(out / "froc.csv", as_csv(froc_table(evaluation.froc)))
         write_atomically(out / "foci.csv", as_csv(matches_table(evaluation)))
-    write_atomically(out / "evaluation.html", page(evaluation).encode())
+    write_atomically(out / "evaluation.html", page(evaluation, out).encode())
 
 
 def as_csv(rows: Sequence[Cells]) -> bytes:

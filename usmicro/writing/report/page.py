@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -86,8 +86,8 @@ def write_report(folder: Path) -> Path:
     """
     run = read_run(folder)
     remove_report(folder)
-    pages = paginate(run)
-    if len(pages) == 1 and len(run.images) <= MOST_ON_ONE:
+    pages = report_pages(run)
+    if pages[0].name == REPORT:
         gallery = _gallery_of(run, pages[0], root="")
         content = _html(run, report_summary.sections(run), gallery, title="Report")
         write_atomically(folder / REPORT, content)
@@ -122,6 +122,14 @@ def remove_report(folder: Path) -> None:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise cannot_write(path, error) from error
+
+
+def report_pages(run: Run) -> list[Page]:
+    """Return the pages on which the images are shown: report.html itself if they fit on it."""
+    pages = paginate(run)
+    if len(pages) == 1 and len(run.images) <= MOST_ON_ONE:
+        return [replace(pages[0], name=REPORT)]
+    return pages
 
 
 def paginate(run: Run) -> list[Page]:

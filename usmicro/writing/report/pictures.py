@@ -134,13 +134,13 @@ def read_picture(
     sector : bool
         True if the scan has the geometry of a sector.
     """
-    labels = _read(mask_file, cv2.IMREAD_GRAYSCALE)
+    labels = read_image(mask_file, cv2.IMREAD_GRAYSCALE)
     if labels is None:
         return Picture()
     box = tissue_box(labels)
     stored_width = box[2] * min(1.0, PICTURE_SIDE / max(box[2:]))
     half = stored_width >= 2 * THUMBNAIL_SIDE  # JPEG is decoded faster at half size
-    stored = _read(picture_file, cv2.IMREAD_REDUCED_COLOR_2 if half else cv2.IMREAD_COLOR)
+    stored = read_image(picture_file, cv2.IMREAD_REDUCED_COLOR_2 if half else cv2.IMREAD_COLOR)
     thumbnail = ""
     if stored is not None:
         encoded = _jpeg(_shrunk(stored[..., ::-1], THUMBNAIL_SIDE), THUMBNAIL_QUALITY)
@@ -195,7 +195,7 @@ def _jpeg(picture: ByteImage, quality: int) -> bytes:
     return bytes(encoded.tobytes())
 
 
-def _read(file: Path, flags: int) -> ByteImage | None:
+def read_image(file: Path, flags: int) -> ByteImage | None:
     """Read a picture; return None if it is missing or damaged."""
     try:
         content = np.fromfile(file, np.uint8)
