@@ -146,6 +146,7 @@ def analyze(
             frame_rate=frame_rate_of(
                 scan.frame_times, settings.loading.frames or scan.declared_frames
             ),
+            twinkling=settings.twinkling,
         ),
     )
     key_frame: _KeyFrame | None = None
@@ -209,20 +210,22 @@ def analyze(
             f"{analysed} of {number} frames were analysed, "
             f"because loading.frames = {settings.loading.frames}"
         )
-    foci, masses, points = findings_of(
+    findings = findings_of(
         state.tracks, analysed, settings, cine=number > 1, frame_times=scan.frame_times
     )
     notes, warnings = separated(state.remarks)
     return Analysis(
         scan=scan,
         settings=settings,
-        foci=Table(listed_foci(foci, settings)),
-        masses=Table(masses),
-        tracks=Table(points),
+        foci=Table(listed_foci(findings.foci, settings)),
+        masses=Table(findings.masses),
+        tracks=Table(findings.tracks),
+        mass_tracks=Table(findings.mass_tracks),
+        twinkling=Table(findings.twinkling),
         summary=summarise(
             scan,
-            foci,
-            masses,
+            findings.foci,
+            findings.masses,
             settings,
             frames=analysed,
             geometry=state.geometry,
@@ -320,7 +323,8 @@ def _follow_masses(
             if track is None:
                 track = state.tracks.add_mass(view, number, measurement)
             track.best = measurement
-        track.add(index, confidence)
+        x_px, y_px = view.grid.to_image(*anatomy.mass_centroids[mass])
+        track.add(index, confidence, (frame, float(x_px), float(y_px)))
         tracks[mass] = track
     return tracks
 
@@ -432,4 +436,5 @@ class _FocusFollower:
                     mass=None if mass is None else self.masses[mass],
                 )
             for track, x, y in self.state.tracks.hidden_foci(self.view, origin):
-                track.colour.append(self.colours.at(x, y, track.best.diameter))
+                colours = self.colours.at(x, y, track.best.diameter)
+                track.colour.append(colours, self.frame)

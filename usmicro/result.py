@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from usmicro.labelling.clusters import measure_clusters
 from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Cluster, Focus, Mass, Summary, TrackPoint
+from usmicro.model.findings import (
+    Cluster,
+    Focus,
+    Mass,
+    MassPoint,
+    Summary,
+    TrackPoint,
+    TwinklingPoint,
+)
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 from usmicro.settings import Settings
@@ -16,7 +24,7 @@ from usmicro.settings import Settings
 if TYPE_CHECKING:
     import pandas
 
-Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint)
+Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint | MassPoint | TwinklingPoint)
 
 
 class Table(list[Row], Generic[Row]):
@@ -75,6 +83,11 @@ class Analysis:
     3 nonmass area, 255 not tissue (`usmicro.model.anatomy.AreaLabel`)."""
     tracks: Table[TrackPoint] = field(default_factory=Table, repr=False)
     """Of a cine, each listed focus on each frame that shows it, by focus and frame."""
+    mass_tracks: Table[MassPoint] = field(default_factory=Table, repr=False)
+    """Of a cine, each mass on each frame that shows it, by mass and frame."""
+    twinkling: Table[TwinklingPoint] = field(default_factory=Table, repr=False)
+    """Of a colour cine, how much the colours at each listed focus look like twinkling, by focus and
+    frame."""
     notes: tuple[str, ...] = ()
     """Fallbacks and other facts that a reader of the results must know."""
     warnings: tuple[ScanWarning, ...] = ()

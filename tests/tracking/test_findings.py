@@ -65,21 +65,21 @@ def patch_head(zone_fraction):
 @pytest.mark.parametrize(("zone_fraction", "listed"), [(0.9, True), (0.65, False), (0.4, False)])
 def test_a_place_without_an_echo_is_listed_from_a_still_only_if_it_is_clear(zone_fraction, listed):
     track = patch_head(zone_fraction)
-    foci, *_ = findings_of(collection([track]), 1, Settings(), cine=False)
+    foci = findings_of(collection([track]), 1, Settings(), cine=False).foci
     assert [(focus.origin, focus.twinkling) for focus in foci] == [
         ("twinkling", "possible")
     ] * listed
-    verdict = assess_twinkling(track.colour).verdict
+    verdict = assess_twinkling(list(track.colour)).verdict
     assert verdict == ("possible" if zone_fraction > 0.5 else "no")
 
 
 def test_foci_are_numbered_from_the_most_confident_on():
-    foci, *_ = findings_of(
+    foci = findings_of(
         collection([track_of([c], x) for x, c in enumerate((0.3, 0.9, 0.6))]),
         1,
         Settings(),
         cine=False,
-    )
+    ).foci
     assert [(focus.focus, focus.confidence, focus.x_px) for focus in foci] == [
         (1, 0.9, 10.0),
         (2, 0.6, 20.0),
@@ -90,7 +90,7 @@ def test_foci_are_numbered_from_the_most_confident_on():
 
 def test_a_row_holds_what_was_measured_on_the_best_frame():
     track = track_of([0.1, 0.9, 0.4], 3, 4)
-    ((focus,), *_) = findings_of(collection([track]), 3, Settings(), cine=True)
+    (focus,) = findings_of(collection([track]), 3, Settings(), cine=True).foci
     best = measured(3, 4, frame=1)
     assert (focus.frame, focus.seen_frames, focus.track) == (1, 3, 1)
     assert (focus.x_mm, focus.depth_mm) == (best.position.x_mm, best.position.depth_mm)
@@ -122,14 +122,13 @@ def echo_track(confidences):
 
 
 def test_the_reason_for_the_confidence_is_that_of_the_best_frame():
-    ((focus,), *_) = findings_of(
-        collection([echo_track([0.2, 0.7, 0.6])]), 3, Settings(), cine=True
-    )
+    tracks = collection([echo_track([0.2, 0.7, 0.6])])
+    (focus,) = findings_of(tracks, 3, Settings(), cine=True).foci
     assert (focus.frame, focus.confidence_reason) == (1, "Raised by frame 1.")
 
 
 def test_the_reason_says_if_there_is_no_echo():
-    ((focus,), *_) = findings_of(collection([track_of([0.9])]), 1, Settings(), cine=False)
+    (focus,) = findings_of(collection([track_of([0.9])]), 1, Settings(), cine=False).foci
     assert focus.confidence_reason == ONLY_COLOURS
 
 
@@ -140,7 +139,8 @@ def test_foci_count_from_the_confidence_of_the_operating_point_on(share, listed)
     tracks = [track_of([share * least], x) for x in range(3)]
     for track in tracks:
         track.mass = inside
-    foci, (row,), _ = findings_of(collection(tracks, [inside]), 1, Settings(), cine=False)
+    findings = findings_of(collection(tracks, [inside]), 1, Settings(), cine=False)
+    foci, (row,) = findings.foci, findings.masses
     assert row.foci == 3 * listed
     assert {focus.cluster for focus in foci} == ({1} if listed else {None})
 
@@ -148,7 +148,7 @@ def test_foci_count_from_the_confidence_of_the_operating_point_on(share, listed)
 @pytest.mark.parametrize(("views", "clusters"), [((0, 0, 0), {1}), ((0, 0, 1), {None})])
 def test_foci_of_one_view_form_clusters(views, clusters):
     tracks = [track_of([0.9], x, view=view) for x, view in enumerate(views)]
-    foci, *_ = findings_of(collection(tracks), 1, Settings(), cine=False)
+    foci = findings_of(collection(tracks), 1, Settings(), cine=False).foci
     assert {focus.cluster for focus in foci} == clusters
 
 
@@ -158,7 +158,8 @@ def test_foci_that_are_not_listed_form_no_cluster_and_do_not_count_in_a_mass():
     tracks = [track_of([c], x) for x, c in enumerate((0.9, 0.9, 0.2))]
     for track in tracks:
         track.mass = inside
-    foci, (row,), _ = findings_of(collection(tracks, [inside]), 1, settings, cine=False)
+    findings = findings_of(collection(tracks, [inside]), 1, settings, cine=False)
+    foci, (row,) = findings.foci, findings.masses
     assert [focus.cluster for focus in foci] == [None] * 3
     assert [focus.mass for focus in foci] == [1] * 3
     assert row.foci == 2
@@ -171,27 +172,29 @@ def test_masses_are_numbered_by_position_and_need_some_frames_unless_given():
     given = mass(20.0, 1, confidence=1.0)
     in_glimpsed = track_of([0.9])
     in_glimpsed.mass = glimpsed
-    (focus,), masses, _ = findings_of(
-        collection([in_glimpsed], [seen, glimpsed, given, weak]), 9, Settings(), cine=True
-    )
+    tracks = collection([in_glimpsed], [seen, glimpsed, given, weak])
+    findings = findings_of(tracks, 9, Settings(), cine=True)
+    (focus,), masses = findings.foci, findings.masses
     assert [(row.mass, row.x_px) for row in masses] == [(1, 20.0), (2, 50.0)]
     assert focus.mass is None
 
 
 def test_a_weak_mass_on_which_the_plane_rests_is_reported():
     weak = mass(30.0, 40, confidence=0.6)
-    _, masses, _ = findings_of(collection([], [weak]), 100, Settings(), cine=True)
+    masses = findings_of(collection([], [weak]), 100, Settings(), cine=True).masses
     assert [row.x_px for row in masses] == [30.0]
 
 
 def test_tracks_have_a_row_for_each_frame_of_a_listed_focus():
     tracks = collection([track_of([0.9, None, 0.8], 1, 2), track_of([0.01] * 3)])
-    foci, _, points = findings_of(tracks, 3, Settings(), cine=True, frame_times=(0.0, 0.5, 1.0))
+    findings = findings_of(tracks, 3, Settings(), cine=True, frame_times=(0.0, 0.5, 1.0))
+    foci, points = findings.foci, findings.tracks
     assert {point.focus for point in points} == {foci[0].focus}
     assert [(point.frame, point.time_s, point.confidence) for point in points] == [
         (0, 0.0, 0.9),
         (2, 1.0, 0.8),
     ]
-    _, _, without_times = findings_of(tracks, 3, Settings(), cine=True)
+    without_times = findings_of(tracks, 3, Settings(), cine=True).tracks
     assert {point.time_s for point in without_times} == {None}
-    assert findings_of(collection([track_of([0.9])]), 1, Settings(), cine=False)[2] == []
+    still = findings_of(collection([track_of([0.9])]), 1, Settings(), cine=False)
+    assert still.tracks == still.mass_tracks == still.twinkling == []

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from usmicro.doppler.colour_evidence import NO_COLOUR
+from usmicro.doppler.colour_evidence import NO_COLOUR, PAIR_DIRECTIONS, ColourEvidence
+from usmicro.doppler.evidence_series import EvidenceSeries
 from usmicro.labelling.labels import FocusLabel
 from usmicro.model.findings import Shadow
 from usmicro.model.scan import Spacing
@@ -141,19 +142,67 @@ def test_the_number_of_tracks_does_not_grow_with_the_length_of_a_cine(view):
     assert sizes[-1] < 60
 
 
-def test_a_track_that_ends_is_kept_if_it_is_sure_or_showed_colours(view):
+@pytest.fixture
+def tracks_that_have_ended(view):
+    """Tracks that last for ten frames: one is sure, the others in the colour box twinkle or not."""
     tracks = TrackCollection(least_confidence=0.06)
-    x, y = [10.0, 50.0, 90.0], [20.0, 20.0, 20.0]
-    coloured = replace(NO_COLOUR)
-    for track, confidence, colour in zip(
-        tracks.link_foci(view, "echo", 0, x, y, None),
-        (0.9, 0.01, 0.01),
-        (NO_COLOUR, NO_COLOUR, coloured),
-        strict=True,
-    ):
-        track.add(observed(0, confidence), colour)
-    tracks.link_foci(view, "echo", 50, [], [], None)
-    assert len(tracks.foci) == 2
+    x, y = [10.0, 50.0, 90.0, 110.0], [20.0] * 4
+    quiet = ColourEvidence(in_box=True)
+    confidences, colours = (0.9, 0.01, 0.01, 0.01), (NO_COLOUR, NO_COLOUR, quiet, None)
+    for index in range(40):
+        followed = tracks.link_foci(view, "echo", index, x, y, (0.0, 0.0))
+        for track, confidence, colour in zip(followed, confidences, colours, strict=True):
+            better = track.is_surpassed_by(confidence)
+            shown = twinkling_evidence(index) if colour is None else colour
+            track.add(observed(index, confidence, better=better), shown)
+    tracks.link_foci(view, "echo", 100, [], [], None)
+    return tracks
+
+
+def twinkling_evidence(index):
+    """Evidence of a focus that twinkles, on one of several frames."""
+    return ColourEvidence(
+        in_box=True,
+        zone_fraction=0.8,
+        head_fraction=0.9,
+        box_fraction=0.02,
+        outside_fraction=0.1,
+        cells=20.0,
+        mean_resultant_length=0.2,
+        mean_phase=2.4 * index,
+        pairs=(40,) * PAIR_DIRECTIONS,
+        cosines=(0.5,) * PAIR_DIRECTIONS,
+        opposed_fraction=0.5,
+    )
+
+
+def test_a_track_that_ends_is_kept_if_it_is_sure_or_twinkles(tracks_that_have_ended):
+    sure, twinkling = tracks_that_have_ended.foci
+    assert sure.best.frame == twinkling.best.frame == 0
+    assert sure.twinkling(TwinklingSettings()).verdict == "not assessable"
+    assert twinkling.twinkling(TwinklingSettings()).verdict == "yes"
+    assert len(twinkling.colour) == 0
+
+
+def test_a_forgotten_track_in_the_colour_box_keeps_its_place_in_the_numbering(
+    tracks_that_have_ended,
+):
+    sure, twinkling = tracks_that_have_ended.foci
+    assert tracks_that_have_ended.forgotten_before(sure) == 0
+    assert tracks_that_have_ended.forgotten_before(twinkling) == 1
+
+
+def test_a_series_gives_back_the_evidence_that_was_added():
+    evidence = [
+        ColourEvidence(in_box=True, zone_fraction=0.1, head_fraction=0.2, power=True),
+        twinkling_evidence(1),
+        NO_COLOUR,
+        replace(twinkling_evidence(2), outside_fraction=None, opposed_fraction=None),
+    ]
+    series = EvidenceSeries()
+    for one in evidence:
+        series.append(one, 3)
+    assert list(series) == [one for one in evidence if one.in_box]
 
 
 def test_an_array_keeps_the_observations_exactly():

@@ -150,6 +150,26 @@ def assess_twinkling(
     return Twinkling("yes", score, f"{mixture}, over {len(steady)} frames (score {score:.2f}).")
 
 
+def frame_evidence(evidence: ColourEvidence, settings: TwinklingSettings) -> float:
+    """Return how much the colours of one frame look like twinkling, 0 to 1.
+
+    It is the product of the terms of `assess_twinkling` that one frame shows: presence, incoherence
+    and localisation, with the thresholds of a cine. It shows when a focus twinkles, and is no
+    verdict.
+
+    Parameters
+    ----------
+    evidence : ColourEvidence
+        Evidence of a frame on which the focus lies in the colour box.
+    settings : TwinklingSettings
+    """
+    if evidence.box_fraction > settings.flash:
+        return 0.0
+    measured = coherence([evidence])
+    incoherence = NOT_MEASURED if measured is None else COHERENCE.below(measured)
+    return _presence([evidence]) * incoherence * _localisation([evidence])
+
+
 def _absence(evidence: Sequence[ColourEvidence]) -> str:
     """Return the reason why a focus with little colour does not twinkle."""
     if not any(item.head_fraction for item in evidence):

@@ -210,6 +210,32 @@ class TrackPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MassPoint:
+    """The centroid of one mass on one frame of a cine that shows it."""
+
+    mass: int
+    """Number in masses.csv."""
+    frame: int
+    """Index of the frame in the scan."""
+    x_px: float
+    """Column in the input image."""
+    y_px: float
+    """Row in the input image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwinklingPoint:
+    """How much the colours at one focus look like twinkling on one frame of a cine."""
+
+    focus: int
+    """Number in foci.csv."""
+    frame: int
+    """Index of the frame in the scan; the focus lies in the colour box there."""
+    evidence: float
+    """0 to 1, see `usmicro.doppler.twinkling.frame_evidence`; it is no verdict."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """Findings on the image as a whole: a row of images.csv.
 

@@ -41,6 +41,11 @@ def frame_rate_of(times: Sequence[float], analysed: int) -> float:
     return (len(times) - 1) / (times[-1] - times[0]) * min(analysed / len(times), 1.0)
 
 
+def resting_frames(frame_rate: float) -> float:
+    """Return the number of frames from which a focus counts as steady, at frames per second."""
+    return max(frame_rate * RESTING_SECONDS, LEAST_FRAMES)
+
+
 def track_confidence(
     highest: float, total: float, *, seen: int, span: int, analysed: int, frame_rate: float
 ) -> float:
@@ -60,7 +65,7 @@ def track_confidence(
     frame_rate : float
         Frames that are analysed per second.
     """
-    resting = min(max(frame_rate * RESTING_SECONDS, LEAST_FRAMES), analysed)
+    resting = min(resting_frames(frame_rate), analysed)
     passing = resting * PASSING_SECONDS / RESTING_SECONDS
     steadiness = min(max((seen - passing) / (resting - passing), 0.0), 1.0)
     passed = _log_odds(highest) - PASSING_PENALTY

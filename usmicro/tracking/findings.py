@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from usmicro.doppler.twinkling import assess_twinkling
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.labelling.clusters import find_clusters
 from usmicro.model.findings import (
     Focus,
     Mass,
+    MassPoint,
     Origin,
     TrackPoint,
     Twinkling,
+    TwinklingPoint,
     TwinklingVerdict,
 )
 from usmicro.settings import Settings, TwinklingSettings
@@ -53,6 +54,22 @@ CONFIDENCE_WITHOUT_ECHO = 0.5
 below foci with an echo; no measurement is recorded."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScanFindings:
+    """The rows of all tables of a scan."""
+
+    foci: list[Focus]
+    """Every focus, the most confident first."""
+    masses: list[Mass]
+    """Every mass that was seen on enough frames or outlined by the user, by frame and position."""
+    tracks: list[TrackPoint]
+    """Every listed focus of a cine on every frame that shows it, by focus and frame."""
+    mass_tracks: list[MassPoint]
+    """Every mass of a cine on every frame that shows it, by mass and frame."""
+    twinkling: list[TwinklingPoint]
+    """Every listed focus of a cine on every frame with colour data there, by focus and frame."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ReportedFocus:
     """A track that is reported, with its assessment over all frames."""
@@ -76,7 +93,7 @@ def findings_of(
     *,
     cine: bool,
     frame_times: Sequence[float] = (),
-) -> tuple[list[Focus], list[Mass], list[TrackPoint]]:
+) -> ScanFindings:
     """Build the rows of the tables of foci and masses.
 
     Parameters
@@ -91,15 +108,6 @@ def findings_of(
         True if the scan has several frames.
     frame_times : sequence of float
         Time of each frame of the scan in s; empty if unknown.
-
-    Returns
-    -------
-    foci : list of Focus
-        Every focus, the most confident first.
-    masses : list of Mass
-        Every mass that was seen on enough frames or outlined by the user, by frame and position.
-    points : list of TrackPoint
-        Every listed focus of a cine on every frame that shows it, by focus and frame.
     """
     mass_numbers = _mass_numbers(tracks, analysed, settings.anatomy.mass_threshold)
     reported = _reported(tracks, mass_numbers, analysed, settings, cine=cine)
@@ -128,13 +136,33 @@ def findings_of(
         _focus_row(reported[index], number, cluster=clusters[index], cine=cine)
         for number, index in enumerate(ordered, start=1)
     ]
-    points = [
-        point
+    followed = [
+        (number, reported[index].track)
         for number, index in enumerate(ordered, start=1)
         if cine and listed[index]
-        for point in _points(reported[index].track, number, frame_times)
     ]
-    return foci, masses, points
+    return ScanFindings(
+        foci=foci,
+        masses=masses,
+        tracks=[
+            point for number, track in followed for point in _points(track, number, frame_times)
+        ],
+        mass_tracks=_mass_points(mass_numbers) if cine else [],
+        twinkling=[
+            TwinklingPoint(focus=number, frame=frame, evidence=evidence)
+            for number, track in followed
+            for frame, evidence in track.twinkling_by_frame(settings.twinkling)
+        ],
+    )
+
+
+def _mass_points(numbers: Mapping[MassTrack, int]) -> list[MassPoint]:
+    """Return every mass of the table on every frame that shows it, by mass and frame."""
+    return [
+        MassPoint(mass=number, frame=int(frame), x_px=x_px, y_px=y_px)
+        for track, number in numbers.items()
+        for frame, x_px, y_px in np.reshape(track.centres, (-1, 3)).tolist()
+    ]
 
 
 def _points(track: FocusTrack, number: int, frame_times: Sequence[float]) -> list[TrackPoint]:
@@ -186,7 +214,7 @@ def _reported(
     of twinkling; others are mostly vessels.
     """
     foci = tracks.foci
-    verdicts = [assess_twinkling(track.colour, settings.twinkling) for track in foci]
+    verdicts = [track.twinkling(settings.twinkling) for track in foci]
     support = SUPPORT_IN_CINE if cine else SUPPORT_IN_STILL
     least = listing_confidence(settings.foci)
     sources = _sources(foci, verdicts, analysed, support, settings.twinkling)
@@ -211,7 +239,7 @@ def _reported(
         reported.append(
             _ReportedFocus(
                 track=track,
-                number=len(reported) + 1,
+                number=len(reported) + tracks.forgotten_before(track) + 1,
                 confidence=confidence,
                 origin="twinkling" if is_source and not listed_by_echo else "echo",
                 mass=None if track.mass is None else mass_numbers.get(track.mass),

@@ -10,12 +10,19 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from usmicro.doppler.colour_evidence import NO_COLOUR, ColourEvidence
+from usmicro.doppler.colour_evidence import ColourEvidence
+from usmicro.doppler.evidence_series import EvidenceSeries
+from usmicro.doppler.twinkling import assess_twinkling, frame_evidence
 from usmicro.model.arrays import LabelImage
-from usmicro.model.findings import Origin
+from usmicro.model.findings import Origin, Twinkling
 from usmicro.model.view import View
 from usmicro.settings import TwinklingSettings
-from usmicro.tracking.confidence import ASSUMED_FRAME_RATE, LEAST_FRAMES, track_confidence
+from usmicro.tracking.confidence import (
+    ASSUMED_FRAME_RATE,
+    LEAST_FRAMES,
+    resting_frames,
+    track_confidence,
+)
 from usmicro.tracking.linking import Tracker
 from usmicro.tracking.mass_linking import MassLinker
 from usmicro.tracking.observations import FocusMeasurement, MassMeasurement, Observation
@@ -62,9 +69,25 @@ class MassTrack:
     """Index of the first of these frames among the frames that are analysed."""
     last: int = 0
     """Index of the last one."""
+    centres: array[float] = field(default_factory=lambda: array("d"))
+    """Index in the scan of each of these frames, and column and row of its centroid in the input
+    image."""
 
-    def add(self, index: int, confidence: float) -> None:
-        """Count the next frame that shows the mass."""
+    def add(
+        self, index: int, confidence: float, centre: tuple[int, float, float] | None = None
+    ) -> None:
+        """Count the next frame that shows the mass.
+
+        Parameters
+        ----------
+        index : int
+            Index of the frame among the frames that are analysed.
+        confidence : float
+        centre : (frame, x, y), optional
+            Index of the frame in the scan, and column and row of the centroid in the input image.
+        """
+        if centre is not None:
+            self.centres.extend(centre)
         self.first = self.first if self.frames_seen else index
         self.last = index
         self.frames_seen += 1
@@ -92,17 +115,23 @@ class FocusTrack:
     """Number of the view that shows it."""
     origin: Origin
     """Evidence that shows it: "echo", or "twinkling" if only colours show it."""
+    appearance: int = 0
+    """Number of tracks that began before it."""
     _seen: array[float] = field(default_factory=lambda: array("d"))
     """Numbers of the frames that show the focus, in order: `SEEN_FIELDS` for each. An array needs a
     tenth of the memory of objects, which counts in a long cine."""
-    colour: list[ColourEvidence] = field(default_factory=list)
+    colour: EvidenceSeries = field(default_factory=EvidenceSeries)
     """Colours at the focus on each frame since the first that shows it, including frames on which
-    its echo is hidden."""
+    its echo is hidden. Empty once the track has ended."""
     mass: MassTrack | None = None
     """The mass in which the focus lies on the frame of `best`."""
     _best: FocusMeasurement | None = None
     _best_confidence: float = 0.0
     _confidence_sum: float = 0.0
+    _twinkling: Twinkling | None = None
+    """Twinkling of a track that has ended."""
+    _twinkling_by_frame: list[tuple[int, float]] = field(default_factory=list)
+    """The same as `twinkling_by_frame` returns, of a track that has ended."""
 
     @property
     def best(self) -> FocusMeasurement:
@@ -131,6 +160,34 @@ class FocusTrack:
             )
             for index, frame, confidence, x_px, y_px, x_mm, depth_mm in values.tolist()
         ]
+
+    @property
+    def last_index(self) -> int:
+        """Index of the last frame that shows the focus among the frames that are analysed."""
+        return int(self._seen[-SEEN_FIELDS])
+
+    def twinkling(self, settings: TwinklingSettings) -> Twinkling:
+        """Assess twinkling over all frames of the track so far."""
+        return self._twinkling or assess_twinkling(list(self.colour), settings)
+
+    def twinkling_by_frame(self, settings: TwinklingSettings) -> list[tuple[int, float]]:
+        """Return the evidence for twinkling on each frame that has colour data at the focus.
+
+        Returns
+        -------
+        list of (frame, evidence)
+            Index in the scan, and `usmicro.doppler.twinkling.frame_evidence`.
+        """
+        return self._twinkling_by_frame or [
+            (frame, frame_evidence(evidence, settings))
+            for frame, evidence in zip(self.colour.frames, self.colour, strict=True)
+        ]
+
+    def end(self, settings: TwinklingSettings) -> None:
+        """Assess twinkling for the last time, and forget the colours it was assessed from."""
+        self._twinkling = self.twinkling(settings)
+        self._twinkling_by_frame = self.twinkling_by_frame(settings)
+        self.colour = EvidenceSeries()
 
     def is_surpassed_by(self, confidence: float) -> bool:
         """True if the focus is new, or if the confidence is higher than on all frames before."""
@@ -162,7 +219,7 @@ class FocusTrack:
                 math.nan if position.depth_mm is None else position.depth_mm,
             )
         )
-        self.colour.append(colour)
+        self.colour.append(colour, observation.frame)
         self._confidence_sum += observation.confidence
         if observation.measurement is not None:
             self._best, self.mass = observation.measurement, mass
@@ -179,7 +236,7 @@ class FocusTrack:
         analysed : int
             Number of frames of the scan that were analysed.
         """
-        frames = int(self._seen[-SEEN_FIELDS] - self._seen[0]) + 1
+        frames = self.last_index - int(self._seen[0]) + 1
         return self._confidence_sum / max(frames, min(LEAST_FRAMES, analysed))
 
     def confidence(self, analysed: int, frame_rate: float) -> float:
@@ -194,12 +251,11 @@ class FocusTrack:
         """
         if analysed == 1:
             return self._confidence_sum
-        last, first = self._seen[-SEEN_FIELDS], self._seen[0]
         return track_confidence(
             self._best_confidence,
             self._confidence_sum,
             seen=self.frames_seen,
-            span=int(last - first) + 1,
+            span=self.last_index - int(self._seen[0]) + 1,
             analysed=analysed,
             frame_rate=frame_rate,
         )
@@ -240,12 +296,19 @@ class TrackCollection:
     _focus_trackers: dict[tuple[int, Origin], Tracker] = field(default_factory=dict)
     _mass_linkers: dict[int, MassLinker] = field(default_factory=dict)
     least_confidence: float = 0.0
-    """Tracks that have ended below this confidence are forgotten, unless colours were seen at them,
-    so that a long cine needs little memory. 0 keeps all."""
+    """Tracks that have ended below this confidence are forgotten, unless they twinkle, so that a
+    long cine needs little memory. 0 keeps all that an echo shows."""
     frame_rate: float = ASSUMED_FRAME_RATE
     """Frames that are analysed per second."""
+    twinkling: TwinklingSettings = field(default_factory=TwinklingSettings)
     _highest: float = 0.0
     """Highest confidence of the tracks that have ended."""
+    _highest_settled: float = 0.0
+    """The same of tracks that are kept with just this confidence."""
+    _begun: int = 0
+    """Number of tracks so far."""
+    _forgotten: array[int] = field(default_factory=lambda: array("q"))
+    """`appearance` of the forgotten tracks of foci in the colour box, see `forgotten_before`."""
 
     @property
     def foci(self) -> list[FocusTrack]:
@@ -331,20 +394,52 @@ class TrackCollection:
         before = tracker.live()
         numbers = tracker.update(index, x, y, shift=shift, gate=gate)
         for number in before - tracker.live():
-            if not self._is_kept(self._foci[view.number, origin, number]):
-                del self._foci[view.number, origin, number]
-        return [
-            self._foci.setdefault((view.number, origin, number), FocusTrack(view.number, origin))
-            for number in numbers
-        ]
+            self._end((view.number, origin, number))
+        return [self._track((view.number, origin, number)) for number in numbers]
 
-    def _is_kept(self, track: FocusTrack) -> bool:
-        """True if a track that has ended may be reported, or decides the score of the image."""
-        frames = int(track.seen[-1].index) + 1
+    def _track(self, key: tuple[int, Origin, int]) -> FocusTrack:
+        """Return a track; begin it if it is new."""
+        if key not in self._foci:
+            self._foci[key] = FocusTrack(view=key[0], origin=key[1], appearance=self._begun)
+            self._begun += 1
+        return self._foci[key]
+
+    def _end(self, key: tuple[int, Origin, int]) -> None:
+        """End a track; forget it if it can neither be reported nor decide the score of the image.
+
+        The confidence of a track depends on the number of frames of the cine until this is larger
+        than that of a steady focus. A track in the colour box that ends earlier is kept.
+        """
+        track = self._foci[key]
+        in_box = len(track.colour) > 0
+        twinkles = track.twinkling(self.twinkling).verdict == "yes"
+        frames = track.last_index + 1
         confidence = track.confidence(max(frames, LEAST_FRAMES), self.frame_rate)
-        kept = confidence >= self.least_confidence or confidence > self._highest
+        settled = frames >= resting_frames(self.frame_rate)
+        if track.origin == "twinkling":
+            kept = twinkles
+        elif in_box:
+            kept = (
+                twinkles
+                or not settled
+                or confidence >= self.least_confidence
+                or confidence >= self._highest_settled
+            )
+        else:
+            kept = confidence >= self.least_confidence or confidence > self._highest
         self._highest = max(confidence, self._highest)
-        return kept or any(colour is not NO_COLOUR for colour in track.colour)
+        if not kept:
+            del self._foci[key]
+            if in_box and track.origin == "echo":
+                self._forgotten.append(track.appearance)
+            return
+        track.end(self.twinkling)
+        if settled and not twinkles and track.origin == "echo":
+            self._highest_settled = max(confidence, self._highest_settled)
+
+    def forgotten_before(self, track: FocusTrack) -> int:
+        """Count the forgotten foci in the colour box that appeared before a track."""
+        return int(np.count_nonzero(np.asarray(self._forgotten) < track.appearance))
 
     def hidden_foci(self, view: View, origin: Origin) -> Iterator[tuple[FocusTrack, float, float]]:
         """Yield the live tracks that the current frame does not show.

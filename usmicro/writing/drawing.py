@@ -54,8 +54,6 @@ RIM_HALF_WIDTH, RING_HALF_WIDTH = 1.5, 0.6
 the sample scans."""
 RING_WINDOW = 3
 """Margin of the window around a ring that is drawn on, line widths: more than the rim."""
-DOTS = 8
-"""Number of dashes of a dotted ring. Chosen by eye on the sample scans."""
 FRACTION_BITS = 4
 """Number of binary places of the fixed-point positions that OpenCV draws at."""
 
@@ -131,7 +129,7 @@ class Pen:
         fixed = _fixed_point(points)[:, None, :]
         cv2.polylines(self.picture, [fixed], closed, colour, self.width, cv2.LINE_AA, FRACTION_BITS)
 
-    def ring(self, centre: Point, radius: float, colour: Colour, *, dotted: bool = False) -> None:
+    def ring(self, centre: Point, radius: float, colour: Colour) -> None:
         """Draw a circle with a dark rim, so that it shows on bright tissue and on colour flow."""
         rows, columns = self.picture.shape[:2]
         reach = radius + RING_WINDOW * self.unit
@@ -140,13 +138,9 @@ class Pen:
         y, x = np.mgrid[top:bottom, left:right].astype(float)
         # not by OpenCV, whose wide antialiased lines spread over what the ring surrounds
         distance = abs(np.hypot(x - centre[0], y - centre[1]) - radius)
-        if dotted:
-            drawn = np.sin(DOTS * np.arctan2(y - centre[1], x - centre[0])) > 0
-        else:
-            drawn = np.ones(x.shape, bool)
         window = self.picture[top:bottom, left:right]
         for shade, half in ((BLACK, RIM_HALF_WIDTH), (colour, RING_HALF_WIDTH)):
-            opacity = (np.clip(half * self.unit + 0.5 - distance, 0, 1) * drawn)[..., None]
+            opacity = (np.clip(half * self.unit + 0.5 - distance, 0, 1))[..., None]
             window[:] = np.rint(window * (1 - opacity) + np.array(shade) * opacity).astype(np.uint8)
 
     def diamond(self, centre: Point, size: float, colour: Colour, *, filled: bool) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from usmicro.model.arrays import ByteImage
+from usmicro.model.findings import Focus
 from usmicro.writing.drawing import AREAS, LABEL_COLOURS, WHITE, YELLOW, Colour, Pen, Point
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Entry:
     """Distance from the left of the symbol to the text, pixels."""
 
 
-def legend(analysis: AnalysisLike, columns: int, scale: float) -> ByteImage:
+def legend(analysis: AnalysisLike, foci: Sequence[Focus], columns: int, scale: float) -> ByteImage:
     """Draw the legend: the symbols that occur, with counts, and a scale bar.
 
     There is no scale bar if the pixel spacing is unknown.
@@ -67,6 +68,8 @@ def legend(analysis: AnalysisLike, columns: int, scale: float) -> ByteImage:
     Parameters
     ----------
     analysis : AnalysisLike
+    foci : sequence of Focus
+        Foci that are drawn; a cine may have more on other frames.
     columns : int
         Width of the overlay, pixels.
     scale : float
@@ -78,7 +81,7 @@ def legend(analysis: AnalysisLike, columns: int, scale: float) -> ByteImage:
     """
     pen = Pen(np.full((1, columns, 3), STRIP, dtype=np.uint8), unit=max(1.0, columns / 1000))
     unit = pen.unit
-    entries = _entries(analysis, columns, scale, unit)
+    entries = _entries(analysis, foci, columns, scale, unit)
     line, left, places = 0, SIDE_MARGIN * unit, []
     for entry in entries:
         width = entry.width + pen.extent(entry.text)[0] + ENTRY_GAP * unit
@@ -96,9 +99,10 @@ def legend(analysis: AnalysisLike, columns: int, scale: float) -> ByteImage:
     return pen.picture
 
 
-def _entries(analysis: AnalysisLike, columns: int, scale: float, unit: float) -> list[Entry]:
+def _entries(
+    analysis: AnalysisLike, foci: Sequence[Focus], columns: int, scale: float, unit: float
+) -> list[Entry]:
     """Return the entries of the legend; `unit` is the width of a line, pixels."""
-    foci = analysis.foci
     symbols: list[tuple[str, Symbol | None]] = []
     for label, colour in LABEL_COLOURS.items():
         count = sum(focus.label == label for focus in foci)
@@ -111,10 +115,12 @@ def _entries(analysis: AnalysisLike, columns: int, scale: float, unit: float) ->
     for verdict, text in (("yes", "twinkling"), ("possible", "possible twinkling")):
         if any(focus.twinkling == verdict for focus in foci):
             symbols.append((text, _diamond(filled=verdict == "yes")))
-    if any(focus.frame != analysis.frame for focus in foci):
-        symbols.append(("of another frame", _ring(WHITE, dotted=True)))
     if analysis.scan.declared_frames > 1:
-        symbols.append((f"frame {analysis.frame} of {analysis.scan.declared_frames}", None))
+        text = f"frame {analysis.frame} of {analysis.scan.declared_frames} (counted from 0)"
+        if elsewhere := len(analysis.foci) - len(foci):
+            foci_text = "1 focus" if elsewhere == 1 else f"{elsewhere} foci"
+            text += f", {foci_text} on other frames: see the contact sheet"
+        symbols.append((text, None))
     entries = [Entry(text, symbol, SYMBOL_WIDTH * unit) for text, symbol in symbols]
     if bar := scale_bar(analysis.summary.spacing_x_mm, columns, scale):
         length, text = bar
@@ -122,11 +128,11 @@ def _entries(analysis: AnalysisLike, columns: int, scale: float, unit: float) ->
     return entries
 
 
-def _ring(colour: Colour, *, dotted: bool = False) -> Symbol:
+def _ring(colour: Colour) -> Symbol:
     """Return a symbol: a ring."""
 
     def ring(pen: Pen, centre: Point) -> None:
-        pen.ring(centre, RING_RADIUS * pen.unit, colour, dotted=dotted)
+        pen.ring(centre, RING_RADIUS * pen.unit, colour)
 
     return ring
 

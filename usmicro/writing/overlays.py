@@ -7,7 +7,8 @@ names, are black.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,7 +80,8 @@ tick of a shadow straight below."""
 def draw(analysis: AnalysisLike) -> ByteImage:
     """Draw the findings on the key frame.
 
-    Foci that a cine shows best on another frame are dotted.
+    Foci that a cine shows on other frames only are left out, and so are shadows and outlines that
+    were measured on another frame.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def draw(analysis: AnalysisLike) -> ByteImage:
         The frame, enlarged to at least 600 columns (or shrunk to at most 4096 a side), with a
         legend below it.
     """
-    foci = analysis.foci
+    foci = foci_on_key_frame(analysis)
     picture = rgb_of(analysis.image)
     picture[analysis.labels == AreaLabel.NOT_TISSUE] = 0
     picture, scale = enlarge(picture)
@@ -95,13 +97,12 @@ def draw(analysis: AnalysisLike) -> ByteImage:
     for value, _, colour in AREAS:
         outline(pen, analysis.labels == value, scale, colour)
     centres = [scaled((focus.x_px, focus.y_px), scale) for focus in foci]
-    radii = [_ring_radius(focus, scale, pen.unit) for focus in foci]
+    radii = [ring_radius(focus, scale, pen.unit) for focus in foci]
     for focus, centre, radius in zip(foci, centres, radii, strict=True):
-        shown = focus.frame == analysis.frame
-        if shown and focus.outline_px is not None:
+        if focus.outline_px is not None:
             corners = (outline_corners(focus.outline_px) + 0.5) * scale - 0.5
             pen.line(corners, LABEL_COLOURS[focus.label], closed=True)
-        draw_focus(pen, focus, centre, radius, dotted=not shown)
+        draw_focus(pen, focus, centre, radius)
     taken = [
         square(centre, RESERVED_SHARE * radius)
         for centre, radius in zip(centres, radii, strict=True)
@@ -117,10 +118,31 @@ def draw(analysis: AnalysisLike) -> ByteImage:
         focus, colour = foci[index], LABEL_COLOURS[foci[index].label]
         number = str(focus.focus)
         taken.append(write_beside(pen, number, centres[index], radii[index], colour, taken))
-    return np.vstack([picture, legend(analysis, picture.shape[1], scale)])
+    return np.vstack([picture, legend(analysis, foci, picture.shape[1], scale)])
 
 
-def _ring_radius(focus: Focus, scale: float, unit: float) -> float:
+def foci_on_key_frame(analysis: AnalysisLike) -> list[Focus]:
+    """Return the foci that the key frame shows, at their positions on this frame.
+
+    A focus that was measured on another frame has neither its shadow nor its outline here.
+    """
+    positions = {
+        point.focus: (point.x_px, point.y_px)
+        for point in analysis.tracks
+        if point.frame == analysis.frame
+    }
+    shown = []
+    for focus in analysis.foci:
+        if focus.frame == analysis.frame:
+            shown.append(focus)
+        elif focus.focus in positions:
+            x_px, y_px = positions[focus.focus]
+            elsewhere: dict[str, Any] = {"shadow": "not assessable", "outline_px": None}
+            shown.append(replace(focus, x_px=x_px, y_px=y_px, **elsewhere))
+    return shown
+
+
+def ring_radius(focus: Focus, scale: float, unit: float) -> float:
     """Return the radius of the ring around a focus, pixels of the picture.
 
     The ring of a clump surrounds its outline.
@@ -138,15 +160,15 @@ def square(centre: Point, half_side: float) -> Box:
     return x - half_side, y - half_side, x + half_side, y + half_side
 
 
-def draw_focus(pen: Pen, focus: Focus, centre: Point, radius: float, *, dotted: bool) -> None:
+def draw_focus(pen: Pen, focus: Focus, centre: Point, radius: float) -> None:
     """Draw a ring around a focus, a tick below for a shadow, and a diamond for twinkling.
 
     The diamond lies to the left; it is open if twinkling is only possible. A clump whose outline is
     drawn has no ring.
     """
     x, y = centre
-    if dotted or focus.outline_px is None:
-        pen.ring(centre, radius, LABEL_COLOURS[focus.label], dotted=dotted)
+    if focus.outline_px is None:
+        pen.ring(centre, radius, LABEL_COLOURS[focus.label])
     if focus.shadow == "yes":
         start, end = (y + radius + distance * pen.unit for distance in (TICK_START, TICK_END))
         pen.line([(x, start), (x, end)], YELLOW)

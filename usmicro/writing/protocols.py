@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Focus, Mass, Summary, TrackPoint
+from usmicro.model.findings import Focus, Mass, MassPoint, Summary, TrackPoint
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 
@@ -29,6 +29,10 @@ class AnalysisLike(Protocol):
     @property
     def tracks(self) -> Sequence[TrackPoint]:
         """Listed foci of a cine on each frame that shows them, by focus and frame."""
+
+    @property
+    def mass_tracks(self) -> Sequence[MassPoint]:
+        """Masses of a cine on each frame that shows them, by mass and frame."""
 
     @property
     def summary(self) -> Summary:

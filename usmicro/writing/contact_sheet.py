@@ -1,0 +1,129 @@
+"""Contact sheet of a cine: each listed focus on the frame that shows it best, with surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from usmicro.model.anatomy import AreaLabel
+from usmicro.model.arrays import BoolImage, ByteImage, Frame
+from usmicro.model.findings import Focus
+from usmicro.writing.drawing import LABEL_COLOURS, WHITE, Pen, rgb_of
+from usmicro.writing.legend import STRIP
+from usmicro.writing.overlays import draw_focus, ring_radius
+from usmicro.writing.polygons import outline_corners
+
+if TYPE_CHECKING:
+    from usmicro.writing.protocols import AnalysisLike
+
+# Sizes in pixels of the sheet. All were chosen by eye on simulated cines.
+TILE = 240
+"""Side of a crop."""
+GAP = 8
+"""Distance between crops, and margin of the sheet."""
+LINE = 18
+"""Height of a line of text."""
+CAPTION_LINES = 2
+"""Lines of text below a crop."""
+COLUMNS = 4
+"""Number of crops side by side."""
+MOST_CROPS = 60
+"""Largest number of crops, those of the highest confidence: more would be a sheet of over 4000
+rows."""
+CROP_MM = 12.0
+"""Side of a crop with a known pixel spacing, mm: a focus with the tissue of a small mass around
+it."""
+CROP_SHARE = 0.25
+"""Side of a crop without a pixel spacing, as a share of the shorter side of the scan: about 12 mm
+of a depth of 45 mm."""
+
+
+def frames_of_foci(analysis: AnalysisLike) -> list[int]:
+    """Return the indices of the frames that the contact sheet shows, in order."""
+    return sorted({focus.frame for focus in analysis.foci[:MOST_CROPS]})
+
+
+def contact_sheet(analysis: AnalysisLike, frames: Mapping[int, Frame]) -> ByteImage:
+    """Draw each listed focus of a cine on the frame on which its confidence is highest.
+
+    Pixels that are no tissue on the key frame are black.
+
+    Parameters
+    ----------
+    analysis : AnalysisLike
+        Foci are in order of their confidence.
+    frames : mapping of int to array
+        The frames of `frames_of_foci`, by index in the scan.
+
+    Returns
+    -------
+    array, shape (rows, columns, 3), uint8 RGB
+    """
+    foci = analysis.foci[:MOST_CROPS]
+    rows = -(-len(foci) // COLUMNS)
+    cell = TILE + GAP, TILE + CAPTION_LINES * LINE + GAP
+    shape = LINE + 2 * GAP + rows * cell[1], COLUMNS * cell[0] + GAP, 3
+    pen = Pen(np.full(shape, STRIP, np.uint8))
+    pen.text(_heading(analysis, len(foci)), GAP, GAP + LINE - 5, WHITE)
+    outside = analysis.labels == AreaLabel.NOT_TISSUE
+    for index, focus in enumerate(foci):
+        left = GAP + index % COLUMNS * cell[0]
+        top = LINE + 2 * GAP + index // COLUMNS * cell[1]
+        crop = _crop(analysis, focus, frames[focus.frame], outside)
+        pen.picture[top : top + TILE, left : left + TILE] = crop
+        for line, text in enumerate(_caption(analysis, focus), start=1):
+            pen.text(text, left, top + TILE + line * LINE - 5, WHITE)
+    return pen.picture
+
+
+def _heading(analysis: AnalysisLike, shown: int) -> str:
+    listed = len(analysis.foci)
+    if not listed:
+        return "No foci are listed."
+    count = f"{listed} foci" if listed > 1 else "1 focus"
+    if shown < listed:
+        count = f"the {shown} most confident of {count} (all are in foci.csv)"
+    side = "" if analysis.summary.spacing_x_mm is None else f", {CROP_MM:g} mm wide"
+    return f"{count}, each on its best frame{side}"
+
+
+def _caption(analysis: AnalysisLike, focus: Focus) -> tuple[str, str]:
+    time = ""
+    if focus.frame < len(analysis.scan.frame_times):
+        time = f", {analysis.scan.frame_times[focus.frame]:.2f} s"
+    return (
+        f"{focus.focus}: {focus.label}, confidence {focus.confidence:.2f}",
+        f"frame {focus.frame}{time}",
+    )
+
+
+def _crop(analysis: AnalysisLike, focus: Focus, frame: Frame, outside: BoolImage) -> ByteImage:
+    """Return the surroundings of a focus at the size of a tile, with its ring."""
+    summary = analysis.summary
+    if summary.spacing_x_mm is None or summary.spacing_y_mm is None:
+        width = height = CROP_SHARE * min(outside.shape)
+    else:
+        width, height = CROP_MM / summary.spacing_x_mm, CROP_MM / summary.spacing_y_mm
+    scale_x, scale_y = TILE / width, TILE / height
+    # pixel centres lie at whole numbers in both pictures
+    to_tile = np.array(
+        [
+            [scale_x, 0, TILE / 2 - 0.5 - scale_x * focus.x_px],
+            [0, scale_y, TILE / 2 - 0.5 - scale_y * focus.y_px],
+        ]
+    )
+    picture = rgb_of(frame)
+    picture[outside] = 0
+    tile = np.asarray(
+        cv2.warpAffine(picture, to_tile, (TILE, TILE), flags=cv2.INTER_LINEAR), np.uint8
+    )
+    pen = Pen(tile)
+    if focus.outline_px is not None:
+        corners = outline_corners(focus.outline_px) * (scale_x, scale_y) + to_tile[:, 2]
+        pen.line(corners, LABEL_COLOURS[focus.label], closed=True)
+    centre = TILE / 2 - 0.5
+    draw_focus(pen, focus, (centre, centre), ring_radius(focus, scale_x, pen.unit))
+    return tile
