@@ -12,6 +12,7 @@ __version__ = "0.2.0.dev0"
 if TYPE_CHECKING:
     from usmicro.analysis import analyze
     from usmicro.batch import run
+    from usmicro.calibration import calibrate
     from usmicro.foci import find_foci
     from usmicro.loading import load
     from usmicro.model.findings import Cluster, Focus, Mass
@@ -28,6 +29,7 @@ _MODULES = {
     "Scan": "usmicro.model.scan",
     "Settings": "usmicro.settings",
     "analyze": "usmicro.analysis",
+    "calibrate": "usmicro.calibration",
     "despeckle": "usmicro.speckle",
     "find_foci": "usmicro.foci",
     "load": "usmicro.loading",
@@ -42,6 +44,7 @@ __all__ = [
     "Settings",
     "__version__",
     "analyze",
+    "calibrate",
     "despeckle",
     "find_foci",
     "load",

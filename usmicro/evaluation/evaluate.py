@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,8 @@ def evaluate(
     if not (math.isfinite(least_distance) and least_distance > 0):
         raise UsageError(f"--distance {least_distance:g}: expected a number of pixels above 0")
     run = read_run(Path(results))
-    run_confidence = _listed_from(run.record)
-    default = listing_confidence(Settings().foci)
+    run_confidence = listed_from(run.record)
+    default = _default_of(run.record)
     listed = run_confidence or default
     labels = read_labels(Path(truth), run, listed=default, least_distance=least_distance)
     comparison = compare(
@@ -130,7 +131,14 @@ def evaluate(
     return evaluation
 
 
-def _listed_from(record: Mapping[str, Any]) -> float:
+def _default_of(record: Mapping[str, Any]) -> float:
+    """Return the default confidence from which foci are listed, on the scale of a run."""
+    foci = record["settings"]["foci"]
+    scale = ("confidence_offset", "confidence_slope")  # unknown to earlier versions
+    return listing_confidence(replace(Settings().foci, **{n: foci[n] for n in scale if n in foci}))
+
+
+def listed_from(record: Mapping[str, Any]) -> float:
     """Return the confidence from which a run listed foci.
 
     The record of a run of version 0.1.0 has it only as a setting.
