@@ -122,7 +122,8 @@ def calibrate(
             "those of the models of the package"
         )
     foci = labelled_foci(comparison, settings.foci)
-    _check_number(foci, false_foci, f"{truth}", "whose foci are marked", "--false-foci")
+    if text := _too_few(foci, false_foci, "have marked foci", "--false-foci"):
+        raise UsageError(f"{truth}: {text}")
     fit = fit_cross_validated(
         foci, (settings.foci.confidence_offset, settings.foci.confidence_slope)
     )
@@ -142,19 +143,17 @@ def calibrate(
     others: tuple[tuple[str, str, float | None, float, str, Expected, list[Labelled], str], ...] = (
         ("anatomy.mass_threshold", "false masses", false_masses, FALSE_MASSES, "--false-masses",
          EXPECTED_MASSES, labelled_masses(comparison, run, labels.truth),
-         "whose masses are outlined"),
+         "have outlined masses"),
         ("labels.calcification", "images called calcified", false_calcified, FALSE_CALCIFIED,
          "--false-calcified", EXPECTED_CALCIFIED, labelled_scores(comparison),
-         "that are labelled to have no calcification"),
+         "are labelled as without calcification"),
     )  # fmt: skip
     for setting, what, asked, usual, option, prior, images, which in others:
         group, _, name = setting.partition(".")
-        try:
-            _check_number(images, asked or usual, f"{truth}", which, option)
-        except UsageError as error:
+        if text := _too_few(images, asked or usual, which, option):
             if asked is not None:
-                raise
-            remarks.append(f"{setting} is not calibrated: {error}")
+                raise UsageError(f"{truth}: {text}")
+            remarks.append(f"{setting} is not calibrated: {text}")
             continue
         present = float(getattr(getattr(settings, group), name))
         least = present if setting == "anatomy.mass_threshold" else 0.0
@@ -197,13 +196,13 @@ def calibrate(
 
 
 def _check_rates(foci: float, masses: float | None, share: float | None, distance: float) -> None:
-    for option, value, most in (
-        ("--false-foci", foci, 20.0),
-        ("--false-masses", masses, 20.0),
-        ("--false-calcified", share, 1.0),
+    for option, value, least, most in (
+        ("--false-foci", foci, 0.05, 20.0),  # the limits of foci.false_positives_per_image
+        ("--false-masses", masses, 0.01, 20.0),
+        ("--false-calcified", share, 0.01, 1.0),
     ):
-        if value is not None and not 0.01 <= value <= most:
-            raise UsageError(f"{option} {value:g}: expected a number from 0.01 to {most:g}")
+        if value is not None and not least <= value <= most:
+            raise UsageError(f"{option} {value:g}: expected a number from {least:g} to {most:g}")
     if not (math.isfinite(distance) and distance > 0):
         raise UsageError(f"--distance {distance:g}: expected a number of pixels above 0")
 
@@ -212,18 +211,17 @@ def _settings_of(run: Run) -> Settings:
     return with_values(Settings(), run.record["settings"], source=f"{run.folder / 'run.json'}")
 
 
-def _check_number(
-    images: Sequence[Labelled], asked: float, truth: str, which: str, option: str
-) -> None:
-    """Raise UsageError if there are too few images for a rate."""
+def _too_few(images: Sequence[Labelled], asked: float, which: str, option: str) -> str:
+    """Return what to do if there are too few images for a rate; empty if there are enough."""
     count = sum(image.counts for image in images)
     needed = math.ceil(LEAST_FALSE / asked)
-    if count < needed:
-        raise UsageError(
-            f"{truth}: has {count} images of the run {which}; {option} {asked:g} needs at least "
-            f"{needed}, so that {LEAST_FALSE} false ones can be expected among them; label "
-            f"{needed - count} more, or ask for a higher rate"
-        )
+    if count >= needed:
+        return ""
+    return (
+        f"images of the run that {which}: {count}; {option} {asked:g} needs at "
+        f"least {needed}, so that {LEAST_FALSE} false ones can be expected among them; label "
+        f"{needed - count} more, or ask for a higher rate"
+    )
 
 
 def _choice(

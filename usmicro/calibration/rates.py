@@ -32,16 +32,14 @@ class Expected:
     def rate(self, log_odds: Floats) -> Floats:
         """Return the rate per image at thresholds, given as log odds.
 
-        The logarithm of the rate is interpolated, and extrapolated by the outermost slopes.
+        The logarithm of the rate is interpolated. Below the lowest threshold it is extrapolated;
+        above the highest it stays, so that false findings of a high confidence keep their weight.
         """
         thresholds, rates = (np.array(values) for values in zip(*self.points, strict=True))
         x, y = -_log_odds(thresholds), np.log(rates)
         inside = np.interp(-log_odds, x, y)
-        before = y[0] + (-log_odds - x[0]) * (y[1] - y[0]) / (x[1] - x[0])
         behind = y[-1] + (-log_odds - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2])
-        return np.asarray(
-            np.exp(np.where(-log_odds < x[0], before, np.where(-log_odds > x[-1], behind, inside)))
-        )
+        return np.asarray(np.exp(np.where(-log_odds > x[-1], behind, inside)))
 
 
 WEIGHT = 2.0
