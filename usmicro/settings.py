@@ -96,7 +96,8 @@ class LoadingSettings(Checked):
     largest_inflated: int = described(
         2048,
         unit="MB",
-        says="greatest size of a deflated DICOM file once inflated; larger files are refused",
+        says="greatest size of a deflated DICOM file once inflated, and of a file in a zip archive "
+        "once unpacked; larger files are refused",
         least=1,
     )
     frames: int = described(
@@ -339,6 +340,35 @@ class TableSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class CocoSettings(Checked):
+    """What coco.json holds, which `--coco` writes."""
+
+    frames: bool = described(
+        False,
+        says="of a cine, one picture for each frame that shows listed foci or masses, instead of "
+        "the key frame alone",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings(Checked):
+    """What a run stores for the report."""
+
+    frames: int = described(
+        100,
+        says="largest number of frames of a cine that the report plays, of those with listed foci "
+        "or masses; about 30 kB each; 0 for none",
+        least=0,
+    )
+    details: int = described(
+        100,
+        says="greatest number of candidates that are not listed, and of shadow profiles, that are "
+        "stored of an image for the report; the most confident are taken; 0 stores none",
+        least=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationSettings(Checked):
     """Where settings that `usmicro calibrate` wrote come from."""
 
@@ -362,6 +392,8 @@ class Settings:
     labels: LabelSettings = field(default_factory=LabelSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     tables: TableSettings = field(default_factory=TableSettings)
+    coco: CocoSettings = field(default_factory=CocoSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
 
 

@@ -2,7 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from usmicro.foci.operating_point import listing_confidence, listing_confidence_of_models
+from usmicro.foci.operating_point import (
+    listing_confidence,
+    listing_confidence_of_models,
+    shown_confidence,
+)
 from usmicro.foci.site import model_confidence, site_confidence
 from usmicro.settings import FociSettings
 
@@ -42,3 +46,11 @@ def test_the_rate_of_false_positives_lists_the_same_foci_on_both_scales():
     assert site_confidence(listing_confidence_of_models(given), given) == pytest.approx(0.2)
     assert listing_confidence_of_models(given) < model_confidence(0.2, given)
     assert listing_confidence_of_models(FociSettings()) == default
+
+
+def test_the_report_begins_with_what_a_calibrated_run_lists():
+    low = replace(CALIBRATED, minimum_confidence=0.001)
+    assert shown_confidence(low, calibrated=True) == 0.001
+    assert shown_confidence(low) == listing_confidence(CALIBRATED)
+    every = replace(CALIBRATED, minimum_confidence=0.0)
+    assert shown_confidence(every, calibrated=True) == listing_confidence(CALIBRATED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from usmicro.evaluation.truth import ImageTruth, Truth, read_image_masks
 from usmicro.labelling.calcification import describe_calcification
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage
-from usmicro.model.findings import Focus
+from usmicro.model.findings import Focus, column_names
 from usmicro.model.scan import UserMasks
 from usmicro.writing.report.pictures import outline_path
 from usmicro.writing.report.run import Run
@@ -199,7 +199,7 @@ def _compared_image(
     listed: float | None,
 ) -> ComparedImage:
     name = row["image"]
-    columns = [column.name for column in fields(Focus)]
+    columns = column_names(Focus)
     foci = tuple(
         Focus(**{column: focus[column] for column in columns}) for focus in run.foci.get(name, ())
     )

@@ -11,6 +11,7 @@ import numpy as np
 from usmicro import __version__
 from usmicro.evaluation.gallery import STYLE as GALLERY_STYLE
 from usmicro.evaluation.gallery import Galleries
+from usmicro.evaluation.group_measures import groups_section
 from usmicro.evaluation.plots import Point, curve, histogram
 from usmicro.evaluation.readers import MEASURES
 from usmicro.evaluation.result import Cells, Evaluation
@@ -79,6 +80,7 @@ not a medical device, not for diagnosis.</p>
 Intervals are 95 % percentile bootstrap intervals over {evaluation.resampled}.</p>
 {f"<ul>{remarks}</ul>" if remarks else ""}
 <h2>Measures</h2>{_measures(evaluation.rows)}{_readers(evaluation)}
+{groups_section(evaluation.groups)}
 <h2>Curves</h2><div class="plots">{plots}</div>
 <h2>Worst images</h2>{_worst_images(evaluation)}
 {Galleries(evaluation, folder).html()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from usmicro.evaluation.group_measures import GroupRow
 from usmicro.evaluation.matching import Comparison
 from usmicro.evaluation.metrics import FreeResponse
 from usmicro.evaluation.readers import ReaderRow
@@ -34,6 +35,8 @@ class Evaluation:
     """The run that was evaluated."""
     readers: list[ReaderRow] = field(default_factory=list)
     """Agreement of several readers with one another and with the program."""
+    groups: list[GroupRow] = field(default_factory=list)
+    """The measures of each group of images."""
 
     @property
     def remarks(self) -> list[str]:
@@ -50,6 +53,10 @@ class Evaluation:
             {"one": reader.one, "other": reader.other, **_cells(reader.row)}
             for reader in self.readers
         ]
+
+    def group_rows(self) -> list[Cells]:
+        """Return the measures of each group likewise, with the group."""
+        return [{"group": item.group, **_cells(item.row)} for item in self.groups]
 
 
 def _cells(row: Row) -> Cells:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,6 +46,25 @@ def listing_confidence_of_models(settings: FociSettings) -> float:
     listed = listing_confidence(settings)
     of_models = model_confidence(listed, settings)
     return of_models if of_models == listed else of_models * (1 - ROUNDING)
+
+
+def shown_confidence(settings: FociSettings, *, calibrated: bool = False) -> float:
+    """Return the confidence from which the report shows foci when it is opened.
+
+    It is that from which foci are listed. A run may list more foci than
+    `settings.false_positives_per_image` would, for instance every candidate. Its report is readable
+    only if it begins with those that this rate would list. If the confidence from which foci are
+    listed was `calibrated` to the site, it decides, unless it lists every candidate.
+
+    Raises
+    ------
+    SettingsError
+        If the folder `settings.models` is not one of models.
+    """
+    if calibrated and settings.minimum_confidence > 0:
+        return settings.minimum_confidence
+    by_rate = replace(settings, minimum_confidence=-1.0)
+    return max(listing_confidence(settings), listing_confidence(by_rate))
 
 
 def confidence_at(curve: Sequence[tuple[float, float]], rate: float) -> float:

@@ -21,7 +21,8 @@ from usmicro.model.findings import (
     TwinklingVerdict,
 )
 from usmicro.settings import FociSettings, Settings, TwinklingSettings
-from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
+from usmicro.tracking.collection import TrackCollection
+from usmicro.tracking.tracks import FocusTrack, MassTrack
 
 ONLY_COLOURS = "No echo of its own was found; the confidence is that of its twinkling."
 """Reason for the confidence of a focus that only its colours show."""
@@ -341,6 +342,7 @@ def _focus_row(reported: _ReportedFocus, number: int, *, cluster: int | None, ci
         twinkling_reason=reported.twinkling.reason,
         confidence_reason=ONLY_COLOURS if echo is None else echo.confidence_reason,
         outline_px=None if echo is None else echo.outline_px,
+        shadow_profile=shadow.profile,
     )
 
 
