@@ -204,3 +204,19 @@ def test_the_command_prints_before_and_after(run, truth, tmp_path, capsys):
     assert "0.3 asked for" in printed
     assert str(out) in printed
     assert main(["calibrate", str(run), str(truth), "--out", str(out), "--false-foci", "0"]) == 2
+
+
+def test_a_review_of_the_report_is_read_as_it_is(run, truth, tmp_path):
+    lines = ["image,frame,focus,x_px,y_px,decision,mass,calcification,reader,reviewed"]
+    for name in NAMES:
+        lines += [
+            f"{name},,,,,,,,AB,yes",
+            f"{name},0,1,30,30,accepted,,,AB,",
+            f"{name},0,2,60,40,rejected,,,AB,",
+        ]
+    review = tmp_path / "review.csv"
+    review.write_text("\n".join(lines) + "\n")
+    of_review, of_marks = (usmicro.calibrate(run, labels) for labels in (review, truth))
+    assert not of_review.by_patient
+    assert of_review.choices[0].true == 60
+    assert of_review.choices[0].new == of_marks.choices[0].new
