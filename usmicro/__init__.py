@@ -12,6 +12,8 @@ __version__ = "0.2.0.dev0"
 if TYPE_CHECKING:
     from usmicro.analysis import analyze
     from usmicro.batch import run
+    from usmicro.calibration import calibrate
+    from usmicro.comparison import compare
     from usmicro.foci import find_foci
     from usmicro.loading import load
     from usmicro.model.findings import Cluster, Focus, Mass
@@ -28,6 +30,8 @@ _MODULES = {
     "Scan": "usmicro.model.scan",
     "Settings": "usmicro.settings",
     "analyze": "usmicro.analysis",
+    "calibrate": "usmicro.calibration",
+    "compare": "usmicro.comparison",
     "despeckle": "usmicro.speckle",
     "find_foci": "usmicro.foci",
     "load": "usmicro.loading",
@@ -42,6 +46,8 @@ __all__ = [
     "Settings",
     "__version__",
     "analyze",
+    "calibrate",
+    "compare",
     "despeckle",
     "find_foci",
     "load",

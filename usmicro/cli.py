@@ -77,10 +77,49 @@ def make_parser() -> argparse.ArgumentParser:
     added.add_argument(
         "results", type=Path, metavar="RESULTS", help="the --out folder of a finished run"
     )
-    truth = "a CSV table of foci or image labels, or a folder of tables and masks"
+    truth = (
+        "a CSV table of foci or image labels, a review.csv that report.html exported, or a folder "
+        "of tables and masks, or of reviews"
+    )
     added.add_argument("truth", type=Path, metavar="TRUTH", help=truth)
     out = "folder for the evaluation; RESULTS/evaluation if not given"
     added.add_argument("--out", type=Path, metavar="DIR", help=out)
+    group = "a table (image, patient or study, and group); also measure each group on its own"
+    added.add_argument("--group", type=Path, metavar="TABLE.csv", help=group)
+    distance = "a focus hits a mark that is within its radius, or within this distance; default 6"
+    added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
+
+    added = command(
+        "compare",
+        compare_command,
+        "compare two finished runs of the same images: what was gained, lost, moved or relabelled",
+    )
+    added.add_argument("a", type=Path, metavar="A", help="the --out folder of a finished run")
+    added.add_argument("b", type=Path, metavar="B", help="that of another, usually the newer one")
+    truth = "labels as for evaluate; the measures of both runs are then compared too"
+    added.add_argument("--truth", type=Path, metavar="TRUTH", help=truth)
+    out = "folder for the comparison; B/comparison if not given"
+    added.add_argument("--out", type=Path, metavar="DIR", help=out)
+    distance = "foci of both runs are the same within their radius, or this distance; default 6"
+    added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
+
+    added = command(
+        "calibrate",
+        calibrate_command,
+        "fit the confidence and the thresholds to your own labels, for the rates you accept",
+    )
+    every = "the --out folder of a finished run with --set foci.minimum_confidence=0"
+    added.add_argument("results", type=Path, metavar="RESULTS", help=every)
+    truth = "labels, as for `usmicro evaluate`, such as a review.csv"
+    added.add_argument("truth", type=Path, metavar="TRUTH", help=truth)
+    out = "file for `usmicro run --settings`; a page is written beside it"
+    added.add_argument("--out", type=Path, required=True, metavar="FILE.toml", help=out)
+    rate = "false foci per image that you accept; default 0.5"
+    added.add_argument("--false-foci", type=float, default=0.5, metavar="RATE", help=rate)
+    rate = "false masses per image; default 0.1, if the labels outline masses"
+    added.add_argument("--false-masses", type=float, metavar="RATE", help=rate)
+    rate = "share of the images without calcifications that may be called calcified; default 0.1"
+    added.add_argument("--false-calcified", type=float, metavar="SHARE", help=rate)
     distance = "a focus hits a mark that is within its radius, or within this distance; default 6"
     added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
 
@@ -111,8 +150,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="a scan, a folder of scans (searched through), a glob pattern in quotes, "
-        "an address such as s3://bucket/folder, or the DICOMweb address of a study or series",
+        help="a scan, a folder or zip archive of scans (searched through), a glob pattern in "
+        "quotes, an address such as s3://bucket/folder, or the DICOMweb address of a study or "
+        "series",
     )
     option(
         "--out",
@@ -149,6 +189,8 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="PNG or DICOM SEG masks of masses, ducts and nonmass areas, by file name or UID",
     )
+    group = "a table (image, patient or study, and group); also write groups.csv with counts"
+    option("--group", type=Path, metavar="TABLE.csv", help=group)
     former_results = parser.add_mutually_exclusive_group()
     resume = "continue a run: keep results whose input and settings are unchanged"
     former_results.add_argument("--resume", action="store_true", help=resume)
@@ -197,6 +239,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         cluster=arguments.cluster,
         spacing=arguments.spacing,
         masks=arguments.masks,
+        group=arguments.group,
         pseudonyms=arguments.pseudonyms,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
@@ -296,7 +339,11 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
 
     out = arguments.results / "evaluation" if arguments.out is None else arguments.out
     evaluation = evaluate(
-        arguments.results, arguments.truth, out=out, least_distance=arguments.distance
+        arguments.results,
+        arguments.truth,
+        out=out,
+        group=arguments.group,
+        least_distance=arguments.distance,
     )
     width = max(len(row.measure) for row in evaluation.rows)
     for row in evaluation.rows:
@@ -305,7 +352,60 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
         print(f"{row.measure:{width}}  {value.value:6.3f}  {interval}")
     for remark in evaluation.remarks:
         print(f"note: {remark}")
+    if evaluation.groups:
+        print(f"measures of each group in {out / 'groups.csv'}")
     print(f"95 % intervals over {evaluation.resampled}; plots and tables in {out}")
+    return DONE
+
+
+def compare_command(arguments: argparse.Namespace) -> int:
+    """Compare two runs."""
+    import math
+
+    from usmicro.comparison import compare
+
+    out = arguments.b / "comparison" if arguments.out is None else arguments.out
+    comparison = compare(
+        arguments.a,
+        arguments.b,
+        truth=arguments.truth,
+        out=out,
+        least_distance=arguments.distance,
+    )
+    print("\n".join(comparison.lines()))
+    width = max((len(measure.name) for measure in comparison.measures), default=0)
+    for measure in comparison.measures:
+        low, high = measure.difference.low, measure.difference.high
+        interval = "" if math.isnan(low) else f"{low:+.3f} to {high:+.3f}, "
+        print(
+            f"{measure.name:{width}}  A {measure.a:6.3f}  B {measure.b:6.3f}  "
+            f"difference {measure.difference.value:+.3f} ({interval}{measure.images} images)"
+        )
+    for remark in comparison.remarks:
+        print(f"note: {remark}")
+    print(f"page and tables in {out}")
+    return DONE
+
+
+def calibrate_command(arguments: argparse.Namespace) -> int:
+    """Fit settings to labels."""
+    from usmicro.calibration import calibrate
+    from usmicro.calibration.files import lines_of
+
+    calibration = calibrate(
+        arguments.results,
+        arguments.truth,
+        out=arguments.out,
+        false_foci=arguments.false_foci,
+        false_masses=arguments.false_masses,
+        false_calcified=arguments.false_calcified,
+        least_distance=arguments.distance,
+    )
+    for choice in calibration.choices:
+        print("\n".join(lines_of(choice)))
+    for remark in calibration.remarks:
+        print(f"note: {remark}")
+    print(f"settings in {arguments.out}; before and after in {arguments.out.with_suffix('.html')}")
     return DONE
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from usmicro.labelling.clusters import measure_clusters
 from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.findings import (
+    Candidate,
     Cluster,
     Focus,
     Mass,
@@ -16,6 +17,7 @@ from usmicro.model.findings import (
     Summary,
     TrackPoint,
     TwinklingPoint,
+    column_names,
 )
 from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.model.scan import Scan
@@ -25,7 +27,10 @@ from usmicro.settings import Settings
 if TYPE_CHECKING:
     import pandas
 
-Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint | MassPoint | TwinklingPoint)
+Row = TypeVar(
+    "Row",
+    bound=Focus | Mass | Cluster | TrackPoint | MassPoint | TwinklingPoint | Candidate,
+)
 
 
 class Table(list[Row], Generic[Row]):
@@ -36,7 +41,7 @@ class Table(list[Row], Generic[Row]):
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one dictionary for each finding; values that were not measured are None."""
-        return [asdict(row) for row in self]
+        return [{name: getattr(row, name) for name in column_names(type(row))} for row in self]
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a pandas data frame; needs pandas, which usmicro does not install."""
@@ -89,9 +94,9 @@ class Analysis:
     twinkling: Table[TwinklingPoint] = field(default_factory=Table, repr=False)
     """Of a colour cine, how much the colours at each listed focus look like twinkling, by focus and
     frame."""
-    outlines: FrameOutlines | None = field(default=None, repr=False, compare=False)
-    """Of a cine, the outlines of masses, ducts and nonmass areas on every frame, simplified, and
-    the tissue; None for a still."""
+    candidates: Table[Candidate] = field(default_factory=Table, repr=False)
+    """Every candidate for a focus on the key frame with what was measured of it, the most confident
+    first, and why it is listed or not."""
     notes: tuple[str, ...] = ()
     """Fallbacks and other facts that a reader of the results must know."""
     warnings: tuple[ScanWarning, ...] = ()
@@ -130,29 +135,26 @@ class Analysis:
 
         return draw(self)
 
-    def contact_sheet(self) -> ByteImage | None:
-        """Draw each listed focus of a cine on the frame that shows it best, with its surroundings.
+    def contact_sheet(self) -> ByteImage:
+        """Draw each listed focus on its best frame, with its surroundings.
 
-        The scan is read a second time for these frames. The sheet shows at most the 60 foci of the
-        highest confidence, and says how many there are.
+        The frames are read from the scan again. Of a still image it shows the foci of its only
+        frame.
 
         Returns
         -------
-        array, shape (rows, columns, 3), uint8 RGB, or None
-            None for a still, and for a cine without listed foci.
+        array, shape (rows, columns, 3), uint8 RGB
 
         Raises
         ------
         ScanError
-            If the scan cannot be read again.
+            If the frames cannot be read any more.
         """
         from usmicro.loading.second_reading import frames_at
-        from usmicro.writing.contact_sheet import ContactSheet
+        from usmicro.writing.contact_sheet import ContactSheet, frames_of_foci
 
-        if self.outlines is None or not self.foci:
-            return None
-        sheet = ContactSheet(self, self.outlines)
-        for number, frame in frames_at(self.scan, sheet.frames):
+        sheet = ContactSheet(self)
+        for number, frame in frames_at(self.scan, frames_of_foci(self)):
             sheet.add(number, frame)
         return sheet.picture
 

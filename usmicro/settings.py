@@ -96,7 +96,8 @@ class LoadingSettings(Checked):
     largest_inflated: int = described(
         2048,
         unit="MB",
-        says="greatest size of a deflated DICOM file once inflated; larger files are refused",
+        says="greatest size of a deflated DICOM file once inflated, and of a file in a zip archive "
+        "once unpacked; larger files are refused",
         least=1,
     )
     frames: int = described(
@@ -158,6 +159,21 @@ class FociSettings(Checked):
         "leaves the choice to `false_positives_per_image`",
         least=-1,
         most=1,
+    )
+    confidence_offset: float = described(
+        0.0,
+        unit="log odds",
+        says="added to the log odds of the confidence of every focus; `usmicro calibrate` fits it "
+        "to the scans of a site",
+        least=-20,
+        most=20,
+    )
+    confidence_slope: float = described(
+        1.0,
+        says="factor of the log odds of the confidence of every focus, before the offset is added; "
+        "`usmicro calibrate` fits it to the scans of a site",
+        least=0.05,
+        most=20,
     )
     models: str = described(
         "",
@@ -340,9 +356,26 @@ class ReportSettings(Checked):
 
     frames: int = described(
         100,
-        says="greatest number of frames of a cine that are stored for the report, of those that "
-        "show listed foci or masses; 0 stores none",
+        says="largest number of frames of a cine that the report plays, of those with listed foci "
+        "or masses; about 30 kB each; 0 for none",
         least=0,
+    )
+    details: int = described(
+        100,
+        says="greatest number of candidates that are not listed, and of shadow profiles, that are "
+        "stored of an image for the report; the most confident are taken; 0 stores none",
+        least=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSettings(Checked):
+    """Where settings that `usmicro calibrate` wrote come from."""
+
+    source: str = described(
+        "",
+        says="what the settings were calibrated on, for run.json and the report; it changes no "
+        "result; empty if they were not calibrated",
     )
 
 
@@ -361,6 +394,7 @@ class Settings:
     tables: TableSettings = field(default_factory=TableSettings)
     coco: CocoSettings = field(default_factory=CocoSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
+    calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
 
 
 def with_values(

@@ -1,113 +1,58 @@
-"""Contact sheet and report frames of a cine in a run, with the real analysis."""
+"""Contact sheets and films in a run."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-import usmicro
-from benchmarks.reliability.folders import comparable
-from benchmarks.reliability.scans import colour_cine, small
-from tests.helpers.run_outputs import run
-from usmicro.phantom import write_dicom, write_png
-from usmicro.settings import read_settings
-from usmicro.writing.report.page import write_report
+from tests.helpers.run_outputs import content, run
+from usmicro.phantom.samples import write_samples
+from usmicro.settings import ReportSettings, Settings
 
-SHEET, FRAMES = "contact_sheets/sub/cine.png", "report/frames/sub/cine"
-
-
-def files(folder):
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def of_cines(folder):
-    """Return the files that only cines have."""
-    return {name for name in files(folder) if name.startswith(("contact", "report/frames"))}
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
-    """A cine in a folder, and a still with the name of that folder."""
-    folder = tmp_path_factory.mktemp("cine") / "scans"
-    (folder / "sub").mkdir(parents=True)
-    write_dicom(colour_cine(1), folder / "sub" / "cine.dcm")
-    write_png(small(1), folder / "sub.png")
-    return folder
+    folder = tmp_path_factory.mktemp("cine")
+    write_samples(folder / "samples")
+    (folder / "scans").mkdir()
+    for name in ("colour_cine.dcm", "mass_linear.png"):
+        (folder / "samples" / name).rename(folder / "scans" / name)
+    return folder / "scans"
 
 
-@pytest.fixture(scope="module")
-def finished(scans, tmp_path_factory):
-    """The output of a run over them."""
-    out = tmp_path_factory.mktemp("finished") / "r"
-    results = run(scans, out)
-    assert [result.status for result in results] == ["ok", "ok"]
-    return out
+def files(out):
+    names = (path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    return {name for name in names if name.startswith(("contact_sheets/", "report/frames/"))}
 
 
-def test_only_the_cine_has_a_contact_sheet_and_frames(finished):
-    cine = json.loads((finished / FRAMES / "cine.json").read_text())
-    pictures = {f"{FRAMES}/{frame['picture']}" for frame in cine["frames"]}
-    assert 1 <= len(pictures) <= 3
-    assert of_cines(finished) == pictures | {f"{FRAMES}/cine.json", SHEET}
+def film(count):
+    return {f"report/frames/colour_cine/{frame:06d}.jpg" for frame in range(count)} | {
+        "report/frames/colour_cine/cine.json"
+    }
 
 
-def test_any_number_of_workers_and_a_rebuilt_report_give_the_same_bytes(scans, finished, tmp_path):
-    list(usmicro.run(scans, out=tmp_path / "r", workers=2))
-    assert comparable(tmp_path / "r") == comparable(finished)
-    page = (tmp_path / "r" / "report.html").read_bytes()
-    write_report(tmp_path / "r")  # from the files of the run alone
-    assert (tmp_path / "r" / "report.html").read_bytes() == page
-
-
-@pytest.mark.parametrize("name", [SHEET, f"{FRAMES}/cine.json"])
-def test_a_resumed_run_writes_files_that_are_gone_or_changed(scans, finished, tmp_path, name):
-    run(scans, tmp_path / "r")
-    (tmp_path / "r" / name).write_bytes(b"changed")
-    frame = next((tmp_path / "r" / FRAMES).glob("*.jpg"))
-    frame.unlink()
-    still = (tmp_path / "r" / "overlays" / "sub.png").stat().st_mtime_ns
-    run(scans, tmp_path / "r", resume=True)
-    assert comparable(tmp_path / "r") == comparable(finished)
-    assert (tmp_path / "r" / "overlays" / "sub.png").stat().st_mtime_ns == still
-
-
-def test_overwrite_deletes_them_and_no_others(scans, tmp_path):
-    run(scans, tmp_path / "r")
-    (tmp_path / "r" / FRAMES / "mine.jpg").write_bytes(b"mine")
-    run(scans / "sub.png", tmp_path / "r", overwrite=True)
-    assert of_cines(tmp_path / "r") == {f"{FRAMES}/mine.jpg"}
-    assert not (tmp_path / "r" / "contact_sheets").exists()
-
-
-def test_a_resumed_run_with_fewer_frames_deletes_the_others(scans, tmp_path):
-    run(scans, tmp_path / "r")
-    one = read_settings(None, ["report.frames=1"])
-    run(scans, tmp_path / "r", resume=True, settings=one)
-    run(scans, tmp_path / "one", settings=one)
-    assert of_cines(tmp_path / "r") == of_cines(tmp_path / "one")
-    assert len(of_cines(tmp_path / "r")) == 3
-    none = read_settings(None, ["report.frames=0"])
-    run(scans, tmp_path / "r", resume=True, settings=none)
-    assert of_cines(tmp_path / "r") == {SHEET}
-
-
-def test_names_are_pseudonyms_there_too(scans, tmp_path):
+def test_cines_have_a_contact_sheet_and_a_film(scans, tmp_path):
     out = tmp_path / "r"
-    (result, *_) = [
-        result
-        for result in run(scans, out, pseudonyms=tmp_path / "key")
-        if result.summary.frames > 1
-    ]
-    stem = result.image.removesuffix(".dcm")
-    found = of_cines(out)
-    assert f"contact_sheets/{stem}.png" in found
-    assert all(stem in name for name in found)
-    assert not [name for name in found if b"sub/cine" in (out / name).read_bytes()]
+    run(scans, out)
+    expected = {"contact_sheets/colour_cine.png"} | film(16)
+    assert files(out) == expected
+    page = (out / "report.html").read_text(encoding="utf-8")
+    data = json.loads(page.split('id="report-data">')[1].split("</script>")[0])
+    cine = next(image["cine"] for image in data["images"] if "cine" in image)
+    assert cine["folder"] == "report/frames/colour_cine"
+    assert sum("cine" in image for image in data["images"]) == 1
 
+    before = content(out)
+    (out / "report/frames/colour_cine/000003.jpg").unlink()
+    run(scans, out, resume=True)
+    assert content(out) == before
+    assert files(out) == expected
 
-def test_the_sheet_of_a_run_is_that_of_the_analysis(scans, finished):
-    import cv2
-
-    sheet = usmicro.analyze(usmicro.load(scans / "sub" / "cine.dcm")).contact_sheet()
-    stored = cv2.imread(str(finished / SHEET))[..., ::-1]
-    assert stored.shape == sheet.shape
-    assert abs(stored.astype(int) - sheet).mean() < 2
+    fewer = replace(Settings(), report=ReportSettings(frames=4))
+    run(scans, out, overwrite=True, settings=fewer)
+    assert len(files(out)) == 6
+    none = replace(Settings(), report=ReportSettings(frames=0))
+    run(scans, out, overwrite=True, settings=none)
+    assert files(out) == {"contact_sheets/colour_cine.png"}

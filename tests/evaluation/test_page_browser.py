@@ -6,7 +6,7 @@ from tests.helpers.chromium import BROWSER, MISSING, Chromium
 from tests.helpers.evaluated_run import NAMES, make_run
 from usmicro.evaluation import evaluate, metrics
 
-BOXES = """[...document.querySelectorAll("figure")].map((figure) =>
+BOXES = """[...document.querySelectorAll(".plots figure")].map((figure) =>
     [".curve", ".mark"].map((name) => {
         const { x, y, width, height } = figure.querySelector(name).getBBox();
         return [x, y, x + width, y + height];

@@ -15,13 +15,14 @@ from typing import IO, Any
 from usmicro import __version__
 from usmicro.anatomy.user_masks import MaskFunction, function_name
 from usmicro.batch.results import Result
-from usmicro.foci.operating_point import listing_confidence
+from usmicro.foci.operating_point import listing_confidence, shown_confidence
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
 
 PACKAGES = (
     "numpy", "scipy", "scikit-image", "tifffile", "opencv-python-headless", "pillow", "pydicom",
     "numba", "python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "highdicom", "pyarrow",
+    "SimpleITK",
 )  # fmt: skip
 """Packages that results may depend on."""
 SUMMED = ("frames", "foci", "intramass", "extramass", "intraductal", "masses")
@@ -49,6 +50,7 @@ class Record:
         workers: int | None,
         spacing: str | float | Path | None,
         masks: str | Path | MaskFunction | None,
+        group: str | Path | None = None,
         remarks: list[str],
         warnings: Iterable[RunWarning] = (),
         private: bool = False,
@@ -60,7 +62,7 @@ class Record:
         settings : Settings
         workers : int or None
             Number of worker processes; None for a Dask cluster.
-        spacing, masks
+        spacing, masks, group
             As given to `usmicro.run`.
         remarks : list of str
             What the user should know about the arguments.
@@ -74,7 +76,9 @@ class Record:
         self.masks = (
             function_name(masks) if callable(masks) else None if masks is None else Path(masks).name
         )
+        self.group = None if group is None else Path(group).name
         if private:
+            self.group = None if group is None else "table"
             self.spacing = "table" if isinstance(self.spacing, str) else self.spacing
             self.masks = "folder" if isinstance(masks, str | Path) else self.masks
         self.private = private
@@ -140,11 +144,15 @@ class Record:
             "options": {
                 "spacing": self.spacing,
                 "masks": self.masks,
+                "group": self.group,
                 "pseudonyms": self.private,
                 "workers": self.workers or "cluster",
             },
             "settings": _settings_without_folders(self.settings),
             "listed_from_confidence": listing_confidence(self.settings.foci),
+            "shown_from_confidence": shown_confidence(
+                self.settings.foci, calibrated=bool(self.settings.calibration.source)
+            ),
             "remarks": self.remarks,
             "warnings": [_warning_entry(warning) for warning in self.warnings],
             "counts": self.counts,

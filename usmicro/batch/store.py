@@ -13,9 +13,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from usmicro.batch.groups import GROUPS
 from usmicro.batch.jobs import Job
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError
+from usmicro.writing.cine_outputs import CONTACT_SHEETS
+from usmicro.writing.coco_frames import remove_frames
 from usmicro.writing.files import UNFINISHED
 from usmicro.writing.frame_files import remove_frames
 from usmicro.writing.report.page import PAGES, remove_report
@@ -28,7 +31,7 @@ PARQUET = tuple(name.replace(".csv", ".parquet") for name in TABLES)
 """Names of the tables as Parquet files."""
 COCO = "coco.json"
 """Name of the COCO file in the output folder."""
-FOLDERS = ("overlays", "masks", "dicom", "images", "coco", "contact_sheets", PAGES)
+FOLDERS = ("overlays", "masks", "dicom", "images", "coco", CONTACT_SHEETS, PAGES)
 """Folders that a run makes in its output folder."""
 APPLICATION_ID = 0x75736D63
 """Application number in the header of the SQLite database, "usmc" in ASCII. It shows that the
@@ -170,15 +173,15 @@ class ResultStore:
                 for job in jobs
                 for path in (
                     *job.files,
-                    job.contact_sheet_file,
-                    *(file for own in job.optional_files.values() for file in own),
+                    job.cine_files[0],
+                    *(f for own in job.optional_files.values() for f in own),
                 )
             )
             # a folder ends with a slash; its files get their names during the analysis
             folders = (
                 f"{folder.relative_to(self.out).as_posix()}/"
                 for job in jobs
-                for folder in (job.coco_folder, job.frames_folder)
+                for folder in (job.coco_folder, job.cine_files[1])
                 if folder is not None
             )
             self._database.executemany(
@@ -215,8 +218,8 @@ class ResultStore:
             for name in names:
                 if name.endswith("/"):
                     remove_frames(self.out / name)
-            files = [name for name in names if not name.endswith("/")]
-            for name in (*files, *TABLES, *PARQUET, COCO, RECORD):
+            files = [name for name in files if not name.endswith("/")]
+            for name in (*files, *TABLES, *PARQUET, COCO, GROUPS, RECORD):
                 try:
                     (self.out / name).unlink(missing_ok=True)
                 except OSError as error:

@@ -6,24 +6,20 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from usmicro import __version__
 from usmicro.errors import UsageError
+from usmicro.evaluation.group_measures import froc_of, measure_groups, measures_of
 from usmicro.evaluation.matching import compare
-from usmicro.evaluation.metrics import LEAST_DISTANCE_PX, free_response
+from usmicro.evaluation.metrics import LEAST_DISTANCE_PX
 from usmicro.evaluation.page import page
+from usmicro.evaluation.readers import agreement
 from usmicro.evaluation.result import Cells, Evaluation
-from usmicro.evaluation.rows import Row
-from usmicro.evaluation.run_measures import (
-    measure_areas,
-    measure_calcification,
-    measure_foci,
-    measure_hits,
-)
+from usmicro.evaluation.sources import read_labels
 from usmicro.evaluation.tables import froc_table, images_table, matches_table
-from usmicro.evaluation.truth import read_truth
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.settings import Settings
 from usmicro.writing.files import write_atomically
@@ -36,6 +32,7 @@ def evaluate(
     truth: str | Path,
     *,
     out: str | Path | None = None,
+    group: str | Path | None = None,
     least_distance: float = LEAST_DISTANCE_PX,
 ) -> Evaluation:
     """Measure how well the results of a run agree with labels.
@@ -48,9 +45,13 @@ def evaluate(
     results : path
         The --out folder of a finished run.
     truth : path
-        A CSV table, or a folder with tables and masks; see docs/evaluate.md.
+        A CSV table, a review that report.html exported, or a folder with tables and masks, or with
+        reviews of several readers; see docs/evaluate.md.
     out : path, optional
         Folder for evaluation.html, evaluation.json and tables. If not given, nothing is written.
+    group : path, optional
+        A table of groups of images, patients or studies, which are measured one by one; see
+        docs/evaluate.md.
     least_distance : float
         A focus hits a mark within half the diameter of the mark, and always within this distance
         in pixels.
@@ -68,26 +69,21 @@ def evaluate(
     if not (math.isfinite(least_distance) and least_distance > 0):
         raise UsageError(f"--distance {least_distance:g}: expected a number of pixels above 0")
     run = read_run(Path(results))
-    run_confidence = _listed_from(run.record)
-    listed = run_confidence or listing_confidence(Settings().foci)
+    run_confidence = listed_from(run.record)
+    default = _default_of(run.record)
+    listed = run_confidence or default
+    labels = read_labels(Path(truth), run, listed=default, least_distance=least_distance)
     comparison = compare(
         run,
-        read_truth(Path(truth)),
+        labels.truth,
         least_distance=least_distance,
         # a run that lists every candidate lists foci everywhere, so that its own descriptors would
         # name every place on each image with calcifications
         listed=listed if run_confidence < listed else None,
     )
-    detections = [image.detections for image in comparison.images if image.detections is not None]
-    curve = free_response(detections) if detections else None
+    curve = froc_of(comparison)
     complete = run_confidence == 0
-    measures = [
-        *measure_calcification(comparison),
-        *measure_foci(comparison, curve, listed, complete=complete),
-        *measure_hits(comparison, listed),
-        *measure_areas(comparison),
-    ]
-    rows = [Row("", *result) for result in measures if math.isfinite(result[1].value)]
+    rows = measures_of(comparison, curve, listed, complete=complete)
     if not rows:
         raise UsageError(
             f"{truth}: contains no label that can be measured; see docs/evaluate.md for the labels "
@@ -99,6 +95,20 @@ def evaluate(
             f"(confidence {run_confidence:.3g}); for the complete curve run "
             "usmicro run with --set foci.minimum_confidence=0"
         )
+    readers = []
+    if labels.together is not None:
+        patients = {image.name: image.truth.patient for image in comparison.images}
+        readers = agreement(
+            run,
+            labels.readings,
+            labels.together,
+            patients=patients.get,
+            least_distance=least_distance,
+            listed=listed,
+        )
+    groups = []
+    if group is not None:
+        groups = measure_groups(Path(group), run, comparison, listed, complete=complete)
     has_patients = comparison.patient_groups(comparison.images) is not None
     evaluation = Evaluation(
         rows=rows,
@@ -107,13 +117,23 @@ def evaluate(
         listed=listed,
         complete=complete,
         resampled="patients" if has_patients else "images",
+        readers=readers,
+        run=run,
+        groups=groups,
     )
     if out is not None:
         _write(evaluation, Path(out))
     return evaluation
 
 
-def _listed_from(record: Mapping[str, Any]) -> float:
+def _default_of(record: Mapping[str, Any]) -> float:
+    """Return the default confidence from which foci are listed, on the scale of a run."""
+    foci = record["settings"]["foci"]
+    scale = ("confidence_offset", "confidence_slope")  # unknown to earlier versions
+    return listing_confidence(replace(Settings().foci, **{n: foci[n] for n in scale if n in foci}))
+
+
+def listed_from(record: Mapping[str, Any]) -> float:
     """Return the confidence from which a run listed foci.
 
     The record of a run of version 0.1.0 has it only as a setting.
@@ -131,15 +151,21 @@ def _write(evaluation: Evaluation, out: Path) -> None:
         "measures": evaluation.to_rows(),
         "intervals": f"95 %, percentile bootstrap over {evaluation.resampled}",
         "listed_from_confidence": evaluation.listed,
+        "readers": evaluation.reader_rows(),
+        "groups": evaluation.group_rows(),
         "remarks": evaluation.remarks,
     }
     write_atomically(out / "evaluation.json", (json.dumps(content, indent=1) + "\n").encode())
     write_atomically(out / "measures.csv", as_csv(evaluation.to_rows()))
+    if evaluation.readers:
+        write_atomically(out / "readers.csv", as_csv(evaluation.reader_rows()))
+    if evaluation.groups:
+        write_atomically(out / "groups.csv", as_csv(evaluation.group_rows()))
     write_atomically(out / "images.csv", as_csv(images_table(evaluation)))
     if evaluation.froc is not None:
         write_atomically(out / "froc.csv", as_csv(froc_table(evaluation.froc)))
         write_atomically(out / "foci.csv", as_csv(matches_table(evaluation)))
-    write_atomically(out / "evaluation.html", page(evaluation).encode())
+    write_atomically(out / "evaluation.html", page(evaluation, out).encode())
 
 
 def as_csv(rows: Sequence[Cells]) -> bytes:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from pathlib import PurePosixPath
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import cv2
 import numpy as np
 
 from usmicro.errors import UsageError
 from usmicro.evaluation.metrics import Detections, Indices, dice
+from usmicro.evaluation.names import ImageNames
 from usmicro.evaluation.overlaps import Overlap, connected_parts, match_areas
+from usmicro.evaluation.run_areas import read_label_image
 from usmicro.evaluation.targets import Target, match_foci
 from usmicro.evaluation.truth import ImageTruth, Truth, read_image_masks
 from usmicro.labelling.calcification import describe_calcification
-from usmicro.loading.mask_names import composed
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage
-from usmicro.model.findings import Focus
+from usmicro.model.findings import Focus, column_names
 from usmicro.model.scan import UserMasks
+from usmicro.writing.report.pictures import outline_path
 from usmicro.writing.report.run import Run
 
 
@@ -46,6 +46,8 @@ class ComparedImage:
     """Dice coefficient for each kind of area that the masks contain: masses, ducts, nonmass."""
     false_areas: Mapping[str, bool] = field(default_factory=dict)
     """For each kind of area that the masks show to be absent: True if the run found any."""
+    true_masses: str = ""
+    """Outlines of the true masses as an SVG path, pixels of the image; empty without any."""
 
     @property
     def targets(self) -> list[Target]:
@@ -117,7 +119,11 @@ def compare(
             continue
         image_truth = truth_by_image.get(name, ImageTruth())
         shape = (row["rows"], row["columns"])
-        masks = image_truth.masks or read_image_masks(truth, name, shape, row["frames"])
+        masks = image_truth.masks
+        if masks is None and image_truth.load_masks is not None:
+            masks = image_truth.load_masks()
+        if masks is None:
+            masks = read_image_masks(truth, name, shape, row["frames"])
         if name in truth_by_image or masks is not None:
             compared.append(
                 _compared_image(
@@ -166,18 +172,11 @@ def _truth_by_image(run: Run, truth: Truth) -> tuple[dict[str, ImageTruth], list
     A file name, with or without its suffix, is accepted if only one image of the run has it. Names
     match in composed and in decomposed Unicode.
     """
-    names = {row["image"] for row in run.images}
-    by_short_name = {
-        **_by_unique_short_name(names, lambda name: composed(PurePosixPath(name).stem)),
-        **_by_unique_short_name(names, lambda name: composed(PurePosixPath(name).name)),
-        **_by_unique_short_name(names, composed),
-    }
+    names = ImageNames(row["image"] for row in run.images)
     truth_by_image: dict[str, ImageTruth] = {}
     unknown: list[str] = []
     for labelled_name, image_truth in truth.images.items():
-        name: str | None = labelled_name
-        if name not in names:
-            name = by_short_name.get(composed(labelled_name))
+        name = names.find(labelled_name)
         if name is None:
             unknown.append(labelled_name)
         elif name in truth_by_image:
@@ -190,12 +189,6 @@ def _truth_by_image(run: Run, truth: Truth) -> tuple[dict[str, ImageTruth], list
     return truth_by_image, unknown
 
 
-def _by_unique_short_name(names: Iterable[str], short: Callable[[str], str]) -> dict[str, str]:
-    """Return the names by their short name, without those that share a short name."""
-    counts = Counter(map(short, names))
-    return {short(name): name for name in names if counts[short(name)] == 1}
-
-
 def _compared_image(
     run: Run,
     row: Mapping[str, Any],
@@ -206,13 +199,19 @@ def _compared_image(
     listed: float | None,
 ) -> ComparedImage:
     name = row["image"]
-    columns = [column.name for column in fields(Focus)]
+    columns = column_names(Focus)
     foci = tuple(
         Focus(**{column: focus[column] for column in columns}) for focus in run.foci.get(name, ())
     )
     detections = None
     if truth.targets is not None:
-        detections = match_foci(foci, truth.targets, truth.ignored, least_distance=least_distance)
+        detections = match_foci(
+            foci,
+            truth.targets,
+            truth.ignored,
+            least_distance=least_distance,
+            decided=truth.decided,
+        )
     image = ComparedImage(
         name=name,
         truth=truth,
@@ -223,7 +222,7 @@ def _compared_image(
     )
     if masks is None:
         return image
-    return _with_areas(image, _label_image(run, row), _masks_on_key_frame(run, row, masks))
+    return _with_areas(image, read_label_image(run, row), _masks_on_key_frame(run, row, masks))
 
 
 def _descriptor(reported: str, foci: Sequence[Focus], listed: float | None) -> str:
@@ -240,29 +239,16 @@ def _descriptor(reported: str, foci: Sequence[Focus], listed: float | None) -> s
 
 def _masks_on_key_frame(run: Run, row: Mapping[str, Any], masks: UserMasks) -> UserMasks:
     """Return the masks of the frame that the label image of the run shows."""
-    return masks.on_frame(int(run.image_record(row["image"]).get("key_frame") or 0))
-
-
-def _label_image(run: Run, row: Mapping[str, Any]) -> ByteImage:
-    """Read the label image of an image, shape (rows, columns)."""
-    file = run.file("masks", row["image"], ".png")
-    labels = None
-    if file.is_file():
-        labels = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if labels is None:
-        raise UsageError(
-            f"{file}: the label image of {row['image']} is missing or cannot be read; "
-            "write it again with usmicro run --resume"
-        )
-    return np.asarray(labels)
+    return masks.on_frame(run.key_frame(row["image"]))
 
 
 def _with_areas(image: ComparedImage, labels: ByteImage, masks: UserMasks) -> ComparedImage:
     """Add the agreement of the label image with the masks."""
-    overlap = None
+    overlap, true_masses = None, ""
     if masks.masses is not None:
         masses = connected_parts(labels == AreaLabel.MASS)
         overlap = match_areas(masses, np.asarray(masks.masses))
+        true_masses = outline_path(np.asarray(masks.masses) > 0)
     nonmass = None if masks.nonmass is None else masks.nonmass.astype(np.int32)
     dice_by_kind, false_areas = {}, {}
     for name, value, area in (
@@ -274,4 +260,10 @@ def _with_areas(image: ComparedImage, labels: ByteImage, masks: UserMasks) -> Co
             dice_by_kind[name] = dice(area > 0, labels == value)
         elif area is not None:
             false_areas[name] = bool((labels == value).any())
-    return replace(image, masses=overlap, dice=dice_by_kind, false_areas=false_areas)
+    return replace(
+        image,
+        masses=overlap,
+        dice=dice_by_kind,
+        false_areas=false_areas,
+        true_masses=true_masses,
+    )

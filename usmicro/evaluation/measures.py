@@ -124,7 +124,7 @@ def free_response_results(
     if any(image.target_count for image in images):
         results += _curve_results(images, where, rates, groups)
     if listed is not None:
-        results += _listed_results(images, listed, where, groups)
+        results += listed_results(images, listed, where, groups)
     return results
 
 
@@ -154,9 +154,25 @@ def _curve_results(
     ]
 
 
-def _listed_results(
-    images: Sequence[Detections], listed: float, where: str, groups: Sequence[Indices] | None
+def listed_results(
+    images: Sequence[Detections],
+    listed: float,
+    where: str = "",
+    groups: Sequence[Indices] | None = None,
 ) -> list[Result]:
+    """Measure foci at the confidence from which they are listed.
+
+    Parameters
+    ----------
+    images : sequence of Detections
+        The matched foci of each image.
+    listed : float
+        Confidence from which foci are listed.
+    where : str
+        Added to the names of the measures.
+    groups : sequence of arrays, optional
+        Indices of images that are drawn together, as in `bootstrap`.
+    """
     hit_counts, false_counts = [], []
     for image in images:
         is_listed = image.confidence >= listed

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,13 +60,15 @@ def kappa(one: Sequence[str], other: Sequence[str]) -> float:
     Returns
     -------
     float
-        NaN if both raters put every case into the same category.
+        NaN without cases, or if both raters put every case into the same category.
 
     References
     ----------
     Cohen, Educational and Psychological Measurement 20 (1960) 37.
     """
     first, second = np.asarray(one), np.asarray(other)
+    if not len(first):
+        return float("nan")
     agreed = float((first == second).mean())
     chance = float(
         sum((first == name).mean() * (second == name).mean() for name in np.union1d(first, second))
@@ -106,6 +108,7 @@ def match(
     ignored: ArrayLike = (),
     *,
     least_distance: float = LEAST_DISTANCE_PX,
+    decided: Mapping[int, int] | None = None,
 ) -> Detections:
     """Match detections with targets one to one.
 
@@ -122,24 +125,36 @@ def match(
         mark is neither a hit nor a false positive.
     least_distance : float
         A target is within reach up to half its diameter, and always up to this distance in pixels.
+    decided : mapping of int to int, optional
+        Detections on which a reader has decided: index of the detection, and index of the target
+        that it hits wherever it lies, or -1 for a rejected one. That is a false positive, unless it
+        hits a target that is left.
 
     Returns
     -------
     Detections
     """
+    decided = decided or {}
     order = np.argsort(-np.asarray(confidence, dtype=float), kind="stable")
     points = np.asarray(points, dtype=float).reshape(-1, 2)[order]
     targets, ignored = (
         np.asarray(marks, dtype=float).reshape(-1, 3) for marks in (targets, ignored)
     )
     unmatched = np.ones(len(targets), bool)
+    unmatched[[target for target in decided.values() if target >= 0]] = False
     hit, false_positive = np.full(len(points), -1), np.zeros(len(points), bool)
     for i, point in enumerate(points):
+        decision = decided.get(int(order[i]))
+        if decision is not None and decision >= 0:
+            hit[i] = decision
+            continue
         distance = np.where(unmatched, _distance(point, targets), np.inf)
         within_reach = np.flatnonzero(distance <= np.maximum(targets[:, 2] / 2, least_distance))
         if len(within_reach):
             hit[i] = within_reach[np.argmin(distance[within_reach])]
             unmatched[hit[i]] = False
+        elif decision is not None:
+            false_positive[i] = True
         else:
             reach = np.maximum(ignored[:, 2] / 2, least_distance)
             false_positive[i] = not (_distance(point, ignored) <= reach).any()
@@ -228,6 +243,9 @@ class Estimate:
     value: float
     low: float
     high: float
+    draws: Floats | None = field(default=None, compare=False, repr=False)
+    """Value in each draw of the bootstrap, NaN where it has none. The draws of two estimates over
+    the same images are the same images, so that their difference is a paired one."""
 
 
 def bootstrap(
@@ -273,7 +291,14 @@ def bootstrap(
         return np.concatenate([groups[i] for i in random.integers(len(groups), size=len(groups))])
 
     drawn = np.array([statistic(draw()) for _ in range(rounds)]) if count else np.empty(0)
-    drawn = drawn[np.isfinite(drawn)]
-    low, high = np.percentile(drawn, (2.5, 97.5)) if len(drawn) else (np.nan, np.nan)
     value = float(statistic(np.arange(count))) if count else float("nan")
-    return Estimate(value, float(low), float(high))
+    return Estimate(value, *percentile_interval(drawn), drawn)
+
+
+def percentile_interval(drawn: Floats) -> tuple[float, float]:
+    """Return the 2.5 and 97.5 % percentiles of the draws that are finite; NaN without any."""
+    finite = drawn[np.isfinite(drawn)]
+    if not len(finite):
+        return float("nan"), float("nan")
+    low, high = np.percentile(finite, (2.5, 97.5))
+    return float(low), float(high)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
 from usmicro import __version__
+from usmicro.evaluation.gallery import STYLE as GALLERY_STYLE
+from usmicro.evaluation.gallery import Galleries
+from usmicro.evaluation.group_measures import groups_section
 from usmicro.evaluation.plots import Point, curve, histogram
+from usmicro.evaluation.readers import MEASURES
 from usmicro.evaluation.result import Cells, Evaluation
 from usmicro.evaluation.rows import Row
 from usmicro.evaluation.tables import images_table
@@ -57,8 +62,8 @@ FROC_LEAST_END = 0.1
 """Smallest end of that axis, false positives per image, so that a curve without any has an axis."""
 
 
-def page(evaluation: Evaluation) -> str:
-    """Return the page as HTML."""
+def page(evaluation: Evaluation, folder: Path) -> str:
+    """Return the page as HTML; it will lie in `folder`, from where it links to the report."""
     comparison = evaluation.comparison
     failed = ""
     if comparison.failed:
@@ -67,16 +72,18 @@ def page(evaluation: Evaluation) -> str:
     plots = "".join(_plots(evaluation)) or "<p>These labels give no curve.</p>"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Evaluation</title><style>{STYLE}</style></head><body>
+<title>Evaluation</title><style>{STYLE}{GALLERY_STYLE}</style></head><body>
 <h1>Evaluation of a usmicro run</h1>
 <p class="soft">usmicro {escape(__version__)}. For research only:
 not a medical device, not for diagnosis.</p>
 <p>{len(comparison.images)} images with labels{failed}.
 Intervals are 95 % percentile bootstrap intervals over {evaluation.resampled}.</p>
 {f"<ul>{remarks}</ul>" if remarks else ""}
-<h2>Measures</h2>{_measures(evaluation.rows)}
+<h2>Measures</h2>{_measures(evaluation.rows)}{_readers(evaluation)}
+{groups_section(evaluation.groups)}
 <h2>Curves</h2><div class="plots">{plots}</div>
 <h2>Worst images</h2>{_worst_images(evaluation)}
+{Galleries(evaluation, folder).html()}
 </body></html>
 """
 
@@ -89,10 +96,37 @@ def _measures(rows: Sequence[Row]) -> str:
         numbers = (f"{row.estimate.value:.3f}", interval, f"{row.images}")
         cells = "".join(f'<td class="number">{number}</td>' for number in numbers)
         lines.append(f"<tr><td>{escape(row.measure)}</td>{cells}</tr>")
-    return _table(("measure", "value", "95 % interval", "images"), lines)
+    return table(("measure", "value", "95 % interval", "images"), lines)
 
 
-def _table(columns: Sequence[str], lines: Sequence[str]) -> str:
+def _readers(evaluation: Evaluation) -> str:
+    """Return the table of readers: one line for each pair, one column for each measure."""
+    if not evaluation.readers:
+        return ""
+    pairs = dict.fromkeys((reader.one, reader.other) for reader in evaluation.readers)
+    rows = {
+        (reader.one, reader.other, reader.row.measure): reader.row for reader in evaluation.readers
+    }
+    measures = [name for name in MEASURES if any(key[2] == name for key in rows)]
+    lines = []
+    for one, other in pairs:
+        cells = ""
+        for measure in measures:
+            row = rows.get((one, other, measure))
+            cells += f'<td class="number">{_with_interval(row) if row else ""}</td>'
+        lines.append(f"<tr><td>{escape(one)}</td><td>{escape(other)}</td>{cells}</tr>")
+    readers = table(("measured", "against", *measures), lines)
+    note = "In brackets: 95 % interval, and number of images."
+    return f'<h2>Readers</h2>{readers}<p class="note">{note}</p>'
+
+
+def _with_interval(row: Row) -> str:
+    low, high = row.estimate.low, row.estimate.high
+    interval = f"{low:.2f} to {high:.2f}, " if np.isfinite(low) else ""
+    return f"{row.estimate.value:.2f} ({interval}{row.images})"
+
+
+def table(columns: Sequence[str], lines: Sequence[str]) -> str:
     """Return a table; each line is a row as HTML."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     return (
@@ -170,8 +204,8 @@ def _worst_images(evaluation: Evaluation) -> str:
     note = "images.csv lists all images"
     if evaluation.froc is not None:
         note += ", foci.csv every mark and focus"
-    table = _table([name.replace("_", " ") for name in columns], lines)
-    return f'{table}<p class="note">{note}.</p>'
+    worst = table([name.replace("_", " ") for name in columns], lines)
+    return f'{worst}<p class="note">{note}.</p>'
 
 
 def _error_sum(row: Cells) -> float:

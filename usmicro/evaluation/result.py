@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from usmicro.evaluation.group_measures import GroupRow
 from usmicro.evaluation.matching import Comparison
 from usmicro.evaluation.metrics import FreeResponse
+from usmicro.evaluation.readers import ReaderRow
 from usmicro.evaluation.rows import Row, finite
+from usmicro.writing.report.run import Run
 
 Cells = dict[str, str | float | int | None]
 """One row of a table, by column."""
@@ -28,6 +31,12 @@ class Evaluation:
     """True if the run listed every candidate, so that the free-response curve is complete."""
     resampled: str
     """What was resampled for the intervals: "images" or "patients"."""
+    run: Run
+    """The run that was evaluated."""
+    readers: list[ReaderRow] = field(default_factory=list)
+    """Agreement of several readers with one another and with the program."""
+    groups: list[GroupRow] = field(default_factory=list)
+    """The measures of each group of images."""
 
     @property
     def remarks(self) -> list[str]:
@@ -36,13 +45,25 @@ class Evaluation:
 
     def to_rows(self) -> list[Cells]:
         """Return the measures as dictionaries; a missing bound of an interval is None."""
+        return [_cells(row) for row in self.rows]
+
+    def reader_rows(self) -> list[Cells]:
+        """Return the agreement of the readers likewise, each measure with who is compared."""
         return [
-            {
-                "measure": row.measure,
-                "value": finite(row.estimate.value),
-                "low": finite(row.estimate.low),
-                "high": finite(row.estimate.high),
-                "images": row.images,
-            }
-            for row in self.rows
+            {"one": reader.one, "other": reader.other, **_cells(reader.row)}
+            for reader in self.readers
         ]
+
+    def group_rows(self) -> list[Cells]:
+        """Return the measures of each group likewise, with the group."""
+        return [{"group": item.group, **_cells(item.row)} for item in self.groups]
+
+
+def _cells(row: Row) -> Cells:
+    return {
+        "measure": row.measure,
+        "value": finite(row.estimate.value),
+        "low": finite(row.estimate.low),
+        "high": finite(row.estimate.high),
+        "images": row.images,
+    }

@@ -65,10 +65,21 @@ def measure_foci(
     )
 
 
-def measure_hits(comparison: Comparison, listed: float) -> list[Result]:
+def measure_hits(
+    comparison: Comparison, listed: float, *, all_marked: bool = False
+) -> list[Result]:
     """Measure label, shadow and twinkling of the listed foci that hit a mark.
 
     Each is measured on the marks that state it.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    listed : float
+        Confidence from which foci are listed.
+    all_marked : bool
+        Draw from all images with marks for the intervals, as paired intervals need it, and not only
+        from those on which a focus hits a mark that states the property.
     """
 
     def is_labelled(hit: Hit) -> bool:
@@ -101,7 +112,9 @@ def measure_hits(comparison: Comparison, listed: float) -> list[Result]:
         ("shadows of foci, false-positive rate where assessable", shadow_rate, shadow_is(False)),
         ("twinkling score, AUC", twinkling_auc, twinkling_is_stated),
     ):
-        results += _over_hits(comparison, listed, name, statistic, is_measured)
+        results += _over_hits(
+            comparison, listed, name, statistic, is_measured, all_marked=all_marked
+        )
     return results
 
 
@@ -111,15 +124,17 @@ def _over_hits(
     name: str,
     statistic: Callable[[Sequence[Hit]], float],
     is_measured: Callable[[Hit], bool],
+    *,
+    all_marked: bool,
 ) -> list[Result]:
     """Estimate a statistic of the hits that are measured; empty if there are none."""
     hits_by_image, images = [], []
     for image in comparison.images:
         hits = [hit for hit in _listed_hits(image, listed) if is_measured(hit)]
-        if hits:
+        if hits or (all_marked and image.detections is not None):
             hits_by_image.append(hits)
             images.append(image)
-    if not images:
+    if not any(hits_by_image):
         return []
     estimate = bootstrap(
         lambda drawn: statistic([hit for i in drawn for hit in hits_by_image[i]]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,7 @@ def match_foci(
     ignored: Sequence[Target] = (),
     *,
     least_distance: float = LEAST_DISTANCE_PX,
+    decided: Mapping[int, int] | None = None,
 ) -> Detections:
     """Match the foci of an image or cine with its targets, as `match` does.
 
@@ -56,7 +57,11 @@ def match_foci(
         A focus on one of these is neither a hit nor a false positive.
     least_distance : float
         A focus hits a target within half its diameter, and always within this distance in pixels.
+    decided : mapping of int to int, optional
+        Foci on which a reader has decided: number of the focus, and index of its target, or -1 for
+        a rejected focus.
     """
+    decided = decided or {}
     points = [_place_in_first_frame(focus, targets) for focus in foci]
     confidence = [focus.confidence for focus in foci]
     return match(
@@ -65,6 +70,11 @@ def match_foci(
         [target.at(0) for target in targets],
         [target.at(0) for target in ignored],
         least_distance=least_distance,
+        decided={
+            index: decided[focus.focus]
+            for index, focus in enumerate(foci)
+            if focus.focus in decided
+        },
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from usmicro.errors import ScanError, UsageError, reason_of
 from usmicro.evaluation.measures import DESCRIPTORS, PRESENT
+from usmicro.evaluation.review import is_review
 from usmicro.evaluation.targets import Target
 from usmicro.labelling.calcification import describe_calcification
 from usmicro.model.scan import UserMasks
@@ -45,6 +46,11 @@ class ImageTruth:
     patient: str | None = None
     """Name or number of the patient."""
     masks: UserMasks | None = None
+    load_masks: Callable[[], UserMasks | None] | None = None
+    """Makes the masks when they are needed, so that not those of all images are in memory."""
+    decided: dict[int, int] = field(default_factory=dict)
+    """Foci of the run on which a reader has decided: number, and index in `targets`, or -1 for a
+    rejected focus."""
 
 
 @dataclass(slots=True)
@@ -57,6 +63,8 @@ class Truth:
     """Folder that may contain masks."""
     remarks: list[str] = field(default_factory=list)
     """Remarks for the reader, such as tables and columns that were not used."""
+    reviews: list[Path] = field(default_factory=list)
+    """Reviews of a run; they can only be read together with the run."""
 
     def entry(self, name: str) -> ImageTruth:
         """Return the labels of an image; an empty entry is added if there is none."""
@@ -70,7 +78,8 @@ def read_truth(path: Path) -> Truth:
     the columns of FOCI_COLUMNS. A row without position means that the image was read and shows no
     focus. A table with `image` and `calcification` labels images. Both kinds may have the column
     `patient`, which tells which images belong together. A folder may contain several tables, masks
-    named as for `--masks` (directly or in its folder `masks`), and the truth of sample scans.
+    named as for `--masks` (directly or in its folder `masks`), and the truth of sample scans. The
+    names of reviews are returned, for `usmicro.evaluation.readings`.
 
     Parameters
     ----------
@@ -152,6 +161,9 @@ def _read_table(file: Path, truth: Truth, *, is_only_file: bool) -> None:
     A table without labels is an error if it is the only file, and a remark otherwise.
     """
     columns, rows = _read_csv(file)
+    if is_review(columns):
+        truth.reviews.append(file)
+        return
     has_marks = {"image", "x_px", "y_px"} <= set(columns)
     if not (has_marks or {"image", "calcification"} <= set(columns)) and not (
         {"image", "patient"} <= set(columns)

@@ -36,11 +36,42 @@ if TYPE_CHECKING:
 
 STORED = (*ANATOMY, AreaLabel.NOT_TISSUE)
 """Values of the label image of a frame that are stored until the frames are written."""
+_FRAME_FILE = re.compile(r"\d{6,}\.(png|jpg)|cine\.json")
+"""Name of the picture of a frame, which is its index in the scan, or of the record of a film."""
 
 
 def frames_folder(images: Path, stem: str) -> Path:
     """Return the folder for the frames of a cine below the folder of the pictures."""
     return images / f"{stem}.frames"
+
+
+def remove_frames(folder: Path) -> None:
+    """Delete the frames that a former run wrote into a folder, and the folder if it is then empty.
+
+    Raises
+    ------
+    UsageError
+        If a frame cannot be deleted.
+    """
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if _FRAME_FILE.fullmatch(path.name):
+            try:
+                path.unlink()
+            except OSError as error:
+                raise UsageError(
+                    f"{path}: cannot be deleted ({error.strerror}); make it writable"
+                ) from error
+    with suppress(OSError):  # other files are in it
+        folder.rmdir()
+
+
+def shown_frames(analysis: AnalysisLike) -> list[int]:
+    """Return the frames that show listed foci or masses, and the key frame, in order."""
+    foci = {point.frame for point in analysis.tracks}
+    masses = {point.frame for point in analysis.mass_tracks}
+    return sorted({analysis.frame} | foci | masses)
 
 
 def write_frames(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -29,6 +28,12 @@ LINE = 18
 """Height of a line of text."""
 CAPTION_LINES = 2
 """Lines of text below a crop."""
+TEXT_RISE = 5
+"""Distance from the bottom of a line to the bottom of its text."""
+CELL_WIDTH, CELL_HEIGHT = TILE + GAP, TILE + CAPTION_LINES * LINE + GAP
+"""Size of a crop with its text."""
+HEAD = LINE + 2 * GAP
+"""Height of the heading."""
 COLUMNS = 4
 """Number of crops side by side."""
 MOST_CROPS = 60
@@ -45,51 +50,42 @@ of a depth of 45 mm."""
 class ContactSheet:
     """Draws each listed focus of a cine on the frame on which its confidence is highest.
 
-    Frames are added one at a time, so that they need not be in memory together. Pixels that are no
-    tissue on their frame are black.
+
+class ContactSheet:
+    """Draws each listed focus of a cine on the frame on which its confidence is highest.
+
+    Pixels that are no tissue on the key frame are black.
 
     Parameters
     ----------
     analysis : AnalysisLike
         Foci are in order of their confidence.
-    outlines : FrameOutlines
-        Outlines of masses, and the tissue, on each frame.
     """
 
-    def __init__(self, analysis: AnalysisLike, outlines: FrameOutlines) -> None:
-        self._analysis, self._outlines = analysis, outlines
+    def __init__(self, analysis: AnalysisLike) -> None:
+        self._analysis = analysis
         self._foci = analysis.foci[:MOST_CROPS]
-        rows = -(-len(self._foci) // COLUMNS)
-        self._cell = TILE + GAP, TILE + CAPTION_LINES * LINE + GAP
-        shape = LINE + 2 * GAP + rows * self._cell[1], COLUMNS * self._cell[0] + GAP, 3
-        self._pen = Pen(np.full(shape, STRIP, np.uint8))
-        self._pen.text(_heading(analysis, len(self._foci)), GAP, GAP + LINE - 5, WHITE)
+        self._outside = analysis.labels == AreaLabel.NOT_TISSUE
+        height = HEAD + -(-len(self._foci) // COLUMNS) * CELL_HEIGHT
+        self._pen = Pen(np.full((height, COLUMNS * CELL_WIDTH + GAP, 3), STRIP, np.uint8))
+        self._pen.text(_heading(analysis, len(self._foci)), GAP, GAP + LINE - TEXT_RISE, WHITE)
 
-    @property
-    def frames(self) -> list[int]:
-        """Indices of the frames that must be added, in order."""
-        return sorted({focus.frame for focus in self._foci})
+    def add(self, number: int, frame: Frame) -> None:
+        """Draw the foci of a frame of `frames_of_foci`, given its index in the scan."""
+        for index, focus in enumerate(self._foci):
+            if focus.frame != number:
+                continue
+            left = GAP + index % COLUMNS * CELL_WIDTH
+            top = HEAD + index // COLUMNS * CELL_HEIGHT
+            crop = _crop(self._analysis, focus, frame, self._outside)
+            self._pen.picture[top : top + TILE, left : left + TILE] = crop
+            for line, text in enumerate(_caption(self._analysis, focus), start=1):
+                self._pen.text(text, left, top + TILE + line * LINE - TEXT_RISE, WHITE)
 
     @property
     def picture(self) -> ByteImage:
         """The sheet, shape (rows, columns, 3), uint8 RGB."""
         return self._pen.picture
-
-    def add(self, number: int, frame: Frame) -> None:
-        """Draw the foci that a frame shows best; `number` is its index in the scan."""
-        shown = [(i, focus) for i, focus in enumerate(self._foci) if focus.frame == number]
-        if not shown:
-            return
-        picture = rgb_of(frame)
-        picture[~self._outlines.tissue(number)] = 0
-        masses = self._outlines.of_frame(number).get(AreaLabel.MASS, [])
-        for index, focus in shown:
-            left = GAP + index % COLUMNS * self._cell[0]
-            top = LINE + 2 * GAP + index // COLUMNS * self._cell[1]
-            crop = _crop(self._analysis.summary, focus, picture, masses)
-            self.picture[top : top + TILE, left : left + TILE] = crop
-            for line, text in enumerate(_caption(self._analysis, focus), start=1):
-                self._pen.text(text, left, top + TILE + line * LINE - 5, WHITE)
 
 
 def _heading(analysis: AnalysisLike, shown: int) -> str:

@@ -6,8 +6,15 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Focus, Mass, MassPoint, Summary, TrackPoint, TwinklingPoint
-from usmicro.model.frame_outlines import FrameOutlines
+from usmicro.model.findings import (
+    Candidate,
+    Focus,
+    Mass,
+    MassPoint,
+    Summary,
+    TrackPoint,
+    TwinklingPoint,
+)
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 
@@ -24,6 +31,10 @@ class AnalysisLike(Protocol):
         """Listed foci, the most confident first."""
 
     @property
+    def candidates(self) -> Sequence[Candidate]:
+        """Every candidate of the key frame, the most confident first."""
+
+    @property
     def masses(self) -> Sequence[Mass]:
         """Masses, by number."""
 
@@ -37,7 +48,7 @@ class AnalysisLike(Protocol):
 
     @property
     def twinkling(self) -> Sequence[TwinklingPoint]:
-        """Evidence for twinkling at each listed focus of a colour cine, by focus and frame."""
+        """Evidence for twinkling at each listed focus of a cine, by focus and frame."""
 
     @property
     def summary(self) -> Summary:

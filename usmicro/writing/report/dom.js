@@ -52,10 +52,21 @@ export function count(number, one, many) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
+/** Return the rows of a table that the run lists of an image, also those that a slider hides. */
+export function listedRows(image, table) {
+  return tableRows({ tables: image.listed.tables }, table);
+}
+
 /** Return the rows of a table of an image ("foci", "masses" or "clusters") as objects. */
 export function tableRows(image, table) {
   const columns = data.columns[table];
   const rows = image.tables?.[table] ?? [];
   return rows.map((values) =>
     Object.fromEntries(columns.map((column, index) => [column, values[index]])));
+}
+
+/** Return true if a key event goes to a field in which the reader types or chooses. */
+export function isTyping(event) {
+  const field = event.target.closest?.("input, textarea, select");
+  return Boolean(field) && !["checkbox", "radio", "range"].includes(field.type);
 }

@@ -9,13 +9,14 @@ is missing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -25,20 +26,34 @@ from usmicro.model.warnings import EXPLANATIONS
 from usmicro.writing.files import cannot_write, write_atomically
 from usmicro.writing.frame_files import CINE
 from usmicro.writing.report import summary as report_summary
-from usmicro.writing.report.cine import FRAMES, read_cine
+from usmicro.writing.report.details import DETAILS
+from usmicro.writing.report.embedding import safe_json
+from usmicro.writing.report.film import FILM_RECORD, FILMS, read_film
 from usmicro.writing.report.pictures import read_picture
 from usmicro.writing.report.run import Row, Run, read_run
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMNS
 
-SCRIPTS = ("dom.js", "gallery.js", "viewer.js", "layers.js", "evidence.js", "tables.js")
+SCRIPTS = (
+    *("dom.js", "reviewstore.js", "reviewblind.js"),
+    *("gallery.js", "viewer.js", "markers.js", "layers.js", "evidence.js", "tables.js"),
+    *("film.js", "player.js", "timeline.js", "twinkling.js"),
+    *("reading_tools.js", "reading_window.js", "reading_ruler.js", "reading_details.js"),
+    *("reading_candidates.js", "reading_clusters.js", "reading_confidence.js"),
+    *("reviewcsv.js", "reviewactions.js", "reviewmarks.js", "reviewtools.js", "reviewpanel.js"),
+    *("reviewgallery.js", "reading_links.js"),
+)
 """Scripts of the page, in this order. They are modules; `joined_scripts` makes one script of them,
 since browsers load no modules from a local file."""
-STYLES = ("report.css",)
+HOME_SCRIPT = "reading_home.js"
+"""Script of the main page of a report of several pages."""
+STYLES = ("report.css", "player.css", "reading.css", "review.css")
 """Style sheets of the page, in this order."""
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|let|function)", re.MULTILINE)
 REPORT, PAGES, PICTURES = "report.html", "report", "report/images"
 """Main page, folder of further pages, and folder of pictures."""
+PAGE_NAMES = "report/pages.js"
+"""Script with the names of the images of each page. The main page loads it to follow a link."""
 MOST_ON_ONE, PAGE_SIZE = 2000, 500
 """Largest number of images of a report on one page, and number of images of each page of a larger
 report. Chosen by eye; no measurement is recorded."""
@@ -52,10 +67,10 @@ BYTES_OF_FOCUS = 400
 """Size of a focus in a page, bytes: about the mean of the samples."""
 THREADS = 4
 """Number of threads that read pictures. Chosen by eye; no measurement is recorded."""
+RUN_ID_LENGTH = 12
+"""Number of hexadecimal digits of the identifier of a run: enough to tell the runs of a reader."""
 SHOWN = {"masses": MASSES_COLUMNS[1:], "foci": FOCI_COLUMNS[1:], "clusters": CLUSTERS_COLUMNS[1:]}
 """Columns of the tables in the page: all but the name of the image."""
-UNSAFE = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-"""Escapes of characters that could end a script element or a line of a script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +105,8 @@ def write_report(folder: Path) -> Path:
     """
     run = read_run(folder)
     remove_report(folder)
-    pages = paginate(run)
-    if len(pages) == 1 and len(run.images) <= MOST_ON_ONE:
+    pages = report_pages(run)
+    if pages[0].name == REPORT:
         gallery = _gallery_of(run, pages[0], root="")
         content = _html(run, report_summary.sections(run), gallery, title="Report")
         write_atomically(folder / REPORT, content)
@@ -105,7 +120,10 @@ def write_report(folder: Path) -> Path:
             home="../",
         )
         write_atomically(folder / page.name, content)
+    names = [(page.name, [row["image"] for row in page.images]) for page in pages]
+    write_atomically(folder / PAGE_NAMES, f"usmicroPages({safe_json(names)});\n".encode("ascii"))
     sections = report_summary.sections(run, images=_page_list(pages))
+    sections += f"<script>\n{_asset(HOME_SCRIPT)}</script>"
     write_atomically(folder / REPORT, _html(run, sections, "", title="Report"))
     return folder / REPORT
 
@@ -121,11 +139,19 @@ def remove_report(folder: Path) -> None:
     pages = folder / PAGES
     earlier = pages.glob("page-*.html") if pages.is_dir() else ()
     numbered = [path for path in earlier if re.fullmatch(r"page-\d+\.html", path.name)]
-    for path in (folder / REPORT, *numbered):
+    for path in (folder / REPORT, folder / PAGE_NAMES, *numbered):
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise cannot_write(path, error) from error
+
+
+def report_pages(run: Run) -> list[Page]:
+    """Return the pages on which the images are shown: report.html itself if they fit on it."""
+    pages = paginate(run)
+    if len(pages) == 1 and len(run.images) <= MOST_ON_ONE:
+        return [replace(pages[0], name=REPORT)]
+    return pages
 
 
 def paginate(run: Run) -> list[Page]:
@@ -151,24 +177,42 @@ def paginate(run: Run) -> list[Page]:
     ]
 
 
-def safe_json(value: Any) -> str:
-    """Return ASCII JSON for a script element, in which no text can end the element."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False).translate(
-        UNSAFE
-    )
-
-
 def _gallery_of(run: Run, page: Page, *, root: str) -> str:
     """Return the gallery and the viewer of a page; `root` is the address of the run's folder."""
     data = {
         "root": root,
         "columns": SHOWN,
+        "confidence": {"listed": run.listed_from, "shown": run.shown_from},
+        "clusters": run.cluster_rule,
+        "review": {
+            "run": run_id(run),
+            "images": sum(row["status"] == "ok" for row in run.images),
+        },
         "images": list(_entries(run, page)),
     }
     template = Template(_asset("gallery.html"))
     return template.substitute(
         total=f"{len(page.images):,}", data=safe_json(data), script=joined_scripts()
     )
+
+
+def run_id(run: Run) -> str:
+    """Return an identifier of the findings of a run, to which the decisions of a reader belong.
+
+    It is a hash of the tables, without computing times. A run that is repeated with the same
+    results keeps its identifier, and one whose foci have other numbers gets another.
+    """
+    digest = hashlib.sha256()
+    images = ([value for key, value in row.items() if key != "seconds"] for row in run.images)
+    findings = (
+        [kind, list(row.values())]
+        for kind, table in (("focus", run.foci), ("mass", run.masses))
+        for rows in table.values()
+        for row in rows
+    )
+    for record in chain(images, findings):
+        digest.update(json.dumps(record).encode())
+    return digest.hexdigest()[:RUN_ID_LENGTH]
 
 
 def joined_scripts() -> str:
@@ -208,7 +252,7 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         "picture": run.file(PICTURES, name, ".jpg"),
         "overlay": run.file("overlays", name, ".png"),
         "mask": run.file("masks", name, ".png"),
-        "contact_sheet": run.file("contact_sheets", name, ".png"),
+        "details": run.file(DETAILS, name, ".js"),
     }
     masses = [
         Mass(**{column: mass[column] for column in SHOWN["masses"]}) for mass in findings["masses"]
@@ -220,12 +264,9 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         for kind, rows in findings.items()
     }
     links = {kind: run.link(file) for kind, file in files.items()}
-    tops = picture.tops
-    cine_file = _cine_file(run, name)
-    if cine := read_cine(cine_file):
-        entry["cine"] = {**cine, "folder": run.link(cine_file).removesuffix(f"/{CINE}")}
-        # masses.csv does not say where a mass lies on the key frame
-        tops = next((f["tops"] for f in cine["frames"] if f["frame"] == key_frame), tops)
+    film_folder = run.file(FILMS, name, f"/{FILM_RECORD}").parent
+    if film := read_film(film_folder):
+        entry["cine"] = film | {"folder": run.link(film_folder / FILM_RECORD).rpartition("/")[0]}
     return {
         **entry,
         "key_frame": key_frame,

@@ -99,10 +99,12 @@ def sector_apex(labels: ByteImage) -> tuple[float, float] | None:
     return left + left_slope * row, row
 
 
-def encode_picture(frame: Frame, labels: ByteImage) -> bytes:
+def encode_picture(
+    frame: Frame, labels: ByteImage, *, side: int = PICTURE_SIDE, quality: int = PICTURE_QUALITY
+) -> bytes:
     """Encode a frame as JPEG without findings, for the report.
 
-    It is black outside the tissue, cropped to it, and at most 900 pixels a side.
+    It is black outside the tissue, cropped to it, and at most `side` pixels a side.
     """
     tissue = labels != AreaLabel.NOT_TISSUE
     return _jpeg(
@@ -130,8 +132,10 @@ def _cropped(frame: Frame, tissue: BoolImage, box: Box) -> ByteImage:
     part = slice(top, top + height), slice(left, left + width)
     picture = rgb_of(frame[part])
     # before the picture is shrunk, so that printed names do not bleed into the tissue
-    picture[~tissue[part]] = 0
-    return picture
+    picture[labels == AreaLabel.NOT_TISSUE] = 0
+    left, top, width, height = tissue_box(labels)
+    tissue = picture[top : top + height, left : left + width]
+    return _jpeg(_shrunk(tissue, side), quality)
 
 
 def read_picture(
@@ -154,13 +158,13 @@ def read_picture(
     sector : bool
         True if the scan has the geometry of a sector.
     """
-    labels = _read(mask_file, cv2.IMREAD_GRAYSCALE)
+    labels = read_image(mask_file, cv2.IMREAD_GRAYSCALE)
     if labels is None:
         return Picture()
     box = tissue_box(labels)
     stored_width = box[2] * min(1.0, PICTURE_SIDE / max(box[2:]))
     half = stored_width >= 2 * THUMBNAIL_SIDE  # JPEG is decoded faster at half size
-    stored = _read(picture_file, cv2.IMREAD_REDUCED_COLOR_2 if half else cv2.IMREAD_COLOR)
+    stored = read_image(picture_file, cv2.IMREAD_REDUCED_COLOR_2 if half else cv2.IMREAD_COLOR)
     thumbnail = ""
     if stored is not None:
         encoded = _jpeg(_shrunk(stored[..., ::-1], THUMBNAIL_SIDE), THUMBNAIL_QUALITY)
@@ -212,7 +216,7 @@ def _jpeg(picture: ByteImage, quality: int) -> bytes:
     return bytes(encoded.tobytes())
 
 
-def _read(file: Path, flags: int) -> ByteImage | None:
+def read_image(file: Path, flags: int) -> ByteImage | None:
     """Read a picture; return None if it is missing or damaged."""
     try:
         content = np.fromfile(file, np.uint8)

@@ -1,0 +1,373 @@
+"""Read reviews: the corrections that readers made in report.html and exported as review.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from usmicro.errors import UsageError, reason_of
+from usmicro.evaluation.metrics import LEAST_DISTANCE_PX
+from usmicro.evaluation.names import ImageNames
+from usmicro.evaluation.review_cells import (
+    REVIEW_COLUMNS,
+    CellError,
+    Cells,
+    calcification_in,
+    number_in,
+    outline_in,
+    position_in,
+    text_in,
+    whole_number_in,
+    word_in,
+)
+from usmicro.evaluation.review_rows import (
+    Decision,
+    FocusReview,
+    ImageReview,
+    MassReview,
+    Problem,
+    Review,
+)
+from usmicro.writing.report.run import Run
+
+__all__ = [
+    "FocusReview",
+    "ImageReview",
+    "MassReview",
+    "Problem",
+    "Review",
+    "is_review",
+    "read_review",
+]
+
+KEY_COLUMNS = frozenset(("image", "decision", "reader"))
+"""Columns that tell a review from other tables of labels."""
+NEEDED_COLUMNS = ("image", "focus", "x_px", "y_px", "decision", "reader")
+"""Columns without which a review cannot be read; others may be missing."""
+SAME_PLACE_PX = 0.05
+"""Largest difference of a position in a review from that in the tables of its run, pixels: a review
+has two decimals, and a table six significant digits."""
+
+AnyRow = FocusReview | MassReview | ImageReview
+
+
+def is_review(columns: Iterable[str]) -> bool:
+    """Return True if a table with these columns is a review."""
+    return set(columns) >= KEY_COLUMNS
+
+
+def read_review(files: Path | Sequence[Path], run: Run) -> Review:
+    """Read one or several review files and check them against a run.
+
+    A row that cannot be used is left out, and a cell that cannot be used counts as empty;
+    `problems` says which, and why. Of two rows about the same thing the last is used. A file that
+    has no column `reviewed` counts every image that it names as completely read.
+
+    Parameters
+    ----------
+    files : path or sequence of paths
+        review.csv of one or of several readers.
+    run : Run
+        The run that was reviewed, or another run of the same images. Foci and masses of another run
+        are found by their position. A row has no number if this run has none at its place.
+
+    Returns
+    -------
+    Review
+
+    Raises
+    ------
+    UsageError
+        If a file cannot be read or is no review, or no row can be used.
+    """
+    paths = (files,) if isinstance(files, Path) else tuple(files)
+    reader = _ReviewReader(run)
+    for path in paths:
+        reader.add(path)
+    return reader.review(paths)
+
+
+class _ReviewReader:
+    """Collects the rows and the problems of review files."""
+
+    def __init__(self, run: Run) -> None:
+        self._folder = run.folder
+        self._example = run.images[0]["image"] if run.images else "none"
+        self._names = ImageNames(row["image"] for row in run.images)
+        self._shapes = {row["image"]: (row["rows"], row["columns"]) for row in run.images}
+        self._places = {
+            (kind, name): {row[kind]: (row["x_px"], row["y_px"]) for row in rows}
+            for kind, table in (("focus", run.foci), ("mass", run.masses))
+            for name, rows in table.items()
+        }
+        self._rows: dict[tuple[object, ...], AnyRow] = {}
+        self._problems: dict[str, list[tuple[str, str]]] = {}
+        self._fits = True
+
+    def add(self, path: Path) -> None:
+        """Read a file."""
+        columns, lines = _table(path)
+        if missing := [name for name in NEEDED_COLUMNS if name not in columns]:
+            raise UsageError(
+                f"{path}: is not a review: the columns {', '.join(missing)} are missing; expected "
+                "review.csv as report.html exports it, with the columns "
+                f"{', '.join(REVIEW_COLUMNS)}"
+            )
+        added = []
+        for line, cells, fault in lines:
+            where = f"{path.name}, line {line}"
+            if fault:
+                self._problem(fault, where)
+            elif len(cells) != len(columns):
+                found = f"{len(cells)} instead of {len(columns)} cells"
+                self._problem("another number of cells than columns; row not used", where, found)
+            else:
+                row = dict(zip(columns, cells, strict=True))
+                try:
+                    added.append(self._add_row(row, where, path.name, line))
+                except CellError as error:
+                    self._problem(f"{error.expected}; row not used", where, error.found)
+        if "reviewed" not in columns:
+            for one in added:
+                self._count_as_reviewed(one)
+
+    def review(self, paths: tuple[Path, ...]) -> Review:
+        """Return what was read."""
+        problems = [Problem(reason, tuple(found)) for reason, found in self._problems.items()]
+        if not self._rows:
+            details = "".join(f"\n  {problem.text}" for problem in problems)
+            raise UsageError(
+                f"{', '.join(map(str, paths))}: no row of the review can be used with the run "
+                f"{self._folder}, whose images have names such as {self._example}{details}"
+            )
+        rows = [row if self._fits else self._renumbered(row) for row in self._rows.values()]
+        return Review(
+            paths,
+            [row for row in rows if isinstance(row, FocusReview)],
+            [row for row in rows if isinstance(row, MassReview)],
+            [row for row in rows if isinstance(row, ImageReview)],
+            problems,
+            self._fits,
+        )
+
+    def _problem(self, reason: str, where: str, found: str = "") -> None:
+        self._problems.setdefault(reason, []).append((where, found))
+
+    def _add_row(self, row: Cells, where: str, file: str, line: int) -> AnyRow:
+        """Add a row; its kind follows from its cells."""
+        image = self._names.find(row["image"])
+        if image is None:
+            raise CellError("image that the run does not have", row["image"] or "no name")
+        common: dict[str, Any] = {
+            "file": file,
+            "line": line,
+            "image": image,
+            "reader": text_in(row, "reader"),
+            "comment": text_in(row, "comment"),
+            "run": row.get("run", "").strip(),
+            "blind": self._word(row, "blind", ("yes", "no"), where) == "yes",
+        }
+        decisions = ("accepted", "rejected", "added")
+        decision = cast(Decision | None, word_in(row, "decision", decisions))
+        mass = cast(Decision | None, word_in(row, "mass", decisions))
+        parsed: AnyRow
+        key: tuple[object, ...]
+        if decision is not None:
+            parsed, key = self._focus(row, where, decision, common)
+        elif mass is not None:
+            parsed, key = self._mass(row, where, mass, common)
+        else:
+            answer = None
+            try:
+                answer = calcification_in(row)
+            except CellError as error:
+                self._problem(f"{error.expected}; cell not used", where, error.found)
+            reviewed = self._word(row, "reviewed", ("yes", "no"), where) == "yes"
+            parsed = ImageReview(calcification=answer, reviewed=reviewed, **common)
+            key = ("image",)
+        key = (image, parsed.reader, *key)
+        if key in self._rows:
+            earlier = self._rows.pop(key)
+            found = f"{image}, first in {earlier.file}, line {earlier.line}"
+            self._problem("repetition of an earlier row, which is replaced", where, found)
+        self._rows[key] = parsed
+        return parsed
+
+    def _focus(
+        self, row: Cells, where: str, decision: Decision, common: dict[str, Any]
+    ) -> tuple[FocusReview, tuple[object, ...]]:
+        """Return a row about a focus, and what tells it from others of its image."""
+        position = position_in(row, self._shapes[common["image"]])
+        number = whole_number_in(row, "focus", 1)
+        if (number is None) != (decision == "added"):
+            raise CellError(
+                "column focus: expected a number for an accepted or rejected focus, and nothing "
+                "for an added one",
+                f"{row['focus'].strip() or 'nothing'} for {decision}",
+            )
+        diameter = None
+        try:
+            diameter = number_in(row, "diameter_px", least=0.0)
+        except CellError as error:
+            self._problem(f"{error.expected}; cell not used", where, error.found)
+        # only a rejected focus has its place in the run for sure: an accepted one may be moved
+        place = position if decision == "rejected" else None
+        self._check_number("focus", common["image"], number, place, where)
+        frame = whole_number_in(row, "frame", 0) or 0
+        focus = FocusReview(
+            **common,
+            decision=decision,
+            focus=number,
+            frame=frame,
+            x_px=position[0],
+            y_px=position[1],
+            diameter_px=diameter,
+            label=self._word(row, "label", ("intramass", "extramass", "intraductal"), where),
+            shadow=self._word(row, "shadow", ("yes", "no", "not assessable"), where),
+            twinkling=self._word(
+                row, "twinkling", ("yes", "possible", "no", "not assessable"), where
+            ),
+        )
+        return focus, ("focus", number, None if number else (frame, *position))
+
+    def _mass(
+        self, row: Cells, where: str, decision: Decision, common: dict[str, Any]
+    ) -> tuple[MassReview, tuple[object, ...]]:
+        """Return a row about a mass, and what tells it from others of its image."""
+        position = position_in(row, self._shapes[common["image"]])
+        number, outline = whole_number_in(row, "mass_number", 1), outline_in(row)
+        if number is None and outline is None:
+            raise CellError(
+                "expected the number of a mass in column mass_number or an outline in column "
+                "outline_px",
+                "neither",
+            )
+        place = position if outline is None else None
+        self._check_number("mass", common["image"], number, place, where)
+        mass = MassReview(
+            **common,
+            decision="added" if number is None else decision,
+            mass=number,
+            frame=whole_number_in(row, "frame", 0) or 0,
+            x_px=position[0],
+            y_px=position[1],
+            outline=outline,
+        )
+        return mass, ("mass", number, None if number else outline)
+
+    def _word(self, row: Cells, column: str, words: Sequence[str], where: str) -> str | None:
+        """Return a word; an unknown word is a problem and counts as an empty cell."""
+        try:
+            return word_in(row, column, words)
+        except CellError as error:
+            self._problem(f"{error.expected}; cell not used", where, error.found)
+            return None
+
+    def _check_number(
+        self,
+        kind: str,
+        image: str,
+        number: int | None,
+        position: tuple[float, float] | None,
+        where: str,
+    ) -> None:
+        """Note if the run has no focus or mass of this number, or has it at another place."""
+        there = self._places.get((kind, image), {}).get(number or 0)
+        if number is None or (
+            there is not None and (position is None or _distance(position, there) <= SAME_PLACE_PX)
+        ):
+            return
+        self._fits = False
+        self._problem(
+            f"{kind} that the run does not have at this place, so that another run was "
+            "reviewed; all numbers are replaced by those of the foci and masses at the same places",
+            where,
+            f"{kind} {number} of {image}",
+        )
+
+    def _renumbered(self, row: AnyRow) -> AnyRow:
+        """Return a row of another run with the number of what this run has at its place."""
+        if isinstance(row, ImageReview):
+            return row
+        kind = "focus" if isinstance(row, FocusReview) else "mass"
+        distances = {
+            number: _distance((row.x_px, row.y_px), there)
+            for number, there in self._places.get((kind, row.image), {}).items()
+        }
+        number = min(distances, key=lambda number: distances[number], default=None)
+        if number is not None and distances[number] > LEAST_DISTANCE_PX:
+            number = None
+        if isinstance(row, FocusReview):
+            return row if row.focus is None else replace(row, focus=number)
+        return row if row.mass is None else replace(row, mass=number)
+
+    def _count_as_reviewed(self, row: AnyRow) -> None:
+        """Count the image of a row as completely read."""
+        key = (row.image, row.reader, "image")
+        former = self._rows.get(key, row)
+        self._rows[key] = ImageReview(
+            file=former.file,
+            line=former.line,
+            image=row.image,
+            reader=row.reader,
+            comment=former.comment if isinstance(former, ImageReview) else "",
+            run=former.run,
+            blind=former.blind,
+            calcification=former.calcification if isinstance(former, ImageReview) else None,
+            reviewed=True,
+        )
+
+
+def _distance(one: tuple[float, float], other: tuple[float, float]) -> float:
+    return math.hypot(one[0] - other[0], one[1] - other[1])
+
+
+Line = tuple[int, list[str], str]
+"""Number of the line on which a row ends, its cells, and why it cannot be used, if so."""
+
+
+def _table(path: Path) -> tuple[list[str], Iterator[Line]]:
+    """Return the columns of a CSV table and its rows, without empty lines."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path}: cannot be read as a review ({reason_of(error)}); "
+            "expected review.csv as report.html exports it, UTF-8 text separated by commas"
+        ) from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+    except csv.Error:
+        columns = []
+    return columns, _lines(reader, len(columns), ends=text.endswith("\n"))
+
+
+def _lines(reader: Any, columns: int, *, ends: bool) -> Iterator[Line]:
+    """Yield the rows of a table; `ends` is True if its last line is complete."""
+    cut_off = "cut off, since the file ends within the row; row not used"
+    waiting: Line | None = None
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            at_end = "end of data" in str(error)
+            yield (
+                reader.line_num,
+                [],
+                cut_off if at_end else f"no valid CSV ({error}); row not used",
+            )
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = (reader.line_num, cells, "") if any(cells) else None
+    if waiting is not None:
+        is_cut = not ends and len(waiting[1]) < columns
+        yield (waiting[0], waiting[1], cut_off) if is_cut else waiting
