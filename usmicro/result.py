@@ -19,7 +19,6 @@ from usmicro.model.findings import (
     TwinklingPoint,
     column_names,
 )
-from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 from usmicro.settings import Settings

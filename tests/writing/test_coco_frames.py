@@ -11,8 +11,7 @@ from usmicro.model.findings import MassPoint, TrackPoint
 from usmicro.result import Table
 from usmicro.writing.areas import FrameAreas
 from usmicro.writing.coco import CocoWriter
-from usmicro.writing.coco_frames import STORED, write_frames
-from usmicro.writing.frame_files import remove_frames, shown_frames
+from usmicro.writing.coco_frames import STORED, remove_frames, shown_frames, write_frames
 
 FRAMES = 6
 SHIFT = 4

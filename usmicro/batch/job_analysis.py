@@ -194,7 +194,7 @@ def _analyse_local(
         mask_file=job.mask_file,
         optional_files={
             name: {file.relative_to(job.out).as_posix(): file_hash(file) for file in files}
-            for name, files in {**optional_files, "cine": cine_files}.items()
+            for name, files in optional_files.items()
         },
     )
 

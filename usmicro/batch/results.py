@@ -54,8 +54,8 @@ class Result:
     """SHA-256 hashes of overlay, mask, and the picture and the details of the report. With
     --resume, a file that no longer has its hash is written again."""
     optional_files: dict[str, dict[str, str]] = field(default_factory=dict)
-    """For each optional output, and for "cine", the contact sheet and the frames of the report: the
-    SHA-256 hash of each of its files, by path below the output folder."""
+    """For each optional output, the SHA-256 hash of each of its files, by path below the output
+    folder."""
     memory_mb: float | None = None
     """Peak memory of the process by the end of this input, MB; None where it is not known."""
     log: tuple[str, ...] = ()

@@ -20,7 +20,6 @@ from usmicro.errors import UsageError
 from usmicro.writing.cine_outputs import CONTACT_SHEETS
 from usmicro.writing.coco_frames import remove_frames
 from usmicro.writing.files import UNFINISHED
-from usmicro.writing.frame_files import remove_frames
 from usmicro.writing.report.page import PAGES, remove_report
 
 DATABASE, RECORD = "run.sqlite", "run.json"
@@ -213,9 +212,9 @@ class ResultStore:
     def clear(self) -> None:
         """Delete the files that former runs wrote into the folder, and no others."""
         with database_errors(self.out):
-            names = [row[0] for row in self._database.execute("SELECT path FROM files")]
+            files = [row[0] for row in self._database.execute("SELECT path FROM files")]
             remove_unfinished(self.out)
-            for name in names:
+            for name in files:
                 if name.endswith("/"):
                     remove_frames(self.out / name)
             files = [name for name in files if not name.endswith("/")]
@@ -227,7 +226,7 @@ class ResultStore:
                         f"{self.out / name}: cannot be deleted ({error.strerror}), as --overwrite "
                         "requires; make the file writable or give --out another folder"
                     ) from error
-            folders = {parent for name in names for parent in Path(name).parents} - {Path()}
+            folders = {parent for file in files for parent in Path(file).parents} - {Path()}
             for folder in sorted(folders, reverse=True):
                 path = self.out / folder
                 if path.is_dir() and not any(path.iterdir()):

@@ -7,8 +7,10 @@ their number.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from usmicro.errors import UsageError
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, Frame, LabelImage
 from usmicro.model.findings import Focus, Mass, MassPoint, TrackPoint
@@ -28,7 +31,6 @@ from usmicro.writing.coco import (
     mass_annotations,
 )
 from usmicro.writing.files import replacing, write_atomically
-from usmicro.writing.frame_files import remove_frames
 from usmicro.writing.polygons import divide_among
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Focus, Summary
-from usmicro.model.frame_outlines import Corners, FrameOutlines
-from usmicro.writing.drawing import LABEL_COLOURS, ORANGE, WHITE, Pen, rgb_of
+from usmicro.model.arrays import BoolImage, ByteImage, Frame
+from usmicro.model.findings import Focus
+from usmicro.writing.drawing import LABEL_COLOURS, WHITE, Pen, rgb_of
 from usmicro.writing.legend import STRIP
 from usmicro.writing.overlays import draw_focus, ring_radius
 from usmicro.writing.polygons import outline_corners
@@ -47,8 +46,9 @@ CROP_SHARE = 0.25
 of a depth of 45 mm."""
 
 
-class ContactSheet:
-    """Draws each listed focus of a cine on the frame on which its confidence is highest.
+def frames_of_foci(analysis: AnalysisLike) -> list[int]:
+    """Return the indices of the frames that the contact sheet shows, in order."""
+    return sorted({focus.frame for focus in analysis.foci[:MOST_CROPS]})
 
 
 class ContactSheet:
@@ -109,37 +109,30 @@ def _caption(analysis: AnalysisLike, focus: Focus) -> tuple[str, str]:
     )
 
 
-def _crop(
-    summary: Summary, focus: Focus, picture: ByteImage, masses: Sequence[Corners]
-) -> ByteImage:
-    """Return the surroundings of a focus at the size of a tile, with its ring.
-
-    Parameters
-    ----------
-    summary : Summary
-    focus : Focus
-    picture : array, shape (rows, columns, 3), uint8 RGB
-        The frame, black outside the tissue.
-    masses : sequence of array, shape (n, 2)
-        Outlines of the masses on the frame.
-    """
+def _crop(analysis: AnalysisLike, focus: Focus, frame: Frame, outside: BoolImage) -> ByteImage:
+    """Return the surroundings of a focus at the size of a tile, with its ring."""
+    summary = analysis.summary
     if summary.spacing_x_mm is None or summary.spacing_y_mm is None:
-        width = height = CROP_SHARE * min(picture.shape[:2])
+        width = height = CROP_SHARE * min(outside.shape)
     else:
         width, height = CROP_MM / summary.spacing_x_mm, CROP_MM / summary.spacing_y_mm
-    scale = np.array([TILE / width, TILE / height])
+    scale_x, scale_y = TILE / width, TILE / height
     # pixel centres lie at whole numbers in both pictures
-    offset = TILE / 2 - 0.5 - scale * (focus.x_px, focus.y_px)
-    to_tile = np.column_stack([np.diag(scale), offset])
+    to_tile = np.array(
+        [
+            [scale_x, 0, TILE / 2 - 0.5 - scale_x * focus.x_px],
+            [0, scale_y, TILE / 2 - 0.5 - scale_y * focus.y_px],
+        ]
+    )
+    picture = rgb_of(frame)
+    picture[outside] = 0
     tile = np.asarray(
         cv2.warpAffine(picture, to_tile, (TILE, TILE), flags=cv2.INTER_LINEAR), np.uint8
     )
     pen = Pen(tile)
-    for corners in masses:
-        pen.line(corners * scale + offset, ORANGE, closed=True)
     if focus.outline_px is not None:
-        clump = outline_corners(focus.outline_px)
-        pen.line(clump * scale + offset, LABEL_COLOURS[focus.label], closed=True)
+        corners = outline_corners(focus.outline_px) * (scale_x, scale_y) + to_tile[:, 2]
+        pen.line(corners, LABEL_COLOURS[focus.label], closed=True)
     centre = TILE / 2 - 0.5
-    draw_focus(pen, focus, (centre, centre), ring_radius(focus, float(scale[0]), pen.unit))
+    draw_focus(pen, focus, (centre, centre), ring_radius(focus, scale_x, pen.unit))
     return tile

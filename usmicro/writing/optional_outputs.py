@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from usmicro.errors import DicomResultError
-from usmicro.model.arrays import ByteImage
+from usmicro.model.arrays import ByteImage, Frame
 
 if TYPE_CHECKING:
     from usmicro.writing.areas import FrameAreas
-    from usmicro.writing.frame_files import FramesAt
     from usmicro.writing.protocols import AnalysisLike
+
+FramesAt = Callable[[Sequence[int]], Iterable[tuple[int, Frame]]]
+"""Function that reads frames with the given numbers, and yields (number, frame)."""
 
 
 def optional_files(
@@ -152,8 +154,7 @@ class OptionalOutputs:
         if self._coco_areas is None or self._coco_frames is None:
             write_atomically(picture, encode_image(analysis.image, analysis.labels))
             return (picture,)
-        from usmicro.writing.coco_frames import write_frames
-        from usmicro.writing.frame_files import shown_frames
+        from usmicro.writing.coco_frames import shown_frames, write_frames
 
         images, stem = self._coco_frames
         picture.unlink(missing_ok=True)  # of a former run

@@ -67,10 +67,6 @@ class AnalysisLike(Protocol):
         """Label image of the key frame, shape (rows, columns); see `AreaLabel`."""
 
     @property
-    def outlines(self) -> FrameOutlines | None:
-        """Outlines and tissue of every frame of a cine; None for a still."""
-
-    @property
     def notes(self) -> tuple[str, ...]:
         """Fallbacks and other facts that a reader of the results must know."""
 

@@ -24,7 +24,6 @@ from typing import Any
 from usmicro.model.findings import Mass
 from usmicro.model.warnings import EXPLANATIONS
 from usmicro.writing.files import cannot_write, write_atomically
-from usmicro.writing.frame_files import CINE
 from usmicro.writing.report import summary as report_summary
 from usmicro.writing.report.details import DETAILS
 from usmicro.writing.report.embedding import safe_json
@@ -63,8 +62,6 @@ recorded."""
 MOST_FOCI_AN_IMAGE = 2000
 """Number of foci of an image that the report lists, the most confident first. Chosen by eye; no
 measurement is recorded."""
-BYTES_OF_FOCUS = 400
-"""Size of a focus in a page, bytes: about the mean of the samples."""
 THREADS = 4
 """Number of threads that read pictures. Chosen by eye; no measurement is recorded."""
 RUN_ID_LENGTH = 12
@@ -155,16 +152,11 @@ def report_pages(run: Run) -> list[Page]:
 
 
 def paginate(run: Run) -> list[Page]:
-    """Divide the images into pages of neither too many images nor too many foci.
-
-    The frames of a cine count as foci that need as much space in the page.
-    """
+    """Divide the images into pages of neither too many images nor too many foci."""
     most = MOST_ON_ONE if len(run.images) <= MOST_ON_ONE else PAGE_SIZE
     starts, page_foci = [0], 0
     for index, row in enumerate(run.images):
         foci = min(len(run.foci.get(row["image"], ())), MOST_FOCI_AN_IMAGE)
-        if (row["frames"] or 0) > 1 and (cine := _cine_file(run, row["image"])).is_file():
-            foci += cine.stat().st_size // BYTES_OF_FOCUS
         if index > starts[-1] and (index - starts[-1] >= most or page_foci + foci > MOST_FOCI):
             starts.append(index)
             page_foci = 0
@@ -275,14 +267,9 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         "box": picture.box or (0, 0, row["columns"], row["rows"]),
         "thumbnail": picture.thumbnail,
         "outlines": dict(picture.outlines),
-        "tops": tops,
+        "tops": picture.tops,
         "apex": picture.apex,
     }
-
-
-def _cine_file(run: Run, image: str) -> Path:
-    """Return the path of the file on the frames of a cine; a still has none."""
-    return run.file(FRAMES, image, f"/{CINE}")
 
 
 def _warning_text(code: str, text: str) -> str:

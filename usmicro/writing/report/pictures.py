@@ -6,26 +6,23 @@ A run stores the key frame without findings. The report makes a thumbnail and ou
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, Frame
 from usmicro.model.findings import Mass
-from usmicro.model.frame_outlines import Corners, simplified
 from usmicro.writing.drawing import AREAS, rgb_of
 from usmicro.writing.polygons import mass_tops
 
 PICTURE_SIDE, PICTURE_QUALITY = 900, 75
 """Largest side in pixels, and JPEG quality of the stored picture. Weighs detail against the size of
 the files. Chosen by eye on the sample scans; no measurement is recorded."""
-FRAME_SIDE, FRAME_QUALITY = 600, 60
-"""The same of the frames of a cine, which are many. 100 frames of simulated tissue that fills a
-square, which compress least, have 3.7 MB, those of a colour cine of 320 x 240 pixels 1.6 MB."""
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 200, 60
 """Largest side in pixels, and JPEG quality of a thumbnail. Weighs detail against the size of the
 page. Chosen by eye on the sample scans; no measurement is recorded."""
@@ -36,6 +33,11 @@ LONGEST_PATH = 8000
 """Largest number of characters of the outlines of one kind of area, before they are simplified
 further. Weighs detail against the size of the page. Chosen by eye on the sample scans; no
 measurement is recorded."""
+TOLERANCES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Largest distance of a simplified outline from the true one, pixels: the first value that gives a
+path of at most LONGEST_PATH characters, or the last. The first is half a pixel, which is too small
+to be seen."""
+
 Box = tuple[int, int, int, int]
 """Left, top, width and height, pixels of the input image."""
 
@@ -106,31 +108,7 @@ def encode_picture(
 
     It is black outside the tissue, cropped to it, and at most `side` pixels a side.
     """
-    tissue = labels != AreaLabel.NOT_TISSUE
-    return _jpeg(
-        _shrunk(_cropped(frame, tissue, tissue_box(labels)), PICTURE_SIDE), PICTURE_QUALITY
-    )
-
-
-def encode_frame(frame: Frame, tissue: BoolImage, box: Box) -> bytes:
-    """Encode one of the frames of a cine as a smaller JPEG.
-
-    Parameters
-    ----------
-    frame : array, shape (rows, columns) or (rows, columns, 3)
-    tissue : array, shape (rows, columns), bool
-        The picture is black elsewhere.
-    box : Box
-        Part of the frame that is encoded.
-    """
-    return _jpeg(_shrunk(_cropped(frame, tissue, box), FRAME_SIDE), FRAME_QUALITY)
-
-
-def _cropped(frame: Frame, tissue: BoolImage, box: Box) -> ByteImage:
-    """Return a part of a frame as RGB, black outside the tissue."""
-    left, top, width, height = box
-    part = slice(top, top + height), slice(left, left + width)
-    picture = rgb_of(frame[part])
+    picture = rgb_of(frame)
     # before the picture is shrunk, so that printed names do not bleed into the tissue
     picture[labels == AreaLabel.NOT_TISSUE] = 0
     left, top, width, height = tissue_box(labels)
@@ -179,15 +157,18 @@ def read_picture(
 
 def outline_path(area: BoolImage) -> str:
     """Return the outlines of an area, including holes, as an SVG path; empty for no area."""
-    return svg_path(simplified(area, lambda outlines: len(svg_path(outlines)) <= LONGEST_PATH))
+    contours, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    path = ""
+    for tolerance in TOLERANCES:
+        path = "".join(
+            _closed(cv2.approxPolyDP(contour, tolerance, True)[:, 0]) for contour in contours
+        )
+        if len(path) <= LONGEST_PATH:
+            break
+    return path
 
 
-def svg_path(outlines: Iterable[Corners]) -> str:
-    """Return outlines, arrays of shape (n, 2), as an SVG path."""
-    return "".join(map(_closed, outlines))
-
-
-def _closed(points: Corners) -> str:
+def _closed(points: NDArray[np.int32]) -> str:
     """Return a closed line with relative steps, which are shorter than positions."""
     steps = np.diff(points, axis=0)
     return (

@@ -8,7 +8,6 @@ import { current, foci } from "./viewer.js";
 
 const LINKS = [
   ["overlay", "Overlay (PNG)"],
-  ["contact_sheet", "Contact sheet of all foci (PNG)"],
   ["mask", "Label image (PNG)"],
   ["picture", "Picture without findings (JPEG)"],
 ];
