@@ -54,6 +54,11 @@ def phantom() -> Phantom:
     return simulate(6, SCREEN)
 
 
+@pytest.fixture(scope="module")
+def cine() -> Phantom:
+    return simulate(6, replace(SCREEN, frames=3))
+
+
 def with_header(phantom: Phantom, text: str) -> Phantom:
     """Return the same scan with a name burned in above the tissue and beside it."""
     frames = phantom.frames.copy()
@@ -133,7 +138,7 @@ def run_all(scans: Path, out: Path, *more: str) -> str:
     return said.getvalue()
 
 
-def test_tags_and_pixels_outside_the_tissue_are_in_no_output(tmp_path, phantom, monkeypatch):
+def test_tags_and_pixels_outside_the_tissue_are_in_no_output(tmp_path, phantom, cine, monkeypatch):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
@@ -149,17 +154,19 @@ def test_tags_and_pixels_outside_the_tissue_are_in_no_output(tmp_path, phantom, 
             )
             plant(file, secret)
         write_png(with_header(phantom, header), scans / "still.png")
+        plant(write_dicom(with_header(cine, header), scans / "cine.dcm"), secret)
     assert leaks((tmp_path / "one" / "none.dcm").read_bytes())  # the search does find secrets
     said = run_all(tmp_path / "one", tmp_path / "r1")
     run_all(tmp_path / "other", tmp_path / "r2")
     first, second = outputs(tmp_path / "r1"), outputs(tmp_path / "r2")
     rows = list(csv.DictReader(io.StringIO(first["images.csv"].decode())))
-    assert [row["status"] for row in rows] == ["ok"] * 3
+    assert [row["status"] for row in rows] == ["ok"] * 4
+    assert {"contact_sheets/cine.png", "report/frames/cine/00001.jpg"} <= set(first)
     assert {name: found for name, content in first.items() if (found := leaks(content))} == {}
     assert leaks(said.encode()) == []
     # scans that differ only in their headers give the same tables and pictures
     for name in first.keys() | second.keys():
-        if name.endswith((".png", ".jpg")) and not name.startswith("inspected"):
+        if name.endswith((".png", ".jpg", "cine.json")) and not name.startswith("inspected"):
             assert first[name] == second[name], name
     assert [first[f"{name}.csv"] for name in ("foci", "masses", "clusters")] == [
         second[f"{name}.csv"] for name in ("foci", "masses", "clusters")

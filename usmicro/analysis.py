@@ -20,6 +20,7 @@ from usmicro.foci.operating_point import listing_confidence, listing_confidence_
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
 from usmicro.model.findings import Origin
+from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.model.scan import Scan, UserMasks
 from usmicro.model.view import View
 from usmicro.model.warnings import Remark, separated
@@ -154,6 +155,7 @@ def analyze(
         ),
     )
     key_frame: _KeyFrame | None = None
+    outlines = FrameOutlines() if cine else None
     without_tissue: list[int] = []
     reason = "no frame could be read"
     number = analysed = 0
@@ -178,6 +180,8 @@ def analyze(
         except ImageError as error:
             without_tissue.append(number)
             reason = str(error)
+            if outlines is not None:
+                outlines.add(number, None)
         else:
             with state.timer.stage("anatomy"):
                 user_masks = (
@@ -192,8 +196,11 @@ def analyze(
                 anatomies.append((view, anatomy))
             confidence_sum = sum(float(one.foci.confidence.sum()) for one in assessed)
             is_key = key_frame is None or confidence_sum > key_frame.confidence_sum
-            if is_key or each_frame is not None:
+            if is_key or each_frame is not None or outlines is not None:
                 labels = label_image(frame, anatomies)
+                if outlines is not None:
+                    with state.timer.stage("outlines"):
+                        outlines.add(number, labels)
                 if each_frame is not None:
                     each_frame(number, labels)
                 if is_key:
@@ -249,6 +256,7 @@ def analyze(
         frame=key_frame.number,
         image=key_frame.image,
         labels=key_frame.labels,
+        outlines=outlines if number > 1 else None,
         candidates=Table(candidates),
         notes=notes,
         warnings=warnings,

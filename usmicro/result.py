@@ -19,6 +19,7 @@ from usmicro.model.findings import (
     TwinklingPoint,
     column_names,
 )
+from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 from usmicro.settings import Settings
@@ -96,6 +97,9 @@ class Analysis:
     candidates: Table[Candidate] = field(default_factory=Table, repr=False)
     """Every candidate for a focus on the key frame with what was measured of it, the most confident
     first, and why it is listed or not."""
+    outlines: FrameOutlines | None = field(default=None, repr=False, compare=False)
+    """Of a cine, the outlines of masses, ducts and nonmass areas on every frame, simplified, and
+    the tissue; None for a still."""
     notes: tuple[str, ...] = ()
     """Fallbacks and other facts that a reader of the results must know."""
     warnings: tuple[ScanWarning, ...] = ()

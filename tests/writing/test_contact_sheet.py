@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from tests.helpers.finished_analysis import made_analysis
+from tests.helpers.moving_cine import moving_cine
+from usmicro.model.anatomy import AreaLabel
+from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.result import Table
 from usmicro.writing.contact_sheet import (
     CELL_HEIGHT,
@@ -17,7 +20,7 @@ from usmicro.writing.contact_sheet import (
     ContactSheet,
     frames_of_foci,
 )
-from usmicro.writing.drawing import LABEL_COLOURS
+from usmicro.writing.drawing import LABEL_COLOURS, ORANGE
 
 
 def tile(picture, index, columns=4):
@@ -89,3 +92,23 @@ def test_a_cine_without_foci_has_a_sheet_that_says_so():
     picture = sheet_of(cine_with(0))
     assert picture.shape[0] == HEAD
     assert picture.max() > 200
+
+
+def test_masses_of_its_frame_are_outlined_and_outside_the_tissue_of_its_frame_a_crop_is_black():
+    cine = moving_cine()
+    summary = replace(cine.summary, spacing_x_mm=CROP_MM / TILE, spacing_y_mm=CROP_MM / TILE)
+    focus = replace(cine.foci[2], x_px=320.0, y_px=100.0)
+    outlines = FrameOutlines()
+    for frame in range(9):
+        labels = np.zeros_like(cine.labels)
+        labels[: 40 + frame] = AreaLabel.NOT_TISSUE
+        labels[120:160, 340 if frame == focus.frame else 260 :][:, :40] = AreaLabel.MASS
+        outlines.add(frame, labels)
+    moved = replace(cine, foci=Table([focus]), outlines=outlines, summary=summary)
+    crop = tile(moved.contact_sheet(), 0)
+    orange = np.abs(crop - ORANGE).max(axis=2) < 40
+    assert orange[:, TILE // 2 + 15 :].any()
+    assert not orange[:, : TILE // 2 - 15].any()
+    edge = TILE // 2 - (100 - 40 - focus.frame)
+    assert crop[: edge - 1].max() == 0
+    assert crop[edge + 1].max() > 0

@@ -66,3 +66,10 @@ def test_small_grey_pictures(shape):
 def test_colour_flow_is_kept_exactly():
     picture = np.random.default_rng(2).integers(0, 255, (40, 50, 3)).astype(np.uint8)
     assert (decoded(encode_with_drawing(picture)) == picture).all()
+
+
+def test_rings_keep_their_colours_beside_few_colours_of_flow(drawing):
+    picture = drawing.copy()
+    flow = np.random.default_rng(2).integers(0, 255, (60, 60, 3)).astype(np.uint8)
+    picture[200:260, 20:80] = flow  # 3 % of the pixels: fewer than MOST_COLOURED
+    assert (decoded(encode_with_drawing(picture)) == picture).all()

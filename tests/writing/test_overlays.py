@@ -3,11 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.helpers.moving_cine import SHIFT, moving_cine
 from usmicro.result import Table
 from usmicro.writing import draw
 from usmicro.writing.drawing import LABEL_COLOURS, ORANGE, PURPLE, SKY_BLUE, Pen
 from usmicro.writing.legend import scale_bar
-from usmicro.writing.overlays import overlap, write_beside
+from usmicro.writing.overlays import (
+    foci_on_key_frame,
+    masses_on_key_frame,
+    overlap,
+    write_beside,
+)
 
 
 def square_at(picture, x, y, radius):
@@ -134,3 +140,32 @@ def test_the_legend_counts_the_frames_of_the_cine_not_those_analysed(make_analys
     np.testing.assert_array_equal(in_part.overlay(), cine.overlay())
     longer = replace(cine, scan=replace(cine.scan, declared_frames=17))
     assert not np.array_equal(longer.overlay(), cine.overlay())
+
+
+def test_a_cine_shows_the_foci_of_its_key_frame_where_they_lie_on_it():
+    cine = moving_cine()
+    shown = foci_on_key_frame(cine)
+    assert [focus.focus for focus in shown] == [2]
+    point = next(point for point in cine.tracks if point.frame == cine.frame)
+    elsewhere = replace(cine.foci[1], frame=5, x_px=0.0)
+    (moved,) = foci_on_key_frame(replace(cine, foci=Table([elsewhere])))
+    assert (moved.x_px, moved.y_px) == (point.x_px, point.y_px)
+    assert moved.shadow == "not assessable"
+
+
+def test_nothing_of_another_frame_is_drawn():
+    cine = moving_cine()
+    bare = replace(cine, labels=np.zeros_like(cine.labels), masses=Table())
+    picture = draw(bare)
+    alone = draw(replace(bare, foci=Table([cine.foci[1]])))
+    rows = cine.labels.shape[0]
+    np.testing.assert_array_equal(picture[:rows], alone[:rows])
+    assert not np.array_equal(picture[rows:], alone[rows:])  # the legend says that there are more
+
+
+def test_a_mass_has_its_number_only_where_the_key_frame_shows_it():
+    cine = moving_cine()
+    (mass,) = masses_on_key_frame(cine)
+    assert mass.x_px == pytest.approx(cine.masses[0].x_px + SHIFT)
+    elsewhere = [point for point in cine.mass_tracks if point.frame != cine.frame]
+    assert masses_on_key_frame(replace(cine, mass_tracks=Table(elsewhere))) == []

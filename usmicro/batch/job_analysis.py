@@ -23,7 +23,7 @@ from usmicro.batch.memory import is_lack_of_memory, memory_used
 from usmicro.batch.pseudonyms import without_names
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError, UsmicroError
-from usmicro.model.arrays import ByteImage, Frame
+from usmicro.model.arrays import Frame
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 from usmicro.result import Table
@@ -89,7 +89,7 @@ def _analyse_local(
     from usmicro.loading.masks import read_masks
     from usmicro.loading.second_reading import frames_at
     from usmicro.writing import encode_labels, encode_with_drawing
-    from usmicro.writing.cine_outputs import CineOutputs
+    from usmicro.writing.cine_outputs import write_cine
     from usmicro.writing.optional_outputs import OptionalOutputs
     from usmicro.writing.report.details import encode_details
     from usmicro.writing.report.pictures import encode_picture
@@ -120,24 +120,11 @@ def _analyse_local(
         given=user_masks is not None,
         coco_frames=(job.out / "images", job.stem) if each_frame else None,
     )
-    cine = None
-    if scan.declared_frames > 1:
-        cine = CineOutputs(job.out, job.stem, job.settings.report.frames)
-    collectors = [
-        collect
-        for collect in (optional.each_frame, None if cine is None else cine.each_frame)
-        if collect is not None
-    ]
-
-    def collect_frame(frame: int, labels: ByteImage) -> None:
-        for collect in collectors:
-            collect(frame, labels)
-
     analysis = analyze(
         scan if on_progress is None else with_progress(scan, on_progress),
         settings=job.settings,
         masks=user_masks,
-        each_frame=collect_frame if collectors else None,
+        each_frame=optional.each_frame,
     )
     analysed = time.perf_counter()
     contents = (
@@ -151,8 +138,13 @@ def _analyse_local(
     )
     read_again = partial(frames_at, with_sign_of_life(scan, on_progress))
     optional_files, optional_notes = optional.write(analysis, read_again)
-    if cine is not None:
-        optional_files["cine"] = cine.write(analysis, read_again)
+    optional_files["cine"] = write_cine(
+        analysis,
+        read_again,
+        out=job.out,
+        stem=job.stem,
+        film_frames=job.settings.report.frames,
+    )
     end = time.perf_counter()
     findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
     left_empty = dict.fromkeys(name for finding in findings for name in not_finite(finding))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -10,19 +9,18 @@ import numpy as np
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, LabelImage
 from usmicro.model.findings import Mass
+from usmicro.model.packed_areas import packed, unpacked
 from usmicro.writing.polygons import divide_among
 
 ANATOMY = (AreaLabel.MASS, AreaLabel.DUCT, AreaLabel.NONMASS)
 """Values of a label image that are stored; the rest is tissue or not tissue."""
-COMPRESSION = 1
-"""Level of zlib, of 0 to 9: the fastest that compresses. A frame takes some kilobytes."""
 
 
 class FrameAreas:
     """Areas by frame and value, compressed; they are needed when all frames have been analysed."""
 
     def __init__(self) -> None:
-        self._shape = (0, 0)
+        self._shape: tuple[int, int] = (0, 0)
         self._packed: dict[tuple[int, int], bytes] = {}
         self._last: dict[int, bytes] = {}
         """The last areas of each value. Successive frames often have the same, which then need
@@ -41,12 +39,12 @@ class FrameAreas:
         values : iterable of int
             Values of the label image that are stored.
         """
-        self._shape = labels.shape
+        self._shape = labels.shape[0], labels.shape[1]
         for value in values:
             if (area := labels == value).any():
-                packed = zlib.compress(np.packbits(area).tobytes(), COMPRESSION)
-                if packed != self._last.get(int(value)):
-                    self._last[int(value)] = packed
+                bits = packed(area)
+                if bits != self._last.get(int(value)):
+                    self._last[int(value)] = bits
                 self._packed[frame, int(value)] = self._last[int(value)]
 
     @property
@@ -65,11 +63,9 @@ class FrameAreas:
 
     def area(self, frame: int, value: int) -> BoolImage:
         """Return the area of a value on a frame, shape (rows, columns); it may be empty."""
-        if (packed := self._packed.get((frame, value))) is None:
+        if (bits := self._packed.get((frame, value))) is None:
             return np.zeros(self._shape, bool)
-        bits = np.frombuffer(zlib.decompress(packed), np.uint8)
-        pixels = np.unpackbits(bits, count=self._shape[0] * self._shape[1])
-        return pixels.reshape(self._shape).astype(bool)
+        return unpacked(bits, self._shape)
 
     def by_mass(self, masses: Sequence[Mass]) -> FrameAreas:
         """Return the same areas with a value for each mass.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from usmicro.model.arrays import ByteImage, Frame
-from usmicro.writing.areas import FrameAreas
+from usmicro.model.arrays import Frame
+from usmicro.writing.coco_frames import remove_frames
 from usmicro.writing.contact_sheet import ContactSheet, frames_of_foci
 from usmicro.writing.files import write_atomically
 from usmicro.writing.indexed_png import encode_with_drawing
@@ -30,60 +30,51 @@ def film_folder(out: Path, stem: str) -> Path:
     return out / FILMS / stem
 
 
-class CineOutputs:
-    """Writes the pictures of a cine; collects the areas of its frames during the analysis.
+def write_cine(
+    analysis: AnalysisLike,
+    frames_at: Callable[[Sequence[int]], Iterable[tuple[int, Frame]]],
+    *,
+    out: Path,
+    stem: str,
+    film_frames: int,
+) -> tuple[Path, ...]:
+    """Write the contact sheet and the film of a cine, in one reading of the scan.
+
+    Those of a former run are deleted, also if the scan is a still now.
 
     Parameters
     ----------
+    analysis : AnalysisLike
+    frames_at : function
+        Yields (number, frame) for the frames of the scan with the given numbers.
     out : Path
         Folder of the run.
     stem : str
         Path of the files of this input below the folders of the run, without suffix.
     film_frames : int
         Largest number of frames of the film; 0 for no film.
+
+    Returns
+    -------
+    tuple of Path
+        The files that were written; none for a still.
+
+    Raises
+    ------
+    UsageError
+        If a file cannot be written.
     """
-
-    def __init__(self, out: Path, stem: str, film_frames: int) -> None:
-        self._out, self._stem, self._film_frames = out, stem, film_frames
-        self._areas = FrameAreas()
-
-    @property
-    def each_frame(self) -> Callable[[int, ByteImage], None] | None:
-        """Function that the analysis must call with the label image of each frame."""
-        return self._areas.add if self._film_frames else None
-
-    def write(
-        self,
-        analysis: AnalysisLike,
-        frames_at: Callable[[Sequence[int]], Iterable[tuple[int, Frame]]],
-    ) -> tuple[Path, ...]:
-        """Write the contact sheet and the film.
-
-        Parameters
-        ----------
-        analysis : AnalysisLike
-        frames_at : function
-            Yields (number, frame) for the frames of the scan with the given numbers.
-
-        Returns
-        -------
-        tuple of Path
-            The files that were written.
-
-        Raises
-        ------
-        UsageError
-            If a file cannot be written.
-        """
-        sheet = ContactSheet(analysis)
-        in_sheet = set(frames_of_foci(analysis))
-        in_film = set(chosen_frames(analysis, self._film_frames))
-        film = FilmWriter(analysis, self._areas, film_folder(self._out, self._stem))
-        for number, frame in frames_at(sorted(in_sheet | in_film)):
-            if number in in_sheet:
-                sheet.add(number, frame)
-            if number in in_film:
-                film.add(number, frame)
-        file = contact_sheet_file(self._out, self._stem)
-        write_atomically(file, encode_with_drawing(sheet.picture))
-        return file, *(film.close() if in_film else ())
+    file, folder = contact_sheet_file(out, stem), film_folder(out, stem)
+    file.unlink(missing_ok=True)
+    remove_frames(folder)
+    if analysis.outlines is None:
+        return ()
+    sheet = ContactSheet(analysis)
+    in_film = set(chosen_frames(analysis, film_frames))
+    film = FilmWriter(analysis, analysis.outlines, folder)
+    for number, frame in frames_at(sorted(in_film.union(frames_of_foci(analysis)))):
+        sheet.add(number, frame)
+        if number in in_film:
+            film.add(number, frame)
+    write_atomically(file, encode_with_drawing(sheet.picture))
+    return file, *(film.close() if in_film else ())

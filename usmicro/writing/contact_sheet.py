@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import BoolImage, ByteImage, Frame
-from usmicro.model.findings import Focus
-from usmicro.writing.drawing import LABEL_COLOURS, WHITE, Pen, rgb_of
+from usmicro.model.arrays import ByteImage, Frame
+from usmicro.model.findings import Focus, Summary
+from usmicro.model.frame_outlines import Corners
+from usmicro.writing.drawing import LABEL_COLOURS, ORANGE, WHITE, Pen, rgb_of
 from usmicro.writing.legend import STRIP
 from usmicro.writing.overlays import draw_focus, ring_radius
 from usmicro.writing.polygons import outline_corners
@@ -54,7 +56,7 @@ def frames_of_foci(analysis: AnalysisLike) -> list[int]:
 class ContactSheet:
     """Draws each listed focus of a cine on the frame on which its confidence is highest.
 
-    Pixels that are no tissue on the key frame are black.
+    Masses of that frame are outlined, and pixels that are no tissue on it are black.
 
     Parameters
     ----------
@@ -65,19 +67,27 @@ class ContactSheet:
     def __init__(self, analysis: AnalysisLike) -> None:
         self._analysis = analysis
         self._foci = analysis.foci[:MOST_CROPS]
-        self._outside = analysis.labels == AreaLabel.NOT_TISSUE
         height = HEAD + -(-len(self._foci) // COLUMNS) * CELL_HEIGHT
         self._pen = Pen(np.full((height, COLUMNS * CELL_WIDTH + GAP, 3), STRIP, np.uint8))
         self._pen.text(_heading(analysis, len(self._foci)), GAP, GAP + LINE - TEXT_RISE, WHITE)
 
     def add(self, number: int, frame: Frame) -> None:
         """Draw the foci of a frame of `frames_of_foci`, given its index in the scan."""
-        for index, focus in enumerate(self._foci):
-            if focus.frame != number:
-                continue
+        shown = [(i, focus) for i, focus in enumerate(self._foci) if focus.frame == number]
+        if not shown:
+            return
+        outlines = self._analysis.outlines
+        masses: Sequence[Corners] = ()
+        tissue = self._analysis.labels != AreaLabel.NOT_TISSUE
+        if outlines is not None:
+            masses = outlines.of_frame(number).get(AreaLabel.MASS, [])
+            tissue = outlines.tissue(number)
+        picture = rgb_of(frame)
+        picture[~tissue] = 0
+        for index, focus in shown:
             left = GAP + index % COLUMNS * CELL_WIDTH
             top = HEAD + index // COLUMNS * CELL_HEIGHT
-            crop = _crop(self._analysis, focus, frame, self._outside)
+            crop = _crop(self._analysis.summary, focus, picture, masses)
             self._pen.picture[top : top + TILE, left : left + TILE] = crop
             for line, text in enumerate(_caption(self._analysis, focus), start=1):
                 self._pen.text(text, left, top + TILE + line * LINE - TEXT_RISE, WHITE)
@@ -109,30 +119,37 @@ def _caption(analysis: AnalysisLike, focus: Focus) -> tuple[str, str]:
     )
 
 
-def _crop(analysis: AnalysisLike, focus: Focus, frame: Frame, outside: BoolImage) -> ByteImage:
-    """Return the surroundings of a focus at the size of a tile, with its ring."""
-    summary = analysis.summary
+def _crop(
+    summary: Summary, focus: Focus, picture: ByteImage, masses: Sequence[Corners]
+) -> ByteImage:
+    """Return the surroundings of a focus at the size of a tile, with its ring.
+
+    Parameters
+    ----------
+    summary : Summary
+    focus : Focus
+    picture : array, shape (rows, columns, 3), uint8 RGB
+        The frame, black outside the tissue.
+    masses : sequence of array, shape (n, 2)
+        Outlines of the masses on the frame.
+    """
     if summary.spacing_x_mm is None or summary.spacing_y_mm is None:
-        width = height = CROP_SHARE * min(outside.shape)
+        width = height = CROP_SHARE * min(picture.shape[:2])
     else:
         width, height = CROP_MM / summary.spacing_x_mm, CROP_MM / summary.spacing_y_mm
-    scale_x, scale_y = TILE / width, TILE / height
+    scale = np.array([TILE / width, TILE / height])
     # pixel centres lie at whole numbers in both pictures
-    to_tile = np.array(
-        [
-            [scale_x, 0, TILE / 2 - 0.5 - scale_x * focus.x_px],
-            [0, scale_y, TILE / 2 - 0.5 - scale_y * focus.y_px],
-        ]
-    )
-    picture = rgb_of(frame)
-    picture[outside] = 0
+    offset = TILE / 2 - 0.5 - scale * (focus.x_px, focus.y_px)
+    to_tile = np.column_stack([np.diag(scale), offset])
     tile = np.asarray(
         cv2.warpAffine(picture, to_tile, (TILE, TILE), flags=cv2.INTER_LINEAR), np.uint8
     )
     pen = Pen(tile)
+    for corners in masses:
+        pen.line(corners * scale + offset, ORANGE, closed=True)
     if focus.outline_px is not None:
-        corners = outline_corners(focus.outline_px) * (scale_x, scale_y) + to_tile[:, 2]
-        pen.line(corners, LABEL_COLOURS[focus.label], closed=True)
+        clump = outline_corners(focus.outline_px)
+        pen.line(clump * scale + offset, LABEL_COLOURS[focus.label], closed=True)
     centre = TILE / 2 - 0.5
-    draw_focus(pen, focus, (centre, centre), ring_radius(focus, scale_x, pen.unit))
+    draw_focus(pen, focus, (centre, centre), ring_radius(focus, float(scale[0]), pen.unit))
     return tile

@@ -26,6 +26,10 @@ COLOURS = 256 - GREY_LEVELS
 MOST_COLOURED = 0.1
 """Largest share of coloured pixels: more, as of colour Doppler or tinted scans, would need more
 colours than the palette has. Drawings on the samples colour at most 5 %."""
+MOST_DIFFERENCE = 100.0
+"""Largest distance in RGB of coloured pixels, all but one in a hundred, from their entry of the
+palette. On overlays of grey samples it is 25 to 76. On one of a colour cine with few colours, where
+rings turned grey, it was 144; such a picture is written in RGB."""
 CELL_BITS = 4
 """Bits of each channel that decide which colours share an entry of the palette."""
 _OPTIONS = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY)
@@ -58,14 +62,16 @@ def encode_with_drawing(picture: ByteImage) -> bytes:
         return encode_png(picture)
     nearest = np.rint(np.arange(256) * ((GREY_LEVELS - 1) / 255)).astype(np.uint8)
     indices = np.asarray(cv2.LUT(green, nearest))
-    palette, entries = _palette(picture.reshape(-1, 3)[at])
+    palette, entries, difference = _palette(picture.reshape(-1, 3)[at])
+    if difference > MOST_DIFFERENCE:
+        return encode_png(picture)
     indices.reshape(-1)[at] = entries
     done, encoded = cv2.imencode(".png", indices, _OPTIONS)
     assert done, "OpenCV can encode every 8-bit image as PNG"
     return _with_palette(encoded.tobytes(), palette)
 
 
-def _palette(pixels: ByteImage) -> tuple[ByteImage, NDArray[np.uint8]]:
+def _palette(pixels: ByteImage) -> tuple[ByteImage, NDArray[np.uint8], float]:
     """Choose a palette for coloured pixels, shape (n, 3): grey levels, then colours.
 
     Pixels with the same leading bits share a cell. The most frequent colour of each of the cells
@@ -76,6 +82,8 @@ def _palette(pixels: ByteImage) -> tuple[ByteImage, NDArray[np.uint8]]:
     palette : array, shape (m, 3), uint8
     entries : array, shape (n,), uint8
         Index in the palette for each pixel.
+    difference : float
+        Distance in RGB from their entry that 99 % of the pixels do not exceed.
     """
     packed = pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
     colours, colour_of, counts = np.unique(packed, return_inverse=True, return_counts=True)
@@ -87,8 +95,9 @@ def _palette(pixels: ByteImage) -> tuple[ByteImage, NDArray[np.uint8]]:
     kept = by_count[first[np.argsort(-in_cell, kind="stable")[:COLOURS]]]
     greys = np.rint(np.linspace(0, 255, GREY_LEVELS)).astype(np.uint8)
     palette = np.concatenate([np.repeat(greys[:, None], 3, axis=1), channels[kept]])
-    _, entries = cKDTree(palette).query(channels)
-    return palette.astype(np.uint8), entries.astype(np.uint8)[colour_of]
+    distances, entries = cKDTree(palette).query(channels)
+    difference = float(np.percentile(distances[colour_of], 99)) if len(pixels) else 0.0
+    return palette.astype(np.uint8), entries.astype(np.uint8)[colour_of], difference
 
 
 def _with_palette(encoded: bytes, palette: ByteImage) -> bytes:

@@ -116,11 +116,11 @@ def _entries(
         if any(focus.twinkling == verdict for focus in foci):
             symbols.append((text, _diamond(filled=verdict == "yes")))
     if analysis.scan.declared_frames > 1:
-        text = f"frame {analysis.frame} of {analysis.scan.declared_frames} (counted from 0)"
+        frames = analysis.scan.declared_frames
+        symbols.append((f"frame {analysis.frame} of {frames} (counted from 0)", None))
         if elsewhere := len(analysis.foci) - len(foci):
-            foci_text = "1 focus" if elsewhere == 1 else f"{elsewhere} foci"
-            text += f", {foci_text} on other frames: see the contact sheet"
-        symbols.append((text, None))
+            text = "1 focus" if elsewhere == 1 else f"{elsewhere} foci"
+            symbols.append((f"{text} on other frames: see the contact sheet", None))
     entries = [Entry(text, symbol, SYMBOL_WIDTH * unit) for text, symbol in symbols]
     if bar := scale_bar(analysis.summary.spacing_x_mm, columns, scale):
         length, text = bar

@@ -14,7 +14,7 @@ import numpy as np
 
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage
-from usmicro.model.findings import Focus
+from usmicro.model.findings import Focus, Mass
 from usmicro.writing.drawing import (
     AREAS,
     LABEL_COLOURS,
@@ -107,7 +107,8 @@ def draw(analysis: AnalysisLike) -> ByteImage:
         square(centre, RESERVED_SHARE * radius)
         for centre, radius in zip(centres, radii, strict=True)
     ]
-    tops = mass_tops(analysis.labels == AreaLabel.MASS, analysis.masses, analysis.frame)
+    area = analysis.labels == AreaLabel.MASS
+    tops = mass_tops(area, masses_on_key_frame(analysis), analysis.frame)
     for mass, x, y in tops:
         top, gap = scaled((x, y), scale), MASS_TEXT_GAP * pen.unit
         taken.append(write_beside(pen, f"M{mass}", top, gap, ORANGE, taken, preferred=ABOVE))
@@ -139,6 +140,23 @@ def foci_on_key_frame(analysis: AnalysisLike) -> list[Focus]:
             x_px, y_px = positions[focus.focus]
             elsewhere: dict[str, Any] = {"shadow": "not assessable", "outline_px": None}
             shown.append(replace(focus, x_px=x_px, y_px=y_px, **elsewhere))
+    return shown
+
+
+def masses_on_key_frame(analysis: AnalysisLike) -> list[Mass]:
+    """Return the masses that the key frame shows, with their centres on this frame."""
+    centres = {
+        point.mass: (point.x_px, point.y_px)
+        for point in analysis.mass_tracks
+        if point.frame == analysis.frame
+    }
+    shown = []
+    for mass in analysis.masses:
+        if mass.frame == analysis.frame:
+            shown.append(mass)
+        elif mass.mass in centres:
+            x_px, y_px = centres[mass.mass]
+            shown.append(replace(mass, frame=analysis.frame, x_px=x_px, y_px=y_px))
     return shown
 
 

@@ -15,6 +15,7 @@ from usmicro.model.findings import (
     TrackPoint,
     TwinklingPoint,
 )
+from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 
@@ -65,6 +66,10 @@ class AnalysisLike(Protocol):
     @property
     def labels(self) -> ByteImage:
         """Label image of the key frame, shape (rows, columns); see `AreaLabel`."""
+
+    @property
+    def outlines(self) -> FrameOutlines | None:
+        """Outlines and tissue of every frame of a cine; None for a still."""
 
     @property
     def notes(self) -> tuple[str, ...]:

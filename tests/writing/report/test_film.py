@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 
 from tests.helpers.finished_analysis import made_analysis
+from tests.helpers.moving_cine import cine_frame, cine_labels, moving_cine
 from usmicro.model.findings import MassPoint, TrackPoint, TwinklingPoint
+from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.result import Table
-from usmicro.writing.areas import FrameAreas
 from usmicro.writing.report.film import (
     FILM_RECORD,
+    FRAME_SIDE,
     FilmWriter,
     chosen_frames,
     read_film,
+    runs_of,
     tops_of,
 )
+from usmicro.writing.report.pictures import tissue_box
 
 FRAMES = 40
 
@@ -84,7 +88,7 @@ def test_frames_are_thinned_and_the_best_are_kept(cine, most):
 
 
 def write(cine, folder, most=100):
-    areas = FrameAreas()
+    areas = FrameOutlines()
     for frame in range(FRAMES):
         areas.add(frame, cine.labels if 10 <= frame <= 20 else np.zeros_like(cine.labels))
     film = FilmWriter(cine, areas, folder)
@@ -147,11 +151,30 @@ def test_equal_cines_give_equal_films(cine, tmp_path):
 
 
 def test_the_number_of_a_mass_stands_at_the_top_of_its_own_outline():
-    area = np.zeros((60, 80), bool)
-    area[10:20, 5:25] = area[30:50, 40:70] = True
-    centres = [
-        MassPoint(mass=3, frame=0, x_px=55.0, y_px=40.0),
-        MassPoint(mass=1, frame=0, x_px=15.0, y_px=15.0),
-    ]
-    assert tops_of(area, centres) == [(3, 54.5, 30.0), (1, 14.5, 10.0)]
-    assert tops_of(np.zeros_like(area), centres[:1]) == [(3, 55.0, 40.0)]
+    square = np.array([[0, 10], [100, 10], [100, 60], [0, 60]], np.int32)
+    other = square + np.array([200, 0], np.int32)
+    places = ((1, 20.0, 30.0), (2, 80.0, 30.0), (3, 250.0, 40.0))
+    centres = [MassPoint(mass=mass, frame=0, x_px=x, y_px=y) for mass, x, y in places]
+    # masses that share an outline have their numbers at their centres
+    assert tops_of([square, other], centres) == [(1, 20.0, 30.0), (2, 80.0, 30.0), (3, 250.0, 10.0)]
+    assert tops_of([], centres[:1]) == [(1, 20.0, 30.0)]
+
+
+def test_runs_count_analysed_frames_only():
+    assert runs_of([0, 10, 20, 40], [0, 10, 20, 30, 40]) == [(0, 20), (40, 40)]
+
+
+def test_pictures_share_the_box_of_the_key_frame_and_are_black_outside_their_own_tissue(tmp_path):
+    cine = moving_cine()
+    film = FilmWriter(cine, cine.outlines, tmp_path)
+    left, top, width, height = tissue_box(cine.labels)
+    for number in (1, 6):
+        film.add(number, cine_frame(number))
+        picture = cv2.imread(str(tmp_path / f"{number:06d}.jpg"), cv2.IMREAD_GRAYSCALE)
+        assert picture.shape == (round(height * FRAME_SIDE / width), FRAME_SIDE)
+        part = cine_frame(number)[top : top + height, left : left + width].astype(np.float32)
+        part[cine_labels(number)[top : top + height, left : left + width] == 255] = 0
+        expected = cv2.resize(part, picture.shape[::-1], interpolation=cv2.INTER_AREA)
+        assert abs(picture - expected).mean() < 12  # the noise of JPEG
+    # the tissue of frame 6 begins two rows below that of the key frame
+    assert picture[0].max() < 40 < picture[6:].mean()

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import numpy as np
 
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import BoolImage, Frame
+from usmicro.model.arrays import Frame
 from usmicro.model.findings import MassPoint
-from usmicro.writing.areas import FrameAreas
+from usmicro.model.frame_outlines import Corners, FrameOutlines
 from usmicro.writing.coco_frames import remove_frames, shown_frames
 from usmicro.writing.drawing import AREAS
 from usmicro.writing.files import write_atomically
-from usmicro.writing.report.pictures import encode_picture, outline_path
+from usmicro.writing.report.pictures import encode_picture, svg_path
 
 if TYPE_CHECKING:
     from usmicro.writing.protocols import AnalysisLike
@@ -28,9 +27,10 @@ FILMS = "report/frames"
 """Folder of the films below the folder of a run; each has a folder of its own."""
 FILM_RECORD = "cine.json"
 """Name of the file with the findings on the frames of a film."""
-FRAME_SIDE, FRAME_QUALITY = 640, 60
-"""Largest side in pixels, and JPEG quality of a frame: about 30 kB, so that 100 frames take 3 MB.
-Chosen by eye on simulated cines."""
+FRAME_SIDE, FRAME_QUALITY = 600, 60
+"""Largest side in pixels, and JPEG quality of a frame, of which there are many. 100 frames of
+simulated tissue that fills a square, which compress least, have 3.7 MB, those of a colour cine of
+320 x 240 pixels 1.6 MB."""
 
 
 def chosen_frames(analysis: AnalysisLike, most: int) -> list[int]:
@@ -65,13 +65,13 @@ def chosen_frames(analysis: AnalysisLike, most: int) -> list[int]:
 class FilmWriter:
     """Writes the frames of a film and its record; those of an earlier run are deleted.
 
-    Pixels that are no tissue on the key frame are black, and all pictures show its tissue box.
+    Pixels that are no tissue are black. All pictures show the box of the tissue of the key frame.
 
     Parameters
     ----------
     analysis : AnalysisLike
-    areas : FrameAreas
-        Areas of each frame.
+    outlines : FrameOutlines
+        Outlines and tissue of each frame.
     folder : Path
 
     Raises
@@ -80,9 +80,9 @@ class FilmWriter:
         If a file cannot be written or deleted; also by the methods.
     """
 
-    def __init__(self, analysis: AnalysisLike, areas: FrameAreas, folder: Path) -> None:
+    def __init__(self, analysis: AnalysisLike, outlines: FrameOutlines, folder: Path) -> None:
         remove_frames(folder)
-        self._analysis, self._areas, self._folder = analysis, areas, folder
+        self._analysis, self._outlines, self._folder = analysis, outlines, folder
         self._foci: defaultdict[int, list[list[float]]] = defaultdict(list)
         self._centres: defaultdict[int, list[MassPoint]] = defaultdict(list)
         for point in analysis.tracks:
@@ -97,14 +97,19 @@ class FilmWriter:
     def add(self, number: int, frame: Frame) -> None:
         """Write a frame, given its index in the scan; frames must be added in order."""
         analysis, picture = self._analysis, self._folder / f"{number:06d}.jpg"
-        content = encode_picture(frame, analysis.labels, side=FRAME_SIDE, quality=FRAME_QUALITY)
+        content = encode_picture(
+            frame,
+            analysis.labels,
+            tissue=self._outlines.tissue(number),
+            side=FRAME_SIDE,
+            quality=FRAME_QUALITY,
+        )
         write_atomically(picture, content)
         self._written.append(picture)
         self._bytes += len(content)
+        areas = self._outlines.of_frame(number)
         outlines = {
-            name: path
-            for value, name, _ in AREAS
-            if (path := outline_path(self._areas.area(number, value)))
+            name: path for value, name, _ in AREAS if (path := svg_path(areas.get(value, ())))
         }
         times = analysis.scan.frame_times
         self._entries.append(
@@ -114,20 +119,21 @@ class FilmWriter:
                 "picture": picture.name,
                 "foci": self._foci[number],
                 "outlines": outlines,
-                "tops": tops_of(self._areas.area(number, AreaLabel.MASS), self._centres[number]),
+                "tops": tops_of(areas.get(AreaLabel.MASS, ()), self._centres[number]),
             }
         )
 
     def close(self) -> list[Path]:
         """Write the record; return the files that were written, the record last."""
         analysis, record = self._analysis, self._folder / FILM_RECORD
+        analysed = self._outlines.analysed
         values = {
             "frames": self._entries,
-            "tracks": list(_track_bars(analysis)),
+            "tracks": list(_track_bars(analysis, analysed)),
             "twinkling": _twinkling(analysis),
             "analysed": analysis.summary.frames,
-            "first_frame": 0,
-            "last_frame": analysis.scan.declared_frames - 1,
+            "first_frame": analysed[0],
+            "last_frame": analysed[-1],
             "frame_rate": _frame_rate(analysis.scan.frame_times),
             "bytes": self._bytes,
         }
@@ -145,52 +151,75 @@ def read_film(folder: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def tops_of(area: BoolImage, centres: Sequence[MassPoint]) -> list[tuple[int, float, float]]:
-    """Return where to write the number of each mass on a frame: the highest point of its outline.
+def tops_of(
+    outlines: Sequence[Corners], centres: Sequence[MassPoint]
+) -> list[tuple[int, float, float]]:
+    """Return where to write the number of each mass that a frame shows.
+
+    That is the highest point of its outline. Masses that share an outline have their numbers at
+    their centres, and so have masses without an outline.
 
     Parameters
     ----------
-    area : array, shape (rows, columns), bool
-        Area of all masses of the frame.
+    outlines : sequence of array, shape (n, 2)
+        Outlines of all masses on the frame.
     centres : sequence of MassPoint
-        Centroids of the masses on this frame.
+        Masses of the table on this frame.
 
     Returns
     -------
     list of (number, column, row)
     """
-    contours = cv2.findContours(area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    nearest = [
+        max(
+            range(len(outlines)),
+            key=lambda i: cv2.pointPolygonTest(outlines[i], (centre.x_px, centre.y_px), True),
+        )
+        if outlines
+        else None
+        for centre in centres
+    ]
     tops = []
-    for centre in centres:
+    for centre, index in zip(centres, nearest, strict=True):
         x, y = centre.x_px, centre.y_px
-        if contours:
-            nearest = max(contours, key=lambda one: cv2.pointPolygonTest(one, (x, y), True))
-            corners = nearest[:, 0]
-            highest = corners[corners[:, 1] == corners[:, 1].min()]
-            x, y = float(highest[:, 0].mean()), float(highest[0, 1])
+        if index is not None and nearest.count(index) == 1:
+            corners = outlines[index]
+            y = float(corners[:, 1].min())
+            x = float(corners[corners[:, 1] == y, 0].mean())
         tops.append((centre.mass, round(x, 1), round(y, 1)))
     return tops
 
 
-def _track_bars(analysis: AnalysisLike) -> Iterator[dict[str, Any]]:
+def runs_of(frames: Iterable[int], analysed: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the first and the last frame of each run of successive analysed frames.
+
+    Parameters
+    ----------
+    frames : iterable of int
+        Frames that show a focus, in order.
+    analysed : sequence of int
+        All frames that were analysed, in order.
+    """
+    index = {frame: i for i, frame in enumerate(analysed)}
+    runs = []
+    for _, run in groupby(enumerate(frames), lambda pair: index[pair[1]] - pair[0]):
+        numbers = [frame for _, frame in run]
+        runs.append((numbers[0], numbers[-1]))
+    return runs
+
+
+def _track_bars(analysis: AnalysisLike, analysed: Sequence[int]) -> Iterator[dict[str, Any]]:
     """Yield the bar of each listed focus on the timeline: the runs of frames that show it."""
     foci = {focus.focus: focus for focus in analysis.foci}
     for number, points in groupby(analysis.tracks, key=lambda point: point.focus):
         frames = [point.frame for point in points]
-        step = max(1, round(analysis.scan.declared_frames / max(1, analysis.summary.frames)))
-        runs = [[frames[0], frames[0]]]
-        for frame in frames[1:]:
-            if frame - runs[-1][1] <= step:
-                runs[-1][1] = frame
-            else:
-                runs.append([frame, frame])
         yield {
             "focus": number,
             "label": foci[number].label,
             "first": frames[0],
             "last": frames[-1],
             "best": foci[number].frame,
-            "frames": runs,
+            "frames": runs_of(frames, analysed),
         }
 
 

@@ -6,17 +6,17 @@ A run stores the key frame without findings. The report makes a thumbnail and ou
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, Frame
 from usmicro.model.findings import Mass
+from usmicro.model.frame_outlines import Corners, simplified
 from usmicro.writing.drawing import AREAS, rgb_of
 from usmicro.writing.polygons import mass_tops
 
@@ -33,11 +33,6 @@ LONGEST_PATH = 8000
 """Largest number of characters of the outlines of one kind of area, before they are simplified
 further. Weighs detail against the size of the page. Chosen by eye on the sample scans; no
 measurement is recorded."""
-TOLERANCES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Largest distance of a simplified outline from the true one, pixels: the first value that gives a
-path of at most LONGEST_PATH characters, or the last. The first is half a pixel, which is too small
-to be seen."""
-
 Box = tuple[int, int, int, int]
 """Left, top, width and height, pixels of the input image."""
 
@@ -102,18 +97,26 @@ def sector_apex(labels: ByteImage) -> tuple[float, float] | None:
 
 
 def encode_picture(
-    frame: Frame, labels: ByteImage, *, side: int = PICTURE_SIDE, quality: int = PICTURE_QUALITY
+    frame: Frame,
+    labels: ByteImage,
+    *,
+    tissue: BoolImage | None = None,
+    side: int = PICTURE_SIDE,
+    quality: int = PICTURE_QUALITY,
 ) -> bytes:
     """Encode a frame as JPEG without findings, for the report.
 
-    It is black outside the tissue, cropped to it, and at most `side` pixels a side.
+    It is black outside the tissue, cropped to the tissue of the label image, and at most `side`
+    pixels a side. The tissue is that of the label image, unless it is given.
     """
+    if tissue is None:
+        tissue = labels != AreaLabel.NOT_TISSUE
     picture = rgb_of(frame)
     # before the picture is shrunk, so that printed names do not bleed into the tissue
-    picture[labels == AreaLabel.NOT_TISSUE] = 0
+    picture[~tissue] = 0
     left, top, width, height = tissue_box(labels)
-    tissue = picture[top : top + height, left : left + width]
-    return _jpeg(_shrunk(tissue, side), quality)
+    part = picture[top : top + height, left : left + width]
+    return _jpeg(_shrunk(part, side), quality)
 
 
 def read_picture(
@@ -157,18 +160,15 @@ def read_picture(
 
 def outline_path(area: BoolImage) -> str:
     """Return the outlines of an area, including holes, as an SVG path; empty for no area."""
-    contours, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    path = ""
-    for tolerance in TOLERANCES:
-        path = "".join(
-            _closed(cv2.approxPolyDP(contour, tolerance, True)[:, 0]) for contour in contours
-        )
-        if len(path) <= LONGEST_PATH:
-            break
-    return path
+    return svg_path(simplified(area, lambda outlines: len(svg_path(outlines)) <= LONGEST_PATH))
 
 
-def _closed(points: NDArray[np.int32]) -> str:
+def svg_path(outlines: Iterable[Corners]) -> str:
+    """Return outlines, arrays of shape (n, 2), as an SVG path."""
+    return "".join(map(_closed, outlines))
+
+
+def _closed(points: Corners) -> str:
     """Return a closed line with relative steps, which are shorter than positions."""
     steps = np.diff(points, axis=0)
     return (
