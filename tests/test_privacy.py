@@ -161,7 +161,7 @@ def test_tags_and_pixels_outside_the_tissue_are_in_no_output(tmp_path, phantom, 
     first, second = outputs(tmp_path / "r1"), outputs(tmp_path / "r2")
     rows = list(csv.DictReader(io.StringIO(first["images.csv"].decode())))
     assert [row["status"] for row in rows] == ["ok"] * 4
-    assert {"contact_sheets/cine.png", "report/frames/cine/00001.jpg"} <= set(first)
+    assert {"contact_sheets/cine.png", "report/frames/cine/000001.jpg"} <= set(first)
     assert {name: found for name, content in first.items() if (found := leaks(content))} == {}
     assert leaks(said.encode()) == []
     # scans that differ only in their headers give the same tables and pictures

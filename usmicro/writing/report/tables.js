@@ -8,6 +8,7 @@ import { current, foci } from "./viewer.js";
 
 const LINKS = [
   ["overlay", "Overlay (PNG)"],
+  ["contact_sheet", "Contact sheet of all foci (PNG)"],
   ["mask", "Label image (PNG)"],
   ["picture", "Picture without findings (JPEG)"],
 ];
