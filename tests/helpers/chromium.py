@@ -28,7 +28,10 @@ OPTIONS = (
 )
 TIMEOUT = 60.0
 """Seconds to wait for an answer of the browser."""
-KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34, "ArrowRight": 39}
+KEYS = {
+    **{"Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36},
+    **{"ArrowRight": 39, "ArrowDown": 40, ",": 188, ".": 190},
+}
 TYPED = {"Enter": "\r"}
 
 
@@ -158,6 +161,21 @@ class Chromium:
         x, y = self.point(selector)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def drag(self, start: tuple[float, float], *others: tuple[float, float]) -> None:
+        """Press the left button at a point, move to others, and release it at the last."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=start[0], y=start[1])
+        path = [("mousePressed", start), *(("mouseMoved", at) for at in others)]
+        for kind, (x, y) in [*path, ("mouseReleased", others[-1])]:
+            self.call(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=x,
+                y=y,
+                button="left",
+                buttons=1,
+                clickCount=1,
+            )
 
     def console_messages(self) -> list[dict[str, Any]]:
         """Return the messages and errors on the console since the page was opened."""

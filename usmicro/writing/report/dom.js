@@ -59,3 +59,9 @@ export function tableRows(image, table) {
   return rows.map((values) =>
     Object.fromEntries(columns.map((column, index) => [column, values[index]])));
 }
+
+/** Return true if a key event goes to a field in which the reader types or chooses. */
+export function isTyping(event) {
+  const field = event.target.closest?.("input, textarea, select");
+  return Boolean(field) && !["checkbox", "radio", "range"].includes(field.type);
+}

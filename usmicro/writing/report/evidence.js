@@ -2,10 +2,15 @@
 
 import { byId, count, formatNumber, hasValue, icon, make } from "./dom.js";
 import { showLayer } from "./layers.js";
-import { MOST_ZOOM, current, fittingScale, foci, markers, move, stage, view } from "./viewer.js";
+import { markers } from "./markers.js";
+import { goToFocus, isPlaying, shownFrame } from "./player.js";
+import { current, foci, lookAt, stage, viewerEvents } from "./viewer.js";
 
 const FOCUS_ZOOM = 3; // a focus that is found is enlarged by at least this factor
 const tip = byId("tip");
+
+/** The focus that was selected last, or null. */
+export let chosenFocus = null;
 
 // explanations that the browser shows at a name; docs/outputs.md has more
 const MEANINGS = {
@@ -102,9 +107,14 @@ function allFacts(focus) {
 }
 
 /** Show the main measurements of a focus beside its marker. */
-export function showTip({ focus, group }) {
-  const facts = mainFacts(focus).flatMap(([name, text]) =>
-    [make("dt", {}, name), make("dd", {}, text)]);
+export function showTip({ focus, confidence, group }) {
+  if (isPlaying) return; // the marker will have moved before it is read
+  const pairs = mainFacts(focus);
+  if (current.frames > 1 && focus.frame !== shownFrame()) {
+    pairs.push(["On this frame", `confidence ${formatNumber(confidence, 2)}`],
+      ["Measured on", `frame ${focus.frame}`]);
+  }
+  const facts = pairs.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
   tip.replaceChildren(make("strong", {}, `Focus ${focus.focus}: ${focus.label}`),
     make("p", {}, focus.label_reason), make("dl", {}, ...facts));
   tip.hidden = false;
@@ -125,6 +135,13 @@ export function hideTip() {
 
 /** Show all measurements of a focus in the panel, or a hint if no focus is selected. */
 export function showEvidence(focus) {
+  chosenFocus = focus;
+  fillEvidence(focus);
+  viewerEvents.dispatchEvent(new CustomEvent("select", { detail: focus }));
+}
+
+/** Fill the panel with all measurements of a focus, or with a hint. */
+function fillEvidence(focus) {
   const panel = byId("evidence");
   panel.hidden = !foci.length;
   if (!focus) {
@@ -149,7 +166,7 @@ function reason(name, text) {
   return text ? [make("p", {}, make("strong", {}, `${name}: `), text)] : [];
 }
 
-/** Select a focus. With `find`, also move it to the middle of the picture. */
+/** Select a focus. With `find`, also go to its best frame and move it to the middle. */
 export function selectFocus(focus, find) {
   showLayer(focus.label);
   for (const marker of markers) marker.group.classList.toggle("selected", marker.focus === focus);
@@ -158,8 +175,8 @@ export function selectFocus(focus, find) {
   }
   showEvidence(focus);
   if (find) {
-    const scale = Math.max(view.scale, Math.min(fittingScale() * FOCUS_ZOOM, MOST_ZOOM));
-    move(focus.x_px - view.x, focus.y_px - view.y, scale);
+    const spot = goToFocus(focus);
+    if (spot) lookAt(spot, FOCUS_ZOOM); // else no frame shows it
   } else {
     byId("panel").scrollTop = 0; // the measurements are at its top
   }

@@ -147,13 +147,14 @@ function facts(image) {
   return line;
 }
 
-/** Draw the most confident foci over a thumbnail. */
+/** Draw the most confident foci of the key frame over a thumbnail. */
 function dots(image) {
   const [left, top, width, height] = image.box;
   const size = Math.max(width, height) / DOT_SHARE;
   const viewBox = `${left - 0.5} ${top - 0.5} ${width} ${height}`;
   const picture = draw("svg", { viewBox, "aria-hidden": "true" });
-  for (const row of image.tables.foci.slice(0, MOST_DOTS)) {
+  const isShown = (row) => image.frames <= 1 || row[FOCI_COLUMNS.frame] === image.key_frame;
+  for (const row of image.tables.foci.filter(isShown).slice(0, MOST_DOTS)) {
     const x = row[FOCI_COLUMNS.x_px] - size / 2, y = row[FOCI_COLUMNS.y_px] - size / 2;
     picture.append(icon(row[FOCI_COLUMNS.label], { x, y, width: size, height: size }));
   }

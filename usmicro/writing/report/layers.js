@@ -1,6 +1,7 @@
 // Layers of the picture that the reader can switch.
 
 import { LABELS, byId, draw, icon, make } from "./dom.js";
+import { outlinedKinds } from "./player.js";
 import { base, current, foci, scene } from "./viewer.js";
 
 const AREA_LAYERS = {
@@ -33,14 +34,17 @@ function layersOf(image) {
         `Echogenic foci that are ${label}`]);
     }
   }
+  const outlined = outlinedKinds();
   for (const [kind, text] of Object.entries(AREA_LAYERS)) {
-    if (image.outlines[kind]) {
+    if (outlined.has(kind)) {
       layers.push([kind, text, lineSymbol(kind), `Outline of each ${kind}`]);
     }
   }
   if (foci.some((focus) => focus.shadow === "yes")) {
+    const where = image.frames > 1 ? ", on the frame on which it was measured" : "";
     layers.push(["shadow", "posterior shadows", signSymbol("M8 2v12", ""),
-      "A tick below each focus with a posterior acoustic shadow, and the extent of the shadow"]);
+      "A tick below each focus with a posterior acoustic shadow, and the extent of the shadow"
+      + where]);
   }
   if (foci.some((focus) => ["yes", "possible"].includes(focus.twinkling))) {
     const kind = foci.some((focus) => focus.twinkling === "yes") ? "filled" : "";
@@ -83,9 +87,6 @@ export function showLayers() {
   const legend = [];
   if (foci.some((focus) => focus.twinkling === "possible")) {
     legend.push("open diamond: possible twinkling");
-  }
-  if (document.querySelector(".marker.other-frame")) {
-    legend.push("dashed: measured on another frame");
   }
   byId("legend").textContent = legend.join(" \u00b7 ");
   applyLayers();

@@ -28,10 +28,13 @@ from usmicro.writing.report.pictures import read_picture
 from usmicro.writing.report.run import Row, Run, read_run
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMNS
 
-SCRIPTS = ("dom.js", "gallery.js", "viewer.js", "layers.js", "evidence.js", "tables.js")
+SCRIPTS = (
+    *("dom.js", "gallery.js", "viewer.js", "markers.js", "layers.js", "evidence.js", "tables.js"),
+    *("film.js", "player.js", "timeline.js", "twinkling.js"),
+)
 """Scripts of the page, in this order. They are modules; `joined_scripts` makes one script of them,
 since browsers load no modules from a local file."""
-STYLES = ("report.css",)
+STYLES = ("report.css", "player.css")
 """Style sheets of the page, in this order."""
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|let|function)", re.MULTILINE)

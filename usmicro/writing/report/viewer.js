@@ -1,13 +1,14 @@
 // The viewer: the picture of one image with its findings, zoom and keys.
 
-import { byId, data, draw, formatNumber, hasValue, setAttributes, tableRows } from "./dom.js";
-import { hideTip, selectFocus, showEvidence, showTip } from "./evidence.js";
+import { byId, data, formatNumber, hasValue, setAttributes, tableRows } from "./dom.js";
+import { hideTip, showEvidence } from "./evidence.js";
 import { filtered } from "./gallery.js";
-import { showLayers, toggleFindings } from "./layers.js";
+import { applyLayers, showLayers, toggleFindings } from "./layers.js";
+import { drawFindings, placeFindings } from "./markers.js";
+import { openFilm, pictureFailed, shownPicture } from "./player.js";
 import { showTables } from "./tables.js";
 
-export const MOST_ZOOM = 40; // largest zoom relative to the picture that fits
-const LEAST_RADIUS = 8; // smallest radius of a marker, screen pixels
+const MOST_ZOOM = 40; // largest zoom relative to the picture that fits
 const ARROW_STEP = 60; // an arrow key moves the picture by this many screen pixels
 const KEY_ZOOM = 1.4, BUTTON_ZOOM = 1.5, CLICK_ZOOM = 2; // factors of one step of zoom
 const WHEEL_ZOOM = 0.003, MOST_WHEEL = 100; // logarithm of zoom per unit of the wheel; most units
@@ -25,16 +26,16 @@ export const stage = byId("stage");
 export const scene = byId("scene");
 export const base = byId("base");
 
-/** The image that is shown, its foci, and the markers of these. */
+/** The image that is shown, and its foci. */
 export let current = null;
 export let foci = [];
-export let markers = [];
 /** Position at the middle of the stage, image pixels, and screen pixels per image pixel. */
 export let view = { x: 0, y: 0, scale: 1 };
 
 /**
- * Tells other scripts what happens in the viewer: "open" (an image is shown), "draw" (its findings
- * were drawn anew), "move" (the view has changed) and "close".
+ * Tells other scripts what happens in the viewer: "open" (an image is shown), "frame" (another
+ * frame of a cine is shown), "select" (`detail` is the focus in the panel or null), "draw" (the
+ * findings were drawn anew), "move" (the view has changed) and "close".
  */
 export const viewerEvents = new EventTarget();
 /** Functions that are given a focus and return true if it may be drawn; all must agree. */
@@ -44,7 +45,6 @@ export const focusFilters = [];
  * `down`, `move` and `up`, which are given the position in image pixels and the event.
  */
 let tool = null;
-let massTexts = []; // numbers of masses and the image pixels where they are written
 let isFitted = true; // true if the whole picture is shown
 let stageSize = "";
 
@@ -58,12 +58,12 @@ export function openImage(image) {
   byId("previous").disabled = !neighbour(index, -1);
   byId("next").disabled = !neighbour(index, 1);
   if (!byId("viewer").open) byId("viewer").showModal();
+  showEvidence(null);
+  openFilm();
   showBase();
-  drawAreas();
-  drawMarkers();
+  drawFindings();
   showLayers();
   showTables();
-  showEvidence(null);
   byId("panel").scrollTop = 0;
   fit();
   stageSize = sizeOfStage();
@@ -73,9 +73,14 @@ export function openImage(image) {
 
 /** Draw the findings again, after the foci that may be drawn have changed. */
 export function redraw() {
-  drawAreas();
-  drawMarkers();
   showLayers();
+  redrawFrame();
+}
+
+/** Draw the findings again, after another frame was shown. */
+export function redrawFrame() {
+  drawFindings();
+  applyLayers();
   updateView();
   viewerEvents.dispatchEvent(new Event("draw"));
 }
@@ -105,7 +110,7 @@ function imageFacts(image) {
     facts.push(`${spacing} mm per pixel (${image.spacing_source})`);
   }
   if (image.frames > 1) {
-    facts.push(`${image.frames} frames analysed; frame ${image.key_frame} shown (counted from 0)`);
+    facts.push(`${image.frames} frames analysed; key frame ${image.key_frame} (counted from 0)`);
   }
   if (image.colour_flow === "yes") facts.push("colour flow");
   const calcification = image.calcification.replaceAll("+", ", ");
@@ -130,11 +135,12 @@ function openNeighbour(step) {
 // ---- the picture ----
 
 /** Show the picture without findings, or what there is in its place. */
-function showBase() {
+export function showBase() {
   const [left, top, width, height] = current.box;
   setAttributes(base, { x: left - 0.5, y: top - 0.5, width, height });
   byId("fallback").hidden = true;
-  if (current.links.picture) base.setAttribute("href", data.root + current.links.picture);
+  const picture = shownPicture();
+  if (picture) base.setAttribute("href", data.root + picture);
   else showThumbnail();
 }
 
@@ -150,119 +156,9 @@ function showThumbnail() {
 }
 
 base.addEventListener("error", () => {
-  if (base.getAttribute("href") !== current.thumbnail) showThumbnail();
+  const isThumbnail = base.getAttribute("href") === current.thumbnail;
+  if (!isThumbnail && !pictureFailed()) showThumbnail();
 });
-
-/** Draw outlines, extents of shadows, and numbers of masses. */
-function drawAreas() {
-  const outlines = Object.entries(current.outlines).map(([kind, d]) =>
-    draw("path", { d, class: `area ${kind.split(" ")[0]}`, "data-layer": kind }));
-  const strips = foci.map(shadowStrip).filter(Boolean).map((d) =>
-    draw("path", { d, class: "shadow-strip", "data-layer": "shadow" }));
-  massTexts = current.tops.map(([mass, x, y]) => {
-    const attributes = { class: "marker-text", y: -5, "text-anchor": "middle", fill: "#e69f00" };
-    const text = draw("text", attributes, `M${mass}`);
-    return { group: draw("g", { "data-layer": "mass" }, text), x, y };
-  });
-  byId("areas").replaceChildren(...outlines, ...strips, ...massTexts.map(({ group }) => group));
-}
-
-/**
- * Return the extent of the shadow of a focus as an SVG path, or an empty string if it has none.
- * The strip is as wide as the focus and lies along the scan line.
- */
-function shadowStrip(focus) {
-  const { spacing_x_mm: sx, spacing_y_mm: sy, apex, geometry } = current;
-  const measured = hasValue(focus.shadow_length_mm) && hasValue(focus.diameter_mm);
-  if (focus.shadow !== "yes" || !measured || (geometry === "sector" && !apex)) return "";
-  const scanLine = apex ? [(focus.x_px - apex[0]) * sx, (focus.y_px - apex[1]) * sy] : [0, 1];
-  const [dx, dy] = scanLine.map((value) => value / Math.hypot(...scanLine));
-  const half = focus.diameter_mm / 2, end = half + focus.shadow_length_mm;
-  const corner = (along, across) => {
-    const x = focus.x_px + (along * dx - across * dy) / sx;
-    const y = focus.y_px + (along * dy + across * dx) / sy;
-    return `${x.toFixed(1)} ${y.toFixed(1)}`;
-  };
-  return `M${corner(half, -half)}L${corner(end, -half)} ${corner(end, half)} ${corner(half, half)}`;
-}
-
-/** Draw the markers of the foci. */
-function drawMarkers() {
-  const drawn = foci.filter((focus) => focusFilters.every((passes) => passes(focus)));
-  markers = drawn.map(makeMarker);
-  byId("markers").replaceChildren(...markers.map((marker) => marker.group));
-}
-
-/** Make the marker of a focus. */
-function makeMarker(focus) {
-  const onOtherFrame = current.frames > 1 && focus.frame !== current.key_frame;
-  const parts = {
-    hit: draw("circle", { class: "hit" }),
-    rim: draw("path", { class: "rim" }),
-    ring: draw("path", { class: "ring" }),
-  };
-  const number = String(focus.focus);
-  const text = draw("text", { class: "marker-text", "data-layer": "numbers" }, number);
-  const confidence = formatNumber(focus.confidence, 2);
-  const group = draw("g", {
-    class: `marker ${focus.label}${onOtherFrame ? " other-frame" : ""}`,
-    tabindex: 0,
-    role: "button",
-    "data-layer": focus.label,
-    "data-focus": focus.focus,
-    "aria-label":
-      `Focus ${focus.focus}, ${focus.label}, confidence ${confidence}. ${focus.label_reason}`,
-    "aria-describedby": "tip",
-  }, parts.hit, parts.rim, parts.ring, text);
-  if (focus.shadow === "yes") {
-    parts.shadow = draw("path", { class: "sign", "data-layer": "shadow" });
-    group.append(parts.shadow);
-  }
-  if (["yes", "possible"].includes(focus.twinkling)) {
-    const kind = focus.twinkling === "yes" ? "sign filled" : "sign";
-    parts.twinkling = draw("path", { class: kind, "data-layer": "twinkling" });
-    group.append(parts.twinkling);
-  }
-  const marker = { focus, group, text, parts };
-  group.addEventListener("mouseenter", () => showTip(marker));
-  group.addEventListener("mouseleave", hideTip);
-  group.addEventListener("focus", () => showTip(marker));
-  group.addEventListener("blur", hideTip);
-  group.addEventListener("click", () => {
-    selectFocus(focus, false);
-    hideTip(); // the panel now has the same content, and the tip would cover the surroundings
-  });
-  group.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    selectFocus(focus, false);
-  });
-  return marker;
-}
-
-/** Return the ring of a label as an SVG path; its shape differs as well as its colour. */
-function ringPath(label, radius) {
-  const r = radius.toFixed(1), side = (0.92 * radius).toFixed(1);
-  if (label === "intramass") {
-    return `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`;
-  }
-  if (label === "extramass") {
-    return `M${-side} ${-side}h${2 * side}v${2 * side}h${-2 * side}z`;
-  }
-  const top = (-1.35 * radius).toFixed(1), bottom = (0.85 * radius).toFixed(1);
-  const right = (1.2 * radius).toFixed(1), left = (-1.2 * radius).toFixed(1);
-  return `M0 ${top}L${right} ${bottom}H${left}z`;
-}
-
-/** Return the outline of a clump around its centre as an SVG path, in pixels of the screen. */
-function outlinePath(focus) {
-  const corners = focus.outline_px.split(" ").map((corner) => {
-    const [x, y] = corner.split(",").map(Number);
-    const dx = (x - focus.x_px) * view.scale, dy = (y - focus.y_px) * view.scale;
-    return `${dx.toFixed(1)} ${dy.toFixed(1)}`;
-  });
-  return `M${corners.join("L")}z`;
-}
 
 // ---- zoom ----
 
@@ -273,29 +169,13 @@ function updateView() {
   const left = view.x - width / 2 / view.scale, top = view.y - height / 2 / view.scale;
   scene.setAttribute("viewBox",
     `${left} ${top} ${width / view.scale} ${height / view.scale}`);
-  for (const { focus, group, text, parts } of markers) {
-    const radius = Math.max(LEAST_RADIUS, (focus.diameter_px / 2) * view.scale + 5);
-    const path = focus.outline_px ? outlinePath(focus) : ringPath(focus.label, radius);
-    placeGroup(group, focus.x_px, focus.y_px);
-    parts.hit.setAttribute("r", radius + 4);
-    parts.rim.setAttribute("d", path);
-    parts.ring.setAttribute("d", path);
-    setAttributes(text, { x: (1.1 * radius + 4).toFixed(1), y: 4.5 });
-    parts.shadow?.setAttribute("d", `M0 ${radius + 3}v9`);
-    parts.twinkling?.setAttribute("d", `M${-radius - 12} 0l4.5-4.5 4.5 4.5-4.5 4.5z`);
-  }
+  placeFindings();
   hideTip(); // its marker has moved
-  for (const { group, x, y } of massTexts) placeGroup(group, x, y);
   showScaleBar(width);
   const least = fittingScale();
   byId("zoom-out").disabled = byId("zoom-fit").disabled = view.scale <= least * NEARLY;
   byId("zoom-in").disabled = view.scale >= least * MOST_ZOOM / NEARLY;
   viewerEvents.dispatchEvent(new Event("move"));
-}
-
-/** Move a group to an image pixel; its content keeps its size on the screen. */
-function placeGroup(group, x, y) {
-  group.setAttribute("transform", `translate(${x} ${y}) scale(${1 / view.scale})`);
 }
 
 /** Show a scale bar of a round length in mm, if the spacing is known. */
@@ -310,7 +190,7 @@ function showScaleBar(width) {
 }
 
 /** Return the scale at which the whole picture fits into the stage. */
-export function fittingScale() {
+function fittingScale() {
   const { width, height } = stage.getBoundingClientRect();
   return Math.min(width / current.box[2], height / current.box[3]) || 1;
 }
@@ -345,6 +225,12 @@ export function move(dx, dy, scale = view.scale) {
   };
   isFitted = false;
   updateView();
+}
+
+/** Move a position to the middle of the stage, enlarged by at least a factor. */
+export function lookAt({ x, y }, factor = 1) {
+  const scale = Math.max(view.scale, Math.min(fittingScale() * factor, MOST_ZOOM));
+  move(x - view.x, y - view.y, scale);
 }
 
 /** Limit a value to a range. */
