@@ -215,7 +215,7 @@ def test_inspect_prints_and_draws(scan, tmp_path, capsys):
     for words in ("360 rows x 480 columns", "grey, 8 bit", "unknown", "linear"):
         assert words in out
     picture = cv2.imread(str(tmp_path / "p.png"))
-    assert picture.shape == (720, 960, 3)
+    assert picture.shape == (450, 600, 3)
     assert (np.ptp(picture.astype(int), axis=2) > 60).any()  # something coloured is drawn
 
 

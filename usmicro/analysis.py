@@ -28,6 +28,7 @@ from usmicro.numerics.timing import StageTimer
 from usmicro.preparation import ScreenCache, prepare
 from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
+from usmicro.tracking.collection import TrackCollection
 from usmicro.tracking.confidence import frame_rate_of
 from usmicro.tracking.findings import findings_of
 from usmicro.tracking.motion import reduced_tissue, tissue_shift
@@ -41,7 +42,7 @@ from usmicro.tracking.observations import (
     positions_of,
 )
 from usmicro.tracking.summary import listed_foci, summarise
-from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
+from usmicro.tracking.tracks import FocusTrack, MassTrack
 
 NEGLIGIBLE_CONFIDENCE = 0.004
 """Candidates of a cine up to this confidence are not tracked, which saves time, unless

@@ -81,6 +81,8 @@ def make_parser() -> argparse.ArgumentParser:
     added.add_argument("truth", type=Path, metavar="TRUTH", help=truth)
     out = "folder for the evaluation; RESULTS/evaluation if not given"
     added.add_argument("--out", type=Path, metavar="DIR", help=out)
+    group = "a table (image, patient or study, and group); also measure each group on its own"
+    added.add_argument("--group", type=Path, metavar="TABLE.csv", help=group)
     distance = "a focus hits a mark that is within its radius, or within this distance; default 6"
     added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
 
@@ -111,8 +113,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="a scan, a folder of scans (searched through), a glob pattern in quotes, "
-        "an address such as s3://bucket/folder, or the DICOMweb address of a study or series",
+        help="a scan, a folder or zip archive of scans (searched through), a glob pattern in "
+        "quotes, an address such as s3://bucket/folder, or the DICOMweb address of a study or "
+        "series",
     )
     option(
         "--out",
@@ -149,6 +152,8 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="PNG or DICOM SEG masks of masses, ducts and nonmass areas, by file name or UID",
     )
+    group = "a table (image, patient or study, and group); also write groups.csv with counts"
+    option("--group", type=Path, metavar="TABLE.csv", help=group)
     former_results = parser.add_mutually_exclusive_group()
     resume = "continue a run: keep results whose input and settings are unchanged"
     former_results.add_argument("--resume", action="store_true", help=resume)
@@ -197,6 +202,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         cluster=arguments.cluster,
         spacing=arguments.spacing,
         masks=arguments.masks,
+        group=arguments.group,
         pseudonyms=arguments.pseudonyms,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
@@ -296,7 +302,11 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
 
     out = arguments.results / "evaluation" if arguments.out is None else arguments.out
     evaluation = evaluate(
-        arguments.results, arguments.truth, out=out, least_distance=arguments.distance
+        arguments.results,
+        arguments.truth,
+        out=out,
+        group=arguments.group,
+        least_distance=arguments.distance,
     )
     width = max(len(row.measure) for row in evaluation.rows)
     for row in evaluation.rows:
@@ -305,6 +315,8 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
         print(f"{row.measure:{width}}  {value.value:6.3f}  {interval}")
     for remark in evaluation.remarks:
         print(f"note: {remark}")
+    if evaluation.groups:
+        print(f"measures of each group in {out / 'groups.csv'}")
     print(f"95 % intervals over {evaluation.resampled}; plots and tables in {out}")
     return DONE
 

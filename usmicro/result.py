@@ -126,6 +126,29 @@ class Analysis:
 
         return draw(self)
 
+    def contact_sheet(self) -> ByteImage:
+        """Draw each listed focus on its best frame, with its surroundings.
+
+        The frames are read from the scan again. Of a still image it shows the foci of its only
+        frame.
+
+        Returns
+        -------
+        array, shape (rows, columns, 3), uint8 RGB
+
+        Raises
+        ------
+        ScanError
+            If the frames cannot be read any more.
+        """
+        from usmicro.loading.second_reading import frames_at
+        from usmicro.writing.contact_sheet import ContactSheet, frames_of_foci
+
+        sheet = ContactSheet(self)
+        for number, frame in frames_at(self.scan, frames_of_foci(self)):
+            sheet.add(number, frame)
+        return sheet.picture
+
     def __repr__(self) -> str:
         from usmicro.writing.notebook import analysis_text
 

@@ -96,7 +96,8 @@ class LoadingSettings(Checked):
     largest_inflated: int = described(
         2048,
         unit="MB",
-        says="greatest size of a deflated DICOM file once inflated; larger files are refused",
+        says="greatest size of a deflated DICOM file once inflated, and of a file in a zip archive "
+        "once unpacked; larger files are refused",
         least=1,
     )
     frames: int = described(
@@ -324,6 +325,29 @@ class TableSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class CocoSettings(Checked):
+    """What coco.json holds, which `--coco` writes."""
+
+    frames: bool = described(
+        False,
+        says="of a cine, one picture for each frame that shows listed foci or masses, instead of "
+        "the key frame alone",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings(Checked):
+    """What the report holds."""
+
+    frames: int = described(
+        100,
+        says="largest number of frames of a cine that the report plays, of those with listed foci "
+        "or masses; about 30 kB each; 0 for none",
+        least=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by stage."""
 
@@ -336,6 +360,8 @@ class Settings:
     labels: LabelSettings = field(default_factory=LabelSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     tables: TableSettings = field(default_factory=TableSettings)
+    coco: CocoSettings = field(default_factory=CocoSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
 
 
 def with_values(

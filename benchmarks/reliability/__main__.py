@@ -1,7 +1,8 @@
 """The figures of docs/reliability.md: `python -m benchmarks.reliability EXPERIMENT`.
 
-EXPERIMENT is kills, mutations, memory or many. Each needs Linux and no data. At the default counts
-`memory` takes minutes and the others take hours; `--count` and `--minutes` shorten them.
+EXPERIMENT is kills, mutations, memory, cines or many. Each needs Linux and no data. At the default
+counts `memory` and `cines` take minutes and the others take hours; `--count` and `--minutes`
+shorten them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 from benchmarks.reliability.kills import kill_runs
+from benchmarks.reliability.long_cines import FRAMES, measure_long_cines
 from benchmarks.reliability.many import run_many
 from benchmarks.reliability.memory import measure_memory
 from benchmarks.reliability.mutations import run_mutated
@@ -22,9 +24,11 @@ from benchmarks.reliability.mutations import run_mutated
 def main() -> int:
     """Run one experiment and print what it counted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=__doc__)
-    parser.add_argument("experiment", choices=("kills", "mutations", "memory", "many"))
+    parser.add_argument("experiment", choices=("kills", "mutations", "memory", "cines", "many"))
     parser.add_argument(
-        "--count", type=int, help="kills (1,000), mutated files (10,000) or images (100,000)"
+        "--count",
+        type=int,
+        help="kills (1,000), mutated files (10,000), images (100,000), or frames of the only cine",
     )
     parser.add_argument(
         "--minutes", type=float, default=math.inf, help="stop kills and mutations early"
@@ -61,6 +65,9 @@ def main() -> int:
             }
         elif arguments.experiment == "memory":
             counted = {**measure_memory(work)}
+        elif arguments.experiment == "cines":
+            lengths = FRAMES if arguments.count is None else (arguments.count,)
+            counted = {**measure_long_cines(work, lengths)}
         else:
             counted = {**run_many(work, arguments.count or 100_000)}
         for name, value in counted.items():

@@ -71,6 +71,37 @@ def test_time_for_compiling_is_not_counted(monkeypatch):
     assert "10 s left" in progress.line()
 
 
+def test_a_single_cine_shows_its_pace_although_kernels_were_compiled_for_it(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    progress = Progress(1, io.StringIO())
+    progress.expect("cine.dcm", 1000)
+    progress.add_frame("cine.dcm", 0, 0)
+    now = 30.0
+    progress.add_frame("cine.dcm", 4, 1000)
+    now = 40.0
+    progress.add_frame("cine.dcm", 204, 1000)
+    assert progress.line() == "0/1, 204/1000 frames, 20.0 frames/s, 40 s left"
+
+
+def test_the_bar_shows_frames(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("COLUMNS", "80")
+    progress = Progress(2, Terminal())
+    progress.expect("a.dcm", 500)
+    progress.expect("b.dcm", 500)
+    assert progress.line().startswith("[..........]  0/2  0/1000 frames")
+    progress.add_frame("a.dcm", 250, 500)
+    progress.add_frame("b.dcm", 250, 500)
+    assert progress.line().startswith("[#####.....]  0/2  500/1000 frames")
+    progress.add("a.dcm", frames=500)
+    progress.add("b.dcm", frames=500)
+    assert progress.line().startswith("[##########]  2/2  1000/1000 frames")
+
+
 def test_frames_of_files_are_counted_without_decoding(sample_data):
     jobs, *_ = make_jobs(sample_data, out=sample_data / "none", settings=Settings())
     counted: dict[str, int] = {}

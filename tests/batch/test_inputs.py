@@ -17,7 +17,7 @@ def folder(tmp_path):
     for name in ("1.png", "2.png", "bébé.png"):
         write_png(tmp_path / "scans" / name, speckle())
     write_png(tmp_path / "scans" / "1_mask.png", mask())
-    (tmp_path / "scans" / "d.npy").write_bytes(b"\x93NUMPY\x01\0v\0{}")
+    (tmp_path / "scans" / "d.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     (tmp_path / "scans" / "cases.csv").write_text("image\n")
     return tmp_path
 
@@ -37,7 +37,7 @@ def test_files_that_are_no_scans_are_reported(folder):
         "1 other file was passed over: 1 .csv",
     ]
     assert list(warnings.values()) == [
-        RunWarning(WarningCode.FILES_PASSED_OVER, 1, ("1 .npy (d.npy)",))
+        RunWarning(WarningCode.FILES_PASSED_OVER, 1, ("1 .h5 (d.h5)",))
     ]
 
 
@@ -85,7 +85,7 @@ def test_names_are_left_out_of_runs_with_pseudonyms(folder):
     told = str(remarks) + str(warnings)
     assert warnings[WarningCode.MASK_WITHOUT_SCAN].count == 1
     assert warnings[WarningCode.FILES_PASSED_OVER].count == 2
-    for name in ("Doe", "jane", "d.npy", "2.png"):
+    for name in ("Doe", "jane", "d.h5", "2.png"):
         assert name not in told
 
 

@@ -98,7 +98,7 @@ def test_the_frames_of_a_cine_are_reported(tmp_path, monkeypatch, capsys, count)
     cv2.imwritemulti(str(tmp_path / "scans" / "cine.tif"), pages)
     monkeypatch.setattr("usmicro.batch.progress.LINE_SECONDS", 0)
     list(usmicro.run(tmp_path / "scans", out=tmp_path / "r", workers=count, quiet=False))
-    assert re.search(r"0/1, .* left, cine\.tif: frame \d+ of 12\n", capsys.readouterr().err)
+    assert re.search(r"0/1, \d+/12 frames, .* left\n", capsys.readouterr().err)
 
 
 def test_workers_end_when_the_main_process_is_killed(scans, tmp_path, write_scan):

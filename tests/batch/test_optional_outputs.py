@@ -1,6 +1,8 @@
 """Optional outputs of a run; tests of DICOM results use the real analysis."""
 
+import csv
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 
 import pydicom
@@ -10,6 +12,7 @@ import usmicro
 from tests.helpers.run_outputs import run
 from usmicro.errors import UsageError
 from usmicro.phantom.samples import write_samples
+from usmicro.settings import CocoSettings, Settings
 
 needs_highdicom = pytest.mark.skipif(
     find_spec("highdicom") is None, reason='needs highdicom: pip install "usmicro[dicom]"'
@@ -25,14 +28,9 @@ def test_coco_json_names_the_pictures_that_are_written_with_it(scans, tmp_path):
     run(scans, tmp_path / "r", coco=True)
     coco = json.loads((tmp_path / "r" / "coco.json").read_text())
     names = [image["file_name"] for image in coco["images"]]
-    assert names == [
-        "images/a.png",
-        "images/b.png",
-        "images/sub/a.png",
-        "images/sub/deep/c.png",
-        "images/z.png",
-    ]
-    assert set(names) <= files(tmp_path / "r")
+    # relative to the folder of the pictures, where annotation tools look for them
+    assert names == ["a.png", "b.png", "sub/a.png", "sub/deep/c.png", "z.png"]
+    assert set(names) <= files(tmp_path / "r" / "images")
     assert [image["attributes"]["image"] for image in coco["images"]] == [
         "a.png",
         "b.png",
@@ -69,6 +67,55 @@ def test_overwrite_deletes_optional_outputs_too(scans, tmp_path):
     run(scans, tmp_path / "r", coco=True)
     run(scans / "z.bmp", tmp_path / "r", overwrite=True)
     assert not [name for name in files(tmp_path / "r") if name.startswith(("images/", "coco"))]
+
+
+@pytest.fixture
+def cine(tmp_path):
+    """The simulated cine of the samples, and a still, in a folder."""
+    write_samples(tmp_path / "samples")
+    (tmp_path / "scans").mkdir()
+    for name in ("colour_cine.dcm", "mass_linear.png"):
+        (tmp_path / "samples" / name).rename(tmp_path / "scans" / name)
+    return tmp_path / "scans"
+
+
+@pytest.mark.slow
+def test_frames_of_a_cine_are_written_on_request(cine, tmp_path):
+    frames = replace(Settings(), coco=CocoSettings(frames=True))
+    run(cine, tmp_path / "r", coco=True, settings=frames)
+    coco = json.loads((tmp_path / "r" / "coco.json").read_text())
+    names = [image["file_name"] for image in coco["images"]]
+    assert names == [
+        *(f"colour_cine.frames/{frame:06d}.png" for frame in range(16)),
+        "mass_linear.png",
+    ]
+    written = files(tmp_path / "r" / "images")
+    assert written == set(names)
+    with open(tmp_path / "r" / "tracks.csv") as table:
+        points = list(csv.DictReader(table))
+    images = {image["id"]: image for image in coco["images"]}
+    drawn = [
+        (images[one["image_id"]]["attributes"]["frame"], one["attributes"]["track_id"])
+        for one in coco["annotations"]
+        if "keypoints" in one and "track_id" in one["attributes"]
+    ]
+    assert sorted(drawn) == sorted((int(row["frame"]), int(row["focus"])) for row in points)
+
+    first = contents(tmp_path / "r")
+    # a resumed run writes a picture that is gone again
+    (tmp_path / "r" / "images" / names[3]).unlink()
+    run(cine, tmp_path / "r", coco=True, settings=frames, resume=True)
+    assert contents(tmp_path / "r") == first
+    # without the setting there is one picture of each input, also in the same folder
+    run(cine, tmp_path / "r", coco=True, overwrite=True)
+    assert files(tmp_path / "r" / "images") == {"mass_linear.png", "colour_cine.png"}
+    assert not (tmp_path / "r" / "coco").exists()
+
+
+def contents(out):
+    """Contents of coco.json and of the files that it was made with."""
+    names = [name for name in files(out) if name.startswith(("coco", "images/"))]
+    return {name: (out / name).read_bytes() for name in names}
 
 
 def test_dicom_results_without_highdicom_are_refused_before_anything_is_read(

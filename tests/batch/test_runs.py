@@ -91,7 +91,9 @@ def test_run_json_records_options_settings_and_losses(bad_scans, tmp_path):
         "images": 8, "ok": 5, "failed": 3, "frames": 5, "masses": 0,
         "foci": 5, "intramass": 0, "extramass": 5, "intraductal": 0,
     }  # fmt: skip
-    assert record["options"] == {"spacing": 0.1, "masks": None, "pseudonyms": False, "workers": 1}
+    assert record["options"] == {
+            "spacing": 0.1, "masks": None, "group": None, "pseudonyms": False, "workers": 1
+        }  # fmt: skip
     assert record["settings"]["foci"]["smallest"] == usmicro.Settings().foci.smallest
     assert set(record["seconds"]) == {"hashing", "foci", "writing", "total"}
     assert sum(record["decoders"].values()) == 5

@@ -55,7 +55,7 @@ def scans(bucket, tmp_path_factory) -> Path:
         (folder / "case0" / "scan0.png").read_bytes()
     )
     (folder / "case1" / "picture").write_bytes((folder / "case0" / "scan0.png").read_bytes())
-    (folder / "case1" / "volume.nii.gz").write_bytes(b"\x1f\x8b\x08")
+    (folder / "case1" / "volume.mat.gz").write_bytes(b"\x1f\x8b\x08")
     (folder / "case1" / ".hidden.png").write_bytes((folder / "case0" / "scan0.png").read_bytes())
     dicom_object(folder / "case1" / "report.dcm", "1.2.840.10008.5.1.4.1.1.88.33")
     dicom_object(folder / "case1" / "IM0002", "1.2.840.10008.5.1.4.1.1.11.1")

@@ -18,6 +18,7 @@ import pytest
 
 from usmicro.cli import main, make_parser
 from usmicro.evaluation.truth import read_truth
+from usmicro.loading import load
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -176,6 +177,28 @@ def test_the_python_of_the_readme_runs(reader):
     reader.read(ROOT / "README.md", languages=("python",))
     assert reader.names["analysis"].foci
     assert (reader.folder / "results" / "images.csv").is_file()
+
+
+def test_the_page_of_formats_runs(reader):
+    from scipy.io import savemat
+
+    cine = np.random.default_rng(1).integers(0, 256, (20, 30, 4), dtype=np.uint8)
+    savemat(reader.folder / "scan.mat", {"frames": cine})
+    np.save("rf.npy", np.random.default_rng(2).normal(size=(400, 60)))
+    loading, matlab, hdf5, rf = (
+        block for block in blocks(ROOT / "docs" / "formats.md") if block.language == "python"
+    )
+    assert reader.run(loading) == "0.08\n"
+    reader.run(matlab)
+    np.testing.assert_array_equal(np.stack(list(load("scan.npy").frames())), cine.T.swapaxes(1, 2))
+    reader.run(rf)
+    assert load("rf.npz").spacing.y_mm == 0.0385
+    assert next(load("rf.npz").frames()).shape == (400, 60)
+    h5py = pytest.importorskip("h5py")
+    with h5py.File("scan.h5", "w") as file:
+        file["frames"] = cine
+    reader.run(hdf5)
+    np.testing.assert_array_equal(np.stack(list(load("scan.npy").frames())), cine)
 
 
 def test_the_page_of_settings_runs(reader):

@@ -52,6 +52,7 @@ def main() -> None:
     import atheris
 
     with atheris.instrument_imports(include=["usmicro.loading", "pydicom", "PIL"]):
+        import usmicro.loading.array_file
         import usmicro.loading.dicom.fragments
         import usmicro.loading.dicom.pixels
         import usmicro.loading.dicom.reader
@@ -60,7 +61,8 @@ def main() -> None:
         import usmicro.loading.dicom.segmentation
         import usmicro.loading.masks
         import usmicro.loading.raster
-        import usmicro.loading.video.reader  # noqa: F401
+        import usmicro.loading.video.reader
+        import usmicro.loading.volume  # noqa: F401
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scan"
 

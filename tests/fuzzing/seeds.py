@@ -1,5 +1,7 @@
 """Writes the seeds of the fuzz target: small valid files of every format that is read.
 
+It needs the extra volumes:
+
 python -m tests.fuzzing.seeds FOLDER
 """
 
@@ -41,6 +43,7 @@ def write_seeds(folder: Path) -> None:
             write_dicom(phantom, folder / f"{name}-{compression}.dcm", compression=compression)
     write_palette_dicom(folder)
     write_rasters(folder, still.frames[0], cine.frames)
+    write_arrays(folder, cine.frames)
     write_videos(folder, colour.frames)
 
 
@@ -73,6 +76,18 @@ def write_rasters(folder: Path, grey: np.ndarray, frames: np.ndarray) -> None:
     first.save(folder / "stack.tif", description=f"ImageJ=1.53\nimages={len(frames)}\n")
     with (folder / "stack.tif").open("ab") as file:
         file.write(frames[1:].tobytes())  # the pixels of the first image are the end of the file
+
+
+def write_arrays(folder: Path, frames: np.ndarray) -> None:
+    """Write NumPy arrays and volumes of frames."""
+    import SimpleITK
+
+    np.save(folder / "array.npy", frames)
+    np.savez_compressed(folder / "array.npz", frames=frames, spacing_mm=[0.2, 0.2])
+    volume = SimpleITK.GetImageFromArray(frames)
+    volume.SetSpacing((0.2, 0.2, 1.0))
+    for suffix, is_compressed in (("nii", False), ("nii.gz", True), ("nrrd", True), ("mha", False)):
+        SimpleITK.WriteImage(volume, str(folder / f"volume.{suffix}"), is_compressed)
 
 
 def write_videos(folder: Path, frames: np.ndarray) -> None:

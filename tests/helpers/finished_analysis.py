@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from usmicro.model.findings import Focus, Mass, Summary, TrackPoint
+from usmicro.model.findings import Focus, Mass, MassPoint, Summary, TrackPoint
 from usmicro.model.scan import Scan
 from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
@@ -122,4 +122,8 @@ def made_analysis(
         if frames > 1
     ]
     analysis = Analysis(scan, Settings(), Table(foci), Table([mass]), summary, 0, image, labels)
-    return replace(analysis, tracks=Table(tracks))
+    mass_tracks = [
+        MassPoint(mass=mass.mass, frame=frame, x_px=mass.x_px, y_px=mass.y_px)
+        for frame in range(frames if frames > 1 else 0)
+    ]
+    return replace(analysis, tracks=Table(tracks), mass_tracks=Table(mass_tracks))

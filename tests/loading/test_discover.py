@@ -219,35 +219,35 @@ def test_files_without_or_with_an_odd_ending_are_read_by_their_content(tmp_path)
 
 
 def test_files_of_types_that_are_not_read_are_counted_in_a_warning(tree):
-    tree("a.nii.gz", "sub/b.nii.gz", content=b"\x1f\x8b\x08")
-    tree("d.npy", content=b"\x93NUMPY\x01\0v\0{}")
+    tree("a.mat.gz", "sub/b.mat.gz", content=b"\x1f\x8b\x08")
+    tree("d.h5", content=b"\x89HDF\r\n\x1a\n")
     tree("jane", "v.Doe", content=b"\0\1\2\3")
     tree("empty", content=b"")
-    tree("scan.zip", content=b"PK\x03\x04")
+    tree("scan.zip", content=b"\0\1\2\3")
     root = tree("ok.png")
     search = search_scans([root])
     assert [scan.name for scan in search.scans] == ["ok.png"]
     (warning,) = search.warnings()
     assert (warning.code, warning.count) == (WarningCode.FILES_PASSED_OVER, 7)
     assert warning.examples == (
-        "2 .nii.gz (a.nii.gz), 1 .doe (v.Doe), 1 .npy (d.npy), 1 .zip (scan.zip), "
+        "2 .mat.gz (a.mat.gz), 1 .doe (v.Doe), 1 .h5 (d.h5), 1 .zip (scan.zip), "
         "1 empty without an ending (empty), 1 without an ending (jane)",
     )
     (private,) = search.warnings(with_names=False)
     assert private.examples == (
-        "2 .nii.gz, 1 .npy, 1 .zip, 1 empty without an ending, 1 of another type, "
+        "2 .mat.gz, 1 .h5, 1 .zip, 1 empty without an ending, 1 of another type, "
         "1 without an ending",
     )
 
 
 def test_error_for_a_folder_without_scans_says_what_is_there(tree):
-    with pytest.raises(UsageError, match=r"1 \.npy \(a\.npy\).*1 other file"):
-        find_scans([tree("a.npy", "table.csv", content=b"\x93NUMPY")])
+    with pytest.raises(UsageError, match=r"1 \.h5 \(a\.h5\).*1 other file"):
+        find_scans([tree("a.h5", "table.csv", content=b"\x89HDF\r\n\x1a\n")])
 
 
 def test_file_that_two_inputs_have_is_counted_once(tmp_path):
     pictures(tmp_path / "a", **{"1.png": False, "1_mask.png": True})
-    (tmp_path / "a" / "d.npy").write_bytes(b"\x93NUMPY\x01\0v\0{}")
+    (tmp_path / "a" / "d.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     search = search_scans([tmp_path, tmp_path / "a"])
     assert (len(search.scans), search.masks, search.warnings()[0].count) == (1, 1, 1)
 
@@ -392,3 +392,10 @@ def test_all_scans_of_the_labelled_data_are_found(data_folder):
 )
 def test_quotations_are_removed_from_messages_of_libraries(message, expected):
     assert without_quotations(message).removesuffix("'") == expected.removesuffix("'")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names that only POSIX has")
+def test_colons_in_names_are_kept(tree):
+    root = tree("a:b.png", "ab.png")
+    assert names(root) == ["a:b.png", "ab.png"]
+    assert names(root / "a:b.png", root / "ab.png") == ["a:b.png", "ab.png"]

@@ -329,18 +329,76 @@ def test_animation_of_16_bit_colour_is_warned_of(tmp_path, capfd, has_default, i
 def test_gif_is_read(tmp_path):
     save_animation(tmp_path / "a.gif", STACK)
     decoded, scan = frames_of(tmp_path / "a.gif")
-    grey = decoded if decoded.ndim == 3 else decoded[..., 0]
-    np.testing.assert_array_equal(grey, STACK)
+    np.testing.assert_array_equal(decoded, STACK)
     assert (scan.notes, scan.warnings) == ((), ())
     Image.fromarray(STACK[0]).save(tmp_path / "b.gif")
-    np.testing.assert_array_equal(
-        frames_of(tmp_path / "b.gif")[0].reshape(20, 30, -1)[..., 0], STACK[0]
-    )
+    np.testing.assert_array_equal(frames_of(tmp_path / "b.gif")[0], STACK[:1])
     picture = Image.fromarray(COLOUR[0]).quantize(64)
     picture.save(tmp_path / "c.gif")
     np.testing.assert_array_equal(
         frames_of(tmp_path / "c.gif")[0][0], np.array(picture.convert("RGB"))
     )
+
+
+@pytest.mark.parametrize(
+    ("delays_ms", "times"),
+    [
+        (40, [0, 0.04, 0.08, 0.12, 0.16, 0.2]),
+        ([10, 20, 30, 40, 50, 60], [0, 0.01, 0.03, 0.06, 0.1, 0.15]),
+    ],
+)
+def test_times_of_a_gif_are_read(tmp_path, delays_ms, times):
+    first, *others = map(Image.fromarray, STACK)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=delays_ms)
+    assert load(tmp_path / "a.gif").frame_times == pytest.approx(times)
+
+
+def test_gif_without_times_has_none(tmp_path):
+    path = write_gif(tmp_path / "a.gif", STACK[:2], (b"", b""), RAMP)
+    assert (load(path).declared_frames, load(path).frame_times) == (2, ())
+    Image.fromarray(STACK[0]).save(tmp_path / "b.gif", duration=40)
+    assert load(tmp_path / "b.gif").frame_times == ()
+
+
+RAMP = bytes(np.repeat(np.arange(256, dtype=np.uint8), 3))
+INVERSE = RAMP[::-1]
+RED = bytes(value for level in range(256) for value in (level, 0, 0))
+
+
+def write_gif(path, images, palettes, common):
+    """Write an animated GIF with a palette for each image, which may be empty, and a common one."""
+    data = b"GIF89a" + struct.pack("<HHBBB", 30, 20, 0xF7 if common else 0x70, 0, 0) + common
+    for image, palette in zip(images, palettes, strict=True):
+        stream = io.BytesIO()
+        Image.fromarray(image).save(stream, "gif", optimize=False, interlace=False)
+        single = stream.getvalue()
+        position = single.index(b",", 13 + 3 * 256)
+        header = bytearray(single[position : position + 10])
+        assert header[1:9] == struct.pack("<HHHH", 0, 0, 30, 20)
+        header[9] = 0x87 if palette else 0
+        data += bytes(header) + palette + single[position + 10 : -1]
+    path.write_bytes(data + b";")
+    return path
+
+
+@pytest.mark.parametrize("common", [RAMP, INVERSE, b""])
+@pytest.mark.parametrize("own", [(RAMP, RAMP), (b"", INVERSE), (INVERSE, RAMP), (INVERSE, b"")])
+def test_gif_whose_palettes_are_grey_is_grey(tmp_path, common, own):
+    used = [palette or common for palette in own]
+    if not all(used):
+        pytest.skip("an image without any palette")
+    images = [STACK[i] if palette == RAMP else 255 - STACK[i] for i, palette in enumerate(used)]
+    decoded, _ = frames_of(write_gif(tmp_path / "a.gif", images, own, common))
+    np.testing.assert_array_equal(decoded, STACK[:2])
+
+
+@pytest.mark.parametrize("own", [(b"", RED), (RED, b"")])
+def test_gif_with_one_coloured_palette_is_coloured(tmp_path, own):
+    decoded, _ = frames_of(write_gif(tmp_path / "a.gif", STACK[:2], own, RAMP))
+    assert decoded.shape == (2, 20, 30, 3)
+    np.testing.assert_array_equal(decoded[..., 0], STACK[:2])
+    for frame, palette in zip(decoded, own, strict=True):
+        assert frame[..., 1].any() == (palette != RED)
 
 
 def test_gif_that_is_cut_off_or_too_long_is_refused(tmp_path):

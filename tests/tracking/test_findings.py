@@ -11,9 +11,10 @@ from usmicro.doppler.twinkling import assess_twinkling
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.model.findings import Focus, Posterior
 from usmicro.settings import Settings, with_values
+from usmicro.tracking.collection import TrackCollection
 from usmicro.tracking.findings import LEAST_MASS_FRAMES, ONLY_COLOURS, findings_of
 from usmicro.tracking.observations import Echo, MassMeasurement
-from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
+from usmicro.tracking.tracks import FocusTrack, MassTrack
 
 
 def collection(foci, masses=()):

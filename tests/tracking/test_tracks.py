@@ -13,9 +13,10 @@ from usmicro.model.findings import Shadow
 from usmicro.model.scan import Spacing
 from usmicro.model.view import Grid, ScanLines, View
 from usmicro.settings import TwinklingSettings
+from usmicro.tracking.collection import TrackCollection
 from usmicro.tracking.confidence import LEAST_FRAMES
 from usmicro.tracking.observations import FocusMeasurement, Observation, Position
-from usmicro.tracking.tracks import FocusTrack, TrackCollection
+from usmicro.tracking.tracks import FocusTrack
 
 
 def measured(x=0.0, y=0.0, frame=0):

@@ -79,8 +79,10 @@ def test_equal_analyses_give_equal_overlays(make_analysis):
     np.testing.assert_array_equal(draw(make_analysis()), draw(make_analysis()))
 
 
-@pytest.mark.parametrize(("columns", "drawn"), [(150, 600), (601, 601), (1400, 1400), (9, 603)])
-def test_small_scans_are_enlarged_by_a_whole_number(make_analysis, columns, drawn):
+@pytest.mark.parametrize(
+    ("columns", "drawn"), [(150, 600), (601, 601), (1400, 1400), (9, 600), (401, 600)]
+)
+def test_narrow_scans_are_enlarged(make_analysis, columns, drawn):
     analysis = make_analysis(rows=60, columns=columns, foci=())
     assert draw(replace(analysis, masses=Table())).shape[1] == drawn
 

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from usmicro.batch.groups import GROUPS_COLUMNS
 from usmicro.writing.tables import (
     CLUSTERS_COLUMNS,
     FOCI_COLUMNS,
@@ -36,6 +37,7 @@ def test_columns_are_those_of_the_documentation(contract):
         "foci.csv": FOCI_COLUMNS,
         "clusters.csv": CLUSTERS_COLUMNS,
         "tracks.csv": TRACKS_COLUMNS,
+        "groups.csv": GROUPS_COLUMNS,
     }
 
 

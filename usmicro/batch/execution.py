@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from usmicro.batch.frames_left import count_in_background
+from usmicro.batch.groups import GROUPS
 from usmicro.batch.jobs import Job, fingerprint_of, has_intact_files
 from usmicro.batch.progress import Progress
 from usmicro.batch.pseudonyms import write_key
@@ -113,9 +114,10 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
         for remark in record.remarks:
             progress.say(remark)
         store.reserve(jobs)
-        # report and coco.json would not match the tables, which are written at the end
+        # report, coco.json and groups.csv would not match the tables, which are written at the end
         remove_report(out)
         (out / COCO).unlink(missing_ok=True)
+        (out / GROUPS).unlink(missing_ok=True)
         with replacing(out / RECORD, durable=True) as file:
             record.write(file, ())  # run.json marks the folder as one of results, not of scans
         stored = set(_unchanged_jobs(jobs, store)) if plan.resume else set()

@@ -55,6 +55,8 @@ def without_paths(text: str, job: Job) -> str:
     """
     if job.address:
         text = text.replace(job.address, job.name)
+    if job.member is not None:
+        text = text.replace(f"{job.path}/{job.member.name}", job.name)
     for path, name in ((job.path, job.name), (job.masks, "the masks folder")):
         text = text.replace(str(path), name) if path is not None else text
     if job.real_name:

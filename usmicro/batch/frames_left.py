@@ -76,7 +76,7 @@ class FramesLeft:
 def count_in_background(
     jobs: Iterable[Job], expect: Callable[[str, int], None]
 ) -> Callable[[], None]:
-    """Find the number of frames of each local input in a thread.
+    """Find the number of frames of each input that is a file of this machine in a thread.
 
     Parameters
     ----------
@@ -95,8 +95,8 @@ def count_in_background(
         for job in jobs:
             if stopped.is_set():
                 return
-            if not job.address:
-                frames, limit = declared_frames(job.path), job.settings.loading.frames
+            if job.scan_file is not None:
+                frames, limit = declared_frames(job.scan_file), job.settings.loading.frames
                 expect(job.name, min(frames, limit) if limit else frames)
 
     thread = Thread(target=count, name="usmicro-frame-counts", daemon=True)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.functions import function_hash
 from usmicro.batch.jobs import Job
 from usmicro.batch.pseudonyms import pseudonym
-from usmicro.errors import UsageError
+from usmicro.errors import ScanError, UsageError
+from usmicro.loading.dicom.references import image_uid_in_head
 from usmicro.loading.dicom.web import find_instances, is_dicomweb
 from usmicro.loading.discover import Input, search_scans
+from usmicro.loading.file_kinds import DICOM_HEAD_BYTES
+from usmicro.loading.groups import Groups, read_groups
 from usmicro.loading.masks import match_masks
 from usmicro.loading.spacing import read_spacing
+from usmicro.loading.zip_archive import member_head
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
 from usmicro.writing.names import file_stems
@@ -29,6 +34,7 @@ def make_jobs(
     settings: Settings,
     spacing: str | float | Path | None = None,
     masks: str | Path | MaskFunction | None = None,
+    group: str | Path | None = None,
     key: bytes | None = None,
     optional_outputs: tuple[str, ...] = (),
 ) -> tuple[list[Job], list[str], list[RunWarning]]:
@@ -36,7 +42,7 @@ def make_jobs(
 
     Parameters
     ----------
-    inputs, spacing, masks
+    inputs, spacing, masks, group
         As given to `usmicro.run`.
     out : path
         Output folder.
@@ -58,7 +64,8 @@ def make_jobs(
     Raises
     ------
     UsageError
-        If there is no input, two inputs have the same name, or `spacing` or `masks` is wrong.
+        If there is no input, two inputs have the same name, or `spacing`, `masks` or `group` is
+        wrong.
     """
     found, remarks, warnings = _find_inputs(
         [inputs] if isinstance(inputs, str | Path) else list(inputs), with_names=key is None
@@ -80,8 +87,13 @@ def make_jobs(
             f"--masks {folder}: expected a folder of masks, "
             f"found {'a file' if folder.exists() else 'nothing there'}"
         )
+    uids: dict[str, str] = {}
     if folder is not None:
-        warnings += _mask_warnings(folder, found, with_names=key is None)
+        uids = _uids_in_archives(found)
+        warnings += _mask_warnings(folder, found, uids, with_names=key is None)
+    groups = None if group is None else read_groups(group, [item.name for item in found])
+    if groups is not None:
+        warnings += _group_warnings(groups, with_names=key is None)
     named = [(pseudonym(item.name, key) if key else item.name, item) for item in found]
     named.sort(key=lambda pair: pair[0])
     stems = file_stems([name for name, _ in named])
@@ -102,6 +114,9 @@ def make_jobs(
                 mask_function=function,
                 mask_function_hash=mask_function_hash,
                 real_name=item.name if key else "",
+                group=None if groups is None else groups.of_image.get(item.name, ""),
+                member=item.member,
+                image_uid=uids.get(item.name, ""),
                 address=item.address,
                 optional_outputs=optional_outputs,
             )
@@ -109,7 +124,22 @@ def make_jobs(
     return jobs, remarks, warnings
 
 
-def _mask_warnings(folder: Path, found: list[Input], *, with_names: bool) -> list[RunWarning]:
+def _uids_in_archives(found: list[Input]) -> dict[str, str]:
+    """Return the SOPInstanceUIDs of the DICOM files in zip archives, by the names of the images."""
+    uids = {}
+    for item in found:
+        if item.member is None:
+            continue
+        with suppress(ScanError, OSError):  # the image fails with this message
+            uid = image_uid_in_head(member_head(item.path, item.member, DICOM_HEAD_BYTES))
+            if uid is not None:
+                uids[item.name] = uid
+    return uids
+
+
+def _mask_warnings(
+    folder: Path, found: list[Input], uids: Mapping[str, str], *, with_names: bool
+) -> list[RunWarning]:
     """Return the warnings about masks without an image and images without a mask.
 
     Raises
@@ -117,15 +147,31 @@ def _mask_warnings(folder: Path, found: list[Input], *, with_names: bool) -> lis
     UsageError
         If the folder cannot be read.
     """
-    images = ((item.name, None if item.address else item.path) for item in found)
+    images = (
+        (item.name, None if item.address or item.member is not None else item.path)
+        for item in found
+    )
     try:
-        matches = match_masks(folder, images)
+        matches = match_masks(folder, images, uids)
     except OSError as error:
         raise UsageError(f"--masks {folder}: cannot be read: {error.strerror or error}") from error
     counted = (
         (WarningCode.MASK_WITHOUT_SCAN, matches.without_scan),
         (WarningCode.MASK_SHARED, matches.shared),
         (WarningCode.MASK_MISSING, matches.images_without),
+    )
+    return [
+        RunWarning(code, len(names), names[:MOST_EXAMPLES] if with_names else ())
+        for code, names in counted
+        if names
+    ]
+
+
+def _group_warnings(groups: Groups, *, with_names: bool) -> list[RunWarning]:
+    """Return the warnings about rows of groups without an image and images without a group."""
+    counted = (
+        (WarningCode.GROUP_WITHOUT_SCAN, groups.unused),
+        (WarningCode.GROUP_MISSING, groups.without),
     )
     return [
         RunWarning(code, len(names), names[:MOST_EXAMPLES] if with_names else ())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from usmicro.batch.memory import is_lack_of_memory, memory_used
 from usmicro.batch.pseudonyms import without_names
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError, UsmicroError
-from usmicro.model.arrays import Frame
+from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 
@@ -85,7 +86,9 @@ def _analyse_local(
     from usmicro.analysis import analyze
     from usmicro.loading import load
     from usmicro.loading.masks import read_masks
+    from usmicro.loading.second_reading import frames_at
     from usmicro.writing import encode_labels, encode_with_drawing
+    from usmicro.writing.cine_outputs import CineOutputs
     from usmicro.writing.optional_outputs import OptionalOutputs
     from usmicro.writing.report.pictures import encode_picture
     from usmicro.writing.tables import not_finite
@@ -103,17 +106,36 @@ def _analyse_local(
             job.masks,
             job.own_name,
             (scan.rows, scan.columns),
-            scan=None if job.address else job.path,
+            scan=job.scan_file,
+            uid=job.image_uid or None,
             frames=scan.declared_frames,
         )
+    each_frame = job.settings.coco.frames and scan.declared_frames > 1
     optional = OptionalOutputs(
-        job.optional_files, job.path, fingerprint, given=user_masks is not None
+        job.optional_files,
+        job.path,
+        fingerprint,
+        given=user_masks is not None,
+        coco_frames=(job.out / "images", job.stem) if each_frame else None,
     )
+    cine = None
+    if scan.declared_frames > 1:
+        cine = CineOutputs(job.out, job.stem, job.settings.report.frames)
+    collectors = [
+        collect
+        for collect in (optional.each_frame, None if cine is None else cine.each_frame)
+        if collect is not None
+    ]
+
+    def collect_frame(frame: int, labels: ByteImage) -> None:
+        for collect in collectors:
+            collect(frame, labels)
+
     analysis = analyze(
         scan if on_progress is None else with_progress(scan, on_progress),
         settings=job.settings,
         masks=user_masks,
-        each_frame=optional.each_frame,
+        each_frame=collect_frame if collectors else None,
     )
     analysed = time.perf_counter()
     contents = (
@@ -124,7 +146,10 @@ def _analyse_local(
     hashes = tuple(
         write_and_hash(content, file) for content, file in zip(contents, job.files, strict=True)
     )
-    optional_files, optional_notes = optional.write(analysis)
+    read_again = partial(frames_at, with_sign_of_life(scan, on_progress))
+    optional_files, optional_notes = optional.write(analysis, read_again)
+    if cine is not None:
+        optional_files["cine"] = cine.write(analysis, read_again)
     end = time.perf_counter()
     findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
     left_empty = dict.fromkeys(name for finding in findings for name in not_finite(finding))
@@ -182,19 +207,31 @@ def without_mask_names(note: str, user_masks: MasksLike | MaskFunction | None) -
 
 @contextmanager
 def local_copy(job: Job) -> Iterator[Job]:
-    """Yield the job with its input as a local file; an input at an address is fetched first."""
-    if not job.address:
+    """Yield the job with its input as a local file.
+
+    An input at an address is fetched first, and one in a zip archive is unpacked.
+    """
+    if job.scan_file is not None:
         yield job
         return
-    from usmicro.loading import remote
-    from usmicro.loading.dicom import web as dicomweb
-
-    fetch = dicomweb.local_copy if dicomweb.is_dicomweb(job.address) else remote.local_copy
-    with fetch(job.address) as copy:
+    with _copy_of(job) as copy:
         try:
             yield replace(job, path=copy)
         except UsmicroError as error:
             raise type(error)(str(error).replace(str(copy), job.name)) from error
+
+
+def _copy_of(job: Job) -> AbstractContextManager[Path]:
+    """Return a context that gives a temporary copy of an input that is not a local file."""
+    from usmicro.loading import remote
+    from usmicro.loading.dicom import web as dicomweb
+    from usmicro.loading.zip_archive import unpacked
+
+    if job.member is not None:
+        return unpacked(job.path, job.member, largest_mb=job.settings.loading.largest_inflated)
+    if dicomweb.is_dicomweb(job.address):
+        return dicomweb.local_copy(job.address)
+    return remote.local_copy(job.address)
 
 
 def with_progress(scan: Scan, on_progress: OnProgress) -> Scan:
@@ -204,6 +241,21 @@ def with_progress(scan: Scan, on_progress: OnProgress) -> Scan:
         for done, frame in enumerate(scan.read(), 1):
             yield frame
             on_progress(done, max(done, scan.declared_frames))
+
+    return replace(scan, read=read)
+
+
+def with_sign_of_life(scan: Scan, on_progress: OnProgress | None) -> Scan:
+    """Return a scan with the same frames that reports all as done after each frame is used.
+
+    A worker that reports nothing for limits.seconds ends, also while it writes pictures of frames.
+    """
+
+    def read() -> Iterator[Frame]:
+        for frame in scan.read():
+            yield frame
+            if on_progress is not None:
+                on_progress(scan.declared_frames, scan.declared_frames)
 
     return replace(scan, read=read)
 

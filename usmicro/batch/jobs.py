@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from usmicro import __version__
 from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.results import Result
+from usmicro.loading.zip_archive import ZipMember
 from usmicro.model.scan import Spacing
 from usmicro.settings import LimitSettings, Settings, TableSettings
 
@@ -44,9 +45,16 @@ class Job:
     """Hash of `mask_function`, which shows whether a former run used the same one."""
     real_name: str = ""
     """Path of the input below INPUT if `name` is a pseudonym; otherwise empty."""
+    member: ZipMember | None = None
+    """File in the zip archive `path` that is the scan; None if `path` is the scan itself."""
+    image_uid: str = ""
+    """SOPInstanceUID of a DICOM file in a zip archive, by which its masks are found; empty without
+    a folder of masks."""
     address: str = ""
     """Address of an input that is not a local file: of a DICOMweb instance, or one that fsspec
     reads. Otherwise empty."""
+    group: str | None = None
+    """Group of the image in groups.csv; empty if it has none, None if no groups are given."""
     optional_outputs: tuple[str, ...] = ()
     """Outputs to write in addition to overlay and mask: "dicom", "coco"."""
 
@@ -54,6 +62,11 @@ class Job:
     def own_name(self) -> str:
         """Path of the input below INPUT, by which the user's masks are found."""
         return self.real_name or self.name
+
+    @property
+    def scan_file(self) -> Path | None:
+        """File of the scan on this machine; None if it is at an address or in a zip archive."""
+        return None if self.address or self.member is not None else self.path
 
     @property
     def overlay_file(self) -> Path:
@@ -82,7 +95,27 @@ class Job:
         """Paths of the files of each optional output; some inputs have none, such as no DICOM."""
         from usmicro.writing.optional_outputs import optional_files
 
-        return {name: optional_files(self.out, self.stem, name) for name in self.optional_outputs}
+        frames = self.settings.coco.frames
+        return {
+            name: optional_files(self.out, self.stem, name, coco_frames=frames)
+            for name in self.optional_outputs
+        }
+
+    @property
+    def coco_folder(self) -> Path | None:
+        """Path of the folder for the frames of a cine in coco.json; None if none are written."""
+        from usmicro.writing.optional_outputs import coco_folder
+
+        if "coco" not in self.optional_outputs or not self.settings.coco.frames:
+            return None
+        return coco_folder(self.out, self.stem)
+
+    @property
+    def cine_files(self) -> tuple[Path, Path]:
+        """Paths of the contact sheet of a cine, and of the folder for the frames of its film."""
+        from usmicro.writing.cine_outputs import contact_sheet_file, film_folder
+
+        return contact_sheet_file(self.out, self.stem), film_folder(self.out, self.stem)
 
 
 def fingerprint_of(job: Job) -> str:
@@ -95,6 +128,7 @@ def fingerprint_of(job: Job) -> str:
     """
     from usmicro.foci.models import read_focus_models
     from usmicro.loading.masks import find_masks
+    from usmicro.loading.zip_archive import member_hash
 
     # what an input may cost and how tables are written does not change its result
     settings = asdict(replace(job.settings, limits=LimitSettings(), tables=TableSettings()))
@@ -102,20 +136,29 @@ def fingerprint_of(job: Job) -> str:
         f"{__version__}\n{json.dumps(settings)}\n{job.spacing}\n{job.spacing_wins}\n"
         f"{job.mask_function_hash}".encode()
     )
+
+    def update(name: str, content_hash: str) -> None:
+        digest.update(f"{name}\n".encode("utf-8", "backslashreplace"))
+        digest.update(bytes.fromhex(content_hash))
+
     files: list[Path] = []
     if job.address:
         digest.update(f"{_source_version(job.address)}\n".encode())
+    elif job.member is not None:
+        # the same as of the unpacked file, so that its result stays valid when it is unpacked
+        largest = job.settings.loading.largest_inflated
+        name = PurePosixPath(job.member.name).name
+        update(name, member_hash(job.path, job.member, largest_mb=largest))
     else:
         files.append(job.path)
     if job.masks is not None:
-        files += find_masks(job.masks, job.own_name, None if job.address else job.path)
+        files += find_masks(job.masks, job.own_name, job.scan_file, uid=job.image_uid or None)
     if job.settings.anatomy.mass_network:
         files.append(Path(job.settings.anatomy.mass_network))
     if job.settings.foci.models:
         files += read_focus_models(job.settings.foci.models).files
     for file in files:
-        digest.update(f"{file.name}\n".encode("utf-8", "backslashreplace"))
-        digest.update(bytes.fromhex(file_hash(file)))
+        update(file.name, file_hash(file))
     return digest.hexdigest()
 
 

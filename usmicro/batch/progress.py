@@ -15,8 +15,11 @@ BAR_SECONDS = 0.2
 """Least time between two updates of the bar, s. Chosen by judgement."""
 BAR_COLUMNS = (10, 40)
 """Least and greatest length of the bar, characters. Chosen by judgement."""
-TEXT_COLUMNS = 60
+TEXT_COLUMNS = 70
 """Columns of the terminal that are left for the text behind the bar. Chosen by judgement."""
+TIMED_FROM_FRAME = 3
+"""Frame of a cine from which the pace is measured when kernels were compiled for it: almost all are
+compiled by then. Chosen by judgement."""
 NAMED_FAILURES = 20
 """Number of failures that are named during a run; images.csv has all. Chosen by judgement."""
 
@@ -77,8 +80,7 @@ class Progress:
         self.kept += kept
         self._frames.finish(image, frames, kept=kept)
         if self._compiling:
-            self._compiling = False
-            self.start, self._not_timed = time.monotonic(), self._frames.done
+            self._restart_clock()
         if error:
             self.failed += 1
             if self.failed <= NAMED_FAILURES:
@@ -104,6 +106,8 @@ class Progress:
             return self.say(COMPILING)
         if declared > 1:
             self._frames.advance(image, done, declared)
+            if self._compiling and done >= min(TIMED_FROM_FRAME, declared):
+                self._restart_clock()
             self._current_frame = f"{printable(image)}: frame {done} of {declared}"
             self._report()
 
@@ -115,23 +119,38 @@ class Progress:
         """Return the present state of the run in one line."""
         parts = [f"{self.done}/{self.total}"]
         elapsed = time.monotonic() - self.start
-        frames = self._frames.done - self._not_timed
+        done, left = self._frames.done, self._frames.left
+        if round(done + left) > self.total - self.kept:  # not only single frames
+            parts.append(f"{done:.0f}/{done + left:.0f} frames")
+        frames = done - self._not_timed
         if frames and elapsed > 0 and not self._compiling:
             rate = frames / elapsed
             parts.append(f"{rate:.1f} frames/s" if rate >= 1 else f"{1 / rate:.1f} s a frame")
-            parts.append(f"{duration(self._frames.left / rate)} left")
+            parts.append(f"{duration(left / rate)} left")
         if self.failed:
             parts.append(f"{self.failed} failed")
-        if self._current_frame:
+        if self._current_frame and self.total > 1:
             parts.append(self._current_frame)
         if not self._bar:
             return ", ".join(parts)
         columns = shutil.get_terminal_size().columns
         least, greatest = BAR_COLUMNS
         width = max(least, min(greatest, columns - TEXT_COLUMNS))
-        filled = width * self.done // max(1, self.total)
+        filled = int(width * self._fraction(done, left))
         line = f"[{'#' * filled}{'.' * (width - filled)}]  {'  '.join(parts)}"
         return line[: max(20, columns - 1)]  # a line that wraps could not be replaced
+
+    def _fraction(self, done: float, left: float) -> float:
+        """Return the fraction of the run that is done; an input that is kept counts as the mean."""
+        if self.done == self.total:
+            return 1.0
+        kept = self.kept * (done + left) / (self.total - self.kept)
+        return (kept + done) / max(kept + done + left, 1.0)
+
+    def _restart_clock(self) -> None:
+        """Measure the pace from now on, after kernels were compiled."""
+        self._compiling = False
+        self.start, self._not_timed = time.monotonic(), self._frames.done
 
     def close(self) -> None:
         """End the line of the bar."""

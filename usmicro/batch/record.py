@@ -22,6 +22,7 @@ from usmicro.settings import Settings
 PACKAGES = (
     "numpy", "scipy", "scikit-image", "tifffile", "opencv-python-headless", "pillow", "pydicom",
     "numba", "python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "highdicom", "pyarrow",
+    "SimpleITK",
 )  # fmt: skip
 """Packages that results may depend on."""
 SUMMED = ("frames", "foci", "intramass", "extramass", "intraductal", "masses")
@@ -49,6 +50,7 @@ class Record:
         workers: int | None,
         spacing: str | float | Path | None,
         masks: str | Path | MaskFunction | None,
+        group: str | Path | None = None,
         remarks: list[str],
         warnings: Iterable[RunWarning] = (),
         private: bool = False,
@@ -60,7 +62,7 @@ class Record:
         settings : Settings
         workers : int or None
             Number of worker processes; None for a Dask cluster.
-        spacing, masks
+        spacing, masks, group
             As given to `usmicro.run`.
         remarks : list of str
             What the user should know about the arguments.
@@ -74,7 +76,9 @@ class Record:
         self.masks = (
             function_name(masks) if callable(masks) else None if masks is None else Path(masks).name
         )
+        self.group = None if group is None else Path(group).name
         if private:
+            self.group = None if group is None else "table"
             self.spacing = "table" if isinstance(self.spacing, str) else self.spacing
             self.masks = "folder" if isinstance(masks, str | Path) else self.masks
         self.private = private
@@ -140,6 +144,7 @@ class Record:
             "options": {
                 "spacing": self.spacing,
                 "masks": self.masks,
+                "group": self.group,
                 "pseudonyms": self.private,
                 "workers": self.workers or "cluster",
             },

@@ -71,6 +71,7 @@ def run(
     cluster: str | None = None,
     spacing: str | float | Path | None = None,
     masks: str | Path | MaskFunction | None = None,
+    group: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
     pseudonyms: str | Path | None = None,
@@ -88,8 +89,8 @@ def run(
     Parameters
     ----------
     inputs : path or sequence of paths
-        Files, folders (searched through), glob patterns, addresses such as s3://bucket/folder, or
-        DICOMweb addresses of studies and series.
+        Files, folders and zip archives (searched through), glob patterns, addresses such as
+        s3://bucket/folder, or DICOMweb addresses of studies and series.
     out : path
         Folder for the results, or its address. It must be empty or new unless `resume` or
         `overwrite` is given.
@@ -107,6 +108,9 @@ def run(
         Folder of the user's masks, or a function that returns them for a frame, as in
         `usmicro.analyze`. The result of a function must depend on its arguments alone. With several
         workers it must be a function of a module that they can import, not of the script itself.
+    group : path, optional
+        CSV table with the column `group` and one of `image`, `patient` and `study`, see
+        docs/outputs.md. Counts over the images of each group are written to groups.csv.
     resume : bool
         Keep the results in `out` whose input, masks and settings are unchanged. With `limit`, the
         results of inputs beyond the limit stay in the tables, too. A masks function
@@ -191,6 +195,7 @@ def run(
         settings=settings,
         spacing=spacing,
         masks=masks,
+        group=group,
         key=key,
         optional_outputs=("dicom",) * dicom + ("coco",) * coco,
     )
@@ -205,6 +210,7 @@ def run(
         workers=workers if cluster is None else None,
         spacing=spacing,
         masks=masks,
+        group=group,
         remarks=remarks,
         warnings=warnings,
         private=key is not None,

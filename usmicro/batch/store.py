@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from usmicro.batch.groups import GROUPS
 from usmicro.batch.jobs import Job
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError
+from usmicro.writing.cine_outputs import CONTACT_SHEETS
+from usmicro.writing.coco_frames import remove_frames
 from usmicro.writing.files import UNFINISHED
 from usmicro.writing.report.page import PAGES, remove_report
 
@@ -27,7 +30,7 @@ PARQUET = tuple(name.replace(".csv", ".parquet") for name in TABLES)
 """Names of the tables as Parquet files."""
 COCO = "coco.json"
 """Name of the COCO file in the output folder."""
-FOLDERS = ("overlays", "masks", "dicom", "images", PAGES)
+FOLDERS = ("overlays", "masks", "dicom", "images", "coco", CONTACT_SHEETS, PAGES)
 """Folders that a run makes in its output folder."""
 APPLICATION_ID = 0x75736D63
 """Application number in the header of the SQLite database, "usmc" in ASCII. It shows that the
@@ -161,16 +164,28 @@ class ResultStore:
                 raise
         return ResultStore(out, database)
 
-    def reserve(self, jobs: Iterable[Job]) -> None:
+    def reserve(self, jobs: Sequence[Job]) -> None:
         """List the files that jobs may write as files of this program, before they are written."""
         with database_errors(self.out):
             files = (
                 path.relative_to(self.out).as_posix()
                 for job in jobs
-                for path in (*job.files, *(f for own in job.optional_files.values() for f in own))
+                for path in (
+                    *job.files,
+                    job.cine_files[0],
+                    *(f for own in job.optional_files.values() for f in own),
+                )
+            )
+            # a folder ends with a slash; its files get their names during the analysis
+            folders = (
+                f"{folder.relative_to(self.out).as_posix()}/"
+                for job in jobs
+                for folder in (job.coco_folder, job.cine_files[1])
+                if folder is not None
             )
             self._database.executemany(
-                "INSERT OR IGNORE INTO files VALUES (?)", ((_as_utf8(file),) for file in files)
+                "INSERT OR IGNORE INTO files VALUES (?)",
+                ((_as_utf8(name),) for name in (*files, *folders)),
             )
             self._commit()
 
@@ -199,7 +214,11 @@ class ResultStore:
         with database_errors(self.out):
             files = [row[0] for row in self._database.execute("SELECT path FROM files")]
             remove_unfinished(self.out)
-            for name in (*files, *TABLES, *PARQUET, COCO, RECORD):
+            for name in files:
+                if name.endswith("/"):
+                    remove_frames(self.out / name)
+            files = [name for name in files if not name.endswith("/")]
+            for name in (*files, *TABLES, *PARQUET, COCO, GROUPS, RECORD):
                 try:
                     (self.out / name).unlink(missing_ok=True)
                 except OSError as error:

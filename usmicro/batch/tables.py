@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from usmicro.batch.groups import GROUPS, GROUPS_COLUMNS, GroupCounts
 from usmicro.batch.jobs import Job
 from usmicro.batch.record import Record
 from usmicro.batch.results import Result
@@ -57,6 +59,8 @@ def write_outputs(
     _write_tables(jobs, store, record, outdated)
     for name in TABLES:
         write_parquet(store.out / name)
+    if any(job.group is not None for job in jobs):
+        _write_groups(jobs, store, record)
     if jobs and "coco" in jobs[0].optional_outputs:
         _write_coco(jobs, store)
     if record.complete:
@@ -67,7 +71,7 @@ def _write_tables(
     jobs: list[Job], store: ResultStore, record: Record, outdated: frozenset[str]
 ) -> None:
     """Write the CSV tables and run.json."""
-    mark = codecs.BOM_UTF8 if record.settings.tables.byte_order_mark else b""
+    mark = _mark(record)
     columns_of_tables = (
         IMAGES_COLUMNS,
         MASSES_COLUMNS,
@@ -104,6 +108,11 @@ def _write_tables(
         record.write(file, _results_so_far(jobs, store, outdated))
 
 
+def _mark(record: Record) -> bytes:
+    """Return the byte-order mark with which the tables begin; empty by default."""
+    return codecs.BOM_UTF8 if record.settings.tables.byte_order_mark else b""
+
+
 def _new_table(
     stack: ExitStack, path: Path, columns: tuple[str, ...], mark: bytes
 ) -> Callable[[Mapping[str, Any]], None]:
@@ -114,12 +123,34 @@ def _new_table(
 
 
 def _write_coco(jobs: list[Job], store: ResultStore) -> None:
+    """Write coco.json: the picture of each input, or the frames of a cine that have one."""
+    images = store.out / "images"
     with replacing(store.out / COCO) as file, CocoWriter(file) as coco:
         for job in jobs:
             result = store.result(job)
-            if result is not None and result.summary is not None:
-                picture = job.optional_files["coco"][0].relative_to(store.out).as_posix()
+            if result is None or result.summary is None:
+                continue
+            files = result.optional_files.get("coco", {})
+            frames = next((name for name in files if name.endswith(".jsonl")), None)
+            if frames is None:
+                picture = job.optional_files["coco"][0].relative_to(images).as_posix()
                 coco.add(picture, result.image, result.labels, result)
+                continue
+            with open(store.out / frames, "rb") as lines:
+                for line in lines:
+                    coco.add_annotated(**json.loads(line))
+
+
+def _write_groups(jobs: list[Job], store: ResultStore, record: Record) -> None:
+    """Write groups.csv; groups of inputs beyond --limit are left out."""
+    counts = GroupCounts({job.group or "" for job in jobs})
+    for job in jobs:
+        if (result := store.result(job)) is not None:
+            counts.add(job.group or "", result)
+    with ExitStack() as stack:
+        add = _new_table(stack, store.out / GROUPS, GROUPS_COLUMNS, _mark(record))
+        for row in counts.rows():
+            add(row)
 
 
 def _results_so_far(

@@ -11,17 +11,11 @@ from typing import Any
 
 from usmicro import __version__
 from usmicro.errors import UsageError
+from usmicro.evaluation.group_measures import froc_of, measure_groups, measures_of
 from usmicro.evaluation.matching import compare
-from usmicro.evaluation.metrics import LEAST_DISTANCE_PX, free_response
+from usmicro.evaluation.metrics import LEAST_DISTANCE_PX
 from usmicro.evaluation.page import page
 from usmicro.evaluation.result import Cells, Evaluation
-from usmicro.evaluation.rows import Row
-from usmicro.evaluation.run_measures import (
-    measure_areas,
-    measure_calcification,
-    measure_foci,
-    measure_hits,
-)
 from usmicro.evaluation.tables import froc_table, images_table, matches_table
 from usmicro.evaluation.truth import read_truth
 from usmicro.foci.operating_point import listing_confidence
@@ -36,6 +30,7 @@ def evaluate(
     truth: str | Path,
     *,
     out: str | Path | None = None,
+    group: str | Path | None = None,
     least_distance: float = LEAST_DISTANCE_PX,
 ) -> Evaluation:
     """Measure how well the results of a run agree with labels.
@@ -51,6 +46,9 @@ def evaluate(
         A CSV table, or a folder with tables and masks; see docs/evaluate.md.
     out : path, optional
         Folder for evaluation.html, evaluation.json and tables. If not given, nothing is written.
+    group : path, optional
+        A table of groups of images, patients or studies, which are measured one by one; see
+        docs/evaluate.md.
     least_distance : float
         A focus hits a mark within half the diameter of the mark, and always within this distance
         in pixels.
@@ -78,16 +76,9 @@ def evaluate(
         # name every place on each image with calcifications
         listed=listed if run_confidence < listed else None,
     )
-    detections = [image.detections for image in comparison.images if image.detections is not None]
-    curve = free_response(detections) if detections else None
+    curve = froc_of(comparison)
     complete = run_confidence == 0
-    measures = [
-        *measure_calcification(comparison),
-        *measure_foci(comparison, curve, listed, complete=complete),
-        *measure_hits(comparison, listed),
-        *measure_areas(comparison),
-    ]
-    rows = [Row("", *result) for result in measures if math.isfinite(result[1].value)]
+    rows = measures_of(comparison, curve, listed, complete=complete)
     if not rows:
         raise UsageError(
             f"{truth}: contains no label that can be measured; see docs/evaluate.md for the labels "
@@ -99,6 +90,9 @@ def evaluate(
             f"(confidence {run_confidence:.3g}); for the complete curve run "
             "usmicro run with --set foci.minimum_confidence=0"
         )
+    groups = []
+    if group is not None:
+        groups = measure_groups(Path(group), run, comparison, listed, complete=complete)
     has_patients = comparison.patient_groups(comparison.images) is not None
     evaluation = Evaluation(
         rows=rows,
@@ -107,6 +101,7 @@ def evaluate(
         listed=listed,
         complete=complete,
         resampled="patients" if has_patients else "images",
+        groups=groups,
     )
     if out is not None:
         _write(evaluation, Path(out))
@@ -131,10 +126,13 @@ def _write(evaluation: Evaluation, out: Path) -> None:
         "measures": evaluation.to_rows(),
         "intervals": f"95 %, percentile bootstrap over {evaluation.resampled}",
         "listed_from_confidence": evaluation.listed,
+        "groups": evaluation.group_rows(),
         "remarks": evaluation.remarks,
     }
     write_atomically(out / "evaluation.json", (json.dumps(content, indent=1) + "\n").encode())
     write_atomically(out / "measures.csv", as_csv(evaluation.to_rows()))
+    if evaluation.groups:
+        write_atomically(out / "groups.csv", as_csv(evaluation.group_rows()))
     write_atomically(out / "images.csv", as_csv(images_table(evaluation)))
     if evaluation.froc is not None:
         write_atomically(out / "froc.csv", as_csv(froc_table(evaluation.froc)))

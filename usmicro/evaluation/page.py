@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 
 from usmicro import __version__
+from usmicro.evaluation.group_measures import groups_section
 from usmicro.evaluation.plots import Point, curve, histogram
 from usmicro.evaluation.result import Cells, Evaluation
 from usmicro.evaluation.rows import Row
@@ -75,6 +76,7 @@ not a medical device, not for diagnosis.</p>
 Intervals are 95 % percentile bootstrap intervals over {evaluation.resampled}.</p>
 {f"<ul>{remarks}</ul>" if remarks else ""}
 <h2>Measures</h2>{_measures(evaluation.rows)}
+{groups_section(evaluation.groups)}
 <h2>Curves</h2><div class="plots">{plots}</div>
 <h2>Worst images</h2>{_worst_images(evaluation)}
 </body></html>

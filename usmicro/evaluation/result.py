@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from usmicro.evaluation.group_measures import GroupRow
 from usmicro.evaluation.matching import Comparison
 from usmicro.evaluation.metrics import FreeResponse
 from usmicro.evaluation.rows import Row, finite
@@ -28,6 +29,8 @@ class Evaluation:
     """True if the run listed every candidate, so that the free-response curve is complete."""
     resampled: str
     """What was resampled for the intervals: "images" or "patients"."""
+    groups: list[GroupRow] = field(default_factory=list)
+    """The measures of each group of images."""
 
     @property
     def remarks(self) -> list[str]:
@@ -36,13 +39,18 @@ class Evaluation:
 
     def to_rows(self) -> list[Cells]:
         """Return the measures as dictionaries; a missing bound of an interval is None."""
-        return [
-            {
-                "measure": row.measure,
-                "value": finite(row.estimate.value),
-                "low": finite(row.estimate.low),
-                "high": finite(row.estimate.high),
-                "images": row.images,
-            }
-            for row in self.rows
-        ]
+        return [_cells(row) for row in self.rows]
+
+    def group_rows(self) -> list[Cells]:
+        """Return the measures of each group likewise, with the group."""
+        return [{"group": item.group, **_cells(item.row)} for item in self.groups]
+
+
+def _cells(row: Row) -> Cells:
+    return {
+        "measure": row.measure,
+        "value": finite(row.estimate.value),
+        "low": finite(row.estimate.low),
+        "high": finite(row.estimate.high),
+        "images": row.images,
+    }

@@ -27,8 +27,8 @@ def load(
     Parameters
     ----------
     path : str or Path
-        A DICOM, PNG, JPEG, BMP, TIFF, GIF, MP4, MOV, AVI, MKV or WebM file. The format is detected
-        from its content, not from its suffix.
+        A DICOM, PNG, JPEG, BMP, TIFF, GIF, MP4, MOV, AVI, MKV, WebM, NPY, NPZ, NIfTI, NRRD or
+        MetaImage file. The format is detected from its content, not from its suffix.
     name : str, optional
         Name of the image in tables; the file name if not given.
     spacing : Spacing, optional
@@ -46,22 +46,31 @@ def load(
     ScanError
         If the file is missing, damaged, too large, not an image, or not ultrasound.
     CodecError
-        If no installed package decodes its pixels.
+        If no installed package reads it or decodes its pixels.
     UsageError
         If `spacing` is not positive.
     """
     from usmicro.loading.formats import (
+        ARRAY_FORMATS,
         EXPECTED_FORMATS,
         STILL_FORMATS,
         VIDEO_FORMATS,
+        VOLUME_FORMATS,
         detect_format,
     )
+    from usmicro.loading.zip_archive import is_zip, zip_members
 
     path = Path(path)
     settings = LoadingSettings() if settings is None else settings
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
         raise ScanError(f"{path}: {found}; expected one {EXPECTED_FORMATS} file")
+    if is_zip(path):
+        zip_members(path)  # the error of a damaged archive says so
+        raise ScanError(
+            f"{path}: expected one scan, found a zip archive; give it to `usmicro run`, which "
+            "reads the scans in archives on this machine, or unpack it"
+        )
     file_format = detect_format(path)
     if file_format == "dicom":
         from usmicro.loading.dicom.reader import load_dicom
@@ -75,6 +84,14 @@ def load(
         from usmicro.loading.raster import load_raster
 
         scan = load_raster(path, file_format, name=name or path.name, settings=settings)
+    elif file_format in ARRAY_FORMATS:
+        from usmicro.loading.array_file import load_array
+
+        scan = load_array(path, file_format, name=name or path.name, settings=settings)
+    elif file_format in VOLUME_FORMATS:
+        from usmicro.loading.volume import load_volume
+
+        scan = load_volume(path, file_format, name=name or path.name, settings=settings)
     else:
         words = {"empty": "an empty file", "unknown": "a file of an unknown format"}
         found = words.get(file_format, file_format)

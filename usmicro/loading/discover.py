@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,10 +21,12 @@ from usmicro.loading.file_kinds import (
     picture_kinds,
 )
 from usmicro.loading.formats import EXPECTED_FORMATS
+from usmicro.loading.local_files import LocalFile, files_below
 from usmicro.loading.mask_names import is_named_like_mask
 from usmicro.loading.mask_pixels import looks_like_mask
 from usmicro.loading.passed_over import PassedOver
 from usmicro.loading.remote import is_address, list_files
+from usmicro.loading.zip_archive import ZipMember, is_zip
 from usmicro.model.warnings import RunWarning
 
 
@@ -36,9 +37,12 @@ class Input:
     path: Path
     """Path of the file; not used if `address` is given."""
     name: str
-    """Name of the image in tables: its path below the INPUT folder, with forward slashes."""
+    """Name of the image in tables: its path below the INPUT folder or zip archive, with forward
+    slashes."""
     address: str = ""
     """Address of a file that is not on a file system of this machine; otherwise empty."""
+    member: ZipMember | None = None
+    """File in the zip archive `path` that is the scan; None if `path` is the scan itself."""
 
 
 @dataclass
@@ -83,15 +87,17 @@ class Search:
 
 
 def find_scans(inputs: Sequence[str | Path]) -> list[Input]:
-    """Find the scans in folders, files and glob patterns, as `search_scans`."""
+    """Find the scans in folders, zip archives, files and patterns, as `search_scans`."""
     return search_scans(inputs).scans
 
 
 def search_scans(inputs: Sequence[str | Path]) -> Search:
-    """Find the scans in folders, files and glob patterns.
+    """Find the scans in folders, zip archives, files and glob patterns.
 
-    Folders are searched with all their subfolders. The search leaves out hidden files, masks,
-    output folders of runs, DICOM objects without an image, and files that are not images or videos.
+    Folders are searched with all their subfolders and the zip archives in them. A file in an
+    archive has the name that it would have if the archive were a folder. The search leaves out
+    hidden files, masks, output folders of runs, zip archives in zip archives, DICOM objects without
+    an image, and files that are not images or videos.
     A picture with few grey values is a mask if its name is that of a scan with a word for masks, if
     its folder has a name for masks, or if the pictures of its folder are such and it has the name
     of a scan in the folder above or in one beside. A file that is named, or matched by a
@@ -101,7 +107,7 @@ def search_scans(inputs: Sequence[str | Path]) -> Search:
     Parameters
     ----------
     inputs : sequence of str or Path
-        Folders, files, patterns with `*`, `?`, `[...]` and `**`, or addresses such as
+        Folders, zip archives, files, patterns with `*`, `?`, `[...]` and `**`, or addresses such as
         s3://bucket/folder.
 
     Returns
@@ -114,18 +120,22 @@ def search_scans(inputs: Sequence[str | Path]) -> Search:
         If an input does not exist, a folder cannot be read, or no scan is found.
     """
     search = Search()
-    local: dict[str, tuple[Path, Path]] = {}  # real path: (INPUT folder, path)
-    counted: set[str] = set()  # real paths of the other files, each counted once
+    local: dict[str, tuple[Path, LocalFile]] = {}  # by identity, with the INPUT folder
+    counted: set[str] = set()  # identities of the other files, each counted once
     remote: list[Input] = []
     for given in inputs:
         if is_address(given):
             remote += _scans_at(str(given), search)
             continue
         for root in _expanded(given):
-            if root.is_dir():
-                for path in _scans_below(root, search, counted):
-                    local.setdefault(os.path.realpath(path), (root, path))
-            elif local.setdefault(os.path.realpath(root), (root.parent, root))[1] == root:
+            if root.is_dir() or is_zip(root):
+                for file in _scans_below(root, search, counted):
+                    # an archive that cannot be read is one file, with the name of the archive
+                    folder = root.parent if file.path == root else root
+                    local.setdefault(file.identity, (folder, file))
+                continue
+            file = LocalFile(root)
+            if local.setdefault(file.identity, (root.parent, file))[1] == file:
                 _note_mask(root, search)
     if not local and not remote:
         passed_over = [warning.examples[0] for warning in search.warnings()]
@@ -166,62 +176,35 @@ def _expanded(given: str | Path) -> list[Path]:
     return [Path(match) for match in matches]
 
 
-def _files_below(root: Path) -> Iterator[Path]:
-    """Yield the files below a folder, without hidden ones and those of output folders of runs.
+def _scans_below(root: Path, search: Search, counted: set[str]) -> Iterator[LocalFile]:
+    """Yield the scans below a folder or zip archive, and count the other files.
 
-    Links are followed, but each real folder is visited once, so that loops of links end.
+    `counted` are the identities of files that were counted before.
     """
-    visited: set[str] = set()
-    pending = [root]
-    while pending:
-        folder = pending.pop()
-        real = os.path.realpath(folder)
-        if real in visited or is_result(folder):
-            continue
-        visited.add(real)
-        try:
-            names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-        except OSError as error:
-            raise UsageError(
-                f"{folder}: cannot be read: {error.strerror or error}; "
-                "allow reading the folder or leave it out"
-            ) from error
-        for path in (folder / name for name in names):
-            if os.path.isdir(path):
-                pending.append(path)
-            else:
-                yield path
-
-
-def _scans_below(root: Path, search: Search, counted: set[str]) -> Iterator[Path]:
-    """Yield the scans below a folder, and count the other files.
-
-    `counted` are the real paths of files that were counted before.
-    """
-    scans: dict[PurePosixPath, Path] = {}
-    pictures: dict[PurePosixPath, Path] = {}
-    for path in _files_below(root):
-        name = PurePosixPath(path.relative_to(root).as_posix())
-        kind, word = kind_of_file(path)
+    scans: dict[PurePosixPath, LocalFile] = {}
+    pictures: dict[PurePosixPath, LocalFile] = {}
+    for file in files_below(root):
+        name = PurePosixPath(file.path.relative_to(root).as_posix())
+        kind, word = file.kind()
         if kind == "picture":
-            pictures[name] = path
+            pictures[name] = file
         elif kind == "scan":
-            scans[name] = path
-        elif (real := os.path.realpath(path)) not in counted:
-            counted.add(real)
+            scans[name] = file
+        elif file.identity not in counted:
+            counted.add(file.identity)
             _count(kind, word, name, search)
     yield from scans.values()
     for name, is_mask in _examined_pictures(
-        [Picture(name, partial(looks_like_mask, path)) for name, path in pictures.items()],
+        [Picture(name, file.looks_like_mask) for name, file in pictures.items()],
         list(scans),
-        root,
+        root if root.is_dir() else root.with_suffix(""),
         search,
     ):
-        real = os.path.realpath(pictures[name])
+        file = pictures[name]
         if not is_mask:
-            yield pictures[name]
-        elif real not in counted:
-            counted.add(real)
+            yield file
+        elif file.identity not in counted:
+            counted.add(file.identity)
             search.masks += 1
 
 
@@ -275,28 +258,18 @@ def _scans_at(address: str, search: Search) -> list[Input]:
     return [Input(Path(name), str(name), files.address(name)) for name in scans]
 
 
-def is_result(folder: Path) -> bool:
-    """Return True if a folder is the output of a run of usmicro."""
-    try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(record, dict) and "usmicro" in record
-
-
-def _named(files: list[tuple[Path, Path]]) -> list[Input]:
+def _named(files: list[tuple[Path, LocalFile]]) -> list[Input]:
     """Name each file by its path below its INPUT.
 
     Files that would have the same name get as many more parts of their path as make them unique.
 
     Parameters
     ----------
-    files : list of (root, path)
-        The folder of the INPUT and the path of each file.
+    files : list of (root, file)
+        The folder of the INPUT and each file.
     """
-    lengths = [len(path.relative_to(root).parts) for root, path in files]
-    absolute = [Path(os.path.abspath(path)).as_posix().replace(":", "") for _, path in files]
-    parts = [[part for part in path.split("/") if part] for path in absolute]
+    lengths = [len(file.path.relative_to(root).parts) for root, file in files]
+    parts = [_parts_of(file.path) for _, file in files]
     while True:
         names = ["/".join(part[-length:]) for part, length in zip(parts, lengths, strict=True)]
         same_name: dict[str, list[int]] = {}
@@ -308,5 +281,15 @@ def _named(files: list[tuple[Path, Path]]) -> list[Input]:
         for i in clashing:
             lengths[i] += 1
     readable = [name.encode("utf-8", "backslashreplace").decode() for name in names]
-    inputs = (Input(path, name) for (_, path), name in zip(files, readable, strict=True))
+    inputs = (
+        Input(file.file, name, member=file.member)
+        for (_, file), name in zip(files, readable, strict=True)
+    )
     return sorted(inputs, key=lambda scan: scan.name)
+
+
+def _parts_of(path: Path) -> list[str]:
+    """Return the parts of the absolute path, the letter of a drive without its colon first."""
+    drive, rest = os.path.splitdrive(os.path.abspath(path))
+    parts = [drive.replace(":", ""), *Path(rest).as_posix().split("/")]
+    return [part for part in parts if part]

@@ -14,6 +14,7 @@ from typing import Literal
 from usmicro.errors import ScanError
 from usmicro.loading.dicom.references import read_summary
 from usmicro.loading.formats import (
+    COMPRESSED_NIFTI,
     DICOM_SUFFIXES,
     HEAD_BYTES,
     SCAN_FORMATS,
@@ -116,7 +117,8 @@ def _kind_by_name(name: str) -> tuple[Kind, str] | None:
         return "other", suffix
     if suffix in PICTURE_SUFFIXES:
         return "picture", ""
-    if suffix in (SCAN_SUFFIXES | UNSUPPORTED_SUFFIXES) - DICOM_SUFFIXES:
+    is_compressed_nifti = name.lower().endswith(COMPRESSED_NIFTI)
+    if is_compressed_nifti or suffix in (SCAN_SUFFIXES | UNSUPPORTED_SUFFIXES) - DICOM_SUFFIXES:
         return "scan", ""
     return None
 

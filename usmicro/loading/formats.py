@@ -6,6 +6,7 @@ import io
 import os
 import re
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,15 @@ VIDEO_FORMATS = ("mp4", "avi", "matroska")
 """Video formats that are read as scans; QuickTime files (MOV) are "mp4", WebM files "matroska"."""
 STILL_FORMATS = ("png", "jpeg", "bmp", "tiff", "gif")
 """Image formats that are read as scans and as masks; TIFF, PNG and GIF may hold several images."""
-SCAN_FORMATS = ("dicom", *STILL_FORMATS, *VIDEO_FORMATS)
+ARRAY_FORMATS = ("npy", "npz")
+"""Formats of NumPy arrays that are read as scans."""
+VOLUME_FORMATS = ("nifti", "nrrd", "metaimage")
+"""Formats of volumes that are read as scans; NIfTI files may be compressed with gzip."""
+SCAN_FORMATS = ("dicom", *STILL_FORMATS, *VIDEO_FORMATS, *ARRAY_FORMATS, *VOLUME_FORMATS)
 """File formats that are read as scans."""
-EXPECTED_FORMATS = "DICOM, PNG, JPEG, BMP, TIFF, GIF, MP4, MOV, AVI, MKV or WebM"
+EXPECTED_FORMATS = (
+    "DICOM, PNG, JPEG, BMP, TIFF, GIF, MP4, MOV, AVI, MKV, WebM, NPY, NPZ, NIfTI, NRRD or MetaImage"
+)
 """Names of the formats that are read, for error messages."""
 DICOM_SUFFIXES = frozenset((".dcm", ".dicom", ".dic", ".ima"))
 """Suffixes of DICOM files, which may hold a scan or a segmentation."""
@@ -27,12 +34,17 @@ VIDEO_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".web
 _STILL_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".gif")
 )
-SCAN_SUFFIXES = DICOM_SUFFIXES | VIDEO_SUFFIXES | _STILL_SUFFIXES
+_ARRAY_SUFFIXES = frozenset((".npy", ".npz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd"))
+"""Suffixes of NumPy arrays and volumes; .nhdr and .mhd are headers whose pixels are in another
+file, which is not read."""
+COMPRESSED_NIFTI = ".nii.gz"
+"""End of the names of compressed NIfTI files, whose suffix is only .gz."""
+SCAN_SUFFIXES = DICOM_SUFFIXES | VIDEO_SUFFIXES | _STILL_SUFFIXES | _ARRAY_SUFFIXES
 """Suffixes of files that are taken as scans, whatever their content is."""
 UNSUPPORTED_SUFFIXES = frozenset(
     (
         *(".webp", ".jp2", ".j2k", ".jxl", ".heic", ".avif"),
-        *(".wmv", ".mpg", ".mpeg", ".nii", ".nrrd", ".mha"),
+        *(".wmv", ".mpg", ".mpeg"),
     )
 )
 """Suffixes of images and videos that are not read; such a file gets a row with an error in the
@@ -62,7 +74,10 @@ _SIGNATURES = (
     (b"0&\xb2u\x8ef\xcf\x11", "Windows Media video"),
     (b"\0\0\1\xba", "MPEG program stream"),
     (b"\0\0\1\xb3", "MPEG video stream"),
-    (b"NRRD", "NRRD"),
+    (b"NRRD", "nrrd"),
+    (b"\x93NUMPY", "npy"),
+    (b"ObjectType = Image", "metaimage"),
+    (b"NDims = ", "metaimage"),
     (b"%PDF", "PDF"),
     (b"PK\x03\x04", "ZIP archive"),
     (b"\x1f\x8b", "gzip archive"),
@@ -141,7 +156,9 @@ def format_of_bytes(head: bytes) -> str:
         return "dicom"  # first, since a DICOM preamble may hold the signature of another format
     for signature, name in _SIGNATURES:
         if head.startswith(signature):
-            return name
+            return _format_in_archive(head) or name
+    if _is_nifti(head):
+        return "nifti"
     if head[4:8] == b"ftyp":
         return "HEIF or AVIF" if head[8:12] in _STILL_BRANDS else "mp4"
     if head[4:8] in _QUICKTIME_BOXES and not _is_text(head):
@@ -151,6 +168,33 @@ def format_of_bytes(head: bytes) -> str:
     if _is_dicom_without_preamble(head):
         return "dicom"
     return "text" if _is_text(head) else "unknown"
+
+
+def _format_in_archive(head: bytes) -> str:
+    """Return the format of an archive that holds one scan; empty if it is another file.
+
+    An .npz file is a zip archive whose files are arrays. A NIfTI file may be compressed.
+    """
+    if head.startswith(b"PK\x03\x04"):
+        name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
+        return "npz" if name.endswith(b".npy") else ""
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            inner = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, HEAD_BYTES)
+        except zlib.error:
+            return ""
+        return "nifti" if _is_nifti(inner) else ""
+    return ""
+
+
+def _is_nifti(head: bytes) -> bool:
+    """Return True if these first bytes begin a NIfTI file: the size of its header, and its axes."""
+    for order in ("little", "big"):
+        if int.from_bytes(head[:4], order) == 348:
+            return 1 <= int.from_bytes(head[40:42], order) <= 7
+        if int.from_bytes(head[:4], order) == 540:
+            return head[4:8] == b"n+2\0"
+    return False
 
 
 def is_video_stream(head: bytes) -> bool:

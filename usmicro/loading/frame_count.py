@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from usmicro.errors import UsmicroError
-from usmicro.loading.formats import STILL_FORMATS, VIDEO_FORMATS, detect_format
+from usmicro.loading import load
+from usmicro.loading.formats import (
+    ARRAY_FORMATS,
+    STILL_FORMATS,
+    VIDEO_FORMATS,
+    VOLUME_FORMATS,
+    detect_format,
+)
 
 
 def declared_frames(path: Path) -> int:
@@ -21,6 +28,8 @@ def declared_frames(path: Path) -> int:
             return _in_video(path)
         if file_format in STILL_FORMATS:
             return _in_picture(path, file_format)
+        if file_format in (*ARRAY_FORMATS, *VOLUME_FORMATS):
+            return load(path).declared_frames
     except (UsmicroError, OSError, ValueError, AttributeError, TypeError):
         pass  # whatever is wrong with the file is reported when it is loaded
     return 1

@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 from usmicro.errors import ScanError
 from usmicro.loading.dicom.references import read_image_uid, read_summary
-from usmicro.loading.discover import is_result
 from usmicro.loading.formats import (
     DICOM_SUFFIXES,
     SCAN_SUFFIXES,
@@ -19,6 +18,7 @@ from usmicro.loading.formats import (
     UNSUPPORTED_SUFFIXES,
     detect_format,
 )
+from usmicro.loading.local_files import is_result
 from usmicro.loading.mask_names import (
     PICTURE_SUFFIXES,
     is_named_like_mask,
@@ -38,7 +38,12 @@ recorded."""
 
 
 def search_masks(
-    folder: Path, name: str, scan: Path | None, remarks: list[Remark] | None = None
+    folder: Path,
+    name: str,
+    scan: Path | None,
+    remarks: list[Remark] | None = None,
+    *,
+    uid: str | None = None,
 ) -> list[Path]:
     """Return the masks of an image; see `usmicro.loading.masks.find_masks`.
 
@@ -56,7 +61,7 @@ def search_masks(
             masks = _without_scan_itself(place, masks, name)
         if masks:
             return masks
-    uid = None if scan is None else read_image_uid(scan)
+    uid = uid if scan is None else read_image_uid(scan)
     if uid is None:
         return []
     index = _uid_index(folder)
@@ -238,7 +243,11 @@ class MaskMatches:
     """Names of the images that have no mask, in the order given."""
 
 
-def match_masks(folder: Path, images: Iterable[tuple[str, Path | None]]) -> MaskMatches:
+def match_masks(
+    folder: Path,
+    images: Iterable[tuple[str, Path | None]],
+    uids: Mapping[str, str] | None = None,
+) -> MaskMatches:
     """Compare a folder of masks with the images of a run.
 
     Parameters
@@ -246,6 +255,8 @@ def match_masks(folder: Path, images: Iterable[tuple[str, Path | None]]) -> Mask
     folder : Path
     images : iterable of (str, Path or None)
         Name of each image below INPUT, and its file, if it has one on this machine.
+    uids : mapping, optional
+        SOPInstanceUIDs of images without such a file, by their names.
 
     Returns
     -------
@@ -256,6 +267,7 @@ def match_masks(folder: Path, images: Iterable[tuple[str, Path | None]]) -> Mask
     OSError
         If the folder cannot be read.
     """
+    uids = uids or {}
     _real_folder.cache_clear()
     _uid_indices.clear()  # files may have changed in place since a former run of this process
     uses: dict[Path, int] = defaultdict(int)
@@ -265,7 +277,7 @@ def match_masks(folder: Path, images: Iterable[tuple[str, Path | None]]) -> Mask
         if scan is not None:
             scans.add(_entry(scan))
         try:
-            masks = search_masks(folder, name, scan)
+            masks = search_masks(folder, name, scan, uid=uids.get(name))
         except ScanError:  # the image will fail with this message
             for place in _places(folder, name, scan):
                 uses.update({path: 1 for path in _named_files(place, name) if path not in uses})

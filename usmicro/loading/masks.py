@@ -7,9 +7,9 @@ from pathlib import Path
 
 from usmicro.loading.dicom.references import read_image_uid
 from usmicro.loading.dicom.segmentation import Segmentation, Structure, read_segmentation
-from usmicro.loading.discover import is_result
 from usmicro.loading.formats import detect_format
 from usmicro.loading.frame_masks import FrameMasks
+from usmicro.loading.local_files import is_result
 from usmicro.loading.mask_names import structure_in_name
 from usmicro.loading.mask_pictures import LABELS, read_picture
 from usmicro.loading.mask_search import MaskMatches, match_masks, search_masks
@@ -21,7 +21,9 @@ from usmicro.model.warnings import Remark, separated
 __all__ = ["LABELS", "FrameMasks", "MaskMatches", "find_masks", "match_masks", "read_masks"]
 
 
-def find_masks(folder: Path, name: str, scan: Path | None = None) -> list[Path]:
+def find_masks(
+    folder: Path, name: str, scan: Path | None = None, *, uid: str | None = None
+) -> list[Path]:
     """Find the masks of an image in a folder.
 
     For `left/case1.png` the search looks first in `FOLDER/left`, then in `FOLDER`, for
@@ -46,6 +48,8 @@ def find_masks(folder: Path, name: str, scan: Path | None = None) -> list[Path]:
         Path of the image below INPUT.
     scan : Path, optional
         File of the image, for the search by UID.
+    uid : str, optional
+        SOPInstanceUID of an image whose file is not given.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def find_masks(folder: Path, name: str, scan: Path | None = None) -> list[Path]:
     ScanError
         If the folder, or a DICOM file with the name of the image, cannot be read.
     """
-    return search_masks(folder, name, scan)
+    return search_masks(folder, name, scan, uid=uid)
 
 
 def read_masks(
@@ -66,6 +70,7 @@ def read_masks(
     shape: tuple[int, int],
     *,
     scan: Path | None = None,
+    uid: str | None = None,
     frames: int | None = 1,
 ) -> UserMasks | None:
     """Read the masks of an image, found as in `find_masks`.
@@ -94,6 +99,8 @@ def read_masks(
         Rows and columns of the image.
     scan : Path, optional
         File of the image, for the search by UID.
+    uid : str, optional
+        SOPInstanceUID of an image whose file is not given.
     frames : int or None
         Number of frames of the image; None if it is unknown.
 
@@ -113,9 +120,9 @@ def read_masks(
     areas: dict[Structure, BoolImage] = {}
     segmentations: list[Segmentation] = []
     sources = []
-    image_uid = None if scan is None else read_image_uid(scan)
+    image_uid = uid if scan is None else read_image_uid(scan)
     written_by_run = is_result(folder.parent) or is_result(folder)
-    for path in search_masks(folder, name, scan, remarks):
+    for path in search_masks(folder, name, scan, remarks, uid=uid):
         # a mask that was found by its UID may have any name
         structure = structure_in_name(path.name, name) or "any"
         if structure == "other":

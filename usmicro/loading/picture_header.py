@@ -8,7 +8,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from usmicro.errors import ScanError
 from usmicro.loading.dicom.coded_frame import FRAME_HEADER_MARKERS
@@ -34,6 +34,12 @@ _KINDS = {
     0xF7: "JPEG-LS",
 }
 """Kinds of JPEG that Pillow does not decode."""
+_GIF_EXTENSION, _GIF_IMAGE = b"\x21", b"\x2c"
+"""First bytes of the blocks of a GIF file."""
+_GIF_CONTROL = b"\xf9"
+"""Second byte of the extension with the delay of an image."""
+_GIF_HAS_TABLE = 0x80
+"""Flag of a header that a colour table follows."""
 _DISPLAY_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.03
 """Value of the PNG chunk gAMA for which a screen shows the pixels as they are (PNG 11.3.2.2), and
 the difference from it that nobody sees. The latter is chosen by judgement."""
@@ -167,6 +173,61 @@ def is_label_image(path: Path) -> bool:
     with path.open("rb") as file:
         is_png = file.read(8) == b"\x89PNG\r\n\x1a\n"
     return is_png and png_chunk(path, b"tEXt").endswith(LABEL_IMAGE_TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class GifBlocks:
+    """What the blocks of a GIF file say besides the pixels."""
+
+    is_grey: bool
+    """True if all palettes are grey, and no image is without one."""
+    delays: tuple[float, ...]
+    """Time for which each image is shown, s; 0 if the file does not say."""
+
+    def frame_times(self, frames: int) -> tuple[float, ...]:
+        """Return the time of each of `frames` frames since the first, s; empty if unknown."""
+        if frames < 2 or len(self.delays) != frames or min(self.delays[:-1]) <= 0:
+            return ()
+        return tuple(sum(self.delays[:number], 0.0) for number in range(frames))
+
+
+def gif_blocks(path: Path) -> GifBlocks:
+    """Read the palettes and delays of a GIF file.
+
+    References
+    ----------
+    Graphics Interchange Format, version 89a, sections 18 to 25.
+    """
+    is_grey, delay, delays = True, 0.0, []
+    with path.open("rb") as file:
+        flags = file.read(13).ljust(13, b"\0")[10]
+        is_common_grey = bool(flags & _GIF_HAS_TABLE) and _is_next_table_grey(file, flags)
+        while (block := file.read(1)) in (_GIF_EXTENSION, _GIF_IMAGE):
+            if block == _GIF_EXTENSION:
+                if file.read(1) == _GIF_CONTROL:
+                    # size of the block, flags, and the delay in hundredths of a second
+                    delay = int.from_bytes(file.read(4)[2:4], "little") / 100
+                    file.seek(-4, os.SEEK_CUR)
+            else:
+                flags = file.read(9).ljust(9, b"\0")[8]
+                if flags & _GIF_HAS_TABLE:
+                    is_grey = is_grey and _is_next_table_grey(file, flags)
+                else:
+                    is_grey = is_grey and is_common_grey
+                file.seek(1, os.SEEK_CUR)
+                delays.append(delay)
+                delay = 0.0
+            while length := file.read(1):
+                if length == b"\0":
+                    break
+                file.seek(length[0], os.SEEK_CUR)
+    return GifBlocks(is_grey, tuple(delays))
+
+
+def _is_next_table_grey(file: BinaryIO, flags: int) -> bool:
+    """Return True if the colour table that begins here is grey; `flags` give its length."""
+    table = file.read(3 * 2 ** ((flags & 7) + 1))
+    return table[::3] == table[1::3] == table[2::3]
 
 
 def png_notes(path: Path, image: Any) -> list[Remark]:

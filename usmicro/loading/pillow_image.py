@@ -40,12 +40,21 @@ def open_image(path: Path, file_format: str) -> Iterator[Any]:
         TiffImagePlugin,
     )
 
+    class GifImageFile(GifImagePlugin.GifImageFile):
+        """A GIF file whose grey ramp is a palette, too.
+
+        Pillow leaves such a palette out, and then also the palettes of later images.
+        """
+
+        def _is_palette_needed(self, p: bytes) -> bool:
+            return True
+
     classes: dict[str, Any] = {
         "png": PngImagePlugin.PngImageFile,
         "jpeg": JpegImagePlugin.JpegImageFile,
         "bmp": BmpImagePlugin.BmpImageFile,
         "tiff": TiffImagePlugin.TiffImageFile,
-        "gif": GifImagePlugin.GifImageFile,
+        "gif": GifImageFile,
     }
     # given a path, Pillow 13 maps the file into memory, and then fails on an uncompressed grey
     # TIFF that has to be rotated

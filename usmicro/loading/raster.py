@@ -15,6 +15,7 @@ from usmicro.errors import ScanError
 from usmicro.loading.formats import check_frame_count, check_image_size, scan_errors
 from usmicro.loading.picture_header import (
     check_jpeg,
+    gif_blocks,
     orientation_of,
     pixel_shape,
     png_notes,
@@ -62,10 +63,10 @@ def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSet
     """Read the header of a PNG, JPEG, BMP, TIFF or GIF file.
 
     The pixels are decoded image by image when the frames are read. The pages of a TIFF file and the
-    images of an animation are frames. Grey images stay grey. Palettes and CMYK are converted to
-    RGB. Transparent pixels become black. The image is rotated and mirrored according to its
-    orientation tag. 16-bit pixels are rescaled so that the highest bit used in the file becomes the
-    top bit.
+    images of an animation are frames. Grey images stay grey, and so does a GIF file with grey
+    palettes alone. Other palettes and CMYK are converted to RGB. Transparent pixels become black.
+    The image is rotated and mirrored according to its orientation tag. 16-bit pixels are rescaled
+    so that the highest bit used in the file becomes the top bit.
 
     Parameters
     ----------
@@ -122,12 +123,15 @@ def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSet
     if is_16_bit_colour and file_format == "png":
         found, remarks = _without_animation(found, remarks)
     turn = turn_of_orientation(orientation)
+    blocks = gif_blocks(path) if file_format == "gif" else None
+    is_grey = blocks is not None and blocks.is_grey
     raster = Raster(
         path,
         file_format,
         found,
         is_16_bit_colour=is_16_bit_colour,
-        is_rgb=file_format == "gif" and mode != "L",
+        is_rgb=file_format == "gif" and not is_grey,
+        is_grey=is_grey,
         significant_bits=significant_bits(path) if file_format == "png" else 0,
         turn=turn,
         is_16_bit=is_16_bit_colour or mode in MODES_16_BIT_GREY or _has_16_bits(found),
@@ -149,6 +153,7 @@ def load_raster(path: Path, file_format: str, *, name: str, settings: LoadingSet
         decoder=raster.decoder,
         notes=notes,
         warnings=warnings,
+        frame_times=blocks.frame_times(len(found.frames)) if blocks else (),
     )
 
 

@@ -42,6 +42,8 @@ class Raster:
     """True if OpenCV decodes it."""
     is_rgb: bool = False
     """True if every frame is made RGB."""
+    is_grey: bool = False
+    """True if all colours of the file are grey, and every frame is made grey."""
     is_opaque: bool = False
     """True if transparency is ignored."""
     significant_bits: int = 0
@@ -97,6 +99,8 @@ def _decoded_frames(raster: Raster) -> Iterator[Frame]:
     shape: tuple[int, ...] = ()
     for number, images in enumerate(_images_of_frames(raster), start=1):
         frame = np.stack(images, axis=-1) if len(images) == 3 else images[0]
+        if raster.is_grey and frame.ndim == 3:
+            frame = frame[..., 0]
         if raster.is_rgb and frame.ndim == 2:
             frame = np.repeat(frame[..., np.newaxis], 3, axis=2)
         shape = shape or frame.shape

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +12,9 @@ from typing import Any
 
 from usmicro.errors import ScanError, UsageError
 from usmicro.loading.formats import MESSAGE_LENGTH, scan_errors
+from usmicro.loading.local_files import folders_of_results
 from usmicro.loading.mask_pixels import picture_looks_like_mask
-
-_TEMPORARY_PREFIX = "usmicro-input-"
-"""Beginning of the names of temporary folders with local copies; the process number follows."""
+from usmicro.loading.temporary import temporary_folder
 
 
 def is_address(given: object) -> bool:
@@ -125,11 +121,7 @@ def list_files(address: str) -> RemoteFiles:
             system, root, {PurePosixPath(PurePosixPath(root).name): sizes[root]}, is_single=True
         )
     names = {PurePosixPath(file).relative_to(root): size for file, size in sizes.items()}
-    results = {
-        name.parent
-        for name in names
-        if name.name == "run.json" and name.with_name("run.sqlite") in names
-    }
+    results = folders_of_results(set(names))
     return RemoteFiles(
         system,
         root,
@@ -165,36 +157,21 @@ def local_copy(address: str) -> Iterator[Path]:
     """Give a temporary copy of a file at an address; only its owner can read it.
 
     The whole file is copied, since reading a large file in pieces over a network takes several
-    times as long. Copies that a killed process left behind are removed first.
+    times as long.
 
     Raises
     ------
     ScanError
         If the file cannot be read.
     """
-    _remove_abandoned_copies()
     system, path = file_system(address)
-    prefix = f"{_TEMPORARY_PREFIX}{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
-        copy = Path(folder) / f"scan{PurePosixPath(path).suffix}"
+    with temporary_folder() as folder:
+        copy = folder / f"scan{PurePosixPath(path).suffix}"
         try:
             system.get_file(path, str(copy))
         except Exception as error:
             raise ScanError(f"{address}: cannot be read: {_message(error)}") from error
         yield copy
-
-
-def _remove_abandoned_copies() -> None:
-    """Remove this user's temporary folders whose process has ended."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY_PREFIX}*"):
-        process = folder.name.removeprefix(_TEMPORARY_PREFIX).partition("-")[0]
-        if (
-            os.name == "posix"
-            and process.isdigit()
-            and folder.stat().st_uid == os.getuid()
-            and not os.path.exists(f"/proc/{process}")
-        ):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _message(error: Exception) -> str:

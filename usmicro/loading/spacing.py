@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from usmicro.errors import UsageError, reason_of
+from usmicro.errors import UsageError
 from usmicro.loading.mask_names import composed
+from usmicro.loading.user_table import path_in_table, read_user_table
 from usmicro.model.scan import LARGEST_ASPECT, Scan, Spacing
 from usmicro.model.warnings import ScanWarning, WarningCode
 
@@ -85,18 +85,10 @@ def checked_spacing(x_mm: float, y_mm: float, source: str) -> Spacing:
 
 def _read_table(path: Path) -> dict[str, Spacing]:
     """Read a CSV table with commas or semicolons; return the spacing by image."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"--spacing {path}: expected a number in mm or a UTF-8 CSV file ({_COLUMNS}), "
-            f"found {reason_of(error)}"
-        ) from error
-    lines = text.splitlines()
-    delimiter = ";" if lines and ";" in lines[0] else ","
-    rows = csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True)
-    columns = [(column or "").strip() for column in rows.fieldnames or ()]
-    rows.fieldnames = columns
+    content = read_user_table(
+        path, f"--spacing {path}", f"a number in mm or a UTF-8 CSV file ({_COLUMNS})"
+    )
+    columns = content.columns
     has_one_value = "spacing_mm" in columns
     if has_one_value and {"spacing_x_mm", "spacing_y_mm"} & set(columns):
         raise UsageError(
@@ -108,15 +100,13 @@ def _read_table(path: Path) -> dict[str, Spacing]:
         found = ", ".join(columns) or "none"
         raise UsageError(f"--spacing {path}: expected the columns {_COLUMNS}, found {found}")
     table: dict[str, Spacing] = {}
-    for row in rows:
-        source = f"--spacing {path}, line {rows.line_num}"
-        given = composed((row["image"] or "").strip().replace("\\", "/"))
-        image = PurePosixPath(given).as_posix()
-        if image == ".":
+    for source, row in content.rows:
+        image = path_in_table(row["image"])
+        if not image:
             raise UsageError(f"{source}: expected the name of an image, found an empty cell")
         try:
             x_mm, y_mm = (float(row[key]) for key in keys)
-        except (TypeError, ValueError):
+        except ValueError:
             found = ", ".join(str(row[key]) for key in dict.fromkeys(keys))
             raise UsageError(
                 f"{source}: expected a spacing in mm for {image}, found {found!r}"

@@ -30,6 +30,8 @@ class WarningCode(StrEnum):
     MASK_MISSING = "mask-missing"
     MASK_WITHOUT_SCAN = "mask-without-scan"
     SPACING_WITHOUT_SCAN = "spacing-without-scan"
+    GROUP_WITHOUT_SCAN = "group-without-scan"
+    GROUP_MISSING = "group-missing"
     FILES_PASSED_OVER = "files-passed-over"
     FORMER_RESULT = "former-result"
 
@@ -133,6 +135,14 @@ EXPLANATIONS: dict[str, Explanation] = {
     WarningCode.SPACING_WITHOUT_SCAN: Explanation(
         "Rows of the spacing table match no scan",
         "Check the names in the column image.",
+    ),
+    WarningCode.GROUP_WITHOUT_SCAN: Explanation(
+        "Rows of the table of groups match no scan",
+        "Check the names in the column image, patient or study.",
+    ),
+    WarningCode.GROUP_MISSING: Explanation(
+        "Images are in no group; they are counted in the last row of groups.csv",
+        "Add them to the table of groups if they should have one.",
     ),
     WarningCode.FILES_PASSED_OVER: Explanation(
         "Files were passed over because they are not scans that can be read",

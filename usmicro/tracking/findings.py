@@ -20,7 +20,8 @@ from usmicro.model.findings import (
     TwinklingVerdict,
 )
 from usmicro.settings import Settings, TwinklingSettings
-from usmicro.tracking.tracks import FocusTrack, MassTrack, TrackCollection
+from usmicro.tracking.collection import TrackCollection
+from usmicro.tracking.tracks import FocusTrack, MassTrack
 
 ONLY_COLOURS = "No echo of its own was found; the confidence is that of its twinkling."
 """Reason for the confidence of a focus that only its colours show."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, Protocol
 
 import numpy as np
 
 from usmicro import __version__
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import ByteImage, Frame
+from usmicro.model.arrays import ByteImage, Frame, LabelImage
 from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.writing.drawing import rgb_of
 from usmicro.writing.masks import encode_png
@@ -88,7 +88,7 @@ class CocoWriter:
             "version": __version__,
         }
         head = {"info": info, "licenses": [], "categories": CATEGORIES}
-        self._file.write(_dump(head)[:-1] + b',\n"images":[')
+        self._file.write(as_json(head)[:-1] + b',\n"images":[')
         return self
 
     def __exit__(self, *failed: object) -> None:
@@ -105,7 +105,7 @@ class CocoWriter:
         Parameters
         ----------
         file_name : str
-            Path of the picture, relative to the COCO file.
+            Path of the picture, relative to the folder of the pictures.
         name : str
             Name of the image in tables.
         labels : array, shape (rows, columns), uint8
@@ -113,14 +113,17 @@ class CocoWriter:
         findings : Analysis or Result
             Findings on the image.
         """
-        self._images += 1
-        entry = {
-            "id": self._images,
+        entry: dict[str, Any] = {
             "file_name": file_name,
             "width": labels.shape[1],
             "height": labels.shape[0],
         }
-        drawn = [*_areas(labels, findings), *map(_focus, findings.foci)]
+        shared = divide_among(labels == AreaLabel.MASS, findings.masses)
+        drawn = [
+            *mass_annotations(shared, findings.masses),
+            *area_annotations(labels),
+            *map(focus_annotation, findings.foci),
+        ]
         if findings.summary is not None:
             entry["attributes"] = _rounded({"image": name, **plain(findings.summary)})
         outlined = {
@@ -129,24 +132,41 @@ class CocoWriter:
         # the key frame of a cine may not show every mass
         if hidden := [mass.mass for mass in findings.masses if mass.mass not in outlined]:
             entry["masses_without_outline"] = hidden
-        self._file.write((b"," if self._images > 1 else b"") + b"\n" + _dump(entry))
-        for annotation in drawn:
+        self.add_annotated(entry, drawn)
+
+    def add_annotated(
+        self, image: Mapping[str, Any], annotations: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Add an image and its annotations as they are; they get their identifiers here.
+
+        Parameters
+        ----------
+        image, annotations
+            As in COCO, without `id`, `image_id` and `iscrowd`.
+        """
+        self._images += 1
+        entry = {"id": self._images, **image}
+        self._file.write((b"," if self._images > 1 else b"") + b"\n" + as_json(entry))
+        for annotation in annotations:
             self._count += 1
             self._annotations.write(
                 (b"," if self._count > 1 else b"")
                 + b"\n"
-                + _dump({"id": self._count, "image_id": self._images, "iscrowd": 0, **annotation})
+                + as_json({"id": self._count, "image_id": self._images, "iscrowd": 0, **annotation})
             )
 
 
-def _areas(labels: ByteImage, findings: ImageFindings) -> Iterator[dict[str, Any]]:
-    """Yield the annotations of masses, ducts and nonmass areas."""
-    shared = divide_among(labels == AreaLabel.MASS, findings.masses)
-    for number, mass in enumerate(findings.masses, start=1):
+def mass_annotations(shared: LabelImage, masses: Sequence[Mass]) -> Iterator[dict[str, Any]]:
+    """Yield the annotations of masses, given their areas as from `divide_among`."""
+    for number, mass in enumerate(masses, start=1):
         if outlines := polygons(shared == number):
             yield _area(
                 AreaLabel.MASS.value, outlines, int((shared == number).sum()), _rounded(plain(mass))
             )
+
+
+def area_annotations(labels: ByteImage) -> Iterator[dict[str, Any]]:
+    """Yield the annotations of the ducts and nonmass areas of a label image."""
     for category in (AreaLabel.DUCT.value, AreaLabel.NONMASS.value):
         for outline in polygons(labels == category):
             yield _area(category, [outline], _polygon_area(outline), {})
@@ -175,7 +195,7 @@ def _polygon_area(outline: Polygon) -> float:
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
-def _focus(focus: Focus) -> dict[str, Any]:
+def focus_annotation(focus: Focus) -> dict[str, Any]:
     """Return the annotation of a focus: a key point and a box; of a clump, also its outline."""
     side = focus.diameter_px or 0.0  # a focus without an echo has no diameter: the box is a point
     attributes = _rounded(plain(focus))
@@ -209,6 +229,6 @@ def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _dump(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
     """Return compact JSON."""
     return json.dumps(value, separators=(",", ":")).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import cv2
@@ -28,6 +27,12 @@ LINE = 18
 """Height of a line of text."""
 CAPTION_LINES = 2
 """Lines of text below a crop."""
+TEXT_RISE = 5
+"""Distance from the bottom of a line to the bottom of its text."""
+CELL_WIDTH, CELL_HEIGHT = TILE + GAP, TILE + CAPTION_LINES * LINE + GAP
+"""Size of a crop with its text."""
+HEAD = LINE + 2 * GAP
+"""Height of the heading."""
 COLUMNS = 4
 """Number of crops side by side."""
 MOST_CROPS = 60
@@ -46,8 +51,8 @@ def frames_of_foci(analysis: AnalysisLike) -> list[int]:
     return sorted({focus.frame for focus in analysis.foci[:MOST_CROPS]})
 
 
-def contact_sheet(analysis: AnalysisLike, frames: Mapping[int, Frame]) -> ByteImage:
-    """Draw each listed focus of a cine on the frame on which its confidence is highest.
+class ContactSheet:
+    """Draws each listed focus of a cine on the frame on which its confidence is highest.
 
     Pixels that are no tissue on the key frame are black.
 
@@ -55,28 +60,32 @@ def contact_sheet(analysis: AnalysisLike, frames: Mapping[int, Frame]) -> ByteIm
     ----------
     analysis : AnalysisLike
         Foci are in order of their confidence.
-    frames : mapping of int to array
-        The frames of `frames_of_foci`, by index in the scan.
-
-    Returns
-    -------
-    array, shape (rows, columns, 3), uint8 RGB
     """
-    foci = analysis.foci[:MOST_CROPS]
-    rows = -(-len(foci) // COLUMNS)
-    cell = TILE + GAP, TILE + CAPTION_LINES * LINE + GAP
-    shape = LINE + 2 * GAP + rows * cell[1], COLUMNS * cell[0] + GAP, 3
-    pen = Pen(np.full(shape, STRIP, np.uint8))
-    pen.text(_heading(analysis, len(foci)), GAP, GAP + LINE - 5, WHITE)
-    outside = analysis.labels == AreaLabel.NOT_TISSUE
-    for index, focus in enumerate(foci):
-        left = GAP + index % COLUMNS * cell[0]
-        top = LINE + 2 * GAP + index // COLUMNS * cell[1]
-        crop = _crop(analysis, focus, frames[focus.frame], outside)
-        pen.picture[top : top + TILE, left : left + TILE] = crop
-        for line, text in enumerate(_caption(analysis, focus), start=1):
-            pen.text(text, left, top + TILE + line * LINE - 5, WHITE)
-    return pen.picture
+
+    def __init__(self, analysis: AnalysisLike) -> None:
+        self._analysis = analysis
+        self._foci = analysis.foci[:MOST_CROPS]
+        self._outside = analysis.labels == AreaLabel.NOT_TISSUE
+        height = HEAD + -(-len(self._foci) // COLUMNS) * CELL_HEIGHT
+        self._pen = Pen(np.full((height, COLUMNS * CELL_WIDTH + GAP, 3), STRIP, np.uint8))
+        self._pen.text(_heading(analysis, len(self._foci)), GAP, GAP + LINE - TEXT_RISE, WHITE)
+
+    def add(self, number: int, frame: Frame) -> None:
+        """Draw the foci of a frame of `frames_of_foci`, given its index in the scan."""
+        for index, focus in enumerate(self._foci):
+            if focus.frame != number:
+                continue
+            left = GAP + index % COLUMNS * CELL_WIDTH
+            top = HEAD + index // COLUMNS * CELL_HEIGHT
+            crop = _crop(self._analysis, focus, frame, self._outside)
+            self._pen.picture[top : top + TILE, left : left + TILE] = crop
+            for line, text in enumerate(_caption(self._analysis, focus), start=1):
+                self._pen.text(text, left, top + TILE + line * LINE - TEXT_RISE, WHITE)
+
+    @property
+    def picture(self) -> ByteImage:
+        """The sheet, shape (rows, columns, 3), uint8 RGB."""
+        return self._pen.picture
 
 
 def _heading(analysis: AnalysisLike, shown: int) -> str:

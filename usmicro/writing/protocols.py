@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Focus, Mass, MassPoint, Summary, TrackPoint
+from usmicro.model.findings import Focus, Mass, MassPoint, Summary, TrackPoint, TwinklingPoint
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 
@@ -33,6 +33,10 @@ class AnalysisLike(Protocol):
     @property
     def mass_tracks(self) -> Sequence[MassPoint]:
         """Masses of a cine on each frame that shows them, by mass and frame."""
+
+    @property
+    def twinkling(self) -> Sequence[TwinklingPoint]:
+        """Evidence for twinkling at each listed focus of a cine, by focus and frame."""
 
     @property
     def summary(self) -> Summary:

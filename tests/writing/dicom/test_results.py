@@ -12,7 +12,7 @@ from tests.helpers.finished_analysis import made_analysis
 from usmicro.errors import DicomResultError
 from usmicro.loading.dicom.segmentation import read_segmentation
 from usmicro.loading.masks import read_masks
-from usmicro.writing.dicom.areas import FrameAreas
+from usmicro.writing.areas import FrameAreas
 from usmicro.writing.dicom.source import NO_DATE, read_source
 from usmicro.writing.tables import cell
 
@@ -300,6 +300,8 @@ def test_the_report_is_read_back_exactly(written):
     (mass_group,) = content.get_planar_roi_measurement_groups(finding_type=codes.MASS)
     check_values(mass_group, analysis.masses[0], codes.MASS_MEASURED, codes.MASS_STATED)
     check_frame(mass_group, analysis.frame or None)
+    shown = [item.value for item in mass_group[0].ContentSequence if item.name == codes.FRAMES]
+    assert shown == ([f"1-{analysis.summary.frames}"] if analysis.mass_tracks else [])
     outline = np.asarray(mass_group.roi.value)
     assert mass_group.roi.graphic_type.value == "POLYLINE"
     np.testing.assert_array_equal(outline[0], outline[-1])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from usmicro.loading.formats import (
+    HEAD_BYTES,
     BoundedReader,
     detect_format,
     file_state,
+    format_of_bytes,
     scan_errors,
     uid_name,
 )
@@ -147,6 +150,25 @@ def read_image_uid(path: Path) -> str | None:
         )
         uid = dataset.get("SOPInstanceUID") or dataset.file_meta.get("MediaStorageSOPInstanceUID")
         return str(uid or "") or None
+
+
+def image_uid_in_head(head: bytes) -> str | None:
+    """Return the SOPInstanceUID in the first bytes of a file, or None as `read_image_uid`.
+
+    It is among the first data elements, in a few hundred bytes. None also if the bytes are damaged.
+    """
+    if format_of_bytes(head[:HEAD_BYTES]) != "dicom":
+        return None
+    from pydicom.filereader import read_partial
+
+    try:
+        dataset = read_partial(
+            BytesIO(head), stop_when=lambda tag, vr, length: tag > 0x00080018, force=True
+        )
+        uid = dataset.get("SOPInstanceUID") or dataset.file_meta.get("MediaStorageSOPInstanceUID")
+    except Exception:  # a header that is cut or damaged makes pydicom raise errors of any type
+        return None
+    return str(uid or "") or None
 
 
 def source_images(group: Any) -> tuple[frozenset[str], frozenset[int]]:

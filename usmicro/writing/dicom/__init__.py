@@ -3,7 +3,7 @@
 Needs the optional dependency highdicom (`pip install "usmicro[dicom]"`).
 """
 
-from usmicro.writing.dicom.areas import FrameAreas
+from usmicro.writing.areas import FrameAreas
 from usmicro.writing.dicom.results import check_installed, write_results
 from usmicro.writing.dicom.source import Source, read_source
 

@@ -149,7 +149,7 @@ FOCUS_STATED = (
 )
 REASON = own("LABEL_REASON", "Why the focus has its location")
 """Concept of the column `label_reason`, a text."""
-FRAMES = own("FRAMES", "Frames that show the focus")
+FRAMES = own("FRAMES", "Frames that show the finding")
 """Concept of the frames of a cine, a text with numbers from 1 as in `1-3, 7`."""
 MASS_MEASURED = (
     Measured("confidence", CERTAINTY, PERCENT, 100),

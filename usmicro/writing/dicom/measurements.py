@@ -34,8 +34,8 @@ from pydicom.sr.coding import Code
 from usmicro import __version__
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.findings import Mass
+from usmicro.writing.areas import FrameAreas
 from usmicro.writing.dicom import codes
-from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
 from usmicro.writing.polygons import Polygon, divide_among, polygons
 from usmicro.writing.tables import cell, plain
@@ -79,10 +79,12 @@ def structured_report(
     """
     algorithm = AlgorithmIdentification("usmicro", __version__)
     groups: list[Any] = [_image_group(analysis, source, fingerprint, algorithm)]
-    frames: defaultdict[int, list[int]] = defaultdict(list)
+    focus_frames: defaultdict[int, list[int]] = defaultdict(list)
     for seen in analysis.tracks:
-        if (frame := source.frame_number(seen.frame)) is not None:
-            frames[seen.focus].append(frame)
+        focus_frames[seen.focus].append(seen.frame)
+    mass_frames: defaultdict[int, list[int]] = defaultdict(list)
+    for centre in analysis.mass_tracks:
+        mass_frames[centre.mass].append(centre.frame)
     for focus in analysis.foci:
         point = np.array([[focus.x_px + 0.5, focus.y_px + 0.5]])
         name = (
@@ -106,27 +108,24 @@ def structured_report(
         group[0].ContentSequence.append(
             TextContentItem(codes.REASON, focus.label_reason, RelationshipTypeValues.CONTAINS)
         )
-        if shown := frames_text(frames[focus.focus]):
-            group[0].ContentSequence.append(
-                TextContentItem(codes.FRAMES, shown, RelationshipTypeValues.CONTAINS)
-            )
+        _add_frames(group, source, focus_frames[focus.focus])
         groups.append(group)
     for mass, outline in zip(analysis.masses, _outlines(areas, analysis.masses), strict=True):
         kind = "POINT" if len(outline) == 1 else "POLYLINE"
-        groups.append(
-            PlanarROIMeasurementsAndQualitativeEvaluations(
-                tracking_identifier=TrackingIdentifier(
-                    uid_of(source.uid, fingerprint, f"mass {mass.mass}"), f"mass {mass.mass}"
-                ),
-                referenced_region=ImageRegion(kind, outline, _region_source(source, mass.frame)),
-                finding_type=codes.MASS,
-                finding_category=codes.ABNORMAL,
-                algorithm_id=algorithm,
-                finding_sites=[FindingSite(codes.BREAST)],
-                measurements=_measured(codes.MASS_MEASURED, plain(mass)),
-                qualitative_evaluations=_stated(codes.MASS_STATED, plain(mass)),
-            )
+        group = PlanarROIMeasurementsAndQualitativeEvaluations(
+            tracking_identifier=TrackingIdentifier(
+                uid_of(source.uid, fingerprint, f"mass {mass.mass}"), f"mass {mass.mass}"
+            ),
+            referenced_region=ImageRegion(kind, outline, _region_source(source, mass.frame)),
+            finding_type=codes.MASS,
+            finding_category=codes.ABNORMAL,
+            algorithm_id=algorithm,
+            finding_sites=[FindingSite(codes.BREAST)],
+            measurements=_measured(codes.MASS_MEASURED, plain(mass)),
+            qualitative_evaluations=_stated(codes.MASS_STATED, plain(mass)),
         )
+        _add_frames(group, source, mass_frames[mass.mass])
+        groups.append(group)
     observer = DeviceObserverIdentifyingAttributes(
         uid_of("usmicro", __version__), name="usmicro", model_name="usmicro"
     )
@@ -153,6 +152,15 @@ def structured_report(
         is_complete=True,
         specific_character_set="ISO_IR 192",
     )
+
+
+def _add_frames(group: Any, source: Source, frames: Iterable[int]) -> None:
+    """Add the numbers of the frames of a cine that show a finding to its group, as a text."""
+    numbers = [number for frame in frames if (number := source.frame_number(frame)) is not None]
+    if numbers:
+        group[0].ContentSequence.append(
+            TextContentItem(codes.FRAMES, frames_text(numbers), RelationshipTypeValues.CONTAINS)
+        )
 
 
 def frames_text(numbers: Iterable[int]) -> str:

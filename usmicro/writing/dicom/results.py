@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from usmicro import __version__
 from usmicro.errors import UsageError
-from usmicro.writing.dicom.areas import FrameAreas
+from usmicro.writing.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
 from usmicro.writing.files import replacing
 

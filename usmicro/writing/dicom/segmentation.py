@@ -22,8 +22,8 @@ from pydicom.uid import UltrasoundImageStorage
 from usmicro import __version__
 from usmicro.model.arrays import BoolImage
 from usmicro.model.findings import Mass
+from usmicro.writing.areas import FrameAreas
 from usmicro.writing.dicom import codes
-from usmicro.writing.dicom.areas import FrameAreas
 from usmicro.writing.dicom.source import Source, uid_of
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from usmicro.model.findings import Mass
 from usmicro.model.warnings import EXPLANATIONS
 from usmicro.writing.files import cannot_write, write_atomically
 from usmicro.writing.report import summary as report_summary
+from usmicro.writing.report.film import FILM_RECORD, FILMS, read_film
 from usmicro.writing.report.pictures import read_picture
 from usmicro.writing.report.run import Row, Run, read_run
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMNS
@@ -213,6 +214,9 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         for kind, rows in findings.items()
     }
     links = {kind: run.link(file) for kind, file in files.items()}
+    film_folder = run.file(FILMS, name, f"/{FILM_RECORD}").parent
+    if film := read_film(film_folder):
+        entry["cine"] = film | {"folder": run.link(film_folder / FILM_RECORD).rpartition("/")[0]}
     return {
         **entry,
         "key_frame": key_frame,

@@ -101,17 +101,19 @@ def sector_apex(labels: ByteImage) -> tuple[float, float] | None:
     return left + left_slope * row, row
 
 
-def encode_picture(frame: Frame, labels: ByteImage) -> bytes:
+def encode_picture(
+    frame: Frame, labels: ByteImage, *, side: int = PICTURE_SIDE, quality: int = PICTURE_QUALITY
+) -> bytes:
     """Encode a frame as JPEG without findings, for the report.
 
-    It is black outside the tissue, cropped to it, and at most 900 pixels a side.
+    It is black outside the tissue, cropped to it, and at most `side` pixels a side.
     """
     picture = rgb_of(frame)
     # before the picture is shrunk, so that printed names do not bleed into the tissue
     picture[labels == AreaLabel.NOT_TISSUE] = 0
     left, top, width, height = tissue_box(labels)
     tissue = picture[top : top + height, left : left + width]
-    return _jpeg(_shrunk(tissue, PICTURE_SIDE), PICTURE_QUALITY)
+    return _jpeg(_shrunk(tissue, side), quality)
 
 
 def read_picture(

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from usmicro.settings import Settings
+from usmicro.writing.report.devices import devices
 from usmicro.writing.report.plots import bars, histogram, shape_icon
 from usmicro.writing.report.run import Run
 
@@ -21,7 +22,15 @@ LABELS = ("intramass", "extramass", "intraductal")
 
 def sections(run: Run, images: str = GALLERY_PLACE) -> str:
     """Return the sections of the main page; `images` is the gallery or the list of its pages."""
-    parts = (warnings(run), summary(run), distributions(run), failed(run), images, settings(run))
+    parts = (
+        warnings(run),
+        summary(run),
+        distributions(run),
+        devices(run),
+        failed(run),
+        images,
+        settings(run),
+    )
     return "".join(parts)
 
 

@@ -19,11 +19,14 @@ COMPRESSION = 1
 
 
 class FrameAreas:
-    """Areas by frame and value, compressed; they are needed when the Segmentation is written."""
+    """Areas by frame and value, compressed; they are needed when all frames have been analysed."""
 
     def __init__(self) -> None:
         self._shape = (0, 0)
         self._packed: dict[tuple[int, int], bytes] = {}
+        self._last: dict[int, bytes] = {}
+        """The last areas of each value. Successive frames often have the same, which then need
+        memory once."""
 
     def add(
         self, frame: int, labels: ByteImage | LabelImage, values: Iterable[int] = ANATOMY
@@ -42,7 +45,9 @@ class FrameAreas:
         for value in values:
             if (area := labels == value).any():
                 packed = zlib.compress(np.packbits(area).tobytes(), COMPRESSION)
-                self._packed[frame, int(value)] = packed
+                if packed != self._last.get(int(value)):
+                    self._last[int(value)] = packed
+                self._packed[frame, int(value)] = self._last[int(value)]
 
     @property
     def shape(self) -> tuple[int, int]:
