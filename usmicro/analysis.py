@@ -28,6 +28,7 @@ from usmicro.numerics.timing import StageTimer
 from usmicro.preparation import ScreenCache, prepare
 from usmicro.result import Analysis, Table
 from usmicro.settings import Settings
+from usmicro.tracking.candidates import AssessedView, candidate_rows, outcomes_of
 from usmicro.tracking.collection import TrackCollection
 from usmicro.tracking.confidence import frame_rate_of
 from usmicro.tracking.findings import findings_of
@@ -65,6 +66,8 @@ class _KeyFrame:
     """Pixels, shape (rows, columns) or (rows, columns, 3)."""
     labels: ByteImage
     """Label image, shape (rows, columns)."""
+    views: list[AssessedView]
+    """Its views with their candidates."""
 
 
 @dataclass(slots=True)
@@ -180,14 +183,14 @@ def analyze(
                 user_masks = (
                     None if masks is None else user_masks_on_frame(masks, frame, number, scan)
                 )
-            confidence_sum = 0.0
-            anatomies = []
+            anatomies, assessed = [], []
             for view in views:
-                view_confidence, anatomy = _analyze_view(
+                assessed_foci, anatomy = _analyze_view(
                     view, number, analysed, state, settings, user_masks
                 )
-                confidence_sum += view_confidence
+                assessed.append(AssessedView(view, assessed_foci))
                 anatomies.append((view, anatomy))
+            confidence_sum = sum(float(one.foci.confidence.sum()) for one in assessed)
             is_key = key_frame is None or confidence_sum > key_frame.confidence_sum
             if is_key or each_frame is not None:
                 labels = label_image(frame, anatomies)
@@ -195,7 +198,11 @@ def analyze(
                     each_frame(number, labels)
                 if is_key:
                     key_frame = _KeyFrame(
-                        confidence_sum=confidence_sum, number=number, image=frame, labels=labels
+                        confidence_sum=confidence_sum,
+                        number=number,
+                        image=frame,
+                        labels=labels,
+                        views=assessed,
                     )
         number += 1
         analysed += 1
@@ -214,6 +221,10 @@ def analyze(
     findings = findings_of(
         state.tracks, analysed, settings, cine=number > 1, frame_times=scan.frame_times
     )
+    with state.timer.stage("foci"):
+        least = listing_confidence(settings.foci)
+        outcomes = outcomes_of(findings.foci, findings.tracks, key_frame.number, least)
+        candidates = candidate_rows(key_frame.views, key_frame.number, outcomes, least)
     notes, warnings = separated(state.remarks)
     return Analysis(
         scan=scan,
@@ -236,6 +247,7 @@ def analyze(
         frame=key_frame.number,
         image=key_frame.image,
         labels=key_frame.labels,
+        candidates=Table(candidates),
         notes=notes,
         warnings=warnings,
         seconds=state.timer.seconds,
@@ -266,11 +278,11 @@ def _analyze_view(
     state: _ScanState,
     settings: Settings,
     user_masks: UserMasks | None,
-) -> tuple[float, Anatomy]:
+) -> tuple[AssessedFoci, Anatomy]:
     """Run the stages on one view of a frame.
 
     `frame` is the index of the frame in the scan, `index` that among the frames that are analysed.
-    Return the sum of the confidences of the foci, and the anatomy.
+    Return the candidates with their confidence, and the anatomy.
     """
     stage = state.timer.stage
     shift = None
@@ -284,8 +296,7 @@ def _analyze_view(
         else:
             anatomy = find_anatomy(view, settings.anatomy, user_masks)
     with stage("foci"):
-        foci = assess_foci(view, anatomy, settings.foci, settings.shadow)
-        confidence_sum = float(foci.confidence.sum())
+        foci = assessed = assess_foci(view, anatomy, settings.foci, settings.shadow)
         if state.cine and listing_confidence(settings.foci) > NEGLIGIBLE_CONFIDENCE:
             foci = foci.take(np.flatnonzero(foci.confidence > NEGLIGIBLE_CONFIDENCE))
     masses = _follow_masses(view, anatomy, frame, index, shift, state, settings)
@@ -300,7 +311,7 @@ def _analyze_view(
     state.spacing_rejected |= view.grid.spacing.source == "rejected"
     state.geometry = state.geometry or view.scan_lines.geometry
     state.colour_flow |= view.colour is not None
-    return confidence_sum, anatomy
+    return assessed, anatomy
 
 
 def _follow_masses(

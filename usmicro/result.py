@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from usmicro.labelling.clusters import measure_clusters
 from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.findings import (
+    Candidate,
     Cluster,
     Focus,
     Mass,
@@ -16,6 +17,7 @@ from usmicro.model.findings import (
     Summary,
     TrackPoint,
     TwinklingPoint,
+    column_names,
 )
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
@@ -24,7 +26,9 @@ from usmicro.settings import Settings
 if TYPE_CHECKING:
     import pandas
 
-Row = TypeVar("Row", bound=Focus | Mass | Cluster | TrackPoint | MassPoint | TwinklingPoint)
+Row = TypeVar(
+    "Row", bound=Focus | Mass | Cluster | TrackPoint | MassPoint | TwinklingPoint | Candidate
+)
 
 
 class Table(list[Row], Generic[Row]):
@@ -35,7 +39,7 @@ class Table(list[Row], Generic[Row]):
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one dictionary for each finding; values that were not measured are None."""
-        return [asdict(row) for row in self]
+        return [{name: getattr(row, name) for name in column_names(type(row))} for row in self]
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a pandas data frame; needs pandas, which usmicro does not install."""
@@ -88,6 +92,9 @@ class Analysis:
     twinkling: Table[TwinklingPoint] = field(default_factory=Table, repr=False)
     """Of a colour cine, how much the colours at each listed focus look like twinkling, by focus and
     frame."""
+    candidates: Table[Candidate] = field(default_factory=Table, repr=False)
+    """Every candidate for a focus on the key frame with what was measured of it, the most confident
+    first, and why it is listed or not."""
     notes: tuple[str, ...] = ()
     """Fallbacks and other facts that a reader of the results must know."""
     warnings: tuple[ScanWarning, ...] = ()

@@ -345,6 +345,12 @@ class ReportSettings(Checked):
         "or masses; about 30 kB each; 0 for none",
         least=0,
     )
+    details: int = described(
+        100,
+        says="greatest number of candidates that are not listed, and of shadow profiles, that are "
+        "stored of an image for the report; the most confident are taken; 0 stores none",
+        least=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

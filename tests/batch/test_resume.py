@@ -39,6 +39,11 @@ def test_resume_computes_only_what_changed(bad_scans, tmp_path, computed):
     assert [row["image"] for row in table(tmp_path / "r" / "images.csv")].count("b.png") == 0
 
     computed.clear()
+    (tmp_path / "r" / "report" / "details" / "z.js").write_text("damaged")
+    run(bad_scans, tmp_path / "r", resume=True)
+    assert computed == ["broken.png", "refused.png", "text.dcm", "z.bmp"]
+
+    computed.clear()
     run(
         bad_scans,
         tmp_path / "r",
@@ -106,6 +111,7 @@ def test_overwrite_deletes_only_files_of_runs(scans, tmp_path):
         if find_spec("pyarrow")
     }
     ours |= {"report/images/a.jpg", "report/images/deep/c.jpg"}
+    ours |= {"report/details/a.js", "report/details/deep/c.js"}
     theirs = {"notes.txt", "overlays/mine.png"}
     assert kept == ours | theirs | {
         f"{kind}/{name}.png" for kind in ("overlays", "masks") for name in ("a", "deep/c")

@@ -46,3 +46,18 @@ def test_a_clump_has_the_reason_of_its_rule_unless_a_part_is_as_confident(foci):
     assert clumps.reasons() == foci.reasons()
     more_confident = replace(clumps, confidence=clumps.confidence + 1e-6)
     assert set(more_confident.reasons()) == {CLUMP_REASON}
+
+
+def test_the_parts_of_clumps_and_the_other_candidates_are_all_candidates(view, foci):
+    candidates = find_candidates(view)
+    is_round = foci.candidates.features["clump"] == 0
+    kept = foci.source[is_round].tolist()
+    assert sorted([*kept, *foci.parts_source.tolist()]) == list(range(len(candidates)))
+    np.testing.assert_array_equal(foci.parts.x, candidates.x[foci.parts_source])
+    expected = focus_confidence(view, candidates, anatomy(view, 0.5))
+    np.testing.assert_array_equal(foci.parts_confidence, expected[foci.parts_source])
+
+
+def test_what_lowered_the_confidence_agrees_with_the_reasons(foci):
+    for reason, lowered in zip(foci.reasons(), foci.lowered_by(), strict=True):
+        assert ("owered by" in reason) <= bool(lowered)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.foci.test_models import CURVE, write_folder
 from usmicro.foci.models import read_focus_models
-from usmicro.foci.operating_point import listing_confidence
+from usmicro.foci.operating_point import listing_confidence, shown_confidence
 from usmicro.settings import FociSettings
 
 
@@ -74,3 +74,10 @@ def test_a_given_minimum_confidence_needs_no_models(tmp_path):
 def test_a_negative_minimum_confidence_leaves_the_choice_to_the_rate(settings, confidence):
     negative = replace(settings, minimum_confidence=confidence)
     assert confidence_at(negative, 1.0) == pytest.approx(0.2)
+
+
+def test_the_report_begins_with_what_is_listed_or_with_what_the_rate_would_list(settings):
+    by_rate = listing_confidence(settings)
+    assert shown_confidence(settings) == by_rate
+    assert shown_confidence(replace(settings, minimum_confidence=0.0)) == by_rate
+    assert shown_confidence(replace(settings, minimum_confidence=0.9)) == 0.9

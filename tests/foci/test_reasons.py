@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from usmicro.foci.models import read_focus_models
-from usmicro.foci.reasons import GROUPS, LEAST_CONTRIBUTION, NAMED, confidence_reasons
+from usmicro.foci.reasons import (
+    GROUPS,
+    LEAST_CONTRIBUTION,
+    NAMED,
+    confidence_reasons,
+    lowering_measures,
+)
 from usmicro.numerics.logistic import Logistic
 
 INPUTS = [name for names in GROUPS.values() for name in names]
@@ -89,3 +95,11 @@ def test_the_texts_follow_the_order_of_the_candidates():
 
 def test_no_candidates_have_no_texts():
     assert reasons({name: [] for name in INPUTS}) == []
+
+
+def test_the_measures_that_lowered_the_confidence_are_named_strongest_first():
+    values = {"appearance": [-2, 3], "log_scale_mm": [-1, 1], "line": [-3, 0], "depth_mm": [5, 5]}
+    features = {name: np.zeros(2) for name in INPUTS}
+    features |= {name: np.array(value, float) for name, value in values.items()}
+    model = Logistic(-3.0, dict.fromkeys(INPUTS, 1.0))
+    assert lowering_measures(model, features) == ["likeness to a line, appearance and size", ""]

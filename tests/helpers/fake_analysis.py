@@ -51,6 +51,7 @@ class FakeAnalysis:
     image: np.ndarray
     frame: int = 0
     tracks: Table[Any] = field(default_factory=Table)
+    candidates: Table[Any] = field(default_factory=Table)
     notes: tuple[str, ...] = ("made for a test",)
     warnings: tuple[Any, ...] = ()
     seconds: dict[str, float] = field(default_factory=lambda: {"foci": 0.25})

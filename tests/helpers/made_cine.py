@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from tests.helpers.made_run import report_data
-from usmicro.writing.report.page import safe_json
+from usmicro.writing.report.embedding import safe_json
 
 FOLDER = "report/frames/cine"
 STORED = (*range(10, 30), *range(40, 48), 55)

@@ -21,6 +21,7 @@ from usmicro.writing import (
     write_atomically,
 )
 from usmicro.writing.names import file_stems
+from usmicro.writing.report.details import details_file, encode_details
 from usmicro.writing.report.page import picture_file
 from usmicro.writing.report.pictures import encode_picture
 from usmicro.writing.tables import plain
@@ -52,8 +53,18 @@ def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def make_run(folder: Path, analysis: Analysis, *, copies: int = 0, pictures: bool = True) -> Path:
-    """Write the files of a run: four images with hostile names, a failed one, and plain copies."""
+def make_run(
+    folder: Path,
+    analysis: Analysis,
+    *,
+    copies: int = 0,
+    pictures: bool = True,
+    recorded: dict[str, Any] | None = None,
+) -> Path:
+    """Write the files of a run: four images with hostile names, a failed one, and plain copies.
+
+    `recorded` is added to run.json.
+    """
     marked = [
         replace(focus, cluster=1, twinkling=twinkling)
         for focus, twinkling in zip(analysis.foci, ("yes", "possible", "no"), strict=True)
@@ -98,11 +109,13 @@ def make_run(folder: Path, analysis: Analysis, *, copies: int = 0, pictures: boo
     if pictures:
         overlay, mask = encode_png(analysis.overlay()), encode_png(analysis.labels)
         picture = encode_picture(analysis.image, analysis.labels)
+        details = encode_details(analysis, Settings().report.details)
         for name, stem in zip(names, file_stems(names), strict=True):
             if name in good:
                 write_atomically(folder / "overlays" / f"{stem}.png", overlay)
                 write_atomically(folder / "masks" / f"{stem}.png", mask)
                 write_atomically(picture_file(folder, stem), picture)
+                write_atomically(details_file(folder, stem), details)
     else:
         (folder / "report" / "images").mkdir(parents=True)
     record = {
@@ -125,5 +138,5 @@ def make_run(folder: Path, analysis: Analysis, *, copies: int = 0, pictures: boo
         "versions": {"python": "3.11.7", "numpy": "2.4.6"},
         "platform": {"system": "Linux", "machine": "x86_64"},
     }
-    (folder / "run.json").write_text(json.dumps(record, indent=1))
+    (folder / "run.json").write_text(json.dumps({**record, **(recorded or {})}, indent=1))
     return folder

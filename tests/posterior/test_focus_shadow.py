@@ -223,3 +223,54 @@ def test_random_places_in_real_tissue_rarely_have_a_shadow(data_folder):
             for shadow in focus_shadows(view, columns[chosen], rows[chosen], np.full(100, 4.0))
         ]
     assert verdicts.count("yes") < 0.04 * (len(verdicts) - verdicts.count("not assessable"))
+
+
+def test_the_profile_shows_what_was_compared():
+    grey = darkened(speckle(2), 240, 200, width=9, length=45, decibels=12)
+    view = view_of(grey)
+    (shadow,) = focus_shadows(view, [240], [195], [8])
+    profile = shadow.profile
+    start = view.speckle_size[1]  # the strips begin one resolution cell below the focus
+    assert_allclose(profile.depth_px, start + np.arange(len(profile.strip)), rtol=1e-6)
+    assert_allclose(profile.depth_mm, 0.08 * profile.depth_px, rtol=1e-6)
+    flanks = np.minimum(profile.left, profile.right)
+    inside = profile.depth_px < shadow.length - 2 * start
+    assert np.mean((flanks - profile.strip)[inside]) > 8 * GREY_PER_DB
+    assert np.mean((flanks - profile.strip)[profile.depth_px > shadow.length]) < 0
+
+
+def test_the_profile_scales_with_the_grey_scale():
+    grey = np.clip(darkened(speckle(5), 240, 200, width=9, length=60, decibels=6), 0, 255)
+    (shadow,) = focus_shadows(view_of(grey), [240], [195], [8])
+    profile = shadow.profile
+    falls = profile.left + profile.right - 2 * profile.strip
+    (same,) = focus_shadows(view_of(0.5 * grey + 60), [240], [195], [8])
+    halved = same.profile.left + same.profile.right - 2 * same.profile.strip
+    assert_allclose(halved, 0.5 * falls, atol=0.5)
+
+
+def test_the_profile_has_no_value_where_text_covers_a_strip():
+    grey = speckle(3)
+    graphics = np.zeros(grey.shape, bool)
+    graphics[215:225, 230:250] = True
+    (shadow,) = focus_shadows(view_of(grey, graphics=graphics), [240], [195], [8])
+    profile = shadow.profile
+    hidden = np.isnan(profile.strip)
+    assert 8 <= hidden.sum() <= 13
+    np.testing.assert_array_equal(hidden, np.isnan(profile.left))
+    rows = 199 + profile.depth_px[hidden]
+    assert rows.min() > 213
+    assert rows.max() < 227
+
+
+def test_a_shadow_that_is_not_assessable_has_no_profile():
+    (shadow,) = focus_shadows(view_of(speckle(1)), [240], [495], [8])
+    assert shadow.verdict == "not assessable"
+    assert shadow.profile is None
+
+
+def test_without_spacing_the_profile_has_no_mm():
+    grid = Grid(0, 0, 2, 0.5, 0.08, Spacing())
+    (shadow,) = focus_shadows(view_of(speckle(1), grid=grid), [240], [195], [8])
+    assert shadow.profile.depth_mm is None
+    assert_allclose(np.diff(shadow.profile.depth_px), 1, rtol=1e-5)  # sqrt(2 * 0.5)

@@ -26,6 +26,7 @@ from usmicro.errors import UsageError, UsmicroError
 from usmicro.model.arrays import ByteImage, Frame
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
+from usmicro.result import Table
 
 if TYPE_CHECKING:
     from usmicro.model.findings import Focus, Mass, Summary
@@ -90,6 +91,7 @@ def _analyse_local(
     from usmicro.writing import encode_labels, encode_with_drawing
     from usmicro.writing.cine_outputs import CineOutputs
     from usmicro.writing.optional_outputs import OptionalOutputs
+    from usmicro.writing.report.details import encode_details
     from usmicro.writing.report.pictures import encode_picture
     from usmicro.writing.tables import not_finite
 
@@ -142,6 +144,7 @@ def _analyse_local(
         encode_with_drawing(analysis.overlay()),
         encode_labels(analysis.labels),
         encode_picture(analysis.image, analysis.labels),
+        encode_details(analysis, job.settings.report.details),
     )
     hashes = tuple(
         write_and_hash(content, file) for content, file in zip(contents, job.files, strict=True)
@@ -164,7 +167,7 @@ def _analyse_local(
         image=job.name,
         status="ok",
         summary=analysis.summary,
-        foci=analysis.foci,
+        foci=Table(replace(focus, shadow_profile=None) for focus in analysis.foci),
         masses=analysis.masses,
         tracks=analysis.tracks,
         key_frame=analysis.frame,

@@ -86,9 +86,16 @@ class Job:
         return picture_file(self.out, self.stem)
 
     @property
+    def details_file(self) -> Path:
+        """Path of the candidates and shadow profiles, which the report shows."""
+        from usmicro.writing.report.details import details_file
+
+        return details_file(self.out, self.stem)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Paths of the files that are written for every input."""
-        return self.overlay_file, self.mask_file, self.picture_file
+        return self.overlay_file, self.mask_file, self.picture_file, self.details_file
 
     @property
     def optional_files(self) -> dict[str, tuple[Path, ...]]:

@@ -15,7 +15,7 @@ from typing import IO, Any
 from usmicro import __version__
 from usmicro.anatomy.user_masks import MaskFunction, function_name
 from usmicro.batch.results import Result
-from usmicro.foci.operating_point import listing_confidence
+from usmicro.foci.operating_point import listing_confidence, shown_confidence
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
 
@@ -150,6 +150,7 @@ class Record:
             },
             "settings": _settings_without_folders(self.settings),
             "listed_from_confidence": listing_confidence(self.settings.foci),
+            "shown_from_confidence": shown_confidence(self.settings.foci),
             "remarks": self.remarks,
             "warnings": [_warning_entry(warning) for warning in self.warnings],
             "counts": self.counts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,7 +20,7 @@ from usmicro.labelling.calcification import describe_calcification
 from usmicro.loading.mask_names import composed
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage
-from usmicro.model.findings import Focus
+from usmicro.model.findings import Focus, column_names
 from usmicro.model.scan import UserMasks
 from usmicro.writing.report.run import Run
 
@@ -206,7 +206,7 @@ def _compared_image(
     listed: float | None,
 ) -> ComparedImage:
     name = row["image"]
-    columns = [column.name for column in fields(Focus)]
+    columns = column_names(Focus)
     foci = tuple(
         Focus(**{column: focus[column] for column in columns}) for focus in run.foci.get(name, ())
     )

@@ -12,7 +12,7 @@ from usmicro.foci.clump_candidates import with_clumps
 from usmicro.foci.confidence import focus_features
 from usmicro.foci.detection import find_candidates
 from usmicro.foci.models import FocusModels, read_focus_models
-from usmicro.foci.reasons import confidence_reasons
+from usmicro.foci.reasons import confidence_reasons, lowering_measures
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.findings import Candidates
 from usmicro.model.view import View
@@ -41,6 +41,10 @@ class AssessedFoci:
     features: Mapping[str, NDArray[np.float64]]
     """Inputs of the confidence model of all round candidates of the view."""
     models: FocusModels
+    parts: Candidates
+    """Round candidates of the view that clumps replaced."""
+    parts_source: NDArray[np.intp]
+    """Index in `features` of each of the `parts`."""
 
     def take(self, which: NDArray[np.intp]) -> AssessedFoci:
         """Return the foci with these indices."""
@@ -50,19 +54,39 @@ class AssessedFoci:
             self.source[which],
             self.features,
             self.models,
+            self.parts,
+            self.parts_source,
         )
 
     def reasons(self) -> list[str]:
         """Name what decided the confidence of each focus."""
-        chosen = {name: values[self.source] for name, values in self.features.items()}
-        of_source = np.asarray(self.models.focus.probability(chosen))
-        by_rule = (self.candidates.features["clump"] > 0) & (self.confidence > of_source)
+        texts = confidence_reasons(self.models.focus, self._features_of(self.source))
         return [
-            CLUMP_REASON if is_by_rule else reason
-            for is_by_rule, reason in zip(
-                by_rule, confidence_reasons(self.models.focus, chosen), strict=True
-            )
+            CLUMP_REASON if by_rule else text
+            for by_rule, text in zip(self.has_rule_of_clumps, texts, strict=True)
         ]
+
+    def lowered_by(self) -> list[str]:
+        """Name the measures that lowered the confidence of each focus most; may be empty."""
+        texts = lowering_measures(self.models.focus, self._features_of(self.source))
+        return [
+            "" if by_rule else text
+            for by_rule, text in zip(self.has_rule_of_clumps, texts, strict=True)
+        ]
+
+    @property
+    def has_rule_of_clumps(self) -> NDArray[np.bool_]:
+        """True for each clump whose confidence comes from the rule of clumps, shape (n,)."""
+        of_source = np.asarray(self.models.focus.probability(self._features_of(self.source)))
+        return np.asarray((self.candidates.features["clump"] > 0) & (self.confidence > of_source))
+
+    @property
+    def parts_confidence(self) -> NDArray[np.float64]:
+        """Confidence of each of the `parts`."""
+        return np.asarray(self.models.focus.probability(self._features_of(self.parts_source)))
+
+    def _features_of(self, which: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
+        return {name: values[which] for name, values in self.features.items()}
 
 
 def assess_foci(
@@ -79,10 +103,11 @@ def assess_foci(
         A posterior shadow raises the confidence of a clump.
     """
     models = read_focus_models(settings.models)
-    candidates = find_candidates(view, settings)
-    features = focus_features(view, candidates, anatomy, models)
+    found = find_candidates(view, settings)
+    features = focus_features(view, found, anatomy, models)
     confidence = np.asarray(models.focus.probability(features))
-    candidates, confidence, source = with_clumps(
-        view, candidates, confidence, anatomy, settings, shadow
-    )
-    return AssessedFoci(candidates, confidence, source, features, models)
+    candidates, confidence, source = with_clumps(view, found, confidence, anatomy, settings, shadow)
+    is_kept = np.zeros(len(found), bool)
+    is_kept[source[candidates.features["clump"] == 0]] = True
+    parts = np.flatnonzero(~is_kept)
+    return AssessedFoci(candidates, confidence, source, features, models, found.take(parts), parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,6 +29,22 @@ def listing_confidence(settings: FociSettings) -> float:
     return confidence_at(
         read_focus_models(settings.models).curve, settings.false_positives_per_image
     )
+
+
+def shown_confidence(settings: FociSettings) -> float:
+    """Return the confidence from which the report shows foci when it is opened.
+
+    It is that from which foci are listed. A run may list more foci than
+    `settings.false_positives_per_image` would, for instance every candidate. Its report is readable
+    only if it begins with those that this rate would list.
+
+    Raises
+    ------
+    SettingsError
+        If the folder `settings.models` is not one of models.
+    """
+    by_rate = replace(settings, minimum_confidence=-1.0)
+    return max(listing_confidence(settings), listing_confidence(by_rate))
 
 
 def confidence_at(curve: Sequence[tuple[float, float]], rate: float) -> float:

@@ -82,17 +82,45 @@ def confidence_reasons(model: Logistic, features: Mapping[str, Floats]) -> list[
     list of str
         n texts such as "Raised by appearance and contrast; lowered by depth."
     """
-    names = list(GROUPS)
-    contributions = np.array(
+    names, contributions = list(GROUPS), _contributions(model, features)
+    return [_sentence(names, contributions[:, i]) for i in range(contributions.shape[1])]
+
+
+def lowering_measures(model: Logistic, features: Mapping[str, Floats]) -> list[str]:
+    """Name the measures, up to three, that lowered the confidence of each candidate most.
+
+    Parameters
+    ----------
+    model : Logistic
+        The model `focus`, with the means of its inputs.
+    features : mapping of str to array, shape (n,)
+        Its inputs.
+
+    Returns
+    -------
+    list of str
+        n texts such as "depth and size"; empty where no measure lowered it.
+    """
+    names, contributions = list(GROUPS), _contributions(model, features)
+    texts = []
+    for values in contributions.T:
+        order = np.argsort(values, kind="stable")[:NAMED]
+        lowered = [names[i] for i in order if values[i] <= -LEAST_CONTRIBUTION]
+        texts.append(_joined(lowered) if lowered else "")
+    return texts
+
+
+def _contributions(model: Logistic, features: Mapping[str, Floats]) -> Floats:
+    """Return the contribution of each measure to the log odds, (measures, n)."""
+    return np.array(
         [
             sum(
                 model.weights.get(name, 0.0) * (features[name] - model.means.get(name, 0.0))
                 for name in GROUPS[group]
             )
-            for group in names
+            for group in GROUPS
         ]
     )
-    return [_sentence(names, contributions[:, i]) for i in range(contributions.shape[1])]
 
 
 def _sentence(names: list[str], contributions: Floats) -> str:

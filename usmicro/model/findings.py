@@ -18,6 +18,9 @@ Orientation = Literal["parallel", "not parallel"]
 MassSource = Literal["found", "given"]
 YesNo = Literal["yes", "no"]
 
+NOT_A_COLUMN = {"column": False}
+"""Metadata of a field of a row that is no column of its table."""
+
 # ---- results of the stages on one view; positions and lengths in grid pixels ----
 
 
@@ -62,6 +65,28 @@ class Candidates:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ShadowProfile:
+    """Grey levels behind a focus and beside it, against depth; arrays have shape (n,), float32.
+
+    Each value is the mean over the width of the strip or flank. It is NaN at a depth at which they
+    were not compared, for instance where text covers one of them. Echoes that are too bright for
+    speckle were cut before.
+    """
+
+    depth_px: NDArray[np.float32]
+    """Distance from the lower edge of the focus along the beam, in pixels of the input image, or in
+    the square root of their area where they are not square."""
+    depth_mm: NDArray[np.float32] | None
+    """The same distance in mm; None without pixel spacing."""
+    strip: NDArray[np.float32]
+    """Grey level of the strip behind the focus, 0 to 255."""
+    left: NDArray[np.float32]
+    """Grey level of the flank to the left of the strip."""
+    right: NDArray[np.float32]
+    """Grey level of the flank to the right of the strip."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shadow:
     """Posterior acoustic shadow of one focus."""
@@ -76,6 +101,8 @@ class Shadow:
     """Length of the shadow from the lower edge of the focus, in grid pixels."""
     reason: str = ""
     """What decided the verdict, or why the shadow is not assessable."""
+    profile: ShadowProfile | None = field(default=None, repr=False, compare=False)
+    """What was compared; None if the shadow is not assessable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +174,36 @@ class Focus:
     """The measures, up to three, that raised or lowered the confidence on the best frame most."""
     outline_px: str | None = None
     """Corners of the outline of a clump, "column,row column,row ..."; None for a round focus."""
+    shadow_profile: ShadowProfile | None = field(
+        default=None, repr=False, compare=False, metadata=NOT_A_COLUMN
+    )
+    """Grey levels of the strip behind the focus and of its flanks; None if the shadow is not
+    assessable. It is no column of foci.csv."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One candidate for a focus on the key frame: a row of `Analysis.candidates`.
+
+    The fields are explained in docs/outputs.md.
+    """
+
+    frame: int
+    x_px: float
+    y_px: float
+    x_mm: float | None
+    depth_mm: float | None
+    diameter_px: float
+    diameter_mm: float | None
+    contrast: float
+    false_alarm: float
+    confidence: float
+    """Confidence on this frame alone, from the echo."""
+    listed: YesNo
+    focus: int | None
+    """Number of the focus in foci.csv; None if it is not listed."""
+    reason: str
+    """Why the candidate is listed or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,3 +315,8 @@ class Summary:
     masses: int
     calcification: str
     calcification_score: float
+
+
+def column_names(kind: type[Any]) -> tuple[str, ...]:
+    """Return the columns of the table that holds rows of this kind, in order."""
+    return tuple(item.name for item in fields(kind) if item.metadata.get("column", True))

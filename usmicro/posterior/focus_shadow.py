@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from usmicro.model.arrays import LabelImage
-from usmicro.model.findings import Shadow
+from usmicro.model.findings import Shadow, ShadowProfile
 from usmicro.model.view import View
 from usmicro.posterior.sampling import (
     LINES_PER_STRIP,
@@ -21,6 +21,8 @@ from usmicro.posterior.sampling import (
     strips_behind,
 )
 from usmicro.settings import ShadowSettings
+
+FloatArray = NDArray[np.float32]
 
 CORRELATED_CELLS = 3
 """Number of resolution cells over which differences along a scan line may be correlated.
@@ -117,6 +119,7 @@ def focus_shadows(
     at_floor = at_noise_floor(view, median, spread)
     few_cells = iter(_few_cells_reasons(rays.take(~enough), view, usable[~enough], settings))
     shadows = []
+    depths = _depths(view, steps)  # shared, since a long cine keeps very many profiles
     for i in range(len(x)):
         if not enough[i]:
             shadows.append(Shadow("not assessable", reason=next(few_cells)))
@@ -126,22 +129,50 @@ def focus_shadows(
         else:
             fall = falls[i].mean(axis=0)
             drop = float(fall.sum() / compared[i].sum() / spread[i])
-            shadows.append(_assessed(view, fall, drop, float(p[i]), settings))
+            profile = _profile(depths, level[i], compared[i])
+            shadows.append(_assessed(view, fall, drop, float(p[i]), settings, profile))
     return shadows
 
 
-def _assessed(view: View, fall: Floats, drop: float, p: float, settings: ShadowSettings) -> Shadow:
+def _depths(view: View, steps: int) -> tuple[FloatArray, FloatArray | None]:
+    """Return the depths of a profile in pixels of the input image, and in mm if these are known."""
+    grid = view.grid
+    # the strips begin one resolution cell below the lower edge of the focus
+    depth = (np.arange(steps) + view.speckle_size[1]).astype(np.float32)
+    in_mm = depth * np.float32(grid.pixel_mm) if grid.spacing.known else None
+    return depth * np.float32(np.sqrt(grid.step_x * grid.step_y)), in_mm
+
+
+def _profile(
+    depths: tuple[FloatArray, FloatArray | None],
+    level: NDArray[np.generic],
+    compared: NDArray[np.bool_],
+) -> ShadowProfile:
+    """Return the profile of a focus; `level`, (3, steps), is of left flank, strip, right flank."""
+    left, strip, right = np.where(compared, level, np.nan).astype(np.float32)
+    return ShadowProfile(*depths, strip=strip, left=left, right=right)
+
+
+def _assessed(
+    view: View,
+    fall: Floats,
+    drop: float,
+    p: float,
+    settings: ShadowSettings,
+    profile: ShadowProfile,
+) -> Shadow:
     """Return the shadow of an assessable focus; `fall`, (steps,), is in grey levels by depth."""
     p_words = f"p = {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
     if p >= settings.significance:
         significantly = "" if drop <= 0 else "significantly "
         reason = f"Not {significantly}darker than both flanks ({p_words})."
-        return Shadow("no", drop, p, reason=reason)
+        return Shadow("no", drop, p, reason=reason, profile=profile)
     length = _shadow_steps(fall) + view.speckle_size[1]
     length_mm = view.grid.in_mm(length)
     over = "" if length_mm is None else f" over {length_mm:.1f} mm"
     by = f"{drop:.2g} times their grey-level spread"
-    return Shadow("yes", drop, p, length, f"Darker than both flanks by {by}{over} ({p_words}).")
+    reason = f"Darker than both flanks by {by}{over} ({p_words})."
+    return Shadow("yes", drop, p, length, reason, profile)
 
 
 def _in_strip_and_flanks(mask: Bools) -> Bools:

@@ -337,6 +337,7 @@ def _focus_row(reported: _ReportedFocus, number: int, *, cluster: int | None, ci
         twinkling_reason=reported.twinkling.reason,
         confidence_reason=ONLY_COLOURS if echo is None else echo.confidence_reason,
         outline_px=None if echo is None else echo.outline_px,
+        shadow_profile=shadow.profile,
     )
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from usmicro.writing.indexed_png import encode_with_drawing
 from usmicro.writing.overlays import draw
-from usmicro.writing.tables import cell
+from usmicro.writing.tables import cell, plain
 
 if TYPE_CHECKING:
     from usmicro.writing.protocols import AnalysisLike
@@ -73,8 +72,8 @@ def analysis_html(analysis: AnalysisLike) -> str:
         f"<pre>{escape(analysis_text(analysis))}</pre>"
         f'<img alt="The key frame of {escape(analysis.scan.name, quote=True)} with its findings" '
         f'style="max-width:100%" src="data:image/png;base64,{picture}">'
-        f"{rows_html([asdict(mass) for mass in analysis.masses], MASSES_SHOWN)}"
-        f"{rows_html([asdict(focus) for focus in analysis.foci], FOCI_SHOWN)}"
+        f"{rows_html([plain(mass) for mass in analysis.masses], MASSES_SHOWN)}"
+        f"{rows_html([plain(focus) for focus in analysis.foci], FOCI_SHOWN)}"
         f"<p>{NOT_FOR_DIAGNOSIS}</p>"
     )
 

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from usmicro.model.arrays import ByteImage, Frame
-from usmicro.model.findings import Focus, Mass, MassPoint, Summary, TrackPoint, TwinklingPoint
+from usmicro.model.findings import (
+    Candidate,
+    Focus,
+    Mass,
+    MassPoint,
+    Summary,
+    TrackPoint,
+    TwinklingPoint,
+)
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 
@@ -21,6 +29,10 @@ class AnalysisLike(Protocol):
     @property
     def foci(self) -> Sequence[Focus]:
         """Listed foci, the most confident first."""
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """Every candidate of the key frame, the most confident first."""
 
     @property
     def masses(self) -> Sequence[Mass]:

@@ -9,31 +9,39 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import IO, Any
 
-from usmicro.model.findings import Cluster, Focus, Mass, Summary, TrackPoint
+from usmicro.model.findings import (
+    Candidate,
+    Cluster,
+    Focus,
+    Mass,
+    Summary,
+    TrackPoint,
+    column_names,
+)
 from usmicro.model.scan import Device
 from usmicro.model.warnings import ScanWarning
 
 DEVICE_COLUMNS = tuple(field.name for field in fields(Device))
 IMAGES_COLUMNS = (
     *("image", "status", "error"),
-    *(field.name for field in fields(Summary)),
+    *column_names(Summary),
     *("seconds", "warnings"),
     *DEVICE_COLUMNS,
 )
-MASSES_COLUMNS = ("image", *(field.name for field in fields(Mass)))
-FOCI_COLUMNS = ("image", *(field.name for field in fields(Focus)))
-CLUSTERS_COLUMNS = ("image", *(field.name for field in fields(Cluster)))
-TRACKS_COLUMNS = ("image", *(field.name for field in fields(TrackPoint)))
+MASSES_COLUMNS = ("image", *column_names(Mass))
+FOCI_COLUMNS = ("image", *column_names(Focus))
+CLUSTERS_COLUMNS = ("image", *column_names(Cluster))
+TRACKS_COLUMNS = ("image", *column_names(TrackPoint))
 
 
-def plain(finding: Focus | Mass | Cluster | Summary | TrackPoint) -> dict[str, Any]:
-    """Return a finding as a dictionary of Python's own types; NaN and infinity become None."""
+def plain(finding: Focus | Mass | Cluster | Summary | TrackPoint | Candidate) -> dict[str, Any]:
+    """Return the columns of a finding as Python's own types; NaN and infinity become None."""
     row = {}
-    for field in fields(finding):
-        value = getattr(finding, field.name)
+    for name in column_names(type(finding)):
+        value = getattr(finding, name)
         if hasattr(value, "item"):  # JSON and SQLite do not take NumPy's scalars
             value = value.item()
-        row[field.name] = None if isinstance(value, float) and not math.isfinite(value) else value
+        row[name] = None if isinstance(value, float) and not math.isfinite(value) else value
     return row
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +17,8 @@ import usmicro
 from tests.helpers.made_run import HOSTILE, make_run, report_data, tables
 from usmicro.errors import UsageError
 from usmicro.writing.report import page as report
-from usmicro.writing.report.page import remove_report, safe_json, write_report
+from usmicro.writing.report.embedding import safe_json
+from usmicro.writing.report.page import remove_report, write_report
 from usmicro.writing.report.pictures import (
     encode_picture,
     outline_path,
@@ -125,7 +127,7 @@ def test_data_cannot_end_the_script_element(value):
 def test_links_are_percent_encoded_and_their_files_exist(folder):
     images = report_data(text_of(folder))["images"]
     links = [link for image in images for link in image.get("links", {}).values()]
-    assert len(links) == 3 * sum(image["status"] == "ok" for image in images)
+    assert len(links) == 4 * sum(image["status"] == "ok" for image in images)
     for link in links:
         assert re.fullmatch(r"[\w./%~-]+", link, re.ASCII)
         assert (folder / unquote(link)).is_file()
@@ -134,7 +136,9 @@ def test_links_are_percent_encoded_and_their_files_exist(folder):
 def test_the_page_has_no_external_address(folder):
     text = text_of(folder)
     assert not re.search(
-        r"https?:|src\s*=\s*[\"']?//|href\s*=\s*[\"']?//|@import|url\(", text, re.IGNORECASE
+        r"https?:|src\s*=\s*[\"']?//|href\s*=\s*[\"']?//|@import|url\((?![\"]#)",
+        text,
+        re.IGNORECASE,
     )
 
 
@@ -444,6 +448,60 @@ def test_resumed_runs_have_a_complete_report_and_stopped_runs_none(scans, tmp_pa
         for path in (tmp_path / "r" / "report").rglob("*")
         if path.is_file()
     )
-    assert left == ["report/images/mass_linear.jpg"]
+    assert left == ["report/details/mass_linear.js", "report/images/mass_linear.jpg"]
     with open(tmp_path / "r" / "images.csv", encoding="utf-8", newline="") as lines:
         assert [row["image"] for row in csv.DictReader(lines)] == ["mass_linear.png"]
+
+
+def test_the_report_of_all_candidates_begins_with_the_default_confidence(tmp_path, make_analysis):
+    analysis = make_analysis()
+    foci = [
+        replace(focus, confidence=confidence)
+        for focus, confidence in zip(analysis.foci, (0.9, 0.06, 0.01), strict=True)
+    ]
+    recorded = {"listed_from_confidence": 0.0, "shown_from_confidence": 0.05}
+    run = make_run(tmp_path / "r", replace(analysis, foci=foci), recorded=recorded)
+    text = write_report(run).read_text(encoding="utf-8")
+    assert '<dd id="count-foci" class="">8</dd>' in text
+    assert "foci.csv lists 12 foci from confidence 0 on" in text
+    assert "Foci from confidence 0.05 on: 8 of 12 in foci.csv." in text
+    data = report_data(text)
+    assert data["confidence"] == {"listed": 0.0, "shown": 0.05}
+    assert [
+        len(image["tables"]["foci"]) for image in data["images"] if image["status"] == "ok"
+    ] == [3] * 4  # the page holds them all, and its slider shows them
+
+
+def test_a_report_that_shows_all_that_is_listed_says_nothing_of_it(tmp_path, make_analysis):
+    text = write_report(make_run(tmp_path / "r", make_analysis())).read_text(encoding="utf-8")
+    assert 'id="listing-note"' not in text
+    assert "in foci.csv." not in text.split('id="distributions"')[1].split("</section>")[0]
+
+
+def test_the_details_of_each_image_are_linked_and_a_run_without_them_has_no_link(
+    tmp_path, make_analysis
+):
+    run = make_run(tmp_path / "r", make_analysis())
+    images = [
+        image
+        for image in report_data(write_report(run).read_text(encoding="utf-8"))["images"]
+        if image["status"] == "ok"
+    ]
+    for image in images:
+        assert (run / unquote(image["links"]["details"])).is_file()
+        assert image["links"]["details"].startswith("report/details/")
+    without = make_run(tmp_path / "w", make_analysis(), pictures=False)
+    images = report_data(write_report(without).read_text(encoding="utf-8"))["images"]
+    assert all("details" not in image.get("links", {}) for image in images)
+
+
+def test_the_names_of_each_page_are_in_a_script_that_goes_with_the_pages(tmp_path, make_analysis):
+    run = make_run(tmp_path / "r", make_analysis(), copies=2100, pictures=False)
+    write_report(run)
+    script = (run / "report" / "pages.js").read_text(encoding="ascii")
+    pages = json.loads(script.removeprefix("usmicroPages(").removesuffix(");\n"))
+    assert [name for name, _ in pages][:2] == ["report/page-001.html", "report/page-002.html"]
+    names = [row["image"] for row in tables(run)["images"]]
+    assert [name for _, of_page in pages for name in of_page] == names
+    remove_report(run)
+    assert not (run / "report" / "pages.js").exists()

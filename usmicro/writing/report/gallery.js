@@ -5,6 +5,8 @@ import { openImage } from "./viewer.js";
 
 const CARDS_STEP = 100; // number of cards that are added at a time
 const MOST_DOTS = 60; // number of foci that are drawn on a thumbnail
+const RENEWING_MS = 12; // cards are made anew for at most this time at once
+const PAUSE_MS = 400; // and only after this pause while the viewer covers them
 const DOT_SHARE = 16; // the longer side of a thumbnail divided by the size of a focus on it
 
 /** Return the highest of the values that are known, or null. */
@@ -13,18 +15,21 @@ function highest(values) {
   return known.length ? Math.max(...known) : null;
 }
 
-const FOCI_COLUMNS = Object.fromEntries(data.columns.foci.map((name, index) => [name, index]));
-const images = data.images.map((image, index) => {
+export const FOCI_COLUMNS = Object.fromEntries(
+  data.columns.foci.map((name, index) => [name, index]));
+export const images = data.images.map((image, index) =>
+  Object.assign(image, { index, lowerName: image.image.toLowerCase() }, fociFacts(image)));
+
+/** Return what filters and order need to know of the foci of an image. */
+export function fociFacts(image) {
   const foci = image.tables?.foci ?? [];
   const column = (name) => foci.map((row) => row[FOCI_COLUMNS[name]]);
-  return Object.assign(image, {
-    index,
-    lowerName: image.image.toLowerCase(),
+  return {
     highestConfidence: highest(column("confidence")),
     shadow: column("shadow").includes("yes"),
     twinkling: column("twinkling").some((verdict) => ["yes", "possible"].includes(verdict)),
-  });
-});
+  };
+}
 
 const FOCI_FILTERS = {
   "": () => true,
@@ -48,9 +53,75 @@ const STATUS_FILTERS = {
 /** The images that pass the filters, in the chosen order. */
 export let filtered = images;
 let cardCount = 0;
+const outdated = new Set(); // images whose card does not show their present foci
+let renewing = null; // timer of `renewCards`
 
 /** Filter and sort the images, and show the first cards. */
 function updateGallery() {
+  chooseImages();
+  outdated.clear();
+  byId("cards").replaceChildren();
+  cardCount = 0;
+  showMoreCards();
+}
+
+/**
+ * Filter and sort anew after some images have changed, and make their cards anew: those that can be
+ * seen at once, the others little by little, since a page may have thousands.
+ */
+export function refreshGallery(changed) {
+  const before = filtered.slice(0, cardCount), places = [...byId("cards").children];
+  const old = new Map(before.map((image, index) => [image, places[index]]));
+  chooseImages();
+  cardCount = Math.min(filtered.length, Math.max(cardCount, CARDS_STEP));
+  const shown = filtered.slice(0, cardCount);
+  if (shown.length !== before.length || shown.some((image, index) => image !== before[index])) {
+    byId("cards").replaceChildren(...shown.map((image) => old.get(image) ?? card(image)));
+  }
+  for (const image of changed) outdated.add(image);
+  if (!byId("viewer").open) {
+    const cards = [...byId("cards").children];
+    const near = shown.map((image, index) => [image, cards[index]])
+      .filter(([image, item]) => outdated.has(image) && isNearWindow(item));
+    for (const [image, item] of near) renewCard(image, item);
+  }
+  clearTimeout(renewing);
+  // below the viewer the cards can wait until the slider rests
+  renewing = setTimeout(renewCards, byId("viewer").open ? PAUSE_MS : 0);
+  showCardCount();
+}
+
+/** Return true if an element is less than the height of the window away from it. */
+function isNearWindow(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return bottom > -innerHeight && top < 2 * innerHeight;
+}
+
+/** Make a card anew. */
+function renewCard(image, old) {
+  const hasFocus = old.contains(document.activeElement);
+  const item = card(image);
+  old.replaceWith(item);
+  outdated.delete(image);
+  if (hasFocus) item.querySelector("button")?.focus({ preventScroll: true });
+}
+
+/** Make outdated cards anew for a short time, and go on after the browser had time for others. */
+function renewCards() {
+  const end = performance.now() + RENEWING_MS;
+  const cards = [...byId("cards").children];
+  for (let index = 0; index < cardCount && outdated.size; index += 1) {
+    if (!outdated.has(filtered[index])) continue;
+    renewCard(filtered[index], cards[index]);
+    if (performance.now() < end) continue;
+    renewing = setTimeout(renewCards);
+    return;
+  }
+  outdated.clear(); // the others have no card
+}
+
+/** Filter and sort the images. */
+function chooseImages() {
   const text = byId("name-filter").value.trim().toLowerCase();
   const status = STATUS_FILTERS[byId("status-filter").value];
   const mass = byId("mass-filter").value;
@@ -60,9 +131,6 @@ function updateGallery() {
   filtered = images.filter((image) => image.lowerName.includes(text)
     && status(image) && passesFoci(image) && passesMass(image));
   filtered.sort(comparison(byId("sort").value, byId("order").value === "down" ? -1 : 1));
-  byId("cards").replaceChildren();
-  cardCount = 0;
-  showMoreCards();
 }
 
 /** Return a comparison of images by a value, or by "image", the name; unknown values go last. */
@@ -81,6 +149,11 @@ function showMoreCards() {
   const first = cardCount;
   cardCount = Math.min(filtered.length, cardCount + CARDS_STEP);
   byId("cards").append(...filtered.slice(first, cardCount).map(card));
+  showCardCount();
+}
+
+/** Write how many cards are shown. */
+function showCardCount() {
   const shown = cardCount < filtered.length ? `${cardCount.toLocaleString("en")} of ` : "";
   const all = images.length.toLocaleString("en");
   const total = filtered.length < images.length ? ` (of ${all})` : "";

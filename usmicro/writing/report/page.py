@@ -9,7 +9,6 @@ is missing.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,8 @@ from usmicro.model.findings import Mass
 from usmicro.model.warnings import EXPLANATIONS
 from usmicro.writing.files import cannot_write, write_atomically
 from usmicro.writing.report import summary as report_summary
+from usmicro.writing.report.details import DETAILS
+from usmicro.writing.report.embedding import safe_json
 from usmicro.writing.report.film import FILM_RECORD, FILMS, read_film
 from usmicro.writing.report.pictures import read_picture
 from usmicro.writing.report.run import Row, Run, read_run
@@ -32,15 +33,22 @@ from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMN
 SCRIPTS = (
     *("dom.js", "gallery.js", "viewer.js", "markers.js", "layers.js", "evidence.js", "tables.js"),
     *("film.js", "player.js", "timeline.js", "twinkling.js"),
+    *("reading_tools.js", "reading_window.js", "reading_ruler.js", "reading_details.js"),
+    *("reading_candidates.js", "reading_clusters.js", "reading_confidence.js"),
+    "reading_links.js",
 )
 """Scripts of the page, in this order. They are modules; `joined_scripts` makes one script of them,
 since browsers load no modules from a local file."""
-STYLES = ("report.css", "player.css")
+HOME_SCRIPT = "reading_home.js"
+"""Script of the main page of a report of several pages."""
+STYLES = ("report.css", "player.css", "reading.css")
 """Style sheets of the page, in this order."""
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|let|function)", re.MULTILINE)
 REPORT, PAGES, PICTURES = "report.html", "report", "report/images"
 """Main page, folder of further pages, and folder of pictures."""
+PAGE_NAMES = "report/pages.js"
+"""Script with the names of the images of each page. The main page loads it to follow a link."""
 MOST_ON_ONE, PAGE_SIZE = 2000, 500
 """Largest number of images of a report on one page, and number of images of each page of a larger
 report. Chosen by eye; no measurement is recorded."""
@@ -54,8 +62,6 @@ THREADS = 4
 """Number of threads that read pictures. Chosen by eye; no measurement is recorded."""
 SHOWN = {"masses": MASSES_COLUMNS[1:], "foci": FOCI_COLUMNS[1:], "clusters": CLUSTERS_COLUMNS[1:]}
 """Columns of the tables in the page: all but the name of the image."""
-UNSAFE = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-"""Escapes of characters that could end a script element or a line of a script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,10 @@ def write_report(folder: Path) -> Path:
             home="../",
         )
         write_atomically(folder / page.name, content)
+    names = [(page.name, [row["image"] for row in page.images]) for page in pages]
+    write_atomically(folder / PAGE_NAMES, f"usmicroPages({safe_json(names)});\n".encode("ascii"))
     sections = report_summary.sections(run, images=_page_list(pages))
+    sections += f"<script>\n{_asset(HOME_SCRIPT)}</script>"
     write_atomically(folder / REPORT, _html(run, sections, "", title="Report"))
     return folder / REPORT
 
@@ -121,7 +130,7 @@ def remove_report(folder: Path) -> None:
     pages = folder / PAGES
     earlier = pages.glob("page-*.html") if pages.is_dir() else ()
     numbered = [path for path in earlier if re.fullmatch(r"page-\d+\.html", path.name)]
-    for path in (folder / REPORT, *numbered):
+    for path in (folder / REPORT, folder / PAGE_NAMES, *numbered):
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
@@ -146,18 +155,13 @@ def paginate(run: Run) -> list[Page]:
     ]
 
 
-def safe_json(value: Any) -> str:
-    """Return ASCII JSON for a script element, in which no text can end the element."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False).translate(
-        UNSAFE
-    )
-
-
 def _gallery_of(run: Run, page: Page, *, root: str) -> str:
     """Return the gallery and the viewer of a page; `root` is the address of the run's folder."""
     data = {
         "root": root,
         "columns": SHOWN,
+        "confidence": {"listed": run.listed_from, "shown": run.shown_from},
+        "clusters": run.cluster_rule,
         "images": list(_entries(run, page)),
     }
     template = Template(_asset("gallery.html"))
@@ -203,6 +207,7 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         "picture": run.file(PICTURES, name, ".jpg"),
         "overlay": run.file("overlays", name, ".png"),
         "mask": run.file("masks", name, ".png"),
+        "details": run.file(DETAILS, name, ".js"),
     }
     masses = [
         Mass(**{column: mass[column] for column in SHOWN["masses"]}) for mass in findings["masses"]

@@ -1,6 +1,6 @@
 // The player: the frames of a cine as a film, with the findings of the frame that is shown.
 
-import { byId, count, data, draw, hasValue, isTyping, make } from "./dom.js";
+import { byId, count, data, draw, hasValue, isTyping, make, tableRows } from "./dom.js";
 import { ASSUMED_RATE, filmOf, hasAssumedRate, nearestIndex, timeAt } from "./film.js";
 import { buildTimeline, frameSlider, moveTimeline } from "./timeline.js";
 import { base, current, foci, focusFilters, redrawFrame, showBase } from "./viewer.js";
@@ -63,9 +63,9 @@ export function pictureFailed() {
   return true;
 }
 
-/** Return the foci that were measured on the key frame as spots. */
-function keySpots() {
-  const here = current.frames > 1 ? foci.filter(({ frame }) => frame === current.key_frame) : foci;
+/** Return those of some foci that were measured on the key frame, as spots. */
+function keySpots(some) {
+  const here = current.frames > 1 ? some.filter(({ frame }) => frame === current.key_frame) : some;
   return here.map((focus) =>
     ({ focus, x: focus.x_px, y: focus.y_px, confidence: focus.confidence }));
 }
@@ -76,7 +76,7 @@ function keySpots() {
  * the position of their upper edge.
  */
 export function shownFindings() {
-  if (!film) return { spots: keySpots(), outlines: current.outlines, tops: current.tops };
+  if (!film) return { spots: keySpots(foci), outlines: current.outlines, tops: current.tops };
   const { foci: found, outlines, tops } = film.frames[filmIndex];
   const listed = new Map(foci.map((focus) => [focus.focus, focus]));
   const spots = found.filter(([number]) => listed.has(number)).map(([number, x, y, confidence]) =>
@@ -101,7 +101,8 @@ export function openFilm() {
   isPlaying = false;
   filmPictures = new Map();
   missingNote.hidden = true;
-  film = filmOf(current, keySpots().map(({ focus, x, y, confidence }) =>
+  const listed = tableRows(current.listed ?? current, "foci"); // also those that the page hides
+  film = filmOf(current, keySpots(listed).map(({ focus, x, y, confidence }) =>
     [focus.focus, x, y, confidence]));
   filmIndex = film ? nearestIndex(film, current.key_frame) : 0;
   filmMessage.textContent = "";
@@ -126,7 +127,7 @@ smallWindow.addEventListener("change", placeTimeline);
 function filmNote() {
   if (current.frames <= 1) return [];
   if (!film) {
-    const others = foci.length - keySpots().length;
+    const others = foci.length - keySpots(foci).length;
     const text = others ? `${count(others, "focus lies", "foci lie")} on other frames and `
       + "cannot be shown: " : "Only the key frame can be shown: ";
     return [make("p", { class: "note" }, `${text}the frames of this cine are not stored. `

@@ -6,12 +6,13 @@ import csv
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from usmicro.errors import UsageError
+from usmicro.settings import LabelSettings
 from usmicro.writing.names import file_stems
 from usmicro.writing.tables import (
     CLUSTERS_COLUMNS,
@@ -76,6 +77,37 @@ class Run:
     """Content of run.json."""
     stems: dict[str, str]
     """Names of the files of each image, without their endings."""
+
+    @property
+    def listed_from(self) -> float:
+        """Confidence from which the run lists foci; 0 for a run that did not record it."""
+        return float(self.record.get("listed_from_confidence") or 0.0)
+
+    @property
+    def shown_from(self) -> float:
+        """Confidence from which the report shows foci when it is opened."""
+        return float(self.record.get("shown_from_confidence") or self.listed_from)
+
+    @property
+    def shown_foci(self) -> list[Row]:
+        """Foci of all images that the report shows when it is opened."""
+        return [focus for rows in self.foci.values() for focus in rows if self.is_shown(focus)]
+
+    def is_shown(self, focus: Row) -> bool:
+        """Return True if the report shows a focus when it is opened.
+
+        The tables have six digits of a confidence, so that all foci are shown unless the report
+        begins above the confidence from which the run lists them.
+        """
+        confidence = focus["confidence"]
+        everything = self.shown_from <= self.listed_from
+        return everything or confidence is None or bool(confidence >= self.shown_from)
+
+    @property
+    def cluster_rule(self) -> dict[str, float]:
+        """Distance in mm up to which foci of a cluster are linked, and its least size."""
+        labels = {**asdict(LabelSettings()), **self.record["settings"].get("labels", {})}
+        return {"distance": labels["cluster_distance"], "size": labels["cluster_size"]}
 
     def file(self, kind: str, image: str, suffix: str) -> Path:
         """Return the path of a file of an image, in the folder of its kind; it may be missing."""

@@ -60,7 +60,7 @@ def navigation(*, gallery: bool, home: str, warned: bool, failed: bool) -> str:
 def summary(run: Run) -> str:
     """Return counts of the tables, and the computing time."""
     done = [row for row in run.images if row["status"] == "ok"]
-    foci = [focus for rows in run.foci.values() for focus in rows]
+    foci = run.shown_foci
     labels = Counter(focus["label"] for focus in foci)
     seconds = run.record["seconds"].get("total")
     tiles = [
@@ -82,8 +82,20 @@ def summary(run: Run) -> str:
         tiles.append(_tile("time", "Computing time", _duration(seconds), measured=True))
     remarks = "".join(f"<li>{escape(remark)}</li>" for remark in run.record.get("remarks", []))
     remarks = f'<ul class="remarks">{remarks}</ul>' if remarks else ""
-    content = f'<dl class="tiles">{"".join(tiles)}</dl>{remarks}'
+    content = f'<dl class="tiles">{"".join(tiles)}</dl>{_listing_note(run)}{remarks}'
     return f'<section id="summary"><h2>Summary</h2>{content}</section>'
+
+
+def _listing_note(run: Run) -> str:
+    """Return a note if the report does not begin with all foci that the run lists."""
+    if run.shown_from <= run.listed_from:
+        return ""
+    listed = sum(map(len, run.foci.values()))
+    return (
+        f'<p class="note" id="listing-note">foci.csv lists {listed:,} foci from confidence '
+        f"{run.listed_from:.2g} on. The report begins with those from {run.shown_from:.2g} on, "
+        "from which foci are listed by default. The slider of the gallery shows the others.</p>"
+    )
 
 
 def warnings(run: Run) -> str:
@@ -111,8 +123,14 @@ def warnings(run: Run) -> str:
 
 def distributions(run: Run) -> str:
     """Return histograms and bars of all images and foci."""
-    foci = [focus for rows in run.foci.values() for focus in rows]
-    images = [row["foci"] for row in run.images if row["status"] == "ok"]
+    foci = run.shown_foci
+    images = [
+        row["foci"]
+        if run.shown_from <= run.listed_from
+        else sum(map(run.is_shown, run.foci.get(row["image"], ())))
+        for row in run.images
+        if row["status"] == "ok"
+    ]
     sizes, no_size = _known(foci, "diameter_mm")
     size_unit = "mm" if sizes else "pixels (no spacing is known)"
     depths, no_depth = _known(foci, "depth_mm")
@@ -149,7 +167,14 @@ def distributions(run: Run) -> str:
             "Twinkling",
         ),
     ]
-    content = f'<div class="plots">{"".join(plots)}</div>'
+    listed = sum(map(len, run.foci.values()))
+    note = (
+        f'<p class="note">Foci from confidence {run.shown_from:.2g} on: '
+        f"{len(foci):,} of {listed:,} in foci.csv.</p>"
+        if run.shown_from > run.listed_from
+        else ""
+    )
+    content = f'{note}<div class="plots">{"".join(plots)}</div>'
     return f'<section id="distributions"><h2>Distributions</h2>{content}</section>'
 
 

@@ -34,8 +34,9 @@ export let view = { x: 0, y: 0, scale: 1 };
 
 /**
  * Tells other scripts what happens in the viewer: "open" (an image is shown), "frame" (another
- * frame of a cine is shown), "select" (`detail` is the focus in the panel or null), "draw" (the
- * findings were drawn anew), "move" (the view has changed) and "close".
+ * frame of a cine is shown), "draw" (the findings were drawn anew), "move" (the view has changed),
+ * "tool" (`detail` is the new tool of the pointer or null), "select" (`detail` is the focus in the
+ * panel or null) and "close".
  */
 export const viewerEvents = new EventTarget();
 /** Functions that are given a focus and return true if it may be drawn; all must agree. */
@@ -85,10 +86,18 @@ export function redrawFrame() {
   viewerEvents.dispatchEvent(new Event("draw"));
 }
 
+/** Show the foci of the image anew, after those that the page shows have changed. */
+export function refreshFoci() {
+  foci = tableRows(current, "foci");
+  redraw();
+  showTables();
+}
+
 /** Give the pointer another task on the picture, or null for moving the picture. */
 export function setTool(newTool) {
   tool = newTool;
   stage.classList.toggle("with-tool", tool !== null);
+  viewerEvents.dispatchEvent(new CustomEvent("tool", { detail: tool }));
 }
 
 /** Return the position of a pointer event in image pixels. */
