@@ -84,6 +84,12 @@ export function shownFindings() {
   return { spots, outlines, tops };
 }
 
+/** Return the places of foci on a stored frame, by the number of the focus. */
+export function placesOn(frame) {
+  const stored = film?.frames.find((other) => other.frame === frame);
+  return new Map((stored?.foci ?? []).map(([number, x, y]) => [number, { x, y }]));
+}
+
 /** Return the foci that may be drawn on any frame, by their number. */
 export function drawableFoci() {
   const drawable = foci.filter((focus) => focusFilters.every((passes) => passes(focus)));
@@ -128,10 +134,10 @@ function filmNote() {
   if (current.frames <= 1) return [];
   if (!film) {
     const others = foci.length - keySpots(foci).length;
-    const text = others ? `${count(others, "focus lies", "foci lie")} on other frames and `
-      + "cannot be shown: " : "Only the key frame can be shown: ";
-    return [make("p", { class: "note" }, `${text}the frames of this cine are not stored. `
-      + `A new run with ${MORE_FRAMES} stores up to N of them.`)];
+    const parts = others ? [make("span", { class: "other-foci" },
+      `${count(others, "focus lies", "foci lie")} on other frames and cannot be shown. `)] : [];
+    return [make("p", { class: "note" }, ...parts, "Only the key frame can be shown: the frames of "
+      + `this cine are not stored. A new run with ${MORE_FRAMES} stores up to N of them.`)];
   }
   const { frames, analysed, bytes } = film.cine;
   const size = bytes >= 5e4 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
@@ -184,8 +190,9 @@ export function stepFrame(by) {
   if (film.frames[index]) showIndex(index, jumpText(filmIndex, index));
 }
 
-/** Stop playing and show the stored frame that is nearest to a frame. */
+/** Stop playing and show the stored frame that is nearest to a frame; nothing without a film. */
 export function showNearest(frame) {
+  if (!film) return;
   pause();
   showIndex(nearestIndex(film, frame));
 }
@@ -228,7 +235,7 @@ function play() {
 }
 
 /** Stop playing. */
-function pause() {
+export function pause() {
   if (!isPlaying) return;
   isPlaying = false;
   showBase();

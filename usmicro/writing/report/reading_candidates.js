@@ -5,6 +5,7 @@ import { hideTip } from "./evidence.js";
 import { markers } from "./markers.js";
 import { shownFrame } from "./player.js";
 import { detailsOf } from "./reading_details.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { addTool, isActive } from "./reading_tools.js";
 import { current, foci, move, scene, stage, view, viewerEvents } from "./viewer.js";
 
@@ -26,7 +27,7 @@ stage.append(candidateCard);
 /** Load and draw the candidates of the current image. */
 async function showCandidates() {
   const image = current;
-  if (!isKeyFrame()) return; // the others have no stored candidates
+  if (!isKeyFrame() || findingsAreHidden(image)) return; // other frames have none stored
   const stored = await detailsOf(image);
   if (image !== current || !isActive(candidatesTool) || !isKeyFrame()) return;
   omitted = stored?.omitted ?? 0;
@@ -70,6 +71,7 @@ function drawCrosses() {
 
 /** Show what is known of the candidates near a position, or that there are none. */
 function describeNear(point) {
+  if (findingsAreHidden(current)) return; // it would tell a reader where the program found them
   const distance = ({ x_px: x, y_px: y }) => Math.hypot(x - point.x, y - point.y) * view.scale;
   // of foci, the positions on the frame that is shown
   const shown = markers.map(({ focus, x, y }) =>

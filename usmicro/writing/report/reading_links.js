@@ -5,6 +5,7 @@ import { selectFocus } from "./evidence.js";
 import { images } from "./gallery.js";
 import { confidenceSlider, showFrom, stepConfidence } from "./reading_confidence.js";
 import { addToBar, barButton, onKey, selectedFocus } from "./reading_tools.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { current, foci, openImage, viewerEvents } from "./viewer.js";
 
 const SAID_MS = 1500; // time for which the button says that the link was copied
@@ -51,7 +52,7 @@ function followLink() {
   if (image?.status === "ok") {
     isFollowing = true;
     if (!byId("viewer").open || current !== image) openImage(image);
-    if (named.focus) followFocus(image, named.focus);
+    if (named.focus && !findingsAreHidden(image)) followFocus(image, named.focus);
     isFollowing = false;
   } else if (!image && data.root) {
     location.replace(`${data.root}report.html${location.hash}`); // it knows the page of each image
