@@ -117,7 +117,9 @@ export function valuesHere(finding) {
     return marker ? { ...values, frame, x: marker.x, y: marker.y } : null;
   }
   const top = finding.kind === "mass" && topOf(finding.key);
-  return top ? { ...values, frame, ...centroid(outlineAt(shownMasses(), top[1], top[2])) } : null;
+  if (!top) return null;
+  const corners = outlineAt(shownMasses(), top[1], top[2]);
+  return { ...values, frame, ...(corners ? centroid(corners) : { x: top[1], y: top[2] }) };
 }
 
 /** Return the number of a mass with the top of its outline on the shown frame, or undefined. */
