@@ -124,7 +124,7 @@ export function openFilm() {
 
 /** Place the timeline below the picture, or in the panel where the window is small. */
 function placeTimeline() {
-  if (smallWindow.matches) byId("panel").prepend(timeSlot);
+  if (smallWindow.matches) byId("review-actions").after(timeSlot);
   else byId("film").append(timeSlot);
 }
 smallWindow.addEventListener("change", placeTimeline);
