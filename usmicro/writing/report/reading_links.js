@@ -10,7 +10,7 @@ import { current, foci, openImage, viewerEvents } from "./viewer.js";
 
 const SAID_MS = 1500; // time for which the button says that the link was copied
 const imagesByName = new Map(images.map((image) => [image.image, image]));
-const linkNote = make("p", { class: "note warn", role: "status" });
+const linkNote = make("p", { id: "link-note", class: "note warn", role: "status" });
 let isViewing = false; // true while the viewer is open
 let isFollowing = false; // true while an address is followed, which must not change it
 

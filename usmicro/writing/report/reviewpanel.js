@@ -265,7 +265,8 @@ function updatePanel() {
 function showChosen() {
   const frame = byId("panel").getBoundingClientRect();
   const { top } = byId("evidence").getBoundingClientRect();
-  if (!selectedFinding || top < frame.bottom - LEAST_SHOWN) return;
+  const hasTimeline = byId("panel").contains(byId("timeline")); // which is to stay in view
+  if (!selectedFinding || hasTimeline || top < frame.bottom - LEAST_SHOWN) return;
   const above = actionsRow.offsetHeight + chosenPart.offsetHeight + CHOSEN_MARGIN;
   byId("panel").scrollTop += top - frame.top - above;
 }
