@@ -53,7 +53,7 @@ def test_few_files_lie_directly_in_the_package():
 
 LOWEST = ("kernels", "errors")
 STAGES = ("loading", "preparation", "foci", "anatomy", "posterior", "doppler", "labelling")
-ABOVE = ("analysis", "result", "batch", "cli", "inspection", "evaluation")
+ABOVE = ("analysis", "result", "batch", "cli", "inspection", "evaluation", "comparison")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,17 @@ import pytest
 import usmicro
 from usmicro import cli
 
-COMMANDS = ("run", "evaluate", "inspect", "sample", "report", "pseudonyms", "warmup", "settings")
+COMMANDS = (
+    "run",
+    "evaluate",
+    "compare",
+    "inspect",
+    "sample",
+    "report",
+    "pseudonyms",
+    "warmup",
+    "settings",
+)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 
 from usmicro import __version__
 from usmicro.comparison.differences import CHANGES, MOVED_PX, Difference, Kind, totals
-from usmicro.comparison.result import RunComparison, with_differences, wording
+from usmicro.comparison.result import RunComparison, counted, with_differences, wording
 from usmicro.evaluation.crops import Crops, Outline, Ring
 from usmicro.evaluation.gallery import STYLE as GALLERY_STYLE
 from usmicro.evaluation.gallery import is_inside
@@ -189,7 +189,7 @@ class _Galleries:
             rows.sort(key=lambda row: -(row.confidence_b or row.confidence_a or 0.0))
             shown = rows[:MOST_TILES]
             more = len(rows) - len(shown)
-            note = f"{len(rows):,} differences, those of high confidence first."
+            note = f"{counted(len(rows), 'difference')}, those of high confidence first."
             if more:
                 note += f" {more:,} more are in comparison.csv."
             tiles = "".join(self._tile(row) for row in shown)

@@ -75,7 +75,7 @@ class RunComparison:
         """Return a short summary."""
         both = sum(image.a is not None and image.b is not None for image in self.images)
         lines = [f"A: {self.a.folder}", f"B: {self.b.folder}"]
-        lines += [f"{_count(both, 'image')} in both runs"]
+        lines += [f"{counted(both, 'image')} in both runs"]
         lines += [
             f"{record.name}: {record.a or 'nothing'} in A, {record.b or 'nothing'} in B"
             for record in self.records
@@ -107,7 +107,9 @@ class RunComparison:
         if not lines:
             lines.append("no difference in the findings")
         if other := sum(image.other_confidence for image in self.images):
-            lines.append(f"the confidence of {_count(other, 'focus', 'foci')} in both runs differs")
+            lines.append(
+                f"the confidence of {counted(other, 'focus', 'foci')} in both runs differs"
+            )
         return lines
 
 
@@ -127,7 +129,8 @@ def wording(change: str) -> str:
     return words.get(change, change)
 
 
-def _count(number: int, one: str, many: str = "") -> str:
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number of things in words."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
