@@ -114,6 +114,8 @@ def make_parser() -> argparse.ArgumentParser:
     added.add_argument("truth", type=Path, metavar="TRUTH", help=truth)
     out = "file for `usmicro run --settings`; a page is written beside it"
     added.add_argument("--out", type=Path, required=True, metavar="FILE.toml", help=out)
+    group = "a table (image, patient or study, and group) of images that are alike"
+    added.add_argument("--group", type=Path, metavar="TABLE.csv", help=group)
     rate = "false foci per image that you accept; default 0.5"
     added.add_argument("--false-foci", type=float, default=0.5, metavar="RATE", help=rate)
     rate = "false masses per image; default 0.1, if the labels outline masses"
@@ -396,6 +398,7 @@ def calibrate_command(arguments: argparse.Namespace) -> int:
         arguments.results,
         arguments.truth,
         out=arguments.out,
+        group=arguments.group,
         false_foci=arguments.false_foci,
         false_masses=arguments.false_masses,
         false_calcified=arguments.false_calcified,

@@ -441,7 +441,7 @@ def with_values(
     return replace(settings, **groups)
 
 
-def read_settings(file: Path | None = None, assignments: Iterable[str] = ()) -> Settings:
+def read_settings(file: str | Path | None = None, assignments: Iterable[str] = ()) -> Settings:
     """Return settings from a TOML file and from assignments.
 
     Parameters
@@ -459,7 +459,7 @@ def read_settings(file: Path | None = None, assignments: Iterable[str] = ()) -> 
     settings = Settings()
     if file is not None:
         try:
-            values = tomllib.loads(file.read_text(encoding="utf-8"))
+            values = tomllib.loads(Path(file).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(
                 f"{file}: expected a TOML file of settings, found {reason_of(error)}; "

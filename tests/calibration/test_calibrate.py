@@ -220,3 +220,17 @@ def test_a_review_of_the_report_is_read_as_it_is(run, truth, tmp_path):
     assert not of_review.by_patient
     assert of_review.choices[0].true == 60
     assert of_review.choices[0].new == of_marks.choices[0].new
+
+
+def test_images_of_a_group_stay_together(run, tmp_path):
+    file = tmp_path / "marks.csv"
+    file.write_text("image,x_px,y_px\n" + "".join(f"{name},30,30\n" for name in NAMES))
+    table = tmp_path / "groups.csv"
+    table.write_text(
+        "image,group\n" + "".join(f"{name},s{i // 10}\n" for i, name in enumerate(NAMES[:-1]))
+    )
+    grouped, alone = (usmicro.calibrate(run, file, group=group) for group in (table, None))
+    assert (grouped.choices[0].groups, alone.choices[0].groups) == (7, 60)
+    assert grouped.by_patient
+    assert not alone.by_patient
+    assert any("1 labelled images are in no group" in remark for remark in grouped.remarks)

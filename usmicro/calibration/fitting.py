@@ -20,6 +20,7 @@ from usmicro.calibration.labelled import (
     labelled_foci,
     labelled_masses,
     labelled_scores,
+    with_groups,
 )
 from usmicro.calibration.rates import (
     EXPECTED_CALCIFIED,
@@ -60,6 +61,7 @@ def calibrate(
     truth: str | Path,
     *,
     out: str | Path | None = None,
+    group: str | Path | None = None,
     false_foci: float = FALSE_FOCI,
     false_masses: float | None = None,
     false_calcified: float | None = None,
@@ -80,6 +82,9 @@ def calibrate(
     out : path, optional
         File of settings, such as calibration.toml. A page of the same name that ends with .html is
         written beside it. If not given, nothing is written.
+    group : path, optional
+        A table of groups of images, patients or studies, as for `usmicro.run`. The images of a
+        group stay together in the cross-validation and in the intervals, as those of a patient.
     false_foci : float
         False foci per image.
     false_masses : float, optional
@@ -115,6 +120,8 @@ def calibrate(
     default = listing_confidence(replace(settings.foci, minimum_confidence=-1.0))
     labels = read_labels(Path(truth), run, listed=default, least_distance=least_distance)
     comparison = compare(run, labels.truth, least_distance=least_distance)
+    if group is not None:
+        comparison = with_groups(comparison, Path(group), run)
     remarks = list(comparison.remarks)
     if settings.foci.models:
         remarks.append(

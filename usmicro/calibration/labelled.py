@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from usmicro.evaluation.overlaps import match_areas
 from usmicro.evaluation.run_areas import outlined_masses
 from usmicro.evaluation.truth import Truth, read_image_masks
 from usmicro.foci.site import model_confidence
+from usmicro.loading.groups import read_groups
 from usmicro.settings import FociSettings
 from usmicro.writing.report.run import Run
 
@@ -37,6 +39,43 @@ class Labelled:
     """Number of true ones, found or not."""
     counts: bool = True
     """False if the image does not count among those on which false findings are counted."""
+
+
+def with_groups(comparison: Comparison, path: Path, run: Run) -> Comparison:
+    """Return a comparison in which each group of a table counts as one patient.
+
+    Images in no group keep the patient that the labels name. Remarks on the table are added.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    path : Path
+        Table of groups, see `usmicro.loading.groups.read_groups`.
+    run : Run
+
+    Raises
+    ------
+    UsageError
+        If the table cannot be used.
+    """
+    patients = {image.name: image.truth.patient or "" for image in comparison.images}
+    groups = read_groups(path, [row["image"] for row in run.images], patients=patients)
+    images = [
+        replace(image, truth=replace(image.truth, patient=groups.of_image[image.name]))
+        if image.name in groups.of_image
+        else image
+        for image in comparison.images
+    ]
+    remarks = list(comparison.remarks)
+    if groups.unused:
+        remarks.append(
+            f"{len(groups.unused)} rows of the table of groups match no image, "
+            f"such as {groups.unused[0]}"
+        )
+    without = [image.name for image in comparison.images if image.name not in groups.of_image]
+    if without:
+        remarks.append(f"{len(without)} labelled images are in no group, such as {without[0]}")
+    return replace(comparison, images=images, remarks=remarks)
 
 
 def labelled_foci(comparison: Comparison, settings: FociSettings) -> list[Labelled]:
