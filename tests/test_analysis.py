@@ -9,6 +9,7 @@ import usmicro
 from usmicro.analysis import is_analysed
 from usmicro.errors import ImageError, ScanError
 from usmicro.foci.operating_point import listing_confidence
+from usmicro.foci.site import site_confidence
 from usmicro.model.scan import Scan, UserMasks
 from usmicro.phantom import phantom_set, simulate
 from usmicro.settings import Settings, with_values
@@ -296,3 +297,24 @@ def test_what_ends_below_the_listing_confidence_is_forgotten(phantom):
         focus.confidence for focus in everything.foci if focus.confidence >= least
     ]
     assert cine.summary.calcification_score == everything.summary.calcification_score
+
+
+def test_a_calibration_changes_confidences_but_neither_the_foci_nor_the_score(phantom):
+    plain = usmicro.analyze(phantom.scan(), settings=Settings())
+    scale = {"confidence_offset": -1.0, "confidence_slope": 0.7}
+    settings = with_values(Settings(), {"foci": scale}, source="test")
+    calibrated = usmicro.analyze(phantom.scan(), settings=settings)
+    assert len(plain.foci) > 0
+    assert [(focus.x_px, focus.y_px) for focus in calibrated.foci] == [
+        (focus.x_px, focus.y_px) for focus in plain.foci
+    ]
+    assert [focus.confidence for focus in calibrated.foci] == [
+        site_confidence(focus.confidence, settings.foci) for focus in plain.foci
+    ]
+    assert [row.confidence for row in calibrated.candidates] == [
+        site_confidence(row.confidence, settings.foci) for row in plain.candidates
+    ]
+    assert [row.listed for row in calibrated.candidates] == [row.listed for row in plain.candidates]
+    score = plain.summary.calcification_score
+    assert calibrated.summary.calcification_score == pytest.approx(score)
+    assert calibrated.summary.calcification == plain.summary.calcification

@@ -12,6 +12,7 @@ __version__ = "0.2.0.dev0"
 if TYPE_CHECKING:
     from usmicro.analysis import analyze
     from usmicro.batch import run
+    from usmicro.calibration import calibrate
     from usmicro.comparison import compare
     from usmicro.foci import find_foci
     from usmicro.loading import load
@@ -29,6 +30,7 @@ _MODULES = {
     "Scan": "usmicro.model.scan",
     "Settings": "usmicro.settings",
     "analyze": "usmicro.analysis",
+    "calibrate": "usmicro.calibration",
     "compare": "usmicro.comparison",
     "despeckle": "usmicro.speckle",
     "find_foci": "usmicro.foci",
@@ -44,6 +46,7 @@ __all__ = [
     "Settings",
     "__version__",
     "analyze",
+    "calibrate",
     "compare",
     "despeckle",
     "find_foci",

@@ -16,7 +16,7 @@ from usmicro.doppler.colour_evidence import Colours
 from usmicro.doppler.patches import colour_patch_heads
 from usmicro.errors import ImageError, ScanError
 from usmicro.foci.assessment import AssessedFoci, assess_foci
-from usmicro.foci.operating_point import listing_confidence
+from usmicro.foci.operating_point import listing_confidence, listing_confidence_of_models
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
 from usmicro.model.findings import Origin
@@ -146,7 +146,7 @@ def analyze(
         remarks=[*scan.notes, *scan.warnings, *of_masks],
         screen=ScreenCache() if cine else None,
         tracks=TrackCollection(
-            least_confidence=listing_confidence(settings.foci),
+            least_confidence=listing_confidence_of_models(settings.foci),
             frame_rate=frame_rate_of(
                 scan.frame_times, settings.loading.frames or scan.declared_frames
             ),
@@ -224,7 +224,9 @@ def analyze(
     with state.timer.stage("foci"):
         least = listing_confidence(settings.foci)
         outcomes = outcomes_of(findings.foci, findings.tracks, key_frame.number, least)
-        candidates = candidate_rows(key_frame.views, key_frame.number, outcomes, least)
+        candidates = candidate_rows(
+            key_frame.views, key_frame.number, outcomes, least, settings.foci
+        )
     notes, warnings = separated(state.remarks)
     return Analysis(
         scan=scan,
@@ -297,7 +299,7 @@ def _analyze_view(
             anatomy = find_anatomy(view, settings.anatomy, user_masks)
     with stage("foci"):
         foci = assessed = assess_foci(view, anatomy, settings.foci, settings.shadow)
-        if state.cine and listing_confidence(settings.foci) > NEGLIGIBLE_CONFIDENCE:
+        if state.cine and listing_confidence_of_models(settings.foci) > NEGLIGIBLE_CONFIDENCE:
             foci = foci.take(np.flatnonzero(foci.confidence > NEGLIGIBLE_CONFIDENCE))
     masses = _follow_masses(view, anatomy, frame, index, shift, state, settings)
     with stage("twinkling"):

@@ -104,6 +104,26 @@ def make_parser() -> argparse.ArgumentParser:
     added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
 
     added = command(
+        "calibrate",
+        calibrate_command,
+        "fit the confidence and the thresholds to your own labels, for the rates you accept",
+    )
+    every = "the --out folder of a finished run with --set foci.minimum_confidence=0"
+    added.add_argument("results", type=Path, metavar="RESULTS", help=every)
+    truth = "labels, as for `usmicro evaluate`, such as a review.csv"
+    added.add_argument("truth", type=Path, metavar="TRUTH", help=truth)
+    out = "file for `usmicro run --settings`; a page is written beside it"
+    added.add_argument("--out", type=Path, required=True, metavar="FILE.toml", help=out)
+    rate = "false foci per image that you accept; default 0.5"
+    added.add_argument("--false-foci", type=float, default=0.5, metavar="RATE", help=rate)
+    rate = "false masses per image; default 0.1, if the labels outline masses"
+    added.add_argument("--false-masses", type=float, metavar="RATE", help=rate)
+    rate = "share of the images without calcifications that may be called calcified; default 0.1"
+    added.add_argument("--false-calcified", type=float, metavar="SHARE", help=rate)
+    distance = "a focus hits a mark that is within its radius, or within this distance; default 6"
+    added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
+
+    added = command(
         "pseudonyms",
         pseudonyms_command,
         "list the inputs of a run with --pseudonyms and the pseudonym of each, as CSV",
@@ -364,6 +384,28 @@ def compare_command(arguments: argparse.Namespace) -> int:
     for remark in comparison.remarks:
         print(f"note: {remark}")
     print(f"page and tables in {out}")
+    return DONE
+
+
+def calibrate_command(arguments: argparse.Namespace) -> int:
+    """Fit settings to labels."""
+    from usmicro.calibration import calibrate
+    from usmicro.calibration.files import lines_of
+
+    calibration = calibrate(
+        arguments.results,
+        arguments.truth,
+        out=arguments.out,
+        false_foci=arguments.false_foci,
+        false_masses=arguments.false_masses,
+        false_calcified=arguments.false_calcified,
+        least_distance=arguments.distance,
+    )
+    for choice in calibration.choices:
+        print("\n".join(lines_of(choice)))
+    for remark in calibration.remarks:
+        print(f"note: {remark}")
+    print(f"settings in {arguments.out}; before and after in {arguments.out.with_suffix('.html')}")
     return DONE
 
 

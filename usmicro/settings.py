@@ -160,6 +160,21 @@ class FociSettings(Checked):
         least=-1,
         most=1,
     )
+    confidence_offset: float = described(
+        0.0,
+        unit="log odds",
+        says="added to the log odds of the confidence of every focus; `usmicro calibrate` fits it "
+        "to the scans of a site",
+        least=-20,
+        most=20,
+    )
+    confidence_slope: float = described(
+        1.0,
+        says="factor of the log odds of the confidence of every focus, before the offset is added; "
+        "`usmicro calibrate` fits it to the scans of a site",
+        least=0.05,
+        most=20,
+    )
     models: str = described(
         "",
         says="folder of models that replace those of the confidence of foci, see docs/models.md; "
@@ -354,6 +369,17 @@ class ReportSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationSettings(Checked):
+    """Where settings that `usmicro calibrate` wrote come from."""
+
+    source: str = described(
+        "",
+        says="what the settings were calibrated on, for run.json and the report; it changes no "
+        "result; empty if they were not calibrated",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by stage."""
 
@@ -368,6 +394,7 @@ class Settings:
     tables: TableSettings = field(default_factory=TableSettings)
     coco: CocoSettings = field(default_factory=CocoSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
+    calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
 
 
 def with_values(

@@ -183,28 +183,28 @@ def find_cases(data: Path) -> list[Case]:
 
 def breast_lesions_usg(data: Path) -> list[Case]:
     """List BrEaST-Lesions-USG: outlines, calcification, posterior features, pixel size."""
-    return [_case_of(image) for image in read_breast_lesions_usg(data)]
+    return [case_of(image) for image in read_breast_lesions_usg(data)]
 
 
 def bus_bra(data: Path) -> list[Case]:
     """List BUS-BRA: outlines, no pixel size."""
-    return [_case_of(image) for image in read_bus_bra(data)]
+    return [case_of(image) for image in read_bus_bra(data)]
 
 
 def busi(data: Path) -> list[Case]:
     """List BUSI: outlines, normal images, no pixel size."""
-    return [_case_of(image) for image in read_busi(data)]
+    return [case_of(image) for image in read_busi(data)]
 
 
 def bus_uclm(data: Path) -> list[Case]:
     """List BUS-UCLM: outlines, normal images, no pixel size."""
-    return [_case_of(image) for image in read_bus_uclm(data)]
+    return [case_of(image) for image in read_bus_uclm(data)]
 
 
 def echogenic_foci_marks(data: Path) -> list[Case]:
     """List the marked scans. Foci that both readers marked are targets; other marks are ignored."""
     images = sorted(read_echogenic_foci_marks(data), key=lambda image: image.name)
-    return [_case_of(image) for image in images]
+    return [case_of(image) for image in images]
 
 
 def visual_readings(data: Path) -> list[Case]:
@@ -213,12 +213,13 @@ def visual_readings(data: Path) -> list[Case]:
     The name of the data set in the tables contains the source of the image.
     """
     return [
-        replace(_case_of(image), dataset=f"{VISUAL_READINGS} {image.source}")
+        replace(case_of(image), dataset=f"{VISUAL_READINGS} {image.source}")
         for image in read_visual_readings(data)
     ]
 
 
-def _case_of(image: LabelledImage) -> Case:
+def case_of(image: LabelledImage) -> Case:
+    """Return the case of a labelled image."""
     calcification = image.calcification
     if image.calcified is not None:
         calcification = PRESENT if image.calcified else "none"

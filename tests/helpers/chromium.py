@@ -29,9 +29,11 @@ OPTIONS = (
 TIMEOUT = 60.0
 """Seconds to wait for an answer of the browser."""
 KEYS = {
-    **{"Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36},
-    **{"ArrowRight": 39, "ArrowDown": 40, ",": 188, ".": 190},
+    **{"Backspace": 8, "Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34},
+    **{"End": 35, "Home": 36, "ArrowRight": 39, "ArrowDown": 40, ",": 188, ".": 190},
 }
+CTRL, SHIFT = 2, 8
+"""Modifiers of a key."""
 TYPED = {"Enter": "\r"}
 
 
@@ -135,10 +137,15 @@ class Chromium:
             assert time.monotonic() < deadline, f"still not true: {expression}"
             time.sleep(0.01)
 
-    def key(self, key: str, *, times: int = 1) -> None:
-        """Press and release a key."""
-        text = TYPED.get(key, key if len(key) == 1 else "")
-        held = {"key": key, "windowsVirtualKeyCode": KEYS.get(key, ord(key[0].upper()))}
+    def key(self, key: str, *, times: int = 1, ctrl: bool = False) -> None:
+        """Press and release a key; a capital letter with Shift."""
+        text = TYPED.get(key, key if len(key) == 1 and not ctrl else "")
+        modifiers = (CTRL if ctrl else 0) + (SHIFT if len(key) == 1 and key.isupper() else 0)
+        held = {
+            "key": key,
+            "windowsVirtualKeyCode": KEYS.get(key, ord(key[0].upper())),
+            "modifiers": modifiers,
+        }
         for _ in range(times):
             self.call(
                 "Input.dispatchKeyEvent", type="keyDown", **held, **({"text": text} if text else {})
@@ -158,24 +165,48 @@ class Chromium:
 
     def click(self, selector: str) -> None:
         """Click on the middle of an element."""
-        x, y = self.point(selector)
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        self.click_at(*self.point(selector))
 
-    def drag(self, start: tuple[float, float], *others: tuple[float, float]) -> None:
-        """Press the left button at a point, move to others, and release it at the last."""
-        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=start[0], y=start[1])
-        path = [("mousePressed", start), *(("mouseMoved", at) for at in others)]
-        for kind, (x, y) in [*path, ("mouseReleased", others[-1])]:
-            self.call(
-                "Input.dispatchMouseEvent",
-                type=kind,
-                x=x,
-                y=y,
-                button="left",
-                buttons=1,
-                clickCount=1,
-            )
+    def click_at(self, x: float, y: float, *, times: int = 1) -> None:
+        """Click at a position of the window; twice is a double click."""
+        for number in range(1, times + 1):
+            self._mouse("mousePressed", x, y, clickCount=number)
+            self._mouse("mouseReleased", x, y, clickCount=number)
+
+    def drag(self, *path: tuple[float, float]) -> None:
+        """Press at the first position of a path, move along it, and release at its end."""
+        self._mouse("mouseMoved", *path[0])
+        self._mouse("mousePressed", *path[0], clickCount=1)
+        for x, y in path[1:]:
+            self._mouse("mouseMoved", x, y, buttons=1)
+        self._mouse("mouseReleased", *path[-1], clickCount=1)
+
+    def _mouse(self, kind: str, x: float, y: float, **given: Any) -> None:
+        button = "none" if kind == "mouseMoved" and not given else "left"
+        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, **given)
+
+    def type(self, text: str) -> None:
+        """Type a text into the element that has the focus."""
+        self.call("Input.insertText", text=text)
+
+    def choose_file(self, selector: str, file: Path) -> None:
+        """Choose a file in a file field."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+
+    def download(self, selector: str, folder: Path) -> Path:
+        """Click on what starts a download and return the file, once it is complete."""
+        before = set(folder.iterdir())
+        self.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self.click(selector)
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            fresh = [file for file in folder.iterdir() if file not in before]
+            if fresh and not fresh[0].name.endswith(".crdownload"):
+                return fresh[0]
+            assert time.monotonic() < deadline, "nothing was downloaded"
+            time.sleep(0.02)
 
     def console_messages(self) -> list[dict[str, Any]]:
         """Return the messages and errors on the console since the page was opened."""

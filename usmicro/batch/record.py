@@ -150,7 +150,9 @@ class Record:
             },
             "settings": _settings_without_folders(self.settings),
             "listed_from_confidence": listing_confidence(self.settings.foci),
-            "shown_from_confidence": shown_confidence(self.settings.foci),
+            "shown_from_confidence": shown_confidence(
+                self.settings.foci, calibrated=bool(self.settings.calibration.source)
+            ),
             "remarks": self.remarks,
             "warnings": [_warning_entry(warning) for warning in self.warnings],
             "counts": self.counts,

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def evaluate(
         raise UsageError(f"--distance {least_distance:g}: expected a number of pixels above 0")
     run = read_run(Path(results))
     run_confidence = listed_from(run.record)
-    default = listing_confidence(Settings().foci)
+    default = default_listing(run.record)
     listed = run_confidence or default
     labels = read_labels(Path(truth), run, listed=default, least_distance=least_distance)
     comparison = compare(
@@ -123,6 +124,13 @@ def evaluate(
     if out is not None:
         _write(evaluation, Path(out))
     return evaluation
+
+
+def default_listing(record: Mapping[str, Any]) -> float:
+    """Return the default confidence from which foci are listed, on the scale of a run."""
+    foci = record["settings"]["foci"]
+    scale = ("confidence_offset", "confidence_slope")  # unknown to earlier versions
+    return listing_confidence(replace(Settings().foci, **{n: foci[n] for n in scale if n in foci}))
 
 
 def listed_from(record: Mapping[str, Any]) -> float:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.foci.assessment import CLUMP_REASON, AssessedFoci
+from usmicro.foci.site import site_confidence
 from usmicro.model.findings import Candidate, Candidates, Focus, TrackPoint
 from usmicro.model.view import View
+from usmicro.settings import FociSettings
 from usmicro.tracking.observations import positions_of
 
 PART_OF_CLUMP = "It is a part of a coarse clump, which is a candidate of its own."
@@ -78,6 +80,7 @@ def candidate_rows(
     frame: int,
     outcomes: Mapping[tuple[float, float], Outcome],
     least: float,
+    settings: FociSettings = FociSettings(),  # noqa: B008  (frozen)
 ) -> list[Candidate]:
     """Return the candidates of the key frame as rows, the most confident first.
 
@@ -91,8 +94,10 @@ def candidate_rows(
         From `outcomes_of`.
     least : float
         Confidence from which foci are listed.
+    settings : FociSettings
+        Scale of the confidence.
     """
-    rows = [row for view in views for row in _rows_of_view(view, frame, outcomes, least)]
+    rows = [row for view in views for row in _rows_of_view(view, frame, outcomes, least, settings)]
     return sorted(rows, key=lambda row: (-row.confidence, row.y_px, row.x_px))
 
 
@@ -101,11 +106,12 @@ def _rows_of_view(
     frame: int,
     outcomes: Mapping[tuple[float, float], Outcome],
     least: float,
+    settings: FociSettings = FociSettings(),  # noqa: B008  (frozen)
 ) -> list[Candidate]:
     view, foci = assessed.view, assessed.foci
     reasons, lowered, by_rule = foci.reasons(), foci.lowered_by(), foci.has_rule_of_clumps
     rows = []
-    for i, row in enumerate(_measured(view, foci.candidates, foci.confidence, frame)):
+    for i, row in enumerate(_measured(view, foci.candidates, foci.confidence, frame, settings)):
         outcome = outcomes.get((row["x_px"], row["y_px"]))
         if outcome is not None and outcome.focus is not None:
             reason = f"Listed as focus {outcome.focus}. {reasons[i]}"
@@ -116,13 +122,17 @@ def _rows_of_view(
         rows.append(Candidate(**row, listed="no", focus=None, reason=reason))
     rows += [
         Candidate(**row, listed="no", focus=None, reason=PART_OF_CLUMP)
-        for row in _measured(view, foci.parts, foci.parts_confidence, frame)
+        for row in _measured(view, foci.parts, foci.parts_confidence, frame, settings)
     ]
     return rows
 
 
 def _measured(
-    view: View, candidates: Candidates, confidence: NDArray[np.float64], frame: int
+    view: View,
+    candidates: Candidates,
+    confidence: NDArray[np.float64],
+    frame: int,
+    settings: FociSettings,
 ) -> list[dict[str, Any]]:
     """Return the measured columns of candidates."""
     if not len(candidates):
@@ -140,7 +150,7 @@ def _measured(
             "diameter_mm": grid.in_mm(float(candidates.diameter[i])),
             "contrast": float(candidates.contrast[i]),
             "false_alarm": float(candidates.false_alarm[i]),
-            "confidence": float(confidence[i]),
+            "confidence": site_confidence(float(confidence[i]), settings),
         }
         for i, position in enumerate(positions_of(view, candidates.x, candidates.y))
     ]

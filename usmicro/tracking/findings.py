@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from usmicro.foci.operating_point import listing_confidence
+from usmicro.foci.site import site_confidence
 from usmicro.labelling.clusters import find_clusters
 from usmicro.model.findings import (
     Focus,
@@ -19,7 +20,7 @@ from usmicro.model.findings import (
     TwinklingPoint,
     TwinklingVerdict,
 )
-from usmicro.settings import Settings, TwinklingSettings
+from usmicro.settings import FociSettings, Settings, TwinklingSettings
 from usmicro.tracking.collection import TrackCollection
 from usmicro.tracking.tracks import FocusTrack, MassTrack
 
@@ -146,7 +147,9 @@ def findings_of(
         foci=foci,
         masses=masses,
         tracks=[
-            point for number, track in followed for point in _points(track, number, frame_times)
+            point
+            for number, track in followed
+            for point in _points(track, number, frame_times, settings.foci)
         ],
         mass_tracks=_mass_points(mass_numbers) if cine else [],
         twinkling=[
@@ -166,7 +169,9 @@ def _mass_points(numbers: Mapping[MassTrack, int]) -> list[MassPoint]:
     ]
 
 
-def _points(track: FocusTrack, number: int, frame_times: Sequence[float]) -> list[TrackPoint]:
+def _points(
+    track: FocusTrack, number: int, frame_times: Sequence[float], settings: FociSettings
+) -> list[TrackPoint]:
     """Build the rows of tracks.csv of one focus."""
     return [
         TrackPoint(
@@ -177,7 +182,7 @@ def _points(track: FocusTrack, number: int, frame_times: Sequence[float]) -> lis
             y_px=seen.y_px,
             x_mm=seen.x_mm,
             depth_mm=seen.depth_mm,
-            confidence=seen.confidence,
+            confidence=site_confidence(seen.confidence, settings),
         )
         for seen in track.seen
     ]
@@ -223,7 +228,7 @@ def _reported(
     for i, (track, twinkling) in enumerate(zip(foci, verdicts, strict=True)):
         by_echo = track.origin == "echo"
         echo_confidence = confidence = track.confidence(analysed, tracks.frame_rate)
-        listed_by_echo = by_echo and echo_confidence >= least
+        listed_by_echo = by_echo and site_confidence(echo_confidence, settings.foci) >= least
         sure = cine or listed_by_echo or (twinkling.score or 0.0) >= LEAST_SCORE_WITHOUT_ECHO
         is_source = i in sources and sure
         if not by_echo and not is_source:
@@ -241,7 +246,7 @@ def _reported(
             _ReportedFocus(
                 track=track,
                 number=len(reported) + tracks.forgotten_before(track) + 1,
-                confidence=confidence,
+                confidence=site_confidence(confidence, settings.foci),
                 origin="twinkling" if is_source and not listed_by_echo else "echo",
                 mass=None if track.mass is None else mass_numbers.get(track.mass),
                 twinkling=twinkling,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from usmicro.foci.confidence import calcification_score
 from usmicro.foci.models import read_focus_models
 from usmicro.foci.operating_point import listing_confidence
+from usmicro.foci.site import model_confidence
 from usmicro.labelling.calcification import calcification_of_image
 from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.model.scan import Scan, Spacing
@@ -52,7 +53,9 @@ def summarise(
         True if the spacing of the scan is impossible.
     """
     models = read_focus_models(settings.foci.models)
-    score = calcification_score((focus.confidence for focus in foci), models)
+    score = calcification_score(
+        (model_confidence(focus.confidence, settings.foci) for focus in foci), models
+    )
     labels = [focus.label for focus in listed_foci(foci, settings)]
     spacing = Spacing(source="rejected") if spacing_rejected else scan.spacing
     return Summary(

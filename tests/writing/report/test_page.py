@@ -136,7 +136,7 @@ def test_links_are_percent_encoded_and_their_files_exist(folder):
 def test_the_page_has_no_external_address(folder):
     text = text_of(folder)
     assert not re.search(
-        r"https?:|src\s*=\s*[\"']?//|href\s*=\s*[\"']?//|@import|url\((?![\"]#)",
+        r"https?:|src\s*=\s*[\"']?//|href\s*=\s*[\"']?//|@import|\burl\((?![\"]#)",
         text,
         re.IGNORECASE,
     )

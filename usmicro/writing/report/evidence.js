@@ -170,7 +170,7 @@ function reason(name, text) {
 export function selectFocus(focus, find) {
   showLayer(focus.label);
   for (const marker of markers) marker.group.classList.toggle("selected", marker.focus === focus);
-  for (const row of byId("tables").querySelectorAll("tr[data-focus]")) {
+  for (const row of byId("tables").querySelectorAll("tr.selectable")) {
     row.classList.toggle("selected", Number(row.dataset.focus) === focus.focus);
   }
   showEvidence(focus);

@@ -1,6 +1,7 @@
 // The gallery: filters, order, and cards, which are added a hundred at a time.
 
 import { LABELS, byId, count, data, draw, hasValue, icon, make } from "./dom.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { openImage } from "./viewer.js";
 
 const CARDS_STEP = 100; // number of cards that are added at a time
@@ -50,6 +51,13 @@ const STATUS_FILTERS = {
   warned: (image) => Boolean(image.warnings),
 };
 
+/** Functions of other scripts: given an image, true if it passes; all must agree. */
+export const imageFilters = [];
+/** Comparisons of other scripts, by the value of the field "Sort by"; they have no direction. */
+export const imageOrders = {};
+/** Functions of other scripts: given an image, an element for its card, or null. */
+export const cardParts = [];
+
 /** The images that pass the filters, in the chosen order. */
 export let filtered = images;
 let cardCount = 0;
@@ -57,7 +65,7 @@ const outdated = new Set(); // images whose card does not show their present foc
 let renewing = null; // timer of `renewCards`
 
 /** Filter and sort the images, and show the first cards. */
-function updateGallery() {
+export function updateGallery() {
   chooseImages();
   outdated.clear();
   byId("cards").replaceChildren();
@@ -129,12 +137,14 @@ function chooseImages() {
   const passesMass = (image) =>
     !mass || (image.status === "ok" && (image.masses > 0) === (mass === "yes"));
   filtered = images.filter((image) => image.lowerName.includes(text)
-    && status(image) && passesFoci(image) && passesMass(image));
+    && status(image) && passesFoci(image) && passesMass(image)
+    && imageFilters.every((passes) => passes(image)));
   filtered.sort(comparison(byId("sort").value, byId("order").value === "down" ? -1 : 1));
 }
 
 /** Return a comparison of images by a value, or by "image", the name; unknown values go last. */
 function comparison(key, sign) {
+  if (imageOrders[key]) return imageOrders[key];
   if (key === "image") return (one, other) => sign * (one.index - other.index);
   return (one, other) => {
     const a = one[key], b = other[key];
@@ -172,6 +182,12 @@ function card(image) {
   return make("li", { class: "card", "data-image": image.image }, content);
 }
 
+/** Make the card of an image anew, if it is shown. */
+export function refreshCard(image) {
+  const old = byId("cards").children[filtered.indexOf(image)];
+  if (old?.dataset.image === image.image) renewCard(image, old);
+}
+
 /** Make the content of the card of a file that failed. */
 function failure(image, name) {
   const badge = make("span", { class: "missing badge" }, "failed");
@@ -185,11 +201,12 @@ function openButton(image, name) {
   if (image.thumbnail) {
     thumb.append(make("img",
       { src: image.thumbnail, alt: "", loading: "lazy", decoding: "async" }));
-    if (image.foci) thumb.append(dots(image));
+    if (image.foci && !findingsAreHidden(image)) thumb.append(dots(image));
   } else {
     thumb.append(make("span", { class: "missing" }, "no picture"));
   }
-  const button = make("button", { type: "button" }, thumb, name, facts(image));
+  const parts = cardParts.map((part) => part(image)).filter(Boolean);
+  const button = make("button", { type: "button" }, thumb, name, facts(image), ...parts);
   button.addEventListener("click", () => openImage(image));
   return button;
 }
@@ -197,6 +214,17 @@ function openButton(image, name) {
 /** Make the line of a card with counts and the calcification score. */
 function facts(image) {
   const line = make("span", { class: "facts" });
+  if (!findingsAreHidden(image)) addFindings(line, image);
+  if (image.warnings) {
+    line.append(make("span", { class: "warn", title: image.warnings.join("\n") },
+      count(image.warnings.length, "warning", "warnings")));
+  }
+  if (image.frames > 1) line.append(make("span", {}, `${image.frames} frames`));
+  return line;
+}
+
+/** Add the counts and the calcification score to the line of a card. */
+function addFindings(line, image) {
   for (const label of Object.keys(LABELS)) {
     const number = image[label];
     if (number) {
@@ -212,12 +240,6 @@ function facts(image) {
       { title: "How strongly the image as a whole shows calcification, 0 to 1" },
       `score ${image.calcification_score.toFixed(2)}`));
   }
-  if (image.warnings) {
-    line.append(make("span", { class: "warn", title: image.warnings.join("\n") },
-      count(image.warnings.length, "warning", "warnings")));
-  }
-  if (image.frames > 1) line.append(make("span", {}, `${image.frames} frames`));
-  return line;
 }
 
 /** Draw the most confident foci of the key frame over a thumbnail. */

@@ -3,6 +3,7 @@
 import { byId, draw, formatNumber, hasValue, setAttributes } from "./dom.js";
 import { hideTip, selectFocus, chosenFocus, showTip } from "./evidence.js";
 import { shownFindings, shownFrame } from "./player.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { current, focusFilters, stage, view } from "./viewer.js";
 
 const LEAST_RADIUS = 8; // smallest radius of a marker, screen pixels
@@ -21,6 +22,11 @@ export function drawFindings() {
 
 /** Draw outlines, extents of shadows, and numbers of masses. */
 function drawAreas(findings, spots) {
+  if (findingsAreHidden(current)) {
+    massTexts = [];
+    byId("areas").replaceChildren();
+    return;
+  }
   const outlines = Object.entries(findings.outlines).map(([kind, d]) =>
     draw("path", { d, class: `area ${kind.split(" ")[0]}`, "data-layer": kind }));
   const measuredHere = spots.map(({ focus }) => focus).filter(isMeasuredHere);

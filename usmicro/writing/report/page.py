@@ -9,12 +9,14 @@ is missing.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from html import escape
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -31,17 +33,19 @@ from usmicro.writing.report.run import Row, Run, read_run
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMNS
 
 SCRIPTS = (
-    *("dom.js", "gallery.js", "viewer.js", "markers.js", "layers.js", "evidence.js", "tables.js"),
+    *("dom.js", "reviewstore.js", "reviewblind.js"),
+    *("gallery.js", "viewer.js", "markers.js", "layers.js", "evidence.js", "tables.js"),
     *("film.js", "player.js", "timeline.js", "twinkling.js"),
     *("reading_tools.js", "reading_window.js", "reading_ruler.js", "reading_details.js"),
     *("reading_candidates.js", "reading_clusters.js", "reading_confidence.js"),
-    "reading_links.js",
+    *("reviewcsv.js", "reviewactions.js", "reviewmarks.js", "reviewtools.js", "reviewpanel.js"),
+    *("reviewgallery.js", "reading_links.js"),
 )
 """Scripts of the page, in this order. They are modules; `joined_scripts` makes one script of them,
 since browsers load no modules from a local file."""
 HOME_SCRIPT = "reading_home.js"
 """Script of the main page of a report of several pages."""
-STYLES = ("report.css", "player.css", "reading.css")
+STYLES = ("report.css", "player.css", "reading.css", "review.css")
 """Style sheets of the page, in this order."""
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|let|function)", re.MULTILINE)
@@ -60,6 +64,8 @@ MOST_FOCI_AN_IMAGE = 2000
 measurement is recorded."""
 THREADS = 4
 """Number of threads that read pictures. Chosen by eye; no measurement is recorded."""
+RUN_ID_LENGTH = 12
+"""Number of hexadecimal digits of the identifier of a run: enough to tell the runs of a reader."""
 SHOWN = {"masses": MASSES_COLUMNS[1:], "foci": FOCI_COLUMNS[1:], "clusters": CLUSTERS_COLUMNS[1:]}
 """Columns of the tables in the page: all but the name of the image."""
 
@@ -170,12 +176,35 @@ def _gallery_of(run: Run, page: Page, *, root: str) -> str:
         "columns": SHOWN,
         "confidence": {"listed": run.listed_from, "shown": run.shown_from},
         "clusters": run.cluster_rule,
+        "review": {
+            "run": run_id(run),
+            "images": sum(row["status"] == "ok" for row in run.images),
+        },
         "images": list(_entries(run, page)),
     }
     template = Template(_asset("gallery.html"))
     return template.substitute(
         total=f"{len(page.images):,}", data=safe_json(data), script=joined_scripts()
     )
+
+
+def run_id(run: Run) -> str:
+    """Return an identifier of the findings of a run, to which the decisions of a reader belong.
+
+    It is a hash of the tables, without computing times. A run that is repeated with the same
+    results keeps its identifier, and one whose foci have other numbers gets another.
+    """
+    digest = hashlib.sha256()
+    images = ([value for key, value in row.items() if key != "seconds"] for row in run.images)
+    findings = (
+        [kind, list(row.values())]
+        for kind, table in (("focus", run.foci), ("mass", run.masses))
+        for rows in table.values()
+        for row in rows
+    )
+    for record in chain(images, findings):
+        digest.update(json.dumps(record).encode())
+    return digest.hexdigest()[:RUN_ID_LENGTH]
 
 
 def joined_scripts() -> str:

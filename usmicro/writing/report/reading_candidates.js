@@ -1,9 +1,12 @@
 // The candidates near the pointer, with the reason why they are not shown.
 
-import { byId, draw, formatNumber, hasValue, make, tableRows } from "./dom.js";
+import { byId, draw, formatNumber, hasValue, listedRows, make } from "./dom.js";
 import { hideTip } from "./evidence.js";
+import { markers } from "./markers.js";
+import { shownFrame } from "./player.js";
 import { detailsOf } from "./reading_details.js";
 import { addTool, isActive } from "./reading_tools.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { current, foci, move, scene, stage, view, viewerEvents } from "./viewer.js";
 
 const REACH = 22; // candidates are found within this many screen pixels
@@ -24,6 +27,13 @@ stage.append(candidateCard);
 /** Load and draw the candidates of the current image. */
 async function showCandidates() {
   const image = current;
+  candidates = [];
+  if (findingsAreHidden(image) || shownFrame() !== image.key_frame) {
+    showCard([make("p", {}, findingsAreHidden(image)
+      ? "Candidates are hidden until you have made your own marks."
+      : `The run stores candidates of the key frame only, frame ${image.key_frame}.`)]);
+    return;
+  }
   const stored = await detailsOf(image);
   if (image !== current || !isActive(candidatesTool)) return;
   omitted = stored?.omitted ?? 0;
@@ -45,7 +55,7 @@ function storedCandidates(stored) {
 /** Return the foci that the slider hides, as candidates. */
 function hiddenFoci(image) {
   const shown = new Set(foci.map((focus) => focus.focus));
-  return tableRows({ tables: image.listed.tables }, "foci")
+  return listedRows(image, "foci")
     .filter((focus) => !shown.has(focus.focus) && focus.frame === image.key_frame)
     .map((focus) => Object.assign(focus, { reason: "Listed in foci.csv as focus "
       + `${focus.focus}, but below the confidence from which foci are shown. `
@@ -63,9 +73,10 @@ function drawCrosses() {
 /** Show what is known of the candidates near a position, or that there are none. */
 function describeNear(point) {
   const distance = ({ x_px: x, y_px: y }) => Math.hypot(x - point.x, y - point.y) * view.scale;
-  const near = [...foci, ...candidates].filter((item) => distance(item) <= REACH);
+  const listed = markers.map(({ focus, x, y }) => Object.assign({}, focus, { x_px: x, y_px: y }));
+  const near = [...listed, ...candidates].filter((item) => distance(item) <= REACH);
   near.sort((one, other) => distance(one) - distance(other));
-  const parts = near.slice(0, MOST_NEAR).map((item) => (foci.includes(item)
+  const parts = near.slice(0, MOST_NEAR).map((item) => (listed.includes(item)
     ? describeCandidate(`Focus ${item.focus}`, item, `Listed. ${item.confidence_reason ?? ""}`)
     : describeCandidate("Candidate", item, item.reason)));
   if (!parts.length) {

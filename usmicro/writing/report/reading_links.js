@@ -1,6 +1,6 @@
 // Links to single images and foci: report.html#image=NAME&focus=3.
 
-import { byId, data, make, tableRows } from "./dom.js";
+import { byId, data, listedRows, make } from "./dom.js";
 import { selectFocus } from "./evidence.js";
 import { images } from "./gallery.js";
 import { confidenceSlider, showFrom, stepConfidence } from "./reading_confidence.js";
@@ -9,7 +9,7 @@ import { current, foci, openImage, viewerEvents } from "./viewer.js";
 
 const SAID_MS = 1500; // time for which the button says that the link was copied
 const imagesByName = new Map(images.map((image) => [image.image, image]));
-const linkNote = make("p", { class: "note warn", role: "status" });
+const linkNote = make("p", { id: "link-note", class: "note warn", role: "status" });
 let isViewing = false; // true while the viewer is open
 let isFollowing = false; // true while an address is followed, which must not change it
 
@@ -65,7 +65,7 @@ function followLink() {
 
 /** Select a focus by its number; show foci of its confidence if they are hidden. */
 function followFocus(image, number) {
-  const hidden = tableRows({ tables: image.listed.tables }, "foci")
+  const hidden = listedRows(image, "foci")
     .find((focus) => focus.focus === number);
   if (hidden && !foci.some((focus) => focus.focus === number)) showFrom(hidden.confidence);
   const focus = foci.find((item) => item.focus === number);

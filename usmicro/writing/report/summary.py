@@ -80,7 +80,10 @@ def summary(run: Run) -> str:
     ]
     if seconds is not None:
         tiles.append(_tile("time", "Computing time", _duration(seconds), measured=True))
-    remarks = "".join(f"<li>{escape(remark)}</li>" for remark in run.record.get("remarks", []))
+    notes = list(run.record.get("remarks", []))
+    if source := run.record["settings"].get("calibration", {}).get("source"):
+        notes.append(f"Calibrated settings: {source}")
+    remarks = "".join(f"<li>{escape(remark)}</li>" for remark in notes)
     remarks = f'<ul class="remarks">{remarks}</ul>' if remarks else ""
     content = f'<dl class="tiles">{"".join(tiles)}</dl>{_listing_note(run)}{remarks}'
     return f'<section id="summary"><h2>Summary</h2>{content}</section>'

@@ -2,6 +2,8 @@
 
 import { byId, data, formatNumber, hasValue, icon, make, tableRows } from "./dom.js";
 import { meaning, selectFocus } from "./evidence.js";
+import { selectFinding } from "./reviewactions.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { current, foci } from "./viewer.js";
 
 const LINKS = [
@@ -27,6 +29,11 @@ function labelColumn() {
 
 /** Show the tables, notes and links of the current image. */
 export function showTables() {
+  if (findingsAreHidden(current)) {
+    byId("tables").replaceChildren(make("p", { class: "note" },
+      "Blind mode: the findings are shown after you have made your own marks."));
+    return;
+  }
   byId("tables").replaceChildren(
     ...warnings(), ...fociTable(), ...massesTable(), ...clustersTable(), ...notes(),
     ...fileLinks());
@@ -66,11 +73,16 @@ function fociTable() {
   return parts;
 }
 
+/** Select a mass and move it into the picture. */
+function findMass({ mass }) {
+  selectFinding({ kind: "mass", key: mass }, true);
+}
+
 /** Make the table of masses; empty if there are none. */
 function massesTable() {
   const masses = tableRows(current, "masses");
   const columns = [
-    numberColumn("#", "mass", 0),
+    { ...numberColumn("#", "mass", 0), button: true },
     numberColumn("Conf.", "confidence", 2),
     numberColumn("Width, mm", "width_mm", 1),
     numberColumn("Height, mm", "height_mm", 1),
@@ -80,7 +92,7 @@ function massesTable() {
     ...(masses.some((mass) => mass.source === "given") ? [wordColumn("Source", "source")] : []),
     ...frameColumn(),
   ];
-  return masses.length ? [make("h3", {}, "Masses"), table(columns, masses)] : [];
+  return masses.length ? [make("h3", {}, "Masses"), table(columns, masses, findMass)] : [];
 }
 
 /** Make the table of clusters; empty if there are none. */
@@ -146,9 +158,10 @@ function table(columns, items, onSelect = null) {
 
 /** Make a line of a table. */
 function tableLine(columns, item, onSelect) {
-  const line = make("tr", onSelect ? { class: "selectable", "data-focus": item.focus } : {});
+  const kind = hasValue(item.focus) ? "focus" : "mass";
+  const line = make("tr", onSelect ? { class: "selectable", [`data-${kind}`]: item[kind] } : {});
   for (const { text, numeric, button, symbol } of columns) {
-    const label = `Find focus ${text(item)} in the picture`;
+    const label = `Find ${kind} ${text(item)} in the picture`;
     const content = button
       ? make("button", { type: "button", "aria-label": label }, text(item)) : text(item);
     const symbols = symbol ? [symbol(item)] : [];

@@ -6,6 +6,7 @@ import { filtered } from "./gallery.js";
 import { applyLayers, showLayers, toggleFindings } from "./layers.js";
 import { drawFindings, placeFindings } from "./markers.js";
 import { openFilm, pictureFailed, shownPicture } from "./player.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { showTables } from "./tables.js";
 
 const MOST_ZOOM = 40; // largest zoom relative to the picture that fits
@@ -54,11 +55,11 @@ export function openImage(image) {
   current = image;
   foci = tableRows(image, "foci");
   byId("viewer-title").textContent = image.image;
-  byId("viewer-facts").textContent = imageFacts(image).join(" \u00b7 ");
   const index = filtered.indexOf(image);
   byId("previous").disabled = !neighbour(index, -1);
   byId("next").disabled = !neighbour(index, 1);
   if (!byId("viewer").open) byId("viewer").showModal();
+  showFacts();
   showEvidence(null);
   openFilm();
   showBase();
@@ -74,6 +75,7 @@ export function openImage(image) {
 
 /** Draw the findings again, after the foci that may be drawn have changed. */
 export function redraw() {
+  showFacts();
   showLayers();
   redrawFrame();
 }
@@ -109,6 +111,11 @@ export function imagePoint(event) {
   };
 }
 
+/** Show the facts below the name of the image. */
+function showFacts() {
+  byId("viewer-facts").textContent = imageFacts(current).join(" \u00b7 ");
+}
+
 /** Return the facts below the name of an image. */
 function imageFacts(image) {
   const facts = [`${image.columns} \u00d7 ${image.rows} px`, image.geometry];
@@ -122,6 +129,7 @@ function imageFacts(image) {
     facts.push(`${image.frames} frames analysed; key frame ${image.key_frame} (counted from 0)`);
   }
   if (image.colour_flow === "yes") facts.push("colour flow");
+  if (findingsAreHidden(image)) return facts;
   const calcification = image.calcification.replaceAll("+", ", ");
   const score = formatNumber(image.calcification_score, 2);
   facts.push(`calcification: ${calcification} (score ${score})`);
@@ -136,7 +144,7 @@ function neighbour(start, step) {
 }
 
 /** Open the previous (-1) or next (1) image of the gallery. */
-function openNeighbour(step) {
+export function openNeighbour(step) {
   const image = neighbour(filtered.indexOf(current), step);
   if (image) openImage(image);
 }

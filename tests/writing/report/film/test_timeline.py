@@ -205,6 +205,7 @@ def test_the_player_works_by_touch_on_a_phone(cine):
         cine.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
         cine.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
         cine.wait_for(done)
+    cine.get("document.querySelector('.stored').scrollIntoView({ block: 'center' }), 1")
     x, y, frame = cine.get(
         """(({ left, top, width }) => [left, top + 3, width / 60])(
           document.querySelector(".stored").getBoundingClientRect())"""

@@ -1,0 +1,1 @@
+"""What calibration to a hospital gives that the models have not seen."""

@@ -1,0 +1,80 @@
+"""A report that is reviewed in Chromium with real pointer and key events."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.chromium import BROWSER, MISSING, Chromium
+from tests.helpers.finished_analysis import made_analysis
+from tests.helpers.made_run import make_run
+from usmicro.writing.report.page import write_report
+
+AT = """(x, y) => {
+  const { left, top, width, height } = stage.getBoundingClientRect();
+  const at = (value, middle) => (value - middle) * view.scale;
+  return [left + width / 2 + at(x, view.x), top + height / 2 + at(y, view.y)];
+}"""
+
+
+class ReviewPage:
+    """A report in a browser, and what a reader does with it."""
+
+    def __init__(self, browser: Chromium, report: Path) -> None:
+        self.browser, self.report = browser, report
+        self.get, self.click = browser.get, browser.click
+
+    def open(self) -> None:
+        """Open the report, or load it again."""
+        self.browser.open(self.report)
+
+    def show(self, name: str) -> None:
+        """Open an image."""
+        self.get(f"openImage(data.images.find((image) => image.image === {json.dumps(name)}))")
+
+    def keys(self, keys: str) -> None:
+        """Press keys one after another."""
+        for key in keys:
+            self.browser.key(key)
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Return the position in the window of an image pixel."""
+        column, row = self.get(f"({AT})({x}, {y})")
+        return column, row
+
+    def rows(self, *, readers: str = "knownReaders()") -> list[dict[str, str]]:
+        """Return the rows of review.csv."""
+        text = self.get(f"reviewCsv({readers})")
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    def text(self, name: str) -> str:
+        """Return the text of an element by its id."""
+        return str(self.get(f"byId({json.dumps(name)}).textContent"))
+
+
+@pytest.fixture(scope="module")
+def review_report(tmp_path_factory) -> Path:
+    return write_report(make_run(tmp_path_factory.mktemp("run") / "r", made_analysis(), copies=4))
+
+
+@pytest.fixture(scope="module")
+def review_browser():
+    if BROWSER is None:
+        pytest.skip(MISSING)
+    browser = Chromium()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def review(review_browser, review_report):
+    """Open the report without any decision; check afterwards that nothing is on the console."""
+    review_browser.resize(1400, 1000)
+    page = ReviewPage(review_browser, review_report)
+    page.open()
+    page.get("localStorage.clear()")
+    page.open()
+    yield page
+    assert review_browser.console_messages() == []

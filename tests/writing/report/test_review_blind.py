@@ -1,0 +1,177 @@
+"""Blind mode and the random order of the images."""
+
+IMAGE = "plain/00000.png"
+SECRETS = ("intramass", "extramass", "intraductal", "score", "in a mass", "8.1", "Focus", "Conf.")
+NAMES = "[...document.querySelectorAll('#cards > li')].map((card) => card.dataset.image)"
+VISIBLE = """(element) => [...element.querySelectorAll('*')]
+  .filter((child) => child.checkVisibility() && !child.closest('#review, #review-actions'))
+  .flatMap((child) => [...child.childNodes])
+  .filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.textContent).join(' ')"""
+
+
+def seen(review, selector):
+    """Return the visible text of an element, without the controls of the review."""
+    return review.get(f"({VISIBLE})(document.querySelector('{selector}'))")
+
+
+def test_blind_mode_hides_all_findings_until_the_reader_asks(review):
+    review.click("#blind")
+    cards = seen(review, "#cards")
+    assert not [secret for secret in SECRETS if secret in cards]
+    assert review.get("document.querySelectorAll('#cards .icon').length") == 0
+    assert review.get("byId('foci-filter').disabled && byId('mass-filter').disabled")
+    review.show(IMAGE)
+    viewer = seen(review, "#viewer")
+    assert not [secret for secret in SECRETS if secret in viewer]
+    assert "640" in viewer  # the size of the image tells nothing
+    hidden = "document.querySelectorAll('.marker, .area, .shadow-strip, .mass-sign').length"
+    assert review.get(hidden) == 0
+    assert review.get("document.querySelectorAll('#viewer a, #viewer tr').length") == 0
+    review.keys("h")  # the key that shows findings shows none
+    review.keys("n")  # no finding to go to: the next image
+    assert review.get("byId('viewer-title').textContent") == "plain/00001.png"
+    review.show(IMAGE)
+    review.keys("f")
+    assert review.get("document.querySelectorAll('.marker').length") == 3
+    assert "Conf." in seen(review, "#viewer")
+    assert "score 0.90" in seen(review, "#viewer")
+    review.browser.key("Escape")
+    card = review.get(f"document.querySelector('[data-image=\"{IMAGE}\"]').textContent")
+    assert "score 0.90" in card
+
+
+def test_own_marks_are_shown_beside_the_findings(review):
+    review.click("#blind")
+    review.show(IMAGE)
+    review.keys("m")
+    review.browser.click_at(*review.at(514, 163))  # 3.6 pixels from focus 2
+    review.keys("2")
+    review.browser.click_at(*review.at(400, 120))
+    marks = review.rows()
+    assert [row["decision"] for row in marks] == ["added", "added"]
+    assert {row["blind"] for row in marks} == {"yes"}
+    review.keys("f")
+    image, hit, missed = review.rows()
+    assert (image["blind"], image["reviewed"]) == ("yes", "")
+    assert (hit["focus"], hit["decision"], hit["blind"]) == ("2", "accepted", "yes")
+    assert hit["label"] == "extramass"
+    assert abs(float(hit["x_px"]) - 514) < 0.7  # the position of the reader
+    assert (missed["focus"], missed["decision"]) == ("", "added")
+    # finding and mark are both drawn
+    assert review.get("document.querySelectorAll('.marker[data-focus=\"2\"]').length") == 1
+    assert review.get("document.querySelectorAll('[data-moved=\"2\"]').length") == 1
+    # what was decided afterwards is not blind
+    review.keys("na")
+    assert review.rows()[1]["blind"] == ""
+    review.keys("uu")
+    assert review.get("document.querySelectorAll('.marker').length") == 0
+
+
+def test_an_image_stays_shown_after_a_reload(review):
+    review.click("#blind")
+    review.show(IMAGE)
+    review.keys("f")
+    review.open()
+    assert review.get("byId('blind').checked")
+    review.show(IMAGE)
+    assert review.get("document.querySelectorAll('.marker').length") == 3
+    review.show("plain/00001.png")
+    assert review.get("document.querySelectorAll('.marker').length") == 0
+
+
+def test_blind_mode_is_left_only_on_a_second_press(review):
+    review.show(IMAGE)
+    review.keys("b")
+    assert review.get("byId('viewer').classList.contains('blind')")
+    review.keys("b")
+    assert "Press B again" in review.text("review-message")
+    assert review.get("document.querySelectorAll('.marker').length") == 0
+    review.keys("b")
+    assert review.get("document.querySelectorAll('.marker').length") == 3
+    assert review.rows() == []
+
+
+def test_an_image_may_be_reviewed_without_its_findings(review):
+    review.click("#blind")
+    review.show(IMAGE)
+    review.keys("yyv")
+    (row,) = review.rows()
+    assert (row["calcification"], row["reviewed"], row["blind"]) == ("no", "yes", "yes")
+    assert review.get("document.querySelectorAll('.marker').length") == 0
+    review.keys("v")
+    assert review.rows()[0]["blind"] == ""
+
+
+def test_a_blind_mark_joins_its_focus_even_if_the_findings_were_not_asked_for(review):
+    review.click("#blind")
+    review.show(IMAGE)
+    review.keys("m")
+    review.browser.click_at(*review.at(514, 163))
+    review.keys("1mbb")
+    review.click("tr[data-focus='2']")
+    review.keys("a")
+    (row,) = review.rows()
+    assert (row["focus"], row["label"], row["blind"]) == ("2", "intramass", "yes")
+    assert abs(float(row["x_px"]) - 514) < 0.7
+
+
+def random_places(seed, names):
+    """Return the place of each name in the random order: the hash of reviewblind.js."""
+
+    def mixed(text, start):
+        units = text.encode("utf-16-le")
+        value = start
+        for index in range(0, len(units), 2):
+            unit = int.from_bytes(units[index : index + 2], "little") * 0xCC9E2D51 & 0xFFFFFFFF
+            unit = (unit << 15 | unit >> 17) & 0xFFFFFFFF
+            value ^= unit * 0x1B873593 & 0xFFFFFFFF
+            value = ((value << 13 | value >> 19) & 0xFFFFFFFF) * 5 + 0xE6546B64 & 0xFFFFFFFF
+        value ^= len(units) // 2
+        value = (value ^ value >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+        value = (value ^ value >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
+        return value ^ value >> 16
+
+    return {
+        name: (mixed(f"{seed}\n{name}", 1) + mixed(f"{seed}\n{name}", 2) / 2**32) / 2**32
+        for name in names
+    }
+
+
+def test_the_random_order_follows_from_the_seed(review):
+    by_name = review.get(NAMES)
+    orders: dict[str, list[str]] = {}
+    for seed in ("7", "8", "7"):
+        review.get("byId('seed').value = ''")
+        review.click("#seed")
+        review.browser.type(seed)
+        review.browser.key("Enter")
+        order = review.get(NAMES)
+        assert sorted(order) == sorted(by_name)
+        assert orders.setdefault(seed, order) == order
+        places = random_places(seed, by_name)
+        assert order == sorted(by_name, key=places.__getitem__)
+    assert orders["7"] != orders["8"]
+    assert orders["7"] != by_name
+    review.open()
+    assert review.get(NAMES) == orders["7"]
+    review.get("byId('order').value = 'down', byId('order').dispatchEvent(new Event('input'))")
+    assert review.get(NAMES) == orders["7"]
+
+
+def test_the_random_order_is_uniform():
+    names = [f"scan{number}.png" for number in range(4)]
+    first = [0] * 4
+    for seed in range(2000):
+        places = random_places(seed, names)
+        first[names.index(min(names, key=places.__getitem__))] += 1
+    # binomial with p = 1/4: standard deviation 19
+    assert all(abs(number - 500) < 80 for number in first)
+
+
+def test_the_reset_button_ends_the_random_order(review):
+    by_name = review.get(NAMES)
+    review.get("changeSettings({ random: true })")
+    assert review.get(NAMES) != by_name
+    review.click("#reset")
+    review.browser.wait_for("!reviewSettings.random")
+    assert review.get(NAMES) == by_name
