@@ -29,8 +29,9 @@ OPTIONS = (
 TIMEOUT = 60.0
 """Seconds to wait for an answer of the browser."""
 KEYS = {
-    **{"Backspace": 8, "Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34},
-    **{"End": 35, "Home": 36, "ArrowRight": 39, "ArrowDown": 40, ",": 188, ".": 190},
+    **{"Backspace": 8, "Tab": 9, "Enter": 13, "Escape": 27, "Delete": 46},
+    **{"PageUp": 33, "PageDown": 34, "End": 35, "Home": 36},
+    **{"ArrowRight": 39, "ArrowDown": 40, ",": 188, ".": 190},
 }
 CTRL, SHIFT = 2, 8
 """Modifiers of a key."""

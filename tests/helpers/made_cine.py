@@ -71,7 +71,7 @@ def make_cine(
         content = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 60])[1].tobytes()
         (folder / f"{frame:05d}.jpg").write_bytes(content)
         written += len(content)
-    mass = f"M{left + 250} {top + 100}h90v80h-90z"
+    mass = f"M{left + 250} {top + 100}l90 0l0 80l-90 0z"
     entry |= {"frames": LAST + 1, "key_frame": KEY, "foci": len(foci)}
     entry["cine"] = {
         "folder": FOLDER,

@@ -535,7 +535,7 @@ def test_a_link_to_a_hidden_focus_shows_it(chromium, everything):
 
 
 def test_a_link_to_an_image_that_is_not_there_or_failed_is_explained(chromium, report):
-    note = "byId('link-note').textContent"
+    note = "document.querySelector('#link-note').textContent"
     go(chromium, f"{report.as_uri()}#image=gone.png")
     assert chromium.get(note) == "This report has no image gone.png."
     go(chromium, f"{report.as_uri()}#image={quote(HOSTILE[2])}")

@@ -52,11 +52,6 @@ export function count(number, one, many) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
-/** Return the rows of a table that the run lists of an image, also those that a slider hides. */
-export function listedRows(image, table) {
-  return tableRows({ tables: image.listed.tables }, table);
-}
-
 /** Return the rows of a table of an image ("foci", "masses" or "clusters") as objects. */
 export function tableRows(image, table) {
   const columns = data.columns[table];

@@ -36,16 +36,17 @@ SCRIPTS = (
     *("dom.js", "reviewstore.js", "reviewblind.js"),
     *("gallery.js", "viewer.js", "markers.js", "layers.js", "evidence.js", "tables.js"),
     *("film.js", "player.js", "timeline.js", "twinkling.js"),
+    *("reviewcsv.js", "reviewactions.js", "reviewmarks.js", "reviewtools.js", "reviewpanel.js"),
+    "reviewgallery.js",
     *("reading_tools.js", "reading_window.js", "reading_ruler.js", "reading_details.js"),
     *("reading_candidates.js", "reading_clusters.js", "reading_confidence.js"),
-    *("reviewcsv.js", "reviewactions.js", "reviewmarks.js", "reviewtools.js", "reviewpanel.js"),
-    *("reviewgallery.js", "reading_links.js"),
+    "reading_links.js",
 )
 """Scripts of the page, in this order. They are modules; `joined_scripts` makes one script of them,
 since browsers load no modules from a local file."""
 HOME_SCRIPT = "reading_home.js"
 """Script of the main page of a report of several pages."""
-STYLES = ("report.css", "player.css", "reading.css", "review.css")
+STYLES = ("report.css", "player.css", "review.css", "reading.css")
 """Style sheets of the page, in this order."""
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|let|function)", re.MULTILINE)

@@ -1,6 +1,6 @@
 // The player: the frames of a cine as a film, with the findings of the frame that is shown.
 
-import { byId, count, data, draw, hasValue, isTyping, make } from "./dom.js";
+import { byId, count, data, draw, hasValue, isTyping, make, tableRows } from "./dom.js";
 import { ASSUMED_RATE, filmOf, hasAssumedRate, nearestIndex, timeAt } from "./film.js";
 import { buildTimeline, frameSlider, moveTimeline } from "./timeline.js";
 import { base, current, foci, focusFilters, redrawFrame, showBase } from "./viewer.js";
@@ -63,9 +63,9 @@ export function pictureFailed() {
   return true;
 }
 
-/** Return the foci that were measured on the key frame as spots. */
-function keySpots() {
-  const here = current.frames > 1 ? foci.filter(({ frame }) => frame === current.key_frame) : foci;
+/** Return those of some foci that were measured on the key frame, as spots. */
+function keySpots(some) {
+  const here = current.frames > 1 ? some.filter(({ frame }) => frame === current.key_frame) : some;
   return here.map((focus) =>
     ({ focus, x: focus.x_px, y: focus.y_px, confidence: focus.confidence }));
 }
@@ -76,12 +76,18 @@ function keySpots() {
  * the position of their upper edge.
  */
 export function shownFindings() {
-  if (!film) return { spots: keySpots(), outlines: current.outlines, tops: current.tops };
+  if (!film) return { spots: keySpots(foci), outlines: current.outlines, tops: current.tops };
   const { foci: found, outlines, tops } = film.frames[filmIndex];
   const listed = new Map(foci.map((focus) => [focus.focus, focus]));
   const spots = found.filter(([number]) => listed.has(number)).map(([number, x, y, confidence]) =>
     ({ focus: listed.get(number), x, y, confidence }));
   return { spots, outlines, tops };
+}
+
+/** Return the places of foci on a stored frame, by the number of the focus. */
+export function placesOn(frame) {
+  const stored = film?.frames.find((other) => other.frame === frame);
+  return new Map((stored?.foci ?? []).map(([number, x, y]) => [number, { x, y }]));
 }
 
 /** Return the foci that may be drawn on any frame, by their number. */
@@ -101,7 +107,8 @@ export function openFilm() {
   isPlaying = false;
   filmPictures = new Map();
   missingNote.hidden = true;
-  film = filmOf(current, keySpots().map(({ focus, x, y, confidence }) =>
+  const listed = tableRows(current.listed ?? current, "foci"); // also those that the page hides
+  film = filmOf(current, keySpots(listed).map(({ focus, x, y, confidence }) =>
     [focus.focus, x, y, confidence]));
   filmIndex = film ? nearestIndex(film, current.key_frame) : 0;
   filmMessage.textContent = "";
@@ -117,7 +124,7 @@ export function openFilm() {
 
 /** Place the timeline below the picture, or in the panel where the window is small. */
 function placeTimeline() {
-  if (smallWindow.matches) byId("panel").prepend(timeSlot);
+  if (smallWindow.matches) byId("review-actions").after(timeSlot);
   else byId("film").append(timeSlot);
 }
 smallWindow.addEventListener("change", placeTimeline);
@@ -126,11 +133,11 @@ smallWindow.addEventListener("change", placeTimeline);
 function filmNote() {
   if (current.frames <= 1) return [];
   if (!film) {
-    const others = foci.length - keySpots().length;
-    const text = others ? `${count(others, "focus lies", "foci lie")} on other frames and `
-      + "cannot be shown: " : "Only the key frame can be shown: ";
-    return [make("p", { class: "note" }, `${text}the frames of this cine are not stored. `
-      + `A new run with ${MORE_FRAMES} stores up to N of them.`)];
+    const others = foci.length - keySpots(foci).length;
+    const parts = others ? [make("span", { class: "other-foci" },
+      `${count(others, "focus lies", "foci lie")} on other frames and cannot be shown. `)] : [];
+    return [make("p", { class: "note" }, ...parts, "Only the key frame can be shown: the frames of "
+      + `this cine are not stored. A new run with ${MORE_FRAMES} stores up to N of them.`)];
   }
   const { frames, analysed, bytes } = film.cine;
   const size = bytes >= 5e4 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
@@ -183,8 +190,9 @@ export function stepFrame(by) {
   if (film.frames[index]) showIndex(index, jumpText(filmIndex, index));
 }
 
-/** Stop playing and show the stored frame that is nearest to a frame. */
+/** Stop playing and show the stored frame that is nearest to a frame; nothing without a film. */
 export function showNearest(frame) {
+  if (!film) return;
   pause();
   showIndex(nearestIndex(film, frame));
 }
@@ -227,7 +235,7 @@ function play() {
 }
 
 /** Stop playing. */
-function pause() {
+export function pause() {
   if (!isPlaying) return;
   isPlaying = false;
   showBase();

@@ -1,12 +1,12 @@
 // The candidates near the pointer, with the reason why they are not shown.
 
-import { byId, draw, formatNumber, hasValue, listedRows, make } from "./dom.js";
+import { byId, draw, formatNumber, hasValue, make, tableRows } from "./dom.js";
 import { hideTip } from "./evidence.js";
 import { markers } from "./markers.js";
 import { shownFrame } from "./player.js";
 import { detailsOf } from "./reading_details.js";
-import { addTool, isActive } from "./reading_tools.js";
 import { findingsAreHidden } from "./reviewblind.js";
+import { addTool, isActive } from "./reading_tools.js";
 import { current, foci, move, scene, stage, view, viewerEvents } from "./viewer.js";
 
 const REACH = 22; // candidates are found within this many screen pixels
@@ -27,15 +27,9 @@ stage.append(candidateCard);
 /** Load and draw the candidates of the current image. */
 async function showCandidates() {
   const image = current;
-  candidates = [];
-  if (findingsAreHidden(image) || shownFrame() !== image.key_frame) {
-    showCard([make("p", {}, findingsAreHidden(image)
-      ? "Candidates are hidden until you have made your own marks."
-      : `The run stores candidates of the key frame only, frame ${image.key_frame}.`)]);
-    return;
-  }
+  if (!isKeyFrame() || findingsAreHidden(image)) return; // other frames have none stored
   const stored = await detailsOf(image);
-  if (image !== current || !isActive(candidatesTool)) return;
+  if (image !== current || !isActive(candidatesTool) || !isKeyFrame()) return;
   omitted = stored?.omitted ?? 0;
   candidates = [...hiddenFoci(image), ...storedCandidates(stored)];
   drawCrosses();
@@ -43,6 +37,11 @@ async function showCandidates() {
   showCard([make("p", {}, image.links.details
     ? "The candidates of this image are not beside this file (report/details)."
     : "The run stored no candidates of this image; run usmicro again to store them.")]);
+}
+
+/** Return true if the frame that is shown is the one with stored candidates. */
+function isKeyFrame() {
+  return shownFrame() === current.key_frame;
 }
 
 /** Return the candidates that the run stored, as objects. */
@@ -55,7 +54,7 @@ function storedCandidates(stored) {
 /** Return the foci that the slider hides, as candidates. */
 function hiddenFoci(image) {
   const shown = new Set(foci.map((focus) => focus.focus));
-  return listedRows(image, "foci")
+  return tableRows(image.listed, "foci")
     .filter((focus) => !shown.has(focus.focus) && focus.frame === image.key_frame)
     .map((focus) => Object.assign(focus, { reason: "Listed in foci.csv as focus "
       + `${focus.focus}, but below the confidence from which foci are shown. `
@@ -72,18 +71,22 @@ function drawCrosses() {
 
 /** Show what is known of the candidates near a position, or that there are none. */
 function describeNear(point) {
+  if (findingsAreHidden(current)) return; // it would tell a reader where the program found them
   const distance = ({ x_px: x, y_px: y }) => Math.hypot(x - point.x, y - point.y) * view.scale;
-  const listed = markers.map(({ focus, x, y }) => Object.assign({}, focus, { x_px: x, y_px: y }));
-  const near = [...listed, ...candidates].filter((item) => distance(item) <= REACH);
+  // of foci, the positions on the frame that is shown
+  const shown = markers.map(({ focus, x, y }) =>
+    Object.assign({}, focus, { x_px: x, y_px: y }));
+  const near = [...shown, ...candidates].filter((item) => distance(item) <= REACH);
   near.sort((one, other) => distance(one) - distance(other));
-  const parts = near.slice(0, MOST_NEAR).map((item) => (listed.includes(item)
+  const parts = near.slice(0, MOST_NEAR).map((item) => (shown.includes(item)
     ? describeCandidate(`Focus ${item.focus}`, item, `Listed. ${item.confidence_reason ?? ""}`)
     : describeCandidate("Candidate", item, item.reason)));
   if (!parts.length) {
     const rest = omitted
       ? ` The ${omitted.toLocaleString("en")} least confident candidates are not stored.` : "";
     const none = "No candidate here: no bright point stands out of the speckle.";
-    parts.push(make("p", {}, none + rest));
+    parts.push(make("p", {}, isKeyFrame() ? none + rest
+      : `No focus here. Candidates are known of the key frame alone, frame ${current.key_frame}.`));
   }
   showCard(parts);
 }

@@ -2,6 +2,7 @@
 
 import { byId, data, draw, hasValue, make } from "./dom.js";
 import { selectedFocus } from "./reading_tools.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { current, viewerEvents } from "./viewer.js";
 
 const PLOT = { width: 340, height: 170, left: 34, right: 8, top: 10, bottom: 32 };
@@ -38,6 +39,7 @@ function loadDetails(address) {
 viewerEvents.addEventListener("select", async ({ detail: focus }) => {
   if (!focus?.focus || focus.shadow === "not assessable") return;
   const image = current;
+  if (findingsAreHidden(image)) return;
   const profile = (await detailsOf(image))?.profiles[focus.focus];
   if (!profile || image !== current || selectedFocus !== focus) return;
   byId("evidence").querySelector(".profile")?.remove();

@@ -1,10 +1,11 @@
 // Links to single images and foci: report.html#image=NAME&focus=3.
 
-import { byId, data, listedRows, make } from "./dom.js";
+import { byId, data, make, tableRows } from "./dom.js";
 import { selectFocus } from "./evidence.js";
 import { images } from "./gallery.js";
 import { confidenceSlider, showFrom, stepConfidence } from "./reading_confidence.js";
 import { addToBar, barButton, onKey, selectedFocus } from "./reading_tools.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { current, foci, openImage, viewerEvents } from "./viewer.js";
 
 const SAID_MS = 1500; // time for which the button says that the link was copied
@@ -51,7 +52,7 @@ function followLink() {
   if (image?.status === "ok") {
     isFollowing = true;
     if (!byId("viewer").open || current !== image) openImage(image);
-    if (named.focus) followFocus(image, named.focus);
+    if (named.focus && !findingsAreHidden(image)) followFocus(image, named.focus);
     isFollowing = false;
   } else if (!image && data.root) {
     location.replace(`${data.root}report.html${location.hash}`); // it knows the page of each image
@@ -65,7 +66,7 @@ function followLink() {
 
 /** Select a focus by its number; show foci of its confidence if they are hidden. */
 function followFocus(image, number) {
-  const hidden = listedRows(image, "foci")
+  const hidden = tableRows(image.listed, "foci")
     .find((focus) => focus.focus === number);
   if (hidden && !foci.some((focus) => focus.focus === number)) showFrom(hidden.confidence);
   const focus = foci.find((item) => item.focus === number);

@@ -2,11 +2,11 @@
 
 import { byId, data, hasValue, tableRows } from "./dom.js";
 import { selectFocus, showEvidence } from "./evidence.js";
-import { markers } from "./markers.js";
-import { film, showNearest, shownFrame } from "./player.js";
 import { findingsAreHidden } from "./reviewblind.js";
 import { VERDICTS, centroid, isNear, rounded } from "./reviewcsv.js";
 import { changeRecord, recordOf, tidyRecord } from "./reviewstore.js";
+import { markers } from "./markers.js";
+import { placesOn, showNearest, shownFindings, shownFrame } from "./player.js";
 import { current, focusFilters, foci, move, view, viewerEvents } from "./viewer.js";
 
 const DEFAULT_DIAMETER_MM = 0.5; // of an added focus: the size of a typical microcalcification
@@ -35,15 +35,37 @@ export function listedMasses() {
   return tableRows(current, "masses");
 }
 
+let listedImage = null, fociOfProgram = []; // the listed foci of this image
+
+/** Return the foci that the program lists on the image, also those that the page hides. */
+function listedFoci() {
+  if (listedImage !== current) {
+    listedImage = current;
+    fociOfProgram = tableRows(current.listed ?? current, "foci");
+  }
+  return fociOfProgram;
+}
+
+/** Return the listed foci that a frame shows, each with its place on this frame. */
+function listedFociOn(frame) {
+  if (current.frames <= 1) return listedFoci();
+  const places = placesOn(frame);
+  return listedFoci().flatMap((focus) => {
+    if (focus.frame === frame) return [focus];
+    const place = places.get(focus.focus);
+    return place ? [Object.assign({}, focus, { frame, x_px: place.x, y_px: place.y })] : [];
+  });
+}
+
 /** Return all findings of the image and marks of the reader, in the order of reading. */
 export function allFindings() {
-  const listed = findingsAreHidden(current) ? [] : [
+  const ofProgram = findingsAreHidden(current) ? [] : [
     ...foci.map((focus) => ({ kind: "focus", key: focus.focus })),
     ...listedMasses().map((mass) => ({ kind: "mass", key: mass.mass })),
   ];
   const { added = [], drawn = [] } = currentRecord();
   return [
-    ...listed,
+    ...ofProgram,
     ...added.map((_, key) => ({ kind: "added", key })),
     ...drawn.map((_, key) => ({ kind: "drawn", key })),
   ];
@@ -58,12 +80,12 @@ export function decisionOn({ kind, key }, record = currentRecord()) {
 /** Return the number of decided findings of an image, and of all its findings. */
 export function decidedCount(image) {
   const record = recordOf(image.image);
-  const listed = [
+  const shown = [
     ...tableRows(image, "foci").map((focus) => ({ kind: "focus", key: focus.focus })),
     ...tableRows(image, "masses").map((mass) => ({ kind: "mass", key: mass.mass })),
   ];
-  const decided = listed.filter((finding) => decisionOn(finding, record)).length;
-  return { decided, total: listed.length };
+  const decided = shown.filter((finding) => decisionOn(finding, record)).length;
+  return { decided, total: shown.length };
 }
 
 /** Return the values of a finding as the reader left them, or as the program lists them. */
@@ -77,13 +99,37 @@ export function valuesOf({ kind, key }) {
 
 /** Return the values that the program lists for a finding, or null. */
 export function listedValues({ kind, key }) {
-  const row = kind === "focus" ? foci.find((focus) => focus.focus === key)
+  const row = kind === "focus" ? listedFoci().find((focus) => focus.focus === key)
     : listedMasses().find((mass) => mass.mass === key);
   if (!row) return null;
   const { frame, label, shadow, twinkling } = row;
   const place = { frame, x: rounded(row.x_px, 2), y: rounded(row.y_px, 2) };
   if (kind === "mass") return place;
   return { ...place, diameter: rounded(row.diameter_px, 2), label, shadow, twinkling };
+}
+
+/** Return the values of a finding with its place on the shown frame; null if it has none. */
+export function valuesHere(finding) {
+  const values = valuesOf(finding), frame = frameShown();
+  if (!values || (values.frame ?? 0) === frame) return values;
+  if (finding.kind === "focus") {
+    const marker = markers.find(({ focus }) => focus.focus === finding.key);
+    return marker ? { ...values, frame, x: marker.x, y: marker.y } : null;
+  }
+  const top = finding.kind === "mass" && topOf(finding.key);
+  if (!top) return null;
+  const corners = outlineAt(shownMasses(), top[1], top[2]);
+  return { ...values, frame, ...(corners ? centroid(corners) : { x: top[1], y: top[2] }) };
+}
+
+/** Return the number of a mass with the top of its outline on the shown frame, or undefined. */
+export function topOf(number) {
+  return shownFindings().tops.find(([mass]) => mass === number);
+}
+
+/** Return the outlines of the masses on the shown frame as an SVG path. */
+function shownMasses() {
+  return shownFindings().outlines.mass ?? "";
 }
 
 /** Select a finding, or nothing for null. With `find`, also move it into the picture. */
@@ -101,13 +147,15 @@ export function selectFinding(finding, find = false) {
   }
   showEvidence(null);
   const values = finding && find && valuesOf(finding);
-  if (values && film) showNearest(values.frame);
-  if (values) move(values.x - view.x, values.y - view.y);
+  if (!values) return;
+  if (current.frames > 1 && hasValue(values.frame)) showNearest(values.frame);
+  move(values.x - view.x, values.y - view.y);
 }
 
 // the viewer selects a focus by a click on its marker or on its row
 viewerEvents.addEventListener("select", ({ detail: focus }) => {
   if (focus) selectedFinding = { kind: "focus", key: focus.focus };
+  else if (selectedFinding?.kind === "focus") selectedFinding = null;
 });
 viewerEvents.addEventListener("open", () => { selectedFinding = null; });
 
@@ -135,15 +183,20 @@ export function decideRemaining(decision) {
 /** Put a decision into a record. */
 function putDecision(record, { kind, key }, decision) {
   const table = kind === "focus" ? "foci" : "masses";
-  const listed = listedValues({ kind, key }), own = record[table]?.[key];
+  const program = listedValues({ kind, key }), own = record[table]?.[key];
   const kept = tidyRecord({ comment: own?.comment, blind: own?.blind });
-  let values = { ...listed, ...(own ?? takeBlindMark(record, { kind, key })), ...kept };
+  let values = { ...program, ...(own ?? takeBlindMark(record, { kind, key })), ...kept };
   if (decision === "rejected") {
     // what is no focus has no label, and lies where the program put it
-    const { frame, x, y, diameter } = listed;
+    const { frame, x, y, diameter } = program;
     values = { frame, x, y, diameter, ...kept };
   }
   record[table] = { ...record[table], [key]: tidyRecord({ ...values, decision }) };
+}
+
+/** Return the frame of a mark. */
+function frameOf(mark) {
+  return mark.frame ?? 0;
 }
 
 /**
@@ -151,8 +204,9 @@ function putDecision(record, { kind, key }, decision) {
  * if there is none, as usual: `revealFindings` has dealt with the marks, unless it was not asked.
  */
 function takeBlindMark(record, { kind, key }) {
-  const focus = kind === "focus" && foci.find((other) => other.focus === key);
-  const mark = focus && record.added?.find((other) => other.blind && isNear(other, focus));
+  if (kind !== "focus") return null;
+  const mark = record.added?.find((other) => other.blind && listedFociOn(frameOf(other))
+    .some((focus) => focus.focus === key && isNear(other, focus)));
   if (!mark) return null;
   record.added = record.added.filter((other) => other !== mark);
   return mark;
@@ -188,28 +242,28 @@ export function removeDecision({ kind, key }) {
 
 /** Move a finding to a position; a focus may also get another diameter. */
 export function moveFinding({ kind, key }, { x, y, diameter }) {
-  const from = valuesOf({ kind, key });
+  const from = valuesHere({ kind, key }), before = massOutline({ kind, key });
   changeRecord(current.image, (record) => {
     if (kind === "focus" || kind === "mass") putDecision(record, { kind, key }, "accepted");
     const marks = { focus: record.foci, mass: record.masses }[kind] ?? record[kind];
     const moved = { ...marks[key], frame: frameShown(), x: rounded(x, 2), y: rounded(y, 2) };
     if (diameter) moved.diameter = rounded(Math.max(LEAST_DIAMETER, diameter), 2);
-    const outline = kind === "mass" || kind === "drawn" ? massOutline({ kind, key }) : null;
-    if (outline) {
+    if (before) {
       const shift = ([column, row]) =>
         [rounded(column + x - from.x, 1), rounded(row + y - from.y, 1)];
-      moved.outline = outline.map(shift);
+      moved.outline = before.map(shift);
     }
     marks[key] = tidyRecord(moved);
   });
 }
 
-/** Return the outline of a mass as corners, or null if the image shows none. */
+/** Return the outline of a mass on the shown frame as corners, or null if there is none. */
 export function massOutline({ kind, key }) {
+  if (kind !== "mass" && kind !== "drawn") return null;
   const own = valuesOf({ kind, key });
-  if (own?.outline) return own.outline;
-  const top = kind === "mass" && current.tops.find(([mass]) => mass === key);
-  return top ? outlineAt(current.outlines.mass ?? "", top[1], top[2]) : null;
+  if (own?.outline && (own.frame ?? 0) === frameShown()) return own.outline;
+  const top = kind === "mass" && topOf(key);
+  return top ? outlineAt(shownMasses(), top[1], top[2]) : null;
 }
 
 /** Return the closed line of an SVG path (M, l, z) whose highest corner is nearest a position. */
@@ -267,7 +321,7 @@ export function addMass(corners) {
 export function revealFindings() {
   changeRecord(current.image, (record) => {
     record.revealed = true;
-    const pairs = (record.added ?? []).flatMap((mark) => foci
+    const pairs = (record.added ?? []).flatMap((mark) => listedFociOn(frameOf(mark))
       .filter((focus) => isNear(mark, focus))
       .map((focus) => ({
         mark, focus, distance: Math.hypot(mark.x - focus.x_px, mark.y - focus.y_px),
@@ -304,10 +358,10 @@ export function nextUndecided() {
   return ordered.find((finding) => !decisionOn(finding)) ?? null;
 }
 
-/** Return true if no filter hides a finding, or if it is on another frame. */
+/** Return true if no filter hides a finding. */
 function isReachable({ kind, key }) {
   const focus = kind === "focus" && foci.find((other) => other.focus === key);
-  return !focus || focus.frame !== frameShown() || focusFilters.every((passes) => passes(focus));
+  return !focus || focusFilters.every((passes) => passes(focus));
 }
 
 /** Return the number of images of the run that the reader can review. */

@@ -1,6 +1,6 @@
 // The table review.csv: docs/outputs.md describes its rows.
 
-import { data, hasValue, listedRows } from "./dom.js";
+import { data, hasValue, tableRows } from "./dom.js";
 import { knownReaders, recordOf, recordsOf, tidyRecord } from "./reviewstore.js";
 
 const CSV_COLUMNS = [
@@ -223,7 +223,7 @@ function takeRow(row, record, image) {
 function takeFocus(row, focus, record, image) {
   let number = row.focus;
   if (number && image) {
-    const foci = listedRows(image, "foci");
+    const foci = tableRows(image.listed ?? image, "foci");
     const listed = foci.find((other) => String(other.focus) === number);
     if (row.run !== data.review.run && !(listed && isNear(focus, listed))) {
       // another run numbers its foci differently
@@ -249,7 +249,7 @@ function takeMass(row, mass, record, image) {
     record.drawn = withMark(record.drawn, tidyRecord({ ...drawn, ...place, outline }));
     return "";
   }
-  const masses = image ? listedRows(image, "masses") : [];
+  const masses = image ? tableRows(image, "masses") : [];
   let number = row.mass_number;
   if (image && (!number || row.run !== data.review.run)) {
     const isSame = (other) => Math.hypot(other.x_px - mass.x, other.y_px - mass.y) <= LEAST_MATCH;

@@ -116,6 +116,7 @@ function showReviewState() {
   seedField.value = reviewSettings.seed;
   byId("readers").replaceChildren(...knownReaders().map((value) => make("option", { value })));
   exportScope.hidden = knownReaders().filter((name) => name !== reviewSettings.reader).length === 0;
+  document.body.classList.toggle("blind", reviewSettings.blind);
   for (const id of FINDING_FIELDS) byId(id).disabled = reviewSettings.blind;
   for (const option of byId("sort").options) {
     option.disabled = reviewSettings.blind && !FINDING_ORDERS.has(option.value);

@@ -2,10 +2,9 @@
 
 import { byId, draw, setAttributes } from "./dom.js";
 import { currentRecord, decisionOn, frameShown, isSame } from "./reviewactions.js";
-import { listedMasses, listedValues, massOutline } from "./reviewactions.js";
+import { listedMasses, listedValues, massOutline, topOf, valuesHere } from "./reviewactions.js";
 import { selectFinding, selectedFinding, valuesOf } from "./reviewactions.js";
 import { markers } from "./markers.js";
-import { shownFindings } from "./player.js";
 import { findingsAreHidden } from "./reviewblind.js";
 import { reviewEvents } from "./reviewstore.js";
 import { showTables } from "./tables.js";
@@ -35,25 +34,24 @@ export function drawReview() {
   markRows();
 }
 
-/** Return true if the frame that is shown has a mark of the reader. */
-function isOnFrame({ frame = 0 }) {
-  return frame === frameShown();
-}
-
 /** Draw the marks of the reader and the signs of the masses, which differ if they are selected. */
 function drawMarks(isHidden) {
   placedMarks = [];
   const record = currentRecord();
   const masses = isHidden ? [] : listedMasses().flatMap((mass) => massSigns(mass));
-  const drawn = (record.drawn ?? [])
-    .flatMap((mass, key) => (isOnFrame(mass) ? [drawnMass(mass, key)] : []));
+  const drawn = (record.drawn ?? []).flatMap((mass, key) =>
+    (isOnFrame(mass) ? [drawnMass(mass, key)] : []));
   const moved = isHidden ? [] : Object.entries(record.foci ?? {})
-    .filter(([, focus]) => isOnFrame(focus))
     .flatMap(([key, focus]) => movedFocus(Number(key), focus));
   const added = (record.added ?? []).flatMap((focus, key) =>
     (isOnFrame(focus) ? [ownFocus({ kind: "added", key }, focus, `+${key + 1}`)] : []));
   reviewLayer.replaceChildren(...masses, ...drawn, ...moved, ...added);
   placeReview();
+}
+
+/** Return true if a mark belongs to the frame that is shown. */
+function isOnFrame({ frame = 0 }) {
+  return frame === frameShown();
 }
 
 /** Show the decision on a listed focus at its marker. */
@@ -75,12 +73,13 @@ function showState({ focus, group, parts }) {
 /** Make the outline, and the sign with the decision, of a listed mass. */
 function massSigns({ mass }) {
   const finding = { kind: "mass", key: mass };
-  const decision = decisionOn(finding), values = valuesOf(finding);
+  const decision = decisionOn(finding), values = valuesHere(finding);
+  if (!values) return []; // on other frames of the cine
   const outline = massOutline(finding), listed = listedValues(finding);
-  const isMoved = Boolean(values.outline) || values.x !== listed.x || values.y !== listed.y;
-  const top = shownFindings().tops.find(([number]) => number === mass);
-  const isHere = current.frames <= 1 || (isMoved ? isOnFrame(values) : top);
-  if (!isHere) return []; // another frame shows the mass
+  const own = valuesOf(finding);
+  const isMoved = isOnFrame(own)
+    && (Boolean(own.outline) || own.x !== listed.x || own.y !== listed.y);
+  const top = topOf(mass);
   const at = top && !isMoved ? { x: top[1], y: top[2] } : values;
   const sign = draw("g", {
     class: `mass-sign ${decision}${isSame(finding, selectedFinding) ? " selected" : ""}`,
@@ -120,12 +119,13 @@ function drawnMass(mass, key) {
 /** Make the mark where the reader moved a listed focus, and a line to where it was. */
 function movedFocus(key, focus) {
   const listed = listedValues({ kind: "focus", key });
-  const isMoved = listed && focus.decision === "accepted"
-    && (focus.x !== listed.x || focus.y !== listed.y || focus.diameter !== listed.diameter);
+  const isMoved = listed && focus.decision === "accepted" && isOnFrame(focus)
+    && ["frame", "x", "y", "diameter"].some((name) => focus[name] !== listed[name]);
   if (!isMoved) return [];
-  const line = draw("path", { class: "move-line",
-    d: `M${listed.x} ${listed.y}L${focus.x} ${focus.y}` });
-  return [line, ownFocus({ kind: "focus", key }, focus, "")];
+  const marker = markers.find((other) => other.focus.focus === key);
+  const lines = marker ? [draw("path", { class: "move-line",
+    d: `M${marker.x} ${marker.y}L${focus.x} ${focus.y}` })] : [];
+  return [...lines, ownFocus({ kind: "focus", key }, focus, "")];
 }
 
 /** Make the ring of a focus of the reader. */
@@ -158,7 +158,8 @@ export function ringRadius(diameter) {
 
 /** Return the class of a mark of the reader. */
 function markClass(name, finding) {
-  return isSame(finding, selectedFinding) ? `${name} selected` : name;
+  const selected = isSame(finding, selectedFinding) ? " selected" : "";
+  return `${name}${selected}`;
 }
 
 /** Let the pointer and the keyboard select a finding by its mark. */
@@ -211,7 +212,7 @@ export function markRows() {
 }
 
 focusFilters.push(() => !findingsAreHidden(current));
-for (const name of ["open", "draw", "frame"]) viewerEvents.addEventListener(name, drawReview);
+for (const name of ["open", "draw"]) viewerEvents.addEventListener(name, drawReview);
 viewerEvents.addEventListener("select", () => drawMarks(findingsAreHidden(current)));
 viewerEvents.addEventListener("move", placeReview);
 reviewEvents.addEventListener("change", ({ detail: images }) => {

@@ -39,6 +39,11 @@ const KEY_HELP = [
   ["B", "blind mode on; twice: off"],
   ["H", "hide and show all findings"],
   ["0 + -, arrows", "zoom and move the picture"],
+  ["W, I", "window and level of the grey levels, inversion"],
+  ["L, Delete", "ruler, delete the last one"],
+  ["P", "candidates: why a place is not listed"],
+  ["[ ]", "lower, raise the confidence from which foci are shown"],
+  ["Space , . < >", "film: play and pause, step back and forward, slower, faster"],
   ["Page Up, Page Down", "previous, next image"],
   ["?", "this help"],
 ];
@@ -260,7 +265,8 @@ function updatePanel() {
 function showChosen() {
   const frame = byId("panel").getBoundingClientRect();
   const { top } = byId("evidence").getBoundingClientRect();
-  if (!selectedFinding || top < frame.bottom - LEAST_SHOWN) return;
+  const hasTimeline = byId("panel").contains(byId("timeline")); // which is to stay in view
+  if (!selectedFinding || hasTimeline || top < frame.bottom - LEAST_SHOWN) return;
   const above = actionsRow.offsetHeight + chosenPart.offsetHeight + CHOSEN_MARGIN;
   byId("panel").scrollTop += top - frame.top - above;
 }
@@ -312,7 +318,6 @@ const KEY_ACTIONS = {
   b: toggleBlind,
   "?": showKeys,
   Backspace: () => { if (!removeCorner()) clearSelected(); },
-  Delete: () => clearSelected(),
 };
 
 /** Set a verdict of the selected focus, or its next value if none is given. */

@@ -1,8 +1,9 @@
 // Tools of the pointer: move and size findings, add a focus, add a mass.
 
 import { byId, draw } from "./dom.js";
-import { addFocus, addMass, allFindings, frameShown, isSame } from "./reviewactions.js";
-import { moveFinding, selectFinding, selectedFinding, valuesOf } from "./reviewactions.js";
+import { pause } from "./player.js";
+import { addFocus, addMass, allFindings, isSame } from "./reviewactions.js";
+import { moveFinding, selectFinding, selectedFinding, valuesHere } from "./reviewactions.js";
 import { draftLayer, polygonPath, ringRadius } from "./reviewmarks.js";
 import { move, setTool, stage, view, viewerEvents } from "./viewer.js";
 
@@ -24,9 +25,8 @@ function isClick(one, other) {
 function grabbed(point) {
   let best = null;
   for (const finding of allFindings()) {
-    const values = valuesOf(finding);
-    const isOnFrame = values && (values.frame ?? 0) === frameShown();
-    if (!isOnFrame && !isSame(finding, selectedFinding)) continue;
+    const values = valuesHere(finding);
+    if (!values) continue; // on other frames of the cine
     const distance = Math.hypot(point.x - values.x, point.y - values.y) * view.scale;
     const hasRing = finding.kind === "focus" || finding.kind === "added";
     const radius = hasRing ? ringRadius(values.diameter ?? 0) : 0;
@@ -160,6 +160,7 @@ function endDrag() {
 
 /** Use a tool of the review, or none for an empty name. */
 export function useTool(name) {
+  if (name) pause(); // a mark belongs to the frame that is shown
   if (name || reviewTool) setTool(TOOLS[name] ?? null);
 }
 

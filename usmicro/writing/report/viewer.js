@@ -35,9 +35,9 @@ export let view = { x: 0, y: 0, scale: 1 };
 
 /**
  * Tells other scripts what happens in the viewer: "open" (an image is shown), "frame" (another
- * frame of a cine is shown), "select" (`detail` is the focus in the panel or null), "draw" (the
- * findings were drawn anew), "move" (the view has changed), "tool" (`detail` is the new tool of the
- * pointer or null) and "close".
+ * frame of a cine is shown), "draw" (the findings were drawn anew), "move" (the view has changed),
+ * "tool" (`detail` is the new tool of the pointer or null), "select" (`detail` is the focus in the
+ * panel or null) and "close".
  */
 export const viewerEvents = new EventTarget();
 /** Functions that are given a focus and return true if it may be drawn; all must agree. */
@@ -59,8 +59,8 @@ export function openImage(image) {
   byId("previous").disabled = !neighbour(index, -1);
   byId("next").disabled = !neighbour(index, 1);
   if (!byId("viewer").open) byId("viewer").showModal();
-  showFacts();
   showEvidence(null);
+  showFacts();
   openFilm();
   showBase();
   drawFindings();
@@ -91,8 +91,8 @@ export function redrawFrame() {
 /** Show the foci of the image anew, after those that the page shows have changed. */
 export function refreshFoci() {
   foci = tableRows(current, "foci");
-  redraw();
   showTables();
+  redraw();
 }
 
 /** Give the pointer another task on the picture, or null for moving the picture. */

@@ -4,7 +4,7 @@ import pytest
 
 from tests.helpers.chromium import BROWSER, MISSING
 from tests.helpers.made_cine import LAST
-from tests.writing.report.film.conftest import (
+from tests.writing.report.conftest import (
     CINE,
     CROWDED,
     FRAME,

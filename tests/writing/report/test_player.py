@@ -4,7 +4,7 @@ import pytest
 
 from tests.helpers.chromium import BROWSER, MISSING
 from tests.helpers.made_cine import FOLDER, KEY, LAST, RATE, STORED
-from tests.writing.report.film.conftest import (
+from tests.writing.report.conftest import (
     CINE,
     FRAME,
     MARKERS,
