@@ -29,10 +29,11 @@ def compare_records(a: Run, b: Run) -> list[RecordDifference]:
     """Return the entries of run.json that differ and may change results."""
     entries = [dict(_entries({key: run.record.get(key) for key in COMPARED})) for run in (a, b)]
     names = dict.fromkeys((*entries[0], *entries[1]))
+    values = [(name, *(_text(one.get(name)) for one in entries)) for name in names]
     return [
-        RecordDifference(name, _text(entries[0].get(name)), _text(entries[1].get(name)))
-        for name in names
-        if name not in PERFORMANCE and entries[0].get(name) != entries[1].get(name)
+        RecordDifference(name, one, other)
+        for name, one, other in values
+        if name not in PERFORMANCE and one != other
     ]
 
 
