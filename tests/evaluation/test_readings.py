@@ -173,7 +173,7 @@ def test_the_review_of_another_run_counts_by_position(run, tmp_path):
     evaluation = evaluate(run, review)
     assert values(evaluation)["listed foci, sensitivity"] == 1
     assert values(evaluation)["listed foci, false positives per image"] == 1
-    assert any("another run was reviewed" in remark for remark in evaluation.remarks)
+    assert any("focus of another run" in remark for remark in evaluation.remarks)
 
 
 def two_readers(path, **other):

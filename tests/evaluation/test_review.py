@@ -3,10 +3,11 @@ import re
 import pytest
 
 from tests.helpers.evaluated_run import make_run
-from tests.helpers.reviews import focus_review, write_review
+from tests.helpers.reviews import focus_review, mass_review, write_review
 from usmicro.errors import UsageError
 from usmicro.evaluation.review import read_review
 from usmicro.evaluation.review_cells import REVIEW_COLUMNS
+from usmicro.writing.report.page import run_id
 from usmicro.writing.report.run import read_run
 
 
@@ -193,8 +194,27 @@ def test_foci_of_another_run_are_found_by_their_position(run, tmp_path):
     assert not review.fits
     assert [row.focus for row in review.foci] == [2, None, 2]
     (text,) = texts(review)
-    assert "another run was reviewed" in text
+    assert "focus of another run" in text
     assert "focus 7 of a.png" in text
+
+
+def test_the_identifier_of_the_run_tells_a_review_of_another_run(run, tmp_path):
+    rows = (
+        focus_review(1, 60, 40),  # the number is one of this run, too
+        focus_review(2, 60, 40, image="c.png", frame=3),
+        mass_review(x=29.5),
+        mass_review(x=27, image="c.png"),
+    )
+    file = write_review(tmp_path / "review.csv", *(row | {"run": run_id(run)} for row in rows[:1]))
+    assert read_review(file, run).foci[0].focus == 1  # moved
+    review = read_review(write_review(file, *(row | {"run": "0123456789ab"} for row in rows)), run)
+    assert not review.fits
+    assert [row.focus for row in review.foci] == [2, None]  # this run has none on frame 3
+    assert [row.mass for row in review.masses] == [1, None]
+    assert [text.partition(" of another run")[0] for text in texts(review)] == [
+        "review: focus",
+        "review: mass",
+    ]
 
 
 def test_a_moved_focus_keeps_its_number(run, tmp_path):

@@ -228,7 +228,7 @@ class _Galleries:
             rings = list(self._rings(row, box))
             return crops.draw(row.image, frame, box, rings, title=title)
         outlines, bounds = [], []
-        for kind in ("a", "b"):
+        for kind in ("b", "a"):
             if self._runs[kind].key_frame(row.image) == frame:
                 labels = read_label_image(self._runs[kind], self._rows[kind][row.image])
                 area = labels == AreaLabel.MASS
@@ -247,7 +247,8 @@ class _Galleries:
 
     def _rings(self, row: Difference, box: Box) -> Iterator[Ring]:
         """Yield rings around the foci of both runs in a part of an image."""
-        for side, number in (("a", row.a), ("b", row.b)):
+        # the dashed rings of A lie on those of B, so that both are seen at one place
+        for side, number in (("b", row.b), ("a", row.a)):
             for focus in self._foci_in(side, row.image, row.frame, box):
                 yield Ring(
                     side,

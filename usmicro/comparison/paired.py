@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from usmicro.errors import UsageError
-from usmicro.evaluation.evaluate import listed_from
+from usmicro.evaluation.evaluate import default_listing, listed_from
 from usmicro.evaluation.matching import Comparison, compare
 from usmicro.evaluation.metrics import Estimate, free_response, percentile_interval
 from usmicro.evaluation.rows import Result
@@ -22,8 +22,6 @@ from usmicro.evaluation.run_measures import (
 )
 from usmicro.evaluation.sources import Labels, read_labels
 from usmicro.evaluation.truth import Truth
-from usmicro.foci.operating_point import listing_confidence
-from usmicro.settings import Settings
 from usmicro.writing.report.run import Run
 
 
@@ -60,11 +58,10 @@ def measure_both(a: Run, b: Run, labels: Path, *, least_distance: float) -> Pair
         If the labels cannot be read, or no image of both runs is labelled.
     """
     truth = _truth(a, b, labels, least_distance)
-    default = listing_confidence(Settings().foci)
     compared = []
     for run in (a, b):
         confidence = listed_from(run.record)
-        listed = confidence or default
+        listed = confidence or default_listing(run.record)
         comparison = compare(
             run,
             replace(truth, remarks=[]),
@@ -97,9 +94,9 @@ def _truth(a: Run, b: Run, path: Path, least_distance: float) -> Truth:
     Foci hit the marks of a review by their position in both runs, although the numbers of one run
     are known: otherwise a focus that the reader moved would count for that run only.
     """
-    listed = listing_confidence(Settings().foci)
 
     def labels_of(run: Run) -> Labels:
+        listed = default_listing(run.record)
         return read_labels(path, run, listed=listed, least_distance=least_distance)
 
     labels = labels_of(b)

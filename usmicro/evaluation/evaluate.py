@@ -70,7 +70,7 @@ def evaluate(
         raise UsageError(f"--distance {least_distance:g}: expected a number of pixels above 0")
     run = read_run(Path(results))
     run_confidence = listed_from(run.record)
-    default = _default_of(run.record)
+    default = default_listing(run.record)
     listed = run_confidence or default
     labels = read_labels(Path(truth), run, listed=default, least_distance=least_distance)
     comparison = compare(
@@ -126,7 +126,7 @@ def evaluate(
     return evaluation
 
 
-def _default_of(record: Mapping[str, Any]) -> float:
+def default_listing(record: Mapping[str, Any]) -> float:
     """Return the default confidence from which foci are listed, on the scale of a run."""
     foci = record["settings"]["foci"]
     scale = ("confidence_offset", "confidence_slope")  # unknown to earlier versions

@@ -158,7 +158,10 @@ def _add_foci(
 def _masses_are_known(masses: list[MassReview], run: Run, image: str, *, fits: bool) -> bool:
     """Return True if the reader has decided on all masses, and their outlines are known."""
     if not fits:
-        return all(row.decision == "rejected" or row.outline is not None for row in masses)
+        return all(
+            row.decision == "rejected" or row.outline is not None or row.mass is not None
+            for row in masses
+        )
     decided = {row.mass for row in masses}
     return all(mass.mass in decided for mass in masses_of(run, image))
 

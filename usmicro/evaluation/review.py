@@ -33,6 +33,7 @@ from usmicro.evaluation.review_rows import (
     Problem,
     Review,
 )
+from usmicro.writing.report.page import run_id
 from usmicro.writing.report.run import Run
 
 __all__ = [
@@ -100,8 +101,9 @@ class _ReviewReader:
         self._example = run.images[0]["image"] if run.images else "none"
         self._names = ImageNames(row["image"] for row in run.images)
         self._shapes = {row["image"]: (row["rows"], row["columns"]) for row in run.images}
+        self._run_id = run_id(run)
         self._places = {
-            (kind, name): {row[kind]: (row["x_px"], row["y_px"]) for row in rows}
+            (kind, name): {row[kind]: (row["x_px"], row["y_px"], row["frame"]) for row in rows}
             for kind, table in (("focus", run.foci), ("mass", run.masses))
             for name, rows in table.items()
         }
@@ -215,9 +217,6 @@ class _ReviewReader:
             diameter = number_in(row, "diameter_px", least=0.0)
         except CellError as error:
             self._problem(f"{error.expected}; cell not used", where, error.found)
-        # only a rejected focus has its place in the run for sure: an accepted one may be moved
-        place = position if decision == "rejected" else None
-        self._check_number("focus", common["image"], number, place, where)
         frame = whole_number_in(row, "frame", 0) or 0
         focus = FocusReview(
             **common,
@@ -233,6 +232,8 @@ class _ReviewReader:
                 row, "twinkling", ("yes", "possible", "no", "not assessable"), where
             ),
         )
+        # only a rejected focus has its place in the run for sure: an accepted one may be moved
+        self._check_number("focus", focus, where, is_moved=decision == "accepted")
         return focus, ("focus", number, None if number else (frame, *position))
 
     def _mass(
@@ -247,8 +248,6 @@ class _ReviewReader:
                 "outline_px",
                 "neither",
             )
-        place = position if outline is None else None
-        self._check_number("mass", common["image"], number, place, where)
         mass = MassReview(
             **common,
             decision="added" if number is None else decision,
@@ -258,6 +257,7 @@ class _ReviewReader:
             y_px=position[1],
             outline=outline,
         )
+        self._check_number("mass", mass, where, is_moved=outline is not None)
         return mass, ("mass", number, None if number else outline)
 
     def _word(self, row: Cells, column: str, words: Sequence[str], where: str) -> str | None:
@@ -269,38 +269,40 @@ class _ReviewReader:
             return None
 
     def _check_number(
-        self,
-        kind: str,
-        image: str,
-        number: int | None,
-        position: tuple[float, float] | None,
-        where: str,
+        self, kind: str, row: FocusReview | MassReview, where: str, *, is_moved: bool
     ) -> None:
-        """Note if the run has no focus or mass of this number, or has it at another place."""
-        there = self._places.get((kind, image), {}).get(number or 0)
-        if number is None or (
-            there is not None and (position is None or _distance(position, there) <= SAME_PLACE_PX)
-        ):
+        """Note if a focus or mass belongs to another run; `is_moved` is True if it may be moved."""
+        number = row.focus if isinstance(row, FocusReview) else row.mass
+        if number is None:
+            return
+        there = self._places.get((kind, row.image), {}).get(number)
+        is_here = there is not None and (is_moved or _distance(row, there) <= SAME_PLACE_PX)
+        if is_here and row.run in ("", self._run_id):
             return
         self._fits = False
         self._problem(
-            f"{kind} that the run does not have at this place, so that another run was "
-            "reviewed; all numbers are replaced by those of the foci and masses at the same places",
+            f"{kind} of another run; it is looked for at its place in this run, not by its number",
             where,
-            f"{kind} {number} of {image}",
+            f"{kind} {number} of {row.image}",
         )
 
     def _renumbered(self, row: AnyRow) -> AnyRow:
-        """Return a row of another run with the number of what this run has at its place."""
+        """Return a row of another run with the number of what this run has at its place.
+
+        A mass is the same only if its centre is, since the outline of the other run is not known.
+        """
         if isinstance(row, ImageReview):
             return row
         kind = "focus" if isinstance(row, FocusReview) else "mass"
         distances = {
-            number: _distance((row.x_px, row.y_px), there)
+            number: _distance(row, there)
             for number, there in self._places.get((kind, row.image), {}).items()
         }
         number = min(distances, key=lambda number: distances[number], default=None)
-        if number is not None and distances[number] > LEAST_DISTANCE_PX:
+        most = SAME_PLACE_PX
+        if isinstance(row, FocusReview):
+            most = max(LEAST_DISTANCE_PX, (row.diameter_px or 0.0) / 2)
+        if number is not None and distances[number] > most:
             number = None
         if isinstance(row, FocusReview):
             return row if row.focus is None else replace(row, focus=number)
@@ -323,8 +325,10 @@ class _ReviewReader:
         )
 
 
-def _distance(one: tuple[float, float], other: tuple[float, float]) -> float:
-    return math.hypot(one[0] - other[0], one[1] - other[1])
+def _distance(row: FocusReview | MassReview, place: tuple[float, float, int]) -> float:
+    """Return the distance of a row from a place (column, row, frame); infinite in other frames."""
+    x_px, y_px, frame = place
+    return math.hypot(row.x_px - x_px, row.y_px - y_px) if row.frame == frame else math.inf
 
 
 Line = tuple[int, list[str], str]
