@@ -72,7 +72,7 @@ def match_foci(
         least_distance=least_distance,
         decided={
             index: decided[focus.focus]
-            for index, focus in enumerate(foci)
+            for index, focus in enumerate(foci if decided else ())
             if focus.focus in decided
         },
     )
