@@ -43,10 +43,8 @@ def test_blind_mode_hides_what_tells_the_findings_of_a_cine(cine):
         assert are_hidden(cine, selector), selector
     assert cine.get("document.querySelector('#candidates').children.length") == 0
     assert "calcification" not in cine.text("viewer-facts")
-    cine.browser.key("Escape")
     for selector in ("#summary", "#distributions", "#confidence-note"):
         assert are_hidden(cine, selector), selector
-    cine.show(CINE)
     cine.keys("f")
     assert not are_hidden(cine, "#timeline")
     assert not are_hidden(cine, ".marker")
