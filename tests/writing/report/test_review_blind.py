@@ -36,8 +36,9 @@ def test_blind_mode_hides_all_findings_until_the_reader_asks(review):
     assert "Conf." in seen(review, "#viewer")
     assert "score 0.90" in seen(review, "#viewer")
     review.browser.key("Escape")
-    card = review.get(f"document.querySelector('[data-image=\"{IMAGE}\"]').textContent")
-    assert "score 0.90" in card
+    # cards below the viewer are made anew after it is closed
+    card = f"document.querySelector('[data-image=\"{IMAGE}\"]').textContent"
+    review.browser.wait_for(f"{card}.includes('score 0.90')")
 
 
 def test_own_marks_are_shown_beside_the_findings(review):
