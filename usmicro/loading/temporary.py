@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PREFIX = "usmicro-input-"
@@ -27,12 +27,12 @@ def temporary_folder() -> Iterator[Path]:
 
 def _remove_abandoned_folders() -> None:
     """Remove this user's temporary folders whose process has ended."""
+    if os.name != "posix":
+        return
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         process = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if (
-            os.name == "posix"
-            and process.isdigit()
-            and folder.stat().st_uid == os.getuid()
-            and not os.path.exists(f"/proc/{process}")
-        ):
-            shutil.rmtree(folder, ignore_errors=True)
+        if not process.isdigit() or os.path.exists(f"/proc/{process}"):
+            continue
+        with suppress(OSError):  # another process removes it at the same time
+            if folder.stat().st_uid == os.getuid():
+                shutil.rmtree(folder, ignore_errors=True)
