@@ -13,6 +13,7 @@ import os
 import tempfile
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 from usmicro.batch.results import Result
@@ -99,9 +100,11 @@ class Mirror:
         files = {}
         for path in self._folder.rglob("*"):
             if path.is_file() and not path.name.endswith(NOT_UPLOADED):
-                status = path.stat()
-                name = path.relative_to(self._folder).as_posix()
-                files[name] = (status.st_mtime_ns, status.st_size)
+                # a worker deletes frames of a former film at any time
+                with suppress(FileNotFoundError):
+                    status = path.stat()
+                    name = path.relative_to(self._folder).as_posix()
+                    files[name] = (status.st_mtime_ns, status.st_size)
         return files
 
     def sync(self) -> None:
@@ -121,7 +124,12 @@ class Mirror:
         )
         try:
             for name in changed:
-                self._remote.put_file(str(self._folder / name), f"{self._root}/{name}")
+                try:
+                    self._remote.put_file(str(self._folder / name), f"{self._root}/{name}")
+                except FileNotFoundError:
+                    if (self._folder / name).exists():
+                        raise
+                    del local[name]  # deleted by a worker meanwhile
             for name in self._uploaded.keys() - local.keys():
                 self._remote.rm_file(f"{self._root}/{name}")
         except Exception as error:  # each file system has errors of its own
