@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.evaluation.group_measures import read_labelled_groups
 from usmicro.evaluation.matching import ComparedImage, Comparison
 from usmicro.evaluation.overlaps import match_areas
 from usmicro.evaluation.run_areas import outlined_masses
 from usmicro.evaluation.truth import Truth, read_image_masks
 from usmicro.foci.site import model_confidence
-from usmicro.loading.groups import read_groups
 from usmicro.settings import FociSettings
 from usmicro.writing.report.run import Run
 
@@ -58,24 +58,14 @@ def with_groups(comparison: Comparison, path: Path, run: Run) -> Comparison:
     UsageError
         If the table cannot be used.
     """
-    patients = {image.name: image.truth.patient or "" for image in comparison.images}
-    groups = read_groups(path, [row["image"] for row in run.images], patients=patients)
+    groups, remarks = read_labelled_groups(path, run, comparison)
     images = [
         replace(image, truth=replace(image.truth, patient=groups.of_image[image.name]))
         if image.name in groups.of_image
         else image
         for image in comparison.images
     ]
-    remarks = list(comparison.remarks)
-    if groups.unused:
-        remarks.append(
-            f"{len(groups.unused)} rows of the table of groups match no image, "
-            f"such as {groups.unused[0]}"
-        )
-    without = [image.name for image in comparison.images if image.name not in groups.of_image]
-    if without:
-        remarks.append(f"{len(without)} labelled images are in no group, such as {without[0]}")
-    return replace(comparison, images=images, remarks=remarks)
+    return replace(comparison, images=images, remarks=[*comparison.remarks, *remarks])
 
 
 def labelled_foci(comparison: Comparison, settings: FociSettings) -> list[Labelled]:

@@ -19,7 +19,7 @@ from usmicro.evaluation.run_measures import (
     measure_foci,
     measure_hits,
 )
-from usmicro.loading.groups import read_groups
+from usmicro.loading.groups import Groups, read_groups
 from usmicro.writing.report.run import Run
 
 
@@ -61,6 +61,36 @@ def measures_of(
     return [Row("", *result) for result in results if math.isfinite(result[1].value)]
 
 
+def read_labelled_groups(path: Path, run: Run, comparison: Comparison) -> tuple[Groups, list[str]]:
+    """Read a table of groups for the labelled images of a run.
+
+    The column `patient` of the table may also give the patients that the labels name.
+
+    Returns
+    -------
+    groups : Groups
+    remarks : list of str
+        Rows that match no image, and labelled images in no group.
+
+    Raises
+    ------
+    UsageError
+        If the table cannot be used.
+    """
+    patients = {image.name: image.truth.patient or "" for image in comparison.images}
+    groups = read_groups(path, [row["image"] for row in run.images], patients=patients)
+    remarks = []
+    if groups.unused:
+        remarks.append(
+            f"{len(groups.unused)} rows of the table of groups match no image, "
+            f"such as {groups.unused[0]}"
+        )
+    without = [image.name for image in comparison.images if image.name not in groups.of_image]
+    if without:
+        remarks.append(f"{len(without)} labelled images are in no group, such as {without[0]}")
+    return groups, remarks
+
+
 def measure_groups(
     path: Path, run: Run, comparison: Comparison, listed: float, *, complete: bool
 ) -> list[GroupRow]:
@@ -83,8 +113,7 @@ def measure_groups(
     UsageError
         If the table cannot be used.
     """
-    patients = {image.name: image.truth.patient or "" for image in comparison.images}
-    groups = read_groups(path, [row["image"] for row in run.images], patients=patients)
+    groups, remarks = read_labelled_groups(path, run, comparison)
     rows = []
     for name in groups.names:
         images = [image for image in comparison.images if groups.of_image.get(image.name) == name]
@@ -98,16 +127,7 @@ def measure_groups(
             continue
         measured = measures_of(part, froc_of(part), listed, complete=complete)
         rows += [GroupRow(name, row) for row in measured]
-    if groups.unused:
-        comparison.remarks.append(
-            f"{len(groups.unused)} rows of the table of groups match no image, "
-            f"such as {groups.unused[0]}"
-        )
-    without = [image.name for image in comparison.images if image.name not in groups.of_image]
-    if without:
-        comparison.remarks.append(
-            f"{len(without)} labelled images are in no group, such as {without[0]}"
-        )
+    comparison.remarks.extend(remarks)
     return rows
 
 
