@@ -357,7 +357,7 @@ class ReportSettings(Checked):
     frames: int = described(
         100,
         says="largest number of frames of a cine that the report plays, of those with listed foci "
-        "or masses; about 30 kB each; 0 for none",
+        "or masses; up to 40 kB each; 0 for none",
         least=0,
     )
     details: int = described(
