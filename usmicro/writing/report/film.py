@@ -28,9 +28,9 @@ FILMS = "report/frames"
 FILM_RECORD = "cine.json"
 """Name of the file with the findings on the frames of a film."""
 FRAME_SIDE, FRAME_QUALITY = 600, 60
-"""Largest side in pixels, and JPEG quality of a frame, of which there are many. 100 frames of
-simulated tissue that fills a square, which compress least, have 3.7 MB, those of a colour cine of
-320 x 240 pixels 1.6 MB."""
+"""Largest side in pixels, and JPEG quality of a frame, of which there are many. 100 frames of a
+simulated sweep, whose speckle compresses least, had 3.4 MB at 560 pixels and 4.1 MB at 640; those
+of a colour cine of 320 x 240 pixels had 1.6 MB."""
 
 
 def chosen_frames(analysis: AnalysisLike, most: int) -> list[int]:
