@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from usmicro.model.findings import Cluster, Focus, Mass
     from usmicro.model.scan import Scan
     from usmicro.result import Analysis
+    from usmicro.results import Results, read_results
     from usmicro.settings import Settings
     from usmicro.speckle import despeckle
 
@@ -27,6 +28,7 @@ _MODULES = {
     "Cluster": "usmicro.model.findings",
     "Focus": "usmicro.model.findings",
     "Mass": "usmicro.model.findings",
+    "Results": "usmicro.results",
     "Scan": "usmicro.model.scan",
     "Settings": "usmicro.settings",
     "analyze": "usmicro.analysis",
@@ -35,6 +37,7 @@ _MODULES = {
     "despeckle": "usmicro.speckle",
     "find_foci": "usmicro.foci",
     "load": "usmicro.loading",
+    "read_results": "usmicro.results",
     "run": "usmicro.batch",
 }
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "Cluster",
     "Focus",
     "Mass",
+    "Results",
     "Scan",
     "Settings",
     "__version__",
@@ -51,6 +55,7 @@ __all__ = [
     "despeckle",
     "find_foci",
     "load",
+    "read_results",
     "run",
 ]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from usmicro.labelling.clusters import measure_clusters
@@ -160,6 +163,36 @@ class Analysis:
         for number, frame in frames_at(self.scan, frames_of_foci(self)):
             sheet.add(number, frame)
         return sheet.picture
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the findings to a folder: tables, overlay, label image, report and run.json.
+
+        The files are those of `usmicro.run` over this scan alone, so `usmicro.read_results`,
+        `usmicro evaluate` and `usmicro compare` read them. DICOM results and COCO files need a run.
+
+        Parameters
+        ----------
+        folder : path
+            A new or empty folder, unless `overwrite` is True.
+        overwrite : bool
+            Delete what a former run or `save` wrote to the folder.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        UsageError
+            If the folder may not be written to, or the name of the scan cannot name files.
+        ScanError
+            If the frames of a cine cannot be read any more.
+        """
+        # runs stand above results, so this function is looked up when it is called
+        saving = import_module("usmicro.batch.saving")
+        written: Path = saving.save_analysis(self, folder, overwrite=overwrite)
+        return written
 
     def __repr__(self) -> str:
         from usmicro.writing.notebook import analysis_text

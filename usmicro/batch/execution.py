@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -62,6 +62,8 @@ class RunPlan:
     overwrite: bool
     quiet: bool
     """True if no progress is reported."""
+    compute: Callable[[Job], Result] | None = None
+    """Computes a job in this process, instead of an analysis of its input by the workers."""
 
 
 def execute(plan: RunPlan) -> Generator[Result, None, None]:
@@ -167,6 +169,8 @@ def _compute(
 
     Yields the index and the result of each job as soon as it is done.
     """
+    if plan.compute is not None:
+        return ((index, plan.compute(job)) for index, job in enumerate(jobs))
     if plan.cluster is not None:
         from usmicro.batch.cluster import on_cluster
 

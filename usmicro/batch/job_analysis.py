@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from usmicro.anatomy.user_masks import MaskFunction, MasksLike
 from usmicro.batch.failures import (
     failed_result,
     out_of_memory_message,
     traceback_lines,
-    without_paths,
 )
-from usmicro.batch.jobs import Job, OnProgress, file_hash, fingerprint_of
-from usmicro.batch.memory import is_lack_of_memory, memory_used
-from usmicro.batch.pseudonyms import without_names
+from usmicro.batch.job_files import write_result
+from usmicro.batch.jobs import Job, OnProgress, fingerprint_of
+from usmicro.batch.memory import is_lack_of_memory
 from usmicro.batch.results import Result
 from usmicro.errors import UsageError, UsmicroError
 from usmicro.model.arrays import Frame
 from usmicro.model.scan import Scan
-from usmicro.model.warnings import ScanWarning
-from usmicro.result import Table
-
-if TYPE_CHECKING:
-    from usmicro.model.findings import Focus, Mass, Summary
 
 
 def run_job(job: Job, on_progress: OnProgress | None = None) -> Result:
@@ -88,12 +80,7 @@ def _analyse_local(
     from usmicro.loading import load
     from usmicro.loading.masks import read_masks
     from usmicro.loading.second_reading import frames_at
-    from usmicro.writing import encode_labels, encode_with_drawing
-    from usmicro.writing.cine_outputs import write_cine
     from usmicro.writing.optional_outputs import OptionalOutputs
-    from usmicro.writing.report.details import encode_details
-    from usmicro.writing.report.pictures import encode_picture
-    from usmicro.writing.tables import not_finite
 
     scan = load(
         job.path,
@@ -126,78 +113,16 @@ def _analyse_local(
         masks=user_masks,
         each_frame=optional.each_frame,
     )
-    analysed = time.perf_counter()
-    contents = (
-        encode_with_drawing(analysis.overlay()),
-        encode_labels(analysis.labels),
-        encode_picture(analysis.image, analysis.labels),
-        encode_details(analysis, job.settings.report.details),
-    )
-    hashes = tuple(
-        write_and_hash(content, file) for content, file in zip(contents, job.files, strict=True)
-    )
-    read_again = partial(frames_at, with_sign_of_life(scan, on_progress))
-    optional_files, optional_notes = optional.write(analysis, read_again)
-    optional_files["cine"] = write_cine(
+    return write_result(
+        job,
         analysis,
-        read_again,
-        out=job.out,
-        stem=job.stem,
-        film_frames=job.settings.report.frames,
-    )
-    end = time.perf_counter()
-    findings: list[Focus | Mass | Summary] = [analysis.summary, *analysis.foci, *analysis.masses]
-    left_empty = dict.fromkeys(name for finding in findings for name in not_finite(finding))
-    notes, warnings = analysis.notes, analysis.warnings
-    if job.real_name:
-        notes = tuple(without_mask_names(note, user_masks) for note in notes)
-        warnings = tuple(
-            ScanWarning(warning.code, without_mask_names(warning.text, user_masks))
-            for warning in warnings
-        )
-    return Result(
-        image=job.name,
-        status="ok",
-        summary=analysis.summary,
-        foci=Table(replace(focus, shadow_profile=None) for focus in analysis.foci),
-        masses=analysis.masses,
-        tracks=analysis.tracks,
-        key_frame=analysis.frame,
-        notes=(
-            *(without_paths(note, job) for note in notes),
-            *optional_notes,
-            *(f"{name} was not a finite number and is left empty" for name in left_empty),
-        ),
-        warnings=tuple(
-            ScanWarning(warning.code, without_paths(warning.text, job)) for warning in warnings
-        ),
-        device=scan.device,
-        decoder=scan.decoder,
-        seconds={
-            "hashing": hashed - start,
-            **analysis.seconds,
-            "writing": end - analysed,
-            "total": end - start,
-        },
+        optional,
+        read_again=partial(frames_at, with_sign_of_life(scan, on_progress)),
+        user_masks=user_masks,
         fingerprint=fingerprint,
-        written=hashes,
-        memory_mb=memory_used(),
-        overlay_file=job.overlay_file,
-        mask_file=job.mask_file,
-        optional_files={
-            name: {file.relative_to(job.out).as_posix(): file_hash(file) for file in files}
-            for name, files in optional_files.items()
-        },
+        seconds={"hashing": hashed - start},
+        start=start,
     )
-
-
-def without_mask_names(note: str, user_masks: MasksLike | MaskFunction | None) -> str:
-    """Return a note without the names of the files that masks were read from."""
-    from usmicro.model.scan import UserMasks
-
-    for source in user_masks.sources if isinstance(user_masks, UserMasks) else ():
-        note = without_names(note, Path(source).name, "a mask")
-    return note
 
 
 @contextmanager
@@ -253,11 +178,3 @@ def with_sign_of_life(scan: Scan, on_progress: OnProgress | None) -> Scan:
                 on_progress(scan.declared_frames, scan.declared_frames)
 
     return replace(scan, read=read)
-
-
-def write_and_hash(content: bytes, file: Path) -> str:
-    """Write a file and return the SHA-256 hash of its content, in hexadecimal digits."""
-    from usmicro.writing import write_atomically
-
-    write_atomically(file, content)
-    return hashlib.sha256(content).hexdigest()

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from usmicro.model.findings import Cluster, Focus, Mass, Summary, TrackPoint
+from usmicro.writing.column_types import column_types
 from usmicro.writing.files import cannot_write, replacing
-from usmicro.writing.tables import (
-    CLUSTERS_COLUMNS,
-    FOCI_COLUMNS,
-    IMAGES_COLUMNS,
-    MASSES_COLUMNS,
-    TRACKS_COLUMNS,
-)
 
-ROWS_OF = {
-    "images": Summary,
-    "masses": Mass,
-    "foci": Focus,
-    "clusters": Cluster,
-    "tracks": TrackPoint,
-}
-COLUMNS = {
-    "images": IMAGES_COLUMNS,
-    "masses": MASSES_COLUMNS,
-    "foci": FOCI_COLUMNS,
-    "clusters": CLUSTERS_COLUMNS,
-    "tracks": TRACKS_COLUMNS,
-}
 LEFT_OUT = "seconds"
 """Column that is left out: a measured time, which differs between equal runs."""
 GROUP_ROWS = 65536
@@ -98,15 +76,10 @@ def write_parquet(table: Path) -> Path | None:
 
 
 def _types(table: str) -> dict[str, Any]:
-    """Return the type of each column, from the annotation of its field; others are text."""
+    """Return the type of each column but LEFT_OUT."""
     import pyarrow as pa
 
-    by_name = {"int": pa.int64(), "float": pa.float64()}
-    annotations = {
-        field.name: str(field.type).removesuffix(" | None") for field in fields(ROWS_OF[table])
-    }
+    parquet_types = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
     return {
-        name: by_name.get(annotations.get(name, "str"), pa.string())
-        for name in COLUMNS[table]
-        if name != LEFT_OUT
+        name: parquet_types[kind] for name, kind in column_types(table).items() if name != LEFT_OUT
     }

@@ -139,7 +139,7 @@ def read_run(folder: Path) -> Run:
     """
     record = _read_record(folder)
     tables = {
-        name: _read_table(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()
+        name: read_table(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()
     }
     by_image: dict[str, dict[str, list[Row]]] = {}
     for name in ("masses", "foci", "clusters"):
@@ -182,8 +182,25 @@ def _read_record(folder: Path) -> dict[str, Any]:
     return dict(record)
 
 
-def _read_table(file: Path, columns: tuple[str, ...]) -> list[Row]:
-    """Read a table and check its columns."""
+def read_table(file: Path, columns: tuple[str, ...]) -> list[Row]:
+    """Read a table of a run and check its columns.
+
+    Parameters
+    ----------
+    file : path
+    columns : tuple of str
+        Columns that this version writes.
+
+    Returns
+    -------
+    list of dict
+        Each row by column; None where a cell is empty.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, is damaged or has other columns.
+    """
     try:
         with open(file, encoding="utf-8-sig", newline="") as lines:
             reader = csv.reader(lines)
