@@ -103,10 +103,10 @@ def test_the_bar_shows_frames(monkeypatch):
 
 
 def test_frames_of_files_are_counted_without_decoding(sample_data):
-    jobs, *_ = make_jobs(sample_data, out=sample_data / "none", settings=Settings())
+    jobs, *_ = make_jobs([sample_data], out=sample_data / "none", settings=Settings())
     counted: dict[str, int] = {}
     count_in_background(jobs, counted.__setitem__)()
-    jobs, *_ = make_jobs(sample_data, out=sample_data / "none", settings=Settings())
+    jobs, *_ = make_jobs([sample_data], out=sample_data / "none", settings=Settings())
     # the thread ends early if it is told to, so the counts are a part of the truth
     assert (
         counted.items()

@@ -94,7 +94,7 @@ def test_listing_thousands_of_files_needs_little_memory(tmp_path):
     for number in range(20_000):
         (scans / f"scan number {number:06d}.png").write_bytes(b"")
     before = memory()
-    jobs, *_ = make_jobs(scans, out=tmp_path / "r", settings=Settings())
+    jobs, *_ = make_jobs([scans], out=tmp_path / "r", settings=Settings())
     assert len(jobs) == 20_000
     assert memory() - before < 20_000 * 3000
 

@@ -24,7 +24,7 @@ def folder(tmp_path):
 
 def found(folder, **options):
     _, remarks, warnings = make_jobs(
-        folder / "scans", out=folder / "out", settings=Settings(), **options
+        [folder / "scans"], out=folder / "out", settings=Settings(), **options
     )
     return remarks, {warning.code: warning for warning in warnings}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from usmicro.batch.arrays import ArrayInputs, release
 from usmicro.batch.frames_left import count_in_background
 from usmicro.batch.groups import GROUPS
 from usmicro.batch.jobs import Job, fingerprint_of, has_intact_files
@@ -22,6 +23,7 @@ from usmicro.batch.store import COCO, DATABASE, RECORD, ResultStore, open_store
 from usmicro.batch.tables import write_outputs
 from usmicro.batch.workers import OnJobProgress, available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
+from usmicro.loading.temporary import temporary_folder
 from usmicro.writing.files import replacing
 from usmicro.writing.report.page import remove_report
 
@@ -41,7 +43,9 @@ class RunPlan:
     """The checked arguments of a run, and its jobs."""
 
     jobs: list[Job]
-    """One for each input that is analysed, in the order of their names."""
+    """One for each input that is analysed, in the order of their names; none yet for arrays."""
+    arrays: tuple[ArrayInputs, Job] | None = None
+    """Arrays to analyse instead, and a job with what they have in common."""
     others: list[Job]
     """Inputs beyond the limit of a continued run, whose former results stay in the tables."""
     record: Record
@@ -95,23 +99,20 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
     with the number of inputs.
     """
     jobs, others = (
-        listed if plan.mirror is None else [replace(job, out=out) for job in listed]
+        list(listed) if plan.mirror is None else [replace(job, out=out) for job in listed]
         for listed in (plan.jobs, plan.others)
     )
     record = plan.record
     record.started = datetime.now(UTC)
-    progress = Progress(len(jobs), None if plan.quiet else sys.stderr)
+    total = len(jobs) if plan.arrays is None else plan.arrays[0].count
+    progress = Progress(total, None if plan.quiet else sys.stderr)
     with ExitStack() as cleanup:
         store = open_store(out, resume=plan.resume, overwrite=plan.overwrite)
         cleanup.callback(store.close)
         former = [job for job in others if store.result(job) is not None]
-        cleanup.callback(
-            write_outputs,
-            [*jobs, *former],
-            store,
-            record,
-            outdated=_outdated_names(former, store),
-        )
+        outdated = _outdated_names(former, store)
+        # arrays add their jobs during the run
+        cleanup.callback(lambda: write_outputs([*jobs, *former], store, record, outdated=outdated))
         cleanup.callback(progress.close)
         for remark in record.remarks:
             progress.say(remark)
@@ -128,13 +129,31 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
         pending = [index for index in range(len(jobs)) if index not in stored]
         if not plan.quiet:
             cleanup.callback(
-                count_in_background((jobs[index] for index in pending), progress.expect)
+                count_in_background([jobs[index] for index in pending], progress.expect)
             )
 
         def on_progress(job: Job, done: int, declared: int) -> None:
             progress.add_frame(job.name, done, declared)
 
-        computed = _compute([jobs[index] for index in pending], plan, on_progress)
+        def added_jobs(arrays: ArrayInputs, like: Job, folder: Path) -> Iterator[Job]:
+            """Add the job of each array when it is taken; yield those that must be computed."""
+            for job in arrays.jobs(replace(like, out=out), folder):
+                index = len(jobs)
+                jobs.append(job)
+                store.reserve([job], at_once=False)
+                if plan.resume and list(_unchanged_jobs([job], store)):
+                    stored.add(index)
+                    progress.add(job.name, kept=True)
+                    release(job)
+                else:
+                    pending.append(index)
+                    yield job
+
+        to_compute: Iterable[Job] = [jobs[index] for index in pending]
+        if plan.arrays is not None:
+            folder = cleanup.enter_context(temporary_folder())
+            to_compute = added_jobs(*plan.arrays, folder)
+        computed = _compute(to_compute, plan, on_progress)
         cleanup.callback(computed.close)  # the workers end before the tables are written
         following = 0  # index of the job whose result is yielded next
         while following in stored:
@@ -146,9 +165,14 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
             progress.add(result.image, result.error, frames=frames)
             index = pending[position]
             stored.add(index)
+            if plan.arrays is not None:
+                release(jobs[index])
             while following in stored:
                 yield result if following == index else _stored_result(jobs[following], store)
                 following += 1
+        while following in stored:  # arrays whose results were kept, behind the last computed one
+            yield _stored_result(jobs[following], store)
+            following += 1
         record.complete = True
 
 
@@ -163,7 +187,7 @@ def _outdated_names(jobs: list[Job], store: ResultStore) -> frozenset[str]:
 
 
 def _compute(
-    jobs: list[Job], plan: RunPlan, on_progress: OnJobProgress
+    jobs: Iterable[Job], plan: RunPlan, on_progress: OnJobProgress
 ) -> Generator[tuple[int, Result], None, None]:
     """Compute jobs here, in worker processes or on a cluster.
 
@@ -174,7 +198,7 @@ def _compute(
     if plan.cluster is not None:
         from usmicro.batch.cluster import on_cluster
 
-        return on_cluster(jobs, plan.cluster, on_progress)
+        return on_cluster(list(jobs), plan.cluster, on_progress)
     if plan.workers == 1:
         return in_process(jobs, on_progress)
     return in_workers(jobs, plan.workers or 1, on_progress)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from numpy.typing import ArrayLike
 
 from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.functions import function_hash
@@ -20,19 +22,30 @@ from usmicro.loading.groups import Groups, read_groups
 from usmicro.loading.masks import match_masks
 from usmicro.loading.spacing import read_spacing
 from usmicro.loading.zip_archive import member_head
+from usmicro.model.scan import SpacingLike
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
 from usmicro.writing.names import file_stems
 
-Inputs = str | Path | Sequence[str | Path]
+Inputs = (
+    str
+    | Path
+    | Sequence[str | Path]
+    | ArrayLike
+    | Iterable[ArrayLike]
+    | Mapping[str, ArrayLike]
+    | Iterable[tuple[str, ArrayLike]]
+    | Iterable[tuple[str, ArrayLike, SpacingLike]]
+)
+"""What a run takes: paths or arrays."""
 
 
 def make_jobs(
-    inputs: Inputs,
+    inputs: Sequence[str | Path],
     *,
     out: Path,
     settings: Settings,
-    spacing: str | float | Path | None = None,
+    spacing: str | Path | SpacingLike | None = None,
     masks: str | Path | MaskFunction | None = None,
     group: str | Path | None = None,
     key: bytes | None = None,
@@ -67,9 +80,7 @@ def make_jobs(
         If there is no input, two inputs have the same name, or `spacing`, `masks` or `group` is
         wrong.
     """
-    found, remarks, warnings = _find_inputs(
-        [inputs] if isinstance(inputs, str | Path) else list(inputs), with_names=key is None
-    )
+    found, remarks, warnings = _find_inputs(inputs, with_names=key is None)
     counts = Counter(item.name for item in found)
     if repeated := [name for name, count in counts.items() if count > 1]:
         raise UsageError(

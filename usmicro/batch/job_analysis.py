@@ -19,7 +19,7 @@ from usmicro.batch.job_files import write_result
 from usmicro.batch.jobs import Job, OnProgress, fingerprint_of
 from usmicro.batch.memory import is_lack_of_memory
 from usmicro.batch.results import Result
-from usmicro.errors import UsageError, UsmicroError
+from usmicro.errors import ScanError, UsageError, UsmicroError
 from usmicro.model.arrays import Frame
 from usmicro.model.scan import Scan
 
@@ -62,6 +62,8 @@ def run_job(job: Job, on_progress: OnProgress | None = None) -> Result:
 
 def _analyse(job: Job, start: float, on_progress: OnProgress | None) -> Result:
     """Analyse an input; `start` is the time at which the job began, s of `time.perf_counter`."""
+    if job.fault:
+        raise ScanError(job.fault)
     fingerprint = fingerprint_of(job)
     hashed = time.perf_counter()
     with local_copy(job) as local_job:
@@ -116,6 +118,7 @@ def _analyse_local(
     return write_result(
         job,
         analysis,
+        scan,
         optional,
         read_again=partial(frames_at, with_sign_of_life(scan, on_progress)),
         user_masks=user_masks,

@@ -15,6 +15,7 @@ from usmicro.batch.jobs import Job, file_hash
 from usmicro.batch.memory import memory_used
 from usmicro.batch.pseudonyms import without_names
 from usmicro.batch.results import Result
+from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 from usmicro.result import Analysis, Table
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 def write_result(
     job: Job,
     analysis: Analysis,
+    scan: Scan,
     optional: OptionalOutputs,
     *,
     read_again: FramesAt,
@@ -40,6 +42,8 @@ def write_result(
     ----------
     job : Job
     analysis : Analysis
+    scan : Scan
+        What was analysed.
     optional : OptionalOutputs
         Writes the optional outputs; it has seen the frames of the analysis.
     read_again : function
@@ -108,8 +112,8 @@ def write_result(
         warnings=tuple(
             ScanWarning(warning.code, without_paths(warning.text, job)) for warning in warnings
         ),
-        device=analysis.scan.device,
-        decoder=analysis.scan.decoder,
+        device=scan.device,
+        decoder=scan.decoder,
         seconds={
             **(seconds or {}),
             **analysis.seconds,

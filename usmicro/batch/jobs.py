@@ -55,6 +55,8 @@ class Job:
     reads. Otherwise empty."""
     group: str | None = None
     """Group of the image in groups.csv; empty if it has none, None if no groups are given."""
+    fault: str = ""
+    """Reason why the input cannot be analysed; empty if it can."""
     optional_outputs: tuple[str, ...] = ()
     """Outputs to write in addition to overlay and mask: "dicom", "coco"."""
 

@@ -36,20 +36,20 @@ def duration(seconds: float) -> str:
 class Progress:
     """Counts finished inputs and reports them to a stream."""
 
-    def __init__(self, total: int, stream: TextIO | None) -> None:
+    def __init__(self, total: int | None, stream: TextIO | None) -> None:
         """Begin to count.
 
         Parameters
         ----------
-        total : int
-            Number of inputs.
+        total : int or None
+            Number of inputs; None if it is not known.
         stream : text stream or None
             Where to report to; None reports nothing.
         """
         self.total, self.stream = total, stream
         self.done = self.failed = self.kept = 0
         self.start = time.monotonic()
-        self._frames = FramesLeft(total)
+        self._frames = FramesLeft(total or 0)
         self._compiling = False
         self._not_timed = 0.0
         """Number of frames that were analysed while kernels were compiled, which says nothing about
@@ -117,22 +117,27 @@ class Progress:
 
     def line(self) -> str:
         """Return the present state of the run in one line."""
-        parts = [f"{self.done}/{self.total}"]
+        parts = [f"{self.done} done" if self.total is None else f"{self.done}/{self.total}"]
         elapsed = time.monotonic() - self.start
         done, left = self._frames.done, self._frames.left
-        if round(done + left) > self.total - self.kept:  # not only single frames
+        if self.total is None:
+            left = 0.0
+        elif round(done + left) > self.total - self.kept:  # not only single frames
             parts.append(f"{done:.0f}/{done + left:.0f} frames")
         frames = done - self._not_timed
         if frames and elapsed > 0 and not self._compiling:
             rate = frames / elapsed
             parts.append(f"{rate:.1f} frames/s" if rate >= 1 else f"{1 / rate:.1f} s a frame")
-            parts.append(f"{duration(left / rate)} left")
+            if self.total is not None:
+                parts.append(f"{duration(left / rate)} left")
         if self.failed:
             parts.append(f"{self.failed} failed")
-        if self._current_frame and self.total > 1:
+        if self._current_frame and self.total != 1:
             parts.append(self._current_frame)
         if not self._bar:
             return ", ".join(parts)
+        if self.total is None:
+            return "  ".join(parts)[: max(20, shutil.get_terminal_size().columns - 1)]
         columns = shutil.get_terminal_size().columns
         least, greatest = BAR_COLUMNS
         width = max(least, min(greatest, columns - TEXT_COLUMNS))
@@ -142,7 +147,7 @@ class Progress:
 
     def _fraction(self, done: float, left: float) -> float:
         """Return the fraction of the run that is done; an input that is kept counts as the mean."""
-        if self.done == self.total:
+        if self.total is None or self.done == self.total:
             return 1.0
         kept = self.kept * (done + left) / (self.total - self.kept)
         return (kept + done) / max(kept + done + left, 1.0)

@@ -16,6 +16,7 @@ from usmicro import __version__
 from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.results import Result
 from usmicro.foci.operating_point import listing_confidence, shown_confidence
+from usmicro.model.scan import SpacingLike, spacing_of
 from usmicro.model.user_function import function_name
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
@@ -49,7 +50,7 @@ class Record:
         settings: Settings,
         *,
         workers: int | None,
-        spacing: str | float | Path | None,
+        spacing: str | Path | SpacingLike | None,
         masks: str | Path | MaskFunction | None,
         group: str | Path | None = None,
         remarks: list[str],
@@ -73,7 +74,7 @@ class Record:
             Leave out the names of files and folders that the user gave.
         """
         self.settings, self.workers, self.remarks = settings, workers, remarks
-        self.spacing = Path(spacing).name if isinstance(spacing, str | Path) else spacing
+        self.spacing = _recorded_spacing(spacing)
         self.masks = (
             function_name(masks) if callable(masks) else None if masks is None else Path(masks).name
         )
@@ -171,6 +172,18 @@ class Record:
                 file.write(f"{separator}  {entry}".encode())
                 separator = ",\n"
         file.write(b"\n }\n}\n")
+
+
+def _recorded_spacing(
+    spacing: str | Path | SpacingLike | None,
+) -> str | float | tuple[float | None, float | None] | None:
+    """Return a spacing as run.json has it: a table by its name, a pair as (x, y) in mm."""
+    if spacing is None or isinstance(spacing, int | float):
+        return spacing
+    if isinstance(spacing, str | Path):
+        return Path(spacing).name
+    known = spacing_of(spacing)
+    return known.x_mm if known.x_mm == known.y_mm else (known.x_mm, known.y_mm)
 
 
 def _warning_entry(warning: RunWarning) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from inspect import GEN_CLOSED, GEN_CREATED, getgeneratorstate
 from pathlib import Path
 
 from usmicro.anatomy.user_masks import MaskFunction
+from usmicro.batch.arrays import ArrayInputs, array_inputs, job_of_arrays
 from usmicro.batch.execution import RunPlan, execute
 from usmicro.batch.functions import check_importable
 from usmicro.batch.inputs import Inputs, make_jobs
+from usmicro.batch.jobs import Job
 from usmicro.batch.pseudonyms import key_for_run
 from usmicro.batch.record import Record
 from usmicro.batch.results import Result
@@ -17,6 +19,7 @@ from usmicro.batch.store import check_content, folder_content
 from usmicro.batch.workers import available_cores
 from usmicro.errors import UsageError
 from usmicro.loading.remote import is_address
+from usmicro.model.scan import SpacingLike
 from usmicro.model.warnings import RunWarning
 from usmicro.settings import Settings, read_settings
 
@@ -50,8 +53,11 @@ class Run(Iterator[Result]):
         self._results.close()
 
     def __repr__(self) -> str:
-        inputs = len(self._plan.jobs)
-        name = f"usmicro run of {inputs} input{'' if inputs == 1 else 's'} to {self._plan.out}"
+        inputs: int | None = len(self._plan.jobs)
+        if self._plan.arrays is not None:
+            inputs = self._plan.arrays[0].count
+        counted = "arrays" if inputs is None else f"{inputs} input{'' if inputs == 1 else 's'}"
+        name = f"usmicro run of {counted} to {self._plan.out}"
         state = getgeneratorstate(self._results)
         if state == GEN_CREATED:
             return (
@@ -69,7 +75,7 @@ def run(
     settings: Settings | str | Path | None = None,
     workers: int | None = None,
     cluster: str | None = None,
-    spacing: str | float | Path | None = None,
+    spacing: str | Path | SpacingLike | None = None,
     masks: str | Path | MaskFunction | None = None,
     group: str | Path | None = None,
     resume: bool = False,
@@ -88,9 +94,12 @@ def run(
 
     Parameters
     ----------
-    inputs : path or sequence of paths
+    inputs : path, sequence of paths, or arrays
         Files, folders and zip archives (searched through), glob patterns, addresses such as
-        s3://bucket/folder, or DICOMweb addresses of studies and series.
+        s3://bucket/folder, or DICOMweb addresses of studies and series. Or arrays as
+        `usmicro.analyze` takes them: one, a sequence, an iterator, or a mapping of name to array.
+        An item may be a tuple (name, array) or (name, array, spacing); others are named
+        array-000001 and so on. An iterator is read as the run goes on, a few arrays ahead.
     out : path
         Folder for the results, or its address. It must be empty or new unless `resume` or
         `overwrite` is given.
@@ -101,9 +110,9 @@ def run(
     cluster : str, optional
         Address of a Dask scheduler whose workers compute, instead of processes on this machine.
         They must see the inputs and `out` under the same paths.
-    spacing : float or path, optional
-        Pixel spacing in mm for inputs that have none, or a CSV table whose rows replace the spacing
-        of their images.
+    spacing : float, pair of float, Spacing or path, optional
+        Pixel spacing in mm for inputs that have none; a pair is (between columns, between rows). Or
+        a CSV table whose rows replace the spacing of their images.
     masks : path or function, optional
         Folder of the user's masks, or a function that returns them for a frame, as in
         `usmicro.analyze`. The result of a function must depend on its arguments alone. With several
@@ -113,8 +122,9 @@ def run(
         docs/outputs.md. Counts over the images of each group are written to groups.csv.
     resume : bool
         Keep the results in `out` whose input, masks and settings are unchanged. With `limit`, the
-        results of inputs beyond the limit stay in the tables, too. A masks function
-        counts as unchanged if its source file is unchanged.
+        results of files beyond the limit stay in the tables, too. A masks function
+        counts as unchanged if its source file is unchanged. An array is unchanged if its name and
+        its pixels are.
     overwrite : bool
         Delete what a former run wrote to `out`.
     pseudonyms : path, optional
@@ -122,7 +132,7 @@ def run(
         input by a keyed hash of its path below INPUT, and `usmicro pseudonyms` lists which input
         has which name. The file must not lie in `out`.
     limit : int, optional
-        Analyse only this many inputs, the first by name.
+        Analyse only this many inputs: the first files by name, or the first arrays.
     dicom : bool
         Also write a DICOM Structured Report and a Segmentation of each DICOM scan; needs highdicom.
     coco : bool
@@ -133,8 +143,8 @@ def run(
     Returns
     -------
     Run
-        Iterator of one `Result` for each input, in the order of the inputs' names. The result of an
-        input that failed has the `status` "failed" and an `error`.
+        Iterator of one `Result` for each input, in the order of the inputs' names, of arrays in
+        their order. The result of an input that failed has the `status` "failed" and an `error`.
 
     Raises
     ------
@@ -189,18 +199,36 @@ def run(
     key = None
     if key_file is not None:
         key = key_for_run(key_file, out=Path(out) if mirror is None else None)
-    jobs, remarks, warnings = make_jobs(
-        inputs,
-        out=Path(out),
-        settings=settings,
-        spacing=spacing,
-        masks=masks,
-        group=group,
-        key=key,
-        optional_outputs=("dicom",) * dicom + ("coco",) * coco,
-    )
+    sources, arrays = array_inputs(inputs), None
+    jobs: list[Job] = []
+    remarks: list[str] = []
+    warnings: list[RunWarning] = []
+    if isinstance(sources, ArrayInputs):
+        like = job_of_arrays(
+            out=Path(out),
+            settings=settings,
+            spacing=spacing,
+            masks=masks,
+            optional_outputs=("coco",) * coco,
+            refused={"group": group, "cluster": cluster, "pseudonyms": key, "dicom": dicom},
+        )
+        arrays = sources.limited(limit), like
+        most_workers = arrays[0].count
+    else:
+        jobs, remarks, warnings = make_jobs(
+            sources,
+            out=Path(out),
+            settings=settings,
+            spacing=spacing,
+            masks=masks,
+            group=group,
+            key=key,
+            optional_outputs=("dicom",) * dicom + ("coco",) * coco,
+        )
+        most_workers = len(jobs[:limit])
     jobs, others = jobs[:limit], [] if limit is None else jobs[limit:]
-    workers = min(workers or available_cores(), len(jobs))
+    workers = workers or available_cores()
+    workers = workers if most_workers is None else min(workers, most_workers)
     if callable(masks) and (workers > 1 or cluster is not None):
         check_importable(masks)
     content = folder_content(Path(out)) if mirror is None else mirror.content()
@@ -218,6 +246,7 @@ def run(
     return Run(
         RunPlan(
             jobs=jobs,
+            arrays=arrays,
             others=others if resume else [],
             record=record,
             out=out,

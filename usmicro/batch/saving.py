@@ -80,6 +80,7 @@ def _write(analysis: Analysis, job: Job) -> Result:
     return write_result(
         job,
         analysis,
+        analysis.scan,
         OptionalOutputs({}, job.path, "", given=given),
         read_again=partial(frames_at, analysis.scan),
         start=time.perf_counter(),

@@ -164,8 +164,11 @@ class ResultStore:
                 raise
         return ResultStore(out, database)
 
-    def reserve(self, jobs: Sequence[Job]) -> None:
-        """List the files that jobs may write as files of this program, before they are written."""
+    def reserve(self, jobs: Sequence[Job], *, at_once: bool = True) -> None:
+        """List the files that jobs may write as files of this program, before they are written.
+
+        With `at_once` the list is on the disk when this returns, otherwise some time later.
+        """
         with database_errors(self.out):
             files = (
                 path.relative_to(self.out).as_posix()
@@ -187,7 +190,8 @@ class ResultStore:
                 "INSERT OR IGNORE INTO files VALUES (?)",
                 ((_as_utf8(name),) for name in (*files, *folders)),
             )
-            self._commit()
+            if at_once or time.monotonic() - self._committed > COMMIT_SECONDS:
+                self._commit()
 
     def store(self, result: Result) -> None:
         """Store a result; it replaces an earlier one of the same image."""

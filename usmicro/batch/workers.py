@@ -19,9 +19,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,6 +58,9 @@ by judgement; no measurement is recorded."""
 QUEUED_ANSWERS = 8
 """Number of answers for each worker that may wait to be taken, so that they do not fill the memory.
 A worker waits while the queue is full. Chosen by judgement; no measurement is recorded."""
+QUEUED_JOBS = 2
+"""Number of jobs of an iterator for each worker that are taken but not done: one is computed, and
+another waits, so that the worker need not. Chosen by judgement; no measurement is recorded."""
 GRACE_SECONDS = 10.0
 """Time after its limit at which a process that has not ended itself is killed, s. Chosen by
 judgement; no measurement is recorded."""
@@ -86,7 +90,7 @@ def available_cores() -> int:
 
 
 def in_process(
-    jobs: Sequence[Job], on_progress: OnJobProgress
+    jobs: Iterable[Job], on_progress: OnJobProgress
 ) -> Generator[tuple[int, Result], None, None]:
     """Compute jobs one after the other in this process; yield the index and result of each."""
     import cv2
@@ -94,9 +98,11 @@ def in_process(
     from usmicro.batch.warmup import is_compiled, note_compiled, preload
 
     threads = cv2.getNumThreads()
-    compiled = is_compiled() if jobs else True
+    compiled = True
     try:
         for index, job in enumerate(jobs):
+            if not index:
+                compiled = is_compiled()
             if not compiled:
                 on_progress(job, 0, 0)
             if not index:
@@ -114,9 +120,11 @@ def in_process(
 
 
 def in_workers(
-    jobs: Sequence[Job], workers: int, on_progress: OnJobProgress
+    jobs: Iterable[Job], workers: int, on_progress: OnJobProgress
 ) -> Generator[tuple[int, Result], None, None]:
     """Compute jobs in worker processes; yield the index and result of each when it is done.
+
+    Jobs of an iterator are taken when workers are about to need them.
 
     Raises
     ------
@@ -127,13 +135,14 @@ def in_workers(
     """
     from usmicro.batch.warmup import is_compiled
 
-    answers: queue.Queue[tuple[int, Result | BaseException | tuple[int, int]]] = queue.Queue(
+    answers: queue.Queue[tuple[int, Job, Result | BaseException | tuple[int, int]]] = queue.Queue(
         QUEUED_ANSWERS * workers
     )
-    todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    smallest = sorted(range(len(jobs)), key=lambda index: _file_size(jobs[index].path))
-    first = smallest[:MOST_SINGLE_JOBS]
-    order = first + [index for index in range(len(jobs)) if index not in first]
+    todo: queue.SimpleQueue[tuple[int, Job] | None] = queue.SimpleQueue()
+    if isinstance(jobs, Sequence):
+        source, most_queued = iter(_smallest_first(jobs)), len(jobs)
+    else:
+        source, most_queued = enumerate(jobs), QUEUED_JOBS * workers
     pool: list[Worker] = []
     threads: list[threading.Thread] = []
 
@@ -141,36 +150,38 @@ def in_workers(
         """Wait for the next result; report the progress of frames in the meantime."""
         while True:
             try:
-                index, answer = answers.get(timeout=POLL_SECONDS)
+                index, job, answer = answers.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 continue
             if isinstance(answer, BaseException):
                 raise answer
             if isinstance(answer, Result):
                 return index, answer
-            on_progress(jobs[index], *answer)
+            on_progress(job, *answer)
 
-    def put(worker: Worker, index: int, answer: Result | BaseException | tuple[int, int]) -> None:
+    def put(
+        worker: Worker, index: int, job: Job, answer: Result | BaseException | tuple[int, int]
+    ) -> None:
         """Queue an answer for the main thread; wait while the queue is full."""
         while not worker.stopped:
             try:
-                return answers.put((index, answer), timeout=POLL_SECONDS)
+                return answers.put((index, job, answer), timeout=POLL_SECONDS)
             except queue.Full:
                 continue
 
-    def compute(worker: Worker, index: int) -> None:
+    def compute(worker: Worker, index: int, job: Job) -> None:
         def on_frame(done: int, declared: int) -> None:
-            put(worker, index, (done, declared))
+            put(worker, index, job, (done, declared))
 
-        put(worker, index, worker.compute(jobs[index], on_frame))
+        put(worker, index, job, worker.compute(job, on_frame))
 
     def work(worker: Worker) -> None:
         """Compute jobs until there are none; runs in the thread of a worker."""
-        while (index := todo.get()) is not None and not worker.stopped:
+        while (numbered := todo.get()) is not None and not worker.stopped:
             try:
-                compute(worker, index)
+                compute(worker, *numbered)
             except BaseException as error:  # the main thread raises it
-                put(worker, index, error)
+                put(worker, *numbered, error)
                 return
 
     def add_worker() -> None:
@@ -180,15 +191,17 @@ def in_workers(
         threads[-1].start()
 
     try:
-        add_worker()
         queued = finished = 0
         succeeded = is_compiled()
-        while finished < len(jobs):
-            all_at_once = succeeded or finished >= MOST_SINGLE_JOBS
-            while queued < (len(jobs) if all_at_once else min(finished + 1, len(jobs))):
-                todo.put(order[queued])
+        while True:
+            several = succeeded or finished >= MOST_SINGLE_JOBS
+            wanted = most_queued if several else 1
+            for numbered in islice(source, wanted - (queued - finished)):
+                todo.put(numbered)
                 queued += 1
-            while queued == len(jobs) and len(pool) < min(workers, len(jobs) - finished):
+            if queued == finished:
+                break
+            while len(pool) < min(workers if several else 1, queued - finished):
                 add_worker()
             index, result = next_result()
             finished, succeeded = finished + 1, succeeded or result.status == "ok"
@@ -200,6 +213,14 @@ def in_workers(
             todo.put(None)
         for thread in threads:
             thread.join(timeout=JOIN_SECONDS)
+
+
+def _smallest_first(jobs: Sequence[Job]) -> list[tuple[int, Job]]:
+    """Return the jobs with their indices in order, after the smallest MOST_SINGLE_JOBS of them."""
+    smallest = sorted(range(len(jobs)), key=lambda index: _file_size(jobs[index].path))
+    first = smallest[:MOST_SINGLE_JOBS]
+    order = first + [index for index in range(len(jobs)) if index not in first]
+    return [(index, jobs[index]) for index in order]
 
 
 def _file_size(file: Path) -> int:

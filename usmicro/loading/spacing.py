@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from usmicro.errors import UsageError
 from usmicro.loading.mask_names import composed
 from usmicro.loading.user_table import path_in_table, read_user_table
-from usmicro.model.scan import LARGEST_ASPECT, Scan, Spacing
+from usmicro.model.scan import LARGEST_ASPECT, Scan, Spacing, SpacingLike, spacing_of
 from usmicro.model.warnings import ScanWarning, WarningCode
 
 _ASPECT_TOLERANCE = 0.02
@@ -51,8 +51,10 @@ class UserSpacing:
         return tuple(sorted(set(self.table) - used))
 
 
-def read_spacing(given: str | float | Path | None) -> UserSpacing:
+def read_spacing(given: str | Path | SpacingLike | None) -> UserSpacing:
     """Read the value of --spacing: a number in mm, or the path of a CSV table.
+
+    A program may also give a pair of numbers (between columns, between rows) or a `Spacing`.
 
     Raises
     ------
@@ -62,6 +64,8 @@ def read_spacing(given: str | float | Path | None) -> UserSpacing:
     """
     if given is None:
         return UserSpacing()
+    if not isinstance(given, str | Path | int | float):
+        return UserSpacing(number=spacing_of(given))
     try:
         number = float(given)  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -1,0 +1,170 @@
+import itertools
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import usmicro
+from usmicro.errors import UsageError
+
+SAMPLES = Path(__file__).parents[2] / "sample_data"
+NAMES = ("mass_linear.png", "mass_sector.png", "no_foci.png")
+TABLES = ("masses.csv", "foci.csv", "clusters.csv", "tracks.csv")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Three sample scans as arrays, by name."""
+    return {name: np.asarray(next(usmicro.load(SAMPLES / name).frames())) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A small picture that takes little time."""
+    noise = np.random.default_rng(5).rayleigh(40, (160, 150))
+    return np.clip(noise, 0, 255).astype(np.uint8)
+
+
+def run_all(inputs, out, **options):
+    return list(usmicro.run(inputs, out=out, workers=options.pop("workers", 1), **options))
+
+
+def test_arrays_give_the_tables_of_the_same_pictures_as_files(tmp_path, pictures):
+    (tmp_path / "scans").mkdir()
+    for name, picture in pictures.items():
+        cv2.imwrite(str(tmp_path / "scans" / name), picture)
+    run_all(tmp_path / "scans", tmp_path / "files", spacing=0.08)
+    run_all(pictures, tmp_path / "arrays", spacing=0.08)
+    run_all(iter(pictures.items()), tmp_path / "workers", spacing=0.08, workers=2)
+    for table in TABLES:
+        expected = (tmp_path / "files" / table).read_bytes()
+        assert (tmp_path / "arrays" / table).read_bytes() == expected
+        assert (tmp_path / "workers" / table).read_bytes() == expected
+    results = usmicro.read_results(tmp_path / "arrays")
+    files = usmicro.read_results(tmp_path / "files")
+    for name in NAMES:
+        np.testing.assert_array_equal(results.labels(name), files.labels(name))
+
+
+def test_arrays_without_names_are_numbered_in_their_order(tmp_path, small):
+    names = [result.image for result in run_all([small, small[::-1], small.T], tmp_path / "out")]
+    assert names == ["array-000001", "array-000002", "array-000003"]
+    assert usmicro.read_results(tmp_path / "out").names == names
+
+
+def test_a_single_array_and_cines_are_inputs(tmp_path, small):
+    (still,) = run_all(small, tmp_path / "still")
+    assert still.summary.frames == 1
+    (cine,) = run_all([("cine", np.stack([small] * 5))], tmp_path / "cine")
+    assert cine.summary.frames == 5
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_iterator_is_read_only_a_few_arrays_ahead(tmp_path, small, workers):
+    taken = []
+
+    def endless():
+        for number in itertools.count():
+            taken.append(number)
+            yield f"image {number}", small
+
+    run = usmicro.run(endless(), out=tmp_path / "out", workers=workers)
+    assert taken == [0]  # the first element shows that these are arrays
+    for _ in range(3):
+        next(run)
+    run.close()
+    assert len(taken) <= 3 + 2 * workers
+
+
+def test_a_limit_ends_an_endless_iterator(tmp_path, small):
+    results = run_all(itertools.repeat(small), tmp_path / "out", limit=2)
+    assert [result.status for result in results] == ["ok", "ok"]
+
+
+def test_a_bad_array_is_one_failed_row(tmp_path, small):
+    bad = small.astype(float)
+    bad[3, 4] = np.nan
+    items = [bad, small, np.zeros(7), "a.png", np.array([None, {}]), usmicro.Scan.of_array(small)]
+    results = run_all(items, tmp_path / "out")
+    assert [result.status for result in results] == ["failed", "ok", *["failed"] * 4]
+    words = ("NaN", "", "shape", "found a path", "found ndarray of object", "found a Scan")
+    for result, word in zip(results, words, strict=True):
+        assert word in result.error
+        assert os.sep not in result.error.replace("and/or", "")
+
+
+def test_an_error_of_the_iterator_reaches_the_caller_and_the_tables_are_written(tmp_path, small):
+    def broken():
+        yield small
+        raise RuntimeError("the camera was unplugged")
+
+    with pytest.raises(RuntimeError, match="unplugged"):
+        run_all(broken(), tmp_path / "out")
+    rows = (tmp_path / "out" / "images.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[:2] for row in rows[1:]] == [["array-000001", "ok"]]
+
+
+def test_resume_keeps_arrays_with_the_same_name_and_pixels(tmp_path, small):
+    other = small[::-1].copy()
+    run_all({"a": small, "b": other}, tmp_path / "out")
+    before = (tmp_path / "out" / "overlays" / "a.png").stat().st_mtime_ns
+    results = run_all({"a": small, "b": small, "c": other}, tmp_path / "out", resume=True)
+    assert [result.image for result in results] == ["a", "b", "c"]
+    assert (tmp_path / "out" / "overlays" / "a.png").stat().st_mtime_ns == before
+    again = run_all({"a": small, "b": small, "c": other}, tmp_path / "again")
+    assert results[1].foci == again[1].foci
+    for table in TABLES:
+        assert (tmp_path / "out" / table).read_bytes() == (tmp_path / "again" / table).read_bytes()
+
+
+def test_spacing_of_one_array_comes_with_it(tmp_path, small):
+    items = [("a", small, 0.1), ("b", small, (0.1, 0.2)), ("c", small)]
+    a, b, c = (result.summary for result in run_all(items, tmp_path / "out", spacing=0.15))
+    assert (a.spacing_x_mm, a.spacing_y_mm) == (0.1, 0.1)
+    assert (b.spacing_x_mm, b.spacing_y_mm) == (0.1, 0.2)
+    assert (c.spacing_x_mm, c.spacing_y_mm) == (0.15, 0.15)
+
+
+def test_files_of_arrays_are_deleted(tmp_path, small, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    run_all([small, small], tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([], "found none"),
+        (7, "found int"),
+        (["a.png", np.zeros((9, 9))], "number 2 is ndarray"),
+        ({"../a": np.zeros((90, 90))}, "image name"),
+        ([("a", np.zeros((90, 90))), ("a", np.zeros((90, 90)))], "name of another array"),
+    ],
+)
+def test_wrong_inputs_get_a_message(tmp_path, inputs, message):
+    with pytest.raises(UsageError, match=message):
+        run_all(inputs, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"masks": "folder"}, "masks: folder is for files"),
+        ({"group": "groups.csv"}, "group: is for files"),
+        ({"cluster": "tcp://a:1"}, "cluster: is for files"),
+        ({"pseudonyms": "key"}, "pseudonyms: is for files"),
+        ({"spacing": (1, 2, 3)}, "spacing: expected"),
+    ],
+)
+def test_options_for_files_are_refused(tmp_path, small, options, message, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        usmicro.run([small], out=tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_run_says_what_it_is(tmp_path, small):
+    assert "run of 2 inputs to" in repr(usmicro.run([small] * 2, out=tmp_path / "out"))
+    assert "run of arrays to" in repr(usmicro.run(iter([small]), out=tmp_path / "out"))
