@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from usmicro.anatomy import find_anatomy
 from usmicro.anatomy.cine_cache import AnatomyCache
 from usmicro.anatomy.label_image import label_image
 from usmicro.anatomy.user_masks import MaskFunction, MasksLike, user_masks_on_frame
 from usmicro.doppler.colour_evidence import Colours
-from usmicro.doppler.patches import colour_patch_heads
 from usmicro.errors import ImageError, ScanError
 from usmicro.foci.assessment import AssessedFoci, assess_foci
 from usmicro.foci.operating_point import listing_confidence, listing_confidence_of_models
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
-from usmicro.model.findings import Origin
 from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.model.scan import Scan, UserMasks
 from usmicro.model.view import View
@@ -33,26 +30,14 @@ from usmicro.tracking.candidates import AssessedView, candidate_rows, outcomes_o
 from usmicro.tracking.collection import TrackCollection
 from usmicro.tracking.confidence import frame_rate_of
 from usmicro.tracking.findings import findings_of
+from usmicro.tracking.following import Follower
 from usmicro.tracking.motion import reduced_tissue, tissue_shift
-from usmicro.tracking.observations import (
-    FocusMeasurement,
-    Observation,
-    measure_colour_patches,
-    measure_echoes,
-    measure_mass,
-    measure_shadows,
-    positions_of,
-)
 from usmicro.tracking.summary import listed_foci, summarise
-from usmicro.tracking.tracks import FocusTrack, MassTrack
 
 NEGLIGIBLE_CONFIDENCE = 0.004
 """Candidates of a cine up to this confidence are not tracked, which saves time, unless
 foci of such a confidence are listed. Chosen by eye on simulated cines; no measurement is
 recorded."""
-COLOUR_CELL_MM = 0.6
-"""Diameter, in mm, assumed for a focus that only its colours show: about that of a colour cell.
-Chosen by eye on simulated clips; no measurement is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,10 +294,20 @@ def _analyze_view(
         foci = assessed = assess_foci(view, anatomy, settings.foci, settings.shadow)
         if state.cine and listing_confidence_of_models(settings.foci) > NEGLIGIBLE_CONFIDENCE:
             foci = foci.take(np.flatnonzero(foci.confidence > NEGLIGIBLE_CONFIDENCE))
-    masses = _follow_masses(view, anatomy, frame, index, shift, state, settings)
     with stage("twinkling"):
         colours = Colours(view, settings.twinkling)
-    follower = _FocusFollower(view, anatomy, frame, index, shift, masses, colours, state, settings)
+    follower = Follower(
+        view=view,
+        anatomy=anatomy,
+        frame=frame,
+        index=index,
+        shift=shift,
+        colours=colours,
+        tracks=state.tracks,
+        timer=state.timer,
+        settings=settings,
+    )
+    follower.follow_masses()
     follower.follow_echoes(foci)
     follower.follow_colour_patches()
     # a long cine repeats the remarks of its views
@@ -322,141 +317,3 @@ def _analyze_view(
     state.geometry = state.geometry or view.scan_lines.geometry
     state.colour_flow |= view.colour is not None
     return assessed, anatomy
-
-
-def _follow_masses(
-    view: View,
-    anatomy: Anatomy,
-    frame: int,
-    index: int,
-    shift: tuple[float, float] | None,
-    state: _ScanState,
-    settings: Settings,
-) -> dict[int, MassTrack]:
-    """Add the masses of a view to their tracks; return the track of each mass, by number."""
-    masses = list(anatomy.mass_centroids)
-    links = state.tracks.link_masses(view, index, anatomy.masses, masses, shift)
-    tracks: dict[int, MassTrack] = {}
-    for mass, (number, track) in zip(masses, links, strict=True):
-        confidence = anatomy.mass_confidence[mass - 1]
-        if track is None or confidence > track.best.confidence:
-            with state.timer.stage("shadow"):
-                measurement = measure_mass(view, anatomy, mass, frame, settings.shadow)
-            if track is None:
-                track = state.tracks.add_mass(view, number, measurement)
-            track.best = measurement
-        x_px, y_px = view.grid.to_image(*anatomy.mass_centroids[mass])
-        track.add(index, confidence, (frame, float(x_px), float(y_px)))
-        tracks[mass] = track
-    return tracks
-
-
-@dataclass(frozen=True, slots=True)
-class _FocusFollower:
-    """Adds the foci of one view of a frame to their tracks."""
-
-    view: View
-    anatomy: Anatomy
-    frame: int
-    """Index of the frame in the scan."""
-    index: int
-    """Index of the frame among the frames that are analysed."""
-    shift: tuple[float, float] | None
-    """Motion (x, y) of the tissue since the last frame in grid pixels; None if unknown."""
-    masses: dict[int, MassTrack]
-    """Track of each mass of the view, by number in `Anatomy.masses`."""
-    colours: Colours
-    state: _ScanState
-    settings: Settings
-
-    def follow_echoes(self, foci: AssessedFoci) -> None:
-        """Add the foci that an echo shows.
-
-        Shadow and label are measured only of foci that are more confident than before.
-        """
-        view, settings, stage = self.view, self.settings, self.state.timer.stage
-        candidates, confidence = foci.candidates, foci.confidence
-        tracks = self._link("echo", candidates.x, candidates.y)
-        surpassing = np.array(
-            [i for i, track in enumerate(tracks) if track.is_surpassed_by(confidence[i])], int
-        )
-        measured_foci = foci.take(surpassing)
-        chosen = measured_foci.candidates
-        with stage("shadow"):
-            shadows = measure_shadows(view, self.anatomy, chosen, settings.shadow)
-        with stage("labels"):
-            measured = measure_echoes(
-                view,
-                self.anatomy,
-                self.frame,
-                chosen,
-                shadows,
-                measured_foci.reasons(),
-                settings.labels,
-            )
-        self._add(
-            "echo",
-            tracks,
-            np.stack([candidates.x, candidates.y, candidates.diameter], axis=1),
-            confidence,
-            dict(zip(surpassing.tolist(), measured, strict=True)),
-        )
-
-    def follow_colour_patches(self) -> None:
-        """Add the heads of colour patches: colours there may hide the echo of a focus."""
-        view, stage = self.view, self.state.timer.stage
-        with stage("twinkling"):
-            x, y = colour_patch_heads(view, self.settings.twinkling)
-        diameter = view.grid.pixels(COLOUR_CELL_MM)
-        tracks = self._link("twinkling", x, y)
-        new = np.array([i for i, track in enumerate(tracks) if not track.frames_seen], int)
-        with stage("labels"):
-            measured = measure_colour_patches(
-                view, self.anatomy, self.frame, x[new], y[new], diameter, self.settings.labels
-            )
-        self._add(
-            "twinkling",
-            tracks,
-            np.stack([x, y, np.full(len(x), diameter)], axis=1),
-            np.zeros(len(x)),
-            dict(zip(new.tolist(), measured, strict=True)),
-        )
-
-    def _link(
-        self, origin: Origin, x: NDArray[np.float64], y: NDArray[np.float64]
-    ) -> list[FocusTrack]:
-        with self.state.timer.stage("tracking"):
-            return self.state.tracks.link_foci(self.view, origin, self.index, x, y, self.shift)
-
-    def _add(
-        self,
-        origin: Origin,
-        tracks: Sequence[FocusTrack],
-        places: NDArray[np.float64],
-        confidence: NDArray[np.float64],
-        measured: dict[int, FocusMeasurement],
-    ) -> None:
-        """Add an observation to each track, and colours to tracks that the frame does not show.
-
-        `places` has shape (n, 3): grid column, grid row and diameter in grid pixels of the focus
-        of each track. `measured` has the measurements of some of the tracks, by index.
-        """
-        positions = positions_of(self.view, places[:, 0], places[:, 1])
-        with self.state.timer.stage("twinkling"):
-            for i, track in enumerate(tracks):
-                measurement = measured.get(i)
-                mass = None if measurement is None else measurement.label.mass
-                track.add(
-                    Observation(
-                        index=self.index,
-                        frame=self.frame,
-                        position=positions[i],
-                        confidence=float(confidence[i]),
-                        measurement=measurement,
-                    ),
-                    self.colours.at(*places[i].tolist()),
-                    mass=None if mass is None else self.masses[mass],
-                )
-            for track, x, y in self.state.tracks.hidden_foci(self.view, origin):
-                colours = self.colours.at(x, y, track.best.diameter)
-                track.colour.append(colours, self.frame)
