@@ -10,22 +10,31 @@ import numpy as np
 from usmicro.anatomy import find_anatomy
 from usmicro.anatomy.cine_cache import AnatomyCache
 from usmicro.anatomy.label_image import label_image
-from usmicro.anatomy.user_masks import MaskFunction, MasksLike, user_masks_on_frame
+from usmicro.anatomy.user_masks import MaskFunction, MasksLike, check_masks, user_masks_on_frame
 from usmicro.doppler.colour_evidence import Colours
 from usmicro.errors import ImageError, ScanError
-from usmicro.foci.assessment import AssessedFoci, assess_foci
+from usmicro.foci.assessment import FociOfView, assess_foci
 from usmicro.foci.operating_point import listing_confidence, listing_confidence_of_models
+from usmicro.foci.user_detector import (
+    Detections,
+    DetectorFunction,
+    UserDetector,
+    checked_detector,
+    listing_all_detections,
+)
+from usmicro.loading.source import ScanLike, scan_of
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import ByteImage, FloatImage, Frame
 from usmicro.model.frame_outlines import FrameOutlines
-from usmicro.model.scan import Scan, UserMasks
+from usmicro.model.probability_maps import ProbabilityMaps
+from usmicro.model.scan import Scan, SpacingLike, UserMasks
 from usmicro.model.view import View
 from usmicro.model.warnings import Remark, separated
 from usmicro.numerics.threads import one_thread
 from usmicro.numerics.timing import StageTimer
 from usmicro.preparation import ScreenCache, prepare
 from usmicro.result import Analysis, Table
-from usmicro.settings import Settings
+from usmicro.settings import Settings, checked_settings
 from usmicro.tracking.candidates import AssessedView, candidate_rows, outcomes_of
 from usmicro.tracking.collection import TrackCollection
 from usmicro.tracking.confidence import frame_rate_of
@@ -54,14 +63,17 @@ class _KeyFrame:
     """Label image, shape (rows, columns)."""
     views: list[AssessedView]
     """Its views with their candidates."""
+    maps: ProbabilityMaps
+    """Its probabilities of masses and ducts."""
 
 
 @dataclass(slots=True)
 class _ScanState:
     """What the frames of a scan have in common; updated by each frame."""
 
-    cine: bool
-    """True if the file declares several frames."""
+    scan: Scan
+    detector: UserDetector | None
+    """The user's detector; None if the program finds the foci."""
     remarks: list[Remark]
     """Notes and warnings in order of appearance."""
     timer: StageTimer = field(default_factory=StageTimer)
@@ -78,6 +90,11 @@ class _ScanState:
     colour_flow: bool = False
     """True if a view so far has colour Doppler data."""
 
+    @property
+    def cine(self) -> bool:
+        """True if the file declares several frames."""
+        return self.scan.declared_frames > 1
+
     def tissue_shift(self, view: View, tissue: FloatImage) -> tuple[float, float] | None:
         """Return the motion of the tissue of a view since the last frame in grid pixels."""
         before = self.reduced_tissue.get(view.number)
@@ -87,10 +104,12 @@ class _ScanState:
 
 @one_thread()
 def analyze(
-    scan: Scan,
+    source: ScanLike,
     *,
+    spacing: SpacingLike | None = None,
     settings: Settings | None = None,
     masks: MasksLike | MaskFunction | None = None,
+    detector: DetectorFunction | None = None,
     each_frame: Callable[[int, ByteImage], None] | None = None,
 ) -> Analysis:
     """Find the echogenic foci, masses, ducts and nonmass areas of a scan.
@@ -100,8 +119,14 @@ def analyze(
 
     Parameters
     ----------
-    scan : Scan
-        From `usmicro.load`, or from `Scan.of_array` for an array.
+    source : str, path, array or Scan
+        A scan file, an array as for `Scan.of_array`, or a scan from `usmicro.load`. Shapes of
+        arrays are (rows, columns) or (rows, columns, 3 or 4) for one image, (frames, rows, columns)
+        or (frames, rows, columns, 3 or 4) for a cine.
+    spacing : float, pair of float or Spacing, optional
+        Distance between pixel centres in mm. A pair is (between columns, between rows). Like
+        `--spacing` it is used only if the file has no spacing of its own; for another one, pass
+        `usmicro.load(path, spacing=..., spacing_wins=True)`.
     settings : Settings, optional
     masks : UserMasks, mapping or function, optional
         The user's own outlines at the size of the scan. They replace what the program would find.
@@ -109,6 +134,13 @@ def analyze(
         (rows, columns), that is binary or numbers its areas. A function is called with each frame,
         uint8 of shape (rows, columns) or (rows, columns, 3), and the scan's `Spacing`. It returns
         `UserMasks` or a mapping. For None, the areas of that frame are detected automatically.
+    detector : function, optional
+        The user's own detector of foci. It is called with each frame, uint8 of shape (rows,
+        columns) or (rows, columns, 3), and the scan's `Spacing`. It returns four arrays of the same
+        length: column, row and diameter of each focus in pixels of the frame, and its score from 0
+        to 1. These foci replace those that the program would find. Their shadow, twinkling and
+        label are assessed as usual, and their confidence is the score. All of them are listed,
+        unless `settings.foci.minimum_confidence` is given. See docs/detectors.md.
     each_frame : function, optional
         Called for each frame that shows tissue, with the index of the frame and its label image,
         which has the values of `Analysis.labels`.
@@ -120,15 +152,26 @@ def analyze(
     Raises
     ------
     ScanError
-        If the file cannot be read, if no frame shows tissue, or if `masks` does not fit the scan.
+        If the file cannot be read, if no frame shows tissue, if `masks` does not fit the scan, or
+        if `masks` or `detector` fails or returns something else than expected.
+    ImageError
+        If the array is no image or cine.
+    UsageError, SettingsError
+        If another argument is of the wrong type, or the spacing is not positive.
     """
-    settings = settings or Settings()
+    settings = checked_settings(settings)
+    check_masks(masks)
+    user_detector = checked_detector(detector)
+    if user_detector is not None:
+        settings = listing_all_detections(settings)
+    scan = scan_of(source, spacing, settings=settings.loading)
     of_masks: tuple[Remark, ...] = (
         (*masks.notes, *masks.warnings) if isinstance(masks, UserMasks) else ()
     )
     cine = scan.declared_frames > 1
     state = _ScanState(
-        cine=cine,
+        scan=scan,
+        detector=user_detector,
         remarks=[*scan.notes, *scan.warnings, *of_masks],
         screen=ScreenCache() if cine else None,
         tracks=TrackCollection(
@@ -137,6 +180,7 @@ def analyze(
                 scan.frame_times, settings.loading.frames or scan.declared_frames
             ),
             twinkling=settings.twinkling,
+            user_scores=user_detector is not None,
         ),
     )
     key_frame: _KeyFrame | None = None
@@ -172,13 +216,19 @@ def analyze(
                 user_masks = (
                     None if masks is None else user_masks_on_frame(masks, frame, number, scan)
                 )
+            detections = None
+            if user_detector is not None:
+                with state.timer.stage("foci"):
+                    detections = user_detector.detect(frame, number, scan)
             anatomies, assessed = [], []
             for view in views:
                 assessed_foci, anatomy = _analyze_view(
-                    view, number, analysed, state, settings, user_masks
+                    view, number, analysed, state, settings, user_masks, detections
                 )
                 assessed.append(AssessedView(view, assessed_foci))
                 anatomies.append((view, anatomy))
+            if user_detector is not None and detections is not None:
+                user_detector.add_unplaced(detections, number)
             confidence_sum = sum(float(one.foci.confidence.sum()) for one in assessed)
             is_key = key_frame is None or confidence_sum > key_frame.confidence_sum
             if is_key or each_frame is not None or outlines is not None:
@@ -195,6 +245,7 @@ def analyze(
                         image=frame,
                         labels=labels,
                         views=assessed,
+                        maps=ProbabilityMaps.of(labels.shape, anatomies),
                     )
         number += 1
         analysed += 1
@@ -210,6 +261,8 @@ def analyze(
             f"{analysed} of {number} frames were analysed, "
             f"because loading.frames = {settings.loading.frames}"
         )
+    if user_detector is not None:
+        state.remarks += user_detector.remarks()
     findings = findings_of(
         state.tracks, analysed, settings, cine=number > 1, frame_times=scan.frame_times
     )
@@ -241,6 +294,7 @@ def analyze(
         frame=key_frame.number,
         image=key_frame.image,
         labels=key_frame.labels,
+        maps=key_frame.maps,
         outlines=outlines if number > 1 else None,
         candidates=Table(candidates),
         notes=notes,
@@ -273,11 +327,13 @@ def _analyze_view(
     state: _ScanState,
     settings: Settings,
     user_masks: UserMasks | None,
-) -> tuple[AssessedFoci, Anatomy]:
+    detections: Detections | None,
+) -> tuple[FociOfView, Anatomy]:
     """Run the stages on one view of a frame.
 
     `frame` is the index of the frame in the scan, `index` that among the frames that are analysed.
-    Return the candidates with their confidence, and the anatomy.
+    `detections` are those of the user's detector on the whole frame. Return the candidates with
+    their confidence, and the anatomy.
     """
     stage = state.timer.stage
     shift = None
@@ -291,7 +347,12 @@ def _analyze_view(
         else:
             anatomy = find_anatomy(view, settings.anatomy, user_masks)
     with stage("foci"):
-        foci = assessed = assess_foci(view, anatomy, settings.foci, settings.shadow)
+        assessed: FociOfView
+        if detections is None:
+            assessed = assess_foci(view, anatomy, settings.foci, settings.shadow)
+        else:
+            assessed = detections.on_view(view, settings.foci)
+        foci = assessed
         if state.cine and listing_confidence_of_models(settings.foci) > NEGLIGIBLE_CONFIDENCE:
             foci = foci.take(np.flatnonzero(foci.confidence > NEGLIGIBLE_CONFIDENCE))
     with stage("twinkling"):
@@ -309,7 +370,8 @@ def _analyze_view(
     )
     follower.follow_masses()
     follower.follow_echoes(foci)
-    follower.follow_colour_patches()
+    if detections is None:  # otherwise a focus that only its colours show is not the detector's
+        follower.follow_colour_patches()
     # a long cine repeats the remarks of its views
     of_view: tuple[Remark, ...] = (*view.notes, *view.warnings)
     state.remarks += [remark for remark in of_view if remark not in state.remarks]

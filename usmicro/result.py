@@ -20,6 +20,7 @@ from usmicro.model.findings import (
     column_names,
 )
 from usmicro.model.frame_outlines import FrameOutlines
+from usmicro.model.probability_maps import ProbabilityMaps
 from usmicro.model.scan import Scan
 from usmicro.model.warnings import ScanWarning
 from usmicro.settings import Settings
@@ -87,6 +88,11 @@ class Analysis:
     labels: ByteImage = field(repr=False)
     """Label image of the key frame, shape (rows, columns), uint8: 0 tissue, 1 mass, 2 duct,
     3 nonmass area, 255 not tissue (`usmicro.model.anatomy.AreaLabel`)."""
+    maps: ProbabilityMaps = field(
+        default_factory=lambda: ProbabilityMaps((0, 0), ()), repr=False, compare=False
+    )
+    """Probability that each pixel of the key frame lies in a "mass" or a "duct": `maps["mass"]` is
+    an array of shape (rows, columns), float32, 0 outside the tissue."""
     tracks: Table[TrackPoint] = field(default_factory=Table, repr=False)
     """Of a cine, each listed focus on each frame that shows it, by focus and frame."""
     mass_tracks: Table[MassPoint] = field(default_factory=Table, repr=False)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 import usmicro
-from usmicro.anatomy.user_masks import function_name, user_masks_on_frame
+from usmicro.anatomy.user_masks import user_masks_on_frame
 from usmicro.errors import ScanError
 from usmicro.model.scan import Scan, Spacing, UserMasks
+from usmicro.model.user_function import function_name
 from usmicro.phantom import simulate
 
 FRAME = np.arange(1200, dtype=np.uint8).reshape(30, 40)

@@ -8,10 +8,11 @@ from usmicro.errors import ScanError
 from usmicro.loading import load
 from usmicro.loading.discover import search_scans
 from usmicro.loading.frame_count import declared_frames
+from usmicro.model.scan import Scan
 from usmicro.settings import LoadingSettings
 
-CINE = np.random.default_rng(1).integers(0, 256, (4, 20, 30), dtype=np.uint8)
-COLOUR = np.random.default_rng(2).integers(0, 256, (4, 20, 30, 3), dtype=np.uint8)
+CINE = np.random.default_rng(1).integers(0, 256, (5, 20, 30), dtype=np.uint8)
+COLOUR = np.random.default_rng(2).integers(0, 256, (5, 20, 30, 3), dtype=np.uint8)
 
 
 def npy(path, array):
@@ -43,7 +44,7 @@ def test_arrays_are_read_as_they_were(tmp_path, array, order, kind):
         key = "image" if array is CINE[0] else "frames"
         path = npz(tmp_path / "a.npz", compressed=kind == "npz", **{key: stored})
     decoded, scan = frames_of(path)
-    expected = array if array.shape[0] == 4 else array[np.newaxis]
+    expected = array if array.shape[0] == 5 else array[np.newaxis]
     np.testing.assert_array_equal(decoded, expected)
     assert decoded.dtype == np.uint8
     assert (scan.notes, scan.warnings, scan.spacing.known) == ((), (), False)
@@ -65,7 +66,7 @@ def test_other_numbers_are_rescaled_by_the_highest_bit(tmp_path, dtype, top):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (CINE / 255.0, "found fractions"),
+        (CINE / 255.0 * 2 + 254, "have fractions, expected floats from 0 to 1"),
         (np.where(CINE > 3, np.nan, 1.0), "not finite"),
         (CINE.astype(int) - 300, "range from -300"),
         (CINE.astype(int) * 1000, "expected 0 to 65535"),
@@ -77,6 +78,22 @@ def test_values_without_a_display_brightness_are_refused(tmp_path, array, messag
         list(scan.frames())
 
 
+def test_a_short_cine_is_told_from_a_colour_image_by_the_name_in_the_file(tmp_path):
+    short = CINE[:3]
+    with pytest.raises(ScanError, match=r"may be a grey cine of 3 frames, or .* name frames"):
+        load(npy(tmp_path / "a.npy", short))
+    decoded, _ = frames_of(npz(tmp_path / "a.npz", frames=short))
+    np.testing.assert_array_equal(decoded, short)
+
+
+def test_a_file_follows_the_rule_of_arrays_in_memory(tmp_path):
+    alpha = np.concatenate([COLOUR, COLOUR[..., :1]], axis=3)
+    for array in (CINE / 255.0, CINE > 99, CINE * 0.7, CINE[..., np.newaxis], alpha, alpha[0]):
+        decoded, _ = frames_of(npy(tmp_path / "a.npy", array))
+        in_memory = np.stack(list(Scan.of_array(array).frames()))
+        np.testing.assert_array_equal(decoded, in_memory)
+
+
 @pytest.mark.parametrize(
     "array",
     [
@@ -84,9 +101,8 @@ def test_values_without_a_display_brightness_are_refused(tmp_path, array, messag
         np.zeros((3, 4), dtype=[("a", "u1"), ("b", "u2")]),
         np.zeros((3, 4), dtype=complex),
         np.full((3, 4), "text"),
-        np.zeros((3, 4), dtype=bool),
     ],
-    ids=["objects", "fields", "complex", "text", "bool"],
+    ids=["objects", "fields", "complex", "text"],
 )
 @pytest.mark.parametrize("kind", ["npy", "npz"])
 def test_arrays_of_other_types_are_refused_without_being_read(tmp_path, array, kind):
@@ -109,8 +125,8 @@ def test_size_limits_are_those_of_the_header(tmp_path):
     path = npy(tmp_path / "a.npy", CINE)
     with pytest.raises(ScanError, match=r"600 pixels, above the limit of 599"):
         load(path, settings=LoadingSettings(largest_image=599))
-    with pytest.raises(ScanError, match="declares 4 frames, above the limit of 3"):
-        load(path, settings=LoadingSettings(most_frames=3))
+    with pytest.raises(ScanError, match="declares 5 frames, above the limit of 4"):
+        load(path, settings=LoadingSettings(most_frames=4))
     zeros = npz(tmp_path / "a.npz", frames=np.zeros((2, 1000, 1000), np.uint8))
     with pytest.raises(ScanError, match="unpacks to 2 MB, above the limit of 1 MB"):
         load(zeros, settings=LoadingSettings(largest_inflated=1))
@@ -148,7 +164,7 @@ def test_wrong_headers_are_refused(tmp_path, content):
 
 def test_spacing_and_times_of_an_npz_file(tmp_path):
     path = npz(
-        tmp_path / "a.npz", frames=CINE, spacing_mm=[0.1, 0.2], frame_times=[5, 5.5, 6, 7], x=[1]
+        tmp_path / "a.npz", frames=CINE, spacing_mm=[0.1, 0.2], frame_times=[5, 5.5, 6, 7, 8], x=[1]
     )
     scan = load(path)
     assert (scan.spacing.x_mm, scan.spacing.y_mm, scan.spacing.source) == (
@@ -156,7 +172,7 @@ def test_spacing_and_times_of_an_npz_file(tmp_path):
         0.2,
         "pixel spacing",
     )
-    assert scan.frame_times == (0, 0.5, 1, 2)
+    assert scan.frame_times == (0, 0.5, 1, 2, 3)
     assert scan.notes == ("1 other arrays in the file are not used",)
     scan = load(npz(tmp_path / "b.npz", image=CINE[0], spacing_mm=0.08))
     assert (scan.spacing.x_mm, scan.spacing.y_mm) == (0.08, 0.08)
@@ -169,11 +185,11 @@ def test_wrong_spacing_gives_a_warning(tmp_path, spacing):
     assert [warning.code for warning in scan.warnings] == ["spacing-rejected"]
 
 
-@pytest.mark.parametrize("times", [[0, 1, 2], [0, 2, 1, 3], [0, 1, 2, np.inf]])
+@pytest.mark.parametrize("times", [[0, 1, 2], [0, 2, 1, 3, 4], [0, 1, 2, 3, np.inf]])
 def test_wrong_times_give_a_note(tmp_path, times):
     scan = load(npz(tmp_path / "a.npz", frames=CINE, frame_times=times))
     assert scan.frame_times == ()
-    assert scan.notes[0].startswith("frame_times of the file are not used: expected 4 numbers")
+    assert scan.notes[0].startswith("frame_times of the file are not used: expected 5 numbers")
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usmicro.errors import ScanError
+from usmicro.errors import ScanError, UsageError
 from usmicro.model.arrays import ByteImage, Frame, LabelImage
 from usmicro.model.scan import Scan, Spacing, UserMasks
+from usmicro.model.user_function import error_words, frame_copy, function_name
 from usmicro.numerics.components import label_components
 
 MasksLike = UserMasks | Mapping[str, ArrayLike | None]
@@ -22,6 +22,25 @@ spacing. It returns the masks of that frame. For None, the areas are detected au
 
 PARTS = ("masses", "ducts", "nonmass")
 """Fields of `UserMasks` and keys of a mapping."""
+
+
+def check_masks(masks: object) -> None:
+    """Check the type of what a caller gave as masks.
+
+    Raises
+    ------
+    UsageError
+        If it is neither `UserMasks`, nor a mapping, nor a function, nor None.
+    """
+    if masks is None or isinstance(masks, (UserMasks, Mapping)) or callable(masks):
+        return
+    hint = 'for a mask of masses pass {"masses": mask}'
+    if isinstance(masks, (str, os.PathLike)):
+        hint = "usmicro.run reads masks from a folder"
+    raise UsageError(
+        f"masks: expected UserMasks, a dictionary with the keys {', '.join(PARTS)}, or a function "
+        f"of a frame and its spacing, found {type(masks).__name__}; {hint}"
+    )
 
 
 def user_masks_on_frame(
@@ -50,12 +69,12 @@ def user_masks_on_frame(
     """
     if callable(masks):
         source = f"the masks function {function_name(masks)}"
-        copy = np.array(frame >> 8 if frame.dtype == np.uint16 else frame, dtype=np.uint8)
         try:
-            given = masks(copy, scan.spacing)
+            given = masks(frame_copy(frame), scan.spacing)
         except Exception as error:  # a function of the user may raise anything
-            words = " ".join(f"{type(error).__name__}: {error}".split())
-            raise ScanError(f"{scan.name}: {source} failed on frame {number}: {words}") from error
+            raise ScanError(
+                f"{scan.name}: {source} failed on frame {number}: {error_words(error)}"
+            ) from error
     else:
         given, source = masks, "masks"
     if given is None:
@@ -68,22 +87,6 @@ def user_masks_on_frame(
         if (labels := getattr(given, part)) is not None:
             _check_shape(labels, shape, f"{where}: {part}")
     return given
-
-
-def function_name(function: MaskFunction) -> str:
-    """Return the qualified name of a function, with its module."""
-    definition = definition_of(function)
-    return f"{definition.__module__}.{definition.__qualname__}"
-
-
-def definition_of(function: MaskFunction) -> Any:
-    """Return the function or class that defines a masks function.
-
-    For a `functools.partial` it is the function inside, for a callable object its class.
-    """
-    while isinstance(function, partial):
-        function = function.func
-    return function if hasattr(function, "__qualname__") else type(function)
 
 
 def _of_mapping(given: object, shape: tuple[int, ...], where: str) -> UserMasks:

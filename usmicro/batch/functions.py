@@ -8,8 +8,9 @@ import secrets
 import sys
 from pathlib import Path
 
-from usmicro.anatomy.user_masks import MaskFunction, definition_of, function_name
+from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.errors import UsageError
+from usmicro.model.user_function import definition_of, function_name
 
 PICKLE_ERRORS = (pickle.PicklingError, AttributeError, TypeError)
 """Errors that pickle raises for nested functions, lambdas and objects that hold open files."""

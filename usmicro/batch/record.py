@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from usmicro import __version__
-from usmicro.anatomy.user_masks import MaskFunction, function_name
+from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.results import Result
 from usmicro.foci.operating_point import listing_confidence, shown_confidence
+from usmicro.model.user_function import function_name
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,39 @@ CLUMP_REASON = (
 
 A clump with a more confident part has the confidence and the reason of this part.
 """
+
+
+class FociOfView(Protocol):
+    """Foci of one view with their confidence and its reasons."""
+
+    @property
+    def candidates(self) -> Candidates:
+        """The foci."""
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """Confidence of each, shape (n,)."""
+
+    @property
+    def parts(self) -> Candidates:
+        """Candidates that clumps replaced."""
+
+    @property
+    def parts_confidence(self) -> NDArray[np.float64]:
+        """Confidence of each of the `parts`."""
+
+    @property
+    def has_rule_of_clumps(self) -> NDArray[np.bool_]:
+        """True for each clump whose confidence comes from the rule of clumps, shape (n,)."""
+
+    def take(self, which: NDArray[np.intp]) -> Self:
+        """Return the foci with these indices."""
+
+    def reasons(self) -> list[str]:
+        """Name what decided the confidence of each focus."""
+
+    def lowered_by(self) -> list[str]:
+        """Name the measures that lowered the confidence of each focus most; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)

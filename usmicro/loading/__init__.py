@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from usmicro.errors import ScanError
-from usmicro.model.scan import Scan, Spacing
+from usmicro.model.scan import Scan, Spacing, SpacingLike, spacing_of
 from usmicro.settings import LoadingSettings
 
 __all__ = ["load"]
@@ -15,7 +15,7 @@ def load(
     path: str | Path,
     *,
     name: str | None = None,
-    spacing: Spacing | None = None,
+    spacing: SpacingLike | None = None,
     spacing_wins: bool = False,
     settings: LoadingSettings | None = None,
 ) -> Scan:
@@ -31,8 +31,9 @@ def load(
         MetaImage file. The format is detected from its content, not from its suffix.
     name : str, optional
         Name of the image in tables; the file name if not given.
-    spacing : Spacing, optional
-        Spacing for a file that has none of its own.
+    spacing : float, pair of float or Spacing, optional
+        Distance between pixel centres in mm, for a file that has no spacing of its own, as
+        `--spacing` does. A pair is (between columns, between rows).
     spacing_wins : bool
         True if `spacing` also replaces the spacing in the file, that of its regions included.
     settings : LoadingSettings, optional
@@ -60,11 +61,17 @@ def load(
     )
     from usmicro.loading.zip_archive import is_zip, zip_members
 
+    if spacing is not None and not isinstance(spacing, Spacing):
+        spacing = spacing_of(spacing)
     path = Path(path)
     settings = LoadingSettings() if settings is None else settings
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
-        raise ScanError(f"{path}: {found}; expected one {EXPECTED_FORMATS} file")
+        found, hint = "no such file", ""
+        if path.is_dir():
+            found, hint = "a folder", "; for all scans in it use usmicro.run"
+        elif "://" in str(path) or ":/" in str(path):
+            found, hint = "an address or no such file", "; usmicro.run reads addresses"
+        raise ScanError(f"{path}: {found}; expected one {EXPECTED_FORMATS} file{hint}")
     if is_zip(path):
         zip_members(path)  # the error of a damaged archive says so
         raise ScanError(

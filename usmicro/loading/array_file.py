@@ -13,25 +13,21 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.errors import ScanError
+from usmicro.errors import ImageError, ScanError
 from usmicro.loading.bit_depth import display_frames, rescaling_notes
 from usmicro.loading.formats import (
-    DAMAGED,
     TRUNCATED,
     check_frame_count,
     check_image_size,
     scan_errors,
 )
 from usmicro.loading.zip_archive import ZipMember, unpacked, zip_members
+from usmicro.model.array_layout import ArrayLayout, layout_of
 from usmicro.model.arrays import Frame
 from usmicro.model.scan import LARGEST_ASPECT, Scan, Spacing
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode, separated
 from usmicro.settings import LoadingSettings
 
-LAYOUTS = (
-    "(rows, columns), (rows, columns, 3), (frames, rows, columns) or (frames, rows, columns, 3)"
-)
-"""Shapes of arrays that are read, for messages."""
 _PIXELS, _SPACING, _TIMES = ("frames", "image"), "spacing_mm", "frame_times"
 """Names of the arrays in an .npz file."""
 _LARGEST_HEADER = 10_000
@@ -49,16 +45,6 @@ class _ArrayHeader:
     dtype: np.dtype[Any]
     bytes_of_file: int
     """Size of a complete file with this header."""
-
-    @property
-    def is_colour(self) -> bool:
-        """True if the last axis is red, green and blue."""
-        return len(self.shape) >= 3 and self.shape[-1] == 3
-
-    @property
-    def is_image(self) -> bool:
-        """True if the array is one image, and not a cine."""
-        return len(self.shape) - self.is_colour == 2
 
 
 def load_array(path: Path, file_format: str, *, name: str, settings: LoadingSettings) -> Scan:
@@ -99,19 +85,26 @@ def load_array(path: Path, file_format: str, *, name: str, settings: LoadingSett
     array_file = _ArrayFile(path, member, settings.largest_inflated)
     with array_file.opened() as file:
         header = _read_header(path, file)
-    frames, rows, columns = _checked_layout(path, header, settings)
+    named_frames = member is not None and member.name.removesuffix(".npy") == _PIXELS[0]
+    layout = _checked_layout(path, header, settings, cine=named_frames)
     remarks += rescaling_notes(header.dtype)
     if file_format == "npz":
         spacing = _spacing(_small_array(path, members.get(_SPACING)), remarks)
-        times = _frame_times(_small_array(path, members.get(_TIMES)), frames, remarks)
+        stored_times = _small_array(path, members.get(_TIMES))
+        times = _frame_times(stored_times, layout.frames, remarks)
     notes, warnings = separated(remarks)
     return Scan(
         name,
         path,
-        rows,
-        columns,
-        frames,
-        partial(display_frames, path, partial(_stored_frames, array_file, header)),
+        layout.rows,
+        layout.columns,
+        layout.frames,
+        partial(
+            display_frames,
+            path,
+            partial(_stored_frames, array_file, header, layout),
+            uint8_as_stored=header.dtype == np.uint8 and layout.is_plain,
+        ),
         spacing=spacing,
         decoder=f"NumPy {np.__version__}",
         notes=notes,
@@ -170,7 +163,7 @@ def _read_header(path: Path, file: Path) -> _ArrayHeader:
     with scan_errors(path, "the header of the array cannot be read"), file.open("rb") as stream:
         shape, dtype = _shape_and_dtype(stream)
         offset = stream.tell()
-    if dtype.hasobject or dtype.fields is not None or dtype.kind not in "uif":
+    if dtype.hasobject or dtype.fields is not None or dtype.kind not in "buif":
         raise ScanError(
             f"{path}: expected an array of numbers, found the type {dtype.kind}; "
             "save the pixels as uint8 or uint16"
@@ -200,29 +193,27 @@ def _shape_and_dtype(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]
 
 
 def _checked_layout(
-    path: Path, header: _ArrayHeader, settings: LoadingSettings
-) -> tuple[int, int, int]:
-    """Return the numbers of frames, rows and columns.
+    path: Path, header: _ArrayHeader, settings: LoadingSettings, *, cine: bool
+) -> ArrayLayout:
+    """Return which axes are frames, rows and columns; `cine` as in `layout_of`.
 
     Raises
     ------
     ScanError
         If the array has another number of axes, or is too large.
     """
-    axes = len(header.shape) - header.is_colour
-    if axes not in (2, 3):
-        raise ScanError(
-            f"{path}: expected an array of the shape {LAYOUTS}, found {header.shape}; reshape it"
-        )
-    frames, rows, columns = (1, *header.shape[:2]) if axes == 2 else header.shape[:3]
-    check_image_size(path, rows, columns, settings.largest_image)
-    if frames < 1:
-        raise ScanError(f"{path}: an array of the shape {header.shape} has no frames; {DAMAGED}")
-    check_frame_count(path, frames, settings.most_frames)
-    return frames, rows, columns
+    try:
+        layout = layout_of(header.shape, cine=cine)
+    except ImageError as error:
+        raise ScanError(f"{path}: {error}") from error
+    check_image_size(path, layout.rows, layout.columns, settings.largest_image)
+    check_frame_count(path, layout.frames, settings.most_frames)
+    return layout
 
 
-def _stored_frames(array_file: _ArrayFile, header: _ArrayHeader) -> Iterator[Frame]:
+def _stored_frames(
+    array_file: _ArrayFile, header: _ArrayHeader, layout: ArrayLayout
+) -> Iterator[Frame]:
     """Yield the frames as they are stored."""
     with array_file.opened() as file:
         if file.stat().st_size < header.bytes_of_file:
@@ -232,7 +223,7 @@ def _stored_frames(array_file: _ArrayFile, header: _ArrayHeader) -> Iterator[Fra
         if array.shape != header.shape or array.dtype != header.dtype:
             raise ScanError(f"{array_file.path}: the file has changed: run again")
         native = header.dtype.newbyteorder("=")
-        for frame in array[np.newaxis] if header.is_image else array:
+        for frame in array if layout.is_cine else array[np.newaxis]:
             yield np.array(frame, dtype=native, order="C")
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from usmicro.errors import ScanError
-from usmicro.loading.bit_depth import rescale, used_value_range
 from usmicro.loading.formats import DAMAGED, scan_errors
 from usmicro.loading.picture_header import first_png_alpha, png_without_animation
 from usmicro.loading.pillow_image import open_image
 from usmicro.loading.tiff import PHOTOMETRIC, WHITE_IS_ZERO, FrameImages
 from usmicro.loading.turning import UPRIGHT, Turn
 from usmicro.model.arrays import Frame
+from usmicro.model.pixel_values import rescale, used_value_range
 
 MODES_16_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 """Pillow modes of grey images with more than 8 bits."""

@@ -102,7 +102,12 @@ def load_volume(path: Path, file_format: str, *, name: str, settings: LoadingSet
         rows,
         columns,
         frames,
-        partial(display_frames, path, partial(_stored_frames, volume, frames, rows, columns)),
+        partial(
+            display_frames,
+            path,
+            partial(_stored_frames, volume, frames, rows, columns),
+            uint8_as_stored=dtype == np.uint8,
+        ),
         spacing=spacing,
         decoder=f"SimpleITK {sitk.Version_VersionString()}",
         notes=notes,

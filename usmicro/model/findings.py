@@ -35,9 +35,11 @@ class Candidates:
     diameter: NDArray[np.float64]
     """Full width at half maximum, grid pixels."""
     contrast: NDArray[np.float64]
-    """(grey - q50) / (q75 - q50), with the quartiles of the grey level in the surrounding ring."""
+    """(grey - q50) / (q75 - q50), with the quartiles of the grey level in the surrounding ring. NaN
+    if it is not measured."""
     false_alarm: NDArray[np.float64]
-    """Probability that speckle alone responds as strongly in one resolution cell."""
+    """Probability that speckle alone responds as strongly in one resolution cell. NaN if it is not
+    measured."""
     line: NDArray[np.float64]
     """Likeness to a line: 0 for a round point, 1 for a long line."""
     coarse: NDArray[np.bool_]
@@ -195,8 +197,8 @@ class Candidate:
     depth_mm: float | None
     diameter_px: float
     diameter_mm: float | None
-    contrast: float
-    false_alarm: float
+    contrast: float | None
+    false_alarm: float | None
     confidence: float
     """Confidence on this frame alone, from the echo."""
     listed: YesNo

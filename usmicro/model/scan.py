@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from usmicro.errors import ImageError
+from usmicro.errors import ImageError, UsageError
+from usmicro.model.array_layout import layout_of, pixel_array
 from usmicro.model.arrays import BoolImage, Frame, LabelImage
+from usmicro.model.pixel_values import DisplayRule
 from usmicro.model.warnings import ScanWarning
 
 RegionKind = Literal[
@@ -42,6 +45,50 @@ class Spacing:
     def known(self) -> bool:
         """True if the spacing is known on both axes."""
         return self.x_mm is not None and self.y_mm is not None
+
+
+SpacingLike = float | Sequence[float] | Spacing
+"""What a caller may give as spacing: a number of mm for both axes, a pair (between columns, between
+rows), or a `Spacing`."""
+
+
+def spacing_of(given: SpacingLike | None) -> Spacing:
+    """Return the spacing that a caller gave.
+
+    Parameters
+    ----------
+    given : float, pair of float or Spacing
+        Distance between pixel centres in mm. One number holds for both axes; a pair is (x, y): the
+        distance between columns, then that between rows. DICOM's PixelSpacing has the reverse
+        order. An unknown `Spacing`, and None, give an unknown spacing.
+
+    Raises
+    ------
+    UsageError
+        If it is something else, or not positive and finite.
+    """
+    if given is None or (isinstance(given, Spacing) and given.x_mm is given.y_mm is None):
+        return given or Spacing()
+    numbers: Any = given
+    if isinstance(given, Spacing):
+        numbers = (given.x_mm, given.y_mm)
+    elif isinstance(given, (int, float, np.number)):
+        numbers = (given, given)
+    is_pair = isinstance(numbers, (Sequence, np.ndarray)) and np.shape(numbers) == (2,)
+    if not is_pair or not all(
+        isinstance(number, (int, float, np.number)) and not isinstance(number, bool)
+        for number in numbers
+    ):
+        raise UsageError(
+            "spacing: expected a number of mm, a pair (between columns, between rows) or a "
+            f"usmicro.Spacing with both, found {given!r}"
+        )
+    x_mm, y_mm = (float(number) for number in numbers)
+    if not (0 < x_mm < math.inf and 0 < y_mm < math.inf):
+        raise UsageError(f"spacing: expected a positive spacing in mm, found {given!r}")
+    if isinstance(given, Spacing):
+        return replace(given, source="given") if given.source == "none" else given
+    return Spacing(x_mm, y_mm, "given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,49 +158,59 @@ class Scan:
 
     @classmethod
     def of_array(
-        cls, frames: ArrayLike, *, spacing: float | Spacing | None = None, name: str = "array"
+        cls,
+        frames: ArrayLike,
+        *,
+        spacing: SpacingLike | None = None,
+        name: str = "array",
+        cine: bool = False,
     ) -> Scan:
         """Make a scan from an array in memory.
 
         Parameters
         ----------
-        frames : array, uint8 or uint16
-            One image of shape (rows, columns) or (rows, columns, 3) RGB, or a cine of shape
-            (frames, rows, columns) or (frames, rows, columns, 3). uint16 must use the full 16 bits.
-        spacing : float or Spacing, optional
-            Distance between pixel centres in mm.
+        frames : array
+            One image of shape (rows, columns) or (rows, columns, 3 or 4), or a cine of shape
+            (frames, rows, columns) or (frames, rows, columns, 3 or 4); the last axis is RGB, or RGB
+            and alpha. Bright is echogenic. uint8 is used as it is. In floats that all lie from 0
+            to 1, 0 is black and 1 is white. Other floats with fractions are grey levels from 0 to
+            255. Of other whole numbers from 0 to 65535 the highest bit that the array uses is the
+            top bit. Nested lists, Pillow images and tensors are converted. The array must not be
+            changed while the scan is used.
+        spacing : float, pair of float or Spacing, optional
+            Distance between pixel centres in mm; a pair is (between columns, between rows).
         name : str
             Name of the image in tables.
+        cine : bool
+            True for a grey cine of 3 or 4 frames. An array of shape (3 or 4, rows, columns) could
+            also be a colour image whose channels come first, and is refused otherwise.
 
         Raises
         ------
         ImageError
-            If the array has another shape or type.
+            If the array has another shape or type, an ambiguous shape, or values that have no
+            display brightness.
+        UsageError
+            If the spacing is not positive.
         """
-        array = np.asarray(frames)
-        if array.dtype not in (np.uint8, np.uint16):
-            raise ImageError(
-                f"{name}: expected uint8 or uint16 pixels, found {array.dtype}; "
-                "scale the image to 0 to 255 first"
-            )
-        colour = array.ndim >= 3 and array.shape[-1] == 3
-        if array.ndim - colour == 2:
-            array = array[np.newaxis]
-        if array.ndim - colour != 3 or array.size == 0:
-            raise ImageError(
-                f"{name}: expected one or more grey or RGB frames, "
-                f"found an array of shape {np.shape(frames)}"
-            )
-        if isinstance(spacing, float | int):
-            spacing = Spacing(float(spacing), float(spacing), "given")
+        given_spacing = spacing_of(spacing)
+        try:
+            array = pixel_array(frames)
+            layout = layout_of(array.shape, cine=cine)
+            stored = array if layout.is_cine else array[np.newaxis]
+            is_ready = array.dtype == np.uint8 and layout.is_plain
+            rule = None if is_ready else DisplayRule.of(stored)
+        except ImageError as error:
+            raise ImageError(f"{name}: {error}") from error
         return cls(
             name,
             None,
-            array.shape[1],
-            array.shape[2],
-            len(array),
-            lambda: iter(array),
-            spacing or Spacing(),
+            layout.rows,
+            layout.columns,
+            layout.frames,
+            lambda: iter(stored) if rule is None else map(rule.frame, stored),
+            given_spacing,
+            notes=() if rule is None else rule.notes,
         )
 
     def frames(self) -> Iterator[Frame]:

@@ -32,6 +32,7 @@ class WarningCode(StrEnum):
     SPACING_WITHOUT_SCAN = "spacing-without-scan"
     GROUP_WITHOUT_SCAN = "group-without-scan"
     GROUP_MISSING = "group-missing"
+    DETECTIONS_OUTSIDE = "detections-outside"
     FILES_PASSED_OVER = "files-passed-over"
     FORMER_RESULT = "former-result"
 
@@ -143,6 +144,11 @@ EXPLANATIONS: dict[str, Explanation] = {
     WarningCode.GROUP_MISSING: Explanation(
         "Images are in no group; they are counted in the last row of groups.csv",
         "Add them to the table of groups if they should have one.",
+    ),
+    WarningCode.DETECTIONS_OUTSIDE: Explanation(
+        "The user's detector gave positions outside the tissue, which were left out",
+        "Check that it returns columns before rows, in pixels of the frame, and ignores text and "
+        "scales.",
     ),
     WarningCode.FILES_PASSED_OVER: Explanation(
         "Files were passed over because they are not scans that can be read",

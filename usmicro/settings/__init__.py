@@ -2,7 +2,7 @@
 
 from usmicro.settings.checked import Checked, described, limits
 from usmicro.settings.files import read_settings, to_toml, with_values
-from usmicro.settings.groups import Settings
+from usmicro.settings.groups import Settings, checked_settings
 from usmicro.settings.run import (
     CalibrationSettings,
     CocoSettings,
@@ -35,6 +35,7 @@ __all__ = [
     "ShadowSettings",
     "TableSettings",
     "TwinklingSettings",
+    "checked_settings",
     "described",
     "limits",
     "read_settings",

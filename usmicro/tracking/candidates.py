@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.foci.assessment import CLUMP_REASON, AssessedFoci
+from usmicro.foci.assessment import CLUMP_REASON, FociOfView
 from usmicro.foci.site import site_confidence
 from usmicro.model.findings import Candidate, Candidates, Focus, TrackPoint
 from usmicro.model.view import View
 from usmicro.settings import FociSettings
-from usmicro.tracking.observations import positions_of
+from usmicro.tracking.observations import measured, positions_of
 
 PART_OF_CLUMP = "It is a part of a coarse clump, which is a candidate of its own."
 """Reason for which a part of a clump is not listed."""
@@ -25,7 +25,7 @@ class AssessedView:
     """The candidates of one view of the key frame."""
 
     view: View
-    foci: AssessedFoci
+    foci: FociOfView
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +148,8 @@ def _measured(
             "depth_mm": position.depth_mm,
             "diameter_px": float(candidates.diameter[i]) * pixel,
             "diameter_mm": grid.in_mm(float(candidates.diameter[i])),
-            "contrast": float(candidates.contrast[i]),
-            "false_alarm": float(candidates.false_alarm[i]),
+            "contrast": measured(candidates.contrast[i]),
+            "false_alarm": measured(candidates.false_alarm[i]),
             "confidence": site_confidence(float(confidence[i]), settings),
         }
         for i, position in enumerate(positions_of(view, candidates.x, candidates.y))

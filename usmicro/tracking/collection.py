@@ -40,6 +40,9 @@ class TrackCollection:
     frame_rate: float = ASSUMED_FRAME_RATE
     """Frames that are analysed per second."""
     twinkling: TwinklingSettings = field(default_factory=TwinklingSettings)
+    user_scores: bool = False
+    """True if the confidences are the scores of a detector of the user, which are kept: that of a
+    focus in a cine is its highest score."""
     _highest: float = 0.0
     """Highest confidence of the tracks that have ended."""
     _highest_settled: float = 0.0
@@ -143,6 +146,19 @@ class TrackCollection:
             self._begun += 1
         return self._foci[key]
 
+    def confidence_of(self, track: FocusTrack, analysed: int) -> float:
+        """Return the confidence of a focus from its echo.
+
+        Parameters
+        ----------
+        track : FocusTrack
+        analysed : int
+            Number of frames of the scan that were analysed.
+        """
+        if self.user_scores:
+            return track.highest_confidence
+        return track.confidence(analysed, self.frame_rate)
+
     def _end(self, key: tuple[int, Origin, int]) -> None:
         """End a track; forget it if it can neither be reported nor decide the score of the image.
 
@@ -153,7 +169,7 @@ class TrackCollection:
         in_box = len(track.colour) > 0
         twinkles = track.twinkling(self.twinkling).verdict == "yes"
         frames = track.last_index + 1
-        confidence = track.confidence(max(frames, LEAST_FRAMES), self.frame_rate)
+        confidence = self.confidence_of(track, max(frames, LEAST_FRAMES))
         settled = frames >= resting_frames(self.frame_rate)
         if track.origin == "twinkling":
             kept = twinkles

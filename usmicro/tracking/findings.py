@@ -227,13 +227,15 @@ def _reported(
     reported: list[_ReportedFocus] = []
     for i, (track, twinkling) in enumerate(zip(foci, verdicts, strict=True)):
         by_echo = track.origin == "echo"
-        echo_confidence = confidence = track.confidence(analysed, tracks.frame_rate)
+        echo_confidence = confidence = tracks.confidence_of(track, analysed)
         listed_by_echo = by_echo and site_confidence(echo_confidence, settings.foci) >= least
         sure = cine or listed_by_echo or (twinkling.score or 0.0) >= LEAST_SCORE_WITHOUT_ECHO
         is_source = i in sources and sure
         if not by_echo and not is_source:
             continue
-        if is_source:
+        if tracks.user_scores:
+            is_source = False  # twinkling does not change a score
+        elif is_source:
             # twinkling supports a calcification; its absence does not count against one
             evidence = support.get(twinkling.verdict, 0.0) * (twinkling.score or 0.0)
             if by_echo:

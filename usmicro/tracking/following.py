@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from usmicro.doppler.colour_evidence import Colours
 from usmicro.doppler.patches import colour_patch_heads
-from usmicro.foci.assessment import AssessedFoci
+from usmicro.foci.assessment import FociOfView
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.findings import Origin
 from usmicro.model.view import View
@@ -71,7 +71,7 @@ class Follower:
             track.add(self.index, confidence, (self.frame, float(x_px), float(y_px)))
             self.masses[mass] = track
 
-    def follow_echoes(self, foci: AssessedFoci) -> None:
+    def follow_echoes(self, foci: FociOfView) -> None:
         """Add the foci that an echo shows.
 
         Shadow and label are measured only of foci that are more confident than before.

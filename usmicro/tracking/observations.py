@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,8 +59,8 @@ class Echo:
 
     diameter_px: float
     diameter_mm: float | None
-    contrast: float
-    false_alarm: float
+    contrast: float | None
+    false_alarm: float | None
     kind: Kind
     confidence_reason: str
     outline_px: str | None = None
@@ -169,8 +170,8 @@ def measure_echoes(
         Echo(
             diameter_px=float(candidates.diameter[i] * pixel),
             diameter_mm=grid.in_mm(float(candidates.diameter[i])),
-            contrast=float(candidates.contrast[i]),
-            false_alarm=float(candidates.false_alarm[i]),
+            contrast=measured(candidates.contrast[i]),
+            false_alarm=measured(candidates.false_alarm[i]),
             kind="coarse" if candidates.coarse[i] else "punctate",
             confidence_reason=reasons[i],
             outline_px=_outline_px(view, candidates.outline[i]),
@@ -181,6 +182,11 @@ def measure_echoes(
     return _measurements(
         view, anatomy, frame, candidates.x, candidates.y, diameters, echoes, shadows, settings
     )
+
+
+def measured(value: float) -> float | None:
+    """Return a measurement; None for NaN, which stands for one that was not made."""
+    return None if math.isnan(value) else float(value)
 
 
 def _outline_px(view: View, outline: NDArray[np.float32] | None) -> str | None:

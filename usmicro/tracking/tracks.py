@@ -151,6 +151,11 @@ class FocusTrack:
         ]
 
     @property
+    def highest_confidence(self) -> float:
+        """Confidence on the frame of `best`."""
+        return self._best_confidence
+
+    @property
     def last_index(self) -> int:
         """Index of the last frame that shows the focus among the frames that are analysed."""
         return int(self._seen[-SEEN_FIELDS])

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from usmicro.errors import ScanError
-from usmicro.loading.bit_depth import used_value_range
 from usmicro.loading.dicom.bit_layout import BitLayout, find_layout
 from usmicro.loading.dicom.coded_frame import ColourClaim
 from usmicro.loading.dicom.colour import decide_colour, is_other_order
@@ -29,6 +28,7 @@ from usmicro.loading.dicom.pixels import (
 )
 from usmicro.loading.formats import DAMAGED, scan_errors
 from usmicro.model.arrays import Frame
+from usmicro.model.pixel_values import used_value_range
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.loading.bit_depth import rescale
 from usmicro.loading.dicom.bit_layout import BitLayout
 from usmicro.loading.dicom.lookup_tables import grey_table
 from usmicro.model.arrays import Frame
+from usmicro.model.pixel_values import rescale
 from usmicro.model.warnings import Remark, ScanWarning, WarningCode
 
 _NARROW_WINDOW = 0.9
