@@ -222,7 +222,7 @@ def test_chosen_frames_are_as_many_as_asked_and_evenly_spread(declared, most):
 @pytest.mark.parametrize(
     "array",
     [
-        np.zeros((4, 4)),
+        np.zeros((4, 4), complex),
         np.zeros((0, 4), np.uint8),
         np.zeros((2, 3, 4, 5), np.uint8),
         np.zeros(4, np.uint8),

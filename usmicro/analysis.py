@@ -12,7 +12,7 @@ from usmicro.anatomy.cine_cache import AnatomyCache
 from usmicro.anatomy.label_image import label_image
 from usmicro.anatomy.user_masks import MaskFunction, MasksLike, check_masks, user_masks_on_frame
 from usmicro.doppler.colour_evidence import Colours
-from usmicro.errors import ImageError, ScanError
+from usmicro.errors import ImageError, ScanError, UsageError
 from usmicro.foci.assessment import FociOfView, assess_foci
 from usmicro.foci.operating_point import listing_confidence, listing_confidence_of_models
 from usmicro.foci.user_detector import (
@@ -162,6 +162,8 @@ def analyze(
     settings = checked_settings(settings)
     check_masks(masks)
     user_detector = checked_detector(detector)
+    if each_frame is not None and not callable(each_frame):
+        raise UsageError(f"each_frame: expected a function, found {type(each_frame).__name__}")
     if user_detector is not None:
         settings = listing_all_detections(settings)
     scan = scan_of(source, spacing, settings=settings.loading)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.small_onnx import bright_point_network
 from usmicro.cli import main, make_parser
 from usmicro.evaluation.truth import read_truth
 from usmicro.loading import load
@@ -154,7 +155,7 @@ def reader(tmp_path, monkeypatch, sample_data) -> Reader:
     (tmp_path / "my_package.py").write_text(MODEL_SOURCE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    for name in ("my_package", "outlines"):
+    for name in ("my_package", "outlines", "bright_blobs", "my_network"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     speckle = np.random.default_rng(4).rayleigh(20.0, (160, 200))
     names = {
@@ -212,6 +213,29 @@ def test_the_page_of_masks_runs(reader):
     reader.read(ROOT / "docs" / "masks.md")
     masses = reader.names["analysis"].masses
     assert [mass.confidence for mass in masses] == [1.0]
+
+
+def test_the_page_of_detectors_runs(reader):
+    (reader.folder / "my_network.onnx").write_bytes(bright_point_network())
+    first, second, third, last = reader.read(ROOT / "docs" / "detectors.md")
+    assert first.printed == third.printed == ""
+    lines = second.printed.splitlines()
+    assert len(lines) == 3
+    assert {line.split()[0] for line in lines} <= {"intramass", "extramass", "intraductal"}
+    assert last.printed == "It is the score of the detector my_network.detect.\n"
+
+
+def test_the_same_network_gives_the_same_probability_in_onnxruntime(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    import cv2
+
+    file = tmp_path / "network.onnx"
+    file.write_bytes(bright_point_network())
+    image = np.random.default_rng(1).random((1, 1, 30, 40), np.float32)
+    network = cv2.dnn.readNetFromONNX(str(file))
+    network.setInput(image)
+    session = onnxruntime.InferenceSession(str(file))
+    np.testing.assert_allclose(session.run(None, {"input": image})[0], network.forward(), atol=1e-5)
 
 
 def test_the_page_of_speckle_filters_runs(reader):

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usmicro.errors import ImageError
 from usmicro.foci.blobs import Blobs
 from usmicro.foci.false_alarm import LEAST_RESPONSE, SpeckleResponses
 from usmicro.foci.features import measure_blobs
@@ -20,17 +18,15 @@ from usmicro.foci.scale_space import Scale, filled_outside, scale_space
 from usmicro.kernels import foci as kernels
 from usmicro.kernels import levels as level_kernels
 from usmicro.kernels import masks as mask_kernels
-from usmicro.model.arrays import BoolImage, Frame
+from usmicro.model.arrays import BoolImage
 from usmicro.model.findings import Candidates
-from usmicro.model.scan import Spacing
+from usmicro.model.scan import SpacingLike
 from usmicro.model.view import View
 from usmicro.numerics.quantiles import quantile
 from usmicro.settings import FociSettings
 
 Floats = NDArray[np.float64]
 
-ROUNDING = 0.5
-"""Amount by which grey levels may lie outside 0 to 255 because they were interpolated."""
 TEN_CM2 = 1000.0
 """10 cm2 in mm2."""
 TEXTURE_RING_MM = 2.0
@@ -261,16 +257,15 @@ def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Cand
 def find_foci(
     image: ArrayLike,
     *,
-    spacing: float | tuple[float, float] | Spacing | None = None,
+    spacing: SpacingLike | None = None,
     settings: FociSettings | None = None,
 ) -> Candidates:
     """Find echogenic foci in a bare B-mode image.
 
     Parameters
     ----------
-    image : array, shape (rows, columns) or (rows, columns, 3)
-        Grey levels or RGB of the display, 0 to 255; echogenic tissue is bright. The range of uint16
-        is taken to be 0 to 65535.
+    image : array, shape (rows, columns) or (rows, columns, 3 or 4)
+        Grey levels or RGB of the display, as in `Scan.of_array`; echogenic tissue is bright.
     spacing : float, pair of float or Spacing, optional
         Distance between pixel centres, mm; a pair is (between columns, between rows). Without it a
         usual imaging depth is assumed, which only affects the scales.
@@ -284,12 +279,14 @@ def find_foci(
     Raises
     ------
     ImageError
-        If the array is not an image or shows no tissue, or the spacing is not positive.
+        If the array is not one image, or shows no tissue.
+    UsageError
+        If the spacing is not positive.
     """
-    from usmicro.preparation import prepare
+    from usmicro.preparation.bare_image import views_of_image
 
     by_view = []
-    for view in prepare(_checked_frame(np.asarray(image)), spacing=_checked_spacing(spacing)):
+    for view in views_of_image(image, spacing)[0]:
         candidates = find_candidates(view, settings or FociSettings())
         x, y = view.grid.to_image(candidates.x, candidates.y)
         diameter = candidates.diameter * np.sqrt(view.grid.step_x * view.grid.step_y)
@@ -306,52 +303,3 @@ def find_foci(
     }
     strongest = np.argsort(-features["response"], kind="stable")
     return Candidates(**columns, features=features).take(strongest)
-
-
-def _checked_frame(image: NDArray[Any]) -> Frame:
-    """Return an array of grey levels or colours as uint8 or uint16.
-
-    Raises
-    ------
-    ImageError
-        If its values are not numbers from 0 to 255, or from 0 to 65535 as uint16.
-    """
-    if image.dtype in (np.uint8, np.uint16):
-        return image
-    if image.dtype.kind not in "iuf":
-        raise ImageError(f"expected numbers as pixels, found {image.dtype}")
-    if not np.isfinite(image).all():
-        raise ImageError("the image contains values that are NaN or infinite; replace them")
-    lowest, highest = (float(image.min()), float(image.max())) if image.size else (0.0, 0.0)
-    if image.dtype.kind == "f" and lowest >= 0 and 0 < highest <= 1:
-        raise ImageError(
-            f"expected grey levels from 0 to 255, found values from {lowest:g} to {highest:g}; "
-            "multiply the image by 255"
-        )
-    if lowest < -ROUNDING or highest > 255 + ROUNDING:
-        raise ImageError(
-            f"expected grey levels from 0 to 255, found values from {lowest:g} to {highest:g}; "
-            "rescale the image, or convert it to uint16 if it uses 0 to 65535"
-        )
-    return np.clip(np.round(image), 0, 255).astype(np.uint8)
-
-
-def _checked_spacing(spacing: float | tuple[float, float] | Spacing | None) -> Spacing:
-    """Return the spacing that a caller gave in mm; numbers are checked.
-
-    Raises
-    ------
-    ImageError
-        If a number is not positive and finite.
-    """
-    if spacing is None:
-        return Spacing()
-    if isinstance(spacing, Spacing) and not spacing.known:
-        return spacing
-    numbers = (spacing.x_mm, spacing.y_mm) if isinstance(spacing, Spacing) else spacing
-    across, down = np.broadcast_to(np.asarray(numbers, dtype=float), 2)
-    if not (0 < across < np.inf and 0 < down < np.inf):
-        raise ImageError(f"expected a positive spacing in mm, found {spacing}")
-    if isinstance(spacing, Spacing):
-        return spacing
-    return Spacing(float(across), float(down), "given")

@@ -268,7 +268,7 @@ def checked_detector(detector: DetectorFunction | None) -> UserDetector | None:
         raise UsageError(
             "detector: expected a function of a frame and its spacing that returns "
             f"{EXPECTED}, found {detector!r}; a name is loaded with "
-            'usmicro.foci.user_detector.load_detector("module:function")'
+            'usmicro.load_detector("module:function")'
         )
     return UserDetector(detector)
 

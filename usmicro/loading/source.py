@@ -28,7 +28,8 @@ def scan_of(
     Parameters
     ----------
     source : str, path, array or Scan
-        A path is loaded with `usmicro.load`, an array becomes a scan with `Scan.of_array`.
+        A path is loaded with `usmicro.load`. An array becomes a scan with `Scan.of_array`, but one
+        of shape (3 or 4, rows, columns), which is ambiguous, is refused.
     spacing : float, pair of float or Spacing, optional
         Distance between pixel centres in mm; a pair is (between columns, between rows). Like
         `--spacing` it is used only if the file or the scan has no spacing of its own.
@@ -53,4 +54,4 @@ def scan_of(
         return load(Path(source), spacing=known, settings=settings)
     if source is None:
         raise UsageError("expected the path of a scan, an array or a usmicro.Scan, found None")
-    return Scan.of_array(source, spacing=given)
+    return Scan.of_array(source, spacing=given, cine=False)

@@ -85,7 +85,7 @@ def layout_of(shape: tuple[int, ...], *, cine: bool = False) -> ArrayLayout:
     if is_cine and not channels and frames in (3, 4) and not cine:
         raise ImageError(
             f"{found} may be a grey cine of {frames} frames, or a colour image whose channels come "
-            "first; for the cine: usmicro.Scan.of_array(array, cine=True), or an .npz file with "
+            "first; for the cine: usmicro.Scan.of_array(array), or an .npz file with "
             "the name frames; for the image: np.moveaxis(array, 0, -1)"
         )
     if is_cine and columns < LEAST_COLUMNS:

@@ -163,7 +163,7 @@ class Scan:
         *,
         spacing: SpacingLike | None = None,
         name: str = "array",
-        cine: bool = False,
+        cine: bool = True,
     ) -> Scan:
         """Make a scan from an array in memory.
 
@@ -182,8 +182,8 @@ class Scan:
         name : str
             Name of the image in tables.
         cine : bool
-            True for a grey cine of 3 or 4 frames. An array of shape (3 or 4, rows, columns) could
-            also be a colour image whose channels come first, and is refused otherwise.
+            True if an array of shape (3 or 4, rows, columns) is a grey cine. It could also be a
+            colour image whose channels come first; False refuses it, as `usmicro.analyze` does.
 
         Raises
         ------

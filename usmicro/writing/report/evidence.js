@@ -66,9 +66,9 @@ function mainFacts(focus) {
     ["Label confidence", formatNumber(focus.label_confidence, 2)],
   ];
   if (hasValue(focus.contrast)) {
-    facts.push(["Contrast", `${formatNumber(focus.contrast, 1)} local units`],
-      ["Size", `${sizeText(focus)}, ${focus.kind}`]);
+    facts.push(["Contrast", `${formatNumber(focus.contrast, 1)} local units`]);
   }
+  if (hasValue(focus.kind)) facts.push(["Size", `${sizeText(focus)}, ${focus.kind}`]);
   if (hasValue(focus.depth_mm)) facts.push(["Depth", millimetres(focus.depth_mm)]);
   const p = hasValue(focus.shadow_p) ? `, p ${focus.shadow_p.toPrecision(2)}` : "";
   facts.push(["Shadow", `${focus.shadow}${p}`]);
