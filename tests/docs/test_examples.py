@@ -183,7 +183,7 @@ def test_the_python_of_the_readme_runs(reader):
 def test_the_page_of_formats_runs(reader):
     from scipy.io import savemat
 
-    cine = np.random.default_rng(1).integers(0, 256, (20, 30, 4), dtype=np.uint8)
+    cine = np.random.default_rng(1).integers(0, 256, (20, 30, 5), dtype=np.uint8)
     savemat(reader.folder / "scan.mat", {"frames": cine})
     np.save("rf.npy", np.random.default_rng(2).normal(size=(400, 60)))
     loading, matlab, hdf5, rf = (
@@ -213,6 +213,11 @@ def test_the_page_of_masks_runs(reader):
     reader.read(ROOT / "docs" / "masks.md")
     masses = reader.names["analysis"].masses
     assert [mass.confidence for mass in masses] == [1.0]
+
+
+def test_the_page_of_the_api_runs(reader):
+    reader.read(ROOT / "docs" / "api.md")
+    assert reader.names["analysis"].maps["mass"].max() > 0.5
 
 
 def test_the_page_of_detectors_runs(reader):

@@ -48,6 +48,11 @@ def test_a_spacing_is_used_as_that_of_the_command_line_only_if_the_file_has_none
     assert usmicro.load(path, spacing=(0.4, 0.5), spacing_wins=True).spacing.y_mm == 0.5
 
 
+def test_only_a_path_is_loaded():
+    with pytest.raises(UsageError, match=r"path of a scan file, found ndarray; .*Scan.of_array"):
+        usmicro.load(IMAGE)
+
+
 def test_settings_of_loading_are_used(file):
     with pytest.raises(ScanError, match="600 pixels, above the limit of 599"):
         scan_of(file, settings=LoadingSettings(largest_image=599))
@@ -60,7 +65,7 @@ def test_settings_of_loading_are_used(file):
         (Path("/"), ScanError, "a folder; expected one .* use usmicro.run"),
         ("s3://bucket/scan.dcm", ScanError, "usmicro.run reads addresses"),
         (None, UsageError, "expected the path of a scan, an array or a usmicro.Scan, found None"),
-        (7, ImageError, "expected an array of the shape"),
+        (7, ImageError, "found int, which is no array"),
         (np.zeros((3, 20, 30), np.uint8), ImageError, "may be a grey cine of 3 frames"),
         ([IMAGE, IMAGE], ImageError, "a list of 2 arrays"),
     ],

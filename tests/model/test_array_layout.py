@@ -1,6 +1,9 @@
 """One rule says which axes of an array are frames, rows, columns and colours."""
 
+import io
+
 import numpy as np
+import pydicom
 import pytest
 
 from usmicro.errors import ImageError
@@ -82,10 +85,16 @@ def test_pillow_images_have_the_pixels_that_they_show(mode):
         ({"image": 1}, "found dict"),
         ([[1, 2], [3]], "found list, which is no array"),
         ([np.zeros((9, 9)), np.zeros((9, 9))], r"a list of 2 arrays; .* np.stack\(frames\)"),
-        (b"bytes", "found bytes"),
+        (b"bytes", "found bytes, which is no array; pass the path of the file"),
+        (io.BytesIO(), "found BytesIO, which is no array; pass the path of the file"),
+        (iter([]), r"which is no array; .* np.stack\(list\(frames\)\)"),
+        (np.ndarray, "found type, which is no array"),
+        (7, "found int, which is no array"),
+        (pydicom.Dataset(), "found Dataset .* pass the path of the file"),
+        (np.ma.masked_equal(np.eye(9), 1), r"masked pixels; fill them: array.filled\(0\)"),
         (np.zeros((9, 9), complex), "take its magnitude first"),
         (np.array([[None, 1]]), "type object"),
-        (np.array([["a"]]), "no grey levels"),
+        (np.array([["a"]]), "found ndarray with values of the type <U1"),
         (TensorOnAnotherDevice(), "copy it to the host first"),
     ],
 )

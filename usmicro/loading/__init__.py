@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from usmicro.errors import ScanError
+from usmicro.errors import ScanError, UsageError
 from usmicro.model.scan import Scan, Spacing, SpacingLike, spacing_of
 from usmicro.settings import LoadingSettings
 
@@ -12,7 +13,7 @@ __all__ = ["load"]
 
 
 def load(
-    path: str | Path,
+    path: str | os.PathLike[str],
     *,
     name: str | None = None,
     spacing: SpacingLike | None = None,
@@ -49,7 +50,7 @@ def load(
     CodecError
         If no installed package reads it or decodes its pixels.
     UsageError
-        If `spacing` is not positive.
+        If `path` is no path, or `spacing` is not positive.
     """
     from usmicro.loading.formats import (
         ARRAY_FORMATS,
@@ -61,6 +62,11 @@ def load(
     )
     from usmicro.loading.zip_archive import is_zip, zip_members
 
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(
+            f"expected the path of a scan file, found {type(path).__name__}; an array is given to "
+            "usmicro.analyze, or made a scan with usmicro.Scan.of_array"
+        )
     if spacing is not None and not isinstance(spacing, Spacing):
         spacing = spacing_of(spacing)
     path = Path(path)

@@ -5,7 +5,7 @@ It holds for arrays in memory and for array files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,8 +112,13 @@ def pixel_array(source: Any) -> NDArray[np.generic]:
     """
     kind = type(source)
     expected = f"expected an array of the shape {LAYOUTS}, found"
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        raise ImageError(f"{expected} {kind.__name__}; decode them, or pass the path of the file")
+    if not isinstance(source, (list, tuple)) and (
+        isinstance(source, type)
+        or not (hasattr(source, "__array__") or hasattr(source, "__array_interface__"))
+    ):
+        raise ImageError(f"{expected} {kind.__name__}, which is no array{_remedy(source)}")
+    if isinstance(source, np.ma.MaskedArray) and np.ma.is_masked(source):
+        raise ImageError(f"{expected} an array with masked pixels; fill them: array.filled(0)")
     if isinstance(source, Sequence) and len(source) > 0 and hasattr(source[0], "__array__"):
         raise ImageError(
             f"{expected} a {kind.__name__} of {len(source)} arrays; for the frames of one cine "
@@ -127,10 +132,22 @@ def pixel_array(source: Any) -> NDArray[np.generic]:
         words = " ".join(f"{type(error).__name__}: {error}".split())
         raise ImageError(f"{expected} {kind.__name__}, which is no array ({words})") from error
     if array.dtype.kind not in "buif":
-        what = kind.__name__ if array.ndim == 0 else f"values of the type {array.dtype}"
-        hint = "; take its magnitude first" if array.dtype.kind == "c" else ""
-        raise ImageError(f"{expected} {what}, which are no grey levels{hint}")
+        hint = "; take its magnitude first" if array.dtype.kind == "c" else _remedy(source)
+        raise ImageError(f"{expected} {kind.__name__} with values of the type {array.dtype}{hint}")
     return array
+
+
+def _remedy(source: Any) -> str:
+    """Return what to do with an object that is no array, for its message; may be empty."""
+    if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
+        return "; pass the path of the file, or decode it to an array"
+    if hasattr(type(source), "pixel_array"):  # a DICOM data set of pydicom
+        return "; pass the path of the file, which says more than its pixels"
+    if type(source).__module__.partition(".")[0] == "SimpleITK":
+        return "; pass SimpleITK.GetArrayFromImage(image), or the path of the file"
+    if isinstance(source, Iterator):
+        return "; for the frames of one cine pass np.stack(list(frames))"
+    return ""
 
 
 def _pillow_image(image: Any) -> Any:
