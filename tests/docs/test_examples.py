@@ -53,7 +53,10 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """The lines of a shell block; a backslash at the end of a line continues it."""
+        """The commands of a shell block; a backslash at the end of a line continues it."""
+        if self.language == "powershell":
+            commands = self.text.replace("\\", "/").replace(";", "\n").splitlines()
+            return [command.strip() for command in commands]
         return self.text.replace("\\\n", " ").splitlines()
 
 
@@ -321,7 +324,7 @@ def test_the_tutorial_runs_on_few_scans(reader):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
 def test_the_options_of_usmicro_commands_exist(document):
     for block in blocks(document):
-        if block.language != "sh":
+        if block.language not in ("sh", "powershell"):
             continue
         for command in block.commands:
             words = shlex.split(command, comments=True)
