@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ from usmicro.errors import UsmicroError
 from usmicro.foci import find_candidates, find_foci
 from usmicro.foci.detection import TEN_CM2, strongest_first
 from usmicro.foci.extents import true_diameters
-from usmicro.foci.scale_space import FWHM
+from usmicro.foci.scale_space import FWHM, scale_space
 from usmicro.model.findings import Candidates
 from usmicro.model.scan import Spacing
 from usmicro.model.view import Grid, ScanLines, View
@@ -285,6 +286,15 @@ def test_foci_larger_than_the_limit_are_left_out(blobs):
     small = find_candidates(view, FociSettings(largest=0.8))
     assert (small.diameter * PIXEL_MM <= 0.8).all()
     assert np.hypot(small.x - BLOBS[-1][0], small.y - BLOBS[-1][1]).min() > 2
+
+
+def test_diameters_below_the_resolution_are_looked_for_at_the_resolution():
+    (view,) = prepare(speckle_of(6).astype(np.uint8), spacing=Spacing(PIXEL_MM, PIXEL_MM, "given"))
+    coarse = replace(view, speckle_size=(12.0, 12.0))
+    smallest, larger = (find_candidates(coarse, FociSettings(largest=mm)) for mm in (0.2, 0.9))
+    assert len(scale_space(coarse, 0.2, 0.2)) == 1
+    assert len(smallest) <= len(larger)
+    assert (smallest.diameter * PIXEL_MM <= 0.2).all()
 
 
 def test_candidates_of_a_bare_image_are_in_its_own_pixels():

@@ -43,6 +43,11 @@ def test_a_spacing_is_used_as_that_of_the_command_line_only_if_the_file_has_none
     given = scan_of(path, 0.5)
     assert (given.spacing, given.regions) == (own.spacing, own.regions)
     assert scan_of(own, 0.5).regions == own.regions
+    for scan in (given, scan_of(own, 0.5)):
+        assert "the spacing that was given, 0.5 x 0.5 mm, is not used" in scan.notes[-1]
+    assert scan_of(path).notes == own.notes
+    same = Scan.of_array(IMAGE, spacing=0.1)
+    assert scan_of(same, 0.1).notes == scan_of(IMAGE, 0.1).notes == ()
     wins = usmicro.load(path, spacing=0.5, spacing_wins=True)
     assert wins.spacing.x_mm == 0.5
     assert usmicro.load(path, spacing=(0.4, 0.5), spacing_wins=True).spacing.y_mm == 0.5

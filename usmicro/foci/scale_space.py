@@ -82,6 +82,7 @@ def scale_space(
     Returns
     -------
     list of Scale, finest first
+        At least one, also where all diameters of the range are below the resolution.
     """
     least_diameter = LEAST_SPECKLE_SHARE * min(view.speckle_size)
     smallest = max(view.grid.pixels(smallest_mm), least_diameter) / FWHM
@@ -89,8 +90,8 @@ def scale_space(
     image = filled_outside(view.grey, view.tissue) if filled is None else filled
     factor = 1
     sigma = max(smallest, FINEST_SIGMA)
-    scales = []
-    while sigma <= largest * ROUNDING:
+    scales: list[Scale] = []
+    while sigma <= largest * ROUNDING or not scales:
         while sigma / (2 * factor) >= FINEST_SIGMA:
             factor *= 2
             image = _halved(image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from numpy.typing import ArrayLike
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 from usmicro.errors import UsageError
 from usmicro.loading import load
 from usmicro.loading.spacing import with_user_spacing
-from usmicro.model.scan import Scan, SpacingLike, spacing_of
+from usmicro.model.scan import Scan, Spacing, SpacingLike, spacing_of
 from usmicro.settings import LoadingSettings
 
 ScanLike = str | os.PathLike[str] | ArrayLike | Scan
@@ -49,9 +50,30 @@ def scan_of(
     given = None if spacing is None else spacing_of(spacing)
     known = given if given is not None and given.known else None
     if isinstance(source, Scan):
-        return source if known is None else with_user_spacing(source, known, overrides=False)
+        scan = source if known is None else with_user_spacing(source, known, overrides=False)
+        return _with_note(scan, known)
     if isinstance(source, (str, os.PathLike)):
-        return load(Path(source), spacing=known, settings=settings)
+        return _with_note(load(Path(source), spacing=known, settings=settings), known)
     if source is None:
         raise UsageError("expected the path of a scan, an array or a usmicro.Scan, found None")
     return Scan.of_array(source, spacing=given, cine=False)
+
+
+def _with_note(scan: Scan, given: Spacing | None) -> Scan:
+    """Return a scan with a note if it has a spacing of its own that the given one differs from."""
+    if given is None:
+        return scan
+    own = [scan.spacing, *(region.spacing for region in scan.regions)]
+    others = [one for one in own if one.known and not _equal(one, given)]
+    if not others:
+        return scan
+    note = (
+        f"the spacing that was given, {given.x_mm:.4g} x {given.y_mm:.4g} mm, is not used: "
+        f"the scan has one of its own, {others[0].x_mm:.4g} x {others[0].y_mm:.4g} mm"
+    )
+    return replace(scan, notes=(*scan.notes, note))
+
+
+def _equal(one: Spacing, other: Spacing) -> bool:
+    """Return True if two known spacings are the same."""
+    return (one.x_mm, one.y_mm) == (other.x_mm, other.y_mm)
