@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from usmicro.calibration import calibrate
     from usmicro.comparison import compare
     from usmicro.evaluation.evaluate import evaluate
+    from usmicro.exporting import export
     from usmicro.foci import find_foci
     from usmicro.foci.user_detector import load_detector
     from usmicro.loading import load
@@ -46,6 +47,7 @@ _MODULES = {
     "compare": "usmicro.comparison",
     "despeckle": "usmicro.speckle",
     "evaluate": "usmicro.evaluation",
+    "export": "usmicro.exporting",
     "find_ducts": "usmicro.anatomy.bare_image",
     "find_foci": "usmicro.foci",
     "find_masses": "usmicro.anatomy.bare_image",
@@ -78,6 +80,7 @@ __all__ = [
     "despeckle",
     "errors",
     "evaluate",
+    "export",
     "find_ducts",
     "find_foci",
     "find_masses",

@@ -278,6 +278,38 @@ def test_names_and_files_in_the_architecture_exist():
     ] == []
 
 
+def test_the_page_of_other_programs_runs(reader):
+    pytest.importorskip("highdicom")
+    reader.run_command("usmicro run scans --out results")
+    page = blocks(ROOT / "docs" / "viewers.md")
+    for block in page:
+        if block.language == "sh":
+            reader.run(block)
+    for file in (
+        "results/geojson/mass_linear.geojson",
+        "results/markups/mass_linear.mrk.json",
+        "results-dicom/dicom/mass_regions.seg.dcm",
+        "results-coco/images/mass_linear.png",
+    ):
+        assert (reader.folder / file).is_file()
+
+
+def test_the_layers_for_napari_fit_the_scan(reader, monkeypatch):
+    components = pytest.importorskip("napari.components", reason="needs napari")
+    import napari
+
+    viewer = components.ViewerModel()  # without a window
+    monkeypatch.setattr(napari, "Viewer", lambda: viewer)
+    monkeypatch.setattr(napari, "run", lambda: None)
+    (block,) = (b for b in blocks(ROOT / "docs" / "viewers.md") if b.language == "python")
+    reader.run(block)
+    scan, areas, foci = viewer.layers
+    analysis = reader.names["analysis"]
+    assert areas.data.shape == scan.data.shape[:2]
+    assert set(np.unique(areas.data)) <= {0, 1, 2, 3}
+    assert [tuple(place) for place in foci.data] == [(f.y_px, f.x_px) for f in analysis.foci]
+
+
 def test_the_page_of_evaluation_runs(reader):
     page = blocks(ROOT / "docs" / "evaluate.md")
     own_scans, sample_scans = (block for block in page if block.language == "sh")

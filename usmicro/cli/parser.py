@@ -18,6 +18,7 @@ from usmicro.cli.result_commands import (
     calibrate_command,
     compare_command,
     evaluate_command,
+    export_command,
     report_command,
 )
 from usmicro.cli.run_command import STATUS, add_run_options, run_command
@@ -121,6 +122,19 @@ def make_parser() -> argparse.ArgumentParser:
     added.add_argument("--false-calcified", type=float, metavar="SHARE", help=rate)
     distance = "a focus hits a mark that is within its radius, or within this distance; default 6"
     added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
+
+    added = command(
+        "export",
+        export_command,
+        "write the findings of a finished run as files of QuPath or 3D Slicer",
+    )
+    added.add_argument(
+        "results", type=Path, metavar="RESULTS", help="the --out folder of a finished run"
+    )
+    kinds = "geojson for QuPath; markups for 3D Slicer"
+    added.add_argument("--format", required=True, choices=("geojson", "markups"), help=kinds)
+    out = "folder for the files; RESULTS/geojson or RESULTS/markups if not given"
+    added.add_argument("--out", type=Path, metavar="DIR", help=out)
 
     added = command(
         "pseudonyms",

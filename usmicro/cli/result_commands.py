@@ -1,4 +1,4 @@
-"""The commands that read finished runs: report, evaluate, compare and calibrate."""
+"""The commands that read finished runs: report, evaluate, compare, calibrate and export."""
 
 from __future__ import annotations
 
@@ -89,4 +89,14 @@ def calibrate_command(arguments: argparse.Namespace) -> int:
     for remark in calibration.remarks:
         print(f"note: {remark}")
     print(f"settings in {arguments.out}; before and after in {arguments.out.with_suffix('.html')}")
+    return DONE
+
+
+def export_command(arguments: argparse.Namespace) -> int:
+    """Write findings as files of other programs."""
+    from usmicro.exporting import export
+
+    files = export(arguments.results, arguments.format, out=arguments.out)
+    folder = arguments.results / arguments.format if arguments.out is None else arguments.out
+    print(f"{len(files)} file{'' if len(files) == 1 else 's'} in {folder}")
     return DONE

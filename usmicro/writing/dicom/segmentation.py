@@ -160,6 +160,7 @@ def _template(
         if item.get("ReferencedSOPInstanceUID") == source.uid:
             item.ReferencedSOPClassUID = source.dataset.SOPClassUID
     seg.PatientOrientation = None  # required and unknown
+    seg.ContentCreatorName = None  # required, and no person made it
     return seg
 
 
