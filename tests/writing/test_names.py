@@ -15,6 +15,11 @@ def test_an_output_file_does_not_get_the_name_of_a_folder():
     ]
 
 
+def test_a_folder_for_frames_is_not_that_of_another_input():
+    """The frames of a.dcm would be in images/a.frames, beside the picture of the other scan."""
+    assert file_stems(["a.dcm", "a.frames/000012.png"]) == ["a.dcm", "a.frames/000012"]
+
+
 @pytest.mark.parametrize("letter", ["a", "ü", "\U0001f600"])
 def test_no_part_of_a_name_is_too_long_for_a_file_system(letter):
     names = [

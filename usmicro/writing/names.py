@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z][A-Za-z0-9]{0,4}$")
 """The ending of a file name, as opposed to the last number of a name such as 1.2.840.113."""
-ENDINGS = (".png", ".jpg", ".js")
-"""Endings of the files that a run writes for an input."""
+ENDINGS = (".png", ".jpg", ".js", ".frames")
+"""Endings of the files and folders that a run writes for an input."""
 LONGEST_PART = 240
 """Largest length of a part of a path in bytes. File systems allow 255; the rest is for endings."""
 HASH_DIGITS = 16
