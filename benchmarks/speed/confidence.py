@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
@@ -19,6 +20,8 @@ from usmicro.foci.measures import measured_features
 from usmicro.foci.models import read_focus_models
 from usmicro.foci.patches import SIZE, focus_patches
 from usmicro.kernels import focus_patches as kernels
+from usmicro.model.anatomy import MEAN_PROBABILITY_MM
+from usmicro.numerics.gaussian_means import gaussian_means_at
 
 CANDIDATES = 100
 """Number of candidates; a view has about so many."""
@@ -60,7 +63,25 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         batch = patches[: session.get_inputs()[0].shape[0]]
         run = partial(session.run, None, {name: batch})
         runtimes["onnxruntime"] = Peer(run, scale=CANDIDATES / len(batch))
+    row, column = y.astype(int), x.astype(int)
+    sigma = MEAN_PROBABILITY_MM / anatomy.pixel_mm
+
+    def means() -> NDArray[np.float64]:
+        return gaussian_means_at(anatomy.mass_probability, sigma, row, column)
+
+    def means_of_opencv() -> NDArray[np.float32]:
+        smooth = cv2.GaussianBlur(anatomy.mass_probability, (0, 0), sigma)
+        return np.asarray(smooth[row, column])
+
     return [
+        Comparison(
+            f"mean probability around {CANDIDATES} pixels",
+            means,
+            peers={"OpenCV GaussianBlur": Peer(means_of_opencv, remark="smooths the whole image")},
+            check=lambda: check_agreement(
+                means(), means_of_opencv(), within=1e-5, name="OpenCV, probability"
+            ),
+        ),
         Comparison(
             f"{CANDIDATES} patches of {SIZE} x {SIZE}",
             sampled,

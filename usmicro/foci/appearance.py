@@ -18,7 +18,7 @@ BATCH = 8
 """Number of candidates that the network gets at a time.
 
 A fixed number keeps OpenCV from allocating memory anew for each view. The last batch is filled up
-with zeros; a small batch wastes little time on them, and takes as long per candidate as a large one.
+with zeros. A small batch wastes little time on them, and a large one is no faster per candidate.
 The log odds are the same for every number.
 """
 LARGEST_LOG_ODDS = 6.0

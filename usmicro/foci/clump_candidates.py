@@ -151,7 +151,7 @@ def _mass_log_odds(view: View, x: Array, y: Array, anatomy: Anatomy) -> Array:
     rows, columns = view.shape
     row = np.clip(np.rint(y).astype(int), 0, rows - 1)
     column = np.clip(np.rint(x).astype(int), 0, columns - 1)
-    mass = log_odds(np.asarray(anatomy.mean_mass_probability[row, column], dtype=float))
+    mass = log_odds(anatomy.mean_mass_probability(row, column))
     return np.maximum(mass, LEAST_MASS_LOG_ODDS)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.model.anatomy import Anatomy
-from usmicro.model.arrays import FloatImage
 from usmicro.model.findings import Candidates
 from usmicro.model.view import View
 
@@ -124,8 +123,8 @@ def measured_features(view: View, candidates: Candidates, anatomy: Anatomy) -> d
         "tissue_share": _tissue_share(view, pixels),
         "ring_quantile": measured["ring_quantile"],
         "region_quantile": measured["region_quantile"],
-        "mass_log_odds": log_odds(_values_at(anatomy.mean_mass_probability, pixels)),
-        "duct_log_odds": log_odds(_values_at(anatomy.mean_duct_probability, pixels)),
+        "mass_log_odds": log_odds(anatomy.mean_mass_probability(*pixels)),
+        "duct_log_odds": log_odds(anatomy.mean_duct_probability(*pixels)),
         "mass_distance_mm": _mass_distance_mm(anatomy, pixels),
         "mass_confidence": np.array([0.0, *anatomy.mass_confidence])[anatomy.masses[pixels]],
     }
@@ -166,11 +165,6 @@ def _nearest_pixels(view: View, candidates: Candidates) -> Pixels:
     rows, columns = view.shape
     row = np.clip(np.rint(candidates.y).astype(int), 0, rows - 1)
     return row, np.clip(np.rint(candidates.x).astype(int), 0, columns - 1)
-
-
-def _values_at(image: FloatImage, pixels: Pixels) -> Floats:
-    """Return the values (n,) of an image at pixels."""
-    return np.asarray(image[pixels], dtype=float)
 
 
 def _tissue_share(view: View, pixels: Pixels) -> Floats:

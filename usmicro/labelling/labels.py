@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from usmicro.model.anatomy import Anatomy
-from usmicro.model.arrays import FloatImage
 from usmicro.model.findings import Label
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -158,7 +157,9 @@ def label_evidence(
     edge = view.grid.pixels(settings.edge)
 
     def evidence(
-        outlines: OutlineDistance, confidence: tuple[float, ...], mean_probability: FloatImage
+        outlines: OutlineDistance,
+        confidence: tuple[float, ...],
+        mean_probability: NDArray[np.float64],
     ) -> RegionEvidence:
         from scipy.special import expit
 
@@ -169,18 +170,20 @@ def label_evidence(
             distance=distance,
             features={
                 "outline_probability": outline_probability,
-                "mean_probability": np.asarray(mean_probability[row, column], dtype=float),
+                "mean_probability": mean_probability,
             },
         )
 
     return LabelEvidence(
         mass=evidence(
-            anatomy.mass_distance, anatomy.mass_confidence, anatomy.mean_mass_probability
+            anatomy.mass_distance,
+            anatomy.mass_confidence,
+            anatomy.mean_mass_probability(row, column),
         ),
         duct=evidence(
             anatomy.separate_duct_distance,
             anatomy.duct_confidence,
-            anatomy.mean_separate_duct_probability,
+            anatomy.mean_separate_duct_probability(row, column),
         ),
     )
 

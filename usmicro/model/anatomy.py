@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.numerics.outline_distance import OutlineDistance
+
+Pixels = NDArray[np.int_]
+"""Rows or columns of pixels, shape (n,)."""
 
 MEAN_PROBABILITY_MM = 0.3
 """Standard deviation, in mm, of the Gaussian that averages a probability around a position. It is
@@ -63,22 +65,35 @@ class Anatomy:
     given: tuple[str, ...] = ()
     """Which of `masses`, `ducts` and `nonmass` come from the user's masks."""
 
-    @cached_property
-    def mean_mass_probability(self) -> FloatImage:
-        """Mass probability averaged around each pixel with a Gaussian of MEAN_PROBABILITY_MM."""
-        return self._averaged(self.mass_probability)
+    def mean_mass_probability(self, row: Pixels, column: Pixels) -> NDArray[np.float64]:
+        """Mean mass probability around pixels.
 
-    @cached_property
-    def mean_duct_probability(self) -> FloatImage:
-        """Duct probability averaged around each pixel with a Gaussian of MEAN_PROBABILITY_MM."""
-        return self._averaged(self.duct_probability)
+        Parameters
+        ----------
+        row, column : array, shape (n,), int
+            Pixels of the grid.
 
-    @cached_property
-    def mean_separate_duct_probability(self) -> FloatImage:
+        Returns
+        -------
+        array, shape (n,), float64
+            Mean of the probability, weighted with a Gaussian of MEAN_PROBABILITY_MM.
+        """
+        return self._mean(self.mass_probability, row, column)
+
+    def mean_duct_probability(self, row: Pixels, column: Pixels) -> NDArray[np.float64]:
+        """Mean duct probability around pixels, as for masses."""
+        return self._mean(self.duct_probability, row, column)
+
+    def mean_separate_duct_probability(self, row: Pixels, column: Pixels) -> NDArray[np.float64]:
         """Like `mean_duct_probability`, with 0 inside ducts that are part of a mass."""
+        return self._mean(self._separate_duct_probability, row, column)
+
+    @cached_property
+    def _separate_duct_probability(self) -> FloatImage:
+        """Duct probability, with 0 inside ducts that are part of a mass."""
         if not self.ducts_in_masses.any():
-            return self.mean_duct_probability
-        return self._averaged(np.where(self.ducts_in_masses, np.float32(0), self.duct_probability))
+            return self.duct_probability
+        return np.where(self.ducts_in_masses, np.float32(0), self.duct_probability)
 
     @cached_property
     def ducts_in_masses(self) -> BoolImage:
@@ -116,8 +131,12 @@ class Anatomy:
             if len(rows)
         }
 
-    def _averaged(self, probability: NDArray[Any]) -> FloatImage:
-        import cv2  # here, so that reading results does not import OpenCV
+    def _mean(self, probability: FloatImage, row: Pixels, column: Pixels) -> NDArray[np.float64]:
+        """Return the Gaussian mean of a probability around pixels.
+
+        It is computed around these pixels only, which is much faster than smoothing the image.
+        """
+        from usmicro.numerics.gaussian_means import gaussian_means_at
 
         sigma = MEAN_PROBABILITY_MM / self.pixel_mm
-        return np.asarray(cv2.GaussianBlur(probability, (0, 0), sigma))
+        return gaussian_means_at(probability, sigma, row, column)
