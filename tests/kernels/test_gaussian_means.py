@@ -27,4 +27,5 @@ def test_the_mean_of_a_constant_image_is_its_value():
 
 
 def test_no_pixels_have_no_means():
-    gaussian_means(np.ones((3, 3), np.float32), np.ones(1), *[np.empty(0, int)] * 2, np.empty(0))
+    none = np.empty(0, int)
+    gaussian_means(np.ones((3, 3), np.float32), np.ones(1), none, none, np.empty(0))
