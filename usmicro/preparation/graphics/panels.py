@@ -45,6 +45,8 @@ def find_panels(grey: ByteImage) -> BoolImage:
     if not opened.any():
         return np.zeros(grey.shape, dtype=bool)
     opened = cv2.dilate(opened, np.ones((SIDE, SIDE), np.uint8))
+    if cv2.countNonZero(opened) < LEAST_AREA:
+        return np.zeros(grey.shape, dtype=bool)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
     panels = np.zeros_like(grey)
     for number in range(1, count):
