@@ -6,7 +6,7 @@ from usmicro.anatomy.cine_cache import AnatomyCache, moved
 from usmicro.phantom import simulate
 from usmicro.preparation import prepare
 from usmicro.settings import AnatomySettings
-from usmicro.tracking.motion import reduced_tissue
+from usmicro.tracking.motion import reduced_tissue, tissue_shift
 
 SETTINGS = AnatomySettings()
 
@@ -68,6 +68,33 @@ def test_slow_movement_does_not_add_up(frame):
         assert np.nonzero(found.masses)[1].mean() - before == pytest.approx(
             step / view.grid.step_x, abs=3
         )
+
+
+def test_a_sweep_has_new_masses_on_each_frame_and_new_ducts_on_every_second(frame):
+    image, spacing = frame
+    other = simulate(13).frames[0]
+    views = [
+        view_of(np.rint(image * (1 - share) + other * share).astype(np.uint8), spacing)
+        for share in (0.0, 0.4, 0.8)
+    ]
+    cache = AnatomyCache()
+    first, second, third = (find(cache, view) for view in views)
+    alone = [find_anatomy(view, SETTINGS) for view in views]
+    for found, expected in zip((first, second, third), alone, strict=True):
+        np.testing.assert_array_equal(found.mass_probability, expected.mass_probability)
+    over, down = (
+        np.rint(tissue_shift(*(reduced_tissue(view.grey, view.tissue) for view in views[:2])))
+        .astype(int)
+        .tolist()
+    )
+    kept = moved(first, (over, down), views[1].tissue)
+    np.testing.assert_array_equal(second.duct_probability, kept.duct_probability)
+    np.testing.assert_array_equal(second.ducts, kept.ducts)
+    assert second.duct_confidence == first.duct_confidence
+    assert not (second.nonmass & (second.masses > 0)).any()
+    assert np.abs(second.duct_probability - alone[1].duct_probability).max() > 0.01
+    np.testing.assert_array_equal(third.duct_probability, alone[2].duct_probability)
+    np.testing.assert_array_equal(third.nonmass, alone[2].nonmass)
 
 
 def test_moving_there_and_back_changes_only_the_rim(frame):

@@ -1,7 +1,8 @@
 """Cache of the anatomy of a cine.
 
 While the tissue is unchanged, the anatomy of an earlier frame is used again. If the tissue moves as
-a whole, the stored anatomy is moved by the same shift. Otherwise the anatomy is detected again.
+a whole, the stored anatomy is moved by the same shift. Otherwise masses are detected again, and
+ducts and nonmass areas on every second frame.
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ class _CachedAnatomy:
     drift: tuple[float, float] = (0.0, 0.0)
     """Motion of the tissue since `found` in grid pixels, as the sum of the motions between
     frames."""
+    age: int = 0
+    """Number of frames since `found`."""
+    is_complete: bool = True
+    """True if ducts and nonmass areas were found on the same frame as the masses."""
 
     def shows_same_tissue(self, tissue: FloatImage, shift: tuple[int, int]) -> bool:
         """True if another frame shows the tissue of `found`, shifted by columns and rows."""
@@ -79,6 +84,10 @@ class AnatomyCache:
         tissue has moved as a whole, and detected again otherwise. The image is always compared with
         the frame on which the anatomy was detected, so that errors do not add up.
 
+        In a sweep the tissue changes with every frame. The ducts and nonmass areas of a detection
+        are used on the next frame too, moved along with the tissue, if the motion is known: two
+        frames with a known motion are so close that they show the same ducts.
+
         Parameters
         ----------
         view : View
@@ -89,21 +98,29 @@ class AnatomyCache:
         settings : AnatomySettings
         """
         cached = self._views.get(view.number)
+        earlier: Anatomy | None = None
         if cached is not None and cached.found.masses.shape == view.shape:
+            cached.age += 1
             if shift is not None:
                 cached.drift = (cached.drift[0] + shift[0], cached.drift[1] + shift[1])
                 lag = np.hypot(*np.subtract(cached.drift, cached.shift))
                 if lag <= MOST_LAG and cached.shows_same_tissue(tissue, cached.shift):
                     return cached.current
-            drift = tissue_shift(cached.tissue, tissue)
+            drift = shift if cached.age == 1 else None  # since the last frame
+            if drift is None:
+                drift = tissue_shift(cached.tissue, tissue)
             if drift is not None:
                 whole = (round(drift[0]), round(drift[1]))
                 if cached.shows_same_tissue(tissue, whole):
                     cached.current = moved(cached.found, whole, view.tissue)
                     cached.shift, cached.drift = whole, drift
                     return cached.current
-        anatomy = find_anatomy(view, settings)
-        self._views[view.number] = _CachedAnatomy(tissue, anatomy, anatomy)
+                if cached.is_complete and cached.age == 1:
+                    earlier = moved(cached.found, whole, view.tissue)
+        anatomy = find_anatomy(view, settings, earlier=earlier)
+        self._views[view.number] = _CachedAnatomy(
+            tissue, anatomy, anatomy, is_complete=earlier is None
+        )
         return anatomy
 
 

@@ -25,6 +25,8 @@ def find_anatomy(
     view: View,
     settings: AnatomySettings | None = None,
     given: UserMasks | None = None,
+    *,
+    earlier: Anatomy | None = None,
 ) -> Anatomy:
     """Find masses, ducts and nonmass areas.
 
@@ -38,6 +40,9 @@ def find_anatomy(
     settings : AnatomySettings, optional
     given : UserMasks, optional
         The user's outlines at the size of the input image. Parts that are None are detected.
+    earlier : Anatomy, optional
+        Anatomy of an earlier frame of a cine, moved along with the tissue. Its ducts and nonmass
+        areas are used, so that only masses are detected.
 
     Returns
     -------
@@ -63,7 +68,10 @@ def find_anatomy(
     else:
         masses, scored = on_grid(given.masses, view), []
         mass = soft_probability(masses, view)
-    if given.ducts is None:
+    if given.ducts is None and earlier is not None:
+        duct, ducts = earlier.duct_probability, earlier.ducts
+        duct_confidence = earlier.duct_confidence
+    elif given.ducts is None:
         tubes = predict_ducts(view)
         ducts, duct_confidence = find_ducts(view, tubes, mass, settings)
         duct = tubes.probability_on(view)
@@ -80,12 +88,12 @@ def find_anatomy(
         masses, confidence = find_masses(view, outside_ducts, settings)
     else:
         confidence = (1.0,) * int(masses.max(initial=0))
-    areas = given.nonmass
-    nonmass = (
-        find_nonmass(view, masses, ducts, settings)
-        if areas is None
-        else on_grid(areas.astype(np.int32), view) > 0
-    )
+    if given.nonmass is not None:
+        nonmass = on_grid(given.nonmass.astype(np.int32), view) > 0
+    elif earlier is not None:
+        nonmass = earlier.nonmass & (masses == 0)
+    else:
+        nonmass = find_nonmass(view, masses, ducts, settings)
     names = tuple(
         name for name in ("masses", "ducts", "nonmass") if getattr(given, name) is not None
     )
