@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from benchmarks.speed.comparison import Comparison, Peer, check_agreement
 from benchmarks.speed.inputs import Inputs
-from usmicro.kernels import colour, levels, masks
+from usmicro.kernels import colour, graphics, levels, masks
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.numerics.quantiles import masked_quantile
 from usmicro.preparation.colour.separation import GREY_CHROMA, is_grey
@@ -148,6 +149,20 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
             for shape in coarse_shapes
         ]
 
+    bright = (inputs.bytes > np.median(inputs.bytes)).view(np.uint8)
+
+    def parts() -> NDArray[np.int32]:
+        count, labels = cv2.connectedComponents(bright, connectivity=8)
+        out = np.empty((count, 4), np.int32)
+        graphics.measure_parts(labels, hidden, out)
+        return out
+
+    def parts_in_opencv() -> NDArray[np.int32]:
+        _, labels, statistics, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
+        marks = np.bincount(labels[hidden], minlength=len(statistics))
+        kinds = [cv2.CC_STAT_AREA, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]
+        return np.column_stack([statistics[:, kinds], marks]).astype(np.int32)
+
     return [
         Comparison(
             "RGB of a YBR frame",
@@ -192,6 +207,18 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         Comparison(
             "hard-edged symbols",
             lambda: find_symbols(inputs.bytes, everywhere, inside, thin, ~everywhere, GRAIN),
+        ),
+        Comparison(
+            "area, box and marks of the parts of a mask",
+            parts,
+            peers={
+                "OpenCV statistics": Peer(
+                    parts_in_opencv, remark="numbers the parts and measures centroids, too"
+                )
+            },
+            check=lambda: check_agreement(
+                parts(), parts_in_opencv(), within=0, name="OpenCV, pixels"
+            ),
         ),
         Comparison(
             f"inpainting of {100 * hidden.mean():.0f} % of the pixels",
