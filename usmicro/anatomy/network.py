@@ -171,8 +171,10 @@ def network_input(grey: FloatImage, tissue: BoolImage) -> NDArray[np.float32]:
         rescaled grey level under every linear one.
     """
     rank, level = equalised(grey, tissue)
-    planes = [np.where(tissue, 2 * rank - 1, 0), np.where(tissue, 2 * level - 1, 0), tissue]
-    return np.stack(planes).astype(np.float32)
+    planes = np.empty((CHANNELS, *grey.shape), np.float32)
+    planes[0], planes[1], planes[2] = 2 * rank - 1, 2 * level - 1, tissue
+    planes[:2] *= tissue
+    return planes
 
 
 def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatImage]:
@@ -200,8 +202,9 @@ def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatIma
     dark, bright = np.searchsorted(
         below, (TAIL_FRACTION * below[-1], (1 - TAIL_FRACTION) * below[-1])
     )
-    level = np.clip((bins - dark) / np.float32(max(bright - dark, 1)), 0, 1)
-    return rank[bins], np.asarray(level, dtype=np.float32)
+    # both depend on the bin alone, so that they are computed once for each bin
+    level = np.clip((np.arange(GREY_BINS) - dark) / np.float32(max(bright - dark, 1)), 0, 1)
+    return rank[bins], level.astype(np.float32)[bins]
 
 
 def _logits(file: Path, image: NDArray[np.float32], border: int, plain: bool) -> FloatImage:
