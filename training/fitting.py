@@ -241,8 +241,8 @@ def dice_by_source(
 ) -> dict[str, float]:
     """Return the mean Dice coefficient at probability 0.5 of the samples of each source.
 
-    Samples without target are left out. The picture fills the whole input, without the border of
-    `usmicro.anatomy`, so the figures only serve to follow the training.
+    Samples without target are left out. The picture fills the whole input, without the border and
+    the mirror image of `usmicro.anatomy`, so the figures only serve to follow the training.
     """
     model.eval()
     scores: dict[str, list[float]] = {}
