@@ -86,7 +86,8 @@ class AnatomyCache:
 
         In a sweep the tissue changes with every frame. The ducts and nonmass areas of a detection
         are used on the next frame too, moved along with the tissue, if the motion is known: two
-        frames with a known motion are so close that they show the same ducts.
+        frames with a known motion are so close that they show the same ducts. To save time, the mass
+        network then judges the view without its mirror image.
 
         Parameters
         ----------
@@ -99,6 +100,7 @@ class AnatomyCache:
         """
         cached = self._views.get(view.number)
         earlier: Anatomy | None = None
+        is_sweep = False
         if cached is not None and cached.found.masses.shape == view.shape:
             cached.age += 1
             if shift is not None:
@@ -117,7 +119,8 @@ class AnatomyCache:
                     return cached.current
                 if cached.is_complete and cached.age == 1:
                     earlier = moved(cached.found, whole, view.tissue)
-        anatomy = find_anatomy(view, settings, earlier=earlier)
+            is_sweep = cached.age == 1
+        anatomy = find_anatomy(view, settings, earlier=earlier, mirrored=not is_sweep)
         self._views[view.number] = _CachedAnatomy(
             tissue, anatomy, anatomy, is_complete=earlier is None
         )
