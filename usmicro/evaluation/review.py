@@ -33,7 +33,6 @@ from usmicro.evaluation.review_rows import (
     Problem,
     Review,
 )
-from usmicro.writing.report.page import run_id
 from usmicro.writing.report.run import Run
 
 __all__ = [
@@ -101,7 +100,7 @@ class _ReviewReader:
         self._example = run.images[0]["image"] if run.images else "none"
         self._names = ImageNames(row["image"] for row in run.images)
         self._shapes = {row["image"]: (row["rows"], row["columns"]) for row in run.images}
-        self._run_id = run_id(run)
+        self._run_id = run.identifier
         self._places = {
             (kind, name): {row[kind]: (row["x_px"], row["y_px"], row["frame"]) for row in rows}
             for kind, table in (("focus", run.foci), ("mass", run.masses))

@@ -5,6 +5,7 @@ import { currentRecord, decisionOn, frameShown, isSame } from "./reviewactions.j
 import { listedMasses, listedValues, massOutline, topOf, valuesHere } from "./reviewactions.js";
 import { selectFinding, selectedFinding, valuesOf } from "./reviewactions.js";
 import { markers } from "./markers.js";
+import { reopenFilm } from "./player.js";
 import { findingsAreHidden } from "./reviewblind.js";
 import { reviewEvents } from "./reviewstore.js";
 import { showTables } from "./tables.js";
@@ -225,6 +226,7 @@ for (const name of ["reader", "settings"]) reviewEvents.addEventListener(name, d
 /** Draw the image anew, after its findings were hidden or shown. */
 function drawAnew() {
   if (!current || !byId("viewer").open) return;
+  if (wasHidden !== findingsAreHidden(current)) reopenFilm(); // another choice of frames
   showTables();
   redraw();
   selectFinding(null);

@@ -125,11 +125,13 @@ function imageFacts(image) {
     const spacing = `${image.spacing_x_mm} \u00d7 ${image.spacing_y_mm}`;
     facts.push(`${spacing} mm per pixel (${image.spacing_source})`);
   }
+  const isHidden = findingsAreHidden(image);
   if (image.frames > 1) {
-    facts.push(`${image.frames} frames analysed; key frame ${image.key_frame} (counted from 0)`);
+    const key = isHidden ? "" : `; key frame ${image.key_frame} (counted from 0)`;
+    facts.push(`${image.frames} frames analysed${key}`);
   }
   if (image.colour_flow === "yes") facts.push("colour flow");
-  if (findingsAreHidden(image)) return facts;
+  if (isHidden) return facts;
   const calcification = image.calcification.replaceAll("+", ", ");
   const score = formatNumber(image.calcification_score, 2);
   facts.push(`calcification: ${calcification} (score ${score})`);
