@@ -14,7 +14,7 @@ from usmicro.writing.report.embedding import safe_json
 FOLDER = "report/frames/cine"
 STORED = (*range(10, 30), *range(40, 48), 55)
 """Numbers of the frames that are stored, of the frames 0 to 59."""
-EVEN = (12, 28, 44)
+EVEN = (16, 28, 40)
 """Those of them that were chosen whatever was found."""
 LAST, KEY, RATE = 59, 20, 20.0
 TRACKS = {1: (10, 18, 12), 2: (15, 29, 20), 3: (42, 55, 50)}

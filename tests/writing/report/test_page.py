@@ -106,7 +106,7 @@ def test_hostile_names_are_shown_as_text(folder):
         if tag in ("img", "iframe", "object", "link", "base", "embed")
     ] == []
     scripts = [attributes for tag, attributes in elements.tags if tag == "script"]
-    assert scripts == [{"type": "application/json", "id": "report-data"}, {}]
+    assert scripts == [{}, {"type": "application/json", "id": "report-data"}, {}]
     assert not any(name.startswith("on") for _, attributes in elements.tags for name in attributes)
     names = {image["image"] for image in report_data(text)["images"]}
     assert set(HOSTILE) <= names

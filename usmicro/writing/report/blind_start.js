@@ -1,5 +1,5 @@
-// Hides counts of findings in blind mode before the browser draws the first of them. The gallery may
-// take seconds to load, and the main page of a report of several pages has no other script for it.
+// Hides counts of findings in blind mode before the browser draws the first of them. The gallery
+// may take seconds to load, and the main page of several has no other script for it.
 
 /** Hide what tells the findings if the reader works blind; the settings are those of the review. */
 function hideFindings() {

@@ -122,7 +122,8 @@ export function openFilm(frame = null) {
   filmMessage.textContent = "";
   byId("film").hidden = current.frames <= 1;
   byId("film").replaceChildren(...(film ? [controls(), frameSlider()] : []));
-  timeSlot.replaceChildren(...(film ? [buildTimeline()] : []), ...filmNote(foci.length - keySpots(foci).length));
+  const others = foci.length - keySpots(foci).length;
+  timeSlot.replaceChildren(...(film ? [buildTimeline()] : []), ...filmNote(others));
   placeTimeline();
   byId("viewer").classList.toggle("with-film", film !== null);
   if (!film) return;
