@@ -74,7 +74,7 @@ export function allFindings() {
 /** Return the decision on a finding of an image, such as "accepted", or an empty text. */
 export function decisionOn({ kind, key }, record = currentRecord()) {
   if (kind === "added" || kind === "drawn") return "added";
-  return record[kind === "focus" ? "foci" : "masses"]?.[key]?.decision ?? "";
+  return record[tableOf(kind)]?.[key]?.decision ?? "";
 }
 
 /** Return the number of decided findings of an image, and of all its findings. */
@@ -93,8 +93,14 @@ export function valuesOf({ kind, key }) {
   const record = currentRecord();
   if (kind === "added") return record.added?.[key] ?? null;
   if (kind === "drawn") return record.drawn?.[key] ?? null;
-  const own = record[kind === "focus" ? "foci" : "masses"]?.[key];
-  return own ?? listedValues({ kind, key });
+  const own = record[tableOf(kind)]?.[key], listed = listedValues({ kind, key });
+  if (own?.decision) return own;
+  return listed && own ? { ...listed, comment: own.comment } : listed;
+}
+
+/** Return the table of a record with the decisions on listed findings of a kind. */
+function tableOf(kind) {
+  return kind === "focus" ? "foci" : "masses";
 }
 
 /** Return the values that the program lists for a finding, or null. */
@@ -182,10 +188,11 @@ export function decideRemaining(decision) {
 
 /** Put a decision into a record. */
 function putDecision(record, { kind, key }, decision) {
-  const table = kind === "focus" ? "foci" : "masses";
-  const program = listedValues({ kind, key }), own = record[table]?.[key];
-  const kept = tidyRecord({ comment: own?.comment, blind: own?.blind });
-  let values = { ...program, ...(own ?? takeBlindMark(record, { kind, key })), ...kept };
+  const table = tableOf(kind), program = listedValues({ kind, key });
+  const stored = record[table]?.[key];
+  const own = stored?.decision ? stored : takeBlindMark(record, { kind, key });
+  const kept = tidyRecord({ comment: stored?.comment ?? own?.comment, blind: own?.blind });
+  let values = { ...program, ...own, ...kept };
   if (decision === "rejected") {
     // what is no focus has no label, and lies where the program put it
     const { frame, x, y, diameter } = program;
@@ -235,9 +242,33 @@ export function cycleVerdict(finding, column) {
 export function removeDecision({ kind, key }) {
   changeRecord(current.image, (record) => {
     if (kind === "added" || kind === "drawn") record[kind].splice(key, 1);
-    else delete record[kind === "focus" ? "foci" : "masses"]?.[key];
+    else putUndecided(record, { kind, key }, record[tableOf(kind)]?.[key]?.comment);
   });
   if (kind === "added" || kind === "drawn") selectFinding(null);
+}
+
+/** Leave a listed finding in a record without a decision, with its comment if it has one. */
+function putUndecided(record, { kind, key }, comment) {
+  const table = tableOf(kind), { frame, x, y } = listedValues({ kind, key });
+  record[table] = { ...record[table] };
+  if (comment) record[table][key] = tidyRecord({ frame, x, y, comment });
+  else delete record[table][key];
+}
+
+/** Return the comment on a listed finding, or an empty text. */
+export function commentOn({ kind, key }) {
+  return currentRecord()[tableOf(kind)]?.[key]?.comment ?? "";
+}
+
+/** Set the comment on a finding; it decides nothing. */
+export function setComment({ kind, key }, comment) {
+  changeRecord(current.image, (record) => {
+    if (kind === "added" || kind === "drawn") {
+      record[kind][key] = tidyRecord({ ...record[kind][key], comment });
+    } else if (decisionOn({ kind, key }, record)) {
+      record[tableOf(kind)][key] = tidyRecord({ ...record[tableOf(kind)][key], comment });
+    } else putUndecided(record, { kind, key }, comment);
+  });
 }
 
 /** Move a finding to a position; a focus may also get another diameter. */
@@ -328,9 +359,10 @@ export function revealFindings() {
       })));
     pairs.sort((one, other) => one.distance - other.distance);
     for (const { mark, focus } of pairs) {
-      const isFree = record.added.includes(mark) && !record.foci?.[focus.focus];
+      const isFree = record.added.includes(mark) && !record.foci?.[focus.focus]?.decision;
       if (!isFree) continue;
-      const own = tidyRecord({ ...mark, decision: "accepted" });
+      const comment = mark.comment ?? record.foci?.[focus.focus]?.comment;
+      const own = tidyRecord({ ...mark, comment, decision: "accepted" });
       record.foci = { ...record.foci, [focus.focus]: own };
       record.added = record.added.filter((other) => other !== mark);
     }

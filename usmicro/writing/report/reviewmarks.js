@@ -1,7 +1,7 @@
 // What the reader decided, drawn on the picture: ticks, strikes, own marks and outlines.
 
 import { byId, draw, setAttributes } from "./dom.js";
-import { currentRecord, decisionOn, frameShown, isSame } from "./reviewactions.js";
+import { commentOn, currentRecord, decisionOn, frameShown, isSame } from "./reviewactions.js";
 import { listedMasses, listedValues, massOutline, topOf, valuesHere } from "./reviewactions.js";
 import { selectFinding, selectedFinding, valuesOf } from "./reviewactions.js";
 import { markers } from "./markers.js";
@@ -204,10 +204,13 @@ function placeReview() {
 export function markRows() {
   for (const [kind, name] of [["focus", "data-focus"], ["mass", "data-mass"]]) {
     for (const row of byId("tables").querySelectorAll(`tr[${name}]`)) {
-      const decision = decisionOn({ kind, key: Number(row.getAttribute(name)) });
+      const key = Number(row.getAttribute(name));
+      const decision = decisionOn({ kind, key });
       row.classList.toggle("accepted", decision === "accepted");
       row.classList.toggle("rejected", decision === "rejected");
-      row.title = decision;
+      const comment = commentOn({ kind, key });
+      row.classList.toggle("commented", Boolean(comment));
+      row.title = [decision, comment].filter(Boolean).join(": ");
     }
   }
 }

@@ -52,6 +52,7 @@ let stageSize = "";
 
 /** Show an image in the viewer. */
 export function openImage(image) {
+  if (byId("viewer").open) stage.focus(); // stores a comment on the image that is left
   current = image;
   foci = tableRows(image, "foci");
   byId("viewer-title").textContent = image.image;
