@@ -35,22 +35,26 @@ export function listedMasses() {
   return tableRows(current, "masses");
 }
 
-let listedImage = null, fociOfProgram = []; // the listed foci of this image
+// the findings that the program lists on this image, by number; an image may have thousands
+const program = { image: null, foci: new Map(), masses: new Map() };
 
-/** Return the foci that the program lists on the image, also those that the page hides. */
-function listedFoci() {
-  if (listedImage !== current) {
-    listedImage = current;
-    fociOfProgram = tableRows(current.listed ?? current, "foci");
+/** Return the listed findings of the image, also those that the page hides. */
+function listedFindings() {
+  if (program.image !== current) {
+    const rows = tableRows(current.listed ?? current, "foci");
+    program.foci = new Map(rows.map((focus) => [focus.focus, focus]));
+    program.masses = new Map(listedMasses().map((mass) => [mass.mass, mass]));
+    program.image = current;
   }
-  return fociOfProgram;
+  return program;
 }
 
 /** Return the listed foci that a frame shows, each with its place on this frame. */
 function listedFociOn(frame) {
-  if (current.frames <= 1) return listedFoci();
+  const listed = [...listedFindings().foci.values()];
+  if (current.frames <= 1) return listed;
   const places = placesOn(frame);
-  return listedFoci().flatMap((focus) => {
+  return listed.flatMap((focus) => {
     if (focus.frame === frame) return [focus];
     const place = places.get(focus.focus);
     return place ? [Object.assign({}, focus, { frame, x_px: place.x, y_px: place.y })] : [];
@@ -105,8 +109,7 @@ function tableOf(kind) {
 
 /** Return the values that the program lists for a finding, or null. */
 export function listedValues({ kind, key }) {
-  const row = kind === "focus" ? listedFoci().find((focus) => focus.focus === key)
-    : listedMasses().find((mass) => mass.mass === key);
+  const row = listedFindings()[tableOf(kind)].get(key);
   if (!row) return null;
   const { frame, label, shadow, twinkling } = row;
   const place = { frame, x: rounded(row.x_px, 2), y: rounded(row.y_px, 2) };
@@ -188,14 +191,14 @@ export function decideRemaining(decision) {
 
 /** Put a decision into a record. */
 function putDecision(record, { kind, key }, decision) {
-  const table = tableOf(kind), program = listedValues({ kind, key });
+  const table = tableOf(kind), listed = listedValues({ kind, key });
   const stored = record[table]?.[key];
   const own = stored?.decision ? stored : takeBlindMark(record, { kind, key });
   const kept = tidyRecord({ comment: stored?.comment ?? own?.comment, blind: own?.blind });
-  let values = { ...program, ...own, ...kept };
+  let values = { ...listed, ...own, ...kept };
   if (decision === "rejected") {
     // what is no focus has no label, and lies where the program put it
-    const { frame, x, y, diameter } = program;
+    const { frame, x, y, diameter } = listed;
     values = { frame, x, y, diameter, ...kept };
   }
   record[table] = { ...record[table], [key]: tidyRecord({ ...values, decision }) };
@@ -227,7 +230,7 @@ export function setVerdict({ kind, key }, column, value) {
       return;
     }
     putDecision(record, { kind, key }, "accepted");
-    record.foci[key][column] = value;
+    record.foci[key] = { ...record.foci[key], [column]: value };
   });
 }
 
@@ -392,7 +395,7 @@ export function nextUndecided() {
 
 /** Return true if no filter hides a finding. */
 function isReachable({ kind, key }) {
-  const focus = kind === "focus" && foci.find((other) => other.focus === key);
+  const focus = kind === "focus" && listedFindings().foci.get(key);
   return !focus || focusFilters.every((passes) => passes(focus));
 }
 

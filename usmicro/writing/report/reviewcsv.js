@@ -244,7 +244,7 @@ function takeFocus(row, focus, record, image) {
   return "";
 }
 
-/** Return the entry for a row about a listed finding; a row with a comment alone decides nothing. */
+/** Return the entry for a row about a listed finding; one with a comment alone decides nothing. */
 function merged(stored, read) {
   return tidyRecord(stored && !read.decision ? { ...stored, comment: read.comment } : read);
 }

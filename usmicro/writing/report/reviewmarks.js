@@ -68,6 +68,7 @@ function showState({ focus, group, parts }) {
   group.dataset.decision = decision;
   parts.decision?.remove();
   parts.decision = decision ? draw("path", { class: "decision-sign" }) : null;
+  parts.decisionScale = null;
   if (parts.decision) group.append(parts.decision);
 }
 
@@ -188,7 +189,8 @@ function placeMark(group, { x, y }) {
 function placeReview() {
   for (const place of placedMarks) place();
   for (const { group, parts } of markers) {
-    if (!parts.decision) continue;
+    if (!parts.decision || parts.decisionScale === view.scale) continue;
+    parts.decisionScale = view.scale;
     const radius = Number(parts.hit.getAttribute("r")) - 2;
     if (group.dataset.decision === "accepted") {
       setAttributes(parts.decision, { d: TICK_PATH,
@@ -210,7 +212,8 @@ export function markRows() {
       row.classList.toggle("rejected", decision === "rejected");
       const comment = commentOn({ kind, key });
       row.classList.toggle("commented", Boolean(comment));
-      row.title = [decision, comment].filter(Boolean).join(": ");
+      const title = [decision, comment].filter(Boolean).join(": ");
+      if (row.title !== title) row.title = title;
     }
   }
 }
@@ -219,6 +222,12 @@ focusFilters.push(() => !findingsAreHidden(current));
 for (const name of ["open", "draw"]) viewerEvents.addEventListener(name, drawReview);
 viewerEvents.addEventListener("select", () => drawMarks(findingsAreHidden(current)));
 viewerEvents.addEventListener("move", placeReview);
+viewerEvents.addEventListener("rows", () => {
+  markRows();
+  if (!selectedFinding) return;
+  const { kind, key } = selectedFinding;
+  byId("tables").querySelector(`tr[data-${kind}="${key}"]`)?.classList.add("selected");
+});
 reviewEvents.addEventListener("change", ({ detail: images }) => {
   if (!current || !images.includes(current.image)) return;
   if (wasHidden === findingsAreHidden(current)) drawReview();

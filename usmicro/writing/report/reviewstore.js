@@ -42,9 +42,25 @@ export function recordsOf(reader) {
   return [...(records.get(reader) ?? [])];
 }
 
-/** Change the decisions of the reader on one image; `edit` is given a copy that it may change. */
+/**
+ * Return a copy of a record whose tables may be changed. Their entries are shared with the record:
+ * they are replaced, not changed, so that a step of undo needs little memory.
+ */
+function copyOf(record) {
+  const copy = {};
+  for (const [name, value] of Object.entries(record)) {
+    if (Array.isArray(value)) copy[name] = [...value];
+    else copy[name] = typeof value === "object" ? Object.assign({}, value) : value;
+  }
+  return copy;
+}
+
+/**
+ * Change the decisions of the reader on one image; `edit` is given a copy whose values, tables and
+ * lists it may change, but not the entries in them.
+ */
 export function changeRecord(image, edit) {
-  const after = structuredClone(recordOf(image));
+  const after = copyOf(recordOf(image));
   edit(after);
   applyChanges([{ reader: reviewSettings.reader, image, after: tidyRecord(after) }]);
 }

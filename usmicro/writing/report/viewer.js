@@ -36,7 +36,8 @@ export let view = { x: 0, y: 0, scale: 1 };
 /**
  * Tells other scripts what happens in the viewer: "open" (an image is shown), "frame" (another
  * frame of a cine is shown), "draw" (the findings were drawn anew), "move" (the view has changed),
- * "tool" (`detail` is the new tool of the pointer or null), "select" (`detail` is the focus in the
+ * "rows" (a table shows other rows), "tool" (`detail` is the new tool of the pointer or null),
+ * "select" (`detail` is the focus in the
  * panel or null) and "close".
  */
 export const viewerEvents = new EventTarget();
