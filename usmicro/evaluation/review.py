@@ -330,7 +330,9 @@ class _ReviewReader:
             return row
         if isinstance(row, FindingComment):
             return replace(row, number=number)
-        return replace(row, **{kind: number})
+        if isinstance(row, FocusReview):
+            return replace(row, focus=number)
+        return replace(row, mass=number)
 
     def _count_as_reviewed(self, row: AnyRow) -> None:
         """Count the image of a row as completely read."""

@@ -221,10 +221,14 @@ def test_blind_mode_is_switched_on_and_off_on_all_open_pages(review):
 def test_every_page_of_a_report_hides_its_counts(review_browser, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "MOST_ON_ONE", 5)
     monkeypatch.setattr(page, "PAGE_SIZE", 3)
-    warning = {"code": "mask-shared", "count": 2, "examples": ["a.png"], "title": "t", "advice": "a"}
-    run = make_run(
-        tmp_path / "r", made_analysis(), copies=4, recorded={"warnings": [warning]}
-    )
+    warning = {
+        "code": "mask-shared",
+        "count": 2,
+        "examples": ["a.png"],
+        "title": "t",
+        "advice": "a",
+    }
+    run = make_run(tmp_path / "r", made_analysis(), copies=4, recorded={"warnings": [warning]})
     main = page.write_report(run)
     for report in (main, run / "report/page-001.html"):
         review_browser.open(report)

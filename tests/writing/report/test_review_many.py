@@ -63,7 +63,9 @@ def test_markers_outside_the_view_are_not_drawn_and_come_back(opened):
     opened.keys("n")  # enlarges
     shown = opened.get(f"{VISIBLE}.length")
     assert 0 < shown < FOCI / 2
-    left, right = opened.get("[stage, byId('panel')].map((one) => one.getBoundingClientRect().left)")
+    left, right = opened.get(
+        "[stage, byId('panel')].map((one) => one.getBoundingClientRect().left)"
+    )
     inside = f"""{VISIBLE}.every((one) => {{ const {{ right, left }} = one.getBoundingClientRect();
       return right > {left} - 200 && left < {right} + 200; }})"""
     assert opened.get(inside)

@@ -19,7 +19,9 @@ DECLARATION = re.compile(r"^(?:async )?(?:function|const|let|var|class) (\w+)", 
 
 
 def test_every_script_is_on_the_page():
-    assert sorted((*SCRIPTS, HOME_SCRIPT, BLIND_SCRIPT)) == sorted(path.name for path in FOLDER.glob("*.js"))
+    assert sorted((*SCRIPTS, HOME_SCRIPT, BLIND_SCRIPT)) == sorted(
+        path.name for path in FOLDER.glob("*.js")
+    )
 
 
 def test_the_joined_script_has_no_imports_and_exports():

@@ -47,9 +47,9 @@ class FilmFrames(NamedTuple):
 def chosen_frames(analysis: AnalysisLike, analysed: Sequence[int], most: int) -> FilmFrames:
     """Return the frames of a film: all that were analysed, or a choice if they are too many.
 
-    Half of the choice is spread evenly over the analysed frames. The other half shows listed foci or
-    masses: first the key frame and the best frames of the foci, the most confident first, then an
-    even spread of the rest.
+    Half of the choice is spread evenly over the analysed frames. The other half shows listed foci
+    or masses: first the key frame and the best frames of the foci, the most confident first, then
+    an even spread of the rest.
 
     Parameters
     ----------
