@@ -18,8 +18,18 @@ from numpy.typing import NDArray
 
 from benchmarks.calibration.halves import FACTOR, Measured, measure
 from benchmarks.calibration.images import ReadImage, read_images
+from benchmarks.calibration.thresholds import (
+    MASS_POINTS,
+    SCORE_POINTS,
+    Findings,
+    mass_findings,
+    measure_halves,
+    score_findings,
+)
 from benchmarks.markdown import replace_generated_part, table
+from usmicro.calibration.fitting import FALSE_CALCIFIED, FALSE_MASSES
 from usmicro.errors import UsmicroError
+from usmicro.settings import Settings
 
 ASKED = 0.5
 """False foci per image that are asked for."""
@@ -35,6 +45,13 @@ HEAD = (
     *("found, before", "after", f"change of found at {ASKED:g}", "loss, before", "after"),
 )
 """Columns of the tables of rates."""
+
+THRESHOLD_HEAD = (
+    *("hospital", "counted", "others", "threshold", "false per image, before", "after"),
+    *(f"within a factor {FACTOR:g}, before", "after", "error of log rate, before", "after"),
+    *("found, before", "after"),
+)
+"""Columns of the tables of the thresholds of masses and calcification."""
 
 MASS_THRESHOLDS = (0.2, 0.45, 0.7, 0.9)
 SCORES = (0.3, 0.5, 0.65, 0.8, 0.9)
@@ -75,6 +92,14 @@ def tables(images: Sequence[ReadImage]) -> str:
         _false_masses(images),
         "Share of the images without calcifications that reach a score, hospital not seen",
         _calcified(images),
+        f"`anatomy.mass_threshold` chosen on half of the patients for {FALSE_MASSES:g} false "
+        "masses per image",
+        _thresholds(
+            mass_findings(images), MASS_POINTS, FALSE_MASSES, Settings().anatomy.mass_threshold
+        ),
+        "`labels.calcification` chosen on half of the patients, for calling "
+        f"{FALSE_CALCIFIED:g} of the images without calcifications calcified",
+        _thresholds(score_findings(images), SCORE_POINTS, FALSE_CALCIFIED, 0.0),
     ]
     return "\n\n".join(parts)
 
@@ -151,6 +176,24 @@ def _calcified(images: Sequence[ReadImage]) -> str:
         shares = (f"{(scores >= least).mean():.3f}" for least in SCORES)
         rows.append((source, f"{len(scores)}", *shares))
     return table(("hospital", "images", *(f"{value:g}" for value in SCORES)), rows)
+
+
+def _thresholds(
+    findings: Sequence[Findings], points: Sequence[float], asked: float, least: float
+) -> str:
+    rows = []
+    for source in sorted({one.image.source for one in findings}):
+        half = measure_halves(findings, source, points, asked, least)
+        rows.append(
+            (
+                *(source, f"{half.used:.0f}", f"{half.others:.0f}", f"{half.threshold:.2f}"),
+                *(f"{half.before:.3f}", f"{half.after:.3f}"),
+                *(f"{half.within_before:.2f}", f"{half.within_after:.2f}"),
+                *(f"{half.error_before:.2f}", f"{half.error_after:.2f}"),
+                *(f"{half.found_before:.2f}", f"{half.found_after:.2f}"),
+            )
+        )
+    return table(THRESHOLD_HEAD, rows)
 
 
 if __name__ == "__main__":

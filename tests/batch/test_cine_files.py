@@ -7,6 +7,7 @@ import pytest
 import usmicro
 from benchmarks.reliability.folders import comparable
 from benchmarks.reliability.scans import colour_cine, small
+from tests.helpers.made_run import report_data
 from tests.helpers.run_outputs import run
 from usmicro.phantom import write_dicom, write_png
 from usmicro.settings import read_settings
@@ -48,6 +49,8 @@ def test_only_the_cine_has_a_contact_sheet_and_frames(finished):
     pictures = {f"{FRAMES}/{frame['picture']}" for frame in cine["frames"]}
     assert 1 <= len(pictures) <= 3
     assert of_cines(finished) == pictures | {f"{FRAMES}/cine.json", SHEET}
+    images = report_data((finished / "report.html").read_text(encoding="utf-8"))["images"]
+    assert [image["cine"]["folder"] for image in images if "cine" in image] == [FRAMES]
 
 
 def test_any_number_of_workers_and_a_rebuilt_report_give_the_same_bytes(scans, finished, tmp_path):
@@ -68,6 +71,14 @@ def test_a_resumed_run_writes_files_that_are_gone_or_changed(scans, finished, tm
     run(scans, tmp_path / "r", resume=True)
     assert comparable(tmp_path / "r") == comparable(finished)
     assert (tmp_path / "r" / "overlays" / "sub.png").stat().st_mtime_ns == still
+
+
+def test_an_overwritten_run_with_fewer_frames_deletes_the_others(scans, tmp_path):
+    run(scans, tmp_path / "r")
+    settings = read_settings(None, ["report.frames=1"])
+    run(scans, tmp_path / "r", overwrite=True, settings=settings)
+    run(scans, tmp_path / "one", settings=settings)
+    assert comparable(tmp_path / "r") == comparable(tmp_path / "one")
 
 
 def test_overwrite_deletes_them_and_no_others(scans, tmp_path):

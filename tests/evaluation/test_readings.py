@@ -280,3 +280,48 @@ def test_decided_detections_hit_their_target_wherever_they_lie():
     )
     assert detections.target.tolist() == [-1, 0, -1]
     assert np.flatnonzero(detections.false_positive).tolist() == [0, 2]
+
+
+def test_comments_are_shown_beside_what_they_are_about(run, tmp_path):
+    review = write_review(
+        tmp_path / "review.csv",
+        image_review(comment="dense & dark"),
+        focus_review(1, 30, 30, comment="sure"),
+        focus_review(2, 60, 40, "rejected", comment="vessel <b>"),
+        focus_review("", 10, 70, "added", comment="faint"),
+        mass_review(comment="lobulated"),
+        {**focus_review(1, 30, 30, "", image="c.png", comment="ask AB")},
+    )
+    evaluate(run, review, out=tmp_path / "out")
+    foci = list(csv.DictReader((tmp_path / "out" / "foci.csv").open()))
+    found = {(row["image"], row["outcome"], row["comment"]) for row in foci}
+    assert found >= {
+        ("a.png", "found", "sure"),
+        ("a.png", "false", "vessel <b>"),
+        ("a.png", "missed", "faint"),
+    }
+    images = list(csv.DictReader((tmp_path / "out" / "images.csv").open()))
+    assert images[0]["comment"] == "dense & dark; mass 1: lobulated"
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "<q>vessel &lt;b&gt;</q>" in page
+    assert "<q>faint</q>" in page
+
+
+def test_a_comment_without_decision_leaves_its_focus_undecided(run, tmp_path):
+    row = focus_review(2, 60, 40, "", comment="ask AB")
+    bare = write_review(tmp_path / "bare.csv", image_review(), focus_review(1, 30, 30))
+    review = write_review(tmp_path / "r.csv", image_review(), focus_review(1, 30, 30), row)
+    assert values(evaluate(run, review)) == values(evaluate(run, bare))
+    evaluation = evaluate(run, review)
+    assert evaluation.comments.on_focus("a.png", 2) == "ask AB"
+    assert any("1 listed foci" in remark for remark in evaluation.remarks)
+
+
+def test_comments_of_several_readers_have_their_names(run, tmp_path):
+    rows = [
+        {**row, "reader": reader}
+        for reader in ("AB", "CD")
+        for row in (image_review(), focus_review(1, 30, 30, comment=f"of {reader}"))
+    ]
+    evaluation = evaluate(run, write_review(tmp_path / "review.csv", *rows))
+    assert evaluation.comments.on_focus("a.png", 1) == "AB: of AB; CD: of CD"

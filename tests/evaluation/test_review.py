@@ -7,7 +7,6 @@ from tests.helpers.reviews import focus_review, mass_review, write_review
 from usmicro.errors import UsageError
 from usmicro.evaluation.review import read_review
 from usmicro.evaluation.review_cells import REVIEW_COLUMNS
-from usmicro.writing.report.page import run_id
 from usmicro.writing.report.run import read_run
 
 
@@ -205,7 +204,9 @@ def test_the_identifier_of_the_run_tells_a_review_of_another_run(run, tmp_path):
         mass_review(x=29.5),
         mass_review(x=27, image="c.png"),
     )
-    file = write_review(tmp_path / "review.csv", *(row | {"run": run_id(run)} for row in rows[:1]))
+    file = write_review(
+        tmp_path / "review.csv", *(row | {"run": run.identifier} for row in rows[:1])
+    )
     assert read_review(file, run).foci[0].focus == 1  # moved
     review = read_review(write_review(file, *(row | {"run": "0123456789ab"} for row in rows)), run)
     assert not review.fits

@@ -14,6 +14,8 @@ from usmicro.writing.report.embedding import safe_json
 FOLDER = "report/frames/cine"
 STORED = (*range(10, 30), *range(40, 48), 55)
 """Numbers of the frames that are stored, of the frames 0 to 59."""
+EVEN = (16, 28, 40)
+"""Those of them that were chosen whatever was found."""
 LAST, KEY, RATE = 59, 20, 20.0
 TRACKS = {1: (10, 18, 12), 2: (15, 29, 20), 3: (42, 55, 50)}
 """First, last and best frame of each focus; the best frame of focus 3 is not stored."""
@@ -101,6 +103,7 @@ def make_cine(
             "1": [[frame, round(0.5 + 0.04 * (frame - 10), 3)] for frame in range(10, 19)],
             "2": [[frame, 0.2] for frame in range(15, 30)],
         },
+        "even": list(EVEN),
         "analysed": LAST + 1,
         "first_frame": 0,
         "last_frame": LAST,

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from usmicro.evaluation.measures import main_descriptor
-from usmicro.evaluation.overlaps import match_areas
+from usmicro.evaluation.overlaps import match_areas, numbers_in
 from usmicro.evaluation.pairs import match_pairs
 from usmicro.evaluation.readings import Reading
 from usmicro.evaluation.targets import Target
@@ -162,10 +162,10 @@ def _agreed_masses(truths: Sequence[ImageTruth]) -> UserMasks | None:
     if len(masses) != len(loaded):
         return None
     first = masses[0]
-    numbers = [int(number) for number in np.unique(first) if number > 0]
+    numbers = numbers_in(first)
     votes = {number: (first == number).astype(np.int32) for number in numbers}
     for other in masses[1:]:
-        theirs = [int(number) for number in np.unique(other) if number > 0]
+        theirs = numbers_in(other)
         if len(theirs) != len(numbers):
             return None
         renumbered = np.zeros(other.shape, np.int32)

@@ -12,6 +12,7 @@ from typing import Any
 
 from usmicro import __version__
 from usmicro.errors import UsageError
+from usmicro.evaluation.comments import Comments, comments_of
 from usmicro.evaluation.group_measures import froc_of, measure_groups, measures_of
 from usmicro.evaluation.matching import compare
 from usmicro.evaluation.metrics import LEAST_DISTANCE_PX
@@ -120,6 +121,7 @@ def evaluate(
         readers=readers,
         run=run,
         groups=groups,
+        comments=Comments() if labels.review is None else comments_of(labels.review),
     )
     if out is not None:
         _write(evaluation, Path(out))

@@ -173,6 +173,7 @@ class Galleries:
             focus.frame,
             focus.focus,
             f"focus {focus.focus}, confidence {focus.confidence:.2f}, {focus.label}",
+            comment=self._evaluation.comments.on_focus(image.name, focus.focus),
         )
 
     def _missed_tile(self, missed: Missed) -> str:
@@ -189,7 +190,16 @@ class Galleries:
             None if candidate is None else candidate.focus,
             text,
             missed.mark,
+            comment=self._comment(missed),
         )
+
+    def _comment(self, missed: Missed) -> str:
+        """Return the comments on a missed focus, and on the candidate that hits it."""
+        comments, image = self._evaluation.comments, missed.image.name
+        texts = [comments.on_mark(image, missed.target)]
+        if missed.candidate is not None:
+            texts.append(comments.on_focus(image, missed.candidate.focus))
+        return "; ".join(filter(None, texts))
 
     def _focus_tile(
         self,
@@ -199,6 +209,8 @@ class Galleries:
         number: int | None,
         text: str,
         mark: int | None = None,
+        *,
+        comment: str,
     ) -> str:
         link = self._links.link(image.name, number)
         missing = ""
@@ -208,7 +220,7 @@ class Galleries:
         box = self._crops.around_focus(self._rows[image.name], *place)
         rings = list(self._rings(image, box, number, mark, frame))
         picture = self._crops.draw(image.name, frame, box, rings, title=f"{image.name}, {text}")
-        return _tile(image.name, text, link, picture, missing=missing)
+        return _tile(image.name, text, link, picture, missing=missing, comment=comment)
 
     def _rings(
         self, image: ComparedImage, box: Box, number: int | None, mark: int | None, frame: int
@@ -245,7 +257,9 @@ class Galleries:
             text += ", no true mass"
         elif not found:
             text += ", none found"
-        return _tile(image.name, text, self._links.link(image.name), picture, wide=True)
+        comment = self._evaluation.comments.on_masses(image.name)
+        link = self._links.link(image.name)
+        return _tile(image.name, text, link, picture, wide=True, comment=comment)
 
 
 def is_inside(box: Box, x: float, y: float) -> bool:
@@ -270,9 +284,16 @@ def _bounds(paths: Sequence[str], shape: tuple[int, int]) -> Box:
 
 
 def _tile(
-    name: str, text: str, link: str, picture: str, *, missing: str = "", wide: bool = False
+    name: str,
+    text: str,
+    link: str,
+    picture: str,
+    *,
+    missing: str = "",
+    wide: bool = False,
+    comment: str = "",
 ) -> str:
-    """Return a figure that links to the report."""
+    """Return a figure that links to the report, with the comment of a reader."""
     shown = (
         picture or f'<span class="nothing">{escape(missing or "The run has no picture.")}</span>'
     )
@@ -281,5 +302,6 @@ def _tile(
         address = escape(link, quote=True)
         shown, title = f'<a href="{address}">{shown}</a>', f'<a href="{address}">{title}</a>'
     style = "tile wide" if wide else "tile"
-    caption = f"<figcaption>{title}<br>{escape(text)}</figcaption>"
+    remark = f"<br><q>{escape(comment)}</q>" if comment else ""
+    caption = f"<figcaption>{title}<br>{escape(text)}{remark}</figcaption>"
     return f'<figure class="{style}">{shown}{caption}</figure>'

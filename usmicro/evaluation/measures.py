@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from usmicro.evaluation.metrics import (
     Detections,
     Indices,
+    RankedDetections,
     auc,
     bootstrap,
-    free_response,
     kappa,
 )
-from usmicro.evaluation.rows import Result, fraction, result_over_images
+from usmicro.evaluation.rows import Result, fraction
 
 DESCRIPTORS = ("in a mass", "intraductal", "outside a mass")
 """Calcification descriptors. The first of these that applies is the main descriptor of an image.
@@ -57,27 +59,28 @@ def calcification_results(
     if not ratings:
         return []
 
-    def ranking(drawn: list[CalcificationRating]) -> float:
-        return auc([image.score for image in drawn], [image.true != "none" for image in drawn])
+    # arrays, since each of a thousand draws of the bootstrap chooses among them
+    scores = np.array([image.score for image in ratings], dtype=float)
+    true = np.array([image.true != "none" for image in ratings])
+    reported = np.array([image.reported != "none" for image in ratings])
+    places = as_numbers(
+        [main_descriptor(image.true) for image in ratings],
+        [main_descriptor(image.reported) for image in ratings],
+    )
 
-    def agreement_on_presence(drawn: list[CalcificationRating]) -> float:
-        return kappa(
-            [str(image.true != "none") for image in drawn],
-            [str(image.reported != "none") for image in drawn],
-        )
+    def ranking(drawn: Indices) -> float:
+        return auc(scores[drawn], true[drawn])
 
-    def agreement_on_descriptor(drawn: list[CalcificationRating]) -> float:
-        return kappa(
-            [main_descriptor(image.true) for image in drawn],
-            [main_descriptor(image.reported) for image in drawn],
-        )
+    def agreement_on_presence(drawn: Indices) -> float:
+        return kappa(true[drawn], reported[drawn])
 
-    def positive_rate(calcified: bool) -> Callable[[list[CalcificationRating]], float]:
-        return lambda drawn: fraction(
-            [image.reported != "none" for image in drawn if (image.true != "none") is calcified]
-        )
+    def agreement_on_descriptor(drawn: Indices) -> float:
+        return kappa(places[0][drawn], places[1][drawn])
 
-    measures: dict[str, Callable[[list[CalcificationRating]], float]] = {
+    def positive_rate(calcified: bool) -> Callable[[Indices], float]:
+        return lambda drawn: fraction(reported[drawn][true[drawn] == calcified])
+
+    measures: dict[str, Callable[[Indices], float]] = {
         "calcification score, AUC": ranking,
         "calcification present, kappa": agreement_on_presence,
         "calcification descriptor, kappa": agreement_on_descriptor,
@@ -87,8 +90,15 @@ def calcification_results(
     if any(image.true == PRESENT for image in ratings):
         del measures["calcification descriptor, kappa"]
     return [
-        result_over_images(ratings, statistic, name, groups) for name, statistic in measures.items()
+        (name, bootstrap(statistic, len(ratings), groups=groups), len(ratings))
+        for name, statistic in measures.items()
     ]
+
+
+def as_numbers(*texts: Sequence[str]) -> list[NDArray[np.intp]]:
+    """Return lists of texts as arrays of numbers, which are equal and sorted as the texts are."""
+    number = {text: index for index, text in enumerate(sorted(set(chain(*texts))))}
+    return [np.array([number[text] for text in some], dtype=np.intp) for some in texts]
 
 
 def main_descriptor(text: str) -> str:
@@ -139,9 +149,11 @@ def _curve_results(
     rates: Sequence[float],
     groups: Sequence[Indices] | None,
 ) -> list[Result]:
+    ranked = RankedDetections(images)
+
     def sensitivity(rate: float) -> Callable[[Indices], float]:
-        return lambda drawn: free_response(
-            images, np.bincount(drawn, minlength=len(images))
+        return lambda drawn: ranked.free_response(
+            np.bincount(drawn, minlength=len(images))
         ).sensitivity_at(rate)
 
     return [
@@ -173,15 +185,14 @@ def listed_results(
     groups : sequence of arrays, optional
         Indices of images that are drawn together, as in `bootstrap`.
     """
-    hit_counts, false_counts = [], []
-    for image in images:
-        is_listed = image.confidence >= listed
-        hit_counts.append(int(((image.target >= 0) & is_listed).sum()))
-        false_counts.append(int((image.false_positive & is_listed).sum()))
-    target_counts = [image.target_count for image in images]
+    is_listed = [image.confidence >= listed for image in images]
+    pairs = list(zip(images, is_listed, strict=True))
+    hit_counts = np.array([((image.target >= 0) & shown).sum() for image, shown in pairs])
+    false_counts = np.array([(image.false_positive & shown).sum() for image, shown in pairs])
+    target_counts = np.array([image.target_count for image in images])
 
-    def total(counts: Sequence[int], drawn: Indices) -> int:
-        return sum(counts[i] for i in drawn)
+    def total(counts: NDArray[np.intp], drawn: Indices) -> int:
+        return int(counts[drawn].sum())
 
     def sensitivity(drawn: Indices) -> float:
         targets = total(target_counts, drawn)
@@ -196,7 +207,7 @@ def listed_results(
         return total(false_counts, drawn) / len(drawn)
 
     measures = {}
-    if any(target_counts):
+    if target_counts.any():
         measures = {"sensitivity": sensitivity, "F1": f1}
     measures["false positives per image"] = false_positives
     return [

@@ -49,12 +49,12 @@ def auc(scores: ArrayLike, positive: ArrayLike) -> float:
     return float((below + not_above).mean() / (2 * len(negatives)))
 
 
-def kappa(one: Sequence[str], other: Sequence[str]) -> float:
+def kappa(one: ArrayLike, other: ArrayLike) -> float:
     """Compute Cohen's kappa of two raters.
 
     Parameters
     ----------
-    one, other : sequence of str
+    one, other : array of str, int or bool, shape (n,)
         Category of each case, by each rater.
 
     Returns
@@ -219,21 +219,35 @@ def free_response(images: Sequence[Detections], weights: ArrayLike | None = None
     ----------
     Bunch, Hamilton, Sanderson and Simmons, Proceedings of SPIE 127 (1977) 124.
     """
-    weight = np.ones(len(images)) if weights is None else np.asarray(weights, dtype=float)
-    confidence = np.concatenate([image.confidence for image in images]) if images else np.empty(0)
-    order = np.argsort(-confidence, kind="stable")
-    counted = np.repeat(weight, [len(image.confidence) for image in images])[order]
-    is_hit = np.concatenate([image.target >= 0 for image in images])[order]
-    is_false = np.concatenate([image.false_positive for image in images])[order]
-    hits, false = np.cumsum(counted * is_hit), np.cumsum(counted * is_false)
-    confidence = confidence[order]
-    # a threshold cannot separate equal confidences, so only the last of them gives a point
-    is_last = np.empty(0, bool)
-    if len(confidence):
-        is_last = np.append(confidence[1:] != confidence[:-1], True)
-    targets = float(sum(w * image.target_count for w, image in zip(weight, images, strict=True)))
-    sensitivity = hits[is_last] / targets if targets else np.full(int(is_last.sum()), np.nan)
-    return FreeResponse(confidence[is_last], false[is_last] / weight.sum(), sensitivity)
+    return RankedDetections(images).free_response(weights)
+
+
+class RankedDetections:
+    """The detections of all images, ranked by confidence once for many free-response curves."""
+
+    def __init__(self, images: Sequence[Detections]) -> None:
+        confidence = np.concatenate([np.empty(0), *(image.confidence for image in images)])
+        order = np.argsort(-confidence, kind="stable")
+        counts = [len(image.confidence) for image in images]
+        self._confidence = confidence[order]
+        self._image = np.repeat(np.arange(len(images)), counts)[order]
+        nothing = np.empty(0, bool)
+        self._is_hit = np.concatenate([nothing, *(image.target >= 0 for image in images)])[order]
+        self._is_false = np.concatenate([nothing, *(i.false_positive for i in images)])[order]
+        # a threshold cannot separate equal confidences, so only the last of them gives a point
+        ranked = self._confidence
+        self._is_last = np.append(ranked[1:] != ranked[:-1], np.ones(min(1, len(ranked)), bool))
+        self._targets = np.array([image.target_count for image in images], dtype=float)
+
+    def free_response(self, weights: ArrayLike | None = None) -> FreeResponse:
+        """Compute the curve; `weights` is the number of times that each image counts."""
+        count = len(self._targets)
+        weight = np.ones(count) if weights is None else np.asarray(weights, dtype=float)
+        counted = weight[self._image]
+        hits, false = np.cumsum(counted * self._is_hit), np.cumsum(counted * self._is_false)
+        last, targets = self._is_last, float((weight * self._targets).sum())
+        sensitivity = hits[last] / targets if targets else np.full(int(last.sum()), np.nan)
+        return FreeResponse(self._confidence[last], false[last] / weight.sum(), sensitivity)
 
 
 @dataclass(frozen=True)

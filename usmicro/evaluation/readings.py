@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,14 +64,18 @@ def reading_of(review: Review, reader: str, run: Run, listed: float) -> Reading:
     reading = Reading(reader or "reader without a name")
     complete = {row.image for row in own.images if row.reviewed}
     rows = {row["image"]: row for row in run.images if row["status"] == "ok"}
+    foci_of, masses_of_image = defaultdict(list), defaultdict(list)
+    for focus in own.foci:
+        foci_of[focus.image].append(focus)
+    for mass in own.masses:
+        masses_of_image[mass.image].append(mass)
     undecided, unknown_masses = 0, 0
     for image in sorted(complete):
         truth = reading.images.setdefault(image, ImageTruth())
-        foci = [row for row in own.foci if row.image == image]
-        undecided += _add_foci(truth, foci, run, image, listed, fits=review.fits)
+        undecided += _add_foci(truth, foci_of[image], run, image, listed, fits=review.fits)
         if image not in rows:
             continue  # it failed in this run
-        masses = [row for row in own.masses if row.image == image]
+        masses = masses_of_image[image]
         if _masses_are_known(masses, run, image, fits=review.fits):
             truth.load_masks = partial(_masks, run, rows[image], masses)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from usmicro.evaluation.comments import Comments
 from usmicro.evaluation.group_measures import GroupRow
 from usmicro.evaluation.matching import Comparison
 from usmicro.evaluation.metrics import FreeResponse
@@ -37,6 +38,8 @@ class Evaluation:
     """Agreement of several readers with one another and with the program."""
     groups: list[GroupRow] = field(default_factory=list)
     """The measures of each group of images."""
+    comments: Comments = field(default_factory=Comments)
+    """The comments of the readers; empty without a review."""
 
     @property
     def remarks(self) -> list[str]:

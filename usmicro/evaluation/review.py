@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from usmicro.errors import UsageError, reason_of
+from usmicro.errors import UsageError
 from usmicro.evaluation.metrics import LEAST_DISTANCE_PX
 from usmicro.evaluation.names import ImageNames
 from usmicro.evaluation.review_cells import (
@@ -27,16 +25,18 @@ from usmicro.evaluation.review_cells import (
 )
 from usmicro.evaluation.review_rows import (
     Decision,
+    FindingComment,
     FocusReview,
     ImageReview,
     MassReview,
     Problem,
     Review,
 )
-from usmicro.writing.report.page import run_id
+from usmicro.evaluation.review_table import read_table
 from usmicro.writing.report.run import Run
 
 __all__ = [
+    "FindingComment",
     "FocusReview",
     "ImageReview",
     "MassReview",
@@ -54,7 +54,8 @@ SAME_PLACE_PX = 0.05
 """Largest difference of a position in a review from that in the tables of its run, pixels: a review
 has two decimals, and a table six significant digits."""
 
-AnyRow = FocusReview | MassReview | ImageReview
+Placed = FocusReview | MassReview | FindingComment
+AnyRow = Placed | ImageReview
 
 
 def is_review(columns: Iterable[str]) -> bool:
@@ -101,7 +102,7 @@ class _ReviewReader:
         self._example = run.images[0]["image"] if run.images else "none"
         self._names = ImageNames(row["image"] for row in run.images)
         self._shapes = {row["image"]: (row["rows"], row["columns"]) for row in run.images}
-        self._run_id = run_id(run)
+        self._run_id = run.identifier
         self._places = {
             (kind, name): {row[kind]: (row["x_px"], row["y_px"], row["frame"]) for row in rows}
             for kind, table in (("focus", run.foci), ("mass", run.masses))
@@ -113,7 +114,7 @@ class _ReviewReader:
 
     def add(self, path: Path) -> None:
         """Read a file."""
-        columns, lines = _table(path)
+        columns, lines = read_table(path)
         if missing := [name for name in NEEDED_COLUMNS if name not in columns]:
             raise UsageError(
                 f"{path}: is not a review: the columns {', '.join(missing)} are missing; expected "
@@ -153,6 +154,7 @@ class _ReviewReader:
             [row for row in rows if isinstance(row, FocusReview)],
             [row for row in rows if isinstance(row, MassReview)],
             [row for row in rows if isinstance(row, ImageReview)],
+            [row for row in rows if isinstance(row, FindingComment)],
             problems,
             self._fits,
         )
@@ -183,6 +185,8 @@ class _ReviewReader:
             parsed, key = self._focus(row, where, decision, common)
         elif mass is not None:
             parsed, key = self._mass(row, where, mass, common)
+        elif any(row.get(column, "").strip() for column in ("focus", "mass_number")):
+            parsed, key = self._comment(row, where, common)
         else:
             answer = None
             try:
@@ -260,6 +264,25 @@ class _ReviewReader:
         self._check_number("mass", mass, where, is_moved=outline is not None)
         return mass, ("mass", number, None if number else outline)
 
+    def _comment(
+        self, row: Cells, where: str, common: dict[str, Any]
+    ) -> tuple[FindingComment, tuple[object, ...]]:
+        """Return a comment on a finding without a decision, and what tells it from others."""
+        if not common["comment"]:
+            raise CellError("expected a decision or a comment on a focus or mass", "neither")
+        kind: Literal["focus", "mass"] = "focus" if row["focus"].strip() else "mass"
+        position = position_in(row, self._shapes[common["image"]])
+        comment = FindingComment(
+            **common,
+            kind=kind,
+            number=whole_number_in(row, "focus" if kind == "focus" else "mass_number", 1),
+            frame=whole_number_in(row, "frame", 0) or 0,
+            x_px=position[0],
+            y_px=position[1],
+        )
+        self._check_number(kind, comment, where, is_moved=False)
+        return comment, ("comment", kind, comment.number)
+
     def _word(self, row: Cells, column: str, words: Sequence[str], where: str) -> str | None:
         """Return a word; an unknown word is a problem and counts as an empty cell."""
         try:
@@ -268,11 +291,9 @@ class _ReviewReader:
             self._problem(f"{error.expected}; cell not used", where, error.found)
             return None
 
-    def _check_number(
-        self, kind: str, row: FocusReview | MassReview, where: str, *, is_moved: bool
-    ) -> None:
+    def _check_number(self, kind: str, row: Placed, where: str, *, is_moved: bool) -> None:
         """Note if a focus or mass belongs to another run; `is_moved` is True if it may be moved."""
-        number = row.focus if isinstance(row, FocusReview) else row.mass
+        number = _number_of(row)
         if number is None:
             return
         there = self._places.get((kind, row.image), {}).get(number)
@@ -293,20 +314,25 @@ class _ReviewReader:
         """
         if isinstance(row, ImageReview):
             return row
-        kind = "focus" if isinstance(row, FocusReview) else "mass"
+        kind = _kind_of(row)
         distances = {
             number: _distance(row, there)
             for number, there in self._places.get((kind, row.image), {}).items()
         }
         number = min(distances, key=lambda number: distances[number], default=None)
         most = SAME_PLACE_PX
-        if isinstance(row, FocusReview):
-            most = max(LEAST_DISTANCE_PX, (row.diameter_px or 0.0) / 2)
+        if kind == "focus":
+            diameter = row.diameter_px if isinstance(row, FocusReview) else None
+            most = max(LEAST_DISTANCE_PX, (diameter or 0.0) / 2)
         if number is not None and distances[number] > most:
             number = None
+        if _number_of(row) is None:
+            return row
+        if isinstance(row, FindingComment):
+            return replace(row, number=number)
         if isinstance(row, FocusReview):
-            return row if row.focus is None else replace(row, focus=number)
-        return row if row.mass is None else replace(row, mass=number)
+            return replace(row, focus=number)
+        return replace(row, mass=number)
 
     def _count_as_reviewed(self, row: AnyRow) -> None:
         """Count the image of a row as completely read."""
@@ -325,53 +351,21 @@ class _ReviewReader:
         )
 
 
-def _distance(row: FocusReview | MassReview, place: tuple[float, float, int]) -> float:
+def _kind_of(row: Placed) -> str:
+    """Return the table that a row is about."""
+    if isinstance(row, FindingComment):
+        return row.kind
+    return "focus" if isinstance(row, FocusReview) else "mass"
+
+
+def _number_of(row: Placed) -> int | None:
+    """Return the number of the focus or mass that a row is about."""
+    if isinstance(row, FindingComment):
+        return row.number
+    return row.focus if isinstance(row, FocusReview) else row.mass
+
+
+def _distance(row: Placed, place: tuple[float, float, int]) -> float:
     """Return the distance of a row from a place (column, row, frame); infinite in other frames."""
     x_px, y_px, frame = place
     return math.hypot(row.x_px - x_px, row.y_px - y_px) if row.frame == frame else math.inf
-
-
-Line = tuple[int, list[str], str]
-"""Number of the line on which a row ends, its cells, and why it cannot be used, if so."""
-
-
-def _table(path: Path) -> tuple[list[str], Iterator[Line]]:
-    """Return the columns of a CSV table and its rows, without empty lines."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path}: cannot be read as a review ({reason_of(error)}); "
-            "expected review.csv as report.html exports it, UTF-8 text separated by commas"
-        ) from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        columns = [name.strip() for name in next(reader, [])]
-    except csv.Error:
-        columns = []
-    return columns, _lines(reader, len(columns), ends=text.endswith("\n"))
-
-
-def _lines(reader: Any, columns: int, *, ends: bool) -> Iterator[Line]:
-    """Yield the rows of a table; `ends` is True if its last line is complete."""
-    cut_off = "cut off, since the file ends within the row; row not used"
-    waiting: Line | None = None
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            at_end = "end of data" in str(error)
-            yield (
-                reader.line_num,
-                [],
-                cut_off if at_end else f"no valid CSV ({error}); row not used",
-            )
-            continue
-        if waiting is not None:
-            yield waiting
-        waiting = (reader.line_num, cells, "") if any(cells) else None
-    if waiting is not None:
-        is_cut = not ends and len(waiting[1]) < columns
-        yield (waiting[0], waiting[1], cut_off) if is_cut else waiting

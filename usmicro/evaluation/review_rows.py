@@ -68,6 +68,18 @@ class MassReview(ReviewRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindingComment(ReviewRow):
+    """A comment on a listed focus or mass on which the reader has not decided."""
+
+    kind: Literal["focus", "mass"]
+    number: int | None
+    """Number of the focus or mass in the tables of the run; None as in `FocusReview`."""
+    frame: int
+    x_px: float
+    y_px: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageReview(ReviewRow):
     """What a reader says about an image as a whole."""
 
@@ -105,6 +117,8 @@ class Review:
     foci: list[FocusReview] = field(default_factory=list)
     masses: list[MassReview] = field(default_factory=list)
     images: list[ImageReview] = field(default_factory=list)
+    comments: list[FindingComment] = field(default_factory=list)
+    """Comments on findings without a decision; the other rows have their own."""
     problems: list[Problem] = field(default_factory=list)
     fits: bool = True
     """True if the numbers of foci and masses are those of the run. If not, another run was
@@ -113,7 +127,8 @@ class Review:
     @property
     def readers(self) -> list[str]:
         """Names of the readers, sorted."""
-        return sorted({row.reader for row in (*self.images, *self.foci, *self.masses)})
+        rows = (*self.images, *self.foci, *self.masses, *self.comments)
+        return sorted({row.reader for row in rows})
 
     def of_reader(self, reader: str) -> Review:
         """Return the rows of one reader."""
@@ -122,6 +137,7 @@ class Review:
             [row for row in self.foci if row.reader == reader],
             [row for row in self.masses if row.reader == reader],
             [row for row in self.images if row.reader == reader],
+            [row for row in self.comments if row.reader == reader],
             self.problems,
             self.fits,
         )

@@ -10,10 +10,11 @@ import numpy as np
 from usmicro.evaluation.matching import ComparedImage, Comparison
 from usmicro.evaluation.measures import (
     CalcificationRating,
+    as_numbers,
     calcification_results,
     free_response_results,
 )
-from usmicro.evaluation.metrics import FreeResponse, auc, bootstrap, kappa
+from usmicro.evaluation.metrics import FreeResponse, Indices, auc, bootstrap, kappa
 from usmicro.evaluation.rows import Result, fraction, result_over_images
 from usmicro.evaluation.targets import Target
 from usmicro.model.findings import Focus
@@ -23,6 +24,8 @@ FALSE_POSITIVE_RATES = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 Hit = tuple[Focus, Target]
 """A focus and the target that it hits."""
+Statistic = Callable[[Indices], float]
+"""Computes a value from the indices of the drawn hits."""
 
 
 def measure_calcification(comparison: Comparison) -> list[Result]:
@@ -91,18 +94,24 @@ def measure_hits(
     def twinkling_is_stated(hit: Hit) -> bool:
         return hit[1].twinkling is not None and hit[0].twinkling != "not assessable"
 
-    def label_accuracy(hits: Sequence[Hit]) -> float:
-        return fraction([focus.label == target.label for focus, target in hits])
+    def label_accuracy(hits: Sequence[Hit]) -> Statistic:
+        is_right = np.array([focus.label == target.label for focus, target in hits])
+        return lambda drawn: fraction(is_right[drawn])
 
-    def label_kappa(hits: Sequence[Hit]) -> float:
-        return kappa([str(target.label) for _, target in hits], [focus.label for focus, _ in hits])
+    def label_kappa(hits: Sequence[Hit]) -> Statistic:
+        true, found = as_numbers(
+            [str(target.label) for _, target in hits], [focus.label for focus, _ in hits]
+        )
+        return lambda drawn: kappa(true[drawn], found[drawn])
 
-    def shadow_rate(hits: Sequence[Hit]) -> float:
-        return fraction([focus.shadow == "yes" for focus, _ in hits])
+    def shadow_rate(hits: Sequence[Hit]) -> Statistic:
+        has_shadow = np.array([focus.shadow == "yes" for focus, _ in hits])
+        return lambda drawn: fraction(has_shadow[drawn])
 
-    def twinkling_auc(hits: Sequence[Hit]) -> float:
-        scores = [focus.twinkling_score or 0.0 for focus, _ in hits]
-        return auc(scores, [bool(target.twinkling) for _, target in hits])
+    def twinkling_auc(hits: Sequence[Hit]) -> Statistic:
+        scores = np.array([focus.twinkling_score or 0.0 for focus, _ in hits])
+        twinkles = np.array([bool(target.twinkling) for _, target in hits])
+        return lambda drawn: auc(scores[drawn], twinkles[drawn])
 
     results: list[Result] = []
     for name, statistic, is_measured in (
@@ -122,7 +131,7 @@ def _over_hits(
     comparison: Comparison,
     listed: float,
     name: str,
-    statistic: Callable[[Sequence[Hit]], float],
+    statistic_of: Callable[[Sequence[Hit]], Statistic],
     is_measured: Callable[[Hit], bool],
     *,
     all_marked: bool,
@@ -136,8 +145,13 @@ def _over_hits(
             images.append(image)
     if not any(hits_by_image):
         return []
+    statistic = statistic_of([hit for hits in hits_by_image for hit in hits])
+    ends = np.cumsum([len(hits) for hits in hits_by_image])
+    places = [
+        np.arange(end - len(hits), end) for end, hits in zip(ends, hits_by_image, strict=True)
+    ]
     estimate = bootstrap(
-        lambda drawn: statistic([hit for i in drawn for hit in hits_by_image[i]]),
+        lambda drawn: statistic(np.concatenate([places[i] for i in drawn])),
         len(images),
         groups=comparison.patient_groups(images),
     )

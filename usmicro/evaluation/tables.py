@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from usmicro.evaluation.comments import Comments
 from usmicro.evaluation.matching import ComparedImage
 from usmicro.evaluation.metrics import FreeResponse
 from usmicro.evaluation.result import Cells, Evaluation
@@ -19,7 +20,11 @@ def froc_table(curve: FreeResponse) -> list[Cells]:
 
 def images_table(evaluation: Evaluation) -> list[Cells]:
     """Return one row per labelled image; a cell is None if its label was not given."""
-    return [_image_row(image, evaluation.listed) for image in evaluation.comparison.images]
+    return [
+        _image_row(image, evaluation.listed)
+        | {"comment": evaluation.comments.on_image(image.name) or None}
+        for image in evaluation.comparison.images
+    ]
 
 
 def _image_row(image: ComparedImage, listed: float) -> Cells:
@@ -55,12 +60,12 @@ def matches_table(evaluation: Evaluation) -> list[Cells]:
     """
     rows: list[Cells] = []
     for image in evaluation.comparison.images:
-        rows += _focus_rows(image)
-        rows += _missed_rows(image)
+        rows += _focus_rows(image, evaluation.comments)
+        rows += _missed_rows(image, evaluation.comments)
     return rows
 
 
-def _focus_rows(image: ComparedImage) -> list[Cells]:
+def _focus_rows(image: ComparedImage, comments: Comments) -> list[Cells]:
     detections = image.detections
     if detections is None:
         return []
@@ -81,12 +86,13 @@ def _focus_rows(image: ComparedImage) -> list[Cells]:
                 "confidence": focus.confidence,
                 "label_true": mark.label if mark else None,
                 "label": focus.label,
+                "comment": comments.on_focus(image.name, focus.focus) or None,
             }
         )
     return rows
 
 
-def _missed_rows(image: ComparedImage) -> list[Cells]:
+def _missed_rows(image: ComparedImage, comments: Comments) -> list[Cells]:
     if image.detections is None:
         return []
     rows: list[Cells] = []
@@ -105,6 +111,7 @@ def _missed_rows(image: ComparedImage) -> list[Cells]:
                 "confidence": None,
                 "label_true": mark.label,
                 "label": None,
+                "comment": comments.on_mark(image.name, mark) or None,
             }
         )
     return rows

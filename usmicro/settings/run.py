@@ -53,8 +53,8 @@ class ReportSettings(Checked):
 
     frames: int = described(
         100,
-        says="largest number of frames of a cine that the report plays, of those with listed foci "
-        "or masses; up to 40 kB each; 0 for none",
+        says="largest number of frames of a cine that the report plays: half of them spread "
+        "evenly, the others with listed foci or masses; up to 40 kB each; 0 for none",
         least=0,
     )
     details: int = described(

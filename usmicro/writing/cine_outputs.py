@@ -70,8 +70,9 @@ def write_cine(
     if analysis.outlines is None:
         return ()
     sheet = ContactSheet(analysis)
-    in_film = set(chosen_frames(analysis, film_frames))
-    film = FilmWriter(analysis, analysis.outlines, folder)
+    chosen = chosen_frames(analysis, analysis.outlines.analysed, film_frames)
+    in_film = set(chosen.stored)
+    film = FilmWriter(analysis, analysis.outlines, folder, even=chosen.even)
     for number, frame in frames_at(sorted(in_film.union(frames_of_foci(analysis)))):
         sheet.add(number, frame)
         if number in in_film:

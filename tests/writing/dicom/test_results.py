@@ -1,6 +1,6 @@
 import shutil
 import subprocess
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -8,87 +8,14 @@ import pydicom
 import pytest
 from pydicom.sr.coding import Code
 
-from tests.helpers.finished_analysis import made_analysis
+from tests.helpers.dicom_results import IDENTITY, items, write_source
 from usmicro.errors import DicomResultError
-from usmicro.loading.dicom.segmentation import read_segmentation
-from usmicro.loading.masks import read_masks
-from usmicro.writing.areas import FrameAreas
 from usmicro.writing.dicom.source import NO_DATE, read_source
 from usmicro.writing.tables import cell
 
 highdicom = pytest.importorskip("highdicom", reason='needs highdicom: pip install "usmicro[dicom]"')
 
 from usmicro.writing.dicom import codes, write_results  # noqa: E402
-
-IDENTITY = {
-    "PatientName": "Müller^Änne",
-    "PatientID": "X-1",
-    "PatientBirthDate": "19610203",
-    "PatientSex": "F",
-    "AccessionNumber": "A1",
-}
-FRAMES = 3
-
-
-@pytest.fixture(scope="module", params=[1, FRAMES], ids=["single", "cine"])
-def written(request, tmp_path_factory):
-    """Return an analysis of one frame or a cine, its anatomy, the source and both results."""
-    folder = tmp_path_factory.mktemp("dicom")
-    # the number of pixels is not a multiple of 8
-    analysis = made_analysis(rows=401, columns=635, frames=request.param)
-    analysis = in_last_frame(analysis, request.param - 1)
-    areas = FrameAreas()
-    for frame in range(request.param):
-        areas.add(frame, np.roll(analysis.labels, 5 * (request.param - 1 - frame), axis=1))
-    source = write_source(folder / "scan.dcm", analysis.labels.shape, request.param)
-    files = folder / "a" / "scan.sr.dcm", folder / "a" / "scan.seg.dcm"
-    write_results(
-        analysis, areas, read_source(source), "fingerprint", report=files[0], segmentation=files[1]
-    )
-    return analysis, areas, source, *files
-
-
-def in_last_frame(analysis, frame):
-    """Return the same findings, measured on another frame."""
-    foci = type(analysis.foci)(replace(focus, frame=frame) for focus in analysis.foci)
-    masses = type(analysis.masses)(replace(mass, frame=frame) for mass in analysis.masses)
-    return replace(analysis, foci=foci, masses=masses, frame=frame)
-
-
-def write_source(path, shape, frames, **more):
-    data = pydicom.Dataset()
-    data.file_meta = pydicom.dataset.FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    data.SpecificCharacterSet = "ISO_IR 100"
-    data.SOPClassUID = (
-        pydicom.uid.UltrasoundMultiFrameImageStorage
-        if frames > 1
-        else pydicom.uid.UltrasoundImageStorage
-    )
-    data.SOPInstanceUID, data.StudyInstanceUID, data.SeriesInstanceUID = (
-        f"1.2.840.{frames}.{number}" for number in (1, 2, 3)
-    )
-    data.file_meta.MediaStorageSOPClassUID, data.file_meta.MediaStorageSOPInstanceUID = (
-        data.SOPClassUID,
-        data.SOPInstanceUID,
-    )
-    data.Modality, data.StudyDate, data.StudyTime = "US", "20240517", "101112"
-    data.StudyID, data.ReferringPhysicianName, data.Manufacturer = "S1", "Doe^J", "Maker"
-    for name, value in {**IDENTITY, **more}.items():
-        setattr(data, name, value)
-    data.Rows, data.Columns, data.SamplesPerPixel, data.PhotometricInterpretation = (
-        *shape,
-        1,
-        "MONOCHROME2",
-    )
-    data.BitsAllocated = data.BitsStored = 8
-    data.HighBit, data.PixelRepresentation = 7, 0
-    if frames > 1:
-        data.NumberOfFrames = frames
-    pixels = bytes(shape[0] * shape[1] * frames)
-    data.PixelData = pixels + b"\0" * (len(pixels) % 2)
-    data.save_as(path, enforce_file_format=True)
-    return path
 
 
 @pytest.mark.parametrize("kind", [3, 4], ids=["report", "segmentation"])
@@ -113,171 +40,6 @@ def test_results_refer_to_the_source_and_repeat_its_patient_and_study(written, k
     assert [item.CodingSchemeDesignator for item in result.CodingSchemeIdentificationSequence] == [
         codes.SCHEME
     ]
-
-
-def items(dataset):
-    for element in dataset:
-        if element.VR == "SQ":
-            for item in element.value:
-                yield item
-                yield from items(item)
-
-
-def test_the_segmentation_is_read_back_exactly(written):
-    analysis, areas, source, _, file = written
-    frames = analysis.frame + 1
-    back = read_segmentation(
-        file, analysis.labels.shape, frames=frames, image_uid=pydicom.dcmread(source).SOPInstanceUID
-    )
-    assert back.structures == {1: "mass", 2: "duct", 3: "nonmass"}
-    for frame in range(frames):
-        found = {number: np.zeros(areas.shape, bool) for number in (1, 2, 3)}
-        for number, area in back.areas(frame):
-            found[number] |= area
-        for number in (1, 2, 3):
-            np.testing.assert_array_equal(found[number], areas.area(frame, number))
-            assert found[number].any()
-
-
-def test_highdicom_reads_the_segmentation_too(written):
-    analysis, areas, source, _, file = written
-    segmentation = highdicom.seg.segread(file)
-    uid = pydicom.dcmread(source).SOPInstanceUID
-    if analysis.frame:
-        pixels = segmentation.get_pixels_by_source_frame(uid, list(range(1, analysis.frame + 2)))
-    else:
-        pixels = segmentation.get_pixels_by_source_instance([uid])
-    for frame in range(analysis.frame + 1):
-        for number in (1, 2, 3):
-            np.testing.assert_array_equal(
-                pixels[frame, ..., number - 1] > 0, areas.area(frame, number)
-            )
-
-
-def test_a_structure_that_was_not_found_has_one_empty_frame(tmp_path):
-    analysis = made_analysis()
-    analysis.labels[analysis.labels == 2] = 0
-    areas = FrameAreas()
-    areas.add(0, analysis.labels)
-    source = read_source(write_source(tmp_path / "s.dcm", analysis.labels.shape, 1))
-    write_results(
-        analysis,
-        areas,
-        source,
-        "fingerprint",
-        report=tmp_path / "r.dcm",
-        segmentation=tmp_path / "g.dcm",
-    )
-    back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image_uid=source.uid)
-    assert sorted(stored.segment or 0 for stored in back.stored_frames) == [1, 2, 3]
-    assert not any(area.any() for number, area in back.areas(0) if number == 2)
-
-
-@pytest.fixture
-def two_masses(tmp_path):
-    """Return the files of a cine with two masses that touch, and the area of each mass by frame.
-
-    The second mass is larger on the second frame.
-    """
-    analysis, areas = made_analysis(frames=2), FrameAreas()
-    row, column = np.mgrid[: analysis.labels.shape[0], : analysis.labels.shape[1]]
-    there = [
-        [np.hypot(column - 150, row - 200) < 60, np.hypot(column - 260, row - 200) < radius]
-        for radius in (55, 65)
-    ]
-    for frame, masses in enumerate(there):
-        labels = np.where(masses[0] | masses[1], 1, 0).astype(np.uint8)
-        labels[row > 350] = 2
-        areas.add(frame, labels)
-    first = replace(analysis.masses[0], mass=1, x_px=150.0, y_px=200.0)
-    second = replace(analysis.masses[0], mass=2, x_px=260.0, y_px=200.0, frame=1)
-    analysis = replace(analysis, masses=type(analysis.masses)([first, second]))
-    source = write_source(tmp_path / "scan.dcm", analysis.labels.shape, 2)
-    files = tmp_path / "scan.sr.dcm", tmp_path / "scan.seg.dcm"
-    write_results(
-        analysis, areas, read_source(source), "fingerprint", report=files[0], segmentation=files[1]
-    )
-    return source, *files, there
-
-
-def test_a_mass_has_the_same_identifiers_in_segmentation_and_report(two_masses):
-    source, report, file, there = two_masses
-    data = pydicom.dcmread(file)
-    assert [segment.SegmentLabel for segment in data.SegmentSequence] == [
-        "Mass 1",
-        "Mass 2",
-        "Duct",
-        "Nonmass area",
-    ]
-    groups = highdicom.sr.srread(report).content.get_planar_roi_measurement_groups(
-        finding_type=codes.MASS
-    )
-    assert [segment.TrackingUID for segment in data.SegmentSequence[:2]] == [
-        group.tracking_uid for group in groups
-    ]
-    assert [segment.TrackingID for segment in data.SegmentSequence[:2]] == [
-        group.tracking_identifier for group in groups
-    ]
-    assert not [segment for segment in data.SegmentSequence[2:] if "TrackingUID" in segment]
-    pixels = highdicom.seg.segread(file).get_pixels_by_source_frame(
-        pydicom.dcmread(source).SOPInstanceUID, [1, 2]
-    )
-    for frame, masses in enumerate(there):
-        assert ((pixels[frame, ..., 0] > 0) | (pixels[frame, ..., 1] > 0)).tolist() == (
-            masses[0] | masses[1]
-        ).tolist()
-        for index, (mass, other) in enumerate([masses, masses[::-1]]):
-            own = pixels[frame, ..., index] > 0
-            assert (own & mass).sum() > 0.98 * (mass & ~other).sum()
-            assert (own & other & ~mass).sum() < 0.02 * other.sum()
-
-
-def test_each_segment_of_a_mass_is_read_as_a_mass(two_masses):
-    source, _, file, there = two_masses
-    back = read_masks(file.parent, source.name, there[0][0].shape, scan=source, frames=2)
-    for frame, masses in enumerate(there):
-        found = back.on_frame(frame).masses
-        assert np.unique(found).tolist() == [0, 1, 2]
-        for number, (mass, other) in enumerate([masses, masses[::-1]], start=1):
-            assert (found[mass & ~other] == number).mean() > 0.98
-
-
-def test_without_masses_there_is_one_empty_segment_of_masses(tmp_path):
-    analysis = made_analysis()
-    analysis = replace(analysis, masses=type(analysis.masses)([]))
-    analysis.labels[analysis.labels == 1] = 0
-    areas = FrameAreas()
-    areas.add(0, analysis.labels)
-    source = read_source(write_source(tmp_path / "s.dcm", analysis.labels.shape, 1))
-    write_results(
-        analysis,
-        areas,
-        source,
-        "fingerprint",
-        report=tmp_path / "r.dcm",
-        segmentation=tmp_path / "g.dcm",
-    )
-    back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image_uid=source.uid)
-    assert back.structures == {1: "mass", 2: "duct", 3: "nonmass"}
-    assert {number for number, area in back.areas(0) if area.any()} == {2, 3}
-
-
-def test_segmentation_with_user_masks_is_semi_automatic(written, tmp_path):
-    analysis, areas, source, *_ = written
-    for given, algorithm_type in ((False, "AUTOMATIC"), (True, "SEMIAUTOMATIC")):
-        write_results(
-            analysis,
-            areas,
-            read_source(source),
-            "m",
-            report=tmp_path / "r",
-            segmentation=tmp_path / "s",
-            given=given,
-        )
-        assert {
-            segment.SegmentAlgorithmType
-            for segment in pydicom.dcmread(tmp_path / "s").SegmentSequence
-        } == {algorithm_type}
 
 
 def test_the_report_is_read_back_exactly(written):

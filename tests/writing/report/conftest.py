@@ -11,6 +11,7 @@ from tests.helpers.chromium import BROWSER, MISSING, Chromium
 from tests.helpers.finished_analysis import made_analysis
 from tests.helpers.made_cine import make_cine
 from tests.helpers.made_run import make_run
+from tests.helpers.reading import readable_analysis
 from usmicro.writing.report.page import write_report
 
 AT = """(x, y) => {
@@ -60,8 +61,9 @@ def review_report(tmp_path_factory) -> Path:
     return write_report(make_run(tmp_path_factory.mktemp("run") / "r", made_analysis(), copies=4))
 
 
-@pytest.fixture(scope="module")
-def review_browser():
+@pytest.fixture(scope="package")
+def chromium():
+    """The browser of all tests of the report."""
     if BROWSER is None:
         pytest.skip(MISSING)
     browser = Chromium()
@@ -70,9 +72,15 @@ def review_browser():
 
 
 @pytest.fixture
+def review_browser(chromium):
+    """The browser in the size of a desktop."""
+    chromium.resize(1400, 1000)
+    return chromium
+
+
+@pytest.fixture
 def review(review_browser, review_report):
     """Open the report without any decision; check afterwards that nothing is on the console."""
-    review_browser.resize(1400, 1000)
     page = ReviewPage(review_browser, review_report)
     page.open()
     page.get("localStorage.clear()")
@@ -106,18 +114,14 @@ def report(tmp_path_factory):
     return page
 
 
-@pytest.fixture(scope="package")
-def chromium():
-    browser = Chromium()
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
 def page(chromium, report):
     """The report; nothing may be on the console afterwards."""
     chromium.resize(1400, 1000)
     chromium.open(report)
+    if chromium.get("localStorage.length"):  # of a review
+        chromium.get("localStorage.clear()")
+        chromium.open(report)
     yield chromium
     assert chromium.console_messages() == []
 
@@ -127,3 +131,22 @@ def cine(page):
     """The report with the cine open."""
     page.click(card(CINE))
     return page
+
+
+# ---- a report for the reading tools ----
+
+
+@pytest.fixture(scope="package")
+def readable_report(tmp_path_factory):
+    """A report with a shadow profile, a candidate and three different confidences."""
+    folder = tmp_path_factory.mktemp("run") / "r"
+    recorded = {"listed_from_confidence": 0.02, "shown_from_confidence": 0.02}
+    return write_report(make_run(folder, readable_analysis(), copies=30, recorded=recorded))
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """The report of a run that lists every candidate."""
+    folder = tmp_path_factory.mktemp("all") / "r"
+    recorded = {"listed_from_confidence": 0.0, "shown_from_confidence": 0.08}
+    return write_report(make_run(folder, readable_analysis(), recorded=recorded))

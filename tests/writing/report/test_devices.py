@@ -36,7 +36,7 @@ def test_devices_are_counted_and_their_names_are_text(with_devices):
     text = write_report(folder).read_text(encoding="utf-8")
     section = text[text.index('<section id="devices">') :].split("</section>")[0]
     foci = int(next(row for row in tables(folder)["images"] if row["status"] == "ok")["foci"])
-    per_image = f'<td class="number">{foci:.2f}</td>'
+    per_image = f'<td class="number of-findings">{foci:.2f}</td>'
     rows = section.split("<tr>")[2:]
     assert rows[0].startswith(
         '<td>&lt;b&gt;Maker&lt;/b&gt;</td><td>7</td><td>L12</td><td class="number">2</td>'

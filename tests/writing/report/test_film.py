@@ -74,25 +74,40 @@ def shown():
     return {3, 4, 5, 9, *range(10, 21), *range(30, 35)}
 
 
-def test_all_frames_with_findings_are_chosen_if_there_is_room(cine):
-    assert set(chosen_frames(cine, 100)) == shown()
+def test_all_analysed_frames_are_chosen_if_there_is_room(cine):
+    chosen = chosen_frames(cine, range(FRAMES), 40)
+    assert chosen.stored == chosen.even == list(range(FRAMES))
 
 
-@pytest.mark.parametrize("most", [0, 1, 2, 3, 5, 10, 19])
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 5, 10, 19, 39])
 def test_frames_are_thinned_and_the_best_are_kept(cine, most):
-    chosen = chosen_frames(cine, most)
-    assert len(chosen) == most
-    assert chosen == sorted(set(chosen))
-    assert set(chosen) <= shown()
-    assert set([12, 4, 33][:most]) <= set(chosen)
+    stored, even = chosen_frames(cine, range(FRAMES), most)
+    assert stored == sorted(set(stored))
+    assert set(even) <= set(stored)
+    assert len(even) <= most // 2
+    assert len(stored) <= most
+    assert set(stored) - set(even) <= shown()
+    assert set([12, 4, 33][: most - len(even)]) <= set(stored)
+    if most >= 2:  # from end to end
+        steps = np.diff([-1, *even, FRAMES])
+        assert len(set(steps[1:-1].tolist())) <= 1
+        assert steps.max() <= 2 * FRAMES / len(even)
+
+
+@pytest.mark.parametrize("most", [2, 9, 20])
+def test_the_even_frames_do_not_depend_on_what_was_found(cine, most):
+    nothing = replace(cine, foci=Table([]), tracks=Table([]), mass_tracks=Table([]), frame=0)
+    even = chosen_frames(cine, range(FRAMES), most).even
+    assert even == chosen_frames(nothing, range(FRAMES), most).even
 
 
 def write(cine, folder, most=100):
     areas = FrameOutlines()
     for frame in range(FRAMES):
         areas.add(frame, cine.labels if 10 <= frame <= 20 else np.zeros_like(cine.labels))
-    film = FilmWriter(cine, areas, folder)
-    for number in chosen_frames(cine, most):
+    chosen = chosen_frames(cine, range(FRAMES), most)
+    film = FilmWriter(cine, areas, folder, even=chosen.even)
+    for number in chosen.stored:
         film.add(number, np.full_like(cine.image, 5 * number))
     return film.close()
 
@@ -101,7 +116,7 @@ def test_each_frame_has_its_own_findings(cine, tmp_path):
     files = write(cine, tmp_path / "film")
     record = read_film(tmp_path / "film")
     frames = {frame["frame"]: frame for frame in record["frames"]}
-    assert set(frames) == shown()
+    assert list(frames) == record["even"] == list(range(FRAMES))
     assert frames[4]["foci"] == [[1, 14.0, 20.0, 0.5]]
     assert (frames[4]["outlines"], frames[4]["tops"]) == ({}, [])
     assert frames[12]["foci"] == []

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.helpers.chromium import BROWSER, MISSING, Chromium
+from tests.helpers.chromium import BROWSER, MISSING
 from tests.helpers.made_run import make_run
 from usmicro.writing.report.page import write_report
 
@@ -25,22 +25,6 @@ def report(tmp_path_factory):
     from tests.helpers.finished_analysis import made_analysis
 
     return write_report(make_run(tmp_path_factory.mktemp("run") / "r", made_analysis(), copies=30))
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    browser = Chromium()
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def page(chromium, report):
-    """Open the report; check afterwards that nothing is on the console."""
-    chromium.resize(1400, 1000)
-    chromium.open(report)
-    yield chromium
-    assert chromium.console_messages() == []
 
 
 def tab_to(page, condition, most=80):

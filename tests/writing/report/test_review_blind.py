@@ -1,5 +1,11 @@
 """Blind mode and the random order of the images."""
 
+import json
+
+from tests.helpers.finished_analysis import made_analysis
+from tests.helpers.made_run import make_run
+from usmicro.writing.report import page
+
 IMAGE = "plain/00000.png"
 SECRETS = ("intramass", "extramass", "intraductal", "score", "in a mass", "8.1", "Focus", "Conf.")
 NAMES = "[...document.querySelectorAll('#cards > li')].map((card) => card.dataset.image)"
@@ -64,8 +70,23 @@ def test_own_marks_are_shown_beside_the_findings(review):
     # what was decided afterwards is not blind
     review.keys("na")
     assert review.rows()[1]["blind"] == ""
-    review.keys("uu")
-    assert review.get("document.querySelectorAll('.marker').length") == 0
+
+
+def test_an_image_that_was_seen_is_not_read_blind_again_by_undo(review):
+    review.click("#blind")
+    review.show(IMAGE)
+    review.keys("m")
+    review.browser.click_at(*review.at(514, 163))
+    review.keys("f")
+    review.keys("uu")  # the mark becomes one of the reader again, and is removed
+    assert review.get("Object.keys(currentRecord())") == ["revealed"]
+    assert review.get("document.querySelectorAll('.marker').length") == 3
+    review.keys("m")
+    review.browser.click_at(*review.at(514, 163))
+    assert [row["blind"] for row in review.rows()] == ["yes", ""]
+    review.open()
+    review.show(IMAGE)
+    assert review.get("document.querySelectorAll('.marker').length") == 3
 
 
 def test_an_image_stays_shown_after_a_reload(review):
@@ -176,3 +197,56 @@ def test_the_reset_button_ends_the_random_order(review):
     review.click("#reset")
     review.browser.wait_for("!reviewSettings.random")
     assert review.get(NAMES) == by_name
+
+
+def test_warnings_are_hidden_too_since_those_on_masks_tell_of_masses(review):
+    warned = "document.querySelectorAll('#cards .warn').length"
+    assert review.get(warned) == 1
+    review.get("byId('status-filter').value = 'warned', updateGallery()")
+    review.click("#blind")
+    assert review.get(warned) == 0
+    assert review.get("byId('status-filter').value") == ""
+    assert review.get("byId('status-filter').querySelector('[value=warned]').disabled")
+
+
+def test_blind_mode_is_switched_on_and_off_on_all_open_pages(review):
+    review.show(IMAGE)
+    settings = "JSON.stringify(Object.assign({}, reviewSettings, { blind: true }))"
+    review.get(f"""window.dispatchEvent(new StorageEvent("storage",
+        {{ key: SETTINGS_KEY, newValue: {settings} }}))""")
+    assert review.get("document.querySelectorAll('.marker').length") == 0
+    assert review.get("byId('blind').checked")
+
+
+def test_every_page_of_a_report_hides_its_counts(review_browser, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "MOST_ON_ONE", 5)
+    monkeypatch.setattr(page, "PAGE_SIZE", 3)
+    warning = {
+        "code": "mask-shared",
+        "count": 2,
+        "examples": ["a.png"],
+        "title": "t",
+        "advice": "a",
+    }
+    run = make_run(tmp_path / "r", made_analysis(), copies=4, recorded={"warnings": [warning]})
+    main = page.write_report(run)
+    for report in (main, run / "report/page-001.html"):
+        review_browser.open(report)
+        review_browser.get("localStorage.clear()")
+        review_browser.open(report)
+    hidden = "(selector) => [...document.querySelectorAll(selector)].filter((element) =>"
+    visible = f"({hidden} element.checkVisibility()).length)"
+    secrets = "#summary, #distributions, #warnings, .of-findings, nav a[href='#summary']"
+    review_browser.open(main)
+    assert review_browser.get(f"{visible}({json.dumps(secrets)})") > 4
+    assert review_browser.get(f"{visible}('#blind-note')") == 0
+    review_browser.open(run / "report/page-001.html")
+    review_browser.get("changeSettings({ blind: true })")
+    review_browser.open(main)
+    assert review_browser.get(f"{visible}({json.dumps(secrets)})") == 0
+    assert review_browser.get(f"{visible}('#blind-note')") == 1
+    assert review_browser.get(f"{visible}('#failed')") == 1
+    # before the rest of the page is read
+    text = main.read_text(encoding="utf-8")
+    assert text.index("hideFindings();") < text.index('id="summary"')
+    review_browser.get("localStorage.clear()")

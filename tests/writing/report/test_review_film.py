@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers.chromium import BROWSER, MISSING
 from tests.helpers.finished_analysis import made_analysis
-from tests.helpers.made_cine import KEY, make_cine
+from tests.helpers.made_cine import EVEN, KEY, STORED, make_cine
 from tests.helpers.made_run import make_run
 from usmicro.writing.report.page import write_report
 
@@ -48,6 +48,43 @@ def test_blind_mode_hides_what_tells_the_findings_of_a_cine(cine):
     cine.keys("f")
     assert not are_hidden(cine, "#timeline")
     assert not are_hidden(cine, ".marker")
+
+
+def test_a_blind_film_has_only_frames_that_were_chosen_whatever_was_found(cine):
+    film = "film.frames.map(({ frame }) => frame)"
+    assert cine.get(film) == list(STORED)
+    assert cine.get("shownFrame()") == KEY
+    cine.keys("b")
+    assert cine.get(film) == list(EVEN)
+    cine.show("plain/00002.png")
+    cine.show(CINE)
+    assert cine.get("shownFrame()") == EVEN[0]  # the key frame would show a finding
+    for name in ("viewer-facts", "film-frame", "film-note"):
+        assert "key frame" not in cine.text(name)
+    assert "3 of 60 frames, spread evenly" in cine.text("film-note")
+    cine.keys(".mm")
+    assert cine.get("shownFrame()") == EVEN[1]
+    cine.keys("f")
+    assert cine.get(film) == list(STORED)
+    assert cine.get("shownFrame()") == EVEN[1]
+    assert cine.get("byId('base').getAttribute('href')").endswith(f"{EVEN[1]:05d}.jpg")
+    assert "film: 29 of 60 frames" in cine.text("film-note")
+
+
+def test_the_picture_of_the_key_frame_looks_like_the_others_in_blind_mode(cine):
+    cine.get(f"current.cine.even = [{KEY - 1}, {KEY}]")
+    cine.keys("b")
+    cine.browser.key("End")
+    assert cine.get("shownFrame()") == KEY
+    assert cine.get("shownPicture()").endswith(f"{KEY:05d}.jpg")
+    assert "key frame" not in cine.text("film-frame")
+
+
+def test_a_film_of_an_earlier_version_warns_that_it_hints_at_the_findings(cine):
+    cine.get("delete current.cine.even")
+    cine.keys("b")
+    assert "tell where findings are" in cine.text("film-note")
+    assert cine.get("film.frames.length") == len(STORED)
 
 
 def test_a_mark_belongs_to_the_frame_that_is_shown(cine):

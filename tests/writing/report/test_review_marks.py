@@ -194,3 +194,17 @@ def test_marks_in_a_cine_belong_to_the_frame_that_is_shown(opened):
         ("2", "accepted", ""): "3",  # moved on this frame
         ("3", "accepted", ""): "0",  # where the program measured it
     }
+
+
+def test_the_text_of_every_button_fits_on_a_phone(opened):
+    opened.browser.resize(390, 844)
+    opened.keys("m")
+    opened.browser.click_at(*opened.at(300, 150))
+    assert opened.text("review-clear") == "Remove"
+    too_long = """[...document.querySelectorAll('#viewer button')].filter((button) =>
+      button.checkVisibility() && button.scrollWidth > button.clientWidth + 1)
+      .map((button) => button.textContent)"""
+    assert opened.get(too_long) == []
+    rows = "new Set([...actionsRow.children].map((one) => one.getBoundingClientRect().top)).size"
+    assert opened.get(rows) == 1
+    assert opened.get("document.documentElement.scrollWidth <= innerWidth")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from usmicro.writing.report import page
-from usmicro.writing.report.page import HOME_SCRIPT, SCRIPTS, joined_scripts
+from usmicro.writing.report.page import BLIND_SCRIPT, HOME_SCRIPT, SCRIPTS, joined_scripts
 
 ROOT = Path(__file__).parents[3]
 FOLDER = Path(page.__file__).parent
@@ -19,7 +19,9 @@ DECLARATION = re.compile(r"^(?:async )?(?:function|const|let|var|class) (\w+)", 
 
 
 def test_every_script_is_on_the_page():
-    assert sorted((*SCRIPTS, HOME_SCRIPT)) == sorted(path.name for path in FOLDER.glob("*.js"))
+    assert sorted((*SCRIPTS, HOME_SCRIPT, BLIND_SCRIPT)) == sorted(
+        path.name for path in FOLDER.glob("*.js")
+    )
 
 
 def test_the_joined_script_has_no_imports_and_exports():
@@ -32,7 +34,7 @@ def test_no_name_is_declared_twice():
     assert [name for name, number in names.items() if number > 1] == []
 
 
-@pytest.mark.parametrize("name", [*SCRIPTS, HOME_SCRIPT])
+@pytest.mark.parametrize("name", [*SCRIPTS, HOME_SCRIPT, BLIND_SCRIPT])
 def test_lines_have_at_most_100_characters(name):
     assert max(map(len, (FOLDER / name).read_text(encoding="utf-8").splitlines())) <= 100
 

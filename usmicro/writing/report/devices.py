@@ -31,7 +31,7 @@ def devices(run: Run) -> str:
     shown = known[:MOST_DEVICES] + ([unknown] if unknown in images else [])
     body = "".join(_row(device, images[device], foci[device]) for device in shown)
     names = "".join(f"<th>{name.capitalize()}</th>" for name in DEVICE_COLUMNS)
-    numbers = "".join(f'<th class="number">{name}</th>' for name in ("Images", "Foci per image"))
+    numbers = '<th class="number">Images</th><th class="number of-findings">Foci per image</th>'
     rest = len(known) - MOST_DEVICES
     note = f'<p class="note">{rest} more devices are in images.csv.</p>' if rest > 0 else ""
     return (
@@ -46,5 +46,5 @@ def _row(device: tuple[str, ...], images: int, foci: int) -> str:
     cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
     return (
         f'<tr>{cells}<td class="number">{images:,}</td>'
-        f'<td class="number">{foci / images:.2f}</td></tr>'
+        f'<td class="number of-findings">{foci / images:.2f}</td></tr>'
     )

@@ -7,17 +7,24 @@ export const ASSUMED_RATE = 10; // frames per second of a cine that states no ti
 /**
  * Return the film of an image, or null for a still and for a cine without stored frames.
  *
+ * With `isBlind`, the film has only frames that were chosen whatever was found, since the others
+ * tell where findings are. A run of an earlier version does not say which these are; `hints` is
+ * then true, and all frames are in the film.
+ *
  * A film has its `frames` in order, each with its `address`, the numbers of the `first` and `last`
  * frame of the cine, the `usual` distance of stored frames, and their duration in `seconds`. The
  * key frame is added if it is not stored among the frames.
  */
-export function filmOf(image, keyFindings) {
+export function filmOf(image, keyFindings, isBlind = false) {
   const cine = image.cine;
   if (!cine?.frames?.length) return null;
-  const frames = cine.frames.map((frame) =>
-    ({ ...frame, address: `${cine.folder}/${frame.picture}` }));
+  const hints = isBlind && !cine.even && cine.frames.length < cine.analysed;
+  const even = isBlind && cine.even ? new Set(cine.even) : null;
+  const frames = cine.frames.filter(({ frame }) => !even || even.has(frame)).map((frame) =>
+    Object.assign({}, frame, { address: `${cine.folder}/${frame.picture}` }));
+  if (!frames.length) return null;
   const hasKey = frames.some(({ frame }) => frame === image.key_frame);
-  if (!hasKey && image.links.picture) {
+  if (!hasKey && !isBlind && image.links.picture) {
     const { outlines, tops } = image;
     frames.push({ frame: image.key_frame, time_s: null, address: image.links.picture,
       foci: keyFindings, outlines, tops });
@@ -25,6 +32,7 @@ export function filmOf(image, keyFindings) {
   frames.sort((one, other) => one.frame - other.frame);
   const film = {
     cine,
+    hints,
     frames,
     first: Math.min(cine.first_frame, frames[0].frame),
     last: Math.max(cine.last_frame, frames.at(-1).frame),

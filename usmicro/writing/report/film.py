@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 
@@ -33,33 +34,49 @@ simulated sweep, whose speckle compresses least, had 3.4 MB at 560 pixels and 4.
 of a colour cine of 320 x 240 pixels had 1.6 MB."""
 
 
-def chosen_frames(analysis: AnalysisLike, most: int) -> list[int]:
-    """Return the frames of a film: those that show listed foci or masses, thinned evenly.
+class FilmFrames(NamedTuple):
+    """Frames of a film, as indices in the scan, in order."""
 
-    The key frame and the best frame of each focus are kept first, those of the most confident foci
-    if they alone are too many.
+    stored: list[int]
+    """All frames of the film."""
+    even: list[int]
+    """Those that are spread evenly over the analysed frames, whatever was found. A reader who must
+    not see the findings is shown only these, since the others tell where findings are."""
+
+
+def chosen_frames(analysis: AnalysisLike, analysed: Sequence[int], most: int) -> FilmFrames:
+    """Return the frames of a film: all that were analysed, or a choice if they are too many.
+
+    Half of the choice is spread evenly over the analysed frames. The other half shows listed foci
+    or masses: first the key frame and the best frames of the foci, the most confident first, then
+    an even spread of the rest.
 
     Parameters
     ----------
     analysis : AnalysisLike
+    analysed : sequence of int
+        All frames that were analysed, in order.
     most : int
         Largest number of frames.
-
-    Returns
-    -------
-    list of int
-        Indices in the scan, in order.
     """
+    if len(analysed) <= most:
+        return FilmFrames(list(analysed), list(analysed))
+    even = spread(analysed, most // 2)
+    free = most - len(even)
+    best = dict.fromkeys([analysis.frame, *(focus.frame for focus in analysis.foci)])
+    kept = [frame for frame in best if frame not in set(even)][:free]
+    others = [frame for frame in shown_frames(analysis) if frame not in {*even, *kept}]
+    places = min(free - len(kept), len(others))
+    thinned = [others[i * len(others) // places] for i in range(places)]
+    return FilmFrames(sorted([*even, *kept, *thinned]), even)
+
+
+def spread(frames: Sequence[int], most: int) -> list[int]:
+    """Return at most `most` frames at equal steps, so that they play at an even pace."""
     if not most:
         return []
-    shown = shown_frames(analysis)
-    if len(shown) <= most:
-        return shown
-    best = dict.fromkeys([analysis.frame, *(focus.frame for focus in analysis.foci)])
-    kept = set(list(best)[:most])
-    others = [frame for frame in shown if frame not in kept]
-    places = min(most - len(kept), len(others))
-    return sorted(kept | {others[i * len(others) // places] for i in range(places)})
+    step = math.ceil(len(frames) / most)
+    return list(frames[(len(frames) - 1) % step // 2 :: step])
 
 
 class FilmWriter:
@@ -73,6 +90,8 @@ class FilmWriter:
     outlines : FrameOutlines
         Outlines and tissue of each frame.
     folder : Path
+    even : sequence of int
+        Frames that are spread evenly, as `chosen_frames` returns them.
 
     Raises
     ------
@@ -80,8 +99,16 @@ class FilmWriter:
         If a file cannot be written or deleted; also by the methods.
     """
 
-    def __init__(self, analysis: AnalysisLike, outlines: FrameOutlines, folder: Path) -> None:
+    def __init__(
+        self,
+        analysis: AnalysisLike,
+        outlines: FrameOutlines,
+        folder: Path,
+        *,
+        even: Sequence[int] = (),
+    ) -> None:
         remove_frames(folder)
+        self._even = list(even)
         self._analysis, self._outlines, self._folder = analysis, outlines, folder
         self._foci: defaultdict[int, list[list[float]]] = defaultdict(list)
         self._centres: defaultdict[int, list[MassPoint]] = defaultdict(list)
@@ -131,6 +158,7 @@ class FilmWriter:
             "frames": self._entries,
             "tracks": list(_track_bars(analysis, analysed)),
             "twinkling": _twinkling(analysis),
+            "even": self._even,
             "analysed": analysis.summary.frames,
             "first_frame": analysed[0],
             "last_frame": analysed[-1],

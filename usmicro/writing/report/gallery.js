@@ -215,7 +215,7 @@ function openButton(image, name) {
 function facts(image) {
   const line = make("span", { class: "facts" });
   if (!findingsAreHidden(image)) addFindings(line, image);
-  if (image.warnings) {
+  if (image.warnings && !findingsAreHidden(image)) { // those on masks tell that there are masses
     line.append(make("span", { class: "warn", title: image.warnings.join("\n") },
       count(image.warnings.length, "warning", "warnings")));
   }

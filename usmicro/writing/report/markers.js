@@ -7,10 +7,13 @@ import { findingsAreHidden } from "./reviewblind.js";
 import { current, focusFilters, stage, view } from "./viewer.js";
 
 const LEAST_RADIUS = 8; // smallest radius of a marker, screen pixels
+const VIEW_MARGIN = 60; // markers are drawn up to this far outside the stage, screen pixels
+const MOST_NUMBERS = 300; // with more markers in view their numbers overlap, and browsers are slow
 
 /** The markers that are drawn: the focus of each, its position on the frame, and its elements. */
 export let markers = [];
 let massTexts = []; // numbers of masses and the image pixels where they are written
+let placedScale = null; // the scale for which the findings were placed last
 
 /** Draw the findings of the frame that is shown, and only these. */
 export function drawFindings() {
@@ -68,6 +71,7 @@ function shadowStrip(focus) {
 function drawMarkers(spots) {
   const focused = document.activeElement?.closest(".marker")?.dataset.focus;
   markers = spots.map(makeMarker);
+  placedScale = null;
   byId("markers").replaceChildren(...markers.map((marker) => marker.group));
   if (!focused) return;
   const again = markers.find(({ focus }) => String(focus.focus) === focused);
@@ -146,6 +150,33 @@ function outlinePath(focus) {
 
 /** Place the markers and the numbers of masses for the current view. */
 export function placeFindings() {
+  // a browser lays out again all that is set, so that only a change of scale may set it
+  if (placedScale !== view.scale) placeForScale();
+  placedScale = view.scale;
+  showMarkersInView();
+}
+
+/** Leave markers outside the view undrawn, and all numbers if there are very many. */
+function showMarkersInView() {
+  const { width, height } = stage.getBoundingClientRect();
+  const reachX = (width / 2 + VIEW_MARGIN) / view.scale;
+  const reachY = (height / 2 + VIEW_MARGIN) / view.scale;
+  let number = 0;
+  for (const marker of markers) {
+    const radius = marker.focus.diameter_px / 2; // the outline of a clump may be large
+    const isNear = Math.abs(marker.x - view.x) < reachX + radius
+      && Math.abs(marker.y - view.y) < reachY + radius;
+    const isIn = isNear || marker.group === document.activeElement; // else it would lose the keys
+    if (isIn) number += 1;
+    if (isIn === marker.isIn) continue;
+    marker.isIn = isIn;
+    marker.group.classList.toggle("outside", !isIn);
+  }
+  byId("markers").classList.toggle("crowded", number > MOST_NUMBERS);
+}
+
+/** Place the markers and the numbers of masses, whose content keeps its size on the screen. */
+function placeForScale() {
   for (const { focus, x, y, group, text, parts } of markers) {
     const radius = Math.max(LEAST_RADIUS, (focus.diameter_px / 2) * view.scale + 5);
     const hasOutline = focus.outline_px && isMeasuredHere(focus);

@@ -9,14 +9,12 @@ is missing.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from html import escape
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -35,7 +33,7 @@ from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMN
 SCRIPTS = (
     *("dom.js", "reviewstore.js", "reviewblind.js"),
     *("gallery.js", "viewer.js", "markers.js", "layers.js", "evidence.js", "tables.js"),
-    *("film.js", "player.js", "timeline.js", "twinkling.js"),
+    *("film.js", "filmnotes.js", "player.js", "timeline.js", "twinkling.js"),
     *("reviewcsv.js", "reviewactions.js", "reviewmarks.js", "reviewtools.js", "reviewpanel.js"),
     "reviewgallery.js",
     *("reading_tools.js", "reading_window.js", "reading_ruler.js", "reading_details.js"),
@@ -46,6 +44,8 @@ SCRIPTS = (
 since browsers load no modules from a local file."""
 HOME_SCRIPT = "reading_home.js"
 """Script of the main page of a report of several pages."""
+BLIND_SCRIPT = "blind_start.js"
+"""Script at the top of every page."""
 STYLES = ("report.css", "player.css", "review.css", "reading.css")
 """Style sheets of the page, in this order."""
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
@@ -67,8 +67,6 @@ BYTES_OF_FOCUS = 400
 """Size of a focus in a page, bytes: the mean of the samples is 405 to 437."""
 THREADS = 4
 """Number of threads that read pictures. Chosen by eye; no measurement is recorded."""
-RUN_ID_LENGTH = 12
-"""Number of hexadecimal digits of the identifier of a run: enough to tell the runs of a reader."""
 SHOWN = {"masses": MASSES_COLUMNS[1:], "foci": FOCI_COLUMNS[1:], "clusters": CLUSTERS_COLUMNS[1:]}
 """Columns of the tables in the page: all but the name of the image."""
 
@@ -186,7 +184,7 @@ def _gallery_of(run: Run, page: Page, *, root: str) -> str:
         "confidence": {"listed": run.listed_from, "shown": run.shown_from},
         "clusters": run.cluster_rule,
         "review": {
-            "run": run_id(run),
+            "run": run.identifier,
             "images": sum(row["status"] == "ok" for row in run.images),
         },
         "images": list(_entries(run, page)),
@@ -195,25 +193,6 @@ def _gallery_of(run: Run, page: Page, *, root: str) -> str:
     return template.substitute(
         total=f"{len(page.images):,}", data=safe_json(data), script=joined_scripts()
     )
-
-
-def run_id(run: Run) -> str:
-    """Return an identifier of the findings of a run, to which the decisions of a reader belong.
-
-    It is a hash of the tables, without computing times. A run that is repeated with the same
-    results keeps its identifier, and one whose foci have other numbers gets another.
-    """
-    digest = hashlib.sha256()
-    images = ([value for key, value in row.items() if key != "seconds"] for row in run.images)
-    findings = (
-        [kind, list(row.values())]
-        for kind, table in (("focus", run.foci), ("mass", run.masses))
-        for rows in table.values()
-        for row in rows
-    )
-    for record in chain(images, findings):
-        digest.update(json.dumps(record).encode())
-    return digest.hexdigest()[:RUN_ID_LENGTH]
 
 
 def joined_scripts() -> str:
@@ -296,6 +275,8 @@ def _html(run: Run, body: str, gallery: str, *, title: str, home: str = "") -> b
     page = Template(_asset("report.html")).substitute(
         title=escape(title),
         version=escape(str(run.record["usmicro"])),
+        run=run.identifier,
+        blind=_asset(BLIND_SCRIPT),
         style="".join(_asset(name) for name in STYLES),
         navigation=report_summary.navigation(
             gallery=bool(gallery),
@@ -321,16 +302,22 @@ def _page_list(pages: Sequence[Page]) -> str:
         rows.append(
             f'<tr><td>{link}</td><td class="path">{first}</td><td class="path">{last}</td>'
             f'<td class="number">{len(page.images):,}</td><td class="number">{failed:,}</td>'
-            f'<td class="number">{foci:,}</td></tr>'
+            f'<td class="number of-findings">{foci:,}</td></tr>'
         )
     head = "<th>Page</th><th>First image</th><th>Last image</th>"
-    head += "".join(f'<th class="number">{name}</th>' for name in ("Images", "Failed", "Foci"))
+    head += "".join(f'<th class="number">{name}</th>' for name in ("Images", "Failed"))
+    head += '<th class="number of-findings">Foci</th>'
     note = (
         "There are too many images for one page. They are sorted by name. "
         "Search and filters of a page cover the images of that page."
     )
+    blind = (
+        "Blind mode: counts and distributions of findings are hidden on this page too. "
+        "It is switched off on a page of the gallery."
+    )
     return (
         f'<section id="gallery"><h2>Gallery</h2><p class="note">{note}</p>'
+        f'<p class="note" id="blind-note">{blind}</p>'
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div></section>"
     )

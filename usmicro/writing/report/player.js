@@ -1,8 +1,10 @@
 // The player: the frames of a cine as a film, with the findings of the frame that is shown.
 
-import { byId, count, data, draw, hasValue, isTyping, make, tableRows } from "./dom.js";
-import { ASSUMED_RATE, filmOf, hasAssumedRate, nearestIndex, timeAt } from "./film.js";
+import { byId, data, draw, hasValue, isTyping, make, tableRows } from "./dom.js";
+import { filmOf, nearestIndex, timeAt } from "./film.js";
+import { filmNote, jumpText } from "./filmnotes.js";
 import { buildTimeline, frameSlider, moveTimeline } from "./timeline.js";
+import { findingsAreHidden } from "./reviewblind.js";
 import { base, current, foci, focusFilters, redrawFrame, showBase } from "./viewer.js";
 import { stage, viewerEvents } from "./viewer.js";
 
@@ -10,7 +12,6 @@ const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const AHEAD = 12; // number of frames that are loaded before they are shown
 const MOST_LAG = 0.25; // a film that is late by more seconds goes on from where it is
 const MESSAGE_SECONDS = 2.5; // time for which a message on a jump stays while the film plays
-const MORE_FRAMES = "--set report.frames=N";
 const ICONS = {
   play: "M5 3v14l12-7z",
   pause: "M4 3h4v14h-4zM12 3h4v14h-4z",
@@ -47,8 +48,10 @@ export function shownFrame() {
 /** Return the address of the picture of the frame that is shown; empty if there is none. */
 export function shownPicture() {
   const still = current.links.picture ?? "";
-  // the picture of the key frame has the most detail, but would differ from those around it
-  if (!film || (still && !isPlaying && shownFrame() === current.key_frame)) return still;
+  // the picture of the key frame has the most detail, but would differ from those around it, and
+  // a reader who must not see the findings must not see which frame it is
+  const showsStill = still && !isPlaying && !findingsAreHidden(current);
+  if (!film || (showsStill && shownFrame() === current.key_frame)) return still;
   return film.frames[filmIndex].address;
 }
 
@@ -102,24 +105,36 @@ export function outlinedKinds() {
   return new Set(frames.flatMap(({ outlines }) => Object.keys(outlines)));
 }
 
-/** Prepare the film of the current image, or say why there is none. */
-export function openFilm() {
+/**
+ * Prepare the film of the current image, or say why there is none. It opens on its key frame, or on
+ * its first frame if the findings are hidden, since the key frame is chosen by the findings.
+ */
+export function openFilm(frame = null) {
   isPlaying = false;
   filmPictures = new Map();
   missingNote.hidden = true;
   const listed = tableRows(current.listed ?? current, "foci"); // also those that the page hides
+  const isBlind = findingsAreHidden(current);
   film = filmOf(current, keySpots(listed).map(({ focus, x, y, confidence }) =>
-    [focus.focus, x, y, confidence]));
-  filmIndex = film ? nearestIndex(film, current.key_frame) : 0;
+    [focus.focus, x, y, confidence]), isBlind);
+  const start = frame ?? (isBlind ? 0 : current.key_frame);
+  filmIndex = film ? nearestIndex(film, start) : 0;
   filmMessage.textContent = "";
   byId("film").hidden = current.frames <= 1;
   byId("film").replaceChildren(...(film ? [controls(), frameSlider()] : []));
-  timeSlot.replaceChildren(...(film ? [buildTimeline()] : []), ...filmNote());
+  const others = foci.length - keySpots(foci).length;
+  timeSlot.replaceChildren(...(film ? [buildTimeline()] : []), ...filmNote(others));
   placeTimeline();
   byId("viewer").classList.toggle("with-film", film !== null);
   if (!film) return;
   preload();
   updateControls();
+}
+
+/** Prepare the film anew, after findings were hidden or shown, and stay where it is. */
+export function reopenFilm() {
+  openFilm(film ? shownFrame() : null);
+  showBase();
 }
 
 /** Place the timeline below the picture, or in the panel where the window is small. */
@@ -128,27 +143,6 @@ function placeTimeline() {
   else byId("film").append(timeSlot);
 }
 smallWindow.addEventListener("change", placeTimeline);
-
-/** Return the note on how much of the cine is stored. */
-function filmNote() {
-  if (current.frames <= 1) return [];
-  if (!film) {
-    const others = foci.length - keySpots(foci).length;
-    const parts = others ? [make("span", { class: "other-foci" },
-      `${count(others, "focus lies", "foci lie")} on other frames and cannot be shown. `)] : [];
-    return [make("p", { class: "note" }, ...parts, "Only the key frame can be shown: the frames of "
-      + `this cine are not stored. A new run with ${MORE_FRAMES} stores up to N of them.`)];
-  }
-  const { frames, analysed, bytes } = film.cine;
-  const size = bytes >= 5e4 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
-  const all = frames.length >= analysed;
-  const stored = all ? `all ${count(analysed, "frame", "frames")}`
-    : `${frames.length} of ${count(analysed, "frame", "frames")}`;
-  const more = all ? "" : ` \u00b7 more: ${MORE_FRAMES}`;
-  const rate = hasAssumedRate(film)
-    ? ` \u00b7 no times in the file: ${ASSUMED_RATE} frames a second` : "";
-  return [make("p", { class: "note", id: "film-note" }, `film: ${stored}, ${size}${more}${rate}`)];
-}
 
 // ---- moving to a frame ----
 
@@ -174,20 +168,11 @@ function sayInFilm(text) {
   messageSince = performance.now();
 }
 
-/** Return the message on a step between two stored frames, or null if no frames lie between. */
-function jumpText(from, to) {
-  const ends = [film.frames[from].frame, film.frames[to].frame];
-  const one = Math.min(...ends), other = Math.max(...ends);
-  if (Math.abs(from - to) !== 1 || other - one <= film.usual) return null;
-  return other - one === 2 ? `Jumped over frame ${one + 1}, which is not stored.`
-    : `Jumped over frames ${one + 1} to ${other - 1}, which are not stored.`;
-}
-
 /** Show the next (1) or previous (-1) stored frame. */
 export function stepFrame(by) {
   pause();
   const index = filmIndex + by;
-  if (film.frames[index]) showIndex(index, jumpText(filmIndex, index));
+  if (film.frames[index]) showIndex(index, jumpText(film, filmIndex, index));
 }
 
 /** Stop playing and show the stored frame that is nearest to a frame; nothing without a film. */
@@ -255,7 +240,7 @@ function tick(now) {
     }
     if (loadPicture(next).state === "loading") break; // the film waits, rather than flickers
     shownSince += milliseconds(index);
-    text = (next > index ? jumpText(index, next) : null) ?? text;
+    text = (next > index ? jumpText(film, index, next) : null) ?? text;
     index = next;
     if (now - shownSince > 1000 * MOST_LAG) shownSince = now;
   }
@@ -369,7 +354,8 @@ function updateControls() {
 function frameText() {
   const seconds = timeAt(film, shownFrame());
   const time = hasValue(seconds) ? ` \u00b7 ${seconds.toFixed(2)} s` : "";
-  const key = shownFrame() === current.key_frame ? " \u00b7 key frame" : "";
+  const isKey = shownFrame() === current.key_frame && !findingsAreHidden(current);
+  const key = isKey ? " \u00b7 key frame" : "";
   return `frame ${shownFrame()}${time}${key}`;
 }
 

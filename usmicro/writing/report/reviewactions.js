@@ -35,22 +35,26 @@ export function listedMasses() {
   return tableRows(current, "masses");
 }
 
-let listedImage = null, fociOfProgram = []; // the listed foci of this image
+// the findings that the program lists on this image, by number; an image may have thousands
+const program = { image: null, foci: new Map(), masses: new Map() };
 
-/** Return the foci that the program lists on the image, also those that the page hides. */
-function listedFoci() {
-  if (listedImage !== current) {
-    listedImage = current;
-    fociOfProgram = tableRows(current.listed ?? current, "foci");
+/** Return the listed findings of the image, also those that the page hides. */
+function listedFindings() {
+  if (program.image !== current) {
+    const rows = tableRows(current.listed ?? current, "foci");
+    program.foci = new Map(rows.map((focus) => [focus.focus, focus]));
+    program.masses = new Map(listedMasses().map((mass) => [mass.mass, mass]));
+    program.image = current;
   }
-  return fociOfProgram;
+  return program;
 }
 
 /** Return the listed foci that a frame shows, each with its place on this frame. */
 function listedFociOn(frame) {
-  if (current.frames <= 1) return listedFoci();
+  const listed = [...listedFindings().foci.values()];
+  if (current.frames <= 1) return listed;
   const places = placesOn(frame);
-  return listedFoci().flatMap((focus) => {
+  return listed.flatMap((focus) => {
     if (focus.frame === frame) return [focus];
     const place = places.get(focus.focus);
     return place ? [Object.assign({}, focus, { frame, x_px: place.x, y_px: place.y })] : [];
@@ -74,7 +78,7 @@ export function allFindings() {
 /** Return the decision on a finding of an image, such as "accepted", or an empty text. */
 export function decisionOn({ kind, key }, record = currentRecord()) {
   if (kind === "added" || kind === "drawn") return "added";
-  return record[kind === "focus" ? "foci" : "masses"]?.[key]?.decision ?? "";
+  return record[tableOf(kind)]?.[key]?.decision ?? "";
 }
 
 /** Return the number of decided findings of an image, and of all its findings. */
@@ -93,14 +97,19 @@ export function valuesOf({ kind, key }) {
   const record = currentRecord();
   if (kind === "added") return record.added?.[key] ?? null;
   if (kind === "drawn") return record.drawn?.[key] ?? null;
-  const own = record[kind === "focus" ? "foci" : "masses"]?.[key];
-  return own ?? listedValues({ kind, key });
+  const own = record[tableOf(kind)]?.[key], listed = listedValues({ kind, key });
+  if (own?.decision) return own;
+  return listed && own ? { ...listed, comment: own.comment } : listed;
+}
+
+/** Return the table of a record with the decisions on listed findings of a kind. */
+function tableOf(kind) {
+  return kind === "focus" ? "foci" : "masses";
 }
 
 /** Return the values that the program lists for a finding, or null. */
 export function listedValues({ kind, key }) {
-  const row = kind === "focus" ? listedFoci().find((focus) => focus.focus === key)
-    : listedMasses().find((mass) => mass.mass === key);
+  const row = listedFindings()[tableOf(kind)].get(key);
   if (!row) return null;
   const { frame, label, shadow, twinkling } = row;
   const place = { frame, x: rounded(row.x_px, 2), y: rounded(row.y_px, 2) };
@@ -182,13 +191,14 @@ export function decideRemaining(decision) {
 
 /** Put a decision into a record. */
 function putDecision(record, { kind, key }, decision) {
-  const table = kind === "focus" ? "foci" : "masses";
-  const program = listedValues({ kind, key }), own = record[table]?.[key];
-  const kept = tidyRecord({ comment: own?.comment, blind: own?.blind });
-  let values = { ...program, ...(own ?? takeBlindMark(record, { kind, key })), ...kept };
+  const table = tableOf(kind), listed = listedValues({ kind, key });
+  const stored = record[table]?.[key];
+  const own = stored?.decision ? stored : takeBlindMark(record, { kind, key });
+  const kept = tidyRecord({ comment: stored?.comment ?? own?.comment, blind: own?.blind });
+  let values = { ...listed, ...own, ...kept };
   if (decision === "rejected") {
     // what is no focus has no label, and lies where the program put it
-    const { frame, x, y, diameter } = program;
+    const { frame, x, y, diameter } = listed;
     values = { frame, x, y, diameter, ...kept };
   }
   record[table] = { ...record[table], [key]: tidyRecord({ ...values, decision }) };
@@ -220,7 +230,7 @@ export function setVerdict({ kind, key }, column, value) {
       return;
     }
     putDecision(record, { kind, key }, "accepted");
-    record.foci[key][column] = value;
+    record.foci[key] = { ...record.foci[key], [column]: value };
   });
 }
 
@@ -235,9 +245,33 @@ export function cycleVerdict(finding, column) {
 export function removeDecision({ kind, key }) {
   changeRecord(current.image, (record) => {
     if (kind === "added" || kind === "drawn") record[kind].splice(key, 1);
-    else delete record[kind === "focus" ? "foci" : "masses"]?.[key];
+    else putUndecided(record, { kind, key }, record[tableOf(kind)]?.[key]?.comment);
   });
   if (kind === "added" || kind === "drawn") selectFinding(null);
+}
+
+/** Leave a listed finding in a record without a decision, with its comment if it has one. */
+function putUndecided(record, { kind, key }, comment) {
+  const table = tableOf(kind), { frame, x, y } = listedValues({ kind, key });
+  record[table] = { ...record[table] };
+  if (comment) record[table][key] = tidyRecord({ frame, x, y, comment });
+  else delete record[table][key];
+}
+
+/** Return the comment on a listed finding, or an empty text. */
+export function commentOn({ kind, key }) {
+  return currentRecord()[tableOf(kind)]?.[key]?.comment ?? "";
+}
+
+/** Set the comment on a finding; it decides nothing. */
+export function setComment({ kind, key }, comment) {
+  changeRecord(current.image, (record) => {
+    if (kind === "added" || kind === "drawn") {
+      record[kind][key] = tidyRecord({ ...record[kind][key], comment });
+    } else if (decisionOn({ kind, key }, record)) {
+      record[tableOf(kind)][key] = tidyRecord({ ...record[tableOf(kind)][key], comment });
+    } else putUndecided(record, { kind, key }, comment);
+  });
 }
 
 /** Move a finding to a position; a focus may also get another diameter. */
@@ -328,9 +362,10 @@ export function revealFindings() {
       })));
     pairs.sort((one, other) => one.distance - other.distance);
     for (const { mark, focus } of pairs) {
-      const isFree = record.added.includes(mark) && !record.foci?.[focus.focus];
+      const isFree = record.added.includes(mark) && !record.foci?.[focus.focus]?.decision;
       if (!isFree) continue;
-      const own = tidyRecord({ ...mark, decision: "accepted" });
+      const comment = mark.comment ?? record.foci?.[focus.focus]?.comment;
+      const own = tidyRecord({ ...mark, comment, decision: "accepted" });
       record.foci = { ...record.foci, [focus.focus]: own };
       record.added = record.added.filter((other) => other !== mark);
     }
@@ -360,7 +395,7 @@ export function nextUndecided() {
 
 /** Return true if no filter hides a finding. */
 function isReachable({ kind, key }) {
-  const focus = kind === "focus" && foci.find((other) => other.focus === key);
+  const focus = kind === "focus" && listedFindings().foci.get(key);
   return !focus || focusFilters.every((passes) => passes(focus));
 }
 

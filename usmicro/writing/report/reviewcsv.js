@@ -182,7 +182,8 @@ function checkRow(row, number) {
   for (const [column, values] of Object.entries(ALLOWED_VALUES)) {
     if (row[column] && !values.includes(row[column])) fail(column, values.join(", "));
   }
-  const isPlaced = row.decision || (row.mass && !row.outline_px);
+  const isListed = row.focus || row.mass_number; // perhaps with a comment alone
+  const isPlaced = row.decision || (row.mass && !row.outline_px) || isListed;
   for (const column of ["x_px", "y_px", "diameter_px", "frame", "focus", "mass_number"]) {
     const needed = isPlaced && ["x_px", "y_px"].includes(column);
     if (needed && !row[column]) fail(column, "a number");
@@ -212,6 +213,8 @@ function takeRow(row, record, image) {
   });
   if (row.decision) return takeFocus(row, { ...mark, decision: row.decision }, record, image);
   if (row.mass) return takeMass(row, { ...mark, decision: row.mass }, record, image);
+  if (row.focus) return takeFocus(row, mark, record, image);
+  if (row.mass_number) return takeMass(row, mark, record, image);
   if (row.calcification) record.calcification = row.calcification;
   if (row.comment) record.comment = row.comment;
   if (row.reviewed === "yes") record.reviewed = true;
@@ -229,15 +232,21 @@ function takeFocus(row, focus, record, image) {
       // another run numbers its foci differently
       number = String(foci.find((other) => isNear(focus, other))?.focus ?? "");
       if (!number && focus.decision === "rejected") return "a rejected focus is not in this run";
+      if (!number && !focus.decision) return "a focus with a comment is not in this run";
     }
   }
   if (number && focus.decision !== "added") {
-    record.foci = { ...record.foci, [number]: tidyRecord(focus) };
+    record.foci = { ...record.foci, [number]: merged(record.foci?.[number], focus) };
     return "";
   }
   const { decision: _, ...added } = focus;
   record.added = withMark(record.added, added);
   return "";
+}
+
+/** Return the entry for a row about a listed finding; one with a comment alone decides nothing. */
+function merged(stored, read) {
+  return tidyRecord(stored && !read.decision ? { ...stored, comment: read.comment } : read);
 }
 
 /** Put a row about a mass into a record. */
@@ -256,7 +265,8 @@ function takeMass(row, mass, record, image) {
     number = String(masses.find(isSame)?.mass ?? "");
   }
   if (!number) return "a mass is not in this run";
-  record.masses = { ...record.masses, [number]: tidyRecord({ ...mass, outline }) };
+  record.masses = { ...record.masses, [number]: merged(record.masses?.[number],
+    { ...mass, outline }) };
   return "";
 }
 

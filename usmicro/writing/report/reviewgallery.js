@@ -14,6 +14,7 @@ import { viewerEvents } from "./viewer.js";
 const MOST_REMARKS = 5; // remarks on a loaded file that are shown
 const MOST_REFRESHED = 50; // with more images, all cards are made anew
 const FINDING_FIELDS = ["foci-filter", "mass-filter"]; // would tell what is found on an image
+const FINDING_STATUS = "warned"; // warnings on masks tell that there are masses
 const FINDING_ORDERS = new Set(["image", "random"]); // orders that tell nothing of the findings
 
 const REVIEW_FILTERS = {
@@ -118,6 +119,9 @@ function showReviewState() {
   exportScope.hidden = knownReaders().filter((name) => name !== reviewSettings.reader).length === 0;
   document.body.classList.toggle("blind", reviewSettings.blind);
   for (const id of FINDING_FIELDS) byId(id).disabled = reviewSettings.blind;
+  for (const option of byId("status-filter").options) {
+    if (option.value === FINDING_STATUS) option.disabled = reviewSettings.blind;
+  }
   for (const option of byId("sort").options) {
     option.disabled = reviewSettings.blind && !FINDING_ORDERS.has(option.value);
   }
@@ -129,6 +133,7 @@ function showReviewState() {
 /** Let the fields that would tell the findings tell nothing. */
 function clearFindingFields() {
   for (const id of FINDING_FIELDS) byId(id).value = "";
+  if (byId("status-filter").value === FINDING_STATUS) byId("status-filter").value = "";
   if (!FINDING_ORDERS.has(byId("sort").value)) byId("sort").value = "image";
 }
 
@@ -164,7 +169,7 @@ async function loadReview(file) {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
     const { changes, decisions, readers, remarks } = readReviewCsv(text);
-    applyChanges(changes);
+    applyChanges(changes, true);
     const names = readers.map((reader) => reader || "a reader without name").join(", ");
     const lost = remarks.length
       ? ` Not taken: ${remarks.length}. ${remarks.slice(0, MOST_REMARKS).join("; ")}` : "";

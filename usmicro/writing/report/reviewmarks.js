@@ -1,10 +1,11 @@
 // What the reader decided, drawn on the picture: ticks, strikes, own marks and outlines.
 
 import { byId, draw, setAttributes } from "./dom.js";
-import { currentRecord, decisionOn, frameShown, isSame } from "./reviewactions.js";
+import { commentOn, currentRecord, decisionOn, frameShown, isSame } from "./reviewactions.js";
 import { listedMasses, listedValues, massOutline, topOf, valuesHere } from "./reviewactions.js";
 import { selectFinding, selectedFinding, valuesOf } from "./reviewactions.js";
 import { markers } from "./markers.js";
+import { reopenFilm } from "./player.js";
 import { findingsAreHidden } from "./reviewblind.js";
 import { reviewEvents } from "./reviewstore.js";
 import { showTables } from "./tables.js";
@@ -67,6 +68,7 @@ function showState({ focus, group, parts }) {
   group.dataset.decision = decision;
   parts.decision?.remove();
   parts.decision = decision ? draw("path", { class: "decision-sign" }) : null;
+  parts.decisionScale = null;
   if (parts.decision) group.append(parts.decision);
 }
 
@@ -187,7 +189,8 @@ function placeMark(group, { x, y }) {
 function placeReview() {
   for (const place of placedMarks) place();
   for (const { group, parts } of markers) {
-    if (!parts.decision) continue;
+    if (!parts.decision || parts.decisionScale === view.scale) continue;
+    parts.decisionScale = view.scale;
     const radius = Number(parts.hit.getAttribute("r")) - 2;
     if (group.dataset.decision === "accepted") {
       setAttributes(parts.decision, { d: TICK_PATH,
@@ -203,10 +206,14 @@ function placeReview() {
 export function markRows() {
   for (const [kind, name] of [["focus", "data-focus"], ["mass", "data-mass"]]) {
     for (const row of byId("tables").querySelectorAll(`tr[${name}]`)) {
-      const decision = decisionOn({ kind, key: Number(row.getAttribute(name)) });
+      const key = Number(row.getAttribute(name));
+      const decision = decisionOn({ kind, key });
       row.classList.toggle("accepted", decision === "accepted");
       row.classList.toggle("rejected", decision === "rejected");
-      row.title = decision;
+      const comment = commentOn({ kind, key });
+      row.classList.toggle("commented", Boolean(comment));
+      const title = [decision, comment].filter(Boolean).join(": ");
+      if (row.title !== title) row.title = title;
     }
   }
 }
@@ -215,6 +222,12 @@ focusFilters.push(() => !findingsAreHidden(current));
 for (const name of ["open", "draw"]) viewerEvents.addEventListener(name, drawReview);
 viewerEvents.addEventListener("select", () => drawMarks(findingsAreHidden(current)));
 viewerEvents.addEventListener("move", placeReview);
+viewerEvents.addEventListener("rows", () => {
+  markRows();
+  if (!selectedFinding) return;
+  const { kind, key } = selectedFinding;
+  byId("tables").querySelector(`tr[data-${kind}="${key}"]`)?.classList.add("selected");
+});
 reviewEvents.addEventListener("change", ({ detail: images }) => {
   if (!current || !images.includes(current.image)) return;
   if (wasHidden === findingsAreHidden(current)) drawReview();
@@ -225,6 +238,7 @@ for (const name of ["reader", "settings"]) reviewEvents.addEventListener(name, d
 /** Draw the image anew, after its findings were hidden or shown. */
 function drawAnew() {
   if (!current || !byId("viewer").open) return;
+  if (wasHidden !== findingsAreHidden(current)) reopenFilm(); // another choice of frames
   showTables();
   redraw();
   selectFinding(null);

@@ -5,7 +5,7 @@ import { addFocusInMiddle, closePolygon, removeCorner } from "./reviewtools.js";
 import { allFindings, currentRecord, cycleVerdict, decide } from "./reviewactions.js";
 import { decideRemaining, decisionOn, nextUndecided, removeDecision } from "./reviewactions.js";
 import { revealFindings, selectFinding, selectedFinding } from "./reviewactions.js";
-import { setAnswer, setReviewed, setVerdict, valuesOf } from "./reviewactions.js";
+import { setAnswer, setComment, setReviewed, setVerdict, valuesOf } from "./reviewactions.js";
 import { findingsAreHidden } from "./reviewblind.js";
 import { VERDICTS } from "./reviewcsv.js";
 import { progressText } from "./reviewgallery.js";
@@ -34,7 +34,7 @@ const KEY_HELP = [
   ["Escape", "leave the tool; without a tool, close the image"],
   ["Y", "calcification in the image: yes, no, unsure, not answered"],
   ["V", "image reviewed, or not"],
-  ["C", "comment on the image; Escape leaves the field"],
+  ["C, Shift+C", "comment on the image, on the selected finding; Escape leaves the field"],
   ["F", "blind mode: own marks are complete, show the findings"],
   ["B", "blind mode on; twice: off"],
   ["H", "hide and show all findings"],
@@ -57,6 +57,19 @@ function reviewButton(text, title, action, attributes = {}) {
     if (event.detail && document.activeElement === button) stage.focus({ preventScroll: true });
   });
   return button;
+}
+
+/** Make a field for a comment; Escape leaves it, which stores the comment. */
+function makeCommentField(id, subject, key) {
+  const field = make("textarea", { id, rows: 1, maxlength: 2000,
+    placeholder: `Comment on the ${subject} (${key})`, "aria-label": `Comment on the ${subject}` });
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    stage.focus();
+  });
+  return field;
 }
 
 /** Make a row of buttons that set one value, with the name of what they set. */
@@ -82,9 +95,10 @@ const chosenPart = make("div", { class: "review-finding", id: "review-finding" }
   make("div", { class: "verdicts" },
     ...Object.entries(VERDICTS).map(([column, values]) =>
       choiceRow(VERDICT_NAMES[column], values, `review-${column}`,
-        (value) => setVerdict(selectedFinding, column, value)))));
-const commentField = make("textarea", { id: "review-comment", rows: 1, maxlength: 2000,
-  placeholder: "Comment on the image (C)", "aria-label": "Comment on the image" });
+        (value) => setVerdict(selectedFinding, column, value)))),
+  makeCommentField("review-finding-comment", "finding", "Shift+C"));
+const findingComment = chosenPart.querySelector("textarea");
+const commentField = makeCommentField("review-comment", "image", "C");
 const toolsRow = make("div", { class: "choices" },
   reviewButton("Move", "Drag findings (E)", () => toggleTool("edit"), { "data-tool": "edit" }),
   reviewButton("Add focus", "Add a missed focus (M)", () => toggleTool("focus"),
@@ -239,6 +253,7 @@ function updatePanel() {
     byId("review-selected").textContent = `${findingName(selectedFinding)}: ${
       decisionOn(selectedFinding) || "not decided"}`;
     for (const column of Object.keys(VERDICTS)) pressChoice(`review-${column}`, values[column]);
+    if (document.activeElement !== findingComment) findingComment.value = values.comment ?? "";
   }
   const decision = values ? decisionOn(selectedFinding) : "";
   const canDecide = Boolean(values) && isListed(selectedFinding);
@@ -286,11 +301,13 @@ function pressChoice(id, value) {
 }
 
 commentField.addEventListener("change", () => setAnswer("comment", commentField.value.trim()));
-commentField.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  event.preventDefault();
-  event.stopPropagation();
-  stage.focus(); // which stores the comment
+let commented = null; // the image and finding whose comment the reader writes
+findingComment.addEventListener("focus", () => {
+  commented = { image: current.image, finding: selectedFinding };
+});
+findingComment.addEventListener("change", () => {
+  if (commented?.image !== current.image) return;
+  setComment(commented.finding, findingComment.value.trim());
 });
 
 // ---- keys ----
@@ -314,11 +331,18 @@ const KEY_ACTIONS = {
   y: cycleAnswer,
   v: toggleReviewed,
   c: () => commentField.focus(),
+  C: writeComment,
   f: reveal,
   b: toggleBlind,
   "?": showKeys,
   Backspace: () => { if (!removeCorner()) clearSelected(); },
 };
+
+/** Let the reader write a comment on the selected finding. */
+function writeComment() {
+  if (!selectedFinding) tell("Select a finding first (N).");
+  else findingComment.focus();
+}
 
 /** Set a verdict of the selected focus, or its next value if none is given. */
 function setSelected(column, value = null) {
@@ -341,7 +365,7 @@ function keyAction(event) {
     return reviewTool === "focus" ? addFocusInMiddle : null;
   }
   // with Shift only where it has a meaning of its own; capitals may also come from Caps Lock
-  const name = event.shiftKey && "aru".includes(letter) ? letter.toUpperCase() : letter;
+  const name = event.shiftKey && "aruc".includes(letter) ? letter.toUpperCase() : letter;
   return KEY_ACTIONS[name.length === 1 ? name : key] ?? null;
 }
 

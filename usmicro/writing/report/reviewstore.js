@@ -42,19 +42,39 @@ export function recordsOf(reader) {
   return [...(records.get(reader) ?? [])];
 }
 
-/** Change the decisions of the reader on one image; `edit` is given a copy that it may change. */
+/**
+ * Return a copy of a record whose tables may be changed. Their entries are shared with the record:
+ * they are replaced, not changed, so that a step of undo needs little memory.
+ */
+function copyOf(record) {
+  const copy = {};
+  for (const [name, value] of Object.entries(record)) {
+    if (Array.isArray(value)) copy[name] = [...value];
+    else copy[name] = typeof value === "object" ? Object.assign({}, value) : value;
+  }
+  return copy;
+}
+
+/**
+ * Change the decisions of the reader on one image; `edit` is given a copy whose values, tables and
+ * lists it may change, but not the entries in them.
+ */
 export function changeRecord(image, edit) {
-  const after = structuredClone(recordOf(image));
+  const after = copyOf(recordOf(image));
   edit(after);
   applyChanges([{ reader: reviewSettings.reader, image, after: tidyRecord(after) }]);
 }
 
-/** Apply changes as one step of undo; each has `reader`, `image` and the new record `after`. */
-export function applyChanges(changes) {
+/**
+ * Apply changes as one step of undo; each has `reader`, `image` and the new record `after`.
+ * `isLoaded` says that they come from a file.
+ */
+export function applyChanges(changes, isLoaded = false) {
   const step = changes
     .map((change) => ({ ...change, before: recordOf(change.image, change.reader) }))
     .filter(({ before, after }) => JSON.stringify(before) !== JSON.stringify(after));
   if (!step.length) return;
+  step.isLoaded = isLoaded;
   doneSteps.push(step);
   undoneSteps.length = 0;
   putRecords(step, "after");
@@ -105,9 +125,12 @@ export function changeSettings(changes) {
 /** Put the records "before" or "after" the changes of a step in place. */
 function putRecords(step, which) {
   for (const change of step) {
-    putRecord(change.reader, change.image, change[which]);
+    // an image whose findings were seen cannot be read blind again, also after undo
+    const wasSeen = !step.isLoaded && recordOf(change.image, change.reader).revealed;
+    const record = wasSeen ? tidyRecord({ ...change[which], revealed: true }) : change[which];
+    putRecord(change.reader, change.image, record);
     const key = storageKey(change.reader, change.image);
-    store(key, Object.keys(change[which]).length ? JSON.stringify(change[which]) : null);
+    store(key, Object.keys(record).length ? JSON.stringify(record) : null);
   }
   tellChange(step.map(({ image }) => image));
 }
@@ -174,6 +197,11 @@ function readStored() {
 // another tab, or another page of the report, has stored decisions
 window.addEventListener("storage", (event) => {
   if (event.key === null) return;
+  if (event.key === SETTINGS_KEY) {
+    const { blind = false } = parsed(event.newValue) ?? {};
+    if (blind !== reviewSettings.blind) changeSettings({ blind });
+    return;
+  }
   const image = takeStored(event.key, event.newValue);
   if (image !== null) tellChange([image]);
 });

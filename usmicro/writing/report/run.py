@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -58,6 +61,8 @@ RECORD_KEYS = (
     "usmicro",
 )
 """Keys of run.json that the report needs."""
+RUN_ID_LENGTH = 12
+"""Number of hexadecimal digits of the identifier of a run: enough to tell the runs of a reader."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,25 @@ class Run:
     """Content of run.json."""
     stems: dict[str, str]
     """Names of the files of each image, without their endings."""
+
+    @cached_property
+    def identifier(self) -> str:
+        """Identifier of the findings of the run, to which the decisions of a reader belong.
+
+        It is a hash of the tables, without computing times. A run that is repeated with the same
+        results keeps its identifier, and one whose foci have other numbers gets another.
+        """
+        digest = hashlib.sha256()
+        images = ([value for key, value in row.items() if key != "seconds"] for row in self.images)
+        findings = (
+            [kind, list(row.values())]
+            for kind, table in (("focus", self.foci), ("mass", self.masses))
+            for rows in table.values()
+            for row in rows
+        )
+        for record in chain(images, findings):
+            digest.update(json.dumps(record).encode())
+        return digest.hexdigest()[:RUN_ID_LENGTH]
 
     @property
     def listed_from(self) -> float:

@@ -4,8 +4,9 @@ import { byId, data, formatNumber, hasValue, icon, make, tableRows } from "./dom
 import { meaning, selectFocus } from "./evidence.js";
 import { selectFinding } from "./reviewactions.js";
 import { findingsAreHidden } from "./reviewblind.js";
-import { current, foci } from "./viewer.js";
+import { current, foci, viewerEvents } from "./viewer.js";
 
+const MOST_ROWS = 200; // rows that are shown at first; browsers are slow with thousands
 const LINKS = [
   ["overlay", "Overlay (PNG)"],
   ["contact_sheet", "Contact sheet of all foci (PNG)"],
@@ -138,7 +139,21 @@ function fileLinks() {
 /** Make a table that is sorted by a click on a heading. A click on a row calls `onSelect`. */
 function table(columns, items, onSelect = null) {
   const body = make("tbody");
-  const lines = items.map((item) => ({ item, line: tableLine(columns, item, onSelect) }));
+  const lines = items.map((item) => ({ item, line: null }));
+  const more = make("button", { type: "button", class: "all-rows" },
+    `Show all ${items.length.toLocaleString("en")} rows`);
+  let most = MOST_ROWS;
+  const showRows = () => {
+    const shown = lines.slice(0, most);
+    for (const row of shown) row.line ??= tableLine(columns, row.item, onSelect);
+    body.replaceChildren(...shown.map(({ line }) => line));
+    more.hidden = lines.length <= most;
+    viewerEvents.dispatchEvent(new Event("rows"));
+  };
+  more.addEventListener("click", () => {
+    most = lines.length;
+    showRows();
+  });
   const heads = columns.map(({ name, key, numeric }) => {
     const title = [meaning(name), "click to sort"].filter(Boolean).join("; ");
     const button = make("button", { type: "button", title }, name);
@@ -148,13 +163,13 @@ function table(columns, items, onSelect = null) {
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", sign === 1 ? "ascending" : "descending");
       lines.sort((one, other) => compareValues(one.item[key], other.item[key], sign));
-      body.append(...lines.map(({ line }) => line));
+      showRows();
     });
     return head;
   });
-  body.append(...lines.map(({ line }) => line));
+  showRows();
   const head = make("thead", {}, make("tr", {}, ...heads));
-  return make("div", { class: "scroll" }, make("table", {}, head, body));
+  return make("div", { class: "scroll" }, make("table", {}, head, body), more);
 }
 
 /** Make a line of a table. */

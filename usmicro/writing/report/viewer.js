@@ -36,7 +36,8 @@ export let view = { x: 0, y: 0, scale: 1 };
 /**
  * Tells other scripts what happens in the viewer: "open" (an image is shown), "frame" (another
  * frame of a cine is shown), "draw" (the findings were drawn anew), "move" (the view has changed),
- * "tool" (`detail` is the new tool of the pointer or null), "select" (`detail` is the focus in the
+ * "rows" (a table shows other rows), "tool" (`detail` is the new tool of the pointer or null),
+ * "select" (`detail` is the focus in the
  * panel or null) and "close".
  */
 export const viewerEvents = new EventTarget();
@@ -52,6 +53,7 @@ let stageSize = "";
 
 /** Show an image in the viewer. */
 export function openImage(image) {
+  if (byId("viewer").open) stage.focus(); // stores a comment on the image that is left
   current = image;
   foci = tableRows(image, "foci");
   byId("viewer-title").textContent = image.image;
@@ -125,11 +127,13 @@ function imageFacts(image) {
     const spacing = `${image.spacing_x_mm} \u00d7 ${image.spacing_y_mm}`;
     facts.push(`${spacing} mm per pixel (${image.spacing_source})`);
   }
+  const isHidden = findingsAreHidden(image);
   if (image.frames > 1) {
-    facts.push(`${image.frames} frames analysed; key frame ${image.key_frame} (counted from 0)`);
+    const key = isHidden ? "" : `; key frame ${image.key_frame} (counted from 0)`;
+    facts.push(`${image.frames} frames analysed${key}`);
   }
   if (image.colour_flow === "yes") facts.push("colour flow");
-  if (findingsAreHidden(image)) return facts;
+  if (isHidden) return facts;
   const calcification = image.calcification.replaceAll("+", ", ");
   const score = formatNumber(image.calcification_score, 2);
   facts.push(`calcification: ${calcification} (score ${score})`);
