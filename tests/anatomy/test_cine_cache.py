@@ -79,7 +79,10 @@ def test_a_sweep_has_new_masses_on_each_frame_and_new_ducts_on_every_second(fram
     ]
     cache = AnatomyCache()
     first, second, third = (find(cache, view) for view in views)
-    alone = [find_anatomy(view, SETTINGS) for view in views]
+    # the first frame may be one of a cine that stands still, and is treated like a still image
+    alone = [
+        find_anatomy(view, SETTINGS, mirrored=number == 0) for number, view in enumerate(views)
+    ]
     for found, expected in zip((first, second, third), alone, strict=True):
         np.testing.assert_array_equal(found.mass_probability, expected.mass_probability)
     over, down = (

@@ -86,8 +86,8 @@ class AnatomyCache:
 
         In a sweep the tissue changes with every frame. The ducts and nonmass areas of a detection
         are used on the next frame too, moved along with the tissue, if the motion is known: two
-        frames with a known motion are so close that they show the same ducts. To save time, the mass
-        network then judges the view without its mirror image.
+        frames with a known motion are so close that they show the same ducts. To save time, the
+        mass network then judges the view without its mirror image.
 
         Parameters
         ----------
