@@ -11,18 +11,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from usmicro.anatomy.user_masks import MaskFunction
-from usmicro.batch.functions import function_hash
+from usmicro.batch.functions import UserFunction
 from usmicro.batch.jobs import Job
 from usmicro.batch.names import checked_name
 from usmicro.errors import UsageError
 from usmicro.loading.spacing import read_spacing
 from usmicro.model.scan import Scan, SpacingLike, spacing_of
 from usmicro.settings import Settings
+
+if TYPE_CHECKING:
+    from usmicro.foci.user_detector import DetectorFunction
 
 DIGITS = 6
 """Number of digits in the names of arrays without a name: enough to sort most runs by number."""
@@ -78,7 +81,7 @@ class ArrayInputs:
                 settings=like.settings,
                 spacing=like.spacing if spacing is None else spacing_of(spacing),
                 mask_function=like.mask_function,
-                mask_function_hash=like.mask_function_hash,
+                detector=like.detector,
                 optional_outputs=like.optional_outputs,
                 fault=_write(array, file),
             )
@@ -89,7 +92,8 @@ def job_of_arrays(
     out: Path,
     settings: Settings,
     spacing: str | Path | SpacingLike | None,
-    masks: str | Path | MaskFunction | None,
+    mask_function: UserFunction[MaskFunction] | None,
+    detector: UserFunction[DetectorFunction] | None,
     optional_outputs: tuple[str, ...],
     refused: Mapping[str, object],
 ) -> Job:
@@ -97,8 +101,10 @@ def job_of_arrays(
 
     Parameters
     ----------
-    out, settings, spacing, masks
+    out, settings, spacing
         As given to `usmicro.run`.
+    mask_function, detector : UserFunction, optional
+        Functions of the user.
     optional_outputs : tuple of str
         "coco" or nothing.
     refused : mapping
@@ -112,11 +118,6 @@ def job_of_arrays(
     for name, value in refused.items():
         if value:
             raise UsageError(f"{name}: is for files, and the inputs are arrays; leave it out")
-    if masks is not None and not callable(masks):
-        raise UsageError(
-            f"masks: {masks} is for files, and the inputs are arrays; give a function, "
-            "see docs/masks.md"
-        )
     user_spacing = read_spacing(spacing)
     if user_spacing.table:
         raise UsageError(
@@ -130,8 +131,8 @@ def job_of_arrays(
         stem="",
         settings=settings,
         spacing=user_spacing.number,
-        mask_function=masks,
-        mask_function_hash="" if masks is None else function_hash(masks),
+        mask_function=mask_function,
+        detector=detector,
         optional_outputs=optional_outputs,
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from inspect import GEN_CLOSED, GEN_CREATED, getgeneratorstate
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.arrays import ArrayInputs, array_inputs, job_of_arrays
 from usmicro.batch.execution import RunPlan, execute
-from usmicro.batch.functions import check_importable
+from usmicro.batch.functions import detector_of, masks_of
 from usmicro.batch.inputs import Inputs, make_jobs
 from usmicro.batch.jobs import Job
 from usmicro.batch.pseudonyms import key_for_run
@@ -22,6 +23,9 @@ from usmicro.loading.remote import is_address
 from usmicro.model.scan import SpacingLike
 from usmicro.model.warnings import RunWarning
 from usmicro.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from usmicro.foci.user_detector import DetectorFunction
 
 
 class Run(Iterator[Result]):
@@ -77,6 +81,7 @@ def run(
     cluster: str | None = None,
     spacing: str | Path | SpacingLike | None = None,
     masks: str | Path | MaskFunction | None = None,
+    detector: str | DetectorFunction | None = None,
     group: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -117,14 +122,17 @@ def run(
         Folder of the user's masks, or a function that returns them for a frame, as in
         `usmicro.analyze`. The result of a function must depend on its arguments alone. With several
         workers it must be a function of a module that they can import, not of the script itself.
+    detector : function or str, optional
+        The user's own detector of foci, as in `usmicro.analyze`, or its name "module:function".
+        What is said of a masks function holds for it, too. See docs/detectors.md.
     group : path, optional
         CSV table with the column `group` and one of `image`, `patient` and `study`, see
         docs/outputs.md. Counts over the images of each group are written to groups.csv.
     resume : bool
         Keep the results in `out` whose input, masks and settings are unchanged. With `limit`, the
-        results of files beyond the limit stay in the tables, too. A masks function
-        counts as unchanged if its source file is unchanged. An array is unchanged if its name and
-        its pixels are.
+        results of files beyond the limit stay in the tables, too. A masks function and a detector
+        count as unchanged if their parameters and source files are. An array is unchanged if its
+        name and its pixels are.
     overwrite : bool
         Delete what a former run wrote to `out`.
     pseudonyms : path, optional
@@ -183,6 +191,12 @@ def run(
         mirror = Mirror(str(out))
     if settings is None or isinstance(settings, str | Path):
         settings = read_settings(None if settings is None else Path(settings))
+    mask_folder, mask_function = masks_of(masks)
+    detecting = detector_of(detector)
+    if detecting is not None:
+        from usmicro.foci.user_detector import listing_all_detections
+
+        settings = listing_all_detections(settings)
     if settings.anatomy.mass_network:
         from usmicro.numerics.networks import check_network
 
@@ -208,9 +222,16 @@ def run(
             out=Path(out),
             settings=settings,
             spacing=spacing,
-            masks=masks,
+            mask_function=mask_function,
+            detector=detecting,
             optional_outputs=("coco",) * coco,
-            refused={"group": group, "cluster": cluster, "pseudonyms": key, "dicom": dicom},
+            refused={
+                "masks": mask_folder,
+                "group": group,
+                "cluster": cluster,
+                "pseudonyms": key,
+                "dicom": dicom,
+            },
         )
         arrays = sources.limited(limit), like
         most_workers = arrays[0].count
@@ -220,7 +241,9 @@ def run(
             out=Path(out),
             settings=settings,
             spacing=spacing,
-            masks=masks,
+            masks=mask_folder,
+            mask_function=mask_function,
+            detector=detecting,
             group=group,
             key=key,
             optional_outputs=("dicom",) * dicom + ("coco",) * coco,
@@ -229,15 +252,18 @@ def run(
     jobs, others = jobs[:limit], [] if limit is None else jobs[limit:]
     workers = workers or available_cores()
     workers = workers if most_workers is None else min(workers, most_workers)
-    if callable(masks) and (workers > 1 or cluster is not None):
-        check_importable(masks)
+    if workers > 1 or cluster is not None:
+        for function in (mask_function, detecting):
+            if function is not None:
+                function.check_importable()
     content = folder_content(Path(out)) if mirror is None else mirror.content()
     check_content(out, content, resume=resume, overwrite=overwrite)
     record = Record(
         settings,
         workers=workers if cluster is None else None,
         spacing=spacing,
-        masks=masks,
+        masks=mask_function or mask_folder,
+        detector="" if detecting is None else detecting.label,
         group=group,
         remarks=remarks,
         warnings=warnings,
