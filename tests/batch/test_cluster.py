@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("distributed")
@@ -134,3 +135,13 @@ def test_workers_of_a_cluster_import_a_detector_from_the_folder_of_the_run(
     list(usmicro.run(scans, out=tmp_path / "one", workers=1, detector=detector))
     assert comparable(tmp_path / "r") == comparable(tmp_path / "one")
     assert len(usmicro.read_results("r").rows("foci")) >= 5
+
+
+def test_arrays_are_computed_on_a_cluster(scheduler, tmp_path):
+    address, _, _ = scheduler
+    numbers = np.random.default_rng(3)
+    arrays = {f"scan {i}": numbers.integers(0, 200, (120, 130), np.uint8) for i in range(5)}
+    list(usmicro.run(iter(arrays.items()), out=tmp_path / "r", cluster=address))
+    list(usmicro.run(arrays, out=tmp_path / "one", workers=1))
+    assert comparable(tmp_path / "r") == comparable(tmp_path / "one")
+    assert list((tmp_path / "r").glob(".*")) == []

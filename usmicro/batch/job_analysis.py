@@ -84,7 +84,7 @@ def _analyse_local(
     from usmicro.loading.second_reading import frames_at
     from usmicro.writing.optional_outputs import OptionalOutputs
 
-    scan = load(
+    scan = job.scan or load(
         job.path,
         name=job.name,
         spacing=job.spacing,

@@ -14,7 +14,7 @@ from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.functions import UserFunction
 from usmicro.batch.results import Result
 from usmicro.loading.zip_archive import ZipMember
-from usmicro.model.scan import Spacing
+from usmicro.model.scan import Scan, Spacing
 from usmicro.settings import LimitSettings, Settings, TableSettings
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Job:
     reads. Otherwise empty."""
     group: str | None = None
     """Group of the image in groups.csv; empty if it has none, None if no groups are given."""
+    scan: Scan | None = None
+    """The scan itself, if it is an array; `path` then has its frames."""
     fault: str = ""
     """Reason why the input cannot be analysed; empty if it can."""
     optional_outputs: tuple[str, ...] = ()
@@ -172,6 +174,8 @@ def fingerprint_of(job: Job) -> str:
         update(name, member_hash(job.path, job.member, largest_mb=largest))
     else:
         files.append(job.path)
+    if job.scan is not None:
+        digest.update(f"{job.scan}\n".encode())  # all but its frames
     if job.masks is not None:
         files += find_masks(job.masks, job.own_name, job.scan_file, uid=job.image_uid or None)
     if job.settings.anatomy.mass_network:

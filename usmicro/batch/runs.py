@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.arrays import ArrayInputs, array_inputs, job_of_arrays
 from usmicro.batch.execution import RunPlan, execute
-from usmicro.batch.functions import detector_of, masks_of
+from usmicro.batch.functions import UserFunction, detector_of, masks_of
 from usmicro.batch.inputs import Inputs, make_jobs
 from usmicro.batch.jobs import Job
 from usmicro.batch.pseudonyms import key_for_run
@@ -22,7 +22,7 @@ from usmicro.errors import UsageError
 from usmicro.loading.remote import is_address
 from usmicro.model.scan import SpacingLike
 from usmicro.model.warnings import RunWarning
-from usmicro.settings import Settings, read_settings
+from usmicro.settings import Settings, checked_settings, read_settings
 
 if TYPE_CHECKING:
     from usmicro.foci.user_detector import DetectorFunction
@@ -104,7 +104,8 @@ def run(
         s3://bucket/folder, or DICOMweb addresses of studies and series. Or arrays as
         `usmicro.analyze` takes them: one, a sequence, an iterator, or a mapping of name to array.
         An item may be a tuple (name, array) or (name, array, spacing); others are named
-        array-000001 and so on. An iterator is read as the run goes on, a few arrays ahead.
+        array-000001 and so on, except a `Scan` with a name. An iterator is read as the run goes on,
+        a few arrays ahead. See docs/python.md.
     out : path
         Folder for the results, or its address. It must be empty or new unless `resume` or
         `overwrite` is given.
@@ -189,22 +190,9 @@ def run(
                 f"--out {out}: with --cluster the output must be a folder that all machines share"
             )
         mirror = Mirror(str(out))
-    if settings is None or isinstance(settings, str | Path):
-        settings = read_settings(None if settings is None else Path(settings))
     mask_folder, mask_function = masks_of(masks)
     detecting = detector_of(detector)
-    if detecting is not None:
-        from usmicro.foci.user_detector import listing_all_detections
-
-        settings = listing_all_detections(settings)
-    if settings.anatomy.mass_network:
-        from usmicro.numerics.networks import check_network
-
-        check_network(Path(settings.anatomy.mass_network))  # otherwise every input would fail
-    if settings.foci.models:
-        from usmicro.foci.models import check_focus_models
-
-        check_focus_models(settings.foci.models)
+    settings = _settings_of_run(settings, detecting)
     if dicom:
         from usmicro.writing.dicom import check_installed
 
@@ -228,8 +216,7 @@ def run(
             refused={
                 "masks": mask_folder,
                 "group": group,
-                "cluster": cluster,
-                "pseudonyms": key,
+                "pseudonyms": key_file,
                 "dicom": dicom,
             },
         )
@@ -286,3 +273,31 @@ def run(
             quiet=quiet,
         )
     )
+
+
+def _settings_of_run(
+    given: Settings | str | Path | None, detector: UserFunction[DetectorFunction] | None
+) -> Settings:
+    """Return the settings of a run; check the files that they name, so that not every input fails.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is unknown or out of range, or a file that it names cannot be read.
+    """
+    if given is None or isinstance(given, str | Path):
+        given = read_settings(None if given is None else Path(given))
+    settings = checked_settings(given)
+    if detector is not None:
+        from usmicro.foci.user_detector import listing_all_detections
+
+        settings = listing_all_detections(settings)
+    if settings.anatomy.mass_network:
+        from usmicro.numerics.networks import check_network
+
+        check_network(Path(settings.anatomy.mass_network))
+    if settings.foci.models:
+        from usmicro.foci.models import check_focus_models
+
+        check_focus_models(settings.foci.models)
+    return settings
