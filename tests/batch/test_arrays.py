@@ -180,6 +180,16 @@ def test_spacing_of_one_array_comes_with_it(tmp_path, small):
     assert (c.spacing_x_mm, c.spacing_y_mm) == (0.15, 0.15)
 
 
+def test_what_a_killed_run_left_of_arrays_is_deleted(tmp_path, small):
+    """A run on a cluster keeps the files of arrays in the output folder."""
+    run_all([small], tmp_path / "out")
+    left = tmp_path / "out" / ".7.unfinished" / "1"
+    left.mkdir(parents=True)
+    (left / "frames").write_bytes(b"x")
+    run_all([small], tmp_path / "out", resume=True)
+    assert not left.parent.exists()
+
+
 def test_files_of_arrays_are_deleted(tmp_path, small, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run_all([small, small], tmp_path / "out")

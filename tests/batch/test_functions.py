@@ -137,7 +137,8 @@ def test_a_detector_works_with_any_number_of_workers(scans, tmp_path, detector, 
         record = json.loads((out / "run.json").read_text())
         assert record["options"]["detector"] == name
         assert record["listed_from_confidence"] == record["shown_from_confidence"] == 0
-        assert name in (out / "report.html").read_text(encoding="utf-8")
+        report = (out / "report.html").read_text(encoding="utf-8")
+        assert f"The foci are those of the detector {name}." in report
     assert (tmp_path / "1" / "foci.csv").read_bytes() == (tmp_path / "2" / "foci.csv").read_bytes()
 
 

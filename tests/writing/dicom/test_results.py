@@ -48,6 +48,23 @@ def written(request, tmp_path_factory):
     return analysis, areas, source, *files
 
 
+def test_the_report_names_a_detector_of_the_user(tmp_path):
+    analysis = replace(made_analysis(rows=401, columns=635), detector="my_module.detect")
+    source = write_source(tmp_path / "scan.dcm", analysis.labels.shape, 1)
+    areas = FrameAreas()
+    areas.add(0, analysis.labels)
+    report = tmp_path / "scan.sr.dcm"
+    write_results(
+        analysis,
+        areas,
+        read_source(source),
+        "fingerprint",
+        report=report,
+        segmentation=tmp_path / "scan.seg.dcm",
+    )
+    assert "foci found by my_module.detect" in str(pydicom.dcmread(report))
+
+
 def in_last_frame(analysis, frame):
     """Return the same findings, measured on another frame."""
     foci = type(analysis.foci)(replace(focus, frame=frame) for focus in analysis.foci)
