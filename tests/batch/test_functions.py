@@ -183,7 +183,7 @@ def test_resume_keeps_only_results_of_the_same_detector(scans, tmp_path, compute
         ("no_such_module:detect", "no module no_such_module found"),
         (f"{DETECTORS}:nothing", "has no nothing"),
         (lambda frame, spacing: None, r"detector: .* cannot be sent to worker processes"),
-        (detector_functions.corner, r"detector: .* cannot be sent .* a session .*; define it"),
+        (detector_functions.corner, r"detector: .* cannot be sent .* \(a session .*\); define it"),
     ],
 )
 def test_a_wrong_detector_is_refused_at_the_call(scans, tmp_path, detector, message):

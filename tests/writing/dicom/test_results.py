@@ -62,7 +62,7 @@ def test_the_report_names_a_detector_of_the_user(tmp_path):
         report=report,
         segmentation=tmp_path / "scan.seg.dcm",
     )
-    assert "foci found by my_module.detect" in str(pydicom.dcmread(report))
+    assert b"foci found by my_module.detect" in report.read_bytes()
 
 
 def in_last_frame(analysis, frame):
