@@ -299,6 +299,7 @@ def analyze(
         maps=key_frame.maps,
         outlines=outlines if number > 1 else None,
         candidates=Table(candidates),
+        detector="" if user_detector is None else user_detector.name,
         notes=notes,
         warnings=warnings,
         seconds=state.timer.seconds,

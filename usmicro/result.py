@@ -109,6 +109,8 @@ class Analysis:
     outlines: FrameOutlines | None = field(default=None, repr=False, compare=False)
     """Of a cine, the outlines of masses, ducts and nonmass areas on every frame, simplified, and
     the tissue; None for a still."""
+    detector: str = ""
+    """Name of the user's detector that found the foci; empty if the program did."""
     notes: tuple[str, ...] = ()
     """Fallbacks and other facts that a reader of the results must know."""
     warnings: tuple[ScanWarning, ...] = ()

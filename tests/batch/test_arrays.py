@@ -1,5 +1,6 @@
 import itertools
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -86,24 +87,76 @@ def test_a_limit_ends_an_endless_iterator(tmp_path, small):
 def test_a_bad_array_is_one_failed_row(tmp_path, small):
     bad = small.astype(float)
     bad[3, 4] = np.nan
-    items = [bad, small, np.zeros(7), "a.png", np.array([None, {}]), usmicro.Scan.of_array(small)]
+    items = [bad, small, np.zeros(7), "a.png", np.array([None, {}]), ("e", small, -1)]
     results = run_all(items, tmp_path / "out")
     assert [result.status for result in results] == ["failed", "ok", *["failed"] * 4]
-    words = ("NaN", "", "shape", "found a path", "found ndarray of object", "found a Scan")
+    words = ("NaN", "", "shape", "found a path", "type object", "positive spacing")
     for result, word in zip(results, words, strict=True):
         assert word in result.error
         assert os.sep not in result.error.replace("and/or", "")
 
 
-def test_an_error_of_the_iterator_reaches_the_caller_and_the_tables_are_written(tmp_path, small):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_error_of_the_iterator_follows_the_results_before_it(tmp_path, small, workers):
     def broken():
+        yield small
         yield small
         raise RuntimeError("the camera was unplugged")
 
+    results: list[usmicro.batch.results.Result] = []
     with pytest.raises(RuntimeError, match="unplugged"):
-        run_all(broken(), tmp_path / "out")
+        results.extend(usmicro.run(broken(), out=tmp_path / "out", workers=workers))
     rows = (tmp_path / "out" / "images.csv").read_text(encoding="utf-8").splitlines()
-    assert [row.split(",")[:2] for row in rows[1:]] == [["array-000001", "ok"]]
+    ok = [["array-000001", "ok"], ["array-000002", "ok"]]
+    assert [row.split(",")[:2] for row in rows[1:]] == ok
+    with pytest.raises(UsageError, match="has not reached every input"):
+        usmicro.read_results(tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["mass_regions.dcm", "colour_cine.dcm"])
+def test_scans_among_arrays_keep_what_their_file_says(tmp_path, name, small):
+    """Regions, spacing, device and times of a DICOM file, in this process and in workers."""
+    run_all([usmicro.load(SAMPLES / name), small], tmp_path / "scans", workers=2)
+    run_all(SAMPLES / name, tmp_path / "files")
+    for table in ("images.csv", *TABLES):
+        rows = {
+            kind: [
+                line.split(",")
+                for line in (tmp_path / kind / table).read_text(encoding="utf-8").splitlines()
+                if not line.startswith("array-")
+            ]
+            for kind in ("scans", "files")
+        }
+        if table == "images.csv":
+            column = rows["files"][0].index("seconds")
+            rows = {kind: [r[:column] + r[column + 1 :] for r in rows[kind]] for kind in rows}
+        assert rows["scans"] == rows["files"]
+
+
+def test_a_run_gives_what_analyze_gives(tmp_path, small):
+    floats = small / 255.0
+    rgba = np.dstack([small, small // 2, small, np.full_like(small, 255)])
+    for result, array in zip(
+        run_all([floats, rgba], tmp_path / "out", spacing=(0.1, 0.2)), (floats, rgba), strict=True
+    ):
+        analysis = usmicro.analyze(array, spacing=(0.1, 0.2))
+        assert result.summary == analysis.summary
+        assert list(result.foci) == [replace(f, shadow_profile=None) for f in analysis.foci]
+        assert result.notes == analysis.notes
+
+
+def test_an_array_may_be_changed_after_it_is_taken(tmp_path, pictures):
+    buffer = np.empty((160, 150), np.uint8)
+
+    def same_buffer():
+        for value in (60, 120, 180):
+            buffer[:] = np.random.default_rng(value).integers(0, value, buffer.shape)
+            yield buffer
+
+    run_all(same_buffer(), tmp_path / "one", workers=2)
+    run_all([array.copy() for array in same_buffer()], tmp_path / "two")
+    for table in TABLES:
+        assert (tmp_path / "one" / table).read_bytes() == (tmp_path / "two" / table).read_bytes()
 
 
 def test_resume_keeps_arrays_with_the_same_name_and_pixels(tmp_path, small):
@@ -127,6 +180,16 @@ def test_spacing_of_one_array_comes_with_it(tmp_path, small):
     assert (c.spacing_x_mm, c.spacing_y_mm) == (0.15, 0.15)
 
 
+def test_what_a_killed_run_left_of_arrays_is_deleted(tmp_path, small):
+    """A run on a cluster keeps the files of arrays in the output folder."""
+    run_all([small], tmp_path / "out")
+    left = tmp_path / "out" / ".7.unfinished" / "1"
+    left.mkdir(parents=True)
+    (left / "frames").write_bytes(b"x")
+    run_all([small], tmp_path / "out", resume=True)
+    assert not left.parent.exists()
+
+
 def test_files_of_arrays_are_deleted(tmp_path, small, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run_all([small, small], tmp_path / "out")
@@ -140,6 +203,8 @@ def test_files_of_arrays_are_deleted(tmp_path, small, monkeypatch):
         (7, "found int"),
         (["a.png", np.zeros((9, 9))], "number 2 is ndarray"),
         ({"../a": np.zeros((90, 90))}, "image name"),
+        ({"a" * 300: np.zeros((90, 90))}, "shorter name"),
+        ([("a.png/b", np.zeros((90, 90))), ("a", np.zeros((90, 90)))], "path of a file of another"),
         ([("a", np.zeros((90, 90))), ("a", np.zeros((90, 90)))], "name of another array"),
     ],
 )
@@ -152,9 +217,8 @@ def test_wrong_inputs_get_a_message(tmp_path, inputs, message):
     ("options", "message"),
     [
         ({"masks": "folder"}, "masks: folder is for files"),
-        ({"group": "groups.csv"}, "group: is for files"),
-        ({"cluster": "tcp://a:1"}, "cluster: is for files"),
-        ({"pseudonyms": "key"}, "pseudonyms: is for files"),
+        ({"group": "groups.csv"}, "group: groups.csv is for files"),
+        ({"pseudonyms": "key"}, "pseudonyms: key is for files"),
         ({"spacing": (1, 2, 3)}, "spacing: expected"),
     ],
 )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("distributed")
@@ -116,3 +117,31 @@ def test_a_missing_scheduler_is_reported(scans, tmp_path, monkeypatch):
         list(usmicro.run(scans, out=tmp_path / "r", cluster="tcp://127.0.0.1:9"))
     with pytest.raises(UsageError, match="--workers is for this machine"):
         usmicro.run(scans, out=tmp_path / "r2", cluster="tcp://127.0.0.1:9", workers=2)
+
+
+def test_workers_of_a_cluster_import_a_detector_from_the_folder_of_the_run(
+    scheduler, scans, tmp_path, monkeypatch
+):
+    address, _, _ = scheduler
+    (tmp_path / "detector_of_cluster.py").write_text(
+        "def detect(frame, spacing):\n"
+        "    rows, columns = frame.shape[:2]\n"
+        "    return [columns / 2], [rows / 2], [6], [0.5]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    detector = "detector_of_cluster:detect"
+    list(usmicro.run(scans, out=tmp_path / "r", cluster=address, detector=detector))
+    list(usmicro.run(scans, out=tmp_path / "one", workers=1, detector=detector))
+    assert comparable(tmp_path / "r") == comparable(tmp_path / "one")
+    assert len(usmicro.read_results("r").rows("foci")) >= 5
+
+
+def test_arrays_are_computed_on_a_cluster(scheduler, tmp_path):
+    address, _, _ = scheduler
+    numbers = np.random.default_rng(3)
+    arrays = {f"scan {i}": numbers.integers(0, 200, (120, 130), np.uint8) for i in range(5)}
+    list(usmicro.run(iter(arrays.items()), out=tmp_path / "r", cluster=address))
+    list(usmicro.run(arrays, out=tmp_path / "one", workers=1))
+    assert comparable(tmp_path / "r") == comparable(tmp_path / "one")
+    assert list((tmp_path / "r").glob(".*")) == []

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.detector_functions import brightest
+from usmicro.batch.functions import UserFunction
 from usmicro.batch.jobs import Job, fingerprint_of
 from usmicro.model.scan import Spacing
 from usmicro.settings import read_settings
@@ -21,11 +23,12 @@ def test_a_fingerprint_depends_on_content_settings_and_spacing(job):
     others = {
         fingerprint_of(replace(job, settings=read_settings(None, ["foci.smallest=0.3"]))),
         fingerprint_of(replace(job, spacing=Spacing(0.1, 0.1, "given"))),
-        fingerprint_of(replace(job, mask_function_hash="0")),
+        fingerprint_of(replace(job, mask_function=UserFunction(brightest, "masks"))),
+        fingerprint_of(replace(job, detector=UserFunction(brightest, "detector"))),
     }
     job.path.write_bytes(b"other content")
     others.add(fingerprint_of(job))
-    assert len(others) == 4
+    assert len(others) == 5
     assert first not in others
 
 

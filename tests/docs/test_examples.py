@@ -225,8 +225,11 @@ def test_the_page_of_the_api_runs(reader):
 
 def test_the_page_of_detectors_runs(reader):
     (reader.folder / "my_network.onnx").write_bytes(bright_point_network())
-    first, second, third, last = reader.read(ROOT / "docs" / "detectors.md")
+    first, second, run, third, last = reader.read(ROOT / "docs" / "detectors.md")
     assert first.printed == third.printed == ""
+    assert "results in results-detector" in run.printed
+    record = json.loads((reader.folder / "results-detector" / "run.json").read_text("utf-8"))
+    assert record["options"]["detector"] == "bright_blobs.detect"
     lines = second.printed.splitlines()
     assert len(lines) == 3
     assert {line.split()[0] for line in lines} <= {"intramass", "extramass", "intraductal"}
@@ -244,6 +247,18 @@ def test_the_same_network_gives_the_same_probability_in_onnxruntime(tmp_path):
     network.setInput(image)
     session = onnxruntime.InferenceSession(str(file))
     np.testing.assert_allclose(session.run(None, {"input": image})[0], network.forward(), atol=1e-5)
+
+
+def test_the_page_of_runs_from_python_runs(reader):
+    pytest.importorskip("pandas")
+    files, arrays, finished, saved = reader.read(ROOT / "docs" / "python.md")
+    assert [line.split()[:2] for line in files.printed.splitlines()] == [
+        ["mass_linear.png", "ok"],
+        ["mass_regions.dcm", "ok"],
+    ]
+    assert arrays.printed == "".join(f"patient-{number}/left ok\n" for number in range(3))
+    assert "mass_linear.png" in finished.printed
+    assert saved.printed == "['scan.dcm']\n"
 
 
 def test_the_page_of_speckle_filters_runs(reader):

@@ -53,6 +53,7 @@ class FakeAnalysis:
     tracks: Table[Any] = field(default_factory=Table)
     candidates: Table[Any] = field(default_factory=Table)
     outlines: None = None
+    detector: str = ""
     notes: tuple[str, ...] = ("made for a test",)
     warnings: tuple[Any, ...] = ()
     seconds: dict[str, float] = field(default_factory=lambda: {"foci": 0.25})
@@ -61,8 +62,11 @@ class FakeAnalysis:
         return np.repeat(self.labels[..., None], 3, axis=2)
 
 
-def analyze(scan, *, settings=None, masks=None, each_frame=None) -> FakeAnalysis:
-    """Return one focus, at the brightest pixel, unless the first pixel selects a fault."""
+def analyze(scan, *, settings=None, masks=None, detector=None, each_frame=None) -> FakeAnalysis:
+    """Return one focus, at the brightest pixel, unless the first pixel selects a fault.
+
+    A detector moves the focus to the first position that it returns.
+    """
     image = next(scan.frames())
     image = image if image.ndim == 2 else image[..., 0]
     if image[0, 0] == SLOW_FRAMES:
@@ -73,6 +77,8 @@ def analyze(scan, *, settings=None, masks=None, each_frame=None) -> FakeAnalysis
     else:
         _fail(image, scan.path)
     row, column = np.unravel_index(image.argmax(), image.shape)
+    if detector is not None:
+        column, row = (values[0] for values in detector(image, scan.spacing)[:2])
     unknown: dict[str, Any] = dict.fromkeys(Focus.__dataclass_fields__)
     known = {
         "frame": 0,

@@ -1,6 +1,7 @@
 """Arrays as inputs of a run: each waits in a temporary file until its result is there.
 
-The file is read like a file of the user, so arrays and files take the same way through a run.
+The file has the frames that `usmicro.analyze` would see. So the memory of a run does not grow with
+the arrays that wait, and a worker that replaces one that died can read its array again.
 """
 
 from __future__ import annotations
@@ -8,22 +9,30 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from usmicro.anatomy.user_masks import MaskFunction
-from usmicro.batch.functions import function_hash
+from usmicro.batch.functions import UserFunction
 from usmicro.batch.jobs import Job
 from usmicro.batch.names import checked_name
-from usmicro.errors import UsageError
+from usmicro.errors import ImageError, UsageError, UsmicroError
+from usmicro.loading.source import scan_of
 from usmicro.loading.spacing import read_spacing
-from usmicro.model.scan import Scan, SpacingLike, spacing_of
+from usmicro.loading.stored_frames import with_stored_frames
+from usmicro.model.scan import Scan, SpacingLike
 from usmicro.settings import Settings
+from usmicro.writing.names import ENDINGS, LONGEST_PART
 
+if TYPE_CHECKING:
+    from usmicro.foci.user_detector import DetectorFunction
+
+UNNAMED = "array"
+"""Name of a `Scan` of an array that was given no name."""
+ARRAY_PROTOCOLS = ("__array__", "__array_interface__")
+"""Attributes of single arrays, tensors and Pillow images."""
 DIGITS = 6
 """Number of digits in the names of arrays without a name: enough to sort most runs by number."""
 
@@ -33,7 +42,7 @@ class ArrayInputs:
     """Arrays to analyse, which are taken one at a time."""
 
     items: Iterable[Any]
-    """Arrays, or tuples (name, array) or (name, array, spacing)."""
+    """Arrays or scans, or tuples of name and array, or of name, array and spacing."""
     count: int | None
     """Number of arrays; None for an iterator, which may be endless."""
 
@@ -47,6 +56,8 @@ class ArrayInputs:
     def jobs(self, like: Job, folder: Path) -> Iterator[Job]:
         """Yield a job for each array, with its file in a folder of its own below `folder`.
 
+        What cannot be analysed gets a job with a `fault`.
+
         Parameters
         ----------
         like : Job
@@ -57,31 +68,63 @@ class ArrayInputs:
         Raises
         ------
         UsageError
-            If a name cannot be used or is used twice, or a spacing is wrong.
+            If a name cannot be used or is used twice, or an array cannot be stored.
         """
-        names: set[str] = set()
+        names = _Names()
         for number, item in enumerate(self.items, 1):
-            name, array, spacing = _parts(item, number)
-            if name in names:
-                raise UsageError(
-                    f"item {number} has the name of another array, {name}; "
-                    "give each array a name of its own"
-                )
-            names.add(name)
-            file = folder / str(number) / "array.npy"
+            name, source, spacing = _parts(item, number)
+            names.add(name, number)
+            file = folder / str(number) / "frames"
             file.parent.mkdir()
-            yield Job(
-                name=name,
-                path=file,
-                out=like.out,
-                stem=name,
-                settings=like.settings,
-                spacing=like.spacing if spacing is None else spacing_of(spacing),
-                mask_function=like.mask_function,
-                mask_function_hash=like.mask_function_hash,
-                optional_outputs=like.optional_outputs,
-                fault=_write(array, file),
+            scan, fault = None, ""
+            try:
+                found = _scan_of(source, name, like.spacing if spacing is None else spacing)
+                scan = with_stored_frames(found, file)
+            except UsmicroError as error:
+                fault = str(error)
+                if isinstance(source, Scan) and source.path is not None:
+                    fault = fault.replace(str(source.path), name)
+            except OSError as error:
+                raise UsageError(
+                    f"{folder}: an array cannot be stored ({error.strerror or error}); free "
+                    "some space there, or set TMPDIR to another folder"
+                ) from error
+            yield replace(like, name=name, stem=name, path=file, scan=scan, fault=fault)
+
+
+class _Names:
+    """Names of the arrays so far, and of the files and folders that results get from them."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+
+    def add(self, name: str, number: int) -> None:
+        """Add the name of an array.
+
+        Raises
+        ------
+        UsageError
+            If another array has the name, or if its files would be in the way of another's.
+        """
+        folded = name.casefold()  # some file systems ignore case
+        parts = folded.split("/")
+        files = {folded + ending for ending in ENDINGS}
+        folders = {"/".join(parts[:count]) for count in range(1, len(parts))}
+        if folded in self._names:
+            raise UsageError(
+                f"item {number} has the name of another array, {name}; "
+                "give each array a name of its own"
             )
+        if files & self._folders or folders & self._files:
+            raise UsageError(
+                f"item {number}: a folder in the name {name} would have the path of a file of "
+                "another array, or the reverse; give it another name"
+            )
+        self._names.add(folded)
+        self._files |= files
+        self._folders |= folders
 
 
 def job_of_arrays(
@@ -89,7 +132,8 @@ def job_of_arrays(
     out: Path,
     settings: Settings,
     spacing: str | Path | SpacingLike | None,
-    masks: str | Path | MaskFunction | None,
+    mask_function: UserFunction[MaskFunction] | None,
+    detector: UserFunction[DetectorFunction] | None,
     optional_outputs: tuple[str, ...],
     refused: Mapping[str, object],
 ) -> Job:
@@ -97,8 +141,10 @@ def job_of_arrays(
 
     Parameters
     ----------
-    out, settings, spacing, masks
+    out, settings, spacing
         As given to `usmicro.run`.
+    mask_function, detector : UserFunction, optional
+        Functions of the user.
     optional_outputs : tuple of str
         "coco" or nothing.
     refused : mapping
@@ -111,12 +157,8 @@ def job_of_arrays(
     """
     for name, value in refused.items():
         if value:
-            raise UsageError(f"{name}: is for files, and the inputs are arrays; leave it out")
-    if masks is not None and not callable(masks):
-        raise UsageError(
-            f"masks: {masks} is for files, and the inputs are arrays; give a function, "
-            "see docs/masks.md"
-        )
+            remedy = "give a function, see docs/masks.md" if name == "masks" else "leave it out"
+            raise UsageError(f"{name}: {value} is for files, and the inputs are arrays; {remedy}")
     user_spacing = read_spacing(spacing)
     if user_spacing.table:
         raise UsageError(
@@ -130,8 +172,8 @@ def job_of_arrays(
         stem="",
         settings=settings,
         spacing=user_spacing.number,
-        mask_function=masks,
-        mask_function_hash="" if masks is None else function_hash(masks),
+        mask_function=mask_function,
+        detector=detector,
         optional_outputs=optional_outputs,
     )
 
@@ -158,7 +200,7 @@ def array_inputs(inputs: Any) -> ArrayInputs | list[str | Path]:
         return [_path(inputs)]
     if isinstance(inputs, Mapping):
         return ArrayInputs(inputs.items(), len(inputs))
-    if isinstance(inputs, Scan) or hasattr(inputs, "__array__"):
+    if isinstance(inputs, Scan) or any(hasattr(inputs, name) for name in ARRAY_PROTOCOLS):
         return ArrayInputs([inputs], 1)
     try:
         items = iter(inputs)
@@ -191,27 +233,30 @@ def _path(given: str | os.PathLike[str]) -> str | Path:
 def _parts(item: Any, number: int) -> tuple[str, Any, SpacingLike | None]:
     """Return name, array and spacing of an item; `number` counts items from 1."""
     if isinstance(item, tuple) and 2 <= len(item) <= 3 and isinstance(item[0], str):
-        return checked_name(item[0]), item[1], item[2] if len(item) == 3 else None
-    return f"array-{number:0{DIGITS}}", item, None
-
-
-def _write(array: Any, file: Path) -> str:
-    """Write an array to a file; return why it cannot be analysed, or an empty text."""
-    if isinstance(array, Scan | str | os.PathLike):
-        kind = "a Scan" if isinstance(array, Scan) else "a path"
-        return f"expected an array, found {kind}; run files by their paths, apart from arrays"
-    try:
-        pixels = np.asarray(array)
-    except Exception as error:  # an object of another library may raise anything
-        words = " ".join(f"{type(error).__name__}: {error}".split())
-        return f"expected an array, found {type(array).__name__} ({words})"
-    if pixels.dtype.hasobject or pixels.dtype.kind not in "biuf":
-        return f"expected an array of numbers, found {type(array).__name__} of {pixels.dtype}"
-    try:
-        np.save(file, pixels, allow_pickle=False)
-    except OSError as error:
+        name, source, spacing = item[0], item[1], item[2] if len(item) == 3 else None
+    else:
+        is_named = isinstance(item, Scan) and item.name != UNNAMED
+        name = item.name if is_named else f"array-{number:0{DIGITS}}"
+        source, spacing = item, None
+    checked_name(name)
+    if any(len(part.encode("utf-8")) > LONGEST_PART for part in name.split("/")):
         raise UsageError(
-            f"{file.parent.parent}: an array cannot be stored ({error.strerror or error}); free "
-            "some space there, or set TMPDIR to another folder"
-        ) from error
-    return ""
+            f"item {number}: a part of the name {name[:40]}... has more than {LONGEST_PART} bytes; "
+            "give the array a shorter name"
+        )
+    return name, source, spacing
+
+
+def _scan_of(source: Any, name: str, spacing: SpacingLike | None) -> Scan:
+    """Return what a caller gave as a scan of this name.
+
+    Raises
+    ------
+    ImageError, UsageError
+        If it is no array, or the spacing is wrong.
+    """
+    if isinstance(source, str | os.PathLike):
+        raise ImageError("expected an array, found a path; run files apart from arrays")
+    if isinstance(source, Scan):
+        return replace(scan_of(source, spacing), name=name)
+    return Scan.of_array(source, spacing=spacing, name=name, cine=False)

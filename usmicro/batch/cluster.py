@@ -12,8 +12,9 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,12 @@ _of_thread = threading.local()
 
 
 def on_cluster(
-    jobs: Sequence[Job], address: str, on_progress: OnJobProgress
+    jobs: Iterable[Job], address: str, on_progress: OnJobProgress
 ) -> Generator[tuple[int, Result], None, None]:
     """Compute jobs on the workers of a scheduler; yield index and result of each when it is done.
 
     If a Dask worker is lost, another one computes its job. After several losses the job fails, as
-    it may be the cause.
+    it may be the cause. Jobs are taken when the cluster is about to need them.
 
     Raises
     ------
@@ -56,49 +57,48 @@ def on_cluster(
     topic = f"usmicro-{uuid.uuid4()}"
     events: queue.SimpleQueue[tuple[int, Any] | tuple[int, int, int]] = queue.SimpleQueue()
     client.subscribe_topic(topic, lambda event: events.put(event[1]))
-    futures: dict[int, Any] = {}
-    submitted = done = 0
+    running: dict[int, tuple[Job, Any]] = {}
+    """Jobs that are not done, each with its future."""
+    waiting = enumerate(jobs)
     checked_files = False
     try:
-        while done < len(jobs):
-            room = JOBS_A_THREAD * max(1, sum(client.nthreads().values())) - len(futures)
-            while room > 0 and submitted < len(jobs):
-                job = replace(
-                    jobs[submitted],
-                    path=Path(os.path.abspath(jobs[submitted].path)),
-                    out=Path(os.path.abspath(jobs[submitted].out)),
+        while True:
+            room = JOBS_A_THREAD * max(1, sum(client.nthreads().values())) - len(running)
+            for index, job in islice(waiting, max(room, 0)):
+                absolute = replace(
+                    job,
+                    path=Path(os.path.abspath(job.path)),
+                    out=Path(os.path.abspath(job.out)),
                 )
                 # the key is a number, because the logs and the web page of the cluster show keys
-                key = f"{topic}-{submitted}"
+                key = f"{topic}-{index}"
                 future = client.submit(
-                    compute, job, submitted, topic, __version__, key=key, pure=False
+                    compute, absolute, index, topic, __version__, key=key, pure=False
                 )
-                future.add_done_callback(
-                    lambda future, index=submitted: events.put((index, future))
-                )
-                futures[submitted] = future
-                submitted, room = submitted + 1, room - 1
+                future.add_done_callback(lambda future, index=index: events.put((index, future)))
+                running[index] = job, future
+            if not running:
+                break
             try:
                 event = events.get(timeout=1.0)
             except queue.Empty:
                 _check_connected(client, address)
                 continue
             if len(event) == 3:
-                on_progress(jobs[event[0]], event[1], event[2])
+                if event[0] in running:  # otherwise the message comes behind the result
+                    on_progress(running[event[0]][0], event[1], event[2])
                 continue
             index, future = event
-            del futures[index]
-            result = _result_of(future, jobs[index], address)
+            job, _ = running.pop(index)
+            result = _result_of(future, job, address)
             if result.status == "ok":
-                job = jobs[index]
                 if not checked_files:
                     _check_shared(job, result)
                     checked_files = True
                 result = replace(result, overlay_file=job.overlay_file, mask_file=job.mask_file)
-            done += 1
             yield index, result
     finally:
-        client.cancel(list(futures.values()))
+        client.cancel([future for _, future in running.values()])
         client.close()
 
 

@@ -24,7 +24,7 @@ from usmicro.batch.tables import write_outputs
 from usmicro.batch.workers import OnJobProgress, available_cores, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
 from usmicro.loading.temporary import temporary_folder
-from usmicro.writing.files import replacing
+from usmicro.writing.files import replacing, unfinished_folder
 from usmicro.writing.report.page import remove_report
 
 if TYPE_CHECKING:
@@ -136,22 +136,32 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
             progress.add_frame(job.name, done, declared)
 
         def added_jobs(arrays: ArrayInputs, like: Job, folder: Path) -> Iterator[Job]:
-            """Add the job of each array when it is taken; yield those that must be computed."""
-            for job in arrays.jobs(replace(like, out=out), folder):
-                index = len(jobs)
-                jobs.append(job)
-                store.reserve([job], at_once=False)
-                if plan.resume and list(_unchanged_jobs([job], store)):
-                    stored.add(index)
-                    progress.add(job.name, kept=True)
-                    release(job)
-                else:
-                    pending.append(index)
-                    yield job
+            """Add the job of each array when it is taken; yield those that must be computed.
 
+            An error ends the arrays. It is raised behind the results of those before it, so that
+            the tables are the same whatever the workers.
+            """
+            try:
+                for job in arrays.jobs(replace(like, out=out), folder):
+                    index = len(jobs)
+                    jobs.append(job)
+                    store.reserve([job], at_once=False)
+                    if plan.resume and list(_unchanged_jobs([job], store)):
+                        stored.add(index)
+                        progress.add(job.name, kept=True)
+                        release(job)
+                    else:
+                        pending.append(index)
+                        yield job
+            except Exception as error:  # the caller's iterator may raise anything
+                errors.append(error)
+
+        errors: list[Exception] = []
         to_compute: Iterable[Job] = [jobs[index] for index in pending]
         if plan.arrays is not None:
-            folder = cleanup.enter_context(temporary_folder())
+            # the machines of a cluster share the output folder
+            place = temporary_folder() if plan.cluster is None else unfinished_folder(out)
+            folder = cleanup.enter_context(place)
             to_compute = added_jobs(*plan.arrays, folder)
         computed = _compute(to_compute, plan, on_progress)
         cleanup.callback(computed.close)  # the workers end before the tables are written
@@ -173,6 +183,8 @@ def _execute_in(out: Path, plan: RunPlan) -> Generator[Result, None, None]:
         while following in stored:  # arrays whose results were kept, behind the last computed one
             yield _stored_result(jobs[following], store)
             following += 1
+        if errors:
+            raise errors[0]
         record.complete = True
 
 
@@ -198,7 +210,7 @@ def _compute(
     if plan.cluster is not None:
         from usmicro.batch.cluster import on_cluster
 
-        return on_cluster(list(jobs), plan.cluster, on_progress)
+        return on_cluster(jobs, plan.cluster, on_progress)
     if plan.workers == 1:
         return in_process(jobs, on_progress)
     return in_workers(jobs, plan.workers or 1, on_progress)

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
 from usmicro.anatomy.user_masks import MaskFunction
-from usmicro.batch.functions import function_hash
+from usmicro.batch.functions import UserFunction
 from usmicro.batch.jobs import Job
 from usmicro.batch.pseudonyms import pseudonym
 from usmicro.errors import ScanError, UsageError
@@ -26,6 +27,9 @@ from usmicro.model.scan import SpacingLike
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
 from usmicro.writing.names import file_stems
+
+if TYPE_CHECKING:
+    from usmicro.foci.user_detector import DetectorFunction
 
 Inputs = (
     str
@@ -46,7 +50,9 @@ def make_jobs(
     out: Path,
     settings: Settings,
     spacing: str | Path | SpacingLike | None = None,
-    masks: str | Path | MaskFunction | None = None,
+    masks: Path | None = None,
+    mask_function: UserFunction[MaskFunction] | None = None,
+    detector: UserFunction[DetectorFunction] | None = None,
     group: str | Path | None = None,
     key: bytes | None = None,
     optional_outputs: tuple[str, ...] = (),
@@ -55,8 +61,12 @@ def make_jobs(
 
     Parameters
     ----------
-    inputs, spacing, masks, group
+    inputs, spacing, group
         As given to `usmicro.run`.
+    masks : path, optional
+        Folder of the user's masks.
+    mask_function, detector : UserFunction, optional
+        Functions of the user.
     out : path
         Output folder.
     settings : Settings
@@ -91,24 +101,21 @@ def make_jobs(
     if unused := spacings.unused(item.name for item in found):
         examples = () if key else unused[:MOST_EXAMPLES]
         warnings.append(RunWarning(WarningCode.SPACING_WITHOUT_SCAN, len(unused), examples))
-    function = masks if callable(masks) else None
-    folder = None if masks is None or callable(masks) else Path(masks)
-    if folder is not None and not folder.is_dir():
+    if masks is not None and not masks.is_dir():
         raise UsageError(
-            f"--masks {folder}: expected a folder of masks, "
-            f"found {'a file' if folder.exists() else 'nothing there'}"
+            f"--masks {masks}: expected a folder of masks, "
+            f"found {'a file' if masks.exists() else 'nothing there'}"
         )
     uids: dict[str, str] = {}
-    if folder is not None:
+    if masks is not None:
         uids = _uids_in_archives(found)
-        warnings += _mask_warnings(folder, found, uids, with_names=key is None)
+        warnings += _mask_warnings(masks, found, uids, with_names=key is None)
     groups = None if group is None else read_groups(group, [item.name for item in found])
     if groups is not None:
         warnings += _group_warnings(groups, with_names=key is None)
     named = [(pseudonym(item.name, key) if key else item.name, item) for item in found]
     named.sort(key=lambda pair: pair[0])
     stems = file_stems([name for name, _ in named])
-    mask_function_hash = "" if function is None else function_hash(function)
     jobs = []
     for (name, item), stem in zip(named, stems, strict=True):
         image_spacing, spacing_wins = spacings.for_image(item.name)
@@ -121,9 +128,9 @@ def make_jobs(
                 settings=settings,
                 spacing=image_spacing,
                 spacing_wins=spacing_wins,
-                masks=folder,
-                mask_function=function,
-                mask_function_hash=mask_function_hash,
+                masks=masks,
+                mask_function=mask_function,
+                detector=detector,
                 real_name=item.name if key else "",
                 group=None if groups is None else groups.of_image.get(item.name, ""),
                 member=item.member,

@@ -84,14 +84,16 @@ def _analyse_local(
     from usmicro.loading.second_reading import frames_at
     from usmicro.writing.optional_outputs import OptionalOutputs
 
-    scan = load(
+    scan = job.scan or load(
         job.path,
         name=job.name,
         spacing=job.spacing,
         spacing_wins=job.spacing_wins,
         settings=job.settings.loading,
     )
-    user_masks: MasksLike | MaskFunction | None = job.mask_function
+    user_masks: MasksLike | MaskFunction | None = None
+    if job.mask_function is not None:
+        user_masks = job.mask_function.load()
     if job.masks is not None:
         user_masks = read_masks(
             job.masks,
@@ -113,6 +115,7 @@ def _analyse_local(
         scan if on_progress is None else with_progress(scan, on_progress),
         settings=job.settings,
         masks=user_masks,
+        detector=None if job.detector is None else job.detector.load(),
         each_frame=optional.each_frame,
     )
     return write_result(

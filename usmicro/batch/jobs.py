@@ -7,13 +7,18 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from usmicro import __version__
 from usmicro.anatomy.user_masks import MaskFunction
+from usmicro.batch.functions import UserFunction
 from usmicro.batch.results import Result
 from usmicro.loading.zip_archive import ZipMember
-from usmicro.model.scan import Spacing
+from usmicro.model.scan import Scan, Spacing
 from usmicro.settings import LimitSettings, Settings, TableSettings
+
+if TYPE_CHECKING:
+    from usmicro.foci.user_detector import DetectorFunction
 
 OnProgress = Callable[[int, int], None]
 """Function that is called with the number of frames that are done and the number of frames that
@@ -39,10 +44,10 @@ class Job:
     """True if the user's spacing replaces the one in the file."""
     masks: Path | None = None
     """Folder of the user's masks."""
-    mask_function: MaskFunction | None = None
+    mask_function: UserFunction[MaskFunction] | None = None
     """The user's function that returns masks; given instead of a folder."""
-    mask_function_hash: str = ""
-    """Hash of `mask_function`, which shows whether a former run used the same one."""
+    detector: UserFunction[DetectorFunction] | None = None
+    """The user's detector of foci."""
     real_name: str = ""
     """Path of the input below INPUT if `name` is a pseudonym; otherwise empty."""
     member: ZipMember | None = None
@@ -55,6 +60,8 @@ class Job:
     reads. Otherwise empty."""
     group: str | None = None
     """Group of the image in groups.csv; empty if it has none, None if no groups are given."""
+    scan: Scan | None = None
+    """The scan itself, if it is an array; `path` then has its frames."""
     fault: str = ""
     """Reason why the input cannot be analysed; empty if it can."""
     optional_outputs: tuple[str, ...] = ()
@@ -64,6 +71,12 @@ class Job:
     def own_name(self) -> str:
         """Path of the input below INPUT, by which the user's masks are found."""
         return self.real_name or self.name
+
+    @property
+    def function_hashes(self) -> tuple[str, str]:
+        """Hashes of the user's functions for masks and foci; empty texts if none are given."""
+        masks, detector = self.mask_function, self.detector
+        return masks.hash if masks else "", detector.hash if detector else ""
 
     @property
     def scan_file(self) -> Path | None:
@@ -141,9 +154,10 @@ def fingerprint_of(job: Job) -> str:
 
     # what an input may cost and how tables are written does not change its result
     settings = asdict(replace(job.settings, limits=LimitSettings(), tables=TableSettings()))
+    of_masks, of_detector = job.function_hashes
     digest = hashlib.sha256(
         f"{__version__}\n{json.dumps(settings)}\n{job.spacing}\n{job.spacing_wins}\n"
-        f"{job.mask_function_hash}".encode()
+        f"{of_masks}\n{of_detector}".encode()
     )
 
     def update(name: str, content_hash: str) -> None:
@@ -160,6 +174,8 @@ def fingerprint_of(job: Job) -> str:
         update(name, member_hash(job.path, job.member, largest_mb=largest))
     else:
         files.append(job.path)
+    if job.scan is not None:
+        digest.update(f"{job.scan}\n".encode())  # all but its frames
     if job.masks is not None:
         files += find_masks(job.masks, job.own_name, job.scan_file, uid=job.image_uid or None)
     if job.settings.anatomy.mass_network:

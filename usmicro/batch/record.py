@@ -14,10 +14,10 @@ from typing import IO, Any
 
 from usmicro import __version__
 from usmicro.anatomy.user_masks import MaskFunction
+from usmicro.batch.functions import UserFunction
 from usmicro.batch.results import Result
 from usmicro.foci.operating_point import listing_confidence, shown_confidence
 from usmicro.model.scan import SpacingLike, spacing_of
-from usmicro.model.user_function import function_name
 from usmicro.model.warnings import MOST_EXAMPLES, RunWarning, WarningCode
 from usmicro.settings import Settings
 
@@ -51,7 +51,8 @@ class Record:
         *,
         workers: int | None,
         spacing: str | Path | SpacingLike | None,
-        masks: str | Path | MaskFunction | None,
+        masks: Path | UserFunction[MaskFunction] | None,
+        detector: str = "",
         group: str | Path | None = None,
         remarks: list[str],
         warnings: Iterable[RunWarning] = (),
@@ -64,8 +65,12 @@ class Record:
         settings : Settings
         workers : int or None
             Number of worker processes; None for a Dask cluster.
-        spacing, masks, group
+        spacing, group
             As given to `usmicro.run`.
+        masks : path or UserFunction, optional
+            Folder of the user's masks, or the function that returns them.
+        detector : str
+            Name of the user's detector; empty if the program finds the foci.
         remarks : list of str
             What the user should know about the arguments.
         warnings : iterable of RunWarning
@@ -75,14 +80,13 @@ class Record:
         """
         self.settings, self.workers, self.remarks = settings, workers, remarks
         self.spacing = _recorded_spacing(spacing)
-        self.masks = (
-            function_name(masks) if callable(masks) else None if masks is None else Path(masks).name
-        )
+        self.masks = masks.label if isinstance(masks, UserFunction) else masks and masks.name
+        self.detector = detector
         self.group = None if group is None else Path(group).name
         if private:
             self.group = None if group is None else "table"
             self.spacing = "table" if isinstance(self.spacing, str) else self.spacing
-            self.masks = "folder" if isinstance(masks, str | Path) else self.masks
+            self.masks = "folder" if isinstance(masks, Path) else self.masks
         self.private = private
         self.started = datetime.now(UTC)
         self.finished: datetime | None = None
@@ -128,6 +132,14 @@ class Record:
         ]
         return [*self._warnings, *of_images]
 
+    def _shown_from(self) -> float:
+        """Return the confidence from which the report shows foci when it is opened."""
+        if self.detector:  # the rate of false positives was not measured with its scores
+            return listing_confidence(self.settings.foci)
+        return shown_confidence(
+            self.settings.foci, calibrated=bool(self.settings.calibration.source)
+        )
+
     def write(self, file: IO[bytes], results: Iterable[Result]) -> None:
         """Write the record.
 
@@ -146,15 +158,14 @@ class Record:
             "options": {
                 "spacing": self.spacing,
                 "masks": self.masks,
+                "detector": self.detector or None,
                 "group": self.group,
                 "pseudonyms": self.private,
                 "workers": self.workers or "cluster",
             },
             "settings": _settings_without_folders(self.settings),
             "listed_from_confidence": listing_confidence(self.settings.foci),
-            "shown_from_confidence": shown_confidence(
-                self.settings.foci, calibrated=bool(self.settings.calibration.source)
-            ),
+            "shown_from_confidence": self._shown_from(),
             "remarks": self.remarks,
             "warnings": [_warning_entry(warning) for warning in self.warnings],
             "counts": self.counts,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from inspect import GEN_CLOSED, GEN_CREATED, getgeneratorstate
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from usmicro.anatomy.user_masks import MaskFunction
 from usmicro.batch.arrays import ArrayInputs, array_inputs, job_of_arrays
 from usmicro.batch.execution import RunPlan, execute
-from usmicro.batch.functions import check_importable
+from usmicro.batch.functions import UserFunction, detector_of, masks_of
 from usmicro.batch.inputs import Inputs, make_jobs
 from usmicro.batch.jobs import Job
 from usmicro.batch.pseudonyms import key_for_run
@@ -21,7 +22,10 @@ from usmicro.errors import UsageError
 from usmicro.loading.remote import is_address
 from usmicro.model.scan import SpacingLike
 from usmicro.model.warnings import RunWarning
-from usmicro.settings import Settings, read_settings
+from usmicro.settings import Settings, checked_settings, read_settings
+
+if TYPE_CHECKING:
+    from usmicro.foci.user_detector import DetectorFunction
 
 
 class Run(Iterator[Result]):
@@ -77,6 +81,7 @@ def run(
     cluster: str | None = None,
     spacing: str | Path | SpacingLike | None = None,
     masks: str | Path | MaskFunction | None = None,
+    detector: str | DetectorFunction | None = None,
     group: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -99,7 +104,8 @@ def run(
         s3://bucket/folder, or DICOMweb addresses of studies and series. Or arrays as
         `usmicro.analyze` takes them: one, a sequence, an iterator, or a mapping of name to array.
         An item may be a tuple (name, array) or (name, array, spacing); others are named
-        array-000001 and so on. An iterator is read as the run goes on, a few arrays ahead.
+        array-000001 and so on, except a `Scan` with a name. An iterator is read as the run goes on,
+        a few arrays ahead. See docs/python.md.
     out : path
         Folder for the results, or its address. It must be empty or new unless `resume` or
         `overwrite` is given.
@@ -117,14 +123,17 @@ def run(
         Folder of the user's masks, or a function that returns them for a frame, as in
         `usmicro.analyze`. The result of a function must depend on its arguments alone. With several
         workers it must be a function of a module that they can import, not of the script itself.
+    detector : function or str, optional
+        The user's own detector of foci, as in `usmicro.analyze`, or its name "module:function".
+        What is said of a masks function holds for it, too. See docs/detectors.md.
     group : path, optional
         CSV table with the column `group` and one of `image`, `patient` and `study`, see
         docs/outputs.md. Counts over the images of each group are written to groups.csv.
     resume : bool
         Keep the results in `out` whose input, masks and settings are unchanged. With `limit`, the
-        results of files beyond the limit stay in the tables, too. A masks function
-        counts as unchanged if its source file is unchanged. An array is unchanged if its name and
-        its pixels are.
+        results of files beyond the limit stay in the tables, too. A masks function and a detector
+        count as unchanged if their parameters and source files are. An array is unchanged if its
+        name and its pixels are.
     overwrite : bool
         Delete what a former run wrote to `out`.
     pseudonyms : path, optional
@@ -181,16 +190,9 @@ def run(
                 f"--out {out}: with --cluster the output must be a folder that all machines share"
             )
         mirror = Mirror(str(out))
-    if settings is None or isinstance(settings, str | Path):
-        settings = read_settings(None if settings is None else Path(settings))
-    if settings.anatomy.mass_network:
-        from usmicro.numerics.networks import check_network
-
-        check_network(Path(settings.anatomy.mass_network))  # otherwise every input would fail
-    if settings.foci.models:
-        from usmicro.foci.models import check_focus_models
-
-        check_focus_models(settings.foci.models)
+    mask_folder, mask_function = masks_of(masks)
+    detecting = detector_of(detector)
+    settings = _settings_of_run(settings, detecting)
     if dicom:
         from usmicro.writing.dicom import check_installed
 
@@ -208,9 +210,15 @@ def run(
             out=Path(out),
             settings=settings,
             spacing=spacing,
-            masks=masks,
+            mask_function=mask_function,
+            detector=detecting,
             optional_outputs=("coco",) * coco,
-            refused={"group": group, "cluster": cluster, "pseudonyms": key, "dicom": dicom},
+            refused={
+                "masks": mask_folder,
+                "group": group,
+                "pseudonyms": key_file,
+                "dicom": dicom,
+            },
         )
         arrays = sources.limited(limit), like
         most_workers = arrays[0].count
@@ -220,7 +228,9 @@ def run(
             out=Path(out),
             settings=settings,
             spacing=spacing,
-            masks=masks,
+            masks=mask_folder,
+            mask_function=mask_function,
+            detector=detecting,
             group=group,
             key=key,
             optional_outputs=("dicom",) * dicom + ("coco",) * coco,
@@ -229,15 +239,18 @@ def run(
     jobs, others = jobs[:limit], [] if limit is None else jobs[limit:]
     workers = workers or available_cores()
     workers = workers if most_workers is None else min(workers, most_workers)
-    if callable(masks) and (workers > 1 or cluster is not None):
-        check_importable(masks)
+    if workers > 1 or cluster is not None:
+        for function in (mask_function, detecting):
+            if function is not None:
+                function.check_importable()
     content = folder_content(Path(out)) if mirror is None else mirror.content()
     check_content(out, content, resume=resume, overwrite=overwrite)
     record = Record(
         settings,
         workers=workers if cluster is None else None,
         spacing=spacing,
-        masks=masks,
+        masks=mask_function or mask_folder,
+        detector="" if detecting is None else detecting.label,
         group=group,
         remarks=remarks,
         warnings=warnings,
@@ -260,3 +273,31 @@ def run(
             quiet=quiet,
         )
     )
+
+
+def _settings_of_run(
+    given: Settings | str | Path | None, detector: UserFunction[DetectorFunction] | None
+) -> Settings:
+    """Return the settings of a run; check the files that they name, so that not every input fails.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is unknown or out of range, or a file that it names cannot be read.
+    """
+    if given is None or isinstance(given, str | Path):
+        given = read_settings(None if given is None else Path(given))
+    settings = checked_settings(given)
+    if detector is not None:
+        from usmicro.foci.user_detector import listing_all_detections
+
+        settings = listing_all_detections(settings)
+    if settings.anatomy.mass_network:
+        from usmicro.numerics.networks import check_network
+
+        check_network(Path(settings.anatomy.mass_network))
+    if settings.foci.models:
+        from usmicro.foci.models import check_focus_models
+
+        check_focus_models(settings.foci.models)
+    return settings

@@ -52,7 +52,13 @@ def save_analysis(
     )
     given = scan.spacing.x_mm if scan.spacing.source == "given" else None
     record = Record(
-        analysis.settings, workers=1, spacing=given, masks=None, remarks=[], warnings=[]
+        analysis.settings,
+        workers=1,
+        spacing=given,
+        masks=None,
+        detector=analysis.detector,
+        remarks=[],
+        warnings=[],
     )
     plan = RunPlan(
         jobs=[job],

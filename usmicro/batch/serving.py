@@ -76,11 +76,11 @@ def _read(questions: IO[bytes], jobs: queue.SimpleQueue[Job | UsageError]) -> No
             # no process takes the answer, and a later run must not find this one still writing
             os._exit(0)
         except Exception as error:
-            # only the user's masks function can fail to load; its module may raise any error
             words = " ".join(f"{type(error).__name__}: {error}".split())
             jobs.put(
                 UsageError(
-                    f"masks: a worker process cannot import the function ({words}); give workers=1"
+                    f"a worker process cannot read its job ({words}); was another version of "
+                    "usmicro installed during the run? run again with --resume"
                 )
             )
             return

@@ -6,6 +6,7 @@ Both are in a SQLite database, DIR/run.sqlite. It is locked while a run writes t
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -290,9 +291,12 @@ def open_store(out: Path, *, resume: bool, overwrite: bool) -> ResultStore:
 
 
 def remove_unfinished(out: Path) -> None:
-    """Delete the incomplete files that a killed run left, in all folders that a run writes to."""
+    """Delete what a killed run left incomplete, in all folders that a run writes to."""
     for folder in (out, *(out / name for name in FOLDERS)):
         for path in folder.glob(UNFINISHED) if folder == out else folder.rglob(UNFINISHED):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+                continue
             with suppress(OSError):
                 path.unlink()
 

@@ -245,6 +245,8 @@ class Worker:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives with the worker
         self._deadline = math.inf
         self._overdue = False
+        self._function_hashes: tuple[str, ...] = ("", "")
+        """Hashes of the user's functions that the process may have loaded."""
 
     def compute(self, job: Job, on_progress: OnProgress = _ignore_progress) -> Result:
         """Compute a job; if its process dies, the process is replaced and the job fails.
@@ -260,6 +262,10 @@ class Worker:
         UsmicroError
             If no worker process can be started.
         """
+        if self._process is not None and job.function_hashes != self._function_hashes:
+            # on a cluster, a later run may have other functions in modules of the same names
+            self._end(self._process)
+        self._function_hashes = job.function_hashes
         used_before = self._process is not None
         result, worth_retrying = self._attempt(job, on_progress)
         if worth_retrying and (used_before or self._process is None):

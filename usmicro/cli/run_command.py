@@ -65,6 +65,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="PNG or DICOM SEG masks of masses, ducts and nonmass areas, by file name or UID",
     )
+    detector = "your own detector of foci, a Python function; see docs/detectors.md"
+    option("--detector", metavar="MODULE:FUNCTION", help=detector)
     group = "a table (image, patient or study, and group); also write groups.csv with counts"
     option("--group", type=Path, metavar="TABLE.csv", help=group)
     former_results = parser.add_mutually_exclusive_group()
@@ -115,6 +117,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         cluster=arguments.cluster,
         spacing=arguments.spacing,
         masks=arguments.masks,
+        detector=arguments.detector,
         group=arguments.group,
         pseudonyms=arguments.pseudonyms,
         resume=arguments.resume,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -51,6 +52,19 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def unfinished_folder(parent: Path) -> Iterator[Path]:
+    """Give a temporary folder in an output folder; what a killed process leaves is unfinished."""
+    folder = tempfile.TemporaryDirectory(
+        prefix=UNFINISHED[0],
+        suffix=UNFINISHED.rpartition("*")[2],
+        dir=parent,
+        ignore_cleanup_errors=True,
+    )
+    with folder as name:
+        yield Path(name)
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:

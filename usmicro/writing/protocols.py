@@ -52,6 +52,10 @@ class AnalysisLike(Protocol):
         """Evidence for twinkling at each listed focus of a cine, by focus and frame."""
 
     @property
+    def detector(self) -> str:
+        """Name of the user's detector that found the foci; empty if the program did."""
+
+    @property
     def summary(self) -> Summary:
         """Findings on the image as a whole."""
 

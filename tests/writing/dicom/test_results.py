@@ -1,6 +1,6 @@
 import shutil
 import subprocess
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -9,13 +9,32 @@ import pytest
 from pydicom.sr.coding import Code
 
 from tests.helpers.dicom_results import IDENTITY, items, write_source
+from tests.helpers.finished_analysis import made_analysis
 from usmicro.errors import DicomResultError
+from usmicro.writing.areas import FrameAreas
 from usmicro.writing.dicom.source import NO_DATE, read_source
 from usmicro.writing.tables import cell
 
 highdicom = pytest.importorskip("highdicom", reason='needs highdicom: pip install "usmicro[dicom]"')
 
 from usmicro.writing.dicom import codes, write_results  # noqa: E402
+
+
+def test_the_report_names_a_detector_of_the_user(tmp_path):
+    analysis = replace(made_analysis(rows=401, columns=635), detector="my_module.detect")
+    source = write_source(tmp_path / "scan.dcm", analysis.labels.shape, 1)
+    areas = FrameAreas()
+    areas.add(0, analysis.labels)
+    report = tmp_path / "scan.sr.dcm"
+    write_results(
+        analysis,
+        areas,
+        read_source(source),
+        "fingerprint",
+        report=report,
+        segmentation=tmp_path / "scan.seg.dcm",
+    )
+    assert b"foci found by my_module.detect" in report.read_bytes()
 
 
 @pytest.mark.parametrize("kind", [3, 4], ids=["report", "segmentation"])

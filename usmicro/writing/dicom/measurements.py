@@ -77,7 +77,8 @@ def structured_report(
     DICOM PS3.16, TID 1500, 1410 and 1501. Positions follow PS3.3 C.18.6.1.1: the centre of the
     upper left pixel is at 0.5, 0.5.
     """
-    algorithm = AlgorithmIdentification("usmicro", __version__)
+    found_by = [f"foci found by {analysis.detector}"] if analysis.detector else None
+    algorithm = AlgorithmIdentification("usmicro", __version__, parameters=found_by)
     groups: list[Any] = [_image_group(analysis, source, fingerprint, algorithm)]
     focus_frames: defaultdict[int, list[int]] = defaultdict(list)
     for seen in analysis.tracks:

@@ -83,6 +83,10 @@ def summary(run: Run) -> str:
     notes = list(run.record.get("remarks", []))
     if source := run.record["settings"].get("calibration", {}).get("source"):
         notes.append(f"Calibrated settings: {source}")
+    if detector := run.record["options"].get("detector"):
+        notes.append(
+            f"The foci are those of the detector {detector}. Their confidence is its score."
+        )
     remarks = "".join(f"<li>{escape(remark)}</li>" for remark in notes)
     remarks = f'<ul class="remarks">{remarks}</ul>' if remarks else ""
     content = f'<dl class="tiles">{"".join(tiles)}</dl>{_listing_note(run)}{remarks}'
