@@ -92,7 +92,8 @@ def test_run_json_records_options_settings_and_losses(bad_scans, tmp_path):
         "foci": 5, "intramass": 0, "extramass": 5, "intraductal": 0,
     }  # fmt: skip
     assert record["options"] == {
-            "spacing": 0.1, "masks": None, "group": None, "pseudonyms": False, "workers": 1
+            "spacing": 0.1, "masks": None, "detector": None, "group": None, "pseudonyms": False,
+        "workers": 1,
         }  # fmt: skip
     assert record["settings"]["foci"]["smallest"] == usmicro.Settings().foci.smallest
     assert set(record["seconds"]) == {"hashing", "foci", "writing", "total"}
