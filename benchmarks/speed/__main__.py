@@ -16,7 +16,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.speed import confidence, filters, pipeline, preparation, revisions, stages
+from benchmarks.speed import (
+    confidence,
+    filters,
+    pipeline,
+    preparation,
+    report_growth,
+    revisions,
+    stages,
+)
 from benchmarks.speed.comparison import measure
 from benchmarks.speed.inputs import make_inputs
 from benchmarks.speed.machine import measure_machine
@@ -103,6 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 memory=peaks,
                 curve=pipeline.measure_sizes(),
                 runs=pipeline.measure_runs(rounds),
+                cines=pipeline.measure_cines(),
+                reports=report_growth.measure_reports(),
                 growth=pipeline.measure_growth(),
             )
         print(as_text(results))

@@ -37,7 +37,8 @@ def measurements(inputs: Path) -> dict[str, Measurement]:
     from usmicro import speckle
 
     spacing = json.loads((inputs / "spacing.json").read_text())
-    levels = cv2.imread(str(sorted((inputs / "folder").iterdir())[0]), cv2.IMREAD_GRAYSCALE)
+    first = min((inputs / "folder").iterdir())
+    levels = np.asarray(cv2.imread(str(first), cv2.IMREAD_GRAYSCALE))
     grey = levels.astype(np.float32)
     amplitude = np.load(inputs / "amplitude.npy")
     sweep = np.load(inputs / "sweep.npy")
