@@ -95,9 +95,8 @@ def _palette(pixels: ByteImage) -> tuple[ByteImage, NDArray[np.uint8], float]:
     greys = np.rint(np.linspace(0, 255, GREY_LEVELS)).astype(np.uint8)
     palette = np.concatenate([np.repeat(greys[:, None], 3, axis=1), channels[kept]])
     entries, squared_distances = _nearest(channels, palette)
-    difference = float(
-        np.percentile(np.sqrt(squared_distances)[colour_of], 99) if len(pixels) else 0.0
-    )
+    distances = np.sqrt(squared_distances)[colour_of]
+    difference = float(np.percentile(distances, 99)) if len(pixels) else 0.0
     return palette.astype(np.uint8), entries.astype(np.uint8)[colour_of], difference
 
 
@@ -106,8 +105,9 @@ def _nearest(
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return the nearest entry of a palette for each colour, and its squared distance in RGB.
 
-    Both are arrays of shape (n, 3). Squared distances of colours are whole numbers below 2^24, which float32 holds exactly. The
-    search tree of SciPy gives the same; its import takes longer than the search.
+    The arguments have shapes (n, 3) and (m, 3), the results (n,). Squared distances of colours are
+    whole numbers below 2^24, which float32 holds exactly. The search tree of SciPy gives the same;
+    its import takes longer than the search.
     """
     own, others = colours.astype(np.float32), palette.astype(np.float32)
     squares = own @ (np.float32(-2) * others.T)
