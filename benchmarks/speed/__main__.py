@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -143,6 +144,8 @@ def no_such_row(words: Sequence[str], names: Sequence[str]) -> str:
 
 def compare_revisions(options: argparse.Namespace, names: Sequence[str], command: str) -> int:
     """Compare the revision `options.compare` with this one; return the exit status."""
+    # the checked-out revision is removed also if the command is ended from outside
+    handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         rows = revisions.compare(options.compare, names, options.rounds)
         commit = revisions.described(options.compare)
@@ -155,6 +158,8 @@ def compare_revisions(options: argparse.Namespace, names: Sequence[str], command
     except UsmicroError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    finally:
+        signal.signal(signal.SIGTERM, handler)
     return 0
 
 

@@ -302,7 +302,9 @@ def _processor_time_of_children() -> float:
 
 def _row(name: str, old: Sequence[float], new: Sequence[float], units: int = 1) -> Measured:
     old_ms, new_ms = (1e3 * float(np.median(values)) / units for values in (old, new))
-    return Measured(name, old_ms, new_ms, ratio_of_pairs(old, new))
+    row = Measured(name, old_ms, new_ms, ratio_of_pairs(old, new))
+    print(f"{name}: {old_ms:.3g} ms, {new_ms:.3g} ms, {row.ratio.verdict}", file=sys.stderr)
+    return row
 
 
 def ratio_of_pairs(old: Sequence[float], new: Sequence[float]) -> Ratio:
