@@ -25,6 +25,12 @@ import skimage.segmentation
 
 import usmicro
 from benchmarks.speed.inputs import SHAPE, SPACING_MM, make_inputs
+from benchmarks.speed.revision_inputs import (
+    CINE_FRAMES,
+    SWEEP_FRAMES,
+    SWEEP_SPACING_MM,
+    write_inputs,
+)
 from usmicro.batch.memory import memory_used
 from usmicro.batch.workers import available_cores
 from usmicro.model.arrays import ByteImage
@@ -35,7 +41,7 @@ MEGAPIXELS = (0.1, 0.5, 1.0, 4.0, 16.0)
 """Sizes of the image for the curve of time against size."""
 
 CURVE_ROUNDS = 3
-"""Rounds of the curve, of which the best is taken."""
+"""Rounds of the curve and of cines, of which the best is taken."""
 
 RUN_FILES = 48
 """Number of images of a run: enough that the start of the processes counts little."""
@@ -46,7 +52,7 @@ RUN_ROUNDS = 3
 SMALL_SIZE = (320, 240)
 """Columns and rows of the small image whose run is timed."""
 
-COUNTS = (1, 10, 100, 1000)
+COUNTS = (1, 10, 100, 400)
 """Numbers of images of a folder, or of frames of a cine."""
 
 GROWTH_PART = np.s_[200:456, 300:556]
@@ -212,6 +218,7 @@ def measure_runs(rounds: int) -> dict[str, float]:
         _write_run_images(small, many)
         _seconds_of_command(small, 1)  # compiles
         start = float(np.median([_seconds_of_command(small, 1) for _ in range(rounds)]))
+        first_start = _seconds_of_command(small, 1, kernels=Path(name) / "kernels")
         pairs = [
             [_seconds_of_command(many, workers) for workers in (1, cores)]
             for _ in range(min(rounds, RUN_ROUNDS))
@@ -221,6 +228,7 @@ def measure_runs(rounds: int) -> dict[str, float]:
     ratio_without_start = float(np.median([(a - start) / (b - start) for a, b in pairs]))
     return {
         "one small PNG": start,
+        "one small PNG, nothing compiled": first_start,
         f"images per second of {RUN_FILES}, one worker": RUN_FILES / float(one),
         f"images per second of {RUN_FILES}, {cores} workers, one per core": (
             RUN_FILES / float(all_cores)
@@ -241,12 +249,44 @@ def _write_run_images(small: Path, many: Path) -> None:
         cv2.imwrite(str(many / f"{i:02}.png"), np.roll(levels, FRAME_SHIFT * i, axis=1))
 
 
-def _seconds_of_command(folder: Path, workers: int) -> float:
-    """Return the wall-clock time of `usmicro run` on a folder, from start to exit."""
+def measure_cines() -> dict[str, float]:
+    """Return the frames per second of processor time of a colour cine and of a sweep, one thread.
+
+    The colour cine is read from a DICOM file, decoding included.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        inputs = Path(name)
+        write_inputs(inputs)
+        sweep = np.load(inputs / "sweep.npy")
+        cine = usmicro.load(inputs / "cine.dcm")
+        runs: dict[str, tuple[Callable[[], Analysis], int]] = {
+            f"colour cine of {cine.rows} x {cine.columns}": (
+                lambda: usmicro.analyze(usmicro.load(inputs / "cine.dcm")),
+                CINE_FRAMES,
+            ),
+            f"sweep of {sweep.shape[1]} x {sweep.shape[2]}": (
+                lambda: usmicro.analyze(Scan.of_array(sweep, spacing=SWEEP_SPACING_MM)),
+                SWEEP_FRAMES,
+            ),
+        }
+        rates = {}
+        for kind, (run, frames) in runs.items():
+            run()  # compiles
+            rates[kind] = frames / min(_timed(run)[0] for _ in range(CURVE_ROUNDS))
+    return rates
+
+
+def _seconds_of_command(folder: Path, workers: int, kernels: Path | None = None) -> float:
+    """Return the wall-clock time of `usmicro run` on a folder, from start to exit.
+
+    `kernels` is a folder for compiled kernels in place of that of the user.
+    """
     # byte code is kept, as for a package that pip installed
     environment = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }
+    if kernels is not None:
+        environment["NUMBA_CACHE_DIR"] = str(kernels)
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "usmicro", "run", str(folder), "--quiet"]
         command += ["--out", f"{out}/results"]

@@ -37,6 +37,11 @@ class Results:
     """Seconds of one image, by its size in megapixels."""
     runs: dict[str, float] = field(default_factory=dict)
     """Times and rates of `usmicro run`, by name."""
+    cines: dict[str, float] = field(default_factory=dict)
+    """Frames per second of cines, by kind."""
+    reports: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """Seconds of `usmicro report` for each image, and its peak memory in MB, by the number of
+    images."""
     growth: dict[str, dict[int, float]] = field(default_factory=dict)
     """Seconds per image or frame, by what is counted and by how many there are."""
 
@@ -118,6 +123,13 @@ def _pipeline_tables(results: Results) -> Iterator[str]:
     yield table(("megapixels", "ms", "ms per megapixel"), curve)
     rows = [(name, format_number(value)) for name, value in results.runs.items()]
     yield table(("`usmicro run`", "s, images per second, or ratio"), rows)
+    rows = [(name, format_number(rate)) for name, rate in results.cines.items()]
+    yield table(("cine, one thread", "frames per second"), rows)
+    reports = [
+        (f"{count:,}", format_number(1e3 * seconds), format_number(memory))
+        for count, (seconds, memory) in results.reports.items()
+    ]
+    yield table(("images of `usmicro report`", "ms for each", "peak memory, MB"), reports)
     counts = [f"of {count}" for count in next(iter(results.growth.values()))]
     growth = [
         (name, *(format_number(1e3 * seconds) for seconds in by_count.values()))

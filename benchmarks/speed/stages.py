@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from benchmarks.speed.comparison import Comparison, Function, Peer, check_agreement
 from benchmarks.speed.inputs import SPACING_MM, Inputs
 from benchmarks.speed.peers import import_if_installed
+from usmicro.foci import find_foci
 from usmicro.foci.clumps import find_clumps
 from usmicro.foci.detection import blob_responses
 from usmicro.foci.scale_space import scale_space
@@ -267,6 +268,11 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         ),
         Comparison(
             "focus candidates, whole detection", lambda: blob_responses(view, FociSettings())
+        ),
+        Comparison(
+            "find_foci, preparation included",
+            lambda: find_foci(inputs.bytes, spacing=SPACING_MM),
+            peers={"scikit-image blob_log": detectors(inputs)["scikit-image blob_log"]},
         ),
         Comparison("clumps, whole detection", lambda: find_clumps(view, view.grey, FociSettings())),
         Comparison(

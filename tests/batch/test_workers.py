@@ -145,3 +145,11 @@ sys.exit(main(sys.argv[1:]))
     assert "--resume" in errors
     assert "Traceback" not in errors
     assert (tmp_path / "r" / "images.csv").read_text().splitlines()[1].startswith("a.png,ok")
+
+
+def test_the_main_process_of_several_workers_needs_no_numba():
+    program = "import sys, usmicro.batch; print('numba' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -5,6 +5,7 @@ import pytest
 
 from usmicro.labelling.clusters import find_clusters, measure_clusters
 from usmicro.model.findings import Focus
+from usmicro.settings import LabelSettings
 
 FOCUS = Focus(
     **dict.fromkeys(Focus.__dataclass_fields__)
@@ -119,3 +120,22 @@ def test_clusters_are_those_of_single_linkage(seed):
         together = np.flatnonzero(groups == group)
         assert (number is None) == (len(together) < 3)
         assert {numbers[i] for i in together} == {number}
+
+
+def test_clusters_are_those_of_scipy_on_random_points():
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    rng = np.random.default_rng(5)
+    points, views = rng.uniform(0, 60, (300, 2)), rng.integers(0, 2, 300)
+    settings = LabelSettings(cluster_size=2)
+    pairs = cKDTree(points).query_pairs(settings.cluster_distance, output_type="ndarray")
+    pairs = pairs[views[pairs[:, 0]] == views[pairs[:, 1]]]
+    links = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(300, 300))
+    _, expected = connected_components(links, directed=False)
+    found = find_clusters(points, settings, views=views.tolist())
+    alone = np.bincount(expected)[expected] == 1
+    assert [number is None for number in found] == alone.tolist()
+    clustered = {pair for pair in zip(found, expected.tolist(), strict=True) if pair[0]}
+    assert len(clustered) == len({a for a, _ in clustered}) == len({b for _, b in clustered}) > 1

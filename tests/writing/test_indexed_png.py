@@ -9,6 +9,7 @@ from PIL import Image
 
 from usmicro.writing import encode_png, encode_with_drawing
 from usmicro.writing.drawing import ORANGE, SKY_BLUE, Pen
+from usmicro.writing.indexed_png import _nearest
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +74,14 @@ def test_rings_keep_their_colours_beside_few_colours_of_flow(drawing):
     flow = np.random.default_rng(2).integers(0, 255, (60, 60, 3)).astype(np.uint8)
     picture[200:260, 20:80] = flow  # 3 % of the pixels: fewer than MOST_COLOURED
     assert (decoded(encode_with_drawing(picture)) == picture).all()
+
+
+def test_the_nearest_entries_of_a_palette_are_those_of_a_search_tree():
+    from scipy.spatial import cKDTree
+
+    rng = np.random.default_rng(2)
+    colours, palette = rng.integers(0, 256, (500, 3)), rng.integers(0, 256, (256, 3))
+    entries, squared = _nearest(colours.astype(np.int32), palette.astype(np.int32))
+    distances, _ = cKDTree(palette).query(colours)
+    np.testing.assert_array_equal(squared, np.square(palette[entries] - colours).sum(axis=1))
+    np.testing.assert_allclose(np.sqrt(squared), distances, rtol=1e-6)

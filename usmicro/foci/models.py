@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 
 from usmicro.errors import SettingsError
-from usmicro.foci.appearance import network_log_odds
-from usmicro.foci.patches import PLANES, SIZE
 from usmicro.foci.reasons import GROUPS
 from usmicro.numerics.logistic import Logistic, models_in
 
@@ -73,6 +71,10 @@ def check_focus_models(folder: str) -> None:
     SettingsError
         If the folder lacks a file, or a file is not what it should be.
     """
+    # imported here, since this needs numba, and runs with several workers only need the models
+    from usmicro.foci.appearance import network_log_odds
+    from usmicro.foci.patches import PLANES, SIZE
+
     network_log_odds(
         np.zeros((1, PLANES, SIZE, SIZE), np.float32), read_focus_models(folder).network
     )

@@ -124,7 +124,8 @@ def components_by_level(
             if box[root, 0] >= least_pixels and max(width, height) <= largest_side:
                 listed[root] = count
                 found[count, 0], found[count, 1] = k, order[i]
-                found[count, 2:7] = box[root]
+                for j in range(5):
+                    found[count, 2 + j] = box[root, j]
                 found[count, 7] = -1
                 count += 1
         still_open = open_from

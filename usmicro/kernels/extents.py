@@ -39,11 +39,13 @@ def second_differences(image: Float2D, x: Float1D, y: Float1D, out: Float2D) -> 
         pixel.
     """
     for i in range(x.size):
-        here = _sample(image, x[i], y[i])
-        out[i, 0] = _sample(image, x[i] - 1, y[i]) + _sample(image, x[i] + 1, y[i]) - 2 * here
-        out[i, 1] = _sample(image, x[i], y[i] - 1) + _sample(image, x[i], y[i] + 1) - 2 * here
-        diagonal = _sample(image, x[i] - 1, y[i] - 1) + _sample(image, x[i] + 1, y[i] + 1)
-        other = _sample(image, x[i] + 1, y[i] - 1) + _sample(image, x[i] - 1, y[i] + 1)
+        # float64, so that `_sample` is compiled once for all of its callers
+        column, row = np.float64(x[i]), np.float64(y[i])
+        here = _sample(image, column, row)
+        out[i, 0] = _sample(image, column - 1, row) + _sample(image, column + 1, row) - 2 * here
+        out[i, 1] = _sample(image, column, row - 1) + _sample(image, column, row + 1) - 2 * here
+        diagonal = _sample(image, column - 1, row - 1) + _sample(image, column + 1, row + 1)
+        other = _sample(image, column + 1, row - 1) + _sample(image, column - 1, row + 1)
         out[i, 2] = 0.25 * (diagonal - other)
 
 
@@ -74,7 +76,7 @@ def radial_extents(
         angle = 2 * np.pi * k / directions
         across[k], down[k] = np.cos(angle), np.sin(angle)
     for i in range(x.size):
-        centre = _sample(image, x[i], y[i])
+        centre = _sample(image, np.float64(x[i]), np.float64(y[i]))
         for k in range(directions):
             dx, dy = across[k], down[k]
             before, distance = centre, 0.0
@@ -173,4 +175,5 @@ def ridge_lengths(
                 heading = best_heading
                 column += across
                 row += down
-                out[i, first_exceeded:] += 1
+                for j in range(first_exceeded, levels.shape[1]):
+                    out[i, j] += 1

@@ -137,11 +137,16 @@ def suppress_non_maxima(x: Float1D, y: Float1D, radius: Float1D, kept: NDArray[n
     """
     if x.size == 0:
         return
-    bin_size = max(np.float32(2) * radius.min(), np.float32(1))
-    left, top = x.min(), y.min()
-    columns, rows = int((x.max() - left) / bin_size) + 1, int((y.max() - top) / bin_size) + 1
+    least, left, top, right, bottom = radius[0], x[0], y[0], x[0], y[0]
+    for i in range(x.size):
+        least = min(least, radius[i])
+        left, right = min(left, x[i]), max(right, x[i])
+        top, bottom = min(top, y[i]), max(bottom, y[i])
+    bin_size = max(np.float32(2) * least, np.float32(1))
+    columns, rows = int((right - left) / bin_size) + 1, int((bottom - top) / bin_size) + 1
     # linked lists: the first entry of each bin, the position of each entry, and the next entry
-    first = np.full((rows, columns), -1, np.int32)
+    first = np.empty((rows, columns), np.int32)
+    first[:] = -1
     following, listed = np.empty(4 * x.size, np.int32), np.empty(4 * x.size, np.int32)
     entries = 0
     for i in range(x.size):
@@ -173,7 +178,8 @@ def suppress_non_maxima(x: Float1D, y: Float1D, radius: Float1D, kept: NDArray[n
 def _doubled(values: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return an array of twice the length that starts with the given values, (n,)."""
     longer = np.empty(2 * values.size, np.int32)
-    longer[: values.size] = values
+    for i in range(values.size):
+        longer[i] = values[i]
     return longer
 
 
@@ -229,8 +235,8 @@ def ring_quantiles(
             inner[i] != inner[i - 1] or outer[i] != outer[i - 1] or step[i] != step[i - 1]
         ):
             offsets = _ring_offsets(inner[i], outer[i], step[i], margin, pitch)
-        row = min(max(int(np.round(y[i])), 0), rows - 1)
-        column = min(max(int(np.round(x[i])), 0), columns - 1)
+        row = min(max(int(np.rint(y[i])), 0), rows - 1)
+        column = min(max(int(np.rint(x[i])), 0), columns - 1)
         corner = np.uint64(row * pitch + column)
         even[:], odd[:] = 0, 0
         for k in range(offsets.size // 2):
@@ -258,7 +264,8 @@ def _padded_bins(levels: NDArray[np.uint8], usable: Bool2D, margin: int) -> NDAr
     have shape (rows, columns), the result (rows + 2 margin, columns + 2 margin).
     """
     rows, columns = levels.shape
-    bins = np.full((rows + 2 * margin, columns + 2 * margin), GREY_LEVELS, np.uint16)
+    bins = np.empty((rows + 2 * margin, columns + 2 * margin), np.uint16)
+    bins[:] = GREY_LEVELS
     for r in range(rows):
         inside, row, mask = bins[r + margin, margin : margin + columns], levels[r], usable[r]
         for c in range(columns):

@@ -54,10 +54,10 @@ def match_template(
     height, width = template.shape
     lanes = -(-width // LANES) * LANES
     padded = np.zeros((height, lanes), np.float32)
-    padded[:, :width] = template
     energy = np.float32(0)
     for i in range(height):
         for j in range(width):
+            padded[i, j] = template[i, j]
             energy += template[i, j] * template[i, j]
     partial = np.empty(lanes, np.float32)
     count = 0

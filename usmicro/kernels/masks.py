@@ -42,8 +42,10 @@ def majority_covered(mask: Bool2D, out: Bool2D) -> None:
                         share += column_share[c, k] * np.float32(source[column_from[c] + k])
                     covered[c] = share
             summed_row = row_from[r] + j
-            total += row_share[r, j] * covered
-        out[r] = total > np.float32(0.5)
+            for c in range(out.shape[1]):
+                total[c] += row_share[r, j] * covered[c]
+        for c in range(out.shape[1]):
+            out[r, c] = total[c] > np.float32(0.5)
 
 
 @jit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from usmicro.model.findings import Cluster, Focus, Label
 from usmicro.settings import LabelSettings
@@ -38,17 +38,8 @@ def find_clusters(
     points = np.asarray(positions, float)
     if len(points) < settings.cluster_size:
         return [None] * len(points)
-    # imported here, since this is slow and most scans have too few foci for a cluster
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
-
     view = np.zeros(len(points), int) if views is None else np.asarray(views, int)
-    pairs = cKDTree(points).query_pairs(settings.cluster_distance, output_type="ndarray")
-    pairs = pairs[view[pairs[:, 0]] == view[pairs[:, 1]]]
-    links = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(points),) * 2)
-    count, component = connected_components(links, directed=False)
-    members = [np.flatnonzero(component == number) for number in range(count)]
+    members = _connected(points, view, settings.cluster_distance)
     clusters = [group for group in members if len(group) >= settings.cluster_size]
     clusters.sort(key=lambda group: (*points[group].mean(axis=0), view[group[0]]))
     numbers: list[int | None] = [None] * len(points)
@@ -56,6 +47,33 @@ def find_clusters(
         for index in group:
             numbers[index] = number
     return numbers
+
+
+def _connected(
+    points: NDArray[np.float64], view: NDArray[np.intp], distance: float
+) -> list[NDArray[np.intp]]:
+    """Return the indices of the points of each group that steps of up to `distance` connect.
+
+    A step joins points of one view. One row of distances is computed for each point, so memory does
+    not grow with the pairs. SciPy's tree and graph give the same; their imports take longer than
+    this does on a few thousand points.
+    """
+    groups = []
+    free = np.ones(len(points), bool)
+    while free.any():
+        start = int(free.argmax())
+        free[start] = False
+        group, waiting = [start], [start]
+        while waiting:
+            index = waiting.pop()
+            squared = np.square(points - points[index]).sum(axis=1)
+            near = free & (squared <= distance**2) & (view == view[index])
+            found = np.flatnonzero(near).tolist()
+            free[near] = False
+            group += found
+            waiting += found
+        groups.append(np.sort(np.array(group, np.intp)))
+    return groups
 
 
 def measure_clusters(foci: Iterable[Focus]) -> list[Cluster]:
