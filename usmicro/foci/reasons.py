@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,12 @@ def confidence_reasons(model: Logistic, features: Mapping[str, Floats]) -> list[
         n texts such as "Raised by appearance and contrast; lowered by depth."
     """
     names, contributions = list(GROUPS), _contributions(model, features)
-    return [_sentence(names, contributions[:, i]) for i in range(contributions.shape[1])]
+    order = np.argsort(-np.abs(contributions), axis=0, kind="stable")[:NAMED]
+    # lists: a candidate has few numbers, and NumPy takes longer for each of them
+    return [
+        _sentence(names, largest, values)
+        for largest, values in zip(order.T.tolist(), contributions.T.tolist(), strict=True)
+    ]
 
 
 def lowering_measures(model: Logistic, features: Mapping[str, Floats]) -> list[str]:
@@ -102,10 +107,10 @@ def lowering_measures(model: Logistic, features: Mapping[str, Floats]) -> list[s
         n texts such as "depth and size"; empty where no measure lowered it.
     """
     names, contributions = list(GROUPS), _contributions(model, features)
+    order = np.argsort(contributions, axis=0, kind="stable")[:NAMED]
     texts = []
-    for values in contributions.T:
-        order = np.argsort(values, kind="stable")[:NAMED]
-        lowered = [names[i] for i in order if values[i] <= -LEAST_CONTRIBUTION]
+    for smallest, values in zip(order.T.tolist(), contributions.T.tolist(), strict=True):
+        lowered = [names[i] for i in smallest if values[i] <= -LEAST_CONTRIBUTION]
         texts.append(_joined(lowered) if lowered else "")
     return texts
 
@@ -123,8 +128,8 @@ def _contributions(model: Logistic, features: Mapping[str, Floats]) -> Floats:
     )
 
 
-def _sentence(names: list[str], contributions: Floats) -> str:
-    order = np.argsort(-np.abs(contributions), kind="stable")[:NAMED]
+def _sentence(names: list[str], order: Sequence[int], contributions: Sequence[float]) -> str:
+    """Return the reason from the indices of the named measures and all contributions."""
     raised = [names[i] for i in order if contributions[i] >= LEAST_CONTRIBUTION]
     lowered = [names[i] for i in order if contributions[i] <= -LEAST_CONTRIBUTION]
     parts = []

@@ -120,6 +120,8 @@ def focus_shadows(
     few_cells = iter(_few_cells_reasons(rays.take(~enough), view, usable[~enough], settings))
     shadows = []
     depths = _depths(view, steps)  # shared, since a long cine keeps very many profiles
+    mean_falls, depths_compared = falls.mean(axis=1), compared.sum(axis=1)
+    profiles = np.where(compared[:, None], level, np.nan).astype(np.float32)
     for i in range(len(x)):
         if not enough[i]:
             shadows.append(Shadow("not assessable", reason=next(few_cells)))
@@ -127,9 +129,11 @@ def focus_shadows(
             reason = "The tissue beside the strip is at the noise floor."
             shadows.append(Shadow("not assessable", reason=reason))
         else:
-            fall = falls[i].mean(axis=0)
-            drop = float(fall.sum() / compared[i].sum() / spread[i])
-            profile = _profile(depths, level[i], compared[i])
+            fall = mean_falls[i]
+            drop = float(fall.sum() / depths_compared[i] / spread[i])
+            # copies, so that a focus that is kept does not keep those of all others
+            left, strip, right = (np.array(values) for values in profiles[i])
+            profile = ShadowProfile(*depths, strip=strip, left=left, right=right)
             shadows.append(_assessed(view, fall, drop, float(p[i]), settings, profile))
     return shadows
 
@@ -141,16 +145,6 @@ def _depths(view: View, steps: int) -> tuple[FloatArray, FloatArray | None]:
     depth = (np.arange(steps) + view.speckle_size[1]).astype(np.float32)
     in_mm = depth * np.float32(grid.pixel_mm) if grid.spacing.known else None
     return depth * np.float32(np.sqrt(grid.step_x * grid.step_y)), in_mm
-
-
-def _profile(
-    depths: tuple[FloatArray, FloatArray | None],
-    level: NDArray[np.generic],
-    compared: NDArray[np.bool_],
-) -> ShadowProfile:
-    """Return the profile of a focus; `level`, (3, steps), is of left flank, strip, right flank."""
-    left, strip, right = np.where(compared, level, np.nan).astype(np.float32)
-    return ShadowProfile(*depths, strip=strip, left=left, right=right)
 
 
 def _assessed(

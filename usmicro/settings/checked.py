@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, field, fields
+from functools import cache
 from typing import Any, get_type_hints
 
 from usmicro.errors import SettingsError
@@ -43,6 +44,12 @@ def limits(metadata: Mapping[str, Any]) -> str:
     return ", ".join(given)
 
 
+@cache
+def _types(settings: type) -> dict[str, Any]:
+    """Return the types of the fields of a class of settings."""
+    return get_type_hints(settings)
+
+
 class Checked:
     """Base class of settings: checks type and limits of every field.
 
@@ -55,7 +62,7 @@ class Checked:
     __slots__ = ()
 
     def __post_init__(self) -> None:
-        kinds = get_type_hints(type(self))
+        kinds = _types(type(self))
         for item in fields(self):  # type: ignore[arg-type]
             if item.default is MISSING:
                 continue

@@ -267,16 +267,21 @@ def positions_of(view: View, x: NDArray[np.float64], y: NDArray[np.float64]) -> 
     x_px, y_px = grid.to_image(x, y)
     depth = scan_lines.depth(x, y)
     beam_x, beam_y = scan_lines.direction(x, y)
+    # lists: numbers of an array are slow to take one at a time
+    columns = [
+        np.asarray(values).tolist()
+        for values in (x, y, x_px, y_px, x - scan_lines.middle_x, depth, beam_x, beam_y)
+    ]
     return [
         Position(
-            x_px=float(x_px[i]),
-            y_px=float(y_px[i]),
-            x_mm=grid.in_mm(float(x[i] - scan_lines.middle_x)),
-            depth_mm=grid.in_mm(float(depth[i])),
-            grid_mm=(float(x[i]) * grid.pixel_mm, float(y[i]) * grid.pixel_mm),
-            beam=(float(beam_x[i]), float(beam_y[i])),
+            x_px=column,
+            y_px=row,
+            x_mm=grid.in_mm(aside),
+            depth_mm=grid.in_mm(deep),
+            grid_mm=(grid_x * grid.pixel_mm, grid_y * grid.pixel_mm),
+            beam=(along_x, along_y),
         )
-        for i in range(len(x))
+        for grid_x, grid_y, column, row, aside, deep, along_x, along_y in zip(*columns, strict=True)
     ]
 
 
