@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.docs.test_examples import ROOT, Reader, blocks
+from tests.helpers.examples import ROOT, Reader, blocks
 from usmicro.results import read_results
 
 PAGE = ROOT / "docs" / "datasets.md"
