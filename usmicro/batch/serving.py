@@ -26,8 +26,8 @@ from usmicro.errors import UsageError
 PROGRESS_SECONDS = 0.2
 """Least time between two messages about frames, s. Chosen by judgement."""
 COMPILING_SECONDS = 600.0
-"""Time that is added to the limit of a job while kernels are not compiled, s. Compiling takes some
-ten seconds, and much longer on an overloaded machine. Chosen by judgement; no measurement is
+"""Time that is added to the limit of a job while kernels are not compiled, s. Compiling takes about
+half a minute, and much longer on an overloaded machine. Chosen by judgement; no measurement is
 recorded."""
 REPLACED_FROM = 0.5
 """Fraction of limits.memory from which a process is replaced after its job, because it returns

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from usmicro.model.scan import Scan
 
 COMPILING = (
-    "compiling the kernels, once for each version: this takes some ten seconds; "
+    "compiling the kernels, once for each version: this takes about half a minute; "
     "`usmicro warmup` does it ahead of time"
 )
 """Remark that a run makes while it compiles the kernels."""
