@@ -283,6 +283,7 @@ def test_a_cine_lists_each_focus_on_each_frame(phantom, analysis):
     assert len(analysis.frames[0].foci) == len(analysis.foci)
 
 
+@pytest.mark.slow
 def test_what_ends_below_the_listing_confidence_is_forgotten(phantom):
     rng = np.random.default_rng(1)
     frames = rng.integers(30, 90, (40, *phantom.frames.shape[1:]), dtype=np.uint8)

@@ -113,7 +113,9 @@ def test_an_error_of_the_iterator_follows_the_results_before_it(tmp_path, small,
         usmicro.read_results(tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", ["mass_regions.dcm", "colour_cine.dcm"])
+@pytest.mark.parametrize(
+    "name", ["mass_regions.dcm", pytest.param("colour_cine.dcm", marks=pytest.mark.slow)]
+)
 def test_scans_among_arrays_keep_what_their_file_says(tmp_path, name, small):
     """Regions, spacing, device and times of a DICOM file, in this process and in workers."""
     run_all([usmicro.load(SAMPLES / name), small], tmp_path / "scans", workers=2)

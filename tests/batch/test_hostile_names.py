@@ -84,6 +84,7 @@ def test_a_file_and_a_folder_may_have_the_same_stem(tmp_path, write_scan):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory from /proc")
+@pytest.mark.slow
 def test_listing_thousands_of_files_needs_little_memory(tmp_path):
     """Listing takes about one kilobyte of memory for each file."""
     from usmicro.batch.inputs import make_jobs

@@ -81,7 +81,7 @@ def test_search_in_a_bucket_and_on_the_disk_finds_the_same(bucket, scans):
     assert there.warnings() == here.warnings()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_scans_in_a_bucket_and_on_the_disk_give_the_same_results(bucket, scans, tmp_path, workers):
     here = list(usmicro.run(scans, out=tmp_path / "here", workers=1))
     there = list(usmicro.run("s3://bucket/scans", out=tmp_path / "there", workers=workers))

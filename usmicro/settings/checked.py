@@ -62,7 +62,7 @@ class Checked:
     __slots__ = ()
 
     def __post_init__(self) -> None:
-        kinds = _types(type(self))
+        kinds = _types(type(self))  # type: ignore[arg-type]  # a class can be hashed
         for item in fields(self):  # type: ignore[arg-type]
             if item.default is MISSING:
                 continue

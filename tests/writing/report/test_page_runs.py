@@ -133,6 +133,7 @@ def unmeasured(text: str) -> str:
     return re.sub(r'(<(dd|td)[^>]*class="measured"[^>]*>).*?</\2>', r"\1", text)
 
 
+@pytest.mark.slow
 def test_the_report_does_not_depend_on_the_number_of_workers(scans, tmp_path):
     texts = []
     for workers in (1, 2):
