@@ -1,14 +1,21 @@
 """The documents match the program: commands, names, versions, links, settings and codes."""
 
+import hashlib
+import json
 import re
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import usmicro
+from usmicro.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
+FILES = ("csv", "html", "js", "json", "jsonl", "onnx", "parquet", "py", "toml")
+"""Endings of file names, which look like settings, as `report.html`."""
 
 
 def read(name: str) -> str:
@@ -50,9 +57,7 @@ def test_the_version_is_the_same_everywhere():
     assert f"## [{usmicro.__version__}]" in read("CHANGELOG.md")
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
-)
+@pytest.mark.parametrize("name", PAGES)
 def test_relative_links_lead_to_files(name):
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(name))
     relative = [link for link in links if not link.startswith("http")]
@@ -60,11 +65,52 @@ def test_relative_links_lead_to_files(name):
     assert [link for link in relative if not (folder / link).exists()] == []
 
 
-def test_the_readme_names_real_settings():
-    from usmicro.settings import Settings, read_settings
+@pytest.mark.parametrize("name", PAGES)
+def test_settings_in_the_documents_exist(name):
+    groups = "|".join(group.name for group in fields(Settings))
+    code = " ".join(re.findall(r"`([^`\n]+)`", read(name)))
+    named = re.findall(rf"(?<![\w./])({groups})\.(\w+)\b(?![(.])", code)
+    settings = Settings()
+    assert [
+        f"{group}.{setting}"
+        for group, setting in named
+        if setting not in FILES and not hasattr(getattr(settings, group), setting)
+    ] == []
 
-    for assignment in re.findall(r"--set ([\w.]+=\S+)", read("README.md")):
-        assert read_settings(None, [assignment]) != Settings()
+
+@pytest.mark.parametrize("name", PAGES)
+def test_settings_in_commands_are_not_the_defaults(name):
+    networks = ("anatomy.mass_network", "foci.models")  # name files
+    for assignment in re.findall(r"--set ([\w.]+=[^\s`]+)", read(name)):
+        if not assignment.startswith(networks) and not assignment.endswith("=N"):
+            assert read_settings(None, [assignment]) != Settings()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_heading_twice(name):
+    headings = re.findall(r"^#{1,2} .+$", read(name), re.MULTILINE)
+    assert len(set(headings)) == len(headings)
+
+
+def test_the_keys_of_run_json_are_documented(tmp_path, sample_data):
+    for _ in usmicro.run(sample_data / "no_foci.png", out=tmp_path / "out", workers=1):
+        pass
+    keys = set(json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8")))
+    section = read("docs/outputs.md").split("\n## run.json\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.+?`) \|", section, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == keys
+
+
+def test_the_model_card_has_the_checksum_of_every_model():
+    package = ROOT / "usmicro"
+    files = [*package.rglob("*.onnx"), *package.rglob("*.json")]
+    stated = re.findall(
+        r"^\| `usmicro/(\S+)` \| [\d,]+ \| `(\w{64})` \|$", read("docs/models.md"), re.M
+    )
+    assert dict(stated) == {
+        file.relative_to(package).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+    }
 
 
 def test_every_code_of_the_dicom_results_is_documented():

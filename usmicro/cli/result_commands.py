@@ -11,7 +11,7 @@ def report_command(arguments: argparse.Namespace) -> int:
     """Rebuild the report of a finished run."""
     from usmicro.writing.report.page import write_report
 
-    print(f"report in {write_report(arguments.folder)}")
+    print(f"open {write_report(arguments.folder)} in a browser")
     return DONE
 
 
@@ -30,13 +30,15 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
     width = max(len(row.measure) for row in evaluation.rows)
     for row in evaluation.rows:
         value = row.estimate
-        interval = f"({value.low:.3f} to {value.high:.3f}, {row.images} images)"
+        images = "1 image" if row.images == 1 else f"{row.images} images"
+        interval = f"({value.low:.3f} to {value.high:.3f}, {images})"
         print(f"{row.measure:{width}}  {value.value:6.3f}  {interval}")
     for remark in evaluation.remarks:
         print(f"note: {remark}")
     if evaluation.groups:
         print(f"measures of each group in {out / 'groups.csv'}")
-    print(f"95 % intervals over {evaluation.resampled}; plots and tables in {out}")
+    print(f"95 % intervals over {evaluation.resampled}")
+    print(f"tables in {out}: open {out / 'evaluation.html'} in a browser")
     return DONE
 
 
@@ -65,7 +67,7 @@ def compare_command(arguments: argparse.Namespace) -> int:
         )
     for remark in comparison.remarks:
         print(f"note: {remark}")
-    print(f"page and tables in {out}")
+    print(f"tables in {out}: open {out / 'comparison.html'} in a browser")
     return DONE
 
 
