@@ -35,15 +35,15 @@ def add_scan(sample_data):
     return add
 
 
-def shell_block(data_set):
+def shell_block(data_set, heading="##"):
     """Return the shell block of a data set's section."""
     text = PAGE.read_text(encoding="utf-8")
-    line = text[: text.index(f"## {data_set}\n")].count("\n")
+    line = text[: text.index(f"{heading} {data_set}\n")].count("\n")
     return next(b for b in blocks(PAGE) if b.language == "sh" and b.line > line)
 
 
-def run_block(folder, data_set):
-    return Reader(folder, {}).run(shell_block(data_set))
+def run_block(folder, data_set, heading="##"):
+    return Reader(folder, {}).run(shell_block(data_set, heading))
 
 
 def test_busi(folder, add_scan):
@@ -51,6 +51,15 @@ def test_busi(folder, add_scan):
     add_scan(benign / "benign (1).png", benign / "benign (1)_mask.png")
     assert "masses, mean Dice" in run_block(folder, "BUSI")
     assert read_results(folder / "results-busi").names == ["benign/benign (1).png"]
+
+
+def test_busi_with_networks_that_have_not_seen_it(folder, add_scan):
+    benign = folder / "Dataset_BUSI_with_GT" / "benign"
+    add_scan(benign / "benign (1).png", benign / "benign (1)_mask.png")
+    (folder / "training").symlink_to(ROOT / "training")
+    assert "masses, mean Dice" in run_block(folder, "Public data sets", heading="#")
+    settings = read_results(folder / "results-unseen").record["settings"]
+    assert settings["foci"]["models"].endswith("foci-without-busi")
 
 
 def test_bus_uclm(folder, add_scan):
