@@ -16,7 +16,6 @@ from tests.helpers.examples import ROOT, blocks
 PAGES = {
     "troubleshooting": "results-strict/report.html",
     "compare": "results-more/comparison/comparison.html",
-    "review": "results/report.html",
     "reading": "results-all/report.html",
 }
 """Pages, each with a file that its last command writes."""
