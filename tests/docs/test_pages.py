@@ -1,10 +1,10 @@
 """The commands of pages whose output is not shown run in order.
 
-Not run in any test are the commands that install usmicro (.ci/run does), those that need a server or
-other machines (README.md, docs/dicom.md, docs/reliability.md), and those that measure or train for
-minutes to hours with labelled scans (docs/accuracy.md, method, models, reliability, speed). That
-their modules, and the options of `usmicro`, exist is tested in test_examples.py. Pages about reviews
-are in test_review_pages.py.
+Not run in any test are the commands that install usmicro (.ci/run does), those that need a server
+or other machines (README.md, docs/dicom.md, docs/reliability.md), and those that measure or train
+for minutes to hours with labelled scans (docs/accuracy.md, method, models, reliability, speed).
+That their modules, and the options of `usmicro`, exist is tested in test_examples.py. Pages about
+reviews are in test_review_pages.py.
 """
 
 import shutil

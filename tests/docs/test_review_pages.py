@@ -100,6 +100,7 @@ def inputs_of_the_readme(reader, sample_data):
     (reader.folder / "groups.csv").write_text("image,group\nmass_linear.png,a\n", encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme_run(reader, inputs_of_the_readme):
     (block,) = (b for b in blocks(ROOT / "README.md") if "usmicro inspect" in b.text)
     commands = [c for c in block.commands if not any(word in c for word in ELSEWHERE)]
