@@ -14,6 +14,7 @@ from usmicro.comparison.tracks import read_tracks
 from usmicro.errors import UsageError
 from usmicro.evaluation.evaluate import as_csv
 from usmicro.evaluation.metrics import LEAST_DISTANCE_PX
+from usmicro.evaluation.output_folder import clear_former
 from usmicro.writing.files import write_atomically
 from usmicro.writing.report.run import Run, read_run
 
@@ -94,6 +95,7 @@ def _without_common_images(a: Run, b: Run) -> str:
 
 def _write(comparison: RunComparison, out: Path) -> None:
     """Write the page and the tables into a folder."""
+    clear_former(out, record="comparison.html", tables=("measures.csv",))
     rows = comparison.to_rows()
     empty = (",".join(DIFFERENCE_COLUMNS) + "\n").encode()
     write_atomically(out / "comparison.csv", as_csv(rows) if rows else empty)

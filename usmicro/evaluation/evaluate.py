@@ -16,6 +16,7 @@ from usmicro.evaluation.comments import Comments, comments_of
 from usmicro.evaluation.group_measures import froc_of, measure_groups, measures_of
 from usmicro.evaluation.matching import compare
 from usmicro.evaluation.metrics import LEAST_DISTANCE_PX
+from usmicro.evaluation.output_folder import clear_former
 from usmicro.evaluation.page import page
 from usmicro.evaluation.readers import agreement
 from usmicro.evaluation.result import Cells, Evaluation
@@ -157,6 +158,8 @@ def _write(evaluation: Evaluation, out: Path) -> None:
         "groups": evaluation.group_rows(),
         "remarks": evaluation.remarks,
     }
+    optional = ("readers.csv", "groups.csv", "froc.csv", "foci.csv")
+    clear_former(out, record="evaluation.json", tables=optional)
     write_atomically(out / "evaluation.json", (json.dumps(content, indent=1) + "\n").encode())
     write_atomically(out / "measures.csv", as_csv(evaluation.to_rows()))
     if evaluation.readers:
