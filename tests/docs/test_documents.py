@@ -92,6 +92,15 @@ def test_a_page_has_no_heading_twice(name):
     assert len(set(headings)) == len(headings)
 
 
+@pytest.mark.parametrize("name", [page for page in PAGES if page.startswith("docs/")])
+def test_tables_and_lists_are_recognised(name):
+    """Tables and lists need an empty line above them, and lists in lists 4 spaces."""
+    text = re.sub(r"^```.*?^```$", "", read(name), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^(?!\|).*\S.*\n\|.*", text, re.MULTILINE) == []
+    assert re.findall(r"^(?![-\d ]).*\S.*\n- .*", text, re.MULTILINE) == []
+    assert re.findall(r"^ {1,3}- .*", text, re.MULTILINE) == []
+
+
 def test_the_keys_of_run_json_are_documented(tmp_path, sample_data):
     for _ in usmicro.run(sample_data / "no_foci.png", out=tmp_path / "out", workers=1):
         pass
