@@ -65,6 +65,19 @@ def test_a_wrong_image_gets_a_message(results):
         results.rows("patients")
 
 
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_a_missing_or_damaged_picture_gets_a_message(tmp_path, content):
+    results = usmicro.read_results(make_run(tmp_path / "run", made_analysis(), copies=1))
+    name = "plain/00000.png"
+    for folder, read in (("masks", results.labels), ("overlays", results.overlay)):
+        file = tmp_path / "run" / folder / "plain" / "00000.png"
+        file.unlink()
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(UsageError, match="missing or cannot be read; write it again"):
+            read(name)
+
+
 def test_settings_and_record_are_those_of_the_run(results, run_folder):
     assert results.settings == usmicro.Settings()
     assert results.record["complete"] is True

@@ -298,10 +298,8 @@ def _scan_lines(view: View) -> list[NDArray[np.float64]]:
 
 def _resampled(layer: FloatImage | ByteImage, view: View, shape: tuple[int, ...]) -> FloatImage:
     """Resample an array of the grid to the input image, shape (rows, columns, ...)."""
-    shift_x, shift_y = view.grid.to_image(0.0, 0.0)
-    to_image = np.array([[view.grid.step_x, 0, shift_x], [0, view.grid.step_y, shift_y]])
     size = (shape[1], shape[0])
-    return np.asarray(cv2.warpAffine(layer, to_image, size, flags=cv2.INTER_NEAREST))
+    return np.asarray(cv2.warpAffine(layer, view.grid.image_matrix, size, flags=cv2.INTER_NEAREST))
 
 
 def _in_image(view: View, mask: BoolImage, shape: tuple[int, ...]) -> BoolImage:

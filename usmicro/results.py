@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import numpy as np
 
 from usmicro.errors import UsageError
 from usmicro.model.arrays import ByteImage
 from usmicro.settings import Settings, with_values
 from usmicro.writing.column_types import COLUMNS, ColumnType, column_types
 from usmicro.writing.report.page import REPORT
+from usmicro.writing.report.pictures import stored_picture
 from usmicro.writing.report.run import Row, Run, read_run, read_table
 
 if TYPE_CHECKING:
@@ -219,16 +219,7 @@ class Results:
             )
         if image in self.failed:
             raise UsageError(f"{self.folder}: {image} has no pictures: {self.failed[image]}")
-        file = self._run.file(folder, image, ".png")
-        picture = None
-        if file.is_file():
-            picture = cv2.imdecode(np.fromfile(file, np.uint8), flag)
-        if picture is None:
-            raise UsageError(
-                f"{file}: the picture of {image} is missing or cannot be read; "
-                "write it again with usmicro run --resume"
-            )
-        return np.asarray(picture, np.uint8)
+        return stored_picture(self._run.file(folder, image, ".png"), flag)
 
     def _counts(self) -> list[str]:
         """Return the numbers of inputs and findings in words."""

@@ -1,3 +1,5 @@
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,21 @@ def test_a_saved_array_is_read_back(tmp_path):
     np.testing.assert_array_equal(results.labels("patient/left.png"), analysis.labels)
     assert [row["label"] for row in results.rows("foci")] == [f.label for f in analysis.foci]
     assert results.record["options"]["spacing"] == 0.08
+
+
+def test_both_sides_of_a_given_pixel_are_recorded(tmp_path):
+    picture = np.asarray(next(usmicro.load(SAMPLES / "no_foci.png").frames()))
+    analysis = usmicro.analyze(picture, spacing=(0.08, 0.09))
+    results = usmicro.read_results(analysis.save(tmp_path / "saved"))
+    assert results.record["options"]["spacing"] == [0.08, 0.09]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such file names")
+def test_a_file_name_that_a_run_takes_is_saved_too(tmp_path):
+    name = "left\\right\n.png"
+    shutil.copy(SAMPLES / "no_foci.png", tmp_path / name)
+    analysis = usmicro.analyze(tmp_path / name)
+    assert usmicro.read_results(analysis.save(tmp_path / "saved")).names == [name]
 
 
 def test_a_folder_with_results_is_kept_unless_it_is_to_be_replaced(tmp_path):

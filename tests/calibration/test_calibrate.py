@@ -196,6 +196,17 @@ def test_the_file_must_be_one_of_settings(run, truth, tmp_path):
         usmicro.calibrate(run, truth, out=tmp_path / "calibration.txt")
 
 
+@pytest.mark.parametrize("page", ["report.html", "evaluation.html", "comparison.html"])
+def test_a_page_of_another_command_is_not_replaced(run, truth, tmp_path, page):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / page).write_text("the page")
+    with pytest.raises(UsageError, match=f"would replace {page}"):
+        usmicro.calibrate(run, truth, out=(folder / page).with_suffix(".toml"))
+    assert [file.name for file in folder.iterdir()] == [page]
+    assert (folder / page).read_text() == "the page"
+
+
 def test_the_command_prints_before_and_after(run, truth, tmp_path, capsys):
     out = tmp_path / "calibration.toml"
     assert main(["calibrate", str(run), str(truth), "--out", str(out), "--false-foci", "0.3"]) == 0

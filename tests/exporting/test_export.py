@@ -33,7 +33,21 @@ def test_equal_runs_give_equal_bytes(run_folder, tmp_path):
 
 def test_the_command_says_where_the_files_are(run_folder, capsys):
     assert main(["export", str(run_folder), "--format", "markups"]) == 0
-    assert capsys.readouterr().out.strip().endswith(f"files in {run_folder / 'markups'}")
+    printed = capsys.readouterr().out.strip()
+    assert printed == f"4 files in {run_folder / 'markups'}; 1 failed and have none"
+
+
+def test_files_of_a_former_export_are_deleted(run_folder, tmp_path):
+    former = run_folder / "geojson" / "sub" / "removed.geojson"
+    former.parent.mkdir(parents=True)
+    former.write_text("{}")
+    own = tmp_path / "own" / "mine.geojson"
+    own.parent.mkdir()
+    own.write_text("{}")
+    usmicro.export(run_folder, "geojson")
+    usmicro.export(run_folder, "geojson", out=own.parent)
+    assert not former.exists()
+    assert own.read_text() == "{}"  # a folder that the user names keeps other files
 
 
 def test_wrong_arguments_get_a_message(run_folder, tmp_path):

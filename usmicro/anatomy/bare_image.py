@@ -135,10 +135,9 @@ def _of_kind(
 
 def _at_image_size(labels: LabelImage, view: View, shape: tuple[int, int]) -> LabelImage:
     """Resample the labels of a view by nearest neighbour; 0 outside its grid."""
-    left, top = view.grid.to_image(0.0, 0.0)
     drawn = cv2.warpAffine(
         labels.astype(np.uint16),  # OpenCV does not resample 32-bit integers
-        np.array([[view.grid.step_x, 0, left], [0, view.grid.step_y, top]]),
+        view.grid.image_matrix,
         (shape[1], shape[0]),
         flags=cv2.INTER_NEAREST,
     )

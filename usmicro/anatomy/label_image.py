@@ -38,11 +38,9 @@ def _draw(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
     on_grid[anatomy.masses > 0] = AreaLabel.MASS
     on_grid[anatomy.ducts > 0] = AreaLabel.DUCT
     on_grid[~view.tissue] = AreaLabel.NOT_TISSUE
-    left, top = view.grid.to_image(0.0, 0.0)
-    to_image = np.array([[view.grid.step_x, 0, left], [0, view.grid.step_y, top]])
     drawn = cv2.warpAffine(
         on_grid,
-        to_image,
+        view.grid.image_matrix,
         (labels.shape[1], labels.shape[0]),
         flags=cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_CONSTANT,

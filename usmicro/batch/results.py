@@ -160,8 +160,9 @@ class Result:
 def _read_picture(file: Path | None, name: str) -> ByteImage:
     """Read a picture as an array of shape (rows, columns, 3), uint8 BGR."""
     import cv2
-    import numpy as np
+
+    from usmicro.writing.report.pictures import stored_picture
 
     if file is None:
         raise ScanError(f"{name}: has no picture, because it failed; its `error` gives the reason")
-    return np.asarray(cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR))
+    return stored_picture(file, cv2.IMREAD_COLOR)

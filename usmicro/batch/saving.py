@@ -42,7 +42,8 @@ def save_analysis(
         )
     check_content(out, content, resume=False, overwrite=overwrite)
     scan = analysis.scan
-    name = checked_name(scan.name)
+    is_file_name = scan.path is not None and scan.name == scan.path.name
+    name = scan.name if is_file_name else checked_name(scan.name)
     job = Job(
         name=name,
         path=scan.path or Path(name),
@@ -50,7 +51,7 @@ def save_analysis(
         stem=file_stems([name])[0],
         settings=analysis.settings,
     )
-    given = scan.spacing.x_mm if scan.spacing.source == "given" else None
+    given = scan.spacing if scan.spacing.source == "given" else None
     record = Record(
         analysis.settings,
         workers=1,
@@ -82,12 +83,11 @@ def save_analysis(
 
 def _write(analysis: Analysis, job: Job) -> Result:
     """Write the files of an analysis."""
-    given = any(mass.source == "given" for mass in analysis.masses)
     return write_result(
         job,
         analysis,
         analysis.scan,
-        OptionalOutputs({}, job.path, "", given=given),
+        OptionalOutputs({}, job.path, "", given=False),  # there are none
         read_again=partial(frames_at, analysis.scan),
         start=time.perf_counter(),
     )

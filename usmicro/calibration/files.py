@@ -34,6 +34,9 @@ COLUMNS = (
 FROC_END = 3.0
 """Largest end of the horizontal axis of the free-response curve, false foci per image."""
 
+PAGES_OF_RUNS = ("report.html", "evaluation.html", "comparison.html")
+"""Pages of other commands, which the page of a calibration must not replace."""
+
 FILES = {"anatomy": ("mass_network",), "foci": ("models",)}
 """Settings that name a file or folder, which a run records without its path."""
 
@@ -44,14 +47,21 @@ def write_files(calibration: Calibration, out: Path) -> None:
     Raises
     ------
     UsageError
-        If the name is not that of a file of settings, or a file cannot be written.
+        If the name is not that of a file of settings, the page would replace that of another
+        command, or a file cannot be written.
     """
     if out.suffix.lower() != ".toml":
         raise UsageError(
             f"{out}: expected a file name that ends with .toml, such as calibration.toml"
         )
+    beside = out.with_suffix(".html")
+    if beside.name in PAGES_OF_RUNS and beside.exists():
+        raise UsageError(
+            f"{out}: its page would replace {beside.name}, which usmicro wrote; give another file "
+            "name, such as calibration.toml"
+        )
     write_atomically(out, as_toml(calibration).encode())
-    write_atomically(out.with_suffix(".html"), page(calibration, out.name).encode())
+    write_atomically(beside, page(calibration, out.name).encode())
 
 
 def as_toml(calibration: Calibration) -> str:

@@ -29,6 +29,10 @@ shadow and Doppler twinkling, and labels each focus intramass, extramass or intr
 For research only; not for diagnosis."""
 
 
+FINISHED_RUN = "the --out folder of a finished run"
+HITS = "a focus hits a mark that is within its radius, or within this distance; default 6"
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands and their options."""
     parser = argparse.ArgumentParser(
@@ -72,9 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
         evaluate_command,
         "compare the results of a run with your own labels: FROC, AUC, kappa, Dice",
     )
-    added.add_argument(
-        "results", type=Path, metavar="RESULTS", help="the --out folder of a finished run"
-    )
+    added.add_argument("results", type=Path, metavar="RESULTS", help=FINISHED_RUN)
     truth = (
         "a CSV table of foci or image labels, a review.csv that report.html exported, or a folder "
         "of tables and masks, or of reviews"
@@ -84,22 +86,21 @@ def make_parser() -> argparse.ArgumentParser:
     added.add_argument("--out", type=Path, metavar="DIR", help=out)
     group = "a table (image, patient or study, and group); also measure each group on its own"
     added.add_argument("--group", type=Path, metavar="TABLE.csv", help=group)
-    distance = "a focus hits a mark that is within its radius, or within this distance; default 6"
-    added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
+    _add_distance(added, HITS)
 
     added = command(
         "compare",
         compare_command,
         "compare two finished runs of the same images: what was gained, lost, moved or relabelled",
     )
-    added.add_argument("a", type=Path, metavar="A", help="the --out folder of a finished run")
+    added.add_argument("a", type=Path, metavar="A", help=FINISHED_RUN)
     added.add_argument("b", type=Path, metavar="B", help="that of another, usually the newer one")
     truth = "labels as for evaluate; the measures of both runs are then compared too"
     added.add_argument("--truth", type=Path, metavar="TRUTH", help=truth)
     out = "folder for the comparison; B/comparison if not given"
     added.add_argument("--out", type=Path, metavar="DIR", help=out)
-    distance = "foci of both runs are the same within their radius, or this distance; default 6"
-    added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
+    same = "foci of both runs are the same within their radius, or this distance; default 6"
+    _add_distance(added, same)
 
     added = command(
         "calibrate",
@@ -120,17 +121,14 @@ def make_parser() -> argparse.ArgumentParser:
     added.add_argument("--false-masses", type=float, metavar="RATE", help=rate)
     rate = "share of the images without calcifications that may be called calcified; default 0.1"
     added.add_argument("--false-calcified", type=float, metavar="SHARE", help=rate)
-    distance = "a focus hits a mark that is within its radius, or within this distance; default 6"
-    added.add_argument("--distance", type=float, default=6.0, metavar="PX", help=distance)
+    _add_distance(added, HITS)
 
     added = command(
         "export",
         export_command,
         "write the findings of a finished run as files of QuPath or 3D Slicer",
     )
-    added.add_argument(
-        "results", type=Path, metavar="RESULTS", help="the --out folder of a finished run"
-    )
+    added.add_argument("results", type=Path, metavar="RESULTS", help=FINISHED_RUN)
     kinds = "geojson for QuPath; markups for 3D Slicer"
     added.add_argument("--format", required=True, choices=("geojson", "markups"), help=kinds)
     out = "folder for the files; RESULTS/geojson or RESULTS/markups if not given"
@@ -155,3 +153,8 @@ def make_parser() -> argparse.ArgumentParser:
         "print every setting with its default, unit and meaning, as TOML",
     )
     return parser
+
+
+def _add_distance(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Add the option for the distance within which two positions are the same focus."""
+    parser.add_argument("--distance", type=float, default=6.0, metavar="PX", help=meaning)

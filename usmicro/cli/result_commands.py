@@ -97,8 +97,11 @@ def calibrate_command(arguments: argparse.Namespace) -> int:
 def export_command(arguments: argparse.Namespace) -> int:
     """Write findings as files of other programs."""
     from usmicro.exporting import export
+    from usmicro.results import read_results
 
     files = export(arguments.results, arguments.format, out=arguments.out)
     folder = arguments.results / arguments.format if arguments.out is None else arguments.out
-    print(f"{len(files)} file{'' if len(files) == 1 else 's'} in {folder}")
+    failed = len(read_results(arguments.results).failed)
+    without = f"; {failed} failed and have none" if failed else ""
+    print(f"{len(files)} file{'' if len(files) == 1 else 's'} in {folder}{without}")
     return DONE

@@ -6,29 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import cv2
-import numpy as np
 
-from usmicro.errors import UsageError
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import ByteImage, LabelImage
 from usmicro.model.findings import Mass
 from usmicro.writing.polygons import divide_among
+from usmicro.writing.report.pictures import stored_picture
 from usmicro.writing.report.run import Run
 from usmicro.writing.tables import MASSES_COLUMNS
 
 
 def read_label_image(run: Run, row: Mapping[str, Any]) -> ByteImage:
     """Read the label image of an image, shape (rows, columns)."""
-    file = run.file("masks", row["image"], ".png")
-    labels = None
-    if file.is_file():
-        labels = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if labels is None:
-        raise UsageError(
-            f"{file}: the label image of {row['image']} is missing or cannot be read; "
-            "write it again with usmicro run --resume"
-        )
-    return np.asarray(labels)
+    return stored_picture(run.file("masks", row["image"], ".png"), cv2.IMREAD_GRAYSCALE)
 
 
 def masses_of(run: Run, image: str) -> list[Mass]:

@@ -50,8 +50,8 @@ def export(
         "geojson" for QuPath: masses, ducts and nonmass areas as areas, foci as points. "markups"
         for 3D Slicer: foci as a list of points.
     out : path, optional
-        Folder for the files; the folder `format` in that of the run if not given. Files there with
-        the same names are replaced.
+        Folder for the files; files there with the same names are replaced. If not given, the folder
+        `format` in that of the run; what a former export wrote there is deleted.
 
     Returns
     -------
@@ -68,6 +68,9 @@ def export(
     run = read_run(Path(results))
     ending, encode = FORMATS[format]
     folder = run.folder / format if out is None else Path(out)
+    if out is None:
+        for file in folder.rglob(f"*{ending}"):  # of images that the run no longer has
+            file.unlink()
     written: list[Path] = []
     for image in run.images:
         if image["status"] == "ok":

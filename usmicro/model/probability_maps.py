@@ -94,11 +94,10 @@ def _at_image_size(
     """
     import cv2  # here, so that reading results does not import OpenCV
 
-    left, top = grid.to_image(0.0, 0.0)
     is_mask = values.dtype == np.uint8
     resampled = cv2.warpAffine(
         values,
-        np.array([[grid.step_x, 0, left], [0, grid.step_y, top]]),
+        grid.image_matrix,
         (shape[1], shape[0]),
         flags=cv2.INTER_NEAREST if is_mask else cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT if is_mask else cv2.BORDER_REPLICATE,

@@ -43,6 +43,12 @@ class Grid:
         """Convert a grid position to a column and row of the input image."""
         return self.left + (x + 0.5) * self.step_x - 0.5, self.top + (y + 0.5) * self.step_y - 0.5
 
+    @property
+    def image_matrix(self) -> NDArray[np.float64]:
+        """Affine matrix, shape (2, 3), from grid positions (x, y, 1) to columns and rows."""
+        left, top = self.to_image(0.0, 0.0)
+        return np.array([[self.step_x, 0.0, left], [0.0, self.step_y, top]])
+
     def from_image(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Convert a column and row of the input image to a grid position."""
         return (x + 0.5 - self.left) / self.step_x - 0.5, (y + 0.5 - self.top) / self.step_y - 0.5

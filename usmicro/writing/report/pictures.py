@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from usmicro.errors import UsageError
 from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, Frame
 from usmicro.model.findings import Mass
@@ -204,3 +205,20 @@ def read_image(file: Path, flags: int) -> ByteImage | None:
     except OSError:
         return None
     return cv2.imdecode(content, flags) if len(content) else None
+
+
+def stored_picture(file: Path, flags: int) -> ByteImage:
+    """Read a picture that a run stored; `flags` are those of OpenCV's `imdecode`.
+
+    Raises
+    ------
+    UsageError
+        If it is missing or damaged.
+    """
+    picture = read_image(file, flags)
+    if picture is None:
+        raise UsageError(
+            f"{file}: the picture is missing or cannot be read; "
+            "write it again with usmicro run --resume"
+        )
+    return picture

@@ -16,21 +16,12 @@ from urllib.parse import quote
 
 from usmicro.errors import UsageError
 from usmicro.settings import LabelSettings
+from usmicro.writing.column_types import COLUMNS
 from usmicro.writing.names import file_stems
-from usmicro.writing.tables import (
-    CLUSTERS_COLUMNS,
-    DEVICE_COLUMNS,
-    FOCI_COLUMNS,
-    IMAGES_COLUMNS,
-    MASSES_COLUMNS,
-)
+from usmicro.writing.tables import DEVICE_COLUMNS
 
-COLUMNS = {
-    "images": IMAGES_COLUMNS,
-    "masses": MASSES_COLUMNS,
-    "foci": FOCI_COLUMNS,
-    "clusters": CLUSTERS_COLUMNS,
-}
+TABLES = ("images", "masses", "foci", "clusters")
+"""Tables that are read with a run."""
 Row = dict[str, Any]
 """Value of each column; None if the cell is empty."""
 
@@ -162,9 +153,7 @@ def read_run(folder: Path) -> Run:
         If the folder has no finished run, or its tables have other columns.
     """
     record = _read_record(folder)
-    tables = {
-        name: read_table(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()
-    }
+    tables = {name: read_table(folder / f"{name}.csv", COLUMNS[name]) for name in TABLES}
     by_image: dict[str, dict[str, list[Row]]] = {}
     for name in ("masses", "foci", "clusters"):
         by_image[name] = defaultdict(list)
