@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from usmicro.kernels.graphics import (
+    MARGIN,
     fill_between_edges,
     group_points,
     mark_touched_pixels,
@@ -24,6 +25,10 @@ def match_in_numpy(image, possible, template, correlation, strength):
     return np.argwhere(tried & (product >= strength) & (normal >= correlation))
 
 
+def with_margin(image):
+    return np.pad(image, ((0, 0), (0, MARGIN)), constant_values=7)
+
+
 @pytest.mark.parametrize("correlation", [0.2, 0.5])
 def test_template_matches_equal_their_numpy_twin(correlation):
     random = np.random.default_rng(4)
@@ -34,7 +39,7 @@ def test_template_matches_equal_their_numpy_twin(correlation):
     possible = random.random(image.shape) > 0.3
     possible[22, 34] = True
     out = np.empty((image.size, 2), np.int32)
-    count = match_template(image, possible, template, correlation, 2.0, out)
+    count = match_template(with_margin(image), possible, template, correlation, 2.0, out)
     expected = match_in_numpy(image, possible, template, correlation, 2.0)
     np.testing.assert_array_equal(out[:count], expected)
     assert [20, 30] in expected.tolist()
@@ -44,7 +49,8 @@ def test_no_more_matches_are_written_than_fit():
     image = np.tile(np.array([[0, 1]], np.float32), (20, 20))
     out = np.full((3, 2), -1, np.int32)
     template = np.array([[-0.5, 0.5]], np.float32)
-    assert match_template(image, np.ones(image.shape, dtype=bool), template, 0.9, 0.1, out) == 3
+    everywhere = np.ones(image.shape, dtype=bool)
+    assert match_template(with_margin(image), everywhere, template, 0.9, 0.1, out) == 3
     assert (out >= 0).all()
 
 
