@@ -1,4 +1,3 @@
-import cv2
 import numpy as np
 import pytest
 
@@ -8,7 +7,6 @@ from usmicro.kernels.graphics import (
     group_points,
     mark_touched_pixels,
     match_template,
-    measure_parts,
     raise_boxes,
     sharp_steps,
     take_pixels,
@@ -152,22 +150,3 @@ def test_raised_boxes_equal_their_numpy_twin():
         np.maximum(box, value, out=box)
     raise_boxes(first, last, values, out)
     np.testing.assert_array_equal(out, expected)
-
-
-@pytest.mark.parametrize("shape", [(40, 70), (1, 9), (12, 1)])
-def test_measures_of_parts_equal_those_of_opencv(shape):
-    random = np.random.default_rng(6)
-    image = (random.random(shape) < 0.4).astype(np.uint8)
-    marked = random.random(shape) < 0.3
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(image, connectivity=8)
-    out = np.full((count, 4), -1, np.int32)
-    measure_parts(labels, marked, out)
-    kinds = [cv2.CC_STAT_AREA, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]
-    np.testing.assert_array_equal(out[:, :3], statistics[:, kinds])
-    np.testing.assert_array_equal(out[:, 3], np.bincount(labels[marked], minlength=count))
-
-
-def test_a_part_without_pixels_has_no_size():
-    out = np.full((3, 4), -1, np.int32)
-    measure_parts(np.zeros((2, 5), np.int32), np.ones((2, 5), bool), out)
-    np.testing.assert_array_equal(out, [[10, 5, 2, 10], [0, 0, 0, 0], [0, 0, 0, 0]])

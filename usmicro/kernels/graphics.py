@@ -200,42 +200,6 @@ def take_pixels(
 
 
 @jit
-def measure_parts(labels: Int2D, marked: Bool2D, out: Int2D) -> None:
-    """Measure the area and the box of each part of a label image, and count its marked pixels.
-
-    Parameters
-    ----------
-    labels : array, shape (rows, columns), int32
-        Number of the part of each pixel, 0 to n - 1.
-    marked : array, shape (rows, columns), bool
-    out : array, shape (n, 4), int32
-        Receives the number of pixels, width, height and number of marked pixels of each part; 0 if
-        it has no pixels.
-    """
-    rows, columns = labels.shape
-    box = np.empty((len(out), 4), np.int32)  # left, top, right, bottom
-    box[:, 0], box[:, 1], box[:, 2], box[:, 3] = columns, rows, -1, -1
-    out[:] = 0
-    for r in range(rows):
-        c = 0
-        while c < columns:  # one run of pixels of the same part after the other
-            first, part, count = c, labels[r, c], 0
-            while c < columns and labels[r, c] == part:
-                count += marked[r, c]
-                c += 1
-            out[part, 0] += c - first
-            out[part, 3] += count
-            box[part, 0] = min(box[part, 0], first)
-            box[part, 1] = min(box[part, 1], r)
-            box[part, 2] = max(box[part, 2], c - 1)
-            box[part, 3] = r
-    for part in range(len(out)):
-        if out[part, 0]:
-            out[part, 1] = box[part, 2] - box[part, 0] + 1
-            out[part, 2] = box[part, 3] - box[part, 1] + 1
-
-
-@jit
 def sharp_steps(
     grey: NDArray[np.uint8],
     inside: NDArray[np.uint8],
