@@ -29,6 +29,12 @@ def test_parts_equal_those_of_opencv(shape, share, corners):
     np.testing.assert_array_equal(
         found.marked, np.bincount(labels[marked], minlength=count)[numbers]
     )
+    pixels = np.array([0, *numbers])[found.numbers() + 1]
+    np.testing.assert_array_equal(pixels, labels[mask])
+    some = np.flatnonzero(mask & marked)
+    np.testing.assert_array_equal(
+        np.array([0, *numbers])[found.numbers_at(some) + 1], labels.ravel()[some]
+    )
     chosen = random.random(count - 1) < 0.5
     np.testing.assert_array_equal(
         found.drawn(chosen), np.isin(labels, np.array(numbers, int)[chosen])

@@ -77,6 +77,18 @@ class ConnectedParts:
             draw_runs(self.runs, chosen, out)
         return out
 
+    def numbers(self) -> NDArray[np.int32]:
+        """Return the number of the part of each pixel of the mask, row by row."""
+        return np.repeat(self.runs[:, 4], self.runs[:, 2] - self.runs[:, 1])
+
+    def numbers_at(self, places: NDArray[np.intp]) -> NDArray[np.int32]:
+        """Return the number of the part of some pixels of the mask.
+
+        `places` are their indices in the flattened mask.
+        """
+        begin = self.runs[:, 0].astype(np.intp) * self.shape[1] + self.runs[:, 1]
+        return np.asarray(self.runs[np.searchsorted(begin, places, "right") - 1, 4])
+
     def part(self, number: int) -> BoolImage:
         """Return the mask of one part."""
         return self.drawn(np.arange(len(self.area)) == number)

@@ -270,7 +270,9 @@ def chroma_deviation_from_grey(
         return deviation("all", frame)
     out = np.empty(frame.shape[:2], dtype=np.uint8)
     for name, part in (("tinted", tinted), ("others", ~tinted)):
-        out[part] = deviation(name, np.ascontiguousarray(frame[part][None]))[0]
+        # an index with a mask of pixels takes ten times as long
+        pixels = np.compress(part.ravel(), frame.reshape(-1, 3), axis=0)
+        out[part] = deviation(name, pixels[None])[0]
     return out
 
 
