@@ -35,6 +35,10 @@ def test_parts_equal_those_of_opencv(shape, share, corners):
     np.testing.assert_array_equal(
         np.array([0, *numbers])[found.numbers_at(some) + 1], labels.ravel()[some]
     )
+    for number in range(count - 1):
+        np.testing.assert_array_equal(
+            found.pixels_of(number), np.nonzero(labels == numbers[number])
+        )
     chosen = random.random(count - 1) < 0.5
     np.testing.assert_array_equal(
         found.drawn(chosen), np.isin(labels, np.array(numbers, int)[chosen])

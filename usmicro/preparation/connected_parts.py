@@ -89,6 +89,13 @@ class ConnectedParts:
         begin = self.runs[:, 0].astype(np.intp) * self.shape[1] + self.runs[:, 1]
         return np.asarray(self.runs[np.searchsorted(begin, places, "right") - 1, 4])
 
+    def pixels_of(self, number: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows and the columns of the pixels of one part, row by row."""
+        own = self.runs[self.runs[:, 4] == number].astype(np.intp)
+        length = own[:, 2] - own[:, 1]
+        first = np.repeat(own[:, 1] - (np.cumsum(length) - length), length)
+        return np.repeat(own[:, 0], length), first + np.arange(len(first))
+
     def part(self, number: int) -> BoolImage:
         """Return the mask of one part."""
         return self.drawn(np.arange(len(self.area)) == number)
