@@ -86,7 +86,7 @@ def with_dark_middles(
     array, shape (reduced rows, reduced columns), uint8
         `dense`, with 1 also between two parts of the same scan.
     """
-    large = [parts.part(n) for n in np.flatnonzero(parts.area >= LEAST_PART * dense.size)]
+    large = [parts.part(n) for n in np.flatnonzero(parts.area >= LEAST_PART * dense.size).tolist()]
     if len(large) < 2:
         return dense
     filled = dense.copy()

@@ -50,7 +50,7 @@ def find_panels(grey: ByteImage) -> BoolImage:
         return np.zeros(grey.shape, dtype=bool)
     found = ConnectedParts.of(opened)
     panels = np.zeros_like(grey)
-    for number in np.flatnonzero(found.area >= LEAST_AREA):
+    for number in np.flatnonzero(found.area >= LEAST_AREA).tolist():
         left, top, right, bottom = found.box[number]
         # drawings cut off corners, which have the same level
         around = slice(max(top - GAP, 0), bottom + GAP), slice(max(left - GAP, 0), right + GAP)
