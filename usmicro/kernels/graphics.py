@@ -57,10 +57,10 @@ def match_template(
     """
     height, width = template.shape
     padded = np.zeros((height, -(-width // 4) * 4), np.float32)
-    padded[:, :width] = template
     energy = np.float32(0)
     for i in range(height):
         for j in range(width):
+            padded[i, j] = template[i, j]
             energy += template[i, j] * template[i, j]
     columns = possible.shape[1] - width + 1
     products = np.empty(CENTRES, np.float32)
@@ -74,7 +74,8 @@ def match_template(
                 none &= not tried[begin + k]
             if none:
                 continue
-            products[:] = 0
+            for k in range(CENTRES):
+                products[k] = 0
             for i in range(height):
                 for j in range(0, padded.shape[1], 4):
                     a, b, c, d = padded[i, j], padded[i, j + 1], padded[i, j + 2], padded[i, j + 3]

@@ -157,17 +157,17 @@ def connect_runs(runs: NDArray[np.int32], reach: int, measures: NDArray[np.int32
             other += 1
     parts = 0
     for run in range(runs.shape[0]):
-        row, first, end, marked, root = runs[run]
+        row, first, end, root = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 4]
         part = parts
         if root == run:
             parts += 1
-            measures[part, :2] = 0
-            measures[part, 2:] = first, row, end, row
+            measures[part, 0] = measures[part, 1] = 0
+            measures[part, 2], measures[part, 3], measures[part, 4] = first, row, end
         else:
             part = runs[root, 4]  # the first run of a part knows its number by now
         runs[run, 4] = part
         measures[part, 0] += end - first
-        measures[part, 1] += marked
+        measures[part, 1] += runs[run, 3]
         measures[part, 2] = min(measures[part, 2], first)
         measures[part, 4] = max(measures[part, 4], end)
         measures[part, 5] = row + 1
