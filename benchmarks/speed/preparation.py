@@ -9,10 +9,11 @@ from scipy.ndimage import distance_transform_edt
 
 from benchmarks.speed.comparison import Comparison, Peer, check_agreement
 from benchmarks.speed.inputs import Inputs
-from usmicro.kernels import colour, graphics, levels, masks
+from usmicro.kernels import colour, levels, masks
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.numerics.quantiles import masked_quantile
 from usmicro.preparation.colour.separation import GREY_CHROMA, is_grey
+from usmicro.preparation.connected_parts import ConnectedParts
 from usmicro.preparation.graphics.calipers import DRAWINGS, find_calipers
 from usmicro.preparation.graphics.symbols import find_symbols
 from usmicro.preparation.inpainting import inpainted
@@ -152,16 +153,17 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
     bright = (inputs.bytes > np.median(inputs.bytes)).view(np.uint8)
 
     def parts() -> NDArray[np.int32]:
-        count, labels = cv2.connectedComponents(bright, connectivity=8)
-        out = np.empty((count, 4), np.int32)
-        graphics.measure_parts(labels, hidden, out)
-        return out
+        found = ConnectedParts.of(bright, hidden)
+        return ordered(np.column_stack([found.area, found.box, found.marked]))
 
     def parts_in_opencv() -> NDArray[np.int32]:
         _, labels, statistics, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
         marks = np.bincount(labels[hidden], minlength=len(statistics))
-        kinds = [cv2.CC_STAT_AREA, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]
-        return np.column_stack([statistics[:, kinds], marks]).astype(np.int32)
+        left, top, width, height, area = statistics[1:].T
+        return ordered(np.column_stack([area, left, top, left + width, top + height, marks[1:]]))
+
+    def ordered(measures: NDArray[np.int32]) -> NDArray[np.int32]:
+        return measures[np.lexsort(measures.T)].astype(np.int32)
 
     return [
         Comparison(

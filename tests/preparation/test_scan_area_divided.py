@@ -10,6 +10,7 @@ from tests.helpers.drawn_screens import framed, speckle, wedge
 from usmicro.model.scan import Region, Spacing
 from usmicro.phantom import MassShape, Outline, PhantomSettings, Scene, simulate
 from usmicro.preparation import prepare
+from usmicro.preparation.connected_parts import ConnectedParts
 from usmicro.preparation.divided_tissue import with_dark_middles
 from usmicro.preparation.scan_area import find_scan_areas
 
@@ -289,4 +290,5 @@ def test_a_dark_lesion_at_the_side_does_not_cut_off_what_is_beside_it(picture):
 def test_dense_tissue_without_a_second_part_is_left_as_it_is(picture):
     dense = np.zeros((90, 100), np.uint8)
     dense[20:70, 10:90] = 1
-    assert with_dark_middles(dense, picture, 1.0) is dense
+    parts = ConnectedParts.of(dense, corners=False)
+    assert with_dark_middles(dense, parts, picture, 1.0) is dense

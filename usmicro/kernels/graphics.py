@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from usmicro.kernels._jit import Bool2D, Float2D, jit
 
 Int2D = NDArray[np.int32]
-LANES = 8
-"""Number of float32 values in a vector register of 256 bits. Templates are padded to a multiple of
-this width."""
+CENTRES = 32
+"""Number of neighbouring places of a template that are tried at once."""
+MARGIN = 64
+"""Number of columns beside an image that are read while a template of up to 32 columns is tried at
+so many places."""
 BLOCK = 64
 """Number of columns that are tested at once."""
 
@@ -28,13 +30,15 @@ def match_template(
 ) -> int:
     """Find where a template matches an image.
 
-    The sum of products is computed first and rejects most places; the variance of the image, which
-    the normalised correlation needs, is computed for the rest only. Products are summed in one
-    partial sum for each column of the template: a single sum would have to wait for each addition.
+    The sums of products of neighbouring places are computed first and reject most of them; the
+    variance of the image, which the normalised correlation needs, is computed for the rest only.
+    Places are computed side by side, and four columns of the template at once, so that LLVM
+    vectorises the sums and seldom has to store them.
 
     Parameters
     ----------
-    image : array, shape (rows, columns), float32
+    image : array, shape (rows, columns + MARGIN), float32
+        The values in the margin on the right do not matter, but must be finite.
     possible : array, shape (rows, columns), bool
         Pixels on which the centre of the template may lie.
     template : array, shape (height, width), float32
@@ -52,47 +56,51 @@ def match_template(
         Number of matches written to `out`.
     """
     height, width = template.shape
-    lanes = -(-width // LANES) * LANES
-    padded = np.zeros((height, lanes), np.float32)
+    padded = np.zeros((height, -(-width // 4) * 4), np.float32)
     energy = np.float32(0)
     for i in range(height):
         for j in range(width):
             padded[i, j] = template[i, j]
             energy += template[i, j] * template[i, j]
-    partial = np.empty(lanes, np.float32)
+    columns = possible.shape[1] - width + 1
+    products = np.empty(CENTRES, np.float32)
     count = 0
     for r in range(image.shape[0] - height + 1):
-        for c in range(image.shape[1] - width + 1):
-            if not possible[r + height // 2, c + width // 2]:
+        tried = possible[r + height // 2, width // 2 :]
+        for begin in range(0, columns, CENTRES):
+            places = min(CENTRES, columns - begin)
+            none = True
+            for k in range(places):  # without an early exit, so that LLVM vectorises the loop
+                none &= not tried[begin + k]
+            if none:
                 continue
-            product = np.float32(0)
-            if c + lanes <= image.shape[1]:
-                partial[:] = 0
-                for i in range(height):
-                    row, weights = image[r + i, c : c + lanes], padded[i]
-                    for j in range(lanes):
-                        partial[j] += row[j] * weights[j]
-                for j in range(lanes):
-                    product += partial[j]
-            else:
+            for k in range(CENTRES):
+                products[k] = 0
+            for i in range(height):
+                for j in range(0, padded.shape[1], 4):
+                    a, b, c, d = padded[i, j], padded[i, j + 1], padded[i, j + 2], padded[i, j + 3]
+                    row = image[r + i, begin + j : begin + j + CENTRES + 3]
+                    for k in range(CENTRES):
+                        products[k] += (row[k] * a + row[k + 1] * b) + (
+                            row[k + 2] * c + row[k + 3] * d
+                        )
+            for k in range(places):
+                product = products[k]
+                if product < strength or not tried[begin + k]:
+                    continue
+                total = np.float32(0)
+                total_squared = np.float32(0)
                 for i in range(height):
                     for j in range(width):
-                        product += image[r + i, c + j] * template[i, j]
-            if product < strength:
-                continue
-            total = np.float32(0)
-            total_squared = np.float32(0)
-            for i in range(height):
-                for j in range(width):
-                    value = image[r + i, c + j]
-                    total += value
-                    total_squared += value * value
-            power = total_squared - total * total / np.float32(height * width)
-            matches = product * product >= correlation * correlation * power * energy
-            if matches and count < out.shape[0]:
-                out[count, 0] = r
-                out[count, 1] = c
-                count += 1
+                        value = image[r + i, begin + k + j]
+                        total += value
+                        total_squared += value * value
+                power = total_squared - total * total / np.float32(height * width)
+                matches = product * product >= correlation * correlation * power * energy
+                if matches and count < out.shape[0]:
+                    out[count, 0] = r
+                    out[count, 1] = begin + k
+                    count += 1
     return count
 
 
@@ -190,42 +198,6 @@ def take_pixels(
             for k in range(channels):
                 for c in range(columns.size):
                     target[c, k] = source[columns[c], k]
-
-
-@jit
-def measure_parts(labels: Int2D, marked: Bool2D, out: Int2D) -> None:
-    """Measure the area and the box of each part of a label image, and count its marked pixels.
-
-    Parameters
-    ----------
-    labels : array, shape (rows, columns), int32
-        Number of the part of each pixel, 0 to n - 1.
-    marked : array, shape (rows, columns), bool
-    out : array, shape (n, 4), int32
-        Receives the number of pixels, width, height and number of marked pixels of each part; 0 if
-        it has no pixels.
-    """
-    rows, columns = labels.shape
-    box = np.empty((len(out), 4), np.int32)  # left, top, right, bottom
-    box[:, 0], box[:, 1], box[:, 2], box[:, 3] = columns, rows, -1, -1
-    out[:] = 0
-    for r in range(rows):
-        c = 0
-        while c < columns:  # one run of pixels of the same part after the other
-            first, part, count = c, labels[r, c], 0
-            while c < columns and labels[r, c] == part:
-                count += marked[r, c]
-                c += 1
-            out[part, 0] += c - first
-            out[part, 3] += count
-            box[part, 0] = min(box[part, 0], first)
-            box[part, 1] = min(box[part, 1], r)
-            box[part, 2] = max(box[part, 2], c - 1)
-            box[part, 3] = r
-    for part in range(len(out)):
-        if out[part, 0]:
-            out[part, 1] = box[part, 2] - box[part, 0] + 1
-            out[part, 2] = box[part, 3] - box[part, 1] + 1
 
 
 @jit

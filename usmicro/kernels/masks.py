@@ -1,4 +1,4 @@
-"""Masks on coarser grids, and evenly chosen pixels of masks."""
+"""Masks on coarser grids, evenly chosen pixels of masks, and connected parts of masks."""
 
 from __future__ import annotations
 
@@ -113,3 +113,80 @@ def every_nth_pixel(mask: Bool2D, step: int, position: NDArray[np.int32]) -> Non
                     count += 1
                     pixels_to_skip = step
                 pixels_to_skip -= 1
+
+
+@jit
+def connect_runs(runs: NDArray[np.int32], reach: int, measures: NDArray[np.int32]) -> int:
+    """Find which runs of pixels along the rows of a mask are connected, and measure their parts.
+
+    Parameters
+    ----------
+    runs : array, shape (n, 5), int32
+        Row, first column, column after the last and number of marked pixels of each run, row by row
+        and from left to right. The last column receives the number of the part of each run.
+    reach : int
+        1 if pixels are connected that touch at a corner, else 0.
+    measures : array, shape (n, 6), int32
+        Receives the number of pixels of each part, the number of marked ones, and left, top, right
+        and bottom of the box around it (right and bottom are one past the last). The parts are
+        numbered from 0 in the order of their first pixels.
+
+    Returns
+    -------
+    int
+        Number of parts written to `measures`.
+    """
+    above = 0  # first run that the current one may touch
+    for run in range(runs.shape[0]):
+        row, first, end = runs[run, 0], runs[run, 1], runs[run, 2]
+        runs[run, 4] = run
+        while runs[above, 0] < row - 1 or (
+            runs[above, 0] == row - 1 and runs[above, 2] + reach <= first
+        ):
+            above += 1
+        other = above
+        while runs[other, 0] < row and runs[other, 1] < end + reach:
+            one, two = other, run
+            while runs[one, 4] != one:
+                runs[one, 4] = runs[runs[one, 4], 4]  # shortens the way of later runs
+                one = runs[one, 4]
+            while runs[two, 4] != two:
+                runs[two, 4] = runs[runs[two, 4], 4]  # shortens the way of later runs
+                two = runs[two, 4]
+            runs[max(one, two), 4] = min(one, two)
+            other += 1
+    parts = 0
+    for run in range(runs.shape[0]):
+        row, first, end, root = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 4]
+        part = parts
+        if root == run:
+            parts += 1
+            measures[part, 0] = measures[part, 1] = 0
+            measures[part, 2], measures[part, 3], measures[part, 4] = first, row, end
+        else:
+            part = runs[root, 4]  # the first run of a part knows its number by now
+        runs[run, 4] = part
+        measures[part, 0] += end - first
+        measures[part, 1] += runs[run, 3]
+        measures[part, 2] = min(measures[part, 2], first)
+        measures[part, 4] = max(measures[part, 4], end)
+        measures[part, 5] = row + 1
+    return parts
+
+
+@jit
+def draw_runs(runs: NDArray[np.int32], chosen: Bool1D, out: Bool2D) -> None:
+    """Draw the runs of the chosen parts of a mask.
+
+    Parameters
+    ----------
+    runs : array, shape (n, 5), int32
+        Runs of `connect_runs`.
+    chosen : array, shape (parts,), bool
+    out : array, shape (rows, columns), bool
+        Becomes True in these parts; the rest stays as it is.
+    """
+    for run in range(runs.shape[0]):
+        if chosen[runs[run, 4]]:
+            for c in range(runs[run, 1], runs[run, 2]):
+                out[runs[run, 0], c] = True

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.model.arrays import BoolImage, ByteImage, LabelImage, bounding_box
+from usmicro.model.arrays import BoolImage, ByteImage, bounding_box
+from usmicro.preparation.connected_parts import ConnectedParts
 from usmicro.preparation.graphics.on_black import find_graphics_on_black
 from usmicro.preparation.scan_outline import slanted_side
 
@@ -64,13 +65,17 @@ the columns or more lie at the same row. The wall of a wide cyst is level in its
 by eye on simulated scans."""
 
 
-def with_dark_middles(dense: ByteImage, grey: ByteImage, aspect: float) -> ByteImage:
+def with_dark_middles(
+    dense: ByteImage, parts: ConnectedParts, grey: ByteImage, aspect: float
+) -> ByteImage:
     """Fill the anechoic middle of tissue that it divides into an upper and a lower part.
 
     Parameters
     ----------
     dense : array, shape (reduced rows, reduced columns), uint8
         1 where nearly all pixels are textured.
+    parts : ConnectedParts
+        Its parts.
     grey : array, shape (rows, columns), uint8
         The image in full size.
     aspect : float
@@ -81,24 +86,18 @@ def with_dark_middles(dense: ByteImage, grey: ByteImage, aspect: float) -> ByteI
     array, shape (reduced rows, reduced columns), uint8
         `dense`, with 1 also between two parts of the same scan.
     """
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
-    large = [
-        index
-        for index in range(1, count)
-        if statistics[index, cv2.CC_STAT_AREA] >= LEAST_PART * dense.size
-    ]
+    large = [parts.part(n) for n in np.flatnonzero(parts.area >= LEAST_PART * dense.size).tolist()]
     if len(large) < 2:
         return dense
     filled = dense.copy()
     reduced = np.asarray(cv2.resize(grey, dense.shape[::-1], interpolation=cv2.INTER_AREA))
-    for upper, lower in permutations(large, 2):
-        parts = labels == upper, labels == lower
-        gap = _Gap.between(*parts)
+    for pair in permutations(large, 2):
+        gap = _Gap.between(*pair)
         if (
             gap is not None
-            and not _holds_another(gap, labels, large)
-            and _same_sides(*parts, aspect)
-            and (levels := _dark_level(gap, parts, reduced)) is not None
+            and not _holds_another(gap, large)
+            and _same_sides(*pair, aspect)
+            and (levels := _dark_level(gap, pair, reduced)) is not None
             and not _has_picture_border(gap, grey, *levels)
         ):
             filled[gap.mask] = 1
@@ -137,10 +136,9 @@ class _Gap:
         return cls(_between(upper, lower), columns, begin, end)
 
 
-def _holds_another(gap: _Gap, labels: LabelImage, large: list[int]) -> bool:
+def _holds_another(gap: _Gap, large: list[BoolImage]) -> bool:
     """Return True if another large part lies across most of a gap."""
-    within = np.where(gap.mask, labels, 0)
-    return any((within == index).any(axis=0).sum() > ACROSS * gap.columns.size for index in large)
+    return any((gap.mask & part).any(axis=0).sum() > ACROSS * gap.columns.size for part in large)
 
 
 def _between(upper: BoolImage, lower: BoolImage) -> BoolImage:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, ByteImage, bounding_box
+from usmicro.preparation.connected_parts import ConnectedParts
 from usmicro.preparation.divided_tissue import with_dark_middles
 from usmicro.preparation.graphics.on_black import find_graphics_on_black
 from usmicro.preparation.scan_outline import LEAST_SIDE, Box, ScanArea, completed
@@ -108,8 +109,11 @@ def find_scan_areas(
         return []
     scale = min(1.0, WORKING_SIZE / max(rows, columns))
     dense = _dense(grey, (max(1, round(columns * scale)), max(1, round(rows * scale))))
-    dense = with_dark_middles(dense, grey, aspect)
-    components = _components(dense)
+    parts = ConnectedParts.of(dense, corners=False)
+    filled = with_dark_middles(dense, parts, grey, aspect)
+    if filled is not dense:
+        parts = ConnectedParts.of(filled, corners=False)
+    components = _components(parts)
     if not components:
         return []
     if single:
@@ -118,7 +122,7 @@ def find_scan_areas(
         components = [part for component in components for part in _split_at_gaps(component, grey)]
         pictures = _pictures(components)
     found = [
-        completed(_with_depths(picture, dense), (rows, columns), aspect, alone=len(pictures) == 1)
+        completed(_with_depths(picture, parts), (rows, columns), aspect, alone=len(pictures) == 1)
         for picture in pictures
     ]
     areas = sorted((area for area in found if area is not None), key=cmp_to_key(_order))
@@ -128,13 +132,13 @@ def find_scan_areas(
 
 
 def _textured(grey: ByteImage) -> ByteImage:
-    """Return 1 where a pixel differs from its neighbours, 0 elsewhere.
+    """Return 255 where a pixel differs from its neighbours, 0 elsewhere.
 
     The window is 2 x 2, since a larger one would widen the strokes of text.
     """
     kernel = np.ones((2, 2), np.uint8)
     spread = cv2.subtract(cv2.dilate(grey, kernel), cv2.erode(grey, kernel))
-    textured = np.asarray(spread > LEAST_TEXTURE, dtype=np.uint8)
+    textured = np.asarray(cv2.threshold(spread, LEAST_TEXTURE, 255, cv2.THRESH_BINARY)[1])
     drawn = find_graphics_on_black(grey)
     if drawn.any():
         # lossy coding leaves ripples around them
@@ -148,22 +152,23 @@ def _dense(grey: ByteImage, size: tuple[int, int]) -> ByteImage:
 
     If the gain is low, it is also 1 next to that where some pixels are textured.
     """
-    share = cv2.resize(_textured(grey) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(_textured(grey), size, interpolation=cv2.INTER_AREA)
     window = min(WINDOW, (min(size) // 4) | 1)
     mean = cv2.blur(share, (window, window), borderType=cv2.BORDER_REFLECT_101)
     dense = _opened((mean > DENSE_FRACTION * 255).astype(np.uint8), window)
     # at low gain much of the tissue is black; text is as sparse, but apart from the tissue
     sparse = _opened((mean > SPARSE_FRACTION * 255).astype(np.uint8), window)
-    count, labels = cv2.connectedComponents(sparse, connectivity=4)
-    held = np.bincount(labels[dense > 0], minlength=count)
-    held[0] = 0
-    whole = (held > LEAST_DENSE_SHARE * held.sum())[labels]
     # the window extends over the border, so that the dense mask is more exact for filled tissue
-    if np.count_nonzero(whole) <= LOW_GAIN * np.count_nonzero(dense):
+    most = LOW_GAIN * np.count_nonzero(dense)
+    if np.count_nonzero(sparse) <= most:
+        return dense
+    parts = ConnectedParts.of(sparse, dense.view(np.bool_), corners=False)
+    whole = parts.drawn(parts.marked > LEAST_DENSE_SHARE * parts.marked.sum())
+    if np.count_nonzero(whole) <= most:
         return dense
     reach = 2 * int((DENSE_FRACTION - SPARSE_FRACTION) * window) + 1
     return np.asarray(
-        cv2.erode(whole.astype(np.uint8), np.ones((reach, reach), np.uint8), borderValue=1)
+        cv2.erode(whole.view(np.uint8), np.ones((reach, reach), np.uint8), borderValue=1)
     )
 
 
@@ -174,16 +179,14 @@ def _opened(mask: ByteImage, window: int) -> ByteImage:
     return np.ascontiguousarray(opened[window:-window, window:-window])
 
 
-def _components(dense: ByteImage) -> list[BoolImage]:
+def _components(parts: ConnectedParts) -> list[BoolImage]:
     """Return the connected parts that are large enough for a scan area, the largest first."""
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
-    areas = statistics[1:, cv2.CC_STAT_AREA]
-    if count < 2 or areas.max() < LEAST_AREA * dense.size:
+    rows, columns = parts.shape
+    largest = max(parts.area, default=0)
+    if largest < LEAST_AREA * rows * columns:
         return []
-    order = 1 + np.argsort(-areas, kind="stable")
-    return [
-        labels == index for index in order if areas[index - 1] >= LEAST_RELATIVE_AREA * areas.max()
-    ]
+    order = np.argsort(-parts.area, kind="stable")
+    return [parts.part(n) for n in order if parts.area[n] >= LEAST_RELATIVE_AREA * largest]
 
 
 def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
@@ -194,13 +197,14 @@ def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
     window = grey[int(top * scale) : int(bottom * scale), first:last]
     if window.shape[0] < 2:
         return [component]
-    flat = (cv2.absdiff(window[1:], window[:-1]) <= LEAST_TEXTURE).mean(axis=0)
+    equal = (cv2.absdiff(window[1:], window[:-1]) <= LEAST_TEXTURE).view(np.uint8)
+    flat = cv2.reduce(equal, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] / len(equal)
     if np.median(flat) > MOSTLY_FLAT:
         return [component]
-    light = np.percentile(window[::3], LIGHT_PERCENTILE, axis=0)
-    gaps = np.flatnonzero((flat > FLAT_COLUMN) | (light < DARK_COLUMN * np.median(light))) + first
+    column = np.arange(first, last)
     margin = LEAST_HALF * (last - first)
-    gaps = gaps[(gaps > first + margin) & (gaps < last - margin)]
+    within = (column > first + margin) & (column < last - margin)
+    gaps = column[within & ((flat > FLAT_COLUMN) | _dark_columns(window[::3], within))]
     if gaps.size == 0:
         return [component]
     parts = _cut(component, gaps, scale)
@@ -209,6 +213,20 @@ def _split_at_gaps(component: BoolImage, grey: ByteImage) -> list[BoolImage]:
         # what is left beside one large part is no half of a dual view: a dark lesion at its side
         parts = _cut(component, gaps[flat[gaps - first] > FLAT_COLUMN], scale)
     return parts
+
+
+def _dark_columns(grey: ByteImage, within: BoolImage) -> BoolImage:
+    """Return True for the columns of an image that are dark from top to bottom.
+
+    `within` is True for the columns that are needed; the others may be missing.
+    """
+    # the percentiles of all columns take long, and a column with enough light is never dark
+    light = (grey > DARK_COLUMN * 255).view(np.uint8)
+    most_dark = len(grey) - cv2.reduce(light, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
+    if not (most_dark[within] > LIGHT_PERCENTILE / 100 * (len(grey) - 1)).any():
+        return np.zeros(grey.shape[1], dtype=bool)
+    level = np.percentile(np.ascontiguousarray(grey.T), LIGHT_PERCENTILE, axis=1)
+    return np.asarray(level < DARK_COLUMN * np.median(level))
 
 
 def _cut(component: BoolImage, gaps: NDArray[np.intp], scale: float) -> list[BoolImage]:
@@ -300,16 +318,13 @@ def _left_out(components: list[BoolImage], areas: list[ScanArea]) -> tuple[Box, 
     )
 
 
-def _with_depths(component: BoolImage, dense: ByteImage) -> BoolImage:
+def _with_depths(component: BoolImage, parts: ConnectedParts) -> BoolImage:
     """Join a component with the echoes below it that a dark band separates from it."""
     left, top, right, bottom = bounding_box(component)
-    joined = component.copy()
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
-    for index in range(1, count):
-        x, y, width = statistics[index, :3]
-        inside = min(x + width, right) - max(x, left) > BELOW_INSIDE * width
-        height = bottom - top
-        below = bottom - BELOW_OVERLAP * height < y < bottom + BELOW_GAP * height
-        if inside and below and width < BELOW_WIDTH * (right - left):
-            joined |= labels == index
-    return joined
+    height = bottom - top
+    begin, first, end, _ = parts.box.T
+    width = end - begin
+    inside = np.minimum(end, right) - np.maximum(begin, left) > BELOW_INSIDE * width
+    below = (bottom - BELOW_OVERLAP * height < first) & (first < bottom + BELOW_GAP * height)
+    joined = inside & below & (width < BELOW_WIDTH * (right - left))
+    return component | parts.drawn(joined)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.model.arrays import BoolImage, FloatImage
+from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.model.view import ScanLines
 
 PATCH = 32
@@ -73,16 +73,14 @@ def measure_speckle_size(
     smooth = cv2.blur(grey, (size | 1, size | 1), borderType=cv2.BORDER_REFLECT_101)
     fine = grey - smooth
     step = max(size // 2, int(np.sqrt(grey.size / MOST_POSITIONS)))
-    corners = np.ix_(
-        range(0, grey.shape[0] - size + 1, step), range(0, grey.shape[1] - size + 1, step)
+    tops = np.arange(0, grey.shape[0] - size + 1, step)
+    lefts = np.arange(0, grey.shape[1] - size + 1, step)
+    whole = _sums_over(usable.view(np.uint8), size, tops, lefts) == size**2
+    mean, slow, fast = (
+        (_sums_over(image, size, tops, lefts) / size**2).astype(np.float32)
+        for image in (grey, smooth**2, fine**2)
     )
-    whole = (
-        cv2.erode(usable.astype(np.uint8), np.ones((size, size), np.uint8), anchor=(0, 0))[corners]
-        > 0
-    )
-    mean = _mean_over(grey, size)[corners]
-    slow = _mean_over(smooth**2, size)[corners] - mean**2
-    fast = _mean_over(fine**2, size)[corners]
+    slow -= mean**2
     suitable = whole & (fast > LEAST_VARIANCE) & (mean > GREY_RANGE[0]) & (mean < GREY_RANGE[1])
     if not suitable.any():
         return None
@@ -91,10 +89,8 @@ def measure_speckle_size(
         np.where(suitable, slow / np.maximum(fast, 1), np.inf), axis=None, kind="stable"
     )
     chosen = order[: min(PATCHES, int(suitable.sum()))]
-    tops, lefts = (
-        index.ravel()[axis_index]
-        for index, axis_index in zip(corners, np.unravel_index(chosen, suitable.shape), strict=True)
-    )
+    row, column = np.unravel_index(chosen, suitable.shape)
+    tops, lefts = tops[row], lefts[column]
     patches = np.stack(
         [fine[top : top + size, left : left + size] for top, left in zip(tops, lefts, strict=True)]
     )
@@ -112,14 +108,19 @@ def measure_speckle_size(
     return float(across_width), float(along_width)
 
 
-def _mean_over(image: FloatImage, size: int) -> FloatImage:
-    """Return the mean over the square whose top left corner is at each pixel."""
-    return np.asarray(
-        cv2.boxFilter(
-            image, cv2.CV_32F, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT
-        ),
-        dtype=np.float32,
-    )
+def _sums_over(
+    image: FloatImage | ByteImage, size: int, tops: NDArray[np.intp], lefts: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the sums over the squares that begin at these rows and columns.
+
+    A box filter of the whole image takes twice as long, since it computes every place.
+    """
+    strips = [
+        cv2.reduce(image[top : top + size], 0, cv2.REDUCE_SUM, dtype=cv2.CV_64F) for top in tops
+    ]
+    before = np.zeros((len(tops), image.shape[1] + 1))
+    np.cumsum(np.concatenate(strips), axis=1, out=before[:, 1:])
+    return np.asarray(before[:, lefts + size] - before[:, lefts])
 
 
 def _sample(

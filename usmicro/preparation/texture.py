@@ -112,7 +112,14 @@ def texture_measures(view: View) -> dict[str, float] | None:
     (black,) = _quantiles(grey[usable], BLACK_SHARE)
     grey = np.maximum(grey - np.float32(black), 0) * usable
     weight = usable.astype(np.float32)
-    means = [_mean_around(grey, weight, window) for window in WINDOWS]
+    shares = [
+        np.maximum(cv2.blur(weight, (window, window)), np.float32(1e-3)) for window in WINDOWS
+    ]
+    # `grey` is 0 where tissue is not usable
+    means = [
+        np.asarray(cv2.blur(grey, (window, window)) / share)
+        for window, share in zip(WINDOWS, shares, strict=True)
+    ]
     (brightest,) = _quantiles(means[2][usable], 0.9)
     lit = usable & (means[2] > max(LIT_LEVEL, LIT_SHARE * brightest))
     if np.count_nonzero(lit) < LEAST_LIT:
@@ -142,7 +149,8 @@ def texture_measures(view: View) -> dict[str, float] | None:
     measures["skewness"] = (bright + dark - 2 * middle) / (bright - dark + 1)
     for step, image in zip((1, 2, 4, 8), (grey, *means[:3]), strict=True):
         measures[f"direction_{step}"] = _direction(image[::step, ::step], lit[::step, ::step])
-    spread = _mean_around(np.abs(grey - means[1]), weight, WINDOWS[1])[lit][::SPREAD_STEP]
+    deviation = cv2.blur(np.abs(grey - means[1]) * weight, (WINDOWS[1], WINDOWS[1]))
+    spread = (deviation / shares[1])[lit][::SPREAD_STEP]
     smooth, usual, rough = _quantiles(spread, 0.1, 0.5, 0.9) + 0.3
     measures["log_rough"], measures["log_smooth"] = np.log(rough / usual), np.log(smooth / usual)
     return {name: float(value) for name, value in measures.items()}
@@ -152,15 +160,6 @@ def _quantiles(values: NDArray[np.float32], *shares: float) -> NDArray[np.float3
     """Return quantiles of at most MOST_SAMPLES evenly spaced values, to the nearest value below."""
     ordered = np.sort(values[:: -(-len(values) // MOST_SAMPLES)])
     return ordered[[int(share * (len(ordered) - 1)) for share in shares]]
-
-
-def _mean_around(grey: FloatImage, weight: FloatImage, window: int) -> FloatImage:
-    """Return the mean over the usable pixels of a window; `grey` is 0 in the others."""
-    size = (window, window)
-    return np.asarray(
-        cv2.blur(grey * weight, size) / np.maximum(cv2.blur(weight, size), np.float32(1e-3)),
-        dtype=np.float32,
-    )
 
 
 def _direction(image: FloatImage, lit: BoolImage) -> float:

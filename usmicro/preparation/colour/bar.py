@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from usmicro.model.arrays import BoolImage, ByteImage
 from usmicro.model.scan import Region
 from usmicro.model.view import ColourBar
+from usmicro.preparation.connected_parts import ConnectedParts
 
 Box = tuple[int, int, int, int]
 Colours = NDArray[np.float32]
@@ -145,15 +146,17 @@ def _filled_rectangles(mask: BoolImage) -> list[Rectangle]:
     import cv2
 
     thick = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(thick, connectivity=4)
+    parts = ConnectedParts.of(thick, corners=False)
     found = []
-    for left, top, width, height, area in stats[1:].tolist():
+    for place, area in zip(parts.box.tolist(), parts.area.tolist(), strict=True):
+        rectangle = Rectangle(*place)
+        width, height = rectangle.right - rectangle.left, rectangle.bottom - rectangle.top
         if (
             min(width, height) >= LEAST_WIDTH
             and max(width, height) >= LEAST_LENGTH // 4
             and area >= FILLED_FRACTION * width * height
         ):
-            found.append(Rectangle(left, top, left + width, top + height))
+            found.append(rectangle)
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
+from usmicro.preparation.connected_parts import ConnectedParts
 
 TOP, BOTTOM = 0, 1
 Curve = NDArray[np.float64]
@@ -136,20 +137,17 @@ def find_box(
     darkest = cv2.min(cv2.min(red, green, dst=red), blue, dst=blue)
     del red, blue  # arrays are freed early, since those of a large frame need much memory
     sides = find_sides((thin_lines(green) | thin_lines(darkest)) & ~ignored)
-    thin = (
-        thin_lines(np.ascontiguousarray(green.T)).T | thin_lines(np.ascontiguousarray(darkest.T)).T
-    )
+    thin = thin_lines(green, axis=0) | thin_lines(darkest, axis=0)
     del green, darkest
     # an edge one row beside a drawn line counts a little less
-    level = np.where(
-        thin,
-        np.float32(1),
-        np.float32(BESIDE_LINE) * (np.roll(thin, 1, axis=0) | np.roll(thin, -1, axis=0)),
-    )
-    del thin
+    beside = np.roll(thin, 1, axis=0) | np.roll(thin, -1, axis=0)
+    weights = np.zeros(256, np.float32)
+    weights[1:4] = BESIDE_LINE, 1, 1
+    level = np.asarray(cv2.LUT(2 * thin.view(np.uint8) + beside.view(np.uint8), weights))
+    del thin, beside
     drawn_before = np.zeros((level.shape[0], level.shape[1] + 1), np.float32)
     level.cumsum(axis=1, dtype=np.float32, out=drawn_before[:, 1:])
-    rows, columns = np.nonzero(flow)
+    rows, columns = np.divmod(np.flatnonzero(flow), flow.shape[1])
     every = max(len(rows) // FLOW_POINTS, 1)
     points = columns[::every], rows[::every]
     slack = (1 - FLOW_FRACTION) / 2
@@ -201,36 +199,42 @@ def find_box(
     return None if best is None else _masks_of(best, flow.shape)
 
 
-def thin_lines(image: ByteImage) -> BoolImage:
-    """Return the pixels that are brighter than those THICKNESS columns away on both sides."""
+def thin_lines(image: ByteImage, axis: int = 1) -> BoolImage:
+    """Return the pixels that are brighter than those THICKNESS pixels away on both sides.
+
+    The sides are those along an axis: 1 finds steep lines, 0 level ones.
+    """
     import cv2
 
     thin = np.zeros(image.shape, dtype=bool)
-    middle = image[:, THICKNESS:-THICKNESS]
-    beside = cv2.max(image[:, : -2 * THICKNESS], image[:, 2 * THICKNESS :])
-    if middle.size:
-        thin[:, THICKNESS:-THICKNESS] = cv2.subtract(middle, beside) >= LEAST_CONTRAST
+    if image.shape[axis] <= 2 * THICKNESS:
+        return thin
+    lower, middle, upper = (
+        (slice(None),) * axis + (slice(first, image.shape[axis] - 2 * THICKNESS + first),)
+        for first in (0, THICKNESS, 2 * THICKNESS)
+    )
+    thin[middle] = (
+        cv2.subtract(image[middle], cv2.max(image[lower], image[upper])) >= LEAST_CONTRAST
+    )
     return thin
 
 
 def find_sides(steep: BoolImage) -> list[Side]:
     """Return the straight lines in a mask of thin steep lines, the longest first."""
-    import cv2
-
     from usmicro.kernels.colour import chain_lengths
 
     rows, columns = steep.shape
     length = np.zeros(steep.shape, dtype=np.int32)
     chain_lengths(steep, length)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((length >= LEAST_SIDE).view(np.uint8))
+    parts = ConnectedParts.of(length >= LEAST_SIDE)
+    top_of, height_of = parts.box[:, 1], parts.box[:, 3] - parts.box[:, 1]
     near = steep | np.roll(steep, 1, axis=1) | np.roll(steep, -1, axis=1)
-    tall = [i for i in range(1, len(stats)) if stats[i, cv2.CC_STAT_HEIGHT] >= LEAST_SIDE]
-    tall.sort(key=lambda i: -stats[i, cv2.CC_STAT_HEIGHT])
+    tall = np.argsort(-height_of, kind="stable")[: np.count_nonzero(height_of >= LEAST_SIDE)]
     sides: list[Side] = []
     for i in tall[: 2 * MOST_SIDES]:
-        x, y, width, height = stats[i, :4]
-        in_row, in_column = np.nonzero(labels[y : y + height, x : x + width] == i)
-        line = steep_line((in_column + x).astype(np.float64), (in_row + y).astype(np.float64))
+        y, height = top_of[i], height_of[i]
+        in_row, in_column = parts.pixels_of(i)
+        line = steep_line(in_column.astype(np.float64), in_row.astype(np.float64))
         if line is None:
             continue
         at, slope = line

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, ByteImage
+from usmicro.preparation.connected_parts import ConnectedParts
 
 INK_HUES = ((36.0, 192.0), (268.0, 332.0))
 """Ranges of hues, in degrees, in which no patch of flow lies as a whole: yellow, green and cyan;
@@ -72,25 +73,18 @@ def drawn_in_ink(frame: ByteImage, coloured: BoolImage) -> BoolImage:
     -------
     array, shape (rows, columns), bool
     """
-    import cv2
-
     drawn = np.zeros_like(coloured)
-    where = np.nonzero(coloured)
-    if not len(where[0]):
+    where = np.flatnonzero(coloured)
+    if not len(where):
         return drawn
-    hue = _hues(frame[where])
+    hue = _hues(frame.reshape(-1, 3)[where])
     inky = np.zeros(len(hue), dtype=bool)
     for first, last in INK_HUES:
         inky |= (hue >= first) & (hue <= last)
     if not inky.any():
         return drawn
-    # labelling only the box is faster
-    rows, columns = where
-    top, left = rows[0], columns.min()
-    box = np.ascontiguousarray(coloured[top : rows[-1] + 1, left : columns.max() + 1])
-    count, labels = cv2.connectedComponents(box.view(np.uint8), connectivity=8)
-    number = labels[rows - top, columns - left]
-    area = np.maximum(np.bincount(number, minlength=count), 1)
+    parts = ConnectedParts.of(coloured)
+    number, area, count = parts.numbers(), parts.area, len(parts.area)
     # the mean direction on the circle of hues
     angle = np.deg2rad(hue)
     mean = np.arctan2(
@@ -99,8 +93,7 @@ def drawn_in_ink(frame: ByteImage, coloured: BoolImage) -> BoolImage:
     away = np.abs(np.angle(np.exp(1j * (angle - mean[number]))))
     spread = np.rad2deg(np.bincount(number, away, count) / area)
     of_ink = np.bincount(number, inky, count) >= INK_SHARE * area
-    drawn[where] = (of_ink & (spread <= MOST_INK_SPREAD))[number]
-    return drawn
+    return parts.drawn(of_ink & (spread <= MOST_INK_SPREAD))
 
 
 def _hues(pixels: ByteImage) -> NDArray[np.float32]:
@@ -111,21 +104,12 @@ def _hues(pixels: ByteImage) -> NDArray[np.float32]:
     return np.ascontiguousarray(hsv[0, :, 0])
 
 
-def _brightest(frame: ByteImage) -> ByteImage:
-    """Return the brightest channel of each pixel."""
-    import cv2
-
-    red, green, blue = cv2.split(frame)
-    return np.asarray(cv2.max(cv2.max(red, green), blue))
-
-
 def echo_field(frame: ByteImage, drawn: BoolImage) -> BoolImage:
     """Return the large areas that are neither background nor graphics: the image on the screen."""
     import cv2
 
     rows, columns = frame.shape[:2]
-    shown = _brightest(frame) > BLACK
-    shown &= ~drawn
+    shown = (cv2.inRange(frame, (0, 0, 0), (BLACK, BLACK, BLACK)) == 0) & ~drawn
     small = cv2.resize(
         shown.astype(np.float32),
         (max(columns // ECHO_BLOCK, 1), max(rows // ECHO_BLOCK, 1)),
@@ -177,13 +161,14 @@ def flow_patches(frame: ByteImage, coloured: BoolImage, *, anywhere: bool) -> Bo
 
     # the core of a drawn patch has one colour; its rim is blurred
     core = cv2.erode(coloured.view(np.uint8), np.ones((3, 3), np.uint8))
-    where = np.nonzero(core)
-    if not len(where[0]):
+    where = np.flatnonzero(core.view(np.bool_))
+    if not len(where):
         return np.zeros_like(coloured)
-    count, labels = cv2.connectedComponents(cv2.dilate(core, np.ones((3, 3), np.uint8)))
-    number = labels[where].astype(np.int64)
-    area = np.maximum(np.bincount(number, minlength=count), 1)
-    pixels = frame[where]
+    parts = ConnectedParts.of(cv2.dilate(core, np.ones((3, 3), np.uint8)))
+    count = len(parts.area)
+    number = parts.numbers_at(where).astype(np.int64)
+    area = np.bincount(number, minlength=count)
+    pixels = frame.reshape(-1, 3)[where]
     coarse = (pixels >> 3).astype(np.int64) @ np.array([1024, 32, 1])
     kinds, shares = np.unique(number * 32768 + coarse, return_counts=True)
     one_colour = np.zeros(count, dtype=np.int64)
@@ -196,12 +181,10 @@ def flow_patches(frame: ByteImage, coloured: BoolImage, *, anywhere: bool) -> Bo
     if not anywhere:
         drawn |= pale | _has_hue_of_graphics(pixels, number, area, brightness)
     patch = (area >= LEAST_PATCH) & ~drawn
-    drawn[0] = patch[0] = False
-    over_echoes = (
-        np.bincount(number, echo_field(frame, drawn[labels])[where], count) >= OVER_ECHOES * area
-    )
+    echoes = echo_field(frame, parts.drawn(drawn)).ravel()[where]
+    over_echoes = np.bincount(number, echoes, count) >= OVER_ECHOES * area
     choices = [patch & over_echoes, patch] if anywhere else [patch & over_echoes]
     for chosen in choices:
         if area[chosen].sum() >= LEAST_FLOW:
-            return chosen[labels]
+            return parts.drawn(chosen)
     return np.zeros_like(coloured)

@@ -215,7 +215,7 @@ class Tints:
     blue: NDArray[np.float32]
     """Blue minus green at each green level, shape (256,)."""
     coloured: float = 0.0
-    """Fraction of the pixels that deviate from the tint."""
+    """Fraction of the pixels that deviate from the tint; 0 if no later frame needs it."""
 
     @classmethod
     def of(cls, pixels: ByteImage) -> Tints:
@@ -229,7 +229,12 @@ class Tints:
             counts[0],
             counts[1],
         )
-        tints = cls(grey_curve(counts[0]), grey_curve(counts[1]))
+        return cls(grey_curve(counts[0]), grey_curve(counts[1]))
+
+    @classmethod
+    def for_later_frames(cls, pixels: ByteImage) -> Tints:
+        """Estimate the tint of RGB pixels, and how often they deviate from it."""
+        tints = cls.of(pixels)
         return replace(tints, coloured=tints.coloured_in(pixels))
 
     def deviation(self, pixels: ByteImage) -> ByteImage:
@@ -262,7 +267,9 @@ def chroma_deviation_from_grey(
         if cache is None:
             return Tints.of(pixels).deviation(pixels)
         recent = cache.recent(
-            ("tints", part, frame.shape), lambda: Tints.of(pixels), lambda tints: tints.fits(pixels)
+            ("tints", part, frame.shape),
+            lambda: Tints.for_later_frames(pixels),
+            lambda tints: tints.fits(pixels),
         )
         return recent.deviation(pixels)
 
@@ -270,7 +277,9 @@ def chroma_deviation_from_grey(
         return deviation("all", frame)
     out = np.empty(frame.shape[:2], dtype=np.uint8)
     for name, part in (("tinted", tinted), ("others", ~tinted)):
-        out[part] = deviation(name, np.ascontiguousarray(frame[part][None]))[0]
+        # an index with a mask of pixels takes ten times as long
+        pixels = np.compress(part.ravel(), frame.reshape(-1, 3), axis=0)
+        out[part] = deviation(name, pixels[None])[0]
     return out
 
 

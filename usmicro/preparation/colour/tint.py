@@ -66,13 +66,11 @@ def find_tinted_box(frame: ByteImage) -> BoolImage | None:
     small = cv2.resize(
         frame, (columns // REDUCTION, rows // REDUCTION), interpolation=cv2.INTER_AREA
     ).astype(np.float32)
-    brightest = small.max(axis=2)
-    usable = (brightest >= LEAST_BRIGHTNESS) & (
-        brightest - small.min(axis=2) <= MOST_SATURATION * brightest
-    )
-    tint = np.where(
-        usable, (small[..., 0] - small[..., 2]) / np.maximum(small.sum(axis=2), 1), np.float32(0)
-    )
+    red, green, blue = cv2.split(small)
+    brightest = cv2.max(cv2.max(red, green), blue)
+    darkest = cv2.min(cv2.min(red, green), blue)
+    usable = (brightest >= LEAST_BRIGHTNESS) & (brightest - darkest <= MOST_SATURATION * brightest)
+    tint = np.where(usable, (red - blue) / np.maximum(red + green + blue, 1), np.float32(0))
     share = cv2.blur(usable.astype(np.float32), (WINDOW, WINDOW))
     known = share > LEAST_KNOWN
     if not known.any():

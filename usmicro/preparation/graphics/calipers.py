@@ -11,7 +11,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from usmicro.kernels.graphics import match_template
+from usmicro.kernels.graphics import MARGIN, match_template
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 
 SHARPEN = np.array([[-0.5, -0.5, 0, 2, 0, -0.5, -0.5]], np.float32)
@@ -155,7 +155,9 @@ def find_calipers(grey: ByteImage, tissue: BoolImage) -> BoolImage:
 
 def _find_on_band(grey: ByteImage, centres: BoolImage, found: BoolImage) -> None:
     """Set `found` in the boxes around calipers whose centre lies in `centres`."""
-    sharp = cv2.filter2D(grey, cv2.CV_32F, SHARPEN, borderType=cv2.BORDER_REFLECT_101)
+    wide = np.zeros((grey.shape[0], grey.shape[1] + MARGIN), np.float32)
+    sharp = wide[:, : grey.shape[1]]
+    cv2.filter2D(grey, cv2.CV_32F, SHARPEN, dst=sharp, borderType=cv2.BORDER_REFLECT_101)
     # the faintest caliper gives the sharpened image at least this power in the largest window
     largest = tuple(max(caliper.template.shape[axis] for caliper in _calipers()) for axis in (1, 0))
     power = cv2.sqrBoxFilter(sharp, cv2.CV_32F, largest, normalize=False)
@@ -166,7 +168,7 @@ def _find_on_band(grey: ByteImage, centres: BoolImage, found: BoolImage) -> None
             continue
         corners = np.empty((grey.size // 8, 2), np.int32)
         count = match_template(
-            sharp,
+            wide,
             possible,
             caliper.template,
             caliper.correlation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect
 
 import cv2
 import numpy as np
@@ -76,16 +77,19 @@ def _equal_steps(peaks: NDArray[np.intp], rows: int) -> list[int]:
     trials = peaks.size * (STEP_RANGE[1] - STEP_RANGE[0])
     needed = 2 + math.ceil(math.log(CHANCE / trials) / math.log(share))
     best: list[int] = []
-    for index, first in enumerate(peaks):
-        for second in peaks[index + 1 :]:
-            step = float(second - first)
-            if not STEP_RANGE[0] <= step <= STEP_RANGE[1] or (needed - 1) * step > rows - first:
+    places = peaks.tolist()
+    for index, first in enumerate(places):
+        for second in places[index + 1 :]:
+            step = second - first
+            if step < STEP_RANGE[0]:
                 continue
-            run, steps, missed = [int(first), int(second)], 1, 0
+            if step > STEP_RANGE[1] or (needed - 1) * step > rows - first:
+                break
+            run, steps, missed = [first, second], 1, 0
             ahead = 1
             while ahead <= 2:  # an echo may hide one tick
                 expected = run[-1] + ahead * (run[-1] - run[0]) / steps
-                nearest = int(peaks[np.argmin(np.abs(peaks - expected))])
+                nearest = _nearest(places, expected)
                 if nearest > run[-1] and abs(nearest - expected) <= TOLERANCE:
                     run.append(nearest)
                     steps, missed, ahead = steps + ahead, missed + ahead - 1, 1
@@ -94,3 +98,9 @@ def _equal_steps(peaks: NDArray[np.intp], rows: int) -> list[int]:
             if len(run) - missed > max(len(best), needed - 1):
                 best = run
     return best
+
+
+def _nearest(places: list[int], expected: float) -> int:
+    """Return the nearest of places in ascending order, the first of two."""
+    after = bisect(places, expected)
+    return min(places[max(after - 1, 0) : after + 1], key=lambda place: abs(place - expected))

@@ -10,8 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from usmicro.kernels.graphics import measure_parts
 from usmicro.model.arrays import BoolImage, ByteImage
+from usmicro.preparation.connected_parts import ConnectedParts
 
 BLACK = 24
 """Largest grey level of the background. Lossy coding leaves ripples of up to 20 around graphics.
@@ -64,21 +64,15 @@ def find_graphics_on_black(grey: ByteImage) -> BoolImage:
 
 def _drawn_parts(parts: ByteImage, sharp: BoolImage) -> BoolImage:
     """Return the connected parts that are small and sharp."""
-    none = np.zeros(sharp.shape, dtype=bool)
     if not (sharp & (parts > 0)).any():
-        return none
-    # `cv2.connectedComponentsWithStats` takes several times as long
-    count, labels = cv2.connectedComponents(parts, connectivity=8)
-    measures = np.empty((count, 4), np.int32)
-    measure_parts(labels, sharp, measures)
-    area, width, height, of_sharp = measures.T
+        return np.zeros(sharp.shape, dtype=bool)
+    found = ConnectedParts.of(parts, sharp)
+    area = found.area
+    width, height = found.box[:, 2] - found.box[:, 0], found.box[:, 3] - found.box[:, 1]
+    black = parts.size - area.sum()
     small = (np.minimum(width, height) <= LARGEST_SIDE) & (area <= LARGEST_SHARE * parts.size)
-    if count > 1:
-        small &= area < SECOND_SHARE * max(area[1:].max(), SECOND_SHARE * area[0])
-    drawn = small & (of_sharp >= LEAST_SHARP_SHARE * area)
-    drawn[0] = False
-    # mode="clip" saves the check of every number
-    return np.take(drawn, labels, mode="clip") if drawn.any() else none
+    small &= area < SECOND_SHARE * max(area.max(), SECOND_SHARE * black)
+    return found.drawn(small & (found.marked >= LEAST_SHARP_SHARE * area))
 
 
 def _square(side: int) -> ByteImage:

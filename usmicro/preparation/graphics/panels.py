@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from usmicro.model.arrays import BoolImage, ByteImage, bounding_box
+from usmicro.preparation.connected_parts import ConnectedParts
 
 GREY_RANGE = (40, 245)
 """Smallest and largest grey level of a panel. Darker areas may be cysts or shadows, brighter ones
@@ -47,26 +48,30 @@ def find_panels(grey: ByteImage) -> BoolImage:
     opened = cv2.dilate(opened, np.ones((SIDE, SIDE), np.uint8))
     if cv2.countNonZero(opened) < LEAST_AREA:
         return np.zeros(grey.shape, dtype=bool)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
+    found = ConnectedParts.of(opened)
     panels = np.zeros_like(grey)
-    for number in range(1, count):
-        if stats[number, cv2.CC_STAT_AREA] < LEAST_AREA:
-            continue
-        part = labels == number
-        if grey[part].std() <= MOST_DEVIATION:
-            # drawings cut off corners, which have the same level
+    for number in np.flatnonzero(found.area >= LEAST_AREA).tolist():
+        left, top, right, bottom = found.box[number]
+        # drawings cut off corners, which have the same level
+        around = slice(max(top - GAP, 0), bottom + GAP), slice(max(left - GAP, 0), right + GAP)
+        part, levels = found.part(number)[around], grey[around]
+        if levels[part].std() <= MOST_DEVIATION:
             near = cv2.dilate(part.view(np.uint8), np.ones((2 * GAP + 1, 2 * GAP + 1), np.uint8))
-            same = np.abs(grey - float(grey[part].mean())) <= SAME_LEVEL
-            whole = (opened & near).view(np.bool_) & same
+            same = np.abs(levels - float(levels[part].mean())) <= SAME_LEVEL
+            whole = (opened[around] & near).view(np.bool_) & same
             left, top, right, bottom = bounding_box(whole)
             if whole.sum() >= FILLED_SHARE * (right - left) * (bottom - top):
-                panels[top:bottom, left:right] = 1
+                panels[around][top:bottom, left:right] = 1
             else:
-                panels[whole] = 1
+                panels[around][whole] = 1
+    mask = np.zeros(grey.shape, dtype=bool)
     if not panels.any():
-        return np.zeros(grey.shape, dtype=bool)
-    padded = cv2.copyMakeBorder(panels, GAP, GAP, GAP, GAP, cv2.BORDER_REPLICATE)
+        return mask
+    left, top, right, bottom = bounding_box(panels.view(np.bool_))
+    around = slice(max(top - GAP, 0), bottom + GAP), slice(max(left - GAP, 0), right + GAP)
+    padded = cv2.copyMakeBorder(panels[around], GAP, GAP, GAP, GAP, cv2.BORDER_REPLICATE)
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((GAP, GAP), np.uint8))
     closed = np.ascontiguousarray(closed[GAP:-GAP, GAP:-GAP])
     reach = 2 * RIM + 1
-    return np.asarray(cv2.dilate(closed, np.ones((reach, reach), np.uint8)) > 0)
+    mask[around] = cv2.dilate(closed, np.ones((reach, reach), np.uint8)) > 0
+    return mask

@@ -132,6 +132,8 @@ def _lines(strokes: BoolImage, thin: ByteImage) -> ByteImage:
     order = np.argsort(group, kind="stable")
     ends = np.cumsum(np.bincount(group, minlength=count))
     for begin, end in itertools.pairwise(ends.tolist()):
+        if end - begin < 3:
+            continue
         y, x = rows[order[begin:end]], columns[order[begin:end]]
         left, top, right, bottom = int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1
         height = bottom - top
