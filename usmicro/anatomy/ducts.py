@@ -118,12 +118,14 @@ def tubes(view: View, prediction: Prediction, mass: FloatImage) -> list[Region]:
     count, numbered, stats, _ = cv2.connectedComponentsWithStats(
         (probability > OUTLINE_PROBABILITY).astype(np.uint8), connectivity=8
     )
-    masses = cv2.resize(mass, probability.shape[::-1], interpolation=cv2.INTER_AREA)
+    masses: FloatImage | None = None
     out = []
     for number in range(1, count):
         left, top, width, height, _ = (int(value) for value in stats[number])
         if np.hypot(width, height) * prediction.pixel_mm(view) < SHORTEST_MM:
             continue
+        if masses is None:  # most views have no tube of this length, and the resampling takes long
+            masses = cv2.resize(mass, probability.shape[::-1], interpolation=cv2.INTER_AREA)
         box = (slice(top, top + height), slice(left, left + width))
         region = numbered[box] == number
         features = _features(view, prediction, region, box, masses)
