@@ -35,12 +35,14 @@ def label_image(frame: Frame, anatomies: Iterable[tuple[View, Anatomy]]) -> Byte
 def _draw(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
     """Resample the anatomy of a view by nearest neighbour and draw it into `labels`."""
     on_grid = np.full(view.shape, AreaLabel.TISSUE, np.uint8)
-    np.putmask(on_grid, anatomy.nonmass, AreaLabel.NONMASS)
-    if anatomy.mass_confidence:
-        np.putmask(on_grid, anatomy.masses > 0, AreaLabel.MASS)
-    if anatomy.duct_confidence:
-        np.putmask(on_grid, anatomy.ducts > 0, AreaLabel.DUCT)
-    np.putmask(on_grid, ~view.tissue, AreaLabel.NOT_TISSUE)
+    for inside, label in (
+        (anatomy.nonmass, AreaLabel.NONMASS),
+        (anatomy.masses > 0, AreaLabel.MASS),
+        (anatomy.ducts > 0, AreaLabel.DUCT),
+        (~view.tissue, AreaLabel.NOT_TISSUE),
+    ):
+        if inside.any():
+            np.putmask(on_grid, inside, label)
     drawn = cv2.warpAffine(
         on_grid,
         view.grid.image_matrix,

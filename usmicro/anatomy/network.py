@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -109,6 +111,38 @@ def _become_probability(logit: FloatImage) -> FloatImage:
     np.exp(logit, out=logit)
     logit += 1
     return np.divide(1, logit, out=logit)
+
+
+def probable_parts(
+    probability: FloatImage, connectivity: Literal[4, 8]
+) -> Iterator[tuple[tuple[slice, slice], BoolImage]]:
+    """Yield each connected part in which a probability exceeds OUTLINE_PROBABILITY.
+
+    Parameters
+    ----------
+    probability : array, shape (rows, columns), float32
+    connectivity : 4 or 8
+        Number of neighbours of a pixel that may belong to the same part.
+
+    Yields
+    ------
+    box : (slice, slice)
+        Rows and columns of the box around the part.
+    inside : array, shape of the box, bool
+        True in the part.
+    """
+    probable = (probability > OUTLINE_PROBABILITY).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(probable)
+    if not width:
+        return
+    # labelling only the box is several times faster
+    _, numbered, stats, _ = cv2.connectedComponentsWithStats(
+        probable[y : y + height, x : x + width], connectivity=connectivity
+    )
+    for number, (left, top, width, height, _) in enumerate(stats[1:].tolist(), start=1):
+        inside = numbered[top : top + height, left : left + width] == number
+        left, top = x + left, y + top
+        yield (slice(top, top + height), slice(left, left + width)), np.asarray(inside)
 
 
 def predict(
