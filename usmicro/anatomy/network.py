@@ -282,5 +282,7 @@ def _logits(
                 f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}"
             )
         total += out[0, 0][:, flip]
-    inner = total[border : rows - border, border : columns - border] / len(flips)
+    inner: FloatImage = np.asarray(
+        total[border : rows - border, border : columns - border] / len(flips), dtype=np.float32
+    )
     return np.clip(inner, -LARGEST_LOGIT, LARGEST_LOGIT, out=inner)

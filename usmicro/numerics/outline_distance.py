@@ -50,7 +50,7 @@ class PixelSet:
         for own, other in zip(self.positions.T, positions.T, strict=True):
             step = np.subtract.outer(other.astype(np.int32), own.astype(np.int32))
             squared += np.square(step, out=step)
-        return squared.argmin(axis=1)
+        return np.asarray(squared.argmin(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
