@@ -41,7 +41,7 @@ from usmicro.tracking.confidence import frame_rate_of
 from usmicro.tracking.findings import findings_of
 from usmicro.tracking.following import Follower
 from usmicro.tracking.motion import reduced_tissue, tissue_shift
-from usmicro.tracking.summary import listed_foci, summarise
+from usmicro.tracking.summary import decisive_foci, listed_foci, summarise
 
 NEGLIGIBLE_CONFIDENCE = 0.004
 """Candidates of a cine up to this confidence are not tracked, which saves time, unless
@@ -356,7 +356,10 @@ def _analyze_view(
         else:
             assessed = detections.on_view(view, settings.foci)
         foci = assessed
-        if state.cine and listing_confidence_of_models(settings.foci) > NEGLIGIBLE_CONFIDENCE:
+        if not state.cine:
+            if view.colour is None:  # the others would be measured in vain
+                foci = foci.take(decisive_foci(foci.confidence, settings.foci))
+        elif listing_confidence_of_models(settings.foci) > NEGLIGIBLE_CONFIDENCE:
             foci = foci.take(np.flatnonzero(foci.confidence > NEGLIGIBLE_CONFIDENCE))
     with stage("twinkling"):
         colours = Colours(view, settings.twinkling)

@@ -4,7 +4,13 @@ import pytest
 from usmicro.anatomy import find_anatomy
 from usmicro.anatomy.ducts import NETWORK as DUCTS
 from usmicro.anatomy.masses import NETWORK, SIZE
-from usmicro.anatomy.network import CHANNELS, equalised, network_input, predict
+from usmicro.anatomy.network import (
+    CHANNELS,
+    equalised,
+    network_input,
+    predict,
+    probable_parts,
+)
 from usmicro.anatomy.nonmass import NETWORK as NONMASS
 from usmicro.errors import SettingsError
 from usmicro.model.view import Grid, ScanLines, View
@@ -46,6 +52,21 @@ def test_what_is_no_tissue_counts_for_nothing(grey):
     assert (planes[:, ~tissue] == 0).all()
     louder = np.where(tissue, grey, 255).astype(np.float32)
     np.testing.assert_array_equal(network_input(louder, tissue), planes)
+
+
+@pytest.mark.parametrize(("connectivity", "sizes"), [(4, [2, 6, 8]), (8, [2, 14])])
+def test_the_parts_of_a_probability_are_in_their_boxes(connectivity, sizes):
+    probability = np.full((20, 30), 0.5, np.float32)
+    probability[3:5, 4:8] = probability[5:8, 8:10] = probability[15, 20:22] = 0.9
+    found, again = [], np.zeros(probability.shape, int)
+    for box, inside in probable_parts(probability, connectivity):
+        assert inside.any(axis=0).all()
+        assert inside.any(axis=1).all()
+        again[box] += inside
+        found.append(inside.sum())
+    assert sorted(found) == sizes
+    np.testing.assert_array_equal(again, probability > 0.5)
+    assert not list(probable_parts(np.zeros((5, 6), np.float32), connectivity))
 
 
 def test_the_mirror_image_is_judged_alike(grey):

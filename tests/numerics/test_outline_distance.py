@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from usmicro.numerics.outline_distance import OutlineDistance
+from usmicro.numerics import outline_distance
+from usmicro.numerics.outline_distance import OutlineDistance, PixelSet
 
 
 def signed_distance_in_numpy(regions: np.ndarray, row: int, column: int) -> float:
@@ -45,3 +46,15 @@ def test_a_region_that_fills_the_image_has_no_outline_in_it():
     distance, number = outlines.signed_distance(np.array([3]), np.array([4]))
     assert distance[0] > 20
     assert number[0] == 1
+
+
+def test_the_first_of_the_nearest_pixels_is_found_in_parts_of_any_size(monkeypatch):
+    rng = np.random.default_rng(5)
+    pixels = PixelSet.of(rng.random((40, 50)) < 0.05, (7, 3), (60, 60))
+    positions = rng.integers(0, 60, (70, 2))
+    squared = ((positions[:, None] - pixels.positions) ** 2).sum(axis=2)
+    for most in (1, 1000, 1_000_000):
+        monkeypatch.setattr(outline_distance, "MOST_PAIRS", most)
+        distance, nearest = pixels.nearest(positions)
+        np.testing.assert_array_equal(nearest, pixels.positions[squared.argmin(axis=1)])
+        np.testing.assert_array_equal(distance, np.sqrt(squared.min(axis=1)))

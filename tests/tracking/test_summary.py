@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.foci.test_models import CURVE, write_folder
@@ -9,7 +10,7 @@ from usmicro.foci.confidence import calcification_score
 from usmicro.foci.operating_point import listing_confidence
 from usmicro.numerics.logistic import Logistic
 from usmicro.settings import Settings, read_settings
-from usmicro.tracking.summary import listed_foci, summarise
+from usmicro.tracking.summary import decisive_foci, listed_foci, summarise
 
 
 def foci_of(*confidences):
@@ -46,6 +47,23 @@ def test_every_focus_is_listed_from_a_minimum_confidence_of_zero_on():
     foci = foci_of(0.9, 0.001, 0.0)
     settings = read_settings(assignments=["foci.minimum_confidence=0"])
     assert listed_foci(foci, settings) == foci
+
+
+def test_a_still_depends_on_the_listed_foci_and_on_the_most_confident_one():
+    settings = read_settings(assignments=["foci.minimum_confidence=0.5"]).foci
+    for confidence, decisive in (
+        ((0.2, 0.9, 0.5, 0.49, math.nan), [1, 2, 4]),
+        ((0.2, 0.3, 0.1, 0.3), [1, 3]),
+        ((), []),
+    ):
+        assert decisive_foci(np.array(confidence), settings).tolist() == decisive
+
+
+def test_the_foci_that_decide_are_chosen_by_the_confidence_at_the_site():
+    settings = read_settings(
+        assignments=["foci.minimum_confidence=0.5", "foci.confidence_offset=1"]
+    ).foci
+    assert decisive_foci(np.array([0.6, 0.3, 0.2]), settings).tolist() == [0, 1]
 
 
 def test_by_default_a_focus_is_listed_from_the_confidence_of_the_operating_point_on():

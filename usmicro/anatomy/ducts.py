@@ -11,7 +11,13 @@ import cv2
 import numpy as np
 
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.network import OUTLINE_PROBABILITY, Prediction, Region, logistic, predict_at
+from usmicro.anatomy.network import (
+    Prediction,
+    Region,
+    logistic,
+    predict_at,
+    probable_parts,
+)
 from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -115,17 +121,13 @@ def tubes(view: View, prediction: Prediction, mass: FloatImage) -> list[Region]:
     The parameters are those of `find_ducts`.
     """
     probability = prediction.probability
-    count, numbered, stats, _ = cv2.connectedComponentsWithStats(
-        (probability > OUTLINE_PROBABILITY).astype(np.uint8), connectivity=8
-    )
-    masses = cv2.resize(mass, probability.shape[::-1], interpolation=cv2.INTER_AREA)
+    masses: FloatImage | None = None
     out = []
-    for number in range(1, count):
-        left, top, width, height, _ = (int(value) for value in stats[number])
-        if np.hypot(width, height) * prediction.pixel_mm(view) < SHORTEST_MM:
+    for box, region in probable_parts(probability, 8):
+        if np.hypot(*region.shape) * prediction.pixel_mm(view) < SHORTEST_MM:
             continue
-        box = (slice(top, top + height), slice(left, left + width))
-        region = numbered[box] == number
+        if masses is None:  # most views have no tube of this length, and the resampling takes long
+            masses = cv2.resize(mass, probability.shape[::-1], interpolation=cv2.INTER_AREA)
         features = _features(view, prediction, region, box, masses)
         slim = features["width"] <= WIDEST_MM and features["elongation"] >= np.log(ELONGATION)
         if (

@@ -34,10 +34,15 @@ def label_image(frame: Frame, anatomies: Iterable[tuple[View, Anatomy]]) -> Byte
 
 def _draw(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
     """Resample the anatomy of a view by nearest neighbour and draw it into `labels`."""
-    on_grid = np.where(anatomy.nonmass, AreaLabel.NONMASS, AreaLabel.TISSUE).astype(np.uint8)
-    on_grid[anatomy.masses > 0] = AreaLabel.MASS
-    on_grid[anatomy.ducts > 0] = AreaLabel.DUCT
-    on_grid[~view.tissue] = AreaLabel.NOT_TISSUE
+    on_grid = np.full(view.shape, AreaLabel.TISSUE, np.uint8)
+    for inside, label in (
+        (anatomy.nonmass, AreaLabel.NONMASS),
+        (anatomy.masses > 0, AreaLabel.MASS),
+        (anatomy.ducts > 0, AreaLabel.DUCT),
+        (~view.tissue, AreaLabel.NOT_TISSUE),
+    ):
+        if inside.any():
+            np.putmask(on_grid, inside, label)
     drawn = cv2.warpAffine(
         on_grid,
         view.grid.image_matrix,
@@ -46,4 +51,5 @@ def _draw(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=int(AreaLabel.NOT_TISSUE),
     )
-    np.copyto(labels, drawn, where=drawn != AreaLabel.NOT_TISSUE)
+    # several times as fast as NumPy's copy under a mask
+    cv2.copyTo(drawn, (drawn != AreaLabel.NOT_TISSUE).view(np.uint8), labels)

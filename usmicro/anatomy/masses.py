@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from usmicro.anatomy.network import OUTLINE_PROBABILITY, Prediction, Region
+from usmicro.anatomy.network import Prediction, Region, probable_parts
 from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -113,14 +113,9 @@ def regions(view: View, prediction: Prediction, probability: FloatImage) -> list
 
     The parameters are those of `scored_regions`.
     """
-    probable = (probability > OUTLINE_PROBABILITY).astype(np.uint8)
-    if not probable.any():
+    parts = list(probable_parts(probability, 4))
+    if not parts:
         return []
-    # labelling only the box is several times faster
-    x, y, width, height = cv2.boundingRect(probable)
-    count, numbered, stats, _ = cv2.connectedComponentsWithStats(
-        probable[y : y + height, x : x + width], connectivity=4
-    )
     grey = np.asarray(
         cv2.resize(prediction.rank, (view.shape[1], view.shape[0]), interpolation=cv2.INTER_LINEAR),
         dtype=np.float32,
@@ -130,15 +125,15 @@ def regions(view: View, prediction: Prediction, probability: FloatImage) -> list
         np.pi / 4 * view.grid.pixels(diameter) ** 2 for diameter in (SMALLEST_MM, LARGEST_MM)
     )
     out = []
-    for number in range(1, count):
-        left, top, width, height, area = (int(value) for value in stats[number])
-        if not smallest_area <= area <= largest_area:
+    for (part_rows, part_columns), part in parts:
+        if not smallest_area <= np.count_nonzero(part) <= largest_area:
             continue
-        whole = _without_holes(numbered[top : top + height, left : left + width] == number)
+        whole = _without_holes(part)
+        top, left = part_rows.start, part_columns.start
         for (rows, columns), inside in cut_at_necks(whole, view.grid.pixels(NECK_MM)):
             box = (
-                slice(y + top + rows.start, y + top + rows.stop),
-                slice(x + left + columns.start, x + left + columns.stop),
+                slice(top + rows.start, top + rows.stop),
+                slice(left + columns.start, left + columns.stop),
             )
             if inside.sum() >= smallest_area and probability[box][inside].max() >= LEAST_PEAK:
                 features = _features(view, inside, box, probability, grey, total)

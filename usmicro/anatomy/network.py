@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -80,7 +82,10 @@ class Prediction:
 
     def probability_on(self, view: View) -> FloatImage:
         """Return the probability on the grid of the view; 0 outside the tissue."""
-        return logistic(self.logit_on(view)) * view.tissue
+        probability = _become_probability(self.logit_on(view))
+        if not view.tissue.all():
+            probability *= view.tissue
+        return probability
 
     def outline_on(self, view: View, box: tuple[slice, slice], inside: BoolImage) -> BoolImage:
         """Return a region on the grid of the view, up to OUTLINE_PROBABILITY.
@@ -97,7 +102,47 @@ class Prediction:
 
 def logistic(logit: FloatImage) -> FloatImage:
     """Return the probability of a logit."""
-    return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
+    return _become_probability(logit.copy())
+
+
+def _become_probability(logit: FloatImage) -> FloatImage:
+    """Replace a logit by its probability, in place: new arrays would take longer than the sums."""
+    np.negative(logit, out=logit)
+    np.exp(logit, out=logit)
+    logit += 1
+    return np.divide(1, logit, out=logit)
+
+
+def probable_parts(
+    probability: FloatImage, connectivity: Literal[4, 8]
+) -> Iterator[tuple[tuple[slice, slice], BoolImage]]:
+    """Yield each connected part in which a probability exceeds OUTLINE_PROBABILITY.
+
+    Parameters
+    ----------
+    probability : array, shape (rows, columns), float32
+    connectivity : 4 or 8
+        Number of neighbours of a pixel that may belong to the same part.
+
+    Yields
+    ------
+    box : (slice, slice)
+        Rows and columns of the box around the part.
+    inside : array, shape of the box, bool
+        True in the part.
+    """
+    probable = (probability > OUTLINE_PROBABILITY).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(probable)
+    if not width:
+        return
+    # labelling only the box is several times faster
+    _, numbered, stats, _ = cv2.connectedComponentsWithStats(
+        probable[y : y + height, x : x + width], connectivity=connectivity
+    )
+    for number, (left, top, width, height, _) in enumerate(stats[1:].tolist(), start=1):
+        inside = numbered[top : top + height, left : left + width] == number
+        left, top = x + left, y + top
+        yield (slice(top, top + height), slice(left, left + width)), np.asarray(inside)
 
 
 def predict(
@@ -176,10 +221,12 @@ def network_input(grey: FloatImage, tissue: BoolImage) -> NDArray[np.float32]:
         and 1 in the tissue, 0 outside. The rank is invariant under every increasing grey map, the
         rescaled grey level under every linear one.
     """
-    rank, level = equalised(grey, tissue)
     planes = np.empty((CHANNELS, *grey.shape), np.float32)
-    planes[0], planes[1], planes[2] = 2 * rank - 1, 2 * level - 1, tissue
+    planes[0], planes[1] = equalised(grey, tissue)
+    planes[:2] *= 2
+    planes[:2] -= 1
     planes[:2] *= tissue
+    planes[2] = tissue
     return planes
 
 
@@ -197,12 +244,14 @@ def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatIma
         Rank among the pixels of the tissue, 0 to 1; and position between the darkest and the
         brightest TAIL_FRACTION of the tissue, 0 to 1.
     """
-    values = grey[tissue] if tissue.any() else grey.ravel()
+    is_part = tissue.any() and not tissue.all()
+    values = grey[tissue] if is_part else grey.ravel()
     low, high = float(values.min()), float(values.max())
-    bins = np.clip(
-        (grey - low) * ((GREY_BINS - 1) / max(high - low, 1e-6)) + 0.5, 0, GREY_BINS - 1
-    ).astype(np.intp)
-    count = np.bincount(bins[tissue] if tissue.any() else bins.ravel(), minlength=GREY_BINS)
+    scaled = grey - low
+    scaled *= (GREY_BINS - 1) / max(high - low, 1e-6)
+    scaled += 0.5
+    bins = np.clip(scaled, 0, GREY_BINS - 1, out=scaled).astype(np.intp)
+    count = np.bincount(bins[tissue] if is_part else bins.ravel(), minlength=GREY_BINS)
     below = np.cumsum(count)
     rank = ((below - count / 2) / below[-1]).astype(np.float32)
     dark, bright = np.searchsorted(
@@ -210,7 +259,7 @@ def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatIma
     )
     # both depend on the bin alone, so that they are computed once for each bin
     level = np.clip((np.arange(GREY_BINS) - dark) / np.float32(max(bright - dark, 1)), 0, 1)
-    return rank[bins], level.astype(np.float32)[bins]
+    return rank.take(bins), level.astype(np.float32).take(bins)
 
 
 def _logits(
@@ -221,7 +270,8 @@ def _logits(
     `image` has the shape (CHANNELS, rows, columns). If the network has several outputs, the largest
     one has the logits; the others only serve its training.
     """
-    image = np.pad(image, ((0, 0), (border, border), (border, border)))
+    if border:
+        image = np.pad(image, ((0, 0), (border, border), (border, border)))
     rows, columns = image.shape[1:]
     total = np.zeros((rows, columns), np.float32)
     flips = (slice(None), slice(None, None, -1))[: 1 + mirrored]
@@ -232,5 +282,7 @@ def _logits(
                 f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}"
             )
         total += out[0, 0][:, flip]
-    inner = total[border : rows - border, border : columns - border] / len(flips)
-    return np.clip(inner, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.float32)
+    inner: FloatImage = np.asarray(
+        total[border : rows - border, border : columns - border] / len(flips), dtype=np.float32
+    )
+    return np.clip(inner, -LARGEST_LOGIT, LARGEST_LOGIT, out=inner)

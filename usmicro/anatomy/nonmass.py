@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from usmicro.anatomy.masses import REGION_MODELS
-from usmicro.anatomy.network import OUTLINE_PROBABILITY, Prediction, Region, predict_at
+from usmicro.anatomy.network import Prediction, Region, predict_at, probable_parts
 from usmicro.model.arrays import BoolImage, LabelImage
 from usmicro.model.view import View
 from usmicro.numerics.logistic import read_models
@@ -74,21 +74,17 @@ def find_nonmass(
 def areas(view: View, prediction: Prediction) -> list[Region]:
     """Return every region that may be a nonmass area, on the pixels of the network."""
     probability = prediction.probability
-    count, numbered, stats, _ = cv2.connectedComponentsWithStats(
-        (probability > OUTLINE_PROBABILITY).astype(np.uint8), connectivity=4
-    )
     pixel_mm2 = prediction.pixel_mm(view) ** 2
     total = max(float(probability[prediction.tissue].sum()), 1e-6)
     square = np.ones((2 * RING_PX + 1, 2 * RING_PX + 1), np.uint8)
     out = []
-    for number in range(1, count):
-        left, top, width, height, size = (int(value) for value in stats[number])
+    for box, inside in probable_parts(probability, 4):
+        size = int(np.count_nonzero(inside))
         if size * pixel_mm2 < np.pi / 4 * SMALLEST_MM**2:
             continue
-        box = (slice(top, top + height), slice(left, left + width))
-        inside = np.asarray(numbered[box] == number)
         values = probability[box][inside]
-        area = numbered == number
+        area = np.zeros(probability.shape, np.bool_)
+        area[box] = inside
         around = (cv2.dilate(area.astype(np.uint8), square) > 0) & ~area & prediction.tissue
         outside = float(prediction.rank[around].mean()) if around.any() else 0.5
         features = {

@@ -54,7 +54,7 @@ def ranks_at_equal_depth(
     rank[:] = np.nan
     level[:] = np.nan
     most = max(left.shape[1], right.shape[1]) * (2 * half_window + 1)
-    binned, end = np.empty(most, np.float32), np.empty(BINS, np.int64)
+    binned, end = np.empty(most, np.float32), np.empty(BINS, np.int32)
     for step in range(steps):
         if not ranked[step].any():
             continue
@@ -73,13 +73,13 @@ def ranks_at_equal_depth(
 
 
 @jit
-def _bin_of(value: np.float32) -> np.int32:
+def _bin_of(value: np.float32) -> np.uint32:
     """Return the bin of a grey level; those below 0 and above 255 are in the first and last bin."""
-    return np.int32(min(max(value * BINS_PER_LEVEL, np.float32(0)), np.float32(BINS - 1)))
+    return np.uint32(min(max(value * BINS_PER_LEVEL, np.float32(0)), np.float32(BINS - 1)))
 
 
 @jit
-def _sort_into_bins(samples: Float1D, binned: Float1D, end: NDArray[np.int64]) -> tuple[int, float]:
+def _sort_into_bins(samples: Float1D, binned: Float1D, end: NDArray[np.int32]) -> tuple[int, float]:
     """Write samples in the order of their bins, and the end of each bin.
 
     Returns the number and the mean of the samples that are not NaN.
@@ -105,7 +105,7 @@ def _sort_into_bins(samples: Float1D, binned: Float1D, end: NDArray[np.int64]) -
 
 
 @jit
-def _rank(value: np.float32, binned: Float1D, end: NDArray[np.int64], count: int) -> float:
+def _rank(value: np.float32, binned: Float1D, end: NDArray[np.int32], count: int) -> float:
     """Return the fraction of the samples below a value; an equal sample counts one half."""
     b = _bin_of(value)
     start = end[b - 1] if b > 0 else 0

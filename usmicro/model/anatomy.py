@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.model.arrays import BoolImage, FloatImage, LabelImage
+from usmicro.model.arrays import BoolImage, FloatImage, LabelImage, pixels_of
 from usmicro.numerics.outline_distance import OutlineDistance
 
 Pixels = NDArray[np.int_]
@@ -124,7 +124,7 @@ class Anatomy:
         A mass that the user outlined on one view of the image has no pixels on the other views.
         """
         numbers = range(1, len(self.mass_confidence) + 1)
-        pixels = {number: np.nonzero(self.masses == number) for number in numbers}
+        pixels = {number: pixels_of(self.masses == number) for number in numbers}
         return {
             number: (float(columns.mean()), float(rows.mean()))
             for number, (rows, columns) in pixels.items()

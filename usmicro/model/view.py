@@ -13,6 +13,11 @@ from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.model.scan import Spacing
 from usmicro.model.warnings import ScanWarning
 
+GREY_QUANTILES = (0.01, 0.05, 0.95)
+"""Quantiles in `View.grey_quantiles`: the noise floor, and the ends of the range of grey levels.
+
+Chosen by eye; no measurement is recorded.
+"""
 Geometry = Literal["linear", "sector"]
 ColourMap = Literal["velocity", "power", "variance"]
 
@@ -187,3 +192,13 @@ class View:
         """True where tissue shows grey echoes, without graphics or colour."""
         usable = self.tissue & ~self.graphics
         return usable if self.colour is None else usable & ~self.colour.hidden
+
+    @cached_property
+    def grey_quantiles(self) -> tuple[float, ...]:
+        """The GREY_QUANTILES of the grey levels of the usable pixels, of which there must be one.
+
+        They belong to the whole view, so that all of its foci and masses share them.
+        """
+        from usmicro.numerics.quantiles import masked_quantiles  # imports the kernels
+
+        return masked_quantiles(self.grey, self.usable, GREY_QUANTILES)

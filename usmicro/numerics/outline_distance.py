@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, LabelImage, bounding_box
 
+MOST_PAIRS = 1_000_000
+"""Number of distances that are computed at once, in 8 MB of memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class PixelSet:
@@ -33,18 +36,21 @@ class PixelSet:
         The results are the distance, (n,), in pixels, and the row and column of the first of the
         nearest pixels, (n, 2).
         """
-        import cv2
-
         if not len(self.positions) or not len(positions):
             return np.full(len(positions), self.beyond), np.zeros((len(positions), 2), int)
-        # Squares of whole numbers are exact in float32 below 2^24. SciPy's tree takes longer to
-        # import than this search takes in a small image.
-        pixels = self.positions.astype(np.float32)
-        _, index = cv2.batchDistance(
-            positions.astype(np.float32), pixels, cv2.CV_32F, normType=cv2.NORM_L2SQR, K=1
-        )
-        nearest = self.positions[index[:, 0]]
+        # SciPy's tree takes longer to import than this search takes in a small image
+        parts = -(-len(positions) * len(self.positions) // MOST_PAIRS)
+        index = np.concatenate([self._nearest(part) for part in np.array_split(positions, parts)])
+        nearest = self.positions[index]
         return np.sqrt(((positions - nearest) ** 2).sum(axis=1)), nearest
+
+    def _nearest(self, positions: NDArray[np.int_]) -> NDArray[np.intp]:
+        """Return the index of the first of the pixels nearest to each position."""
+        squared = np.zeros((len(positions), len(self.positions)), np.int32)
+        for own, other in zip(self.positions.T, positions.T, strict=True):
+            step = np.subtract.outer(other.astype(np.int32), own.astype(np.int32))
+            squared += np.square(step, out=step)
+        return np.asarray(squared.argmin(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +110,11 @@ class OutlineDistance:
         """
         if self.inner is None or self.outer is None:
             return np.full(len(row), -np.inf), np.zeros(len(row), int)
-        own_number = self.regions[row, column]
-        positions, inside = np.column_stack([row, column]), own_number > 0
-        to_region, nearest = self.inner.nearest(positions)
-        to_outside, _ = self.outer.nearest(positions)
-        nearest_number = self.regions[nearest[:, 0], nearest[:, 1]]
-        number = np.where(inside, own_number, nearest_number)
-        return np.where(inside, to_outside - 0.5, 0.5 - to_region), number
+        number: NDArray[np.int_] = self.regions[row, column].astype(int)
+        positions, inside = np.column_stack([row, column]), number > 0
+        to_region, nearest = self.inner.nearest(positions[~inside])
+        to_outside, _ = self.outer.nearest(positions[inside])
+        distance = np.empty(len(row))
+        distance[inside], distance[~inside] = to_outside - 0.5, 0.5 - to_region
+        number[~inside] = self.regions[nearest[:, 0], nearest[:, 1]]
+        return distance, number

@@ -235,6 +235,8 @@ def _few_cells_reasons(
     `rays` has the shape (m, 3, LINES_PER_STRIP), `usable` (m, 3, LINES_PER_STRIP, steps). The
     tissue is sampled only for strips with too few usable cells.
     """
+    if not len(usable):
+        return []
     least_samples = settings.least_cells * independent_length(view)
     too_few_usable = _in_strip_and_flanks(usable).sum(axis=1) < least_samples
     in_tissue = ~np.isnan(

@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.kernels import ranks as kernels
-from usmicro.model.arrays import BoolImage
+from usmicro.model.arrays import BoolImage, pixels_of
 from usmicro.model.view import View
-from usmicro.numerics.quantiles import masked_quantiles
 from usmicro.posterior.sampling import (
-    NOISE_FLOOR_QUANTILE,
     Bools,
     Floats,
     independent_length,
@@ -126,7 +124,7 @@ def mass_profile(view: View, mass: BoolImage, settings: ShadowSettings) -> MassP
     assessed = on_line >= settings.least_cells * independent_length(view)
     if 2 * assessed.sum() < len(assessed):
         return None
-    floor, low, high = masked_quantiles(view.grey, view.usable, (NOISE_FLOOR_QUANTILE, 0.05, 0.95))
+    floor, low, high = view.grey_quantiles
     at_depth = np.broadcast_to(reference, rank.shape)[over_length & assessed[:, None]]
     if np.median(at_depth) - floor < LEAST_FALL:
         return None
@@ -185,7 +183,7 @@ def _sample(view: View, mass: BoolImage, length: float, half_window: int) -> _Sa
         None if no scan line crosses the middle of the mass.
     """
     scan_lines = view.scan_lines
-    rows, columns = _pixels_of(mass)
+    rows, columns = (positions.astype(float) for positions in pixels_of(mass))
     if scan_lines.geometry == "linear":
         across, depth = columns, rows
     else:
@@ -227,14 +225,6 @@ def _sample(view: View, mass: BoolImage, length: float, half_window: int) -> _Sa
         smooth=smooth[middle][crossing],
         width=float(width),
     )
-
-
-def _pixels_of(mass: BoolImage) -> tuple[Floats, Floats]:
-    """Return the rows and columns of the pixels of a mass."""
-    left, top, width, height = cv2.boundingRect(np.ascontiguousarray(mass).view(np.uint8))
-    # searching the whole image would take longer
-    rows, columns = np.nonzero(mass[top : top + height, left : left + width])
-    return (rows + top).astype(float), (columns + left).astype(float)
 
 
 def _smoothed(grey: NDArray[np.float32], speckle_size: tuple[float, float]) -> NDArray[np.float32]:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from usmicro.kernels import scan_lines as kernels
 from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import ScanLines, View
-from usmicro.numerics.quantiles import masked_quantile
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -50,11 +49,6 @@ WIDEST_SPECKLE = 2.0
 Layers of tissue make the measured speckle wider than the beam, and the beam determines the width of
 a shadow. Chosen by eye; the resulting rates at random places in real tissue are in
 docs/accuracy.md, "The shadow test by itself".
-"""
-NOISE_FLOOR_QUANTILE = 0.01
-"""Quantile of the usable grey levels of a view that counts as its noise floor.
-
-Chosen by eye; no measurement is recorded.
 """
 
 
@@ -154,5 +148,5 @@ def independent_length(view: View) -> float:
 
 def at_noise_floor(view: View, level: Floats | np.float64, fall: Floats | np.float64) -> Bools:
     """Return True where a grey level is less than `fall` above the noise floor of the view."""
-    floor = masked_quantile(view.grey, view.usable, NOISE_FLOOR_QUANTILE)
+    floor = view.grey_quantiles[0]
     return np.asarray(level - floor < fall)

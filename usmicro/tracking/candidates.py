@@ -109,10 +109,13 @@ def _rows_of_view(
     settings: FociSettings = FociSettings(),  # noqa: B008  (frozen)
 ) -> list[Candidate]:
     view, foci = assessed.view, assessed.foci
-    reasons, lowered, by_rule = foci.reasons(), foci.lowered_by(), foci.has_rule_of_clumps
+    lowered, by_rule = foci.lowered_by(), foci.has_rule_of_clumps
+    measured_rows = _measured(view, foci.candidates, foci.confidence, frame, settings)
+    all_outcomes = [outcomes.get((row["x_px"], row["y_px"])) for row in measured_rows]
+    listed = [i for i, one in enumerate(all_outcomes) if one is not None and one.focus is not None]
+    reasons = dict(zip(listed, foci.take(np.array(listed, np.intp)).reasons(), strict=True))
     rows = []
-    for i, row in enumerate(_measured(view, foci.candidates, foci.confidence, frame, settings)):
-        outcome = outcomes.get((row["x_px"], row["y_px"]))
+    for i, (row, outcome) in enumerate(zip(measured_rows, all_outcomes, strict=True)):
         if outcome is not None and outcome.focus is not None:
             reason = f"Listed as focus {outcome.focus}. {reasons[i]}"
             rows.append(Candidate(**row, listed="yes", focus=outcome.focus, reason=reason))

@@ -61,7 +61,7 @@ class ScanFindings:
     """The rows of all tables of a scan."""
 
     foci: list[Focus]
-    """Every focus, the most confident first."""
+    """Every focus that was followed, the most confident first."""
     masses: list[Mass]
     """Every mass that was seen on enough frames or outlined by the user, by frame and position."""
     tracks: list[TrackPoint]

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from usmicro.labelling.labels import FocusLabel, label_foci
 from usmicro.model.anatomy import Anatomy
+from usmicro.model.arrays import pixels_of
 from usmicro.model.findings import (
     Candidates,
     Kind,
@@ -302,7 +303,7 @@ def measure_mass(
     """
     grid = view.grid
     mass = anatomy.masses == number
-    rows, columns = np.nonzero(mass)
+    rows, columns = pixels_of(mass)
     width = _extent(columns)
     height = _extent(view.scan_lines.depth(columns, rows))
     x_px, y_px = grid.to_image(*anatomy.mass_centroids[number])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from usmicro.foci.confidence import calcification_score
 from usmicro.foci.models import read_focus_models
 from usmicro.foci.operating_point import listing_confidence
-from usmicro.foci.site import model_confidence
+from usmicro.foci.site import model_confidence, site_confidence
 from usmicro.labelling.calcification import calcification_of_image
 from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.model.scan import Scan, Spacing
-from usmicro.settings import Settings
+from usmicro.settings import FociSettings, Settings
 
 
 def listed_foci(foci: Sequence[Focus], settings: Settings) -> list[Focus]:
@@ -21,6 +24,24 @@ def listed_foci(foci: Sequence[Focus], settings: Settings) -> list[Focus]:
     """
     least = listing_confidence(settings.foci)
     return [focus for focus in foci if not focus.confidence < least]
+
+
+def decisive_foci(confidence: NDArray[np.float64], settings: FociSettings) -> NDArray[np.intp]:
+    """Return the indices of the foci of a still image on which its results depend.
+
+    These are the foci that are listed, and the most confident one, which decides the calcification
+    score of the image. Twinkling can raise a confidence, so that this holds only for a view without
+    colour Doppler.
+
+    Parameters
+    ----------
+    confidence : array, shape (n,)
+        Confidences of the models, from the echo.
+    settings : FociSettings
+    """
+    at_site = np.array([site_confidence(value, settings) for value in confidence.tolist()])
+    is_listed = ~(at_site < listing_confidence(settings))  # NaN is listed, see `listed_foci`
+    return np.flatnonzero(is_listed | (at_site == at_site.max(initial=-np.inf)))
 
 
 def summarise(
