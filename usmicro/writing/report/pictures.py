@@ -18,7 +18,7 @@ from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, Frame
 from usmicro.model.findings import Mass
 from usmicro.model.frame_outlines import Corners, simplified
-from usmicro.writing.drawing import AREAS, rgb_of
+from usmicro.writing.drawing import AREAS, area_of, on_black
 from usmicro.writing.polygons import mass_tops
 
 PICTURE_SIDE, PICTURE_QUALITY = 900, 75
@@ -54,14 +54,15 @@ class Picture:
     """Column and row of the apex of a sector, from which its scan lines start."""
 
 
+def tissue_of(labels: ByteImage) -> BoolImage:
+    """Return where a label image has tissue, shape (rows, columns)."""
+    return ~area_of(labels, AreaLabel.NOT_TISSUE)
+
+
 def tissue_box(labels: ByteImage) -> Box:
     """Return the bounding box of the tissue, or the whole image if there is no tissue."""
-    rows, columns = (
-        np.flatnonzero((labels != AreaLabel.NOT_TISSUE).any(axis=axis)) for axis in (1, 0)
-    )
-    if not len(rows):
-        return 0, 0, labels.shape[1], labels.shape[0]
-    return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+    left, top, width, height = cv2.boundingRect(tissue_of(labels).view(np.uint8))
+    return (left, top, width, height) if width else (0, 0, labels.shape[1], labels.shape[0])
 
 
 def sector_apex(labels: ByteImage) -> tuple[float, float] | None:
@@ -75,9 +76,9 @@ def sector_apex(labels: ByteImage) -> tuple[float, float] | None:
     (float, float) or None
         Column and row; None if the sides are too short or not slanted, or if there are two views.
     """
-    tissue = labels != AreaLabel.NOT_TISSUE
+    tissue = tissue_of(labels)
     rows = np.flatnonzero(tissue.any(axis=1))
-    parts = cv2.connectedComponents(tissue.astype(np.uint8))[0] - 1
+    parts = cv2.connectedComponents(tissue.view(np.uint8))[0] - 1
     if len(rows) < LEAST_SIDE_ROWS or parts != 1:
         return None
     lines = []
@@ -111,13 +112,11 @@ def encode_picture(
     pixels a side. The tissue is that of the label image, unless it is given.
     """
     if tissue is None:
-        tissue = labels != AreaLabel.NOT_TISSUE
-    picture = rgb_of(frame)
-    # before the picture is shrunk, so that printed names do not bleed into the tissue
-    picture[~tissue] = 0
+        tissue = tissue_of(labels)
     left, top, width, height = tissue_box(labels)
-    part = picture[top : top + height, left : left + width]
-    return _jpeg(_shrunk(part, side), quality)
+    box = slice(top, top + height), slice(left, left + width)
+    # before the picture is shrunk, so that printed names do not bleed into the tissue
+    return _jpeg(_shrunk(on_black(frame[box], tissue[box]), side), quality)
 
 
 def read_picture(
@@ -153,9 +152,9 @@ def read_picture(
         thumbnail = f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
     apex = sector_apex(labels) if sector else None
     outlines = tuple(
-        (name, path) for value, name, _ in AREAS if (path := outline_path(labels == value))
+        (name, path) for value, name, _ in AREAS if (path := outline_path(area_of(labels, value)))
     )
-    tops = tuple(mass_tops(labels == AreaLabel.MASS, masses, frame))
+    tops = tuple(mass_tops(area_of(labels, AreaLabel.MASS), masses, frame))
     return Picture(box, thumbnail, outlines, tops, apex)
 
 
@@ -190,10 +189,14 @@ def _shrunk(picture: ByteImage, side: int) -> ByteImage:
 
 
 def _jpeg(picture: ByteImage, quality: int) -> bytes:
-    """Encode an RGB picture as JPEG, in grey if it has no colour."""
-    grey = (picture[..., :1] == picture).all()
-    pixels = np.ascontiguousarray(picture[..., 0] if grey else picture[..., ::-1])
-    done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    """Encode a grey or an RGB picture as JPEG, in grey if it has no colour."""
+    if picture.ndim == 3:
+        red, green, blue = (picture[..., channel] for channel in range(3))
+        grey = np.array_equal(red, green) and np.array_equal(red, blue)
+        picture = (
+            cv2.extractChannel(picture, 0) if grey else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        )
+    done, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done, "OpenCV can encode every 8-bit image as JPEG"
     return bytes(encoded.tobytes())
 
