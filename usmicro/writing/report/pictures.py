@@ -142,19 +142,46 @@ def read_picture(
     labels = read_image(mask_file, cv2.IMREAD_GRAYSCALE)
     if labels is None:
         return Picture()
+    return picture_of(_content(picture_file), labels, masses, frame, sector=sector)
+
+
+def picture_of(
+    encoded: bytes,
+    labels: ByteImage,
+    masses: Sequence[Mass],
+    frame: int = 0,
+    *,
+    sector: bool = False,
+) -> Picture:
+    """Return what the report shows of an image.
+
+    Parameters
+    ----------
+    encoded : bytes
+        Picture from `encode_picture`; empty if it is missing.
+    labels : array, shape (rows, columns), uint8
+        Label image.
+    masses : sequence of Mass
+    frame : int
+        Index of the key frame.
+    sector : bool
+        True if the scan has the geometry of a sector.
+    """
     box = tissue_box(labels)
     stored_width = box[2] * min(1.0, PICTURE_SIDE / max(box[2:]))
     half = stored_width >= 2 * THUMBNAIL_SIDE  # JPEG is decoded faster at half size
-    stored = read_image(picture_file, cv2.IMREAD_REDUCED_COLOR_2 if half else cv2.IMREAD_COLOR)
+    stored = _decoded(encoded, cv2.IMREAD_REDUCED_COLOR_2 if half else cv2.IMREAD_COLOR)
     thumbnail = ""
     if stored is not None:
-        encoded = _jpeg(_shrunk(stored[..., ::-1], THUMBNAIL_SIDE), THUMBNAIL_QUALITY)
-        thumbnail = f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
+        shrunk = cv2.cvtColor(_shrunk(stored, THUMBNAIL_SIDE), cv2.COLOR_BGR2RGB)
+        content = base64.b64encode(_jpeg(np.asarray(shrunk), THUMBNAIL_QUALITY)).decode()
+        thumbnail = f"data:image/jpeg;base64,{content}"
     apex = sector_apex(labels) if sector else None
+    areas = {value: area_of(labels, value) for value, _, _ in AREAS}
     outlines = tuple(
-        (name, path) for value, name, _ in AREAS if (path := outline_path(area_of(labels, value)))
+        (name, path) for value, name, _ in AREAS if (path := outline_path(areas[value]))
     )
-    tops = tuple(mass_tops(area_of(labels, AreaLabel.MASS), masses, frame))
+    tops = tuple(mass_tops(areas[AreaLabel.MASS], masses, frame))
     return Picture(box, thumbnail, outlines, tops, apex)
 
 
@@ -203,11 +230,20 @@ def _jpeg(picture: ByteImage, quality: int) -> bytes:
 
 def read_image(file: Path, flags: int) -> ByteImage | None:
     """Read a picture; return None if it is missing or damaged."""
+    return _decoded(_content(file), flags)
+
+
+def _content(file: Path) -> bytes:
+    """Return the content of a file; empty if it cannot be read."""
     try:
-        content = np.fromfile(file, np.uint8)
+        return file.read_bytes()
     except OSError:
-        return None
-    return cv2.imdecode(content, flags) if len(content) else None
+        return b""
+
+
+def _decoded(content: bytes, flags: int) -> ByteImage | None:
+    """Decode a picture; return None if it is empty or damaged."""
+    return cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
 
 
 def stored_picture(file: Path, flags: int) -> ByteImage:
