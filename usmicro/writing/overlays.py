@@ -241,7 +241,13 @@ def write_beside(
         outside = (right - left) * (bottom - top) - overlap(candidate, (0, 0, columns, rows))
         return sum(overlap(candidate, other) for other in taken) + OUTSIDE_WEIGHT * outside
 
-    best = min((box(direction) for direction in (preferred, *DIRECTIONS)), key=cost)
+    best, least = box(preferred), float("inf")
+    for direction in (preferred, *DIRECTIONS):
+        candidate = box(direction)
+        if (paid := cost(candidate)) < least:
+            best, least = candidate, paid
+        if not paid:
+            break  # it covers nothing
     pen.text(text, best[0], best[3], colour)
     return best
 
