@@ -187,7 +187,14 @@ def picture_of(
 
 def outline_path(area: BoolImage) -> str:
     """Return the outlines of an area, including holes, as an SVG path; empty for no area."""
-    return svg_path(simplified(area, lambda outlines: len(svg_path(outlines)) <= LONGEST_PATH))
+    paths = [""]
+
+    def is_short(outlines: list[Corners]) -> bool:
+        paths.append(svg_path(outlines))
+        return len(paths[-1]) <= LONGEST_PATH
+
+    simplified(area, is_short)
+    return paths[-1]
 
 
 def svg_path(outlines: Iterable[Corners]) -> str:
