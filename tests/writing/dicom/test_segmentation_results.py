@@ -47,21 +47,26 @@ def test_highdicom_reads_the_segmentation_too(written):
             )
 
 
-def test_a_structure_that_was_not_found_has_one_empty_frame(tmp_path):
-    analysis = made_analysis()
-    analysis.labels[analysis.labels == 2] = 0
+def read_back(analysis, folder):
+    """Write the results of an analysis of one frame, and read the Segmentation."""
     areas = FrameAreas()
     areas.add(0, analysis.labels)
-    source = read_source(write_source(tmp_path / "s.dcm", analysis.labels.shape, 1))
+    source = read_source(write_source(folder / "s.dcm", analysis.labels.shape, 1))
     write_results(
         analysis,
         areas,
         source,
         "fingerprint",
-        report=tmp_path / "r.dcm",
-        segmentation=tmp_path / "g.dcm",
+        report=folder / "r.dcm",
+        segmentation=folder / "g.dcm",
     )
-    back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image_uid=source.uid)
+    return read_segmentation(folder / "g.dcm", analysis.labels.shape, image_uid=source.uid)
+
+
+def test_a_structure_that_was_not_found_has_one_empty_frame(tmp_path):
+    analysis = made_analysis()
+    analysis.labels[analysis.labels == 2] = 0
+    back = read_back(analysis, tmp_path)
     assert sorted(stored.segment or 0 for stored in back.stored_frames) == [1, 2, 3]
     assert not any(area.any() for number, area in back.areas(0) if number == 2)
 
@@ -112,18 +117,7 @@ def test_without_masses_there_is_one_empty_segment_of_masses(tmp_path):
     analysis = made_analysis()
     analysis = replace(analysis, masses=type(analysis.masses)([]))
     analysis.labels[analysis.labels == 1] = 0
-    areas = FrameAreas()
-    areas.add(0, analysis.labels)
-    source = read_source(write_source(tmp_path / "s.dcm", analysis.labels.shape, 1))
-    write_results(
-        analysis,
-        areas,
-        source,
-        "fingerprint",
-        report=tmp_path / "r.dcm",
-        segmentation=tmp_path / "g.dcm",
-    )
-    back = read_segmentation(tmp_path / "g.dcm", analysis.labels.shape, image_uid=source.uid)
+    back = read_back(analysis, tmp_path)
     assert back.structures == {1: "mass", 2: "duct", 3: "nonmass"}
     assert {number for number, area in back.areas(0) if area.any()} == {2, 3}
 
