@@ -112,6 +112,7 @@ def test_overwrite_deletes_only_files_of_runs(scans, tmp_path):
     }
     ours |= {"report/images/a.jpg", "report/images/deep/c.jpg"}
     ours |= {"report/details/a.js", "report/details/deep/c.js"}
+    ours |= {"report/thumbnails/a.json", "report/thumbnails/deep/c.json"}
     theirs = {"notes.txt", "overlays/mine.png"}
     assert kept == ours | theirs | {
         f"{kind}/{name}.png" for kind in ("overlays", "masks") for name in ("a", "deep/c")

@@ -6,7 +6,7 @@ import pytest
 from tests.helpers.moving_cine import SHIFT, moving_cine
 from usmicro.result import Table
 from usmicro.writing import draw
-from usmicro.writing.drawing import LABEL_COLOURS, ORANGE, PURPLE, SKY_BLUE, Pen
+from usmicro.writing.drawing import LABEL_COLOURS, ORANGE, PURPLE, SKY_BLUE, Pen, on_black, rgb_of
 from usmicro.writing.legend import scale_bar
 from usmicro.writing.overlays import (
     foci_on_key_frame,
@@ -169,3 +169,23 @@ def test_a_mass_has_its_number_only_where_the_key_frame_shows_it():
     assert mass.x_px == pytest.approx(cine.masses[0].x_px + SHIFT)
     elsewhere = [point for point in cine.mass_tracks if point.frame != cine.frame]
     assert masses_on_key_frame(replace(cine, mass_tracks=Table(elsewhere))) == []
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour", "deep", "transposed"])
+def test_pixels_outside_the_tissue_are_black_and_others_are_kept(kind):
+    colour = np.random.default_rng(2).integers(1, 255, (40, 50, 3)).astype(np.uint8)
+    frame = {
+        "grey": colour[..., 0],
+        "colour": colour,
+        "deep": colour[..., 0].astype(np.uint16) << 8,
+        "transposed": np.asfortranarray(colour[..., 0]),
+    }[kind]
+    before, tissue = frame.copy(), np.zeros((40, 50), bool)
+    tissue[5:30, 10:45] = True
+    expected = rgb_of(frame)
+    expected[~tissue] = 0
+    np.testing.assert_array_equal(rgb_of(on_black(frame, tissue)), expected)
+    # a part of a frame, as in the picture of the report
+    part = np.s_[3:20, 7:41]
+    np.testing.assert_array_equal(rgb_of(on_black(frame[part], tissue[part])), expected[part])
+    np.testing.assert_array_equal(frame, before)

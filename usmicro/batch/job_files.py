@@ -66,14 +66,17 @@ def write_result(
     from usmicro.writing.cine_outputs import write_cine
     from usmicro.writing.report.details import encode_details
     from usmicro.writing.report.pictures import encode_picture
+    from usmicro.writing.report.thumbnails import encode_thumbnail
     from usmicro.writing.tables import not_finite
 
     analysed = time.perf_counter()
+    picture = encode_picture(analysis.image, analysis.labels)
     contents = (
         encode_with_drawing(analysis.overlay()),
         encode_labels(analysis.labels),
-        encode_picture(analysis.image, analysis.labels),
+        picture,
         encode_details(analysis, job.settings.report.details),
+        encode_thumbnail(analysis, picture),
     )
     hashes = tuple(
         write_and_hash(content, file) for content, file in zip(contents, job.files, strict=True)

@@ -108,9 +108,17 @@ class Job:
         return details_file(self.out, self.stem)
 
     @property
+    def thumbnail_file(self) -> Path:
+        """Path of the thumbnail and the outlines, which the report embeds."""
+        from usmicro.writing.report.thumbnails import thumbnail_file
+
+        return thumbnail_file(self.out, self.stem)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Paths of the files that are written for every input."""
-        return self.overlay_file, self.mask_file, self.picture_file, self.details_file
+        of_report = self.picture_file, self.details_file, self.thumbnail_file
+        return self.overlay_file, self.mask_file, *of_report
 
     @property
     def optional_files(self) -> dict[str, tuple[Path, ...]]:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
@@ -31,6 +32,7 @@ SUMMED = ("frames", "foci", "intramass", "extramass", "intraductal", "masses")
 """Fields of a `Summary` that are summed over the images of a run."""
 
 
+@cache
 def package_versions() -> dict[str, str | None]:
     """Return the versions of PACKAGES; None for a package that is not installed."""
     versions: dict[str, str | None] = {}

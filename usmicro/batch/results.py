@@ -51,8 +51,8 @@ class Result:
     """Hash of the input, its masks, the settings and the program version. A stored result with
     the same hash need not be computed again."""
     written: tuple[str, ...] = ()
-    """SHA-256 hashes of overlay, mask, and the picture and the details of the report. With
-    --resume, a file that no longer has its hash is written again."""
+    """SHA-256 hashes of overlay, mask, and of the picture, the details and the thumbnail of the
+    report. With --resume, a file that no longer has its hash is written again."""
     optional_files: dict[str, dict[str, str]] = field(default_factory=dict)
     """For each optional output, the SHA-256 hash of each of its files, by path below the output
     folder."""

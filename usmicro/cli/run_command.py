@@ -102,11 +102,14 @@ def run_command(arguments: argparse.Namespace) -> int:
         os.environ.setdefault(name, "1")
     from time import monotonic
 
+    gc.disable()  # while modules are imported, a search for garbage finds none
     from usmicro.batch import run
     from usmicro.batch.closing import Totals
     from usmicro.batch.profile import Profile
     from usmicro.settings import read_settings
 
+    gc.freeze()
+    gc.enable()
     assignments = [] if arguments.frames is None else [f"loading.frames={arguments.frames}"]
     start = monotonic()
     results = run(

@@ -18,6 +18,7 @@ from usmicro.loading.formats import (
     format_of_bytes,
     scan_errors,
 )
+from usmicro.loading.pillow_image import pillow_plugin
 from usmicro.loading.raster_frames import MODES_16_BIT_GREY, MODES_WITH_ALPHA
 from usmicro.loading.tiff import PHOTOMETRIC, WHITE_IS_ZERO
 from usmicro.settings import LoadingSettings
@@ -131,7 +132,7 @@ def _opened(file: IO[bytes], file_format: str) -> Any:
     """
     from PIL import Image
 
-    Image.init()
+    pillow_plugin(file_format)  # adds its format to OPEN
     factory, _ = Image.OPEN[file_format.upper()]
     return factory(file, "")
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from usmicro.errors import ScanError
 
+_PLUGINS = {"png": "Png", "jpeg": "Jpeg", "bmp": "Bmp", "tiff": "Tiff", "gif": "Gif"}
+"""Beginning of the names that Pillow gives to a format."""
 _UNSUPPORTED = re.compile(
     r"unsupported|not supported|cannot handle|unknown (pixel mode|data organization)|"
     r"decoder .* not available",
@@ -32,13 +36,29 @@ def open_image(path: Path, file_format: str) -> Iterator[Any]:
     ScanError
         If Pillow says that it does not read a file of this kind.
     """
-    from PIL import (
-        BmpImagePlugin,
-        GifImagePlugin,
-        JpegImagePlugin,
-        PngImagePlugin,
-        TiffImagePlugin,
-    )
+    # given a path, Pillow 13 maps the file into memory, and then fails on an uncompressed grey
+    # TIFF that has to be rotated
+    with path.open("rb") as file:
+        with unsupported_errors(path, file_format):
+            opened = _image_class(file_format)(file)
+        with opened as image:
+            yield image
+
+
+def pillow_plugin(file_format: str) -> Any:
+    """Return the module of Pillow that reads a format.
+
+    Pillow would import those of all formats, which is a noticeable part of a short run.
+    """
+    return import_module(f"PIL.{_PLUGINS[file_format]}ImagePlugin")
+
+
+@cache
+def _image_class(file_format: str) -> Any:
+    """Return the class of images of a format."""
+    if file_format != "gif":
+        return getattr(pillow_plugin(file_format), f"{_PLUGINS[file_format]}ImageFile")
+    from PIL import GifImagePlugin
 
     class GifImageFile(GifImagePlugin.GifImageFile):
         """A GIF file whose grey ramp is a palette, too.
@@ -49,20 +69,7 @@ def open_image(path: Path, file_format: str) -> Iterator[Any]:
         def _is_palette_needed(self, p: bytes) -> bool:
             return True
 
-    classes: dict[str, Any] = {
-        "png": PngImagePlugin.PngImageFile,
-        "jpeg": JpegImagePlugin.JpegImageFile,
-        "bmp": BmpImagePlugin.BmpImageFile,
-        "tiff": TiffImagePlugin.TiffImageFile,
-        "gif": GifImageFile,
-    }
-    # given a path, Pillow 13 maps the file into memory, and then fails on an uncompressed grey
-    # TIFF that has to be rotated
-    with path.open("rb") as file:
-        with unsupported_errors(path, file_format):
-            opened = classes[file_format](file)
-        with opened as image:
-            yield image
+    return GifImageFile
 
 
 @contextmanager

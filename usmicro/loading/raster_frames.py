@@ -182,11 +182,13 @@ def _pillow_image(raster: Raster, image: Any, number: int) -> Frame:
         if white_is_zero and pixels.dtype == np.uint16:  # Pillow inverts only 8-bit pixels
             pixels = np.invert(pixels)
     elif image.mode in MODES_WITH_ALPHA or "transparency" in image.info:
-        rgba = np.asarray(image.convert("RGBA"))
+        rgba = np.asarray(image if image.mode == "RGBA" else image.convert("RGBA"))
         # colours that are multiplied by alpha are those over black
         pixels = _over_black(rgba, is_opaque=raster.is_opaque or is_premultiplied)
     else:
-        pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+        mode = "L" if image.mode in ("1", "L") else "RGB"
+        # Pillow would copy an image that has the mode already
+        pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return turn(np.array(pixels))
 
 
@@ -212,9 +214,9 @@ def _load(image: Any) -> bool:
 
 def _over_black(rgba: Frame, *, is_opaque: bool) -> Frame:
     """Return the colours over a black background."""
-    pixels, alpha = rgba[..., :3].copy(), rgba[..., 3]
-    if not is_opaque:
-        clear = alpha < 255
+    pixels, alpha = rgba[..., :3], rgba[..., 3]
+    if not is_opaque and (clear := alpha < 255).any():
+        pixels = pixels.copy()
         pixels[clear] = (pixels[clear].astype(np.uint16) * alpha[clear, np.newaxis] + 127) // 255
     return pixels
 

@@ -10,7 +10,16 @@ import numpy as np
 
 from usmicro.model.arrays import ByteImage
 from usmicro.model.findings import Focus
-from usmicro.writing.drawing import AREAS, LABEL_COLOURS, WHITE, YELLOW, Colour, Pen, Point
+from usmicro.writing.drawing import (
+    AREAS,
+    LABEL_COLOURS,
+    WHITE,
+    YELLOW,
+    Colour,
+    Pen,
+    Point,
+    area_of,
+)
 
 if TYPE_CHECKING:
     from usmicro.writing.protocols import AnalysisLike
@@ -108,7 +117,7 @@ def _entries(
         count = sum(focus.label == label for focus in foci)
         symbols.append((f"{label} {count}", _ring(colour)))
     for value, name, colour in reversed(AREAS):
-        if (analysis.labels == value).any():
+        if area_of(analysis.labels, value).any():
             symbols.append((name, _line(colour)))
     if any(focus.shadow == "yes" for focus in foci):
         symbols.append(("shadow", _tick))

@@ -23,7 +23,9 @@ from usmicro.writing.drawing import (
     Colour,
     Pen,
     Point,
+    area_of,
     enlarge,
+    on_black,
     outline,
     rgb_of,
     scaled,
@@ -90,12 +92,13 @@ def draw(analysis: AnalysisLike) -> ByteImage:
         legend below it.
     """
     foci = foci_on_key_frame(analysis)
-    picture = rgb_of(analysis.image)
-    picture[analysis.labels == AreaLabel.NOT_TISSUE] = 0
-    picture, scale = enlarge(picture)
+    areas = {value: area_of(analysis.labels, value) for value, _, _ in AREAS}
+    tissue = ~area_of(analysis.labels, AreaLabel.NOT_TISSUE)
+    picture, scale = enlarge(on_black(analysis.image, tissue))
+    picture = rgb_of(picture)  # a grey frame is enlarged faster in grey
     pen = Pen(picture, unit=max(1.0, picture.shape[1] / 1000))
     for value, _, colour in AREAS:
-        outline(pen, analysis.labels == value, scale, colour)
+        outline(pen, areas[value], scale, colour)
     centres = [scaled((focus.x_px, focus.y_px), scale) for focus in foci]
     radii = [ring_radius(focus, scale, pen.unit) for focus in foci]
     for focus, centre, radius in zip(foci, centres, radii, strict=True):
@@ -107,8 +110,7 @@ def draw(analysis: AnalysisLike) -> ByteImage:
         square(centre, RESERVED_SHARE * radius)
         for centre, radius in zip(centres, radii, strict=True)
     ]
-    area = analysis.labels == AreaLabel.MASS
-    tops = mass_tops(area, masses_on_key_frame(analysis), analysis.frame)
+    tops = mass_tops(areas[AreaLabel.MASS], masses_on_key_frame(analysis), analysis.frame)
     for mass, x, y in tops:
         top, gap = scaled((x, y), scale), MASS_TEXT_GAP * pen.unit
         taken.append(write_beside(pen, f"M{mass}", top, gap, ORANGE, taken, preferred=ABOVE))
@@ -239,7 +241,13 @@ def write_beside(
         outside = (right - left) * (bottom - top) - overlap(candidate, (0, 0, columns, rows))
         return sum(overlap(candidate, other) for other in taken) + OUTSIDE_WEIGHT * outside
 
-    best = min((box(direction) for direction in (preferred, *DIRECTIONS)), key=cost)
+    best, least = box(preferred), float("inf")
+    for direction in (preferred, *DIRECTIONS):
+        candidate = box(direction)
+        if (paid := cost(candidate)) < least:
+            best, least = candidate, paid
+        if not paid:
+            break  # it covers nothing
     pen.text(text, best[0], best[3], colour)
     return best
 

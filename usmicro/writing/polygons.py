@@ -76,13 +76,26 @@ def divide_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
         0 outside the area, 1 to n in the order of the masses.
     """
     shared = np.zeros(area.shape, np.int32)
-    if not masses:
-        return shared
-    count, parts, statistics, middles = cv2.connectedComponentsWithStats(area.astype(np.uint8))
+    if masses:
+        shares, left, top = _shares(area, masses)
+        shared[top : top + shares.shape[0], left : left + shares.shape[1]] = shares
+    return shared
+
+
+def _shares(area: BoolImage, masses: Sequence[Mass]) -> tuple[LabelImage, int, int]:
+    """Divide an area among masses; return only the box of the area, its first column and row."""
+    x, y, columns, rows = cv2.boundingRect(np.ascontiguousarray(area).view(np.uint8))
+    inside = area[y : y + rows, x : x + columns].astype(np.uint8)  # is much smaller
+    shared = np.zeros(inside.shape, np.int32)
+    if not inside.size:
+        return shared, x, y
+    count, parts, statistics, middles = cv2.connectedComponentsWithStats(inside)
     centres = np.array([(mass.x_px, mass.y_px) for mass in masses])
-    row = np.clip(np.rint(centres[:, 1]).astype(int), 0, area.shape[0] - 1)
-    column = np.clip(np.rint(centres[:, 0]).astype(int), 0, area.shape[1] - 1)
-    home = parts[row, column]
+    row = np.clip(np.rint(centres[:, 1]).astype(int), 0, area.shape[0] - 1) - y
+    column = np.clip(np.rint(centres[:, 0]).astype(int), 0, area.shape[1] - 1) - x
+    in_box = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    home = np.where(in_box, parts[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)], 0)
+    centres -= (x, y)
     for number in range(1, count):
         left, top, width, height = (int(value) for value in statistics[number, :4])
         box = slice(top, top + height), slice(left, left + width)
@@ -95,7 +108,7 @@ def divide_among(area: BoolImage, masses: Sequence[Mass]) -> LabelImage:
         else:
             nearest = own[0] if len(own) else int(np.hypot(*(centres - middles[number]).T).argmin())
             shared[box][part] = nearest + 1
-    return shared
+    return shared, x, y
 
 
 def _divided(part: BoolImage, seeds: Sequence[tuple[int, int, int]]) -> LabelImage:
@@ -134,13 +147,16 @@ def mass_tops(
         return 0 <= row < rows and 0 <= column < columns and bool(area[row, column])
 
     shown = [mass for mass in masses if mass.frame == frame or outlined(mass)]
-    shared = divide_among(area, shown)
+    if not shown:
+        return []
+    shares, left, first_row = _shares(area, shown)
     tops = []
     for number, mass in enumerate(shown, start=1):
-        own = shared == number
+        own = shares == number
         if (filled := own.any(axis=1)).any():
-            top = int(filled.argmax())
-            tops.append((mass.mass, round(float(np.flatnonzero(own[top]).mean()), 1), float(top)))
+            row = int(filled.argmax())
+            column = float((np.flatnonzero(own[row]) + left).mean())
+            tops.append((mass.mass, round(column, 1), float(row + first_row)))
         else:
             tops.append((mass.mass, mass.x_px, mass.y_px))
     return tops

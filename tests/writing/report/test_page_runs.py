@@ -174,7 +174,11 @@ def test_resumed_runs_have_a_complete_report_and_stopped_runs_none(scans, tmp_pa
         for path in (tmp_path / "r" / "report").rglob("*")
         if path.is_file()
     )
-    assert left == ["report/details/mass_linear.js", "report/images/mass_linear.jpg"]
+    assert left == [
+        "report/details/mass_linear.js",
+        "report/images/mass_linear.jpg",
+        "report/thumbnails/mass_linear.json",
+    ]
     with open(tmp_path / "r" / "images.csv", encoding="utf-8", newline="") as lines:
         assert [row["image"] for row in csv.DictReader(lines)] == ["mass_linear.png"]
 

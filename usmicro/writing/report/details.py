@@ -94,6 +94,11 @@ def _profile(profile: ShadowProfile) -> dict[str, Any]:
 
 def _averaged(values: NDArray[np.float32], size: int, decimals: int) -> list[float | None]:
     """Average groups of `size` neighbouring values; None for a group without a known value."""
-    groups = np.split(values.astype(float), range(size, len(values), size))
-    known = [group[np.isfinite(group)] for group in groups]
-    return [round(float(group.mean()), decimals) if len(group) else None for group in known]
+    groups = np.full((math.ceil(len(values) / size), size), np.nan)
+    groups.reshape(-1)[: len(values)] = values
+    known = np.isfinite(groups)
+    sums, counts = np.where(known, groups, 0).sum(axis=1), known.sum(axis=1)
+    return [
+        round(total / count, decimals) if count else None
+        for total, count in zip(sums.tolist(), counts.tolist(), strict=True)
+    ]

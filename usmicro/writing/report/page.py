@@ -10,8 +10,7 @@ is missing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from itertools import pairwise
@@ -28,6 +27,7 @@ from usmicro.writing.report.embedding import safe_json
 from usmicro.writing.report.film import FILM_RECORD, FILMS, read_film
 from usmicro.writing.report.pictures import read_picture
 from usmicro.writing.report.run import Row, Run, read_run
+from usmicro.writing.report.thumbnails import THUMBNAILS, read_thumbnail
 from usmicro.writing.tables import CLUSTERS_COLUMNS, FOCI_COLUMNS, MASSES_COLUMNS
 
 SCRIPTS = (
@@ -65,10 +65,16 @@ MOST_FOCI_AN_IMAGE = 2000
 measurement is recorded."""
 BYTES_OF_FOCUS = 400
 """Size of a focus in a page, bytes: the mean of the samples is 405 to 437."""
-THREADS = 4
-"""Number of threads that read pictures. Chosen by eye; no measurement is recorded."""
 SHOWN = {"masses": MASSES_COLUMNS[1:], "foci": FOCI_COLUMNS[1:], "clusters": CLUSTERS_COLUMNS[1:]}
 """Columns of the tables in the page: all but the name of the image."""
+LINKED = {
+    "picture": (PICTURES, ".jpg"),
+    "overlay": ("overlays", ".png"),
+    "mask": ("masks", ".png"),
+    "contact_sheet": ("contact_sheets", ".png"),
+    "details": (DETAILS, ".js"),
+}
+"""Folder and ending of the files that the page links, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +167,9 @@ def paginate(run: Run) -> list[Page]:
     starts, page_foci = [0], 0
     for index, row in enumerate(run.images):
         foci = min(len(run.foci.get(row["image"], ())), MOST_FOCI_AN_IMAGE)
-        film = run.file(FILMS, row["image"], f"/{FILM_RECORD}")
-        if (row["frames"] or 0) > 1 and film.is_file():
-            foci += film.stat().st_size // BYTES_OF_FOCUS
+        if (row["frames"] or 0) > 1:
+            film = run.file(FILMS, row["image"], f"/{FILM_RECORD}")
+            foci += film.stat().st_size // BYTES_OF_FOCUS if film.is_file() else 0
         if index > starts[-1] and (index - starts[-1] >= most or page_foci + foci > MOST_FOCI):
             starts.append(index)
             page_foci = 0
@@ -187,7 +193,7 @@ def _gallery_of(run: Run, page: Page, *, root: str) -> str:
             "run": run.identifier,
             "images": sum(row["status"] == "ok" for row in run.images),
         },
-        "images": list(_entries(run, page)),
+        "images": [_entry(run, row) for row in page.images],
     }
     template = Template(_asset("gallery.html"))
     return template.substitute(
@@ -199,15 +205,6 @@ def joined_scripts() -> str:
     """Return the scripts of the page as one script without imports and exports."""
     scripts = (EXPORT.sub("", IMPORT.sub("", _asset(name))) for name in SCRIPTS)
     return f'"use strict";\n{"".join(scripts)}'
-
-
-def _entries(run: Run, page: Page) -> Iterator[dict[str, Any]]:
-    """Yield the data of each image, in order.
-
-    Several threads read pictures, since OpenCV releases the lock of the interpreter.
-    """
-    with ThreadPoolExecutor(THREADS) as threads:
-        yield from threads.map(lambda row: _entry(run, row), page.images)
 
 
 def _entry(run: Run, row: Row) -> dict[str, Any]:
@@ -228,29 +225,28 @@ def _entry(run: Run, row: Row) -> dict[str, Any]:
         "foci": run.foci.get(name, []),
         "clusters": run.clusters.get(name, []),
     }
-    files = {
-        "picture": run.file(PICTURES, name, ".jpg"),
-        "overlay": run.file("overlays", name, ".png"),
-        "mask": run.file("masks", name, ".png"),
-        "contact_sheet": run.file("contact_sheets", name, ".png"),
-        "details": run.file(DETAILS, name, ".js"),
-    }
-    masses = [
-        Mass(**{column: mass[column] for column in SHOWN["masses"]}) for mass in findings["masses"]
-    ]
-    sector, key_frame = row["geometry"] == "sector", record.get("key_frame", 0)
-    picture = read_picture(files["picture"], files["mask"], masses, key_frame, sector=sector)
+    key_frame = record.get("key_frame", 0)
+    picture = read_thumbnail(run.file(THUMBNAILS, name, ".json"))
+    if picture is None:  # the run was made by a former version
+        masses = [
+            Mass(**{column: mass[column] for column in SHOWN["masses"]})
+            for mass in findings["masses"]
+        ]
+        files = run.file(PICTURES, name, ".jpg"), run.file("masks", name, ".png")
+        picture = read_picture(*files, masses, key_frame, sector=row["geometry"] == "sector")
     tables = {
         kind: [[finding[column] for column in SHOWN[kind]] for finding in rows[:MOST_FOCI_AN_IMAGE]]
         for kind, rows in findings.items()
     }
-    links = {kind: run.link(file) for kind, file in files.items()}
-    film_folder = run.file(FILMS, name, f"/{FILM_RECORD}").parent
     tops = picture.tops
-    if film := read_film(film_folder):
+    if (row["frames"] or 0) > 1 and (
+        film := read_film(run.file(FILMS, name, f"/{FILM_RECORD}").parent)
+    ):
         # masses.csv does not say where a mass lies on the key frame
         tops = next((f["tops"] for f in film.get("frames", ()) if f["frame"] == key_frame), tops)
-        entry["cine"] = film | {"folder": run.link(film_folder / FILM_RECORD).rpartition("/")[0]}
+        folder = run.link(FILMS, name, f"/{FILM_RECORD}").rpartition("/")[0]
+        entry["cine"] = film | {"folder": folder}
+    links = {kind: run.link(where, name, ending) for kind, (where, ending) in LINKED.items()}
     return {
         **entry,
         "key_frame": key_frame,

@@ -18,7 +18,7 @@ from usmicro.model.anatomy import AreaLabel
 from usmicro.model.arrays import BoolImage, ByteImage, Frame
 from usmicro.model.findings import Mass
 from usmicro.model.frame_outlines import Corners, simplified
-from usmicro.writing.drawing import AREAS, rgb_of
+from usmicro.writing.drawing import AREAS, area_of, on_black
 from usmicro.writing.polygons import mass_tops
 
 PICTURE_SIDE, PICTURE_QUALITY = 900, 75
@@ -54,14 +54,15 @@ class Picture:
     """Column and row of the apex of a sector, from which its scan lines start."""
 
 
+def tissue_of(labels: ByteImage) -> BoolImage:
+    """Return where a label image has tissue, shape (rows, columns)."""
+    return ~area_of(labels, AreaLabel.NOT_TISSUE)
+
+
 def tissue_box(labels: ByteImage) -> Box:
     """Return the bounding box of the tissue, or the whole image if there is no tissue."""
-    rows, columns = (
-        np.flatnonzero((labels != AreaLabel.NOT_TISSUE).any(axis=axis)) for axis in (1, 0)
-    )
-    if not len(rows):
-        return 0, 0, labels.shape[1], labels.shape[0]
-    return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+    left, top, width, height = cv2.boundingRect(tissue_of(labels).view(np.uint8))
+    return (left, top, width, height) if width else (0, 0, labels.shape[1], labels.shape[0])
 
 
 def sector_apex(labels: ByteImage) -> tuple[float, float] | None:
@@ -75,9 +76,9 @@ def sector_apex(labels: ByteImage) -> tuple[float, float] | None:
     (float, float) or None
         Column and row; None if the sides are too short or not slanted, or if there are two views.
     """
-    tissue = labels != AreaLabel.NOT_TISSUE
+    tissue = tissue_of(labels)
     rows = np.flatnonzero(tissue.any(axis=1))
-    parts = cv2.connectedComponents(tissue.astype(np.uint8))[0] - 1
+    parts = cv2.connectedComponents(tissue.view(np.uint8))[0] - 1
     if len(rows) < LEAST_SIDE_ROWS or parts != 1:
         return None
     lines = []
@@ -111,13 +112,11 @@ def encode_picture(
     pixels a side. The tissue is that of the label image, unless it is given.
     """
     if tissue is None:
-        tissue = labels != AreaLabel.NOT_TISSUE
-    picture = rgb_of(frame)
-    # before the picture is shrunk, so that printed names do not bleed into the tissue
-    picture[~tissue] = 0
+        tissue = tissue_of(labels)
     left, top, width, height = tissue_box(labels)
-    part = picture[top : top + height, left : left + width]
-    return _jpeg(_shrunk(part, side), quality)
+    box = slice(top, top + height), slice(left, left + width)
+    # before the picture is shrunk, so that printed names do not bleed into the tissue
+    return _jpeg(_shrunk(on_black(frame[box], tissue[box]), side), quality)
 
 
 def read_picture(
@@ -143,25 +142,59 @@ def read_picture(
     labels = read_image(mask_file, cv2.IMREAD_GRAYSCALE)
     if labels is None:
         return Picture()
+    return picture_of(_content(picture_file), labels, masses, frame, sector=sector)
+
+
+def picture_of(
+    encoded: bytes,
+    labels: ByteImage,
+    masses: Sequence[Mass],
+    frame: int = 0,
+    *,
+    sector: bool = False,
+) -> Picture:
+    """Return what the report shows of an image.
+
+    Parameters
+    ----------
+    encoded : bytes
+        Picture from `encode_picture`; empty if it is missing.
+    labels : array, shape (rows, columns), uint8
+        Label image.
+    masses : sequence of Mass
+    frame : int
+        Index of the key frame.
+    sector : bool
+        True if the scan has the geometry of a sector.
+    """
     box = tissue_box(labels)
     stored_width = box[2] * min(1.0, PICTURE_SIDE / max(box[2:]))
     half = stored_width >= 2 * THUMBNAIL_SIDE  # JPEG is decoded faster at half size
-    stored = read_image(picture_file, cv2.IMREAD_REDUCED_COLOR_2 if half else cv2.IMREAD_COLOR)
+    stored = _decoded(encoded, cv2.IMREAD_REDUCED_COLOR_2 if half else cv2.IMREAD_COLOR)
     thumbnail = ""
     if stored is not None:
-        encoded = _jpeg(_shrunk(stored[..., ::-1], THUMBNAIL_SIDE), THUMBNAIL_QUALITY)
-        thumbnail = f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
+        shrunk = cv2.cvtColor(_shrunk(stored, THUMBNAIL_SIDE), cv2.COLOR_BGR2RGB)
+        content = base64.b64encode(_jpeg(np.asarray(shrunk), THUMBNAIL_QUALITY)).decode()
+        thumbnail = f"data:image/jpeg;base64,{content}"
     apex = sector_apex(labels) if sector else None
+    areas = {value: area_of(labels, value) for value, _, _ in AREAS}
     outlines = tuple(
-        (name, path) for value, name, _ in AREAS if (path := outline_path(labels == value))
+        (name, path) for value, name, _ in AREAS if (path := outline_path(areas[value]))
     )
-    tops = tuple(mass_tops(labels == AreaLabel.MASS, masses, frame))
+    tops = tuple(mass_tops(areas[AreaLabel.MASS], masses, frame))
     return Picture(box, thumbnail, outlines, tops, apex)
 
 
 def outline_path(area: BoolImage) -> str:
     """Return the outlines of an area, including holes, as an SVG path; empty for no area."""
-    return svg_path(simplified(area, lambda outlines: len(svg_path(outlines)) <= LONGEST_PATH))
+    paths = [""]
+
+    def is_short(outlines: list[Corners]) -> bool:
+        paths.append(svg_path(outlines))
+        return len(paths[-1]) <= LONGEST_PATH
+
+    simplified(area, is_short)
+    return paths[-1]
 
 
 def svg_path(outlines: Iterable[Corners]) -> str:
@@ -190,21 +223,34 @@ def _shrunk(picture: ByteImage, side: int) -> ByteImage:
 
 
 def _jpeg(picture: ByteImage, quality: int) -> bytes:
-    """Encode an RGB picture as JPEG, in grey if it has no colour."""
-    grey = (picture[..., :1] == picture).all()
-    pixels = np.ascontiguousarray(picture[..., 0] if grey else picture[..., ::-1])
-    done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    """Encode a grey or an RGB picture as JPEG, in grey if it has no colour."""
+    if picture.ndim == 3:
+        red, green, blue = (picture[..., channel] for channel in range(3))
+        grey = np.array_equal(red, green) and np.array_equal(red, blue)
+        picture = (
+            cv2.extractChannel(picture, 0) if grey else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        )
+    done, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done, "OpenCV can encode every 8-bit image as JPEG"
     return bytes(encoded.tobytes())
 
 
 def read_image(file: Path, flags: int) -> ByteImage | None:
     """Read a picture; return None if it is missing or damaged."""
+    return _decoded(_content(file), flags)
+
+
+def _content(file: Path) -> bytes:
+    """Return the content of a file; empty if it cannot be read."""
     try:
-        content = np.fromfile(file, np.uint8)
+        return file.read_bytes()
     except OSError:
-        return None
-    return cv2.imdecode(content, flags) if len(content) else None
+        return b""
+
+
+def _decoded(content: bytes, flags: int) -> ByteImage | None:
+    """Decode a picture; return None if it is empty or damaged."""
+    return cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
 
 
 def stored_picture(file: Path, flags: int) -> ByteImage:

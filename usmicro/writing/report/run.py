@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -126,13 +127,21 @@ class Run:
 
     def file(self, kind: str, image: str, suffix: str) -> Path:
         """Return the path of a file of an image, in the folder of its kind; it may be missing."""
-        # with --limit, a name keeps its ending if an input beyond the limit has the same stem
-        paths = [self.folder / kind / f"{name}{suffix}" for name in (self.stems[image], image)]
-        return next((path for path in paths if path.is_file()), paths[0])
+        present = self._present(kind, image, suffix)
+        return self.folder / (present or f"{kind}/{self.stems[image]}{suffix}")
 
-    def link(self, file: Path) -> str:
-        """Return the percent-encoded address of a file in the folder; empty if it is missing."""
-        return quote(file.relative_to(self.folder).as_posix()) if file.is_file() else ""
+    def link(self, kind: str, image: str, suffix: str) -> str:
+        """Return the percent-encoded address of such a file; empty if it is missing."""
+        return quote(self._present(kind, image, suffix))
+
+    def _present(self, kind: str, image: str, suffix: str) -> str:
+        """Return the path of a file of an image in the folder; empty if it is missing.
+
+        Texts are joined faster than paths, and a report asks for six files of each image.
+        """
+        # with --limit, a name keeps its ending if an input beyond the limit has the same stem
+        names = (f"{kind}/{name}{suffix}" for name in (self.stems[image], image))
+        return next((name for name in names if isfile(f"{self.folder}/{name}")), "")
 
     def image_record(self, image: str) -> dict[str, Any]:
         """Return the entry of an image in run.json."""
@@ -227,7 +236,7 @@ def read_table(file: Path, columns: tuple[str, ...]) -> list[Row]:
             unknown: Row = dict.fromkeys(columns)
             return [
                 unknown
-                | {name: _value(name, text) for name, text in zip(header, line, strict=True)}
+                | {name: cell_value(name, text) for name, text in zip(header, line, strict=True)}
                 for line in reader
             ]
     except OSError as error:
@@ -241,7 +250,7 @@ def read_table(file: Path, columns: tuple[str, ...]) -> list[Row]:
         ) from error
 
 
-def _value(name: str, text: str) -> str | int | float | None:
+def cell_value(name: str, text: str) -> str | int | float | None:
     """Return the value of a cell."""
     if not text:
         return None
