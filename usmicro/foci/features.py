@@ -7,6 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from usmicro.foci.area_means import area_means
 from usmicro.foci.blobs import Array, Blobs
 from usmicro.foci.extents import measure_extents, sampled
 from usmicro.foci.scale_space import FWHM, Scale, scale_space
@@ -318,8 +319,7 @@ def _full_share(shape: tuple[int, int], size: tuple[int, int], area: float) -> F
 
 def _coarse_mean(image: FloatImage, size: tuple[int, int], area: float) -> FloatImage:
     """Resize an image to `size` (columns, rows); smooth it with the standard deviation `area`."""
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(resized, (0, 0), area))
+    return np.asarray(cv2.GaussianBlur(area_means(image, size), (0, 0), area))
 
 
 def _steepness(

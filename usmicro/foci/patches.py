@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.foci.area_means import area_means
 from usmicro.kernels import focus_patches as kernels
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import FloatImage
@@ -60,13 +60,14 @@ def focus_patches(view: View, candidates: Candidates, anatomy: Anatomy) -> NDArr
     planes += list(
         zip((anatomy.mass_probability, anatomy.duct_probability), PROBABILITY_STEPS_MM, strict=True)
     )
-    for number, (image, step_mm) in enumerate(planes):
-        out[:, number] = _sampled(image, view.grid.pixels(step_mm), candidates, beam)
-    grey = out[:, : len(GREY_STEPS_MM)]
     low, middle, high = _quantiles(view)
-    grey -= np.float32(middle)
-    grey *= np.float32(2 / max(high - low, LEAST_RANGE))
-    np.clip(grey, *LIMITS, out=grey)
+    for number, (image, step_mm) in enumerate(planes):
+        plane = _sampled(image, view.grid.pixels(step_mm), candidates, beam)
+        if number < len(GREY_STEPS_MM):
+            plane -= np.float32(middle)
+            plane *= np.float32(2 / max(high - low, LEAST_RANGE))
+            np.clip(plane, *LIMITS, out=plane)
+        out[:, number] = plane
     return out
 
 
@@ -95,7 +96,7 @@ def _sampled(
     size = max(round(columns / max(step, 1.0)), 1), max(round(rows / max(step, 1.0)), 1)
     reduced = np.ascontiguousarray(image, np.float32)
     if size != (columns, rows):
-        reduced = np.asarray(cv2.resize(reduced, size, interpolation=cv2.INTER_AREA))
+        reduced = area_means(reduced, size)
     scale_x, scale_y = size[0] / columns, size[1] / rows
     out = np.empty((len(candidates), SIZE, SIZE), np.float32)
     kernels.beam_patches(

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.foci.area_means import area_means
 from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import View
 
@@ -122,9 +123,7 @@ def filled_outside(grey: FloatImage, tissue: BoolImage) -> FloatImage:
         return grey
     weight = tissue.astype(np.float32)
     size = (max(grey.shape[1] // FILL_REDUCTION, 1), max(grey.shape[0] // FILL_REDUCTION, 1))
-    reduced = [
-        cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (grey * weight, weight)
-    ]
+    reduced = [area_means(part, size) for part in (grey * weight, weight)]
     sigma = FILL_SIGMA / FILL_REDUCTION
     total, share = (cv2.GaussianBlur(part, (0, 0), sigma) for part in reduced)
     distant = np.float32(FILL_DISTANT_WEIGHT)
