@@ -225,12 +225,18 @@ def _quartiles(
     levels: ByteImage, usable: BoolImage, blobs: Blobs, inner: Array, outer: Array
 ) -> Array:
     """Return quartiles (n, 3) of usable grey levels in rings with radii (n,) in grid pixels."""
-    count = len(blobs.x)
+    # blobs of one scale have equal rings, whose offsets are computed once if they are successive
+    order = np.argsort(blobs.index, kind="stable")
+    count = len(order)
     out, counted = np.empty((count, 3), np.float32), np.empty(count, np.float32)
-    step = np.maximum(1, (outer - inner) // GREY_RING_SAMPLES).astype(np.int32)
-    x, y, least, most = (values.astype(np.float32) for values in (blobs.x, blobs.y, inner, outer))
+    step = np.maximum(1, (outer - inner) // GREY_RING_SAMPLES)[order].astype(np.int32)
+    x, y, least, most = (
+        values[order].astype(np.float32) for values in (blobs.x, blobs.y, inner, outer)
+    )
     kernels.ring_quantiles(levels, usable, x, y, least, most, step, QUARTILES, out, counted)
-    return out.astype(np.float64)
+    quartiles = np.empty((count, 3))
+    quartiles[order] = out
+    return quartiles
 
 
 def _second_differences(blobs: Blobs, coarser: int = 0) -> Array:
