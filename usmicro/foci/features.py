@@ -281,7 +281,7 @@ def _blobness(view: View, blobs: Blobs) -> Array:
     """Return the largest sqrt(l1 l2) sigma^2 over CALCIFICATION_SIGMAS_MM, grey levels, (n,)."""
     largest = np.zeros(len(blobs.x))
     low, high = CALCIFICATION_SIGMAS_MM
-    for scale in scale_space(view, low * FWHM, high * FWHM, blobs.filled):
+    for scale in scale_space(view, low * FWHM, high * FWHM, blobs.images):
         small, large, _ = _hessian_eigenvalues(_second_differences_at(scale, blobs.x, blobs.y))
         blobness = np.sqrt(np.maximum(small, 0) * np.maximum(large, 0))
         largest = np.maximum(largest, blobness)
@@ -294,7 +294,7 @@ def _fine_texture(view: View, blobs: Blobs) -> Array:
     Fine texture is the difference between an image and its smoothed copy. The mean is taken over
     the tissue, on a grid of half the size.
     """
-    image, tissue = blobs.filled, view.tissue
+    image, tissue = blobs.images[1], view.tissue
     sigma = max(view.grid.pixels(FINE_TEXTURE_MM), LEAST_FINE_TEXTURE_PX)
     area = max(view.grid.pixels(TEXTURE_AREA_MM), 1) / 2
     detail = cv2.absdiff(image, cv2.GaussianBlur(image, (0, 0), sigma))
