@@ -325,7 +325,7 @@ def _full_share(shape: tuple[int, int], size: tuple[int, int], area: float) -> F
 
 def _coarse_mean(image: FloatImage, size: tuple[int, int], area: float) -> FloatImage:
     """Resize an image to `size` (columns, rows); smooth it with the standard deviation `area`."""
-    return np.asarray(cv2.GaussianBlur(area_means(image, size), (0, 0), area))
+    return np.asarray(cv2.GaussianBlur(area_means(image, size)[0], (0, 0), area))
 
 
 def _steepness(

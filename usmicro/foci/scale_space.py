@@ -129,7 +129,7 @@ def filled_outside(grey: FloatImage, tissue: BoolImage) -> FloatImage:
         return grey
     weight = tissue.astype(np.float32)
     size = (max(grey.shape[1] // FILL_REDUCTION, 1), max(grey.shape[0] // FILL_REDUCTION, 1))
-    reduced = [area_means(part, size) for part in (grey * weight, weight)]
+    reduced = [area_means(part, size)[0] for part in (grey * weight, weight)]
     sigma = FILL_SIGMA / FILL_REDUCTION
     total, share = (cv2.GaussianBlur(part, (0, 0), sigma) for part in reduced)
     distant = np.float32(FILL_DISTANT_WEIGHT)
