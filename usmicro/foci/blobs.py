@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Blobs:
-    """Bright blobs of one view, strongest first; all arrays but `filled` have shape (n,)."""
+    """Bright blobs of one view, strongest first; all arrays but `images` have shape (n,)."""
 
     x: Array
     """Grid column."""
@@ -27,8 +27,9 @@ class Blobs:
     """Response, see `usmicro.foci.detection.blobs_of_scale`."""
     scales: list[Scale]
     """Scale space of the view, finest first."""
-    filled: FloatImage
-    """Grey image of the view, filled outside the tissue by `filled_outside`."""
+    images: dict[int, FloatImage]
+    """Grey image of the view, filled outside the tissue, by the factor of its reduction: see
+    `usmicro.foci.scale_space.scale_space`."""
 
     def strongest(self, count: int) -> Blobs:
         """Return the `count` strongest blobs."""
@@ -38,5 +39,5 @@ class Blobs:
             self.index[:count],
             self.response[:count],
             self.scales,
-            self.filled,
+            self.images,
         )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from usmicro.foci.blobs import Array
 from usmicro.foci.extents import true_diameters
 from usmicro.kernels import clumps as kernels
+from usmicro.kernels import levels as level_kernels
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.model.view import View
 from usmicro.settings import FociSettings
@@ -232,10 +233,11 @@ def _bright_areas(view: View, filled: FloatImage, settings: FociSettings) -> _Ar
     used = slice(size[1] * factor), slice(size[0] * factor)
     reduced = cv2.resize(filled[used], size, interpolation=cv2.INTER_AREA)
     smooth = cv2.GaussianBlur(reduced, (0, 0), SMOOTHING_MM / pixel_mm)
-    levels = np.clip(np.rint(smooth), 0, 255).astype(np.uint8)
     mask = cv2.resize(view.usable[used].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     usable = mask > 0
-    darker = np.cumsum(np.bincount(levels[usable], minlength=256))
+    levels, histogram = np.empty(smooth.shape, np.uint8), np.empty(256, np.int64)
+    level_kernels.round_to_levels(smooth, usable, levels, histogram)
+    darker = np.cumsum(histogram)
     low, median, upper, high = np.searchsorted(
         darker, np.array([LEVEL_RANGE[0], 0.5, 0.75, LEVEL_RANGE[1]]) * max(int(darker[-1]), 1)
     ).tolist()

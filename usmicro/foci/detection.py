@@ -206,8 +206,8 @@ def blob_responses(view: View, settings: FociSettings) -> Blobs:
 
     Of two blobs that are closer than SUPPRESSION_SIGMAS states, the weaker one is left out.
     """
-    filled = filled_outside(view.grey, view.tissue)
-    scales = scale_space(view, settings.smallest, settings.largest, filled)
+    images = {1: filled_outside(view.grey, view.tissue)}
+    scales = scale_space(view, settings.smallest, settings.largest, images)
     pixels = usable_by_factor(view, scales)
     by_scale = [
         blobs_of_scale(scale, view, LEAST_RESPONSE, pixels[scale.factor]) for scale in scales
@@ -223,7 +223,7 @@ def blob_responses(view: View, settings: FociSettings) -> Blobs:
     kernels.suppress_non_maxima(
         x.astype(np.float32), y.astype(np.float32), radius.astype(np.float32), kept
     )
-    return Blobs(x[kept], y[kept], index[kept], response[kept], scales, filled)
+    return Blobs(x[kept], y[kept], index[kept], response[kept], scales, images)
 
 
 def find_candidates(view: View, settings: FociSettings = FociSettings()) -> Candidates:  # noqa: B008  (frozen)

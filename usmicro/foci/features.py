@@ -7,6 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from usmicro.foci.area_means import area_means
 from usmicro.foci.blobs import Array, Blobs
 from usmicro.foci.extents import measure_extents, sampled
 from usmicro.foci.scale_space import FWHM, Scale, scale_space
@@ -224,12 +225,18 @@ def _quartiles(
     levels: ByteImage, usable: BoolImage, blobs: Blobs, inner: Array, outer: Array
 ) -> Array:
     """Return quartiles (n, 3) of usable grey levels in rings with radii (n,) in grid pixels."""
-    count = len(blobs.x)
+    # blobs of one scale have equal rings, whose offsets are computed once if they are successive
+    order = np.argsort(blobs.index, kind="stable")
+    count = len(order)
     out, counted = np.empty((count, 3), np.float32), np.empty(count, np.float32)
-    step = np.maximum(1, (outer - inner) // GREY_RING_SAMPLES).astype(np.int32)
-    x, y, least, most = (values.astype(np.float32) for values in (blobs.x, blobs.y, inner, outer))
+    step = np.maximum(1, (outer - inner) // GREY_RING_SAMPLES)[order].astype(np.int32)
+    x, y, least, most = (
+        values[order].astype(np.float32) for values in (blobs.x, blobs.y, inner, outer)
+    )
     kernels.ring_quantiles(levels, usable, x, y, least, most, step, QUARTILES, out, counted)
-    return out.astype(np.float64)
+    quartiles = np.empty((count, 3))
+    quartiles[order] = out
+    return quartiles
 
 
 def _second_differences(blobs: Blobs, coarser: int = 0) -> Array:
@@ -274,7 +281,7 @@ def _blobness(view: View, blobs: Blobs) -> Array:
     """Return the largest sqrt(l1 l2) sigma^2 over CALCIFICATION_SIGMAS_MM, grey levels, (n,)."""
     largest = np.zeros(len(blobs.x))
     low, high = CALCIFICATION_SIGMAS_MM
-    for scale in scale_space(view, low * FWHM, high * FWHM, blobs.filled):
+    for scale in scale_space(view, low * FWHM, high * FWHM, blobs.images):
         small, large, _ = _hessian_eigenvalues(_second_differences_at(scale, blobs.x, blobs.y))
         blobness = np.sqrt(np.maximum(small, 0) * np.maximum(large, 0))
         largest = np.maximum(largest, blobness)
@@ -287,7 +294,7 @@ def _fine_texture(view: View, blobs: Blobs) -> Array:
     Fine texture is the difference between an image and its smoothed copy. The mean is taken over
     the tissue, on a grid of half the size.
     """
-    image, tissue = blobs.filled, view.tissue
+    image, tissue = blobs.images[1], view.tissue
     sigma = max(view.grid.pixels(FINE_TEXTURE_MM), LEAST_FINE_TEXTURE_PX)
     area = max(view.grid.pixels(TEXTURE_AREA_MM), 1) / 2
     detail = cv2.absdiff(image, cv2.GaussianBlur(image, (0, 0), sigma))
@@ -318,8 +325,7 @@ def _full_share(shape: tuple[int, int], size: tuple[int, int], area: float) -> F
 
 def _coarse_mean(image: FloatImage, size: tuple[int, int], area: float) -> FloatImage:
     """Resize an image to `size` (columns, rows); smooth it with the standard deviation `area`."""
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(resized, (0, 0), area))
+    return np.asarray(cv2.GaussianBlur(area_means(image, size)[0], (0, 0), area))
 
 
 def _steepness(

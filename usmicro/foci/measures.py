@@ -141,7 +141,8 @@ def log_odds(probability: Floats) -> Floats:
 
 def distances(x: Floats, y: Floats) -> Floats:
     """Return the distances (n, n) between positions, whose columns and rows have shape (n,)."""
-    return np.asarray(np.hypot(x[:, np.newaxis] - x, y[:, np.newaxis] - y))
+    # much faster than np.hypot, which guards against overflow
+    return np.asarray(np.sqrt((x[:, np.newaxis] - x) ** 2 + (y[:, np.newaxis] - y) ** 2))
 
 
 def _prominence(

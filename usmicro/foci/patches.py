@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.foci.area_means import area_means
 from usmicro.kernels import focus_patches as kernels
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import FloatImage
@@ -56,17 +58,18 @@ def focus_patches(view: View, candidates: Candidates, anatomy: Anatomy) -> NDArr
     if not len(candidates):
         return out
     beam = view.scan_lines.direction(candidates.x, candidates.y)
-    planes = [(view.grey, step) for step in GREY_STEPS_MM]
-    planes += list(
-        zip((anatomy.mass_probability, anatomy.duct_probability), PROBABILITY_STEPS_MM, strict=True)
+    grey_steps, probability_steps = (
+        [view.grid.pixels(step) for step in steps]
+        for steps in (GREY_STEPS_MM, PROBABILITY_STEPS_MM)
     )
-    for number, (image, step_mm) in enumerate(planes):
-        out[:, number] = _sampled(image, view.grid.pixels(step_mm), candidates, beam)
-    grey = out[:, : len(GREY_STEPS_MM)]
     low, middle, high = _quantiles(view)
-    grey -= np.float32(middle)
-    grey *= np.float32(2 / max(high - low, LEAST_RANGE))
-    np.clip(grey, *LIMITS, out=grey)
+    for number, plane in enumerate(_sampled(view.grey, grey_steps, candidates, beam)):
+        plane -= np.float32(middle)
+        plane *= np.float32(2 / max(high - low, LEAST_RANGE))
+        out[:, number] = np.clip(plane, *LIMITS, out=plane)
+    probabilities = anatomy.mass_probability, anatomy.duct_probability
+    for number, (image, step) in enumerate(zip(probabilities, probability_steps, strict=True)):
+        (out[:, len(grey_steps) + number],) = _sampled(image, [step], candidates, beam)
     return out
 
 
@@ -83,28 +86,30 @@ def _quantiles(view: View) -> NDArray[np.float64]:
 
 def _sampled(
     image: FloatImage,
-    step: float,
+    steps: list[float],
     candidates: Candidates,
     beam: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> NDArray[np.float32]:
-    """Sample patches (n, SIZE, SIZE) of an image; `step` is in grid pixels.
+) -> Iterator[NDArray[np.float32]]:
+    """Sample patches (n, SIZE, SIZE) of an image at each of some steps, in grid pixels.
 
     The image is first reduced to about one pixel per sample, which averages what lies between.
     """
     rows, columns = image.shape
-    size = max(round(columns / max(step, 1.0)), 1), max(round(rows / max(step, 1.0)), 1)
-    reduced = np.ascontiguousarray(image, np.float32)
-    if size != (columns, rows):
-        reduced = np.asarray(cv2.resize(reduced, size, interpolation=cv2.INTER_AREA))
-    scale_x, scale_y = size[0] / columns, size[1] / rows
-    out = np.empty((len(candidates), SIZE, SIZE), np.float32)
-    kernels.beam_patches(
-        reduced,
-        ((candidates.x + 0.5) * scale_x - 0.5).astype(np.float32),
-        ((candidates.y + 0.5) * scale_y - 0.5).astype(np.float32),
-        beam[0].astype(np.float32),
-        beam[1].astype(np.float32),
-        step * float(np.sqrt(scale_x * scale_y)),
-        out,
-    )
-    return out
+    sizes = [
+        (max(round(columns / max(step, 1.0)), 1), max(round(rows / max(step, 1.0)), 1))
+        for step in steps
+    ]
+    reduced = area_means(np.ascontiguousarray(image, np.float32), *sizes)
+    for step, size, means in zip(steps, sizes, reduced, strict=True):
+        scale_x, scale_y = size[0] / columns, size[1] / rows
+        out = np.empty((len(candidates), SIZE, SIZE), np.float32)
+        kernels.beam_patches(
+            means,
+            ((candidates.x + 0.5) * scale_x - 0.5).astype(np.float32),
+            ((candidates.y + 0.5) * scale_y - 0.5).astype(np.float32),
+            beam[0].astype(np.float32),
+            beam[1].astype(np.float32),
+            step * float(np.sqrt(scale_x * scale_y)),
+            out,
+        )
+        yield out

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from usmicro.foci.area_means import area_means
 from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import View
 
@@ -64,7 +65,10 @@ class Scale:
 
 
 def scale_space(
-    view: View, smallest_mm: float, largest_mm: float, filled: FloatImage | None = None
+    view: View,
+    smallest_mm: float,
+    largest_mm: float,
+    images: dict[int, FloatImage] | None = None,
 ) -> list[Scale]:
     """Smooth a view to a geometric series of scales that covers a range of blob diameters.
 
@@ -76,8 +80,9 @@ def scale_space(
     view : View
     smallest_mm, largest_mm : float
         Range of blob diameters, mm.
-    filled : array, shape of the view, float32, optional
-        Result of `filled_outside`; computed if not given.
+    images : dict of int to array, float32, optional
+        Result of `filled_outside` with the key 1; computed if not given. It receives the reduced
+        images that are smoothed, by their factors, so that another series need not compute them.
 
     Returns
     -------
@@ -87,17 +92,19 @@ def scale_space(
     least_diameter = LEAST_SPECKLE_SHARE * min(view.speckle_size)
     smallest = max(view.grid.pixels(smallest_mm), least_diameter) / FWHM
     largest = max(view.grid.pixels(largest_mm) / FWHM, FINEST_SIGMA)
-    image = filled_outside(view.grey, view.tissue) if filled is None else filled
+    if images is None:
+        images = {1: filled_outside(view.grey, view.tissue)}
     factor = 1
     sigma = max(smallest, FINEST_SIGMA)
     scales: list[Scale] = []
     while sigma <= largest * ROUNDING or not scales:
         while sigma / (2 * factor) >= FINEST_SIGMA:
             factor *= 2
-            image = _halved(image)
+            if factor not in images:
+                images[factor] = _halved(images[factor // 2])
         # averaging over factor x factor pixels has already smoothed
         remaining = float(np.sqrt((sigma / factor) ** 2 - (1 - 1 / factor**2) / 12))
-        smooth = cv2.GaussianBlur(image, (0, 0), remaining, borderType=cv2.BORDER_REFLECT)
+        smooth = cv2.GaussianBlur(images[factor], (0, 0), remaining, borderType=cv2.BORDER_REFLECT)
         scales.append(Scale(sigma, factor, smooth))
         sigma *= SCALE_RATIO
     return scales
@@ -122,9 +129,7 @@ def filled_outside(grey: FloatImage, tissue: BoolImage) -> FloatImage:
         return grey
     weight = tissue.astype(np.float32)
     size = (max(grey.shape[1] // FILL_REDUCTION, 1), max(grey.shape[0] // FILL_REDUCTION, 1))
-    reduced = [
-        cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (grey * weight, weight)
-    ]
+    reduced = [area_means(part, size)[0] for part in (grey * weight, weight)]
     sigma = FILL_SIGMA / FILL_REDUCTION
     total, share = (cv2.GaussianBlur(part, (0, 0), sigma) for part in reduced)
     distant = np.float32(FILL_DISTANT_WEIGHT)

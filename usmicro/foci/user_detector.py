@@ -125,12 +125,12 @@ def _measured(
     view: View, x: Floats, y: Floats, diameter: Floats, settings: FociSettings
 ) -> Candidates:
     """Return foci at grid positions as candidates; arrays have shape (n,), in grid pixels."""
-    filled = filled_outside(view.grey, view.tissue)
-    scales = scale_space(view, settings.smallest, settings.largest, filled)
+    images = {1: filled_outside(view.grey, view.tissue)}
+    scales = scale_space(view, settings.smallest, settings.largest, images)
     sigma = np.array([scale.sigma for scale in scales])
     own_sigma = np.maximum(diameter / FWHM, 1e-6)
     nearest = np.abs(np.log(own_sigma[:, np.newaxis] / sigma)).argmin(axis=1)
-    blobs = Blobs(x, y, nearest, np.zeros(len(x)), scales, filled)
+    blobs = Blobs(x, y, nearest, np.zeros(len(x)), scales, images)
     measured = measure_blobs(view, settings, blobs, np.full(len(x), np.nan))
     return replace(
         measured,

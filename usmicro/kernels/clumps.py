@@ -13,6 +13,8 @@ Whole2D = NDArray[np.int32]
 
 STRAIGHT, DIAGONAL = 3, 4
 """Length of a step to a neighbour in the chamfer distance, thirds of a pixel (Borgefors 1986)."""
+FAR = 1 << 20
+"""Chamfer distance that is longer than any in an image."""
 
 
 @jit
@@ -22,6 +24,26 @@ def _root(parent: Whole1D, pixel: int) -> int:
         parent[pixel] = parent[parent[pixel]]
         pixel = parent[pixel]
     return pixel
+
+
+@jit
+def _joined(parent: Whole1D, box: Whole2D, root: int, pixel: int) -> int:
+    """Join the component of a pixel with that of `root`, if not -1; return the new root.
+
+    `box` is that of `components_by_level`.
+    """
+    other = _root(parent, pixel)
+    if root < 0 or other == root:
+        return other
+    if box[other, 0] > box[root, 0]:
+        root, other = other, root
+    parent[other] = root
+    box[root, 0] += box[other, 0]
+    box[root, 1] = min(box[root, 1], box[other, 1])
+    box[root, 2] = min(box[root, 2], box[other, 2])
+    box[root, 3] = max(box[root, 3], box[other, 3])
+    box[root, 4] = max(box[root, 4], box[other, 4])
+    return root
 
 
 @jit
@@ -64,7 +86,6 @@ def components_by_level(
     rows, columns = image.shape
     # a border that belongs to no component saves the test whether a neighbour is in the image
     stride = columns + 2
-    steps = np.array([-stride - 1, -stride, -stride + 1, -1, 1, stride - 1, stride, stride + 1])
     parent = np.full((rows + 2) * stride, -1, np.int32)
     box = np.empty((parent.size, 5), np.int32)  # pixels, left, top, right, bottom of a root
     listed = np.full(parent.size, -1, np.int32)
@@ -92,30 +113,48 @@ def components_by_level(
                 place[k] += 1
     count, open_from = 0, 0
     for k in range(len(thresholds)):
+        r = 0
         for i in range(start[k], start[k + 1]):
             pixel = order[i]
-            r, c = pixel // stride - 1, pixel % stride - 1
-            parent[pixel] = pixel
-            box[pixel, 0] = 1
-            box[pixel, 1], box[pixel, 2], box[pixel, 3], box[pixel, 4] = c, r, c, r
-            root = pixel
-            for step in steps:
-                if parent[pixel + step] < 0 or parent[pixel + step] == root:
-                    continue
-                other = _root(parent, pixel + step)
-                if other == root:
-                    continue
-                if box[other, 0] > box[root, 0]:
-                    root, other = other, root
-                parent[other] = root
-                box[root, 0] += box[other, 0]
-                box[root, 1] = min(box[root, 1], box[other, 1])
-                box[root, 2] = min(box[root, 2], box[other, 2])
-                box[root, 3] = max(box[root, 3], box[other, 3])
-                box[root, 4] = max(box[root, 4], box[other, 4])
+            while pixel >= (r + 2) * stride:
+                r += 1
+            c = pixel - (r + 1) * stride - 1
+            # Neighbours that touch each other are in one component already, so that only one of
+            # them is looked up.
+            upper, lower = pixel - stride, pixel + stride
+            left, right = parent[pixel - 1] >= 0, parent[pixel + 1] >= 0
+            above, below = parent[upper] >= 0, parent[lower] >= 0
+            root = -1
+            if left:
+                root = _root(parent, pixel - 1)
+            if right and not (left and (above or below)):
+                root = _joined(parent, box, root, pixel + 1)
+            if above and not (left or right):
+                root = _joined(parent, box, root, upper)
+            if below and not (left or right):
+                root = _joined(parent, box, root, lower)
+            if not (left or above) and parent[upper - 1] >= 0:
+                root = _joined(parent, box, root, upper - 1)
+            if not (right or above) and parent[upper + 1] >= 0:
+                root = _joined(parent, box, root, upper + 1)
+            if not (left or below) and parent[lower - 1] >= 0:
+                root = _joined(parent, box, root, lower - 1)
+            if not (right or below) and parent[lower + 1] >= 0:
+                root = _joined(parent, box, root, lower + 1)
+            if root < 0:
+                parent[pixel] = pixel
+                box[pixel, 0] = 1
+                box[pixel, 1], box[pixel, 2], box[pixel, 3], box[pixel, 4] = c, r, c, r
+                continue
+            parent[pixel] = root
+            box[root, 0] += 1
+            box[root, 1], box[root, 2] = min(box[root, 1], c), min(box[root, 2], r)
+            box[root, 3], box[root, 4] = max(box[root, 3], c), max(box[root, 4], r)
         first = count
         # every new or larger component has a pixel of this threshold
         for i in range(start[k], start[k + 1]):
+            if i > start[k] and order[i] == order[i - 1] + 1:
+                continue  # in the same component as the previous pixel
             root = _root(parent, order[i])
             if listed[root] >= first or count == len(found):
                 continue
@@ -190,33 +229,35 @@ def component_mask(
 
 @jit
 def _chamfer_distance(mask: ByteImage, out: Whole2D) -> None:
-    """Compute the distance from a mask in thirds of a pixel, by two passes."""
+    """Compute the distance from a mask (rows, columns) in thirds of a pixel, by two passes.
+
+    `out`, (rows + 2, columns + 2), has a border that saves the tests for the edges of the mask.
+    """
     rows, columns = mask.shape
-    far = 1 << 20
+    out[:] = FAR
     for r in range(rows):
+        _nearest_of_row(out[r], out[r + 1])
+        here = out[r + 1]
         for c in range(columns):
-            nearest = 0 if mask[r, c] else far
-            if r > 0:
-                nearest = min(nearest, out[r - 1, c] + STRAIGHT)
-                if c > 0:
-                    nearest = min(nearest, out[r - 1, c - 1] + DIAGONAL)
-                if c + 1 < columns:
-                    nearest = min(nearest, out[r - 1, c + 1] + DIAGONAL)
-            if c > 0:
-                nearest = min(nearest, out[r, c - 1] + STRAIGHT)
-            out[r, c] = nearest
-    for r in range(rows - 1, -1, -1):
-        for c in range(columns - 1, -1, -1):
-            nearest = out[r, c]
-            if r + 1 < rows:
-                nearest = min(nearest, out[r + 1, c] + STRAIGHT)
-                if c > 0:
-                    nearest = min(nearest, out[r + 1, c - 1] + DIAGONAL)
-                if c + 1 < columns:
-                    nearest = min(nearest, out[r + 1, c + 1] + DIAGONAL)
-            if c + 1 < columns:
-                nearest = min(nearest, out[r, c + 1] + STRAIGHT)
-            out[r, c] = nearest
+            nearest = min(here[c + 1], here[c] + STRAIGHT)
+            here[c + 1] = 0 if mask[r, c] else nearest
+    for r in range(rows, 0, -1):
+        _nearest_of_row(out[r + 1], out[r])
+        here = out[r]
+        for c in range(columns, 0, -1):
+            here[c] = min(here[c], here[c + 1] + STRAIGHT)
+
+
+@jit
+def _nearest_of_row(before: Whole1D, out: Whole1D) -> None:
+    """Lower the chamfer distances in a row, (n,), to those by way of the row before, (n,).
+
+    The first and the last stay as they are. The loop is apart, so that LLVM vectorises it.
+    """
+    for left in range(out.size - 2):
+        c, right = left + 1, left + 2
+        diagonal = min(before[left], before[right]) + DIAGONAL
+        out[c] = min(out[c], min(before[c] + STRAIGHT, diagonal))
 
 
 @jit
@@ -258,11 +299,13 @@ def measure_components(
     """
     rows, columns = image.shape
     margin = int(np.ceil(outer)) + 1
+    least, most = int(np.ceil(STRAIGHT * inner)), int(np.floor(STRAIGHT * outer))
     within, around = np.empty(256, np.int32), np.empty(256, np.int32)
     for e in range(len(found)):
         left, top = found[e, 3] - margin, found[e, 4] - margin
         height, width = found[e, 6] + margin + 1 - top, found[e, 5] + margin + 1 - left
-        mask, distance = np.empty((height, width), np.uint8), np.empty((height, width), np.int32)
+        mask = np.empty((height, width), np.uint8)
+        distance = np.empty((height + 2, width + 2), np.int32)
         threshold = thresholds[found[e, 0]]
         component_mask(image, usable, threshold, found[e, 1], left, top, mask)
         _chamfer_distance(mask, distance)
@@ -271,8 +314,9 @@ def measure_components(
         x, y, xx, yy, xy = 0.0, 0.0, 0.0, 0.0, 0.0
         pixels, ring, counted = 0, 0, 0
         for r in range(height):
+            row = r + top
             for c in range(width):
-                row, column = r + top, c + left
+                column = c + left
                 if mask[r, c]:
                     within[image[row, column]] += 1
                     pixels += 1
@@ -281,7 +325,7 @@ def measure_components(
                     xx += c * c
                     yy += r * r
                     xy += c * r
-                elif STRAIGHT * inner <= distance[r, c] <= STRAIGHT * outer:
+                elif least <= distance[r + 1, c + 1] <= most:
                     ring += 1
                     if 0 <= row < rows and 0 <= column < columns and usable[row, column]:
                         around[image[row, column]] += 1

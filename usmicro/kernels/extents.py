@@ -154,25 +154,29 @@ def ridge_lengths(
     out : array, shape (n, m), float32
         Receives the lengths, both ways together, pixels.
     """
-    turns = np.array([-2 * RIDGE_TURN, -RIDGE_TURN, 0.0, RIDGE_TURN, 2 * RIDGE_TURN])
+    # a direction is turned by the sine and cosine of each turn: no other ones are computed
+    turn_cos = np.cos(RIDGE_TURN * np.arange(-2.0, 3.0))
+    turn_sin = np.sin(RIDGE_TURN * np.arange(-2.0, 3.0))
     for i in range(x.size):
         out[i] = 0
         for way in range(2):
             heading = angle[i] + np.pi * way
+            across, down = np.cos(heading), np.sin(heading)
             column, row = float(x[i]), float(y[i])
             first_exceeded = 0  # index of the first level that the ridge still exceeds
             for _ in range(int(most)):
-                best, best_heading, across, down = -np.inf, heading, 0.0, 0.0
+                best, best_across, best_down = -np.inf, across, down
                 for k in range(5):
-                    dx, dy = np.cos(heading + turns[k]), np.sin(heading + turns[k])
+                    dx = across * turn_cos[k] - down * turn_sin[k]
+                    dy = down * turn_cos[k] + across * turn_sin[k]
                     value = _sample(image, column + dx, row + dy)
                     if value > best:
-                        best, best_heading, across, down = value, heading + turns[k], dx, dy
+                        best, best_across, best_down = value, dx, dy
                 while first_exceeded < levels.shape[1] and best < levels[i, first_exceeded]:
                     first_exceeded += 1
                 if first_exceeded == levels.shape[1]:
                     break
-                heading = best_heading
+                across, down = best_across, best_down
                 column += across
                 row += down
                 for j in range(first_exceeded, levels.shape[1]):

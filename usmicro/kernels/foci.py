@@ -244,15 +244,18 @@ def ring_quantiles(
             odd[binned[corner + offsets[2 * k + 1]]] += 1
         if offsets.size % 2:
             even[binned[corner + offsets[-1]]] += 1
-        total = offsets.size - even[GREY_LEVELS] - odd[GREY_LEVELS]
+        for level in range(even.size):
+            even[level] += odd[level]
+        total = offsets.size - even[GREY_LEVELS]
         counted[i] = total * step[i] * step[i]
         below, level = 0, 0
         for k in range(shares.size):
             rank = shares[k] * total
-            while level < GREY_LEVELS - 1 and below + even[level] + odd[level] < rank:
-                below += even[level] + odd[level]
+            least = int(np.ceil(rank))  # whole numbers are compared faster
+            while level < GREY_LEVELS - 1 and below + even[level] < least:
+                below += even[level]
                 level += 1
-            in_bin = even[level] + odd[level]
+            in_bin = even[level]
             out[i, k] = level - 0.5 + ((rank - below) / in_bin if in_bin > 0 else 0.5)
 
 

@@ -36,9 +36,21 @@ def beam_patches(
     """
     rows, columns = image.shape
     size = out.shape[1]
+    # a repeated last row and column save the tests whether a pixel has neighbours
+    bordered = np.empty((rows + 1, columns + 1), np.float32)
+    bordered[:rows, :columns] = image
+    bordered[:rows, columns] = image[:, columns - 1]
+    bordered[rows] = bordered[rows - 1]
+    values, pitch, one = bordered.ravel(), np.uint64(columns + 1), np.uint64(1)
     last_row, last_column = np.float32(rows - 1), np.float32(columns - 1)
     distance = np.float32(step)
     half = np.float32(0.5 * (size - 1))
+    # the places of all samples are computed first, in a loop that LLVM vectorises
+    corners, across, down = (
+        np.empty((size, size), np.uint32),
+        np.empty(out[0].shape),
+        np.empty(out[0].shape),
+    )
     for i in range(x.size):
         down_x, down_y = beam_x[i] * distance, beam_y[i] * distance
         for r in range(size):
@@ -46,14 +58,20 @@ def beam_patches(
             start_x = x[i] + along * down_x - half * down_y
             start_y = y[i] + along * down_y + half * down_x
             for c in range(size):
-                at_x = min(max(start_x + c * down_y, np.float32(0)), last_column)
-                at_y = min(max(start_y - c * down_x, np.float32(0)), last_row)
-                left, above = int(at_x), int(at_y)
-                right, below = min(left + 1, columns - 1), min(above + 1, rows - 1)
-                u, v = at_x - np.float32(left), at_y - np.float32(above)
-                upper = image[above, left] + u * (image[above, right] - image[above, left])
-                lower = image[below, left] + u * (image[below, right] - image[below, left])
-                out[i, r, c] = upper + v * (lower - upper)
+                at_x = min(max(start_x + np.int32(c) * down_y, np.float32(0)), last_column)
+                at_y = min(max(start_y - np.int32(c) * down_x, np.float32(0)), last_row)
+                left, above = np.int32(at_x), np.int32(at_y)
+                corners[r, c] = above * (columns + 1) + left
+                across[r, c], down[r, c] = at_x - left, at_y - above
+        flat_corners, flat_across, flat_down = corners.ravel(), across.ravel(), down.ravel()
+        patch = out[i].ravel()
+        for k in range(patch.size):
+            corner = np.uint64(flat_corners[k])
+            upper_left, lower_left = values[corner], values[corner + pitch]
+            upper_right, lower_right = values[corner + one], values[corner + pitch + one]
+            upper = upper_left + flat_across[k] * (upper_right - upper_left)
+            lower = lower_left + flat_across[k] * (lower_right - lower_left)
+            patch[k] = upper + flat_down[k] * (lower - upper)
 
 
 @jit
