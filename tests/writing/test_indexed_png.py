@@ -9,7 +9,7 @@ from PIL import Image
 
 from usmicro.writing import encode_png, encode_with_drawing
 from usmicro.writing.drawing import ORANGE, SKY_BLUE, Pen
-from usmicro.writing.indexed_png import _nearest
+from usmicro.writing.indexed_png import TINT_DIFFERENCE, _nearest
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,23 @@ def test_file_is_smaller_and_has_a_palette(drawing):
 
 def test_equal_pixels_give_equal_bytes(drawing):
     assert encode_with_drawing(drawing) == encode_with_drawing(drawing.copy())
+
+
+def test_a_tinted_scan_has_a_palette_too(drawing):
+    noise = np.random.default_rng(3).integers(-5, 6, drawing.shape)
+    tinted = (drawing * [0.8, 0.9, 1.0] + 8 + noise).clip(0, 255).astype(np.uint8)
+    pen = Pen(tinted)
+    pen.ring((100, 200), 12, SKY_BLUE)
+    content = encode_with_drawing(tinted)
+    with Image.open(io.BytesIO(content)) as picture:
+        assert picture.mode == "P"
+    assert len(content) < 0.5 * len(encode_png(tinted))
+    difference = abs(decoded(content) - tinted).max(axis=2)
+    of_scan = (drawing == drawing[..., :1]).all(axis=2)
+    assert np.percentile(difference[of_scan], 99) <= TINT_DIFFERENCE + 1
+    of_ring = (tinted == np.array(SKY_BLUE)).all(axis=2)
+    assert of_ring.sum() > 20
+    assert difference[of_ring].max() == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 3)])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from usmicro.errors import SettingsError
 from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import View
+from usmicro.numerics.area_means import area_means
 from usmicro.numerics.networks import run_network
 
 CHANNELS = 3
@@ -179,15 +180,11 @@ def predict(
     size = (size[0] - 2 * border, size[1] - 2 * border)
     shape = (size[1], size[0])
     if view.tissue.all():
-        grey, tissue = (
-            cv2.resize(view.grey, shape, interpolation=cv2.INTER_AREA),
-            np.ones(size, np.bool_),
-        )
+        (grey,), tissue = area_means(view.grey, shape), np.ones(size, np.bool_)
     else:
-        weight = cv2.resize(view.tissue.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
-        grey = cv2.resize(
-            view.grey * view.tissue, shape, interpolation=cv2.INTER_AREA
-        ) / np.maximum(weight, 0.01)
+        (weight,) = area_means(view.tissue.astype(np.float32), shape)
+        (grey,) = area_means(view.grey * view.tissue, shape)
+        grey /= np.maximum(weight, np.float32(0.01))
         tissue = np.asarray(weight > 0.5)
     planes = network_input(grey, tissue)
     logit = _logits(network, planes, border, mirrored, plain)

@@ -7,7 +7,6 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from usmicro.foci.area_means import area_means
 from usmicro.foci.blobs import Array, Blobs
 from usmicro.foci.extents import measure_extents, sampled
 from usmicro.foci.scale_space import FWHM, Scale, scale_space
@@ -18,6 +17,7 @@ from usmicro.kernels import levels as level_kernels
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
 from usmicro.model.findings import Candidates
 from usmicro.model.view import View
+from usmicro.numerics.area_means import area_means
 from usmicro.settings import FociSettings
 
 QUARTILES = np.array([0.25, 0.5, 0.75], np.float32)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.foci.area_means import area_means
 from usmicro.kernels import focus_patches as kernels
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.arrays import FloatImage
 from usmicro.model.findings import Candidates
 from usmicro.model.view import View
+from usmicro.numerics.area_means import area_means
 
 SIZE = 24
 """Rows and columns of a patch."""

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from usmicro.foci.area_means import area_means
 from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import View
+from usmicro.numerics.area_means import area_means
 
 FWHM = 2 * np.sqrt(2 * np.log(2))
 """Ratio of the full width at half maximum of a Gaussian to its standard deviation."""

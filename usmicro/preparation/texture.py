@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from usmicro.model.arrays import BoolImage, FloatImage
 from usmicro.model.view import View
+from usmicro.numerics.area_means import area_means
 
 MODEL = Path(__file__).with_name("texture.json")
 """File of the model, fitted by `python -m training.texture`."""
@@ -102,11 +103,11 @@ def texture_measures(view: View) -> dict[str, float] | None:
           deviation over its median.
     """
     reduction = max(1.0, PIXEL_MM / view.grid.pixel_mm)
-    size = tuple(max(1, round(side / reduction)) for side in view.shape[::-1])
-    grey = cv2.resize(view.grey, size, interpolation=cv2.INTER_AREA)
+    columns, rows = (max(1, round(side / reduction)) for side in view.shape[::-1])
+    (grey,) = area_means(view.grey, (columns, rows))
     # without the rim, which shares reduced pixels with graphics and with the border
     inner = cv2.erode(view.usable.view(np.uint8), np.ones((3, 3), np.uint8))
-    usable = cv2.resize(inner, size, interpolation=cv2.INTER_NEAREST) > 0
+    usable = cv2.resize(inner, (columns, rows), interpolation=cv2.INTER_NEAREST) > 0
     if np.count_nonzero(usable) < LEAST_LIT:
         return None
     (black,) = _quantiles(grey[usable], BLACK_SHARE)

@@ -1,14 +1,15 @@
-"""PNG files of grey pictures with coloured drawings, with a palette.
+"""PNG files of grey and of tinted pictures with coloured drawings, with a palette.
 
-A palette of grey levels in order and a few colours needs a third of the bytes of RGB, and the
-filters of PNG work as on a grey picture. OpenCV writes no palettes, so the indices are encoded as a
-grey picture, whose header is then changed: both kinds store a byte for each pixel in the same way
-(PNG specification, third edition, sections 7.2 and 11.2).
+A palette of the levels of the scan, grey or tinted, and of a few colours needs a third of the bytes
+of RGB, and the filters of PNG work as on a grey picture. OpenCV writes no palettes, so the indices
+are encoded as a grey picture, whose header is then changed: both kinds store a byte for each pixel
+in the same way (PNG specification, third edition, sections 7.2 and 11.2).
 """
 
 from __future__ import annotations
 
 import zlib
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -23,8 +24,13 @@ at most 0.7 of 255. Chosen by eye on scans of BUS-BRA and the samples; fewer lev
 of the bytes for each tenth (`python -m benchmarks.speed`)."""
 COLOURS = 256 - GREY_LEVELS
 MOST_COLOURED = 0.1
-"""Largest share of coloured pixels: more, as of colour Doppler or tinted scans, would need more
-colours than the palette has. Drawings on the samples colour at most 5 %."""
+"""Largest share of pixels in other colours than those of the scan: more, as of colour Doppler, need
+more colours than the palette has. Drawings on the samples colour at most 5 %."""
+TINT_DIFFERENCE = 16
+"""Largest difference of a channel of a pixel of a tinted scan from its entry in the palette. Lossy
+coding varies the tint by so much. Chosen by eye on scans of BUSI and BUS-UCLM."""
+TINT_STEP = 61
+"""Every so many pixels a pixel is used to measure the tint."""
 MOST_DIFFERENCE = 100.0
 """Largest distance in RGB of coloured pixels, all but one in a hundred, from their entry of the
 palette. On overlays of grey samples it is 25 to 76. On one of a colour cine with few colours, where
@@ -43,7 +49,7 @@ _TYPE_AT = 25
 
 
 def encode_with_drawing(picture: ByteImage) -> bytes:
-    """Encode a picture that is grey but for what is drawn on it; equal pixels give equal bytes.
+    """Encode a grey or tinted picture with what is drawn on it; equal pixels give equal bytes.
 
     Parameters
     ----------
@@ -52,16 +58,26 @@ def encode_with_drawing(picture: ByteImage) -> bytes:
     Returns
     -------
     bytes
-        A PNG file: with a palette, or in RGB if many pixels are coloured.
+        A PNG file: with a palette, or in RGB if many pixels have other colours.
     """
     red, green, blue = cv2.split(picture)
     coloured = cv2.bitwise_or(cv2.bitwise_xor(red, green), cv2.bitwise_xor(green, blue))
+    levels, ramp = green, np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    if cv2.countNonZero(coloured) > MOST_COLOURED * coloured.size:
+        levels = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+        ramp = _tint(picture, levels)
+        differences = (
+            cv2.absdiff(channel, cv2.LUT(levels, np.ascontiguousarray(of_levels)))
+            for channel, of_levels in zip((red, green, blue), ramp.T, strict=True)
+        )
+        coloured = cv2.subtract(reduce(cv2.max, differences), TINT_DIFFERENCE)
     at = np.flatnonzero(cv2.min(coloured, 1).view(bool))
     if len(at) > MOST_COLOURED * coloured.size:
         return encode_png(picture)
     nearest = np.rint(np.arange(256) * ((GREY_LEVELS - 1) / 255)).astype(np.uint8)
-    indices = np.asarray(cv2.LUT(green, nearest))
-    palette, entries, difference = _palette(picture.reshape(-1, 3)[at])
+    indices = np.asarray(cv2.LUT(levels, nearest))
+    chosen = ramp[np.rint(np.linspace(0, 255, GREY_LEVELS)).astype(np.uint8)]
+    palette, entries, difference = _palette(picture.reshape(-1, 3)[at], chosen)
     if difference > MOST_DIFFERENCE:
         return encode_png(picture)
     indices.reshape(-1)[at] = entries
@@ -70,8 +86,31 @@ def encode_with_drawing(picture: ByteImage) -> bytes:
     return _with_palette(encoded.tobytes(), palette)
 
 
-def _palette(pixels: ByteImage) -> tuple[ByteImage, NDArray[np.uint8], float]:
-    """Choose a palette for coloured pixels, shape (n, 3): grey levels, then colours.
+def _tint(picture: ByteImage, levels: ByteImage) -> ByteImage:
+    """Return the colour of the scan at each grey level, shape (256, 3), uint8.
+
+    It is the mean colour of the pixels of that level: of all, then of those near the first mean, so
+    that drawings do not count. Levels that do not occur get a colour between their neighbours'.
+    """
+    colours, level = picture.reshape(-1, 3)[::TINT_STEP], levels.reshape(-1)[::TINT_STEP]
+    kept: NDArray[np.bool_] = np.ones(len(level), bool)
+    for _ in range(2):
+        count = np.bincount(level[kept], minlength=256)
+        known = np.flatnonzero(count)
+        ramp = np.empty((256, 3))
+        for channel in range(3):
+            total = np.bincount(level[kept], colours[kept, channel], minlength=256)
+            ramp[:, channel] = np.interp(np.arange(256), known, total[known] / count[known])
+        kept = np.all(np.abs(colours - ramp[level]) <= TINT_DIFFERENCE, axis=1)
+        if not kept.any():
+            break
+    return np.rint(ramp).astype(np.uint8)
+
+
+def _palette(pixels: ByteImage, scan: ByteImage) -> tuple[ByteImage, NDArray[np.uint8], float]:
+    """Choose a palette: the levels of the scan, shape (GREY_LEVELS, 3), then colours.
+
+    The colours are those of coloured pixels, shape (n, 3).
 
     Pixels with the same leading bits share a cell. The most frequent colour of each of the cells
     with most pixels enters the palette; the pixels of a cell take the nearest entry.
@@ -92,8 +131,7 @@ def _palette(pixels: ByteImage) -> tuple[ByteImage, NDArray[np.uint8], float]:
     _, first, of_cell = np.unique(cell[by_count], return_index=True, return_inverse=True)
     in_cell = np.bincount(of_cell, counts[by_count])
     kept = by_count[first[np.argsort(-in_cell, kind="stable")[:COLOURS]]]
-    greys = np.rint(np.linspace(0, 255, GREY_LEVELS)).astype(np.uint8)
-    palette = np.concatenate([np.repeat(greys[:, None], 3, axis=1), channels[kept]])
+    palette = np.concatenate([scan, channels[kept]])
     entries, squared_distances = _nearest(channels, palette)
     distances = np.sqrt(squared_distances)[colour_of]
     difference = float(np.percentile(distances, 99)) if len(pixels) else 0.0

@@ -20,7 +20,7 @@ def area_means(image: FloatImage, *sizes: tuple[int, int]) -> list[FloatImage]:
     ----------
     image : array, shape (rows, columns), float32
     *sizes : pair of int
-        New number of columns and of rows, at most those of the image.
+        New number of columns and of rows.
 
     Returns
     -------
@@ -30,7 +30,8 @@ def area_means(image: FloatImage, *sizes: tuple[int, int]) -> list[FloatImage]:
     transposed = None
     reduced = []
     for size in sizes:
-        if columns % size[0] == 0 and rows % size[1] == 0:
+        whole = columns % size[0] == 0 and rows % size[1] == 0
+        if whole or size[0] > columns or size[1] > rows:
             reduced.append(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA)))
             continue
         if transposed is None:
