@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from usmicro.kernels import area_means as kernels
 from usmicro.model.arrays import FloatImage
 
 
@@ -26,6 +25,8 @@ def area_means(image: FloatImage, *sizes: tuple[int, int]) -> list[FloatImage]:
     -------
     list of array, shape (size[1], size[0]), float32
     """
+    from usmicro.kernels import area_means as kernels  # here: numba is a slow import
+
     rows, columns = image.shape
     transposed = None
     reduced = []
