@@ -11,7 +11,7 @@ from benchmarks.speed.comparison import Comparison, Peer, check_agreement
 from benchmarks.speed.inputs import Inputs
 from usmicro.kernels import colour, levels, masks
 from usmicro.model.arrays import BoolImage, ByteImage, FloatImage
-from usmicro.numerics.quantiles import masked_quantile
+from usmicro.numerics.quantiles import masked_quantiles
 from usmicro.preparation.colour.separation import GREY_CHROMA, is_grey
 from usmicro.preparation.connected_parts import ConnectedParts
 from usmicro.preparation.graphics.calipers import DRAWINGS, find_calipers
@@ -116,7 +116,7 @@ def comparisons(inputs: Inputs) -> list[Comparison]:
         return np.asarray(inputs.grey[rows, columns])
 
     def quantile() -> float:
-        return masked_quantile(inputs.grey, usable, QUANTILE)
+        return masked_quantiles(inputs.grey, usable, (QUANTILE,))[0]
 
     def quantile_in_numpy() -> float:
         return float(np.quantile(inputs.grey[usable], QUANTILE))

@@ -27,11 +27,6 @@ def quantile(values: NDArray[np.floating], share: float) -> float:
     return _interpolated(ordered[rank], ordered[min(rank + 1, len(values) - 1)], fraction)
 
 
-def masked_quantile(grey: FloatImage, mask: BoolImage, share: float) -> float:
-    """Return `np.quantile(grey[mask], share)`: see `masked_quantiles`."""
-    return masked_quantiles(grey, mask, (share,))[0]
-
-
 def masked_quantiles(
     grey: FloatImage, mask: BoolImage, shares: Sequence[float]
 ) -> tuple[float, ...]:
