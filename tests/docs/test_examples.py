@@ -109,6 +109,7 @@ def test_the_page_of_runs_from_python_runs(reader):
     assert saved.printed == "['scan.dcm']\n"
 
 
+@pytest.mark.slow
 def test_the_page_of_speckle_filters_runs(reader):
     reader.read(ROOT / "docs" / "speckle.md")
     assert reader.names["smooth"].std() < reader.names["image"].std()

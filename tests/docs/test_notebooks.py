@@ -61,6 +61,7 @@ def test_the_notebook_on_one_image_runs(run, tmp_path):
     assert (tmp_path / "one-image" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_the_notebook_on_a_folder_runs(run, tmp_path):
     pytest.importorskip("matplotlib")
     pytest.importorskip("pandas")

@@ -66,6 +66,7 @@ def test_the_page_of_calibration_runs(reader, scans):
     assert len(images) == 2
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_review_page_run(reader, scans):
     start, use = (b for b in blocks(ROOT / "docs" / "review.md") if b.language == "sh")
     run_commands(reader, start)

@@ -32,6 +32,7 @@ def folder(tmp_path, make_analysis) -> Path:
     return make_run(tmp_path / "r", make_analysis())
 
 
+@pytest.mark.slow
 def test_2000_images_make_one_page_of_limited_size(tmp_path, make_analysis):
     folder = make_run(tmp_path / "r", make_analysis(), copies=1995, pictures=False)
     text = text_of(folder)

@@ -73,6 +73,7 @@ def test_markers_outside_the_view_are_not_drawn_and_come_back(opened):
     assert opened.get(f"{VISIBLE}.length") == FOCI
 
 
+@pytest.mark.slow
 def test_the_table_shows_its_first_rows_and_all_on_request(opened):
     assert opened.get(ROWS) == 200
     opened.keys("A")
@@ -83,6 +84,7 @@ def test_the_table_shows_its_first_rows_and_all_on_request(opened):
     assert not opened.get("document.querySelector('.all-rows').checkVisibility()")
 
 
+@pytest.mark.slow
 def test_a_sorted_table_shows_the_first_rows_of_the_new_order(opened):
     opened.keys("n")
     heading = "document.querySelector('#tables th button')"
@@ -95,6 +97,7 @@ def test_a_sorted_table_shows_the_first_rows_of_the_new_order(opened):
     assert opened.get("document.querySelector('tr.selected').dataset.focus") == "1"
 
 
+@pytest.mark.slow
 def test_undo_keeps_the_entries_that_a_step_does_not_change(opened):
     opened.keys("A")
     opened.keys("nu")
