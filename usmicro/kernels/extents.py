@@ -155,8 +155,9 @@ def ridge_lengths(
         Receives the lengths, both ways together, pixels.
     """
     # a direction is turned by the sine and cosine of each turn: no other ones are computed
-    turn_cos = np.cos(RIDGE_TURN * np.arange(-2.0, 3.0))
-    turn_sin = np.sin(RIDGE_TURN * np.arange(-2.0, 3.0))
+    turn_cos, turn_sin = np.empty(5), np.empty(5)
+    for k in range(5):
+        turn_cos[k], turn_sin[k] = np.cos(RIDGE_TURN * (k - 2)), np.sin(RIDGE_TURN * (k - 2))
     for i in range(x.size):
         out[i] = 0
         for way in range(2):

@@ -38,9 +38,11 @@ def beam_patches(
     size = out.shape[1]
     # a repeated last row and column save the tests whether a pixel has neighbours
     bordered = np.empty((rows + 1, columns + 1), np.float32)
-    bordered[:rows, :columns] = image
-    bordered[:rows, columns] = image[:, columns - 1]
-    bordered[rows] = bordered[rows - 1]
+    for r in range(rows + 1):
+        row = min(r, rows - 1)
+        for c in range(columns):
+            bordered[r, c] = image[row, c]
+        bordered[r, columns] = image[row, columns - 1]
     values, pitch, one = bordered.ravel(), np.uint64(columns + 1), np.uint64(1)
     last_row, last_column = np.float32(rows - 1), np.float32(columns - 1)
     distance = np.float32(step)
