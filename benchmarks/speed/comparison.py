@@ -6,7 +6,7 @@ If they should compute the same, the row also checks that the results agree.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,15 +119,17 @@ def measure(comparison: Comparison, machine: Machine, rounds: int) -> Timing:
         parallel_ms=parallel_ms,
         serial_wall_ms=serial_wall_ms,
         peers={
-            name: (
-                1e3 * float(np.median(values)),
-                float(np.median(np.divide(values, own[: len(values)]))),
-            )
+            name: (1e3 * float(np.median(values)), _median_ratio(values, own))
             for name, values in seconds.items()
         },
         remarks={name: peer.remark for name, peer in comparison.peers.items() if peer.remark},
         agreement=agreement,
     )
+
+
+def _median_ratio(values: Sequence[float], own: Sequence[float]) -> float:
+    """Return the median of peer / own over the rounds of both; a slow one has fewer rounds."""
+    return float(np.median([value / mine for value, mine in zip(values, own, strict=False)]))
 
 
 def _alternating_seconds(functions: Mapping[str, Peer], rounds: int) -> dict[str, list[float]]:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from benchmarks.speed import comparison as comparison_module
 from benchmarks.speed.comparison import Comparison, Peer, check_agreement, measure
 from benchmarks.speed.filters import (
     dpad_in_numpy,
@@ -41,6 +42,14 @@ def test_a_comparison_times_all_functions_and_computes_the_limit():
     assert timing.peers["peer"][0] > 0
     assert min(calls.values()) >= 4
     assert timing.parallel_ms is None
+
+
+def test_a_slow_function_of_ours_is_compared_in_its_rounds(monkeypatch):
+    monkeypatch.setattr(comparison_module, "SLOW_SECONDS", 1e-3)
+    work = np.ones((1000, 1000))
+    row = Comparison("sum", lambda: np.exp(work).sum(), peers={"one": Peer(lambda: work[0, 0])})
+    timing = measure(row, MACHINE, rounds=comparison_module.SLOW_ROUNDS + 4)
+    assert 0 < timing.peers["one"][1] < 1
 
 
 def test_an_error_is_raised_if_results_disagree():
