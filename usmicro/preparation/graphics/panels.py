@@ -54,7 +54,9 @@ def find_panels(grey: ByteImage) -> BoolImage:
         left, top, right, bottom = found.box[number]
         # drawings cut off corners, which have the same level
         around = slice(max(top - GAP, 0), bottom + GAP), slice(max(left - GAP, 0), right + GAP)
-        part, levels = found.part(number)[around], grey[around]
+        levels, (rows, columns) = grey[around], found.pixels_of(number)
+        part = np.zeros(levels.shape, np.bool_)
+        part[rows - around[0].start, columns - around[1].start] = True
         if levels[part].std() <= MOST_DEVIATION:
             near = cv2.dilate(part.view(np.uint8), np.ones((2 * GAP + 1, 2 * GAP + 1), np.uint8))
             same = np.abs(levels - float(levels[part].mean())) <= SAME_LEVEL
