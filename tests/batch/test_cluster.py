@@ -76,6 +76,7 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_a_cluster_writes_the_same_bytes_even_if_a_worker_is_killed(
     scheduler, scans, tmp_path, capsys
 ):
