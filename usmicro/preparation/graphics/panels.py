@@ -49,23 +49,26 @@ def find_panels(grey: ByteImage) -> BoolImage:
     if cv2.countNonZero(opened) < LEAST_AREA:
         return np.zeros(grey.shape, dtype=bool)
     found = ConnectedParts.of(opened)
+    number_of, level = found.numbers(), grey[opened.view(np.bool_)].astype(np.int64)
+    mean = np.bincount(number_of, level) / found.area
+    variance = np.bincount(number_of, level**2) / found.area - mean**2
+    flat_parts = (found.area >= LEAST_AREA) & (variance <= MOST_DEVIATION**2)
     panels = np.zeros_like(grey)
-    for number in np.flatnonzero(found.area >= LEAST_AREA).tolist():
+    for number in np.flatnonzero(flat_parts).tolist():
         left, top, right, bottom = found.box[number]
         # drawings cut off corners, which have the same level
         around = slice(max(top - GAP, 0), bottom + GAP), slice(max(left - GAP, 0), right + GAP)
-        levels, (rows, columns) = grey[around], found.pixels_of(number)
-        part = np.zeros(levels.shape, np.bool_)
-        part[rows - around[0].start, columns - around[1].start] = True
-        if levels[part].std() <= MOST_DEVIATION:
-            near = cv2.dilate(part.view(np.uint8), np.ones((2 * GAP + 1, 2 * GAP + 1), np.uint8))
-            same = np.abs(levels - float(levels[part].mean())) <= SAME_LEVEL
-            whole = (opened[around] & near).view(np.bool_) & same
-            left, top, right, bottom = bounding_box(whole)
-            if whole.sum() >= FILLED_SHARE * (right - left) * (bottom - top):
-                panels[around][top:bottom, left:right] = 1
-            else:
-                panels[around][whole] = 1
+        part = np.zeros(grey[around].shape, np.uint8)
+        rows, columns = found.pixels_of(number)
+        part[rows - around[0].start, columns - around[1].start] = 1
+        near = cv2.dilate(part, np.ones((2 * GAP + 1, 2 * GAP + 1), np.uint8))
+        same = np.abs(grey[around] - float(mean[number])) <= SAME_LEVEL
+        whole = (opened[around] & near).view(np.bool_) & same
+        left, top, right, bottom = bounding_box(whole)
+        if whole.sum() >= FILLED_SHARE * (right - left) * (bottom - top):
+            panels[around][top:bottom, left:right] = 1
+        else:
+            panels[around][whole] = 1
     mask = np.zeros(grey.shape, dtype=bool)
     if not panels.any():
         return mask

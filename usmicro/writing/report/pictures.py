@@ -133,11 +133,8 @@ def read_picture(
     ----------
     picture_file, mask_file : Path
         Picture from `encode_picture`, and label image.
-    masses : sequence of Mass
-    frame : int
-        Index of the key frame.
-    sector : bool
-        True if the scan has the geometry of a sector.
+    masses, frame, sector
+        As in `picture_of`.
     """
     labels = read_image(mask_file, cv2.IMREAD_GRAYSCALE)
     if labels is None:
@@ -187,7 +184,7 @@ def picture_of(
 
 def outline_path(area: BoolImage) -> str:
     """Return the outlines of an area, including holes, as an SVG path; empty for no area."""
-    paths = [""]
+    paths = [""]  # each is written once, to be tested and returned
 
     def is_short(outlines: list[Corners]) -> bool:
         paths.append(svg_path(outlines))

@@ -1,7 +1,7 @@
 """Thumbnail and outlines of an image, stored by the run.
 
-The report only joins them. Made from the stored pictures instead, they take twenty times as long,
-in one process while the workers have nothing to do.
+The report only joins them. To make them from the stored pictures takes about ten times as long, and
+one process does it while the workers have nothing to do.
 """
 
 from __future__ import annotations
