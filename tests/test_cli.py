@@ -1,3 +1,5 @@
+import importlib
+import os
 import subprocess
 import sys
 import tomllib
@@ -134,6 +136,13 @@ def test_a_run_prints_counts_and_where_its_results_are(scan, tmp_path, capsys):
     assert "1 of 1 image done" in out
     assert str(tmp_path / "r") in out
     assert (tmp_path / "r" / "images.csv").read_text().splitlines()[1].startswith("scan.png,ok,")
+
+
+def test_a_run_inside_a_program_leaves_the_threads_of_numba_alone(scan, tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    importlib.import_module("numba")
+    assert exit_status("run", scan.parent, "--out", tmp_path / "r", "--workers", 1) == 0
+    assert "NUMBA_NUM_THREADS" not in os.environ
 
 
 def test_workers_do_not_change_the_tables(scan, tmp_path):

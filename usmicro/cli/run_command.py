@@ -98,8 +98,10 @@ def run_command(arguments: argparse.Namespace) -> int:
     import gc
 
     # before NumPy is imported: sums must not depend on the number of threads
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    if "numba" not in sys.modules:  # numba raises an error if it changes while threads run
+        os.environ.setdefault("NUMBA_NUM_THREADS", "1")
     from time import monotonic
 
     gc.disable()  # while modules are imported, a search for garbage finds none
