@@ -32,7 +32,7 @@ from benchmarks.speed.revision_inputs import (
     write_inputs,
 )
 from usmicro.batch.memory import memory_used
-from usmicro.batch.workers import available_cores
+from usmicro.batch.processes import available_cores
 from usmicro.model.arrays import ByteImage
 from usmicro.model.scan import Scan
 from usmicro.result import Analysis

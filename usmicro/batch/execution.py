@@ -15,13 +15,14 @@ from usmicro.batch.arrays import ArrayInputs, release
 from usmicro.batch.frames_left import count_in_background
 from usmicro.batch.groups import GROUPS
 from usmicro.batch.jobs import Job, fingerprint_of, has_intact_files
+from usmicro.batch.processes import available_cores
 from usmicro.batch.progress import Progress
 from usmicro.batch.pseudonyms import write_key
 from usmicro.batch.record import Record
 from usmicro.batch.results import Result
 from usmicro.batch.store import COCO, DATABASE, RECORD, ResultStore, open_store
 from usmicro.batch.tables import write_outputs
-from usmicro.batch.workers import OnJobProgress, available_cores, in_process, in_workers
+from usmicro.batch.workers import OnJobProgress, in_process, in_workers
 from usmicro.errors import ScanError, UsageError
 from usmicro.loading.temporary import temporary_folder
 from usmicro.writing.files import replacing, unfinished_folder

@@ -13,11 +13,11 @@ from usmicro.batch.execution import RunPlan, execute
 from usmicro.batch.functions import UserFunction, detector_of, masks_of
 from usmicro.batch.inputs import Inputs, make_jobs
 from usmicro.batch.jobs import Job
+from usmicro.batch.processes import available_cores
 from usmicro.batch.pseudonyms import key_for_run
 from usmicro.batch.record import Record
 from usmicro.batch.results import Result
 from usmicro.batch.store import check_content, folder_content
-from usmicro.batch.workers import available_cores
 from usmicro.errors import UsageError
 from usmicro.loading.remote import is_address
 from usmicro.model.scan import SpacingLike

@@ -10,7 +10,7 @@ import gc
 import hashlib
 import platform
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -98,14 +98,16 @@ def warm_up() -> Path | None:
     import numpy as np
 
     from usmicro.analysis import analyze
+    from usmicro.batch.compiling import compiling_beside
     from usmicro.kernels.cache_folder import CACHE_FOLDER
     from usmicro.kernels.colour import rgb_of_ybr
     from usmicro.model.scan import Scan
     from usmicro.speckle import despeckle
     from usmicro.speckle.display import Method
 
-    for scan in _scans():
-        analyze(scan)
+    with nullcontext() if is_compiled() else compiling_beside():
+        for scan in _scans():
+            analyze(scan)
     image = np.random.default_rng(0).integers(20, 200, (64, 64)).astype(np.uint8)
     for method in get_args(Method):
         despeckle(image, method=method)

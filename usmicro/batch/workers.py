@@ -8,50 +8,36 @@ plain script and in a notebook. The death of one worker does not affect the othe
 from __future__ import annotations
 
 import gc
-import json
 import math
-import os
 import pickle
 import queue
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from usmicro.batch.compiling import compiling_beside
 from usmicro.batch.failures import failed_result, module_path, out_of_memory_message
 from usmicro.batch.job_analysis import run_job
 from usmicro.batch.jobs import Job, OnProgress
+from usmicro.batch.processes import SEARCH_PATH, start_python
 from usmicro.batch.results import Result
 from usmicro.batch.serving import COMPILING_SECONDS
 from usmicro.errors import UsageError, UsmicroError
 
-ONE_THREAD = dict.fromkeys(
-    (
-        "NUMBA_NUM_THREADS",
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-    ),
-    "1",
-)
-"""Environment variables of a worker: libraries use one thread, since processes share the cores."""
 WORKER_PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "import gc; gc.disable(); from usmicro.batch.serving import serve; gc.enable(); serve()"
+    SEARCH_PATH
+    + "import gc; gc.disable(); from usmicro.batch.serving import serve; gc.enable(); serve()"
 )
 """Python program of a worker; its argument is the `sys.path` of the main process, as JSON. While
 modules are imported, a search for garbage takes a sixth of the time and finds none."""
-NEW_PROCESS_GROUP = 0x200
-"""Value of subprocess.CREATE_NEW_PROCESS_GROUP, which Python defines on Windows only."""
 MOST_SINGLE_JOBS = 3
 """Greatest number of jobs that run one at a time while kernels are not compiled. The smallest jobs
 run first, until one succeeds and has compiled the kernels that the other workers then load. Chosen
@@ -78,18 +64,6 @@ OnJobProgress = Callable[[Job, int, int], None]
 declares. 0 of 0 frames means that kernels are being compiled."""
 
 
-def available_cores() -> int:
-    """Return the number of cores that this process may use; limits of a container are respected."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(cores, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no control group, or "max", which means no limit
-        return cores
-
-
 def in_process(
     jobs: Iterable[Job], on_progress: OnJobProgress
 ) -> Generator[tuple[int, Result], None, None]:
@@ -100,6 +74,7 @@ def in_process(
 
     threads = cv2.getNumThreads()
     compiled = True
+    helpers = ExitStack()
     try:
         for index, job in enumerate(jobs):
             if not index:
@@ -107,6 +82,8 @@ def in_process(
             if not compiled:
                 on_progress(job, 0, 0)
             if not index:
+                if not compiled:
+                    helpers.enter_context(compiling_beside())
                 preload()
             cv2.setNumThreads(1)
             result = run_job(job, partial(on_progress, job))
@@ -114,8 +91,10 @@ def in_process(
             if not compiled and result.status == "ok":
                 note_compiled()
                 compiled = True
+                helpers.close()
             yield index, result
     finally:
+        helpers.close()
         gc.unfreeze()
         cv2.setNumThreads(threads)
 
@@ -146,6 +125,7 @@ def in_workers(
         source, most_queued = enumerate(jobs), QUEUED_JOBS * workers
     pool: list[Worker] = []
     threads: list[threading.Thread] = []
+    helpers = ExitStack()
 
     def next_result() -> tuple[int, Result]:
         """Wait for the next result; report the progress of frames in the meantime."""
@@ -194,6 +174,8 @@ def in_workers(
     try:
         queued = finished = 0
         succeeded = is_compiled()
+        if not succeeded:
+            helpers.enter_context(compiling_beside())
         while True:
             several = succeeded or finished >= MOST_SINGLE_JOBS
             wanted = most_queued if several else 1
@@ -206,8 +188,11 @@ def in_workers(
                 add_worker()
             index, result = next_result()
             finished, succeeded = finished + 1, succeeded or result.status == "ok"
+            if succeeded:
+                helpers.close()
             yield index, result
     finally:
+        helpers.close()
         for worker in pool:
             worker.stop()
         for _ in threads:
@@ -337,26 +322,17 @@ class Worker:
         UsmicroError
             If it cannot be started, or if the run was stopped.
         """
-        # an interrupt from the keyboard goes to the main process, which then stops the workers
-        own_group: dict[str, Any] = (
-            {"creationflags": NEW_PROCESS_GROUP}
-            if sys.platform == "win32"
-            else {"process_group": 0}
-        )
         self._errors.seek(0)
         self._errors.truncate()
         self._overdue = False
-        search_path = json.dumps([folder for folder in sys.path if isinstance(folder, str)])
         with self._changing:
             if self.stopped:
                 raise UsmicroError("the run was stopped")
-            self._process = process = subprocess.Popen(
-                [sys.executable, "-c", WORKER_PROGRAM, search_path],
+            self._process = process = start_python(
+                WORKER_PROGRAM,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                env={**os.environ, **ONE_THREAD},
-                **own_group,
             )
         assert process.stdout is not None
         try:
