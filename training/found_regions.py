@@ -20,12 +20,11 @@ from training.outlines import PHANTOM
 from training.pictures import Picture, view_of
 from training.tables import Row
 from usmicro.anatomy.ducts import predict_ducts, tubes
-from usmicro.anatomy.masses import BORDER, SIZE, regions
-from usmicro.anatomy.network import Prediction, Region, predict
+from usmicro.anatomy.masses import predict_masses
+from usmicro.anatomy.network import Prediction, Region
 from usmicro.anatomy.nonmass import areas, predict_nonmass
 from usmicro.evaluation.metrics import dice
 from usmicro.model.arrays import BoolImage
-from usmicro.model.view import View
 from usmicro.numerics.logistic import Logistic
 
 COVERED = 0.3
@@ -52,12 +51,6 @@ class FoundRegions:
     """True if it is a real image of a breast without a mass."""
 
 
-def predict_masses(picture: Picture, network: str | None = None) -> tuple[View, Prediction]:
-    """Run a mass network, by default the one that has not seen the picture's hospital."""
-    view, name = view_of(picture), network or network_without(picture.source)
-    return view, predict(view, network_file(name), SIZE, border=BORDER)
-
-
 def masses_on(picture: Picture, network: str | None = None) -> FoundRegions:
     """Find the mass regions; the match is the largest Dice coefficient with one outline.
 
@@ -67,9 +60,11 @@ def masses_on(picture: Picture, network: str | None = None) -> FoundRegions:
     network : str, optional
         Name of the mass network; by default the one that has not seen the picture's hospital.
     """
-    view, prediction = predict_masses(picture, network)
+    view = view_of(picture)
+    _, _, candidates = predict_masses(
+        view, network_file(network or network_without(picture.source))
+    )
     count, outlines = cv2.connectedComponents(picture.outline.astype(np.uint8))
-    candidates = regions(view, prediction, prediction.probability_on(view))
     match, matched = [], []
     for region in candidates:
         mask = np.zeros(view.shape, np.bool_)
@@ -93,10 +88,11 @@ def ducts_on(picture: Picture, source: str) -> FoundRegions:
 
     The match is the fraction of a tube that lies in a true duct.
     """
-    view, masses = predict_masses(picture)
+    view = view_of(picture)
+    _, mass, _ = predict_masses(view, network_file(network_without(picture.source)))
     prediction = predict_ducts(view)
     truth = _reduced(picture.ducts, prediction)
-    candidates = tubes(view, prediction, masses.probability_on(view))
+    candidates = tubes(view, prediction, mass)
     return _found_in(picture, source, candidates, truth)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from usmicro.anatomy.ducts import tubes
-from usmicro.anatomy.network import Prediction
+from usmicro.anatomy.network import Prediction, network_input
 from usmicro.model.view import Grid, ScanLines, View
 
 
@@ -18,8 +18,7 @@ def test_a_tube_is_measured_with_the_true_pixel_size_of_the_network(side):
     view = view_of(side, side)
     logit = np.full((160, 160), -8, np.float32)
     logit[80:88, 30:130] = 8
-    level = np.full(logit.shape, 0.5, np.float32)
-    prediction = Prediction(level, level, np.ones(logit.shape, np.bool_), logit)
+    prediction = Prediction(network_input(logit, np.ones(logit.shape, np.bool_)), logit)
     pixel_mm = side * view.grid.pixel_mm / 160
     assert prediction.pixel_mm(view) == pytest.approx(pixel_mm)
     # the width follows from the mean distance to the edge, in whole pixels: 10 % too large here

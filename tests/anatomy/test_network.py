@@ -6,6 +6,7 @@ from usmicro.anatomy.ducts import NETWORK as DUCTS
 from usmicro.anatomy.masses import NETWORK, SIZE
 from usmicro.anatomy.network import (
     CHANNELS,
+    averaged_with_mirror_image,
     equalised,
     network_input,
     predict,
@@ -69,9 +70,11 @@ def test_the_parts_of_a_probability_are_in_their_boxes(connectivity, sizes):
     assert not list(probable_parts(np.zeros((5, 6), np.float32), connectivity))
 
 
-def test_the_mirror_image_is_judged_alike(grey):
+def test_the_mean_with_the_mirror_image_is_that_of_the_mirror_image(grey):
     prediction, mirrored = (
-        predict(view_of(np.ascontiguousarray(image)), NETWORK, SIZE)
+        averaged_with_mirror_image(
+            predict(view_of(np.ascontiguousarray(image)), NETWORK, SIZE), NETWORK
+        )
         for image in (grey, grey[:, ::-1])
     )
     np.testing.assert_allclose(mirrored.logit[:, ::-1], prediction.logit, atol=1e-3)

@@ -8,8 +8,7 @@ import numpy as np
 
 from usmicro.anatomy.ducts import find_ducts, predict_ducts
 from usmicro.anatomy.mask_resampling import on_grid, soft_probability
-from usmicro.anatomy.masses import BORDER, NETWORK, SIZE, find_masses, scored_regions
-from usmicro.anatomy.network import predict
+from usmicro.anatomy.masses import NETWORK, find_masses, predict_masses, scored
 from usmicro.anatomy.nonmass import find_nonmass
 from usmicro.model.anatomy import Anatomy
 from usmicro.model.scan import UserMasks
@@ -45,8 +44,8 @@ def find_anatomy(
         Anatomy of an earlier frame of a cine, moved along with the tissue. Its ducts and nonmass
         areas are used, so that only masses are detected.
     mirrored : bool
-        Average the mass probability over the view and its mirror image, which takes twice the time
-        and lists fewer false masses.
+        If a region is doubtful, average the mass probability over the view and its mirror image,
+        which lists fewer false masses.
 
     Returns
     -------
@@ -61,17 +60,11 @@ def find_anatomy(
     """
     settings, given = settings or AnatomySettings(), given or UserMasks()
     if given.masses is None:
-        prediction = predict(
-            view,
-            Path(settings.mass_network) if settings.mass_network else NETWORK,
-            SIZE,
-            border=BORDER,
-            mirrored=mirrored,
-        )
-        mass = prediction.probability_on(view)
-        scored = scored_regions(view, prediction, mass)
+        network = Path(settings.mass_network) if settings.mass_network else NETWORK
+        _, mass, regions = predict_masses(view, network, mirrored=mirrored)
+        candidates = scored(regions)
     else:
-        masses, scored = on_grid(given.masses, view), []
+        masses, candidates = on_grid(given.masses, view), []
         mass = soft_probability(masses, view)
     if given.ducts is None and earlier is not None:
         duct, ducts = earlier.duct_probability, earlier.ducts
@@ -87,7 +80,7 @@ def find_anatomy(
         # the mass network responds to ducts too, but no mass is as long and thin
         outside_ducts = [
             (confidence, region)
-            for confidence, region in scored
+            for confidence, region in candidates
             if (ducts[region.box] > 0)[region.inside].mean() < DUCT_FRACTION
         ]
         masses, confidence = find_masses(view, outside_ducts, settings)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -48,17 +49,30 @@ class Region:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Input and output of a network; all arrays have the shape of its input less the border."""
+    """Input and output of a network; both without the border of the input."""
 
-    rank: FloatImage
-    """Rank of the grey level among those of the tissue, 0 to 1."""
-    level: FloatImage
-    """Grey level between the darkest and the brightest of the tissue, 0 to 1. It distinguishes
-    anechoic tissue from tissue that is merely dark."""
-    tissue: BoolImage
-    """True in the tissue."""
+    planes: NDArray[np.float32]
+    """Input, shape (CHANNELS, rows, columns); see `network_input`."""
     logit: FloatImage
-    """Logit of the probability."""
+    """Logit of the probability, shape (rows, columns)."""
+
+    @cached_property
+    def rank(self) -> FloatImage:
+        """Rank of the grey level among those of the tissue, 0 to 1; shape (rows, columns)."""
+        return np.asarray((self.planes[0] + 1) / 2)
+
+    @cached_property
+    def level(self) -> FloatImage:
+        """Grey level between the darkest and the brightest of the tissue, 0 to 1.
+
+        It distinguishes anechoic tissue from tissue that is merely dark. Shape (rows, columns).
+        """
+        return np.asarray((self.planes[1] + 1) / 2)
+
+    @cached_property
+    def tissue(self) -> BoolImage:
+        """True in the tissue; shape (rows, columns)."""
+        return np.asarray(self.planes[2] > 0)
 
     @property
     def probability(self) -> FloatImage:
@@ -152,7 +166,6 @@ def predict(
     size: tuple[int, int],
     *,
     border: int = 0,
-    mirrored: bool = True,
     plain: bool = False,
 ) -> Prediction:
     """Run a network on a view, resized to the input without its border.
@@ -166,8 +179,6 @@ def predict(
         Size of the input, border included.
     border : int
         Width in pixels of the empty border on every side of the input.
-    mirrored : bool
-        Average the logits over the view and its mirror image.
     plain : bool
         True if the network has no depthwise convolutions. This selects the faster engine of OpenCV
         and changes only the computing time.
@@ -187,20 +198,28 @@ def predict(
         grey /= np.maximum(weight, np.float32(0.01))
         tissue = np.asarray(weight > 0.5)
     planes = network_input(grey, tissue)
-    logit = _logits(network, planes, border, mirrored, plain)
-    return Prediction((planes[0] + 1) / 2, (planes[1] + 1) / 2, tissue, logit)
+    return Prediction(planes, _logits(network, planes, border, plain))
+
+
+def averaged_with_mirror_image(
+    prediction: Prediction, network: Path, *, border: int = 0, plain: bool = False
+) -> Prediction:
+    """Run a network on the mirror image of its last input, and average the logits of both.
+
+    The arguments are the result and the arguments of `predict`.
+    """
+    mirror_image = _logits(network, prediction.planes[:, :, ::-1], border, plain)
+    mean = (prediction.logit + mirror_image[:, ::-1]) / np.float32(2)
+    return replace(prediction, logit=np.asarray(mean, dtype=np.float32))
 
 
 def predict_at(view: View, network: Path, pixel_mm: float) -> Prediction:
-    """Run a plain network on a view resized to pixels of about `pixel_mm`.
-
-    The mirror image is not used: it would double the time for little accuracy.
-    """
+    """Run a plain network on a view resized to pixels of about `pixel_mm`."""
     rows, columns = (
         max(round(n * view.grid.pixel_mm / pixel_mm / INPUT_MULTIPLE), 1) * INPUT_MULTIPLE
         for n in view.shape
     )
-    return predict(view, network, (rows, columns), mirrored=False, plain=True)
+    return predict(view, network, (rows, columns), plain=True)
 
 
 def network_input(grey: FloatImage, tissue: BoolImage) -> NDArray[np.float32]:
@@ -259,9 +278,7 @@ def equalised(grey: FloatImage, tissue: BoolImage) -> tuple[FloatImage, FloatIma
     return rank.take(bins), level.astype(np.float32).take(bins)
 
 
-def _logits(
-    file: Path, image: NDArray[np.float32], border: int, mirrored: bool, plain: bool
-) -> FloatImage:
+def _logits(file: Path, image: NDArray[np.float32], border: int, plain: bool) -> FloatImage:
     """Return the logits of an input without its border, shape (rows, columns).
 
     `image` has the shape (CHANNELS, rows, columns). If the network has several outputs, the largest
@@ -270,16 +287,10 @@ def _logits(
     if border:
         image = np.pad(image, ((0, 0), (border, border), (border, border)))
     rows, columns = image.shape[1:]
-    total = np.zeros((rows, columns), np.float32)
-    flips = (slice(None), slice(None, None, -1))[: 1 + mirrored]
-    for flip in flips:
-        out = max(run_network(file, image[None, :, :, flip], plain=plain), key=np.size)
-        if out.shape != (1, 1, *image.shape[1:]):
-            raise SettingsError(
-                f"{file}: expected logits of shape {(1, 1, *image.shape[1:])}, found {out.shape}"
-            )
-        total += out[0, 0][:, flip]
-    inner: FloatImage = np.asarray(
-        total[border : rows - border, border : columns - border] / len(flips), dtype=np.float32
-    )
-    return np.clip(inner, -LARGEST_LOGIT, LARGEST_LOGIT, out=inner)
+    out = max(run_network(file, image[None], plain=plain), key=np.size)
+    if out.shape != (1, 1, rows, columns):
+        raise SettingsError(
+            f"{file}: expected logits of shape {(1, 1, rows, columns)}, found {out.shape}"
+        )
+    inner: FloatImage = out[0, 0, border : rows - border, border : columns - border]
+    return np.clip(inner, -LARGEST_LOGIT, LARGEST_LOGIT)
