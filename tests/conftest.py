@@ -1,9 +1,18 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.orthanc_server import running
+from usmicro.batch.warmup import is_compiled
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the kernels once, before several processes that run tests do so at the same time."""
+    if getattr(session.config.option, "numprocesses", None) and not is_compiled():
+        subprocess.run([sys.executable, "-m", "usmicro", "warmup"], check=True)
 
 
 @pytest.fixture(scope="session")

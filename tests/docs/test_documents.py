@@ -31,7 +31,7 @@ def commands() -> list[str]:
 def test_the_readme_has_one_command_to_run_and_one_to_test():
     run, test = commands()
     assert "usmicro run sample_data --out" in run
-    assert test.endswith("-m pytest -n auto")
+    assert test.endswith("-m pytest -n auto --dist worksteal")
     assert ".[codecs,test]" in test
 
 
