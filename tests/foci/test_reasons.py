@@ -43,9 +43,9 @@ def test_the_measures_are_plain_words():
         ({"appearance": [1], "log_scale_mm": [2], "depth_mm": [3]},
          "Raised by depth, size and appearance."),
         ({"appearance": [2], "log_scale_mm": [-1], "line": [3]},
-         "Raised by likeness to a line and appearance; lowered by size."),
+         "Raised by shape and appearance; lowered by size."),
         ({"appearance": [-2], "log_scale_mm": [-1], "line": [-3]},
-         "Lowered by likeness to a line, appearance and size."),
+         "Lowered by shape, appearance and size."),
     ],
 )  # fmt: skip
 def test_the_text_names_what_raised_and_what_lowered_the_confidence(values, text):
@@ -102,4 +102,4 @@ def test_the_measures_that_lowered_the_confidence_are_named_strongest_first():
     features = {name: np.zeros(2) for name in INPUTS}
     features |= {name: np.array(value, float) for name, value in values.items()}
     model = Logistic(-3.0, dict.fromkeys(INPUTS, 1.0))
-    assert lowering_measures(model, features) == ["likeness to a line, appearance and size", ""]
+    assert lowering_measures(model, features) == ["shape, appearance and size", ""]

@@ -22,7 +22,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "place_times_log_rarity",
     ),
     "size": ("log_scale_mm",),
-    "likeness to a line": (
+    "shape": (
         "line",
         "elongation",
         "log_ridge_mm",
