@@ -28,6 +28,7 @@ from usmicro.model.arrays import ByteImage, FloatImage, Frame
 from usmicro.model.frame_outlines import FrameOutlines
 from usmicro.model.probability_maps import ProbabilityMaps
 from usmicro.model.scan import Scan, SpacingLike, UserMasks
+from usmicro.model.user_function import function_name
 from usmicro.model.view import View
 from usmicro.model.warnings import Remark, separated
 from usmicro.numerics.threads import one_thread
@@ -300,10 +301,18 @@ def analyze(
         outlines=outlines if number > 1 else None,
         candidates=Table(candidates),
         detector="" if user_detector is None else user_detector.name,
+        masks=_origin_of(masks),
         notes=notes,
         warnings=warnings,
         seconds=state.timer.seconds,
     )
+
+
+def _origin_of(masks: MasksLike | MaskFunction | None) -> str:
+    """Return `Analysis.masks`."""
+    if callable(masks):
+        return function_name(masks)
+    return "" if masks is None else "given"
 
 
 def is_analysed(frame: int, declared: int, limit: int) -> bool:

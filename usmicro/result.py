@@ -111,6 +111,9 @@ class Analysis:
     the tissue; None for a still."""
     detector: str = ""
     """Name of the user's detector that found the foci; empty if the program did."""
+    masks: str = ""
+    """Where the user's outlines come from: the name of a function, or "given"; empty if there are
+    none."""
     notes: tuple[str, ...] = ()
     """Fallbacks and other facts that a reader of the results must know."""
     warnings: tuple[ScanWarning, ...] = ()

@@ -50,6 +50,25 @@ def test_both_sides_of_a_given_pixel_are_recorded(tmp_path):
     assert results.record["options"]["spacing"] == [0.08, 0.09]
 
 
+def no_masses(frame, spacing):
+    return {"masses": np.zeros(frame.shape[:2], bool)}
+
+
+def test_the_record_says_where_the_outlines_come_from(tmp_path):
+    picture = next(usmicro.load(SAMPLES / "no_foci.png").frames())
+    recorded = {}
+    for name, masks in {
+        "none": None,
+        "function": no_masses,
+        "arrays": no_masses(picture, None),
+    }.items():
+        analysis = usmicro.analyze(SAMPLES / "no_foci.png", masks=masks)
+        folder = analysis.save(tmp_path / name)
+        recorded[name] = usmicro.read_results(folder).record["options"]["masks"]
+    function = f"{no_masses.__module__}.{no_masses.__name__}"
+    assert recorded == {"none": None, "function": function, "arrays": "given"}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such file names")
 def test_a_file_name_that_a_run_takes_is_saved_too(tmp_path):
     name = "left\\right\n.png"

@@ -53,7 +53,7 @@ class Record:
         *,
         workers: int | None,
         spacing: str | Path | SpacingLike | None,
-        masks: Path | UserFunction[MaskFunction] | None,
+        masks: Path | UserFunction[MaskFunction] | str | None,
         detector: str = "",
         group: str | Path | None = None,
         remarks: list[str],
@@ -70,7 +70,7 @@ class Record:
         spacing, group
             As given to `usmicro.run`.
         masks : path or UserFunction, optional
-            Folder of the user's masks, or the function that returns them.
+            Folder of the user's masks, the function that returns them, or `Analysis.masks`.
         detector : str
             Name of the user's detector; empty if the program finds the foci.
         remarks : list of str
@@ -82,7 +82,11 @@ class Record:
         """
         self.settings, self.workers, self.remarks = settings, workers, remarks
         self.spacing = _recorded_spacing(spacing)
-        self.masks = masks.label if isinstance(masks, UserFunction) else masks and masks.name
+        self.masks = masks.label if isinstance(masks, UserFunction) else None
+        if isinstance(masks, Path):
+            self.masks = masks.name
+        elif isinstance(masks, str):
+            self.masks = masks or None
         self.detector = detector
         self.group = None if group is None else Path(group).name
         if private:

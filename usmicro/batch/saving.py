@@ -56,7 +56,7 @@ def save_analysis(
         analysis.settings,
         workers=1,
         spacing=given,
-        masks=None,
+        masks=analysis.masks,
         detector=analysis.detector,
         remarks=[],
         warnings=[],
