@@ -62,3 +62,14 @@ def test_the_processes_share_the_stages_and_end_with_the_block(cores, monkeypatc
     for share in shares:
         compiling.compile_stages(share)
     assert sorted(done) == (list(range(len(stages))) if cores > 1 else [])
+
+
+def test_where_no_process_can_be_started_the_block_runs_all_the_same(monkeypatch):
+    def start(*_, **__):
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(compiling, "start_python", start)
+    monkeypatch.setattr(compiling, "available_cores", lambda: 4)
+    with compiling.compiling_beside():
+        reached = True
+    assert reached

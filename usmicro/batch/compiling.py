@@ -44,9 +44,13 @@ def compiling_beside() -> Iterator[None]:
     nothing = subprocess.DEVNULL
     with ExitStack() as cleanup:
         for first in range(number):
-            process = start_python(
-                PROGRAM, f"{first}:{number}", stdin=nothing, stdout=nothing, stderr=nothing
-            )
+            share = f"{first}:{number}"
+            try:
+                process = start_python(
+                    PROGRAM, share, stdin=nothing, stdout=nothing, stderr=nothing
+                )
+            except OSError:  # too many processes, or none may be started
+                break
             cleanup.callback(process.wait)
             cleanup.callback(process.kill)
         yield
