@@ -2,11 +2,27 @@
 
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.helpers.examples import COPIED_SCANS, MODEL_SOURCE, Reader
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """Build the documentation site and return its folder."""
+    pytest.importorskip("mkdocs", reason='needs mkdocs: pip install "usmicro[docs]"')
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+
+    folder = tmp_path_factory.mktemp("site")
+    # strict: a broken link or anchor raises
+    build(load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder), strict=True))
+    return folder
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
@@ -33,19 +31,6 @@ def addresses(page: Path) -> list[str]:
 def is_external(address: str) -> bool:
     """True if an address lies outside of the site."""
     return re.match(r"[a-z][a-z0-9+.-]*:|//", address) is not None
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    """Build the site and return its folder."""
-    pytest.importorskip("mkdocs")
-    from mkdocs.commands.build import build
-    from mkdocs.config import load_config
-
-    folder = tmp_path_factory.mktemp("site")
-    # strict: a broken link or anchor raises
-    build(load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder), strict=True))
-    return folder
 
 
 def test_every_document_is_a_page(site):

@@ -1,7 +1,5 @@
 """The documentation site, opened from its folder in Chromium."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,18 +8,6 @@ from tests.helpers.chromium import BROWSER, MISSING, Chromium
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=MISSING)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    pytest.importorskip("mkdocs", reason='needs mkdocs: pip install "usmicro[docs]"')
-    folder = tmp_path_factory.mktemp("site")
-    subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)],
-        cwd=ROOT,
-        check=True,
-    )
-    return folder
 
 
 @pytest.fixture(scope="module")
