@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from usmicro.model.anatomy import Anatomy, AreaLabel
-from usmicro.model.arrays import ByteImage, Frame
+from usmicro.model.arrays import ByteImage, Frame, area_of
 from usmicro.model.view import View
 
 
@@ -42,7 +42,7 @@ def _draw(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
         (~view.tissue, AreaLabel.NOT_TISSUE),
     ):
         if inside.any():
-            np.putmask(on_grid, inside, label)
+            np.putmask(on_grid, inside, np.uint8(label))
     drawn = cv2.warpAffine(
         on_grid,
         view.grid.image_matrix,
@@ -52,4 +52,4 @@ def _draw(view: View, anatomy: Anatomy, labels: ByteImage) -> None:
         borderValue=int(AreaLabel.NOT_TISSUE),
     )
     # several times as fast as NumPy's copy under a mask
-    cv2.copyTo(drawn, (drawn != AreaLabel.NOT_TISSUE).view(np.uint8), labels)
+    cv2.copyTo(drawn, (~area_of(drawn, AreaLabel.NOT_TISSUE)).view(np.uint8), labels)

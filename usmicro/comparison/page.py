@@ -18,7 +18,7 @@ from usmicro.evaluation.links import ReportLinks
 from usmicro.evaluation.page import STYLE, table
 from usmicro.evaluation.run_areas import read_label_image
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import BoolImage
+from usmicro.model.arrays import BoolImage, area_of
 from usmicro.writing.report.pictures import Box, outline_path
 from usmicro.writing.report.run import Run
 
@@ -231,7 +231,7 @@ class _Galleries:
         for kind in ("b", "a"):
             if self._runs[kind].key_frame(row.image) == frame:
                 labels = read_label_image(self._runs[kind], self._rows[kind][row.image])
-                area = labels == AreaLabel.MASS
+                area = area_of(labels, AreaLabel.MASS)
                 outlines.append(Outline(kind, outline_path(area)))
                 bounds.append(area)
         corners: Box = (0, 0, image_row["columns"], image_row["rows"])

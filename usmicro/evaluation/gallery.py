@@ -18,6 +18,7 @@ from usmicro.evaluation.result import Evaluation
 from usmicro.evaluation.run_areas import read_label_image
 from usmicro.evaluation.targets import Target
 from usmicro.model.anatomy import AreaLabel
+from usmicro.model.arrays import area_of
 from usmicro.model.findings import Focus
 from usmicro.writing.report.pictures import Box, outline_path
 
@@ -242,7 +243,7 @@ class Galleries:
 
     def _mass_tile(self, dice: float, image: ComparedImage) -> str:
         row = self._rows[image.name]
-        area = read_label_image(self._evaluation.run, row) == AreaLabel.MASS
+        area = area_of(read_label_image(self._evaluation.run, row), AreaLabel.MASS)
         found = outline_path(area)
         box = _bounds((found, image.true_masses), (row["rows"], row["columns"]))
         picture = self._crops.draw(

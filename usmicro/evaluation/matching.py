@@ -18,7 +18,7 @@ from usmicro.evaluation.targets import Target, match_foci
 from usmicro.evaluation.truth import ImageTruth, Truth, read_image_masks
 from usmicro.labelling.calcification import describe_calcification
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import ByteImage
+from usmicro.model.arrays import ByteImage, area_of
 from usmicro.model.findings import Focus, column_names
 from usmicro.model.scan import UserMasks
 from usmicro.writing.report.pictures import outline_path
@@ -246,7 +246,7 @@ def _with_areas(image: ComparedImage, labels: ByteImage, masks: UserMasks) -> Co
     """Add the agreement of the label image with the masks."""
     overlap, true_masses = None, ""
     if masks.masses is not None:
-        masses = connected_parts(labels == AreaLabel.MASS)
+        masses = connected_parts(area_of(labels, AreaLabel.MASS))
         overlap = match_areas(masses, np.asarray(masks.masses))
         true_masses = outline_path(np.asarray(masks.masses) > 0)
     nonmass = None if masks.nonmass is None else masks.nonmass.astype(np.int32)

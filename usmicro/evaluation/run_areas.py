@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import ByteImage, LabelImage
+from usmicro.model.arrays import ByteImage, LabelImage, area_of
 from usmicro.model.findings import Mass
 from usmicro.writing.polygons import divide_among
 from usmicro.writing.report.pictures import stored_picture
@@ -48,7 +48,7 @@ def outlined_masses(run: Run, row: Mapping[str, Any]) -> tuple[LabelImage, list[
     list of Mass, length n
         A mass may have no pixel if its outline is missing.
     """
-    area = read_label_image(run, row) == AreaLabel.MASS
+    area = area_of(read_label_image(run, row), AreaLabel.MASS)
     key_frame = run.key_frame(row["image"])
 
     def is_shown(mass: Mass) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import BoolImage, ByteImage
+from usmicro.model.arrays import BoolImage, ByteImage, area_of
 from usmicro.model.packed_areas import packed, unpacked
 
 KINDS = (AreaLabel.MASS, AreaLabel.DUCT, AreaLabel.NONMASS)
@@ -88,12 +88,12 @@ class FrameOutlines:
         if labels is None:
             return
         self._shape = labels.shape[0], labels.shape[1]
-        if (tissue := packed(labels != AreaLabel.NOT_TISSUE)) != self._last_tissue:
+        if (tissue := packed(~area_of(labels, AreaLabel.NOT_TISSUE))) != self._last_tissue:
             self._last_tissue = tissue
         self._tissue[frame] = self._last_tissue
         numbers: list[NDArray[np.uint16]] = []
         for kind in KINDS:
-            area = labels == kind
+            area = area_of(labels, kind)
             for corners in simplified(area, _is_short) if area.any() else ():
                 numbers += [
                     np.array([kind, len(corners)], _NUMBER),

@@ -12,7 +12,7 @@ import numpy as np
 
 from usmicro import __version__
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import ByteImage, Frame, LabelImage
+from usmicro.model.arrays import ByteImage, Frame, LabelImage, area_of
 from usmicro.model.findings import Focus, Mass, Summary
 from usmicro.writing.drawing import rgb_of
 from usmicro.writing.masks import encode_png
@@ -62,7 +62,7 @@ def encode_image(frame: Frame, labels: ByteImage) -> bytes:
     It is black outside the tissue, where names may be printed.
     """
     picture = rgb_of(frame)
-    picture[labels == AreaLabel.NOT_TISSUE] = 0
+    picture[area_of(labels, AreaLabel.NOT_TISSUE)] = 0
     grey = (picture[..., :1] == picture).all()
     return encode_png(np.ascontiguousarray(picture[..., 0] if grey else picture))
 
@@ -118,7 +118,7 @@ class CocoWriter:
             "width": labels.shape[1],
             "height": labels.shape[0],
         }
-        shared = divide_among(labels == AreaLabel.MASS, findings.masses)
+        shared = divide_among(area_of(labels, AreaLabel.MASS), findings.masses)
         drawn = [
             *mass_annotations(shared, findings.masses),
             *area_annotations(labels),

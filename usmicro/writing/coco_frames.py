@@ -20,7 +20,7 @@ import numpy as np
 
 from usmicro.errors import UsageError
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import BoolImage, ByteImage, Frame, LabelImage
+from usmicro.model.arrays import BoolImage, ByteImage, Frame, LabelImage, area_of
 from usmicro.model.findings import Focus, Mass, MassPoint, TrackPoint
 from usmicro.writing.areas import ANATOMY, FrameAreas
 from usmicro.writing.coco import (
@@ -164,7 +164,7 @@ def frame_masses(labels: ByteImage, masses: Sequence[Mass]) -> Iterator[dict[str
     """
     if not masses:
         return
-    area = _parts_at(labels == AreaLabel.MASS, masses)
+    area = _parts_at(area_of(labels, AreaLabel.MASS), masses)
     for annotation in mass_annotations(divide_among(area, masses), masses):
         attributes = annotation["attributes"]
         yield annotation | {"attributes": {"track_id": attributes["mass"], **attributes}}

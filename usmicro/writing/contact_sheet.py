@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import ByteImage, Frame
+from usmicro.model.arrays import ByteImage, Frame, area_of
 from usmicro.model.findings import Focus, Summary
 from usmicro.model.frame_outlines import Corners
 from usmicro.writing.drawing import LABEL_COLOURS, ORANGE, WHITE, Pen, rgb_of
@@ -78,7 +78,7 @@ class ContactSheet:
             return
         outlines = self._analysis.outlines
         masses: Sequence[Corners] = ()
-        tissue = self._analysis.labels != AreaLabel.NOT_TISSUE
+        tissue = ~area_of(self._analysis.labels, AreaLabel.NOT_TISSUE)
         if outlines is not None:
             masses = outlines.of_frame(number).get(AreaLabel.MASS, [])
             tissue = outlines.tissue(number)

@@ -90,15 +90,6 @@ def on_black(frame: Frame, tissue: BoolImage) -> ByteImage:
     return np.asarray(cv2.bitwise_and(bytes_, bytes_, mask=tissue.view(np.uint8)))
 
 
-def area_of(labels: ByteImage, value: int) -> BoolImage:
-    """Return where a label image has a value, shape (rows, columns).
-
-    NumPy compares bytes with a number of an enumeration as 64-bit numbers, which takes 18 times as
-    long as with a plain one.
-    """
-    return np.asarray(labels == int(value))
-
-
 def _bytes_of(frame: Frame) -> ByteImage:
     """Return a frame in 8 bits, in rows."""
     return np.ascontiguousarray(frame >> 8 if frame.dtype == np.uint16 else frame, dtype=np.uint8)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from usmicro.model.arrays import ByteImage
+from usmicro.model.arrays import ByteImage, area_of
 from usmicro.model.findings import Focus
 from usmicro.writing.drawing import (
     AREAS,
@@ -18,7 +18,6 @@ from usmicro.writing.drawing import (
     Colour,
     Pen,
     Point,
-    area_of,
 )
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import ByteImage
+from usmicro.model.arrays import ByteImage, area_of
 from usmicro.model.findings import Focus, Mass
 from usmicro.writing.drawing import (
     AREAS,
@@ -23,7 +23,6 @@ from usmicro.writing.drawing import (
     Colour,
     Pen,
     Point,
-    area_of,
     enlarge,
     on_black,
     outline,

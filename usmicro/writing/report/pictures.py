@@ -15,10 +15,10 @@ import numpy as np
 
 from usmicro.errors import UsageError
 from usmicro.model.anatomy import AreaLabel
-from usmicro.model.arrays import BoolImage, ByteImage, Frame
+from usmicro.model.arrays import BoolImage, ByteImage, Frame, area_of
 from usmicro.model.findings import Mass
 from usmicro.model.frame_outlines import Corners, simplified
-from usmicro.writing.drawing import AREAS, area_of, on_black
+from usmicro.writing.drawing import AREAS, on_black
 from usmicro.writing.polygons import mass_tops
 
 PICTURE_SIDE, PICTURE_QUALITY = 900, 75
